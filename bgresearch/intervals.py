@@ -1,0 +1,120 @@
+"""Candle lengths: how long, where they open, how each product family spells them. Pure.
+
+Fixed lengths up to a day open on multiples of themselves since the epoch; weeks open on Monday; months on the first.
+``anchor="utc"`` opens on UTC boundaries. ``anchor="exchange"`` opens on boundaries of UTC+8, as the exchange's plain
+6h and longer candles do (documentation: spot/market/Get-Candle-Data names the UTC ones separately).
+Where a three-day candle opens is not documented; here it counts from the epoch and readers must accept another phase.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Literal
+
+from bgresearch.errors import InvalidInput
+
+Anchor = Literal["utc", "exchange"]
+Family = Literal["spot", "futures", "uta"]
+
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+WEEK_MS = 7 * DAY_MS
+_EXCHANGE_OFFSET_MS = 8 * HOUR_MS  # UTC+8
+_MONDAY_MS = 4 * DAY_MS  # 1970-01-05, the first Monday after the epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """One candle length.
+
+    Attributes
+    ----------
+    name : str
+        ``1m`` ... ``1M`` as this package spells it.
+    length_ms : int or None
+        Fixed length in milliseconds; None for a calendar month.
+    """
+
+    name: str
+    length_ms: int | None
+
+    @property
+    def nominal_ms(self) -> int:
+        """Length for planning: exact for fixed lengths, 31 days for a month."""
+        return self.length_ms if self.length_ms is not None else 31 * DAY_MS
+
+    @property
+    def anchored(self) -> bool:
+        """Whether UTC and UTC+8 boundaries differ (6h and longer)."""
+        return self.nominal_ms >= 6 * HOUR_MS
+
+    def floor(self, timestamp_ms: int, anchor: Anchor = "utc") -> int:
+        """Return the open of the candle that holds this instant."""
+        shift = _EXCHANGE_OFFSET_MS if anchor == "exchange" and self.anchored else 0
+        local = timestamp_ms + shift
+        if self.length_ms is None:
+            moment = dt.datetime.fromtimestamp(local / 1000, tz=dt.UTC)
+            local = int(dt.datetime(moment.year, moment.month, 1, tzinfo=dt.UTC).timestamp()) * 1000
+        else:
+            phase = _MONDAY_MS if self.length_ms == WEEK_MS else 0
+            local -= (local - phase) % self.length_ms
+        return local - shift
+
+    def next_open(self, open_ms: int, anchor: Anchor = "utc") -> int:
+        """Return the open of the candle after the one that opens at ``open_ms``."""
+        if self.length_ms is not None:
+            return open_ms + self.length_ms
+        return self.floor(open_ms + 32 * DAY_MS, anchor)
+
+    def ceil(self, timestamp_ms: int, anchor: Anchor = "utc") -> int:
+        """Return the first open at or after this instant."""
+        opened = self.floor(timestamp_ms, anchor)
+        return opened if opened == timestamp_ms else self.next_open(opened, anchor)
+
+    def spelling(self, family: Family, anchor: Anchor = "utc") -> str | None:
+        """Return the exchange's word for this candle, or None where the family does not offer it.
+
+        v3 pages offer no UTC variants and stop at one day (the enum page lists more; not relied upon).
+        """
+        if family == "spot":
+            return _SPOT_UTC.get(self.name, _SPOT.get(self.name)) if anchor == "utc" else _SPOT.get(self.name)
+        if family == "uta":
+            return None if self.anchored and anchor == "utc" else _UTA.get(self.name)
+        return _SPOT_UTC.get(self.name, _FUTURES[self.name]) if anchor == "utc" else _FUTURES[self.name]
+
+
+_SPOT = {
+    "1m": "1min", "3m": "3min", "5m": "5min", "15m": "15min", "30m": "30min", "1h": "1h", "4h": "4h", "6h": "6h",
+    "12h": "12h", "1d": "1day", "3d": "3day", "1w": "1week", "1M": "1M",
+}  # fmt: skip
+_SPOT_UTC = {"6h": "6Hutc", "12h": "12Hutc", "1d": "1Dutc", "3d": "3Dutc", "1w": "1Wutc", "1M": "1Mutc"}
+_FUTURES = {
+    "1m": "1m", "3m": "3m", "5m": "5m", "15m": "15m", "30m": "30m", "1h": "1H", "2h": "2H", "4h": "4H", "6h": "6H",
+    "12h": "12H", "1d": "1D", "3d": "3D", "1w": "1W", "1M": "1M",
+}  # fmt: skip
+_UTA = {name: word for name, word in _FUTURES.items() if name not in {"2h", "3d", "1w", "1M"}}
+
+INTERVALS = {
+    name: Interval(name, length_ms)
+    for name, length_ms in {
+        "1m": MINUTE_MS, "3m": 3 * MINUTE_MS, "5m": 5 * MINUTE_MS, "15m": 15 * MINUTE_MS, "30m": 30 * MINUTE_MS,
+        "1h": HOUR_MS, "2h": 2 * HOUR_MS, "4h": 4 * HOUR_MS, "6h": 6 * HOUR_MS, "12h": 12 * HOUR_MS, "1d": DAY_MS,
+        "3d": 3 * DAY_MS, "1w": WEEK_MS, "1M": None,
+    }.items()
+}  # fmt: skip
+
+
+def interval(name: str) -> Interval:
+    """Return the candle length of that name.
+
+    Raises
+    ------
+    InvalidInput
+        If there is none; the message lists them all.
+    """
+    try:
+        return INTERVALS[name]
+    except (KeyError, TypeError):
+        raise InvalidInput("interval", f"{name!r} is unknown.", hint=f"Use one of {', '.join(INTERVALS)}.") from None
