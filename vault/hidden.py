@@ -1,0 +1,62 @@
+"""A box for a secret value, so that no repr, traceback, pickle or copy shows what is in it.
+
+Frames of this package hold secrets only inside this box whenever they might raise: tools that print a
+traceback's local variables then print ``<hidden>``.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, NoReturn, SupportsIndex, TypeVar
+
+from vault.errors import NotCopyable
+
+Value = TypeVar("Value")
+
+
+class NoCopies:
+    """Refuses every road on which Python copies or serialises an object."""
+
+    __slots__ = ()
+
+    def _refuse_copy(self) -> NoReturn:
+        raise NotCopyable(
+            f"{type(self).__name__} holds secrets and can be neither pickled nor copied; "
+            "pass the key's name on and open the vault where it is needed"
+        )
+
+    def __reduce_ex__(self, protocol: SupportsIndex, /) -> NoReturn:
+        self._refuse_copy()
+
+    def __reduce__(self) -> NoReturn:
+        self._refuse_copy()
+
+    def __getstate__(self) -> NoReturn:
+        self._refuse_copy()
+
+    def __copy__(self) -> NoReturn:
+        self._refuse_copy()
+
+    def __deepcopy__(self, memo: object) -> NoReturn:
+        self._refuse_copy()
+
+
+class Hidden(NoCopies, Generic[Value]):
+    """A value that is there to be used, not to be seen.
+
+    Parameters
+    ----------
+    value
+        The secret. Take it out with ``.value`` only inside an expression, never into a local variable of a
+        function that may raise.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Value) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return "<hidden>"
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)

@@ -1,0 +1,309 @@
+"""The vault's file on disk: who may read it, how it is replaced, what is kept of it.
+
+The room moves bytes and knows nothing of what is in them. A save is: lock, clear away what a killed process left,
+keep the old bytes beside the vault, write the new ones to a temporary file, flush, replace, flush the folder. A
+reader sees the old file or the new one, never half of one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import shlex
+import stat
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from vault.errors import (
+    LaxMode,
+    ReducedProtection,
+    StorageFailed,
+    UnsafePath,
+    VaultBusy,
+    VaultExists,
+    VaultMissing,
+)
+
+FOLDER_MODE = 0o700
+FILE_MODE = 0o600
+KEPT_GENERATIONS = 5
+LOCK_POLL_S = 0.01
+
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _NO_FOLLOW  # non-blocking: a pipe must not hang the reader
+_WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW
+_NEXT_STEP = {
+    errno.ENOSPC: "free some space and try again",
+    errno.EDQUOT: "free some space and try again",
+    errno.EACCES: "check who owns the folder and its files",
+    errno.EPERM: "check who owns the folder and its files",
+    errno.EROFS: "the disk is mounted read-only; mount it writable or move the vault",
+}
+
+
+class FileSystem:
+    """Every call that the vault makes to the operating system; a test hands in one that fails."""
+
+    has_modes = os.name != "nt"
+
+    def user_id(self) -> int:
+        return os.geteuid()
+
+    def lstat(self, path: Path) -> os.stat_result:
+        return path.lstat()
+
+    def open(self, path: Path, flags: int, mode: int = 0) -> int:
+        return os.open(path, flags, mode)
+
+    def fstat(self, descriptor: int) -> os.stat_result:
+        return os.fstat(descriptor)
+
+    def read(self, descriptor: int, length: int) -> bytes:
+        return os.read(descriptor, length)
+
+    def write(self, descriptor: int, data: bytes) -> int:
+        return os.write(descriptor, data)
+
+    def fsync(self, descriptor: int) -> None:
+        os.fsync(descriptor)
+
+    def close(self, descriptor: int) -> None:
+        os.close(descriptor)
+
+    def replace(self, source: Path, target: Path) -> None:
+        source.replace(target)
+
+    def unlink(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+
+    def names(self, folder: Path) -> list[str]:
+        return [entry.name for entry in folder.iterdir()]
+
+    def make_folder(self, folder: Path) -> None:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+
+
+class VaultFile:
+    """One vault file, its lock and its kept generations.
+
+    Parameters
+    ----------
+    path : str or path
+        The vault file; its folder belongs to the vault's owner alone.
+    filesystem : FileSystem
+    lock_timeout_s : float
+        How long to wait for another process that is saving.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], filesystem: FileSystem, lock_timeout_s: float) -> None:
+        self.path = Path(path).expanduser().absolute()
+        self.folder = self.path.parent
+        self._filesystem = filesystem
+        if not filesystem.has_modes:
+            warnings.warn(
+                "this platform has no file modes that the vault could check: other accounts of this machine are kept "
+                "out by the folder's own access list alone (reduced protection)",
+                ReducedProtection,
+                stacklevel=3,
+            )
+        self._lock_timeout_s = lock_timeout_s
+        self._lock_path = self.path.with_name(f".{self.path.name}.lock")
+        self._temporary = self.path.with_name(f".{self.path.name}.new")
+        self._kept_name = re.compile(re.escape(self.path.name) + r"\.([1-9][0-9]{0,15})\.kept")
+
+    def make_folder(self) -> None:
+        """Make the folder, for its owner alone, if it is not there."""
+        with self._explained("make the folder"):
+            self._filesystem.make_folder(self.folder)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the vault's lock, after checking that its folder is safe."""
+        self._check_folder()
+        lock = FileLock(self._lock_path, timeout=self._lock_timeout_s, mode=FILE_MODE)
+        try:
+            with self._explained("lock"):
+                lock.acquire(poll_interval=LOCK_POLL_S)
+        except Timeout:
+            raise VaultBusy(
+                f"another process has been saving {self.path} for {self._lock_timeout_s:g} s; wait for it or end it, "
+                "then try again"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def check_absent(self) -> None:
+        """Refuse to make a vault where there is one, or where generations of one are kept."""
+        with self._explained("look at"):
+            present = self._exists()
+        if present:
+            raise VaultExists(f"there already is a file at {self.path}; open it, or choose another path")
+        if kept := self.kept():
+            raise VaultExists(
+                f"{self.path} is gone, but generations of it are kept. Bring back the newest with "
+                f"{self.restore_command(kept[0])}, or move the .kept files away to start anew"
+            )
+
+    def read(self, longest: int) -> bytes:
+        """Return the file's bytes, one more than ``longest`` at most; refuses a file that others could touch."""
+        self._check_folder()
+        try:
+            with self._explained("open"):
+                descriptor = self._filesystem.open(self.path, _READ_FLAGS)
+        except StorageFailed as failure:
+            self._refuse_unopened(failure)
+        try:
+            with self._explained("read"):
+                self._check_file(self._filesystem.fstat(descriptor))
+                return self._read_up_to(descriptor, longest + 1)
+        finally:
+            with self._explained("close"):
+                self._filesystem.close(descriptor)
+
+    def read_kept(self, path: Path, longest: int) -> bytes:
+        """Return the bytes of a kept generation."""
+        with self._explained("read", path):
+            descriptor = self._filesystem.open(path, _READ_FLAGS)
+            try:
+                return self._read_up_to(descriptor, longest + 1)
+            finally:
+                self._filesystem.close(descriptor)
+
+    def kept(self) -> list[Path]:
+        """Return the kept generations, newest first."""
+        with self._explained("list the folder of"):
+            names = self._filesystem.names(self.folder)
+        numbered = [(int(match[1]), name) for name in names if (match := self._kept_name.fullmatch(name))]
+        return [self.path.with_name(name) for _, name in sorted(numbered, reverse=True)]
+
+    def highest_kept(self) -> int:
+        """Return the highest kept generation, 0 if none is kept."""
+        return max((int(path.name.split(".")[-2]) for path in self.kept()), default=0)
+
+    def restore_command(self, kept: Path) -> str:
+        return f"cp -p {shlex.quote(str(kept))} {shlex.quote(str(self.path))}"
+
+    def commit(self, new: bytes, *, old: bytes | None = None, old_generation: int = 0) -> None:
+        """Put new bytes in place of the old ones, which are kept; call it under the lock.
+
+        Until the replace nothing has changed for a reader. A failure before it leaves the old file as it was.
+        """
+        try:
+            with self._explained("save"):
+                self._filesystem.unlink(self._temporary)
+                if old is not None:
+                    self._write(old, self.path.with_name(f"{self.path.name}.{old_generation}.kept"))
+                    for outdated in self.kept()[KEPT_GENERATIONS:]:
+                        self._filesystem.unlink(outdated)
+                self._write(new, self.path)
+        except StorageFailed:
+            with contextlib.suppress(OSError):  # the next save clears it away
+                self._filesystem.unlink(self._temporary)
+            raise
+        with self._explained("confirm the save of", unchanged=False):
+            self._flush_folder()
+
+    def _write(self, data: bytes, target: Path) -> None:
+        descriptor = self._filesystem.open(self._temporary, _WRITE_FLAGS, FILE_MODE)
+        try:
+            left = data
+            while left:
+                left = left[self._filesystem.write(descriptor, left) :]
+            self._filesystem.fsync(descriptor)
+        finally:
+            self._filesystem.close(descriptor)
+        self._filesystem.replace(self._temporary, target)
+
+    def _flush_folder(self) -> None:
+        if not self._filesystem.has_modes:  # no such call there
+            return
+        descriptor = self._filesystem.open(self.folder, os.O_RDONLY)
+        try:
+            self._filesystem.fsync(descriptor)
+        finally:
+            self._filesystem.close(descriptor)
+
+    def _read_up_to(self, descriptor: int, length: int) -> bytes:
+        data = b""
+        while len(data) < length and (chunk := self._filesystem.read(descriptor, length - len(data))):
+            data += chunk
+        return data
+
+    def _exists(self) -> bool:
+        try:
+            self._filesystem.lstat(self.path)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _check_folder(self) -> None:
+        try:
+            with self._explained("look at the folder of"):
+                found = self._filesystem.lstat(self.folder)
+        except StorageFailed as failure:
+            if isinstance(failure.__cause__, (FileNotFoundError, NotADirectoryError)):
+                raise VaultMissing(f"there is no folder {self.folder}; make a vault with Vault.create") from None
+            raise
+        if not stat.S_ISDIR(found.st_mode):
+            kind = "a symbolic link" if stat.S_ISLNK(found.st_mode) else "no folder"
+            raise UnsafePath(f"{self.folder} is {kind}; give the real folder's path")
+        self._check_owner(found, self.folder)
+        self._check_mode(found, self.folder, FOLDER_MODE)
+
+    def _check_file(self, found: os.stat_result) -> None:
+        if not stat.S_ISREG(found.st_mode):
+            raise UnsafePath(f"{self.path} is not a regular file; give the path of the vault file itself")
+        self._check_owner(found, self.path)
+        self._check_mode(found, self.path, FILE_MODE)
+
+    def _check_owner(self, found: os.stat_result, path: Path) -> None:
+        if self._filesystem.has_modes and found.st_uid != (user_id := self._filesystem.user_id()):
+            raise UnsafePath(
+                f"{path} belongs to user {found.st_uid}, you are user {user_id}; use your own vault, or have it "
+                "given back to you with chown"
+            )
+
+    def _check_mode(self, found: os.stat_result, path: Path, mode: int) -> None:
+        actual = stat.S_IMODE(found.st_mode)
+        if self._filesystem.has_modes and actual & 0o777 & ~mode:
+            raise LaxMode(
+                f"{path} has mode {actual:04o}, which lets other users of this machine at it; first think who may have "
+                f"read it, then type: chmod {mode:o} {shlex.quote(str(path))}"
+            )
+
+    def _refuse_unopened(self, failure: StorageFailed) -> None:
+        """Raise what an open that failed means, or the failure itself."""
+        code = getattr(failure.__cause__, "errno", None)
+        if code in {errno.ELOOP, errno.EMLINK}:
+            raise UnsafePath(f"{self.path} is a symbolic link; give the real file's path") from None
+        if code in {errno.EISDIR, errno.ENXIO}:
+            raise UnsafePath(f"{self.path} is not a regular file; give the path of the vault file itself") from None
+        if code != errno.ENOENT:
+            raise failure
+        advice = "make one with Vault.create"
+        if kept := self.kept():
+            advice = f"bring back the newest kept generation with {self.restore_command(kept[0])}"
+        raise VaultMissing(f"there is no vault at {self.path}; {advice}") from None
+
+    @contextlib.contextmanager
+    def _explained(self, step: str, path: Path | None = None, *, unchanged: bool = True) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if isinstance(error, Timeout):
+                raise
+            state = (
+                "The vault is as it was" if unchanged else "The new file is in place, but may not outlive a power cut"
+            )
+            next_step = _NEXT_STEP.get(error.errno or 0, "check the disk and try again")
+            raise StorageFailed(
+                f"could not {step} {path or self.path}: {error.strerror or error}. {state}; {next_step}"
+            ) from error
