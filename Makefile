@@ -1,0 +1,57 @@
+# Everything a newcomer needs: `make` alone lists it. Only make and Python 3.11 or newer must be there before.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.set-up
+CANDIDATES := $(PYTHON) python3.13 python3.12 python3.11 python3
+
+.DEFAULT_GOAL := help
+.PHONY: help demo lab test fmt pictures benchmarks clean
+
+help: ## list what there is to type
+	@echo "bgresearch: read-only research toolkit for the Bitget exchange"
+	@echo
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
+		printf '%-18s %s\n' "$$name" "$$text"; done
+	@echo
+	@echo "The first of them sets up $(VENV) (a few minutes, once); PYTHON=/path/to/python picks an interpreter."
+
+demo: $(STAMP) ## run the main job on the embedded exchange, offline
+	@$(PY) -m bgresearch demo
+
+lab: $(STAMP) ## open JupyterLab on the embedded exchange
+	@$(PY) -m bgresearch lab
+
+test: $(STAMP) ## run every check: ruff, mypy, import contracts, tests, notebooks
+	@echo "== ruff check" && $(VENV)/bin/ruff check .
+	@echo "== ruff format" && $(VENV)/bin/ruff format --check .
+	@echo "== mypy --strict" && $(VENV)/bin/mypy
+	@echo "== import contracts" && $(VENV)/bin/lint-imports
+	@echo "== pytest" && $(PY) -m pytest
+
+fmt: $(STAMP) ## format the code and mend what ruff can mend
+	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
+
+pictures: $(STAMP) ## take the README's screenshots again (needs Chromium)
+	@$(PY) tests/browser/pictures.py
+
+benchmarks: $(STAMP) ## measure what is promised about speed
+	@for script in benchmarks/*.py; do echo "== $$script" && $(PY) "$$script" || exit 1; done
+
+clean: ## remove the virtual environment and every cache
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .demo
+
+$(STAMP): pyproject.toml
+	@python=; for candidate in $(CANDIDATES); do \
+		if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+			python=$$candidate; break; fi; done; \
+	if [ -z "$$python" ]; then \
+		echo "Python 3.11 or newer was not found (looked for: $(CANDIDATES))." >&2; \
+		echo "Install it, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; fi; \
+	if ! "$$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then \
+		echo "$$python cannot make virtual environments: its venv module is not complete." >&2; \
+		echo "On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; fi; \
+	echo "Setting up $(VENV) with $$("$$python" --version), once ..."; \
+	"$$python" -m venv $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
