@@ -1,0 +1,7 @@
+"""``python -m bgresearch`` is the command line."""
+
+from __future__ import annotations
+
+from bgresearch.cli import main
+
+main()

@@ -1,0 +1,35 @@
+"""The command line. Commands ask the same client as a notebook does; here stand only words, questions and statuses.
+
+Exit status: 0 done, 1 the work failed, 2 wrong usage; ``check`` ends 3 for a key that can write, 4 for one that can
+withdraw. No secret may come in as an argument.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from bgresearch.cli import keys
+from bgresearch.cli.words import complain
+from bgresearch.errors import BgresearchError
+from vault import VaultError
+
+# Pretty exceptions would print local variables, and with them whatever a frame holds.
+app = typer.Typer(
+    name="bgresearch",
+    help="Read-only research toolkit for the Bitget exchange.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(keys.app, name="vault")
+
+
+def main() -> None:
+    """Run the command line; every failure that has a name becomes one line and a status."""
+    try:
+        app()
+    except (BgresearchError, VaultError, OSError) as error:
+        sys.exit(complain(error, as_json="--json" in sys.argv))

@@ -1,0 +1,102 @@
+"""How secrets come in: a prompt without echo, a password file, or JSON on standard input. Never an argument.
+
+Whatever is read here travels on inside ``Hidden``, so that no traceback shows it.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bgresearch.errors import ConfigurationError, InvalidInput
+from vault import Vault
+from vault.hidden import Hidden
+
+PasswordFile = Annotated[
+    str,
+    typer.Option(
+        "--password-file",
+        metavar="FILE",
+        help="Read the master password from this file's first line; - is standard input. A prompt otherwise.",
+    ),
+]
+VaultPath = Annotated[
+    Path | None,
+    typer.Option("--vault", envvar="BGRESEARCH_VAULT", help="The vault file.", show_default="in the user's folder"),
+]
+Fields = dict[str, Hidden[str]]
+
+_STANDARD_INPUT = "-"
+_NO_TERMINAL = "There is no terminal to ask on."
+
+
+def secret(question: str, *, hint: str, twice: bool = False) -> Hidden[str]:
+    """Return what a person typed without echo.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no terminal, or the two answers differ; nothing that was typed is in the message.
+    """
+    typed = _typed(question, hint)
+    if twice and _typed(f"{question}, again", hint).value != typed.value:
+        raise ConfigurationError("The two answers differ.", hint="Type the same one twice.")
+    return typed
+
+
+def master_password(password_file: str, *, question: str = "Master password", twice: bool = False) -> Hidden[str]:
+    """Return the master password from the file, from standard input (``-``), or from a prompt."""
+    if not password_file:
+        return secret(question, hint="Use --password-file FILE, or - for standard input.", twice=twice)
+    if password_file == _STANDARD_INPUT:
+        return Hidden(sys.stdin.readline().removesuffix("\n").removesuffix("\r"))
+    with Path(password_file).expanduser().open(encoding="utf-8") as file:
+        return Hidden(file.readline().removesuffix("\n").removesuffix("\r"))
+
+
+def from_stdin(*names: str) -> Fields:
+    """Return the named fields of the JSON object on standard input.
+
+    Raises
+    ------
+    InvalidInput
+        Not JSON, not an object of texts, or a field is missing; no value is in the message.
+    """
+    try:
+        given = Hidden(json.loads(sys.stdin.read()))
+    except ValueError:  # its text would carry what was read
+        raise InvalidInput("--stdin", "standard input is not JSON.", hint=_shape(names)) from None
+    if not isinstance(given.value, dict) or any(not isinstance(given.value.get(name), str) for name in names):
+        raise InvalidInput("--stdin", "a field is missing or is not text.", hint=_shape(names))
+    return {name: Hidden(given.value[name]) for name in names}
+
+
+def opened(path: Path | None, password_file: str) -> Vault:
+    """Return the vault, opened with the password that was asked for."""
+    return Vault.open(path or default_vault(), master_password(password_file).value)
+
+
+def default_vault() -> Path:
+    """Return where the vault lies if nothing else is said: the platform's folder for a user's settings."""
+    import platformdirs
+
+    return platformdirs.user_config_path("bgresearch", appauthor=False) / "vault"
+
+
+def _typed(question: str, hint: str) -> Hidden[str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)  # it would go on, with echo
+        try:
+            return Hidden(getpass.getpass(f"{question}: "))
+        except (getpass.GetPassWarning, EOFError):
+            raise ConfigurationError(_NO_TERMINAL, hint=hint) from None
+
+
+def _shape(names: tuple[str, ...]) -> str:
+    return "Give an object: {" + ", ".join(f'"{name}": "..."' for name in names) + "}."

@@ -1,0 +1,50 @@
+"""Every word that a command says to a person, and the same as JSON for a machine.
+
+Results go to standard output, errors as one line to standard error. No secret may reach this room.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from bgresearch.errors import BgresearchError, InvalidInput
+
+FAILED, WRONG_USAGE = 1, 2
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and an error as a JSON object.")]
+
+
+def tell(result: dict[str, Any] | list[Any], as_json: bool, say: Callable[[], str]) -> None:
+    """Print a result: JSON for a machine, ``say()`` for a person."""
+    typer.echo(json.dumps(result, ensure_ascii=False, indent=2) if as_json else say())
+
+
+def table(rows: list[dict[str, str]]) -> str:
+    """Rows as aligned columns; the keys of the first row are the headings."""
+    headings = list(rows[0])
+    widths = {name: max(len(name), *(len(row[name]) for row in rows)) for name in headings}
+    lines = [{name: name for name in headings}, *rows]
+    return "\n".join("  ".join(row[name].ljust(widths[name]) for name in headings).rstrip() for row in lines)
+
+
+def complain(error: Exception, *, as_json: bool) -> int:
+    """Say on standard error what failed and what to do next; return the exit status."""
+    message = _one_line(error)
+    if as_json:
+        described = {"kind": type(error).__name__, "message": message, "hint": getattr(error, "hint", "")}
+        sys.stderr.write(json.dumps({"error": described}, ensure_ascii=False) + "\n")
+    else:
+        sys.stderr.write(f"bgresearch: {message}\n")
+    return WRONG_USAGE if isinstance(error, InvalidInput) else FAILED
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and not isinstance(error, BgresearchError):
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror or type(error).__name__}"
+    return " ".join(str(error).split()) or type(error).__name__
