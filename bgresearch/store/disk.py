@@ -1,0 +1,137 @@
+"""Bytes to a file, all or nothing. The seam where tests make the disk full; knows nothing of Parquet."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import filelock
+
+from bgresearch.errors import StoreError
+
+_LOCK_TIMEOUT_S = 120.0  # a partition is rewritten in well under a second
+_ADVICE = {
+    errno.ENOSPC: "The disk is full: free some space, or choose another folder with data_dir=, and call again.",
+    errno.EDQUOT: "The disk quota is used up: free some space, or choose another folder with data_dir=.",
+    errno.EFBIG: "The file would be larger than this process may write (ulimit -f).",
+    errno.EROFS: "The folder is read-only: choose another one with data_dir=.",
+    errno.EACCES: "Permission is missing: make the folder writable, or choose another one with data_dir=.",
+    errno.EPERM: "Permission is missing: make the folder writable, or choose another one with data_dir=.",
+    errno.ENAMETOOLONG: "The name is too long for this file system.",
+    errno.ENOTDIR: "A file stands where a folder is needed: choose another folder with data_dir=.",
+    errno.EEXIST: "A file stands where a folder is needed: choose another folder with data_dir=.",
+}
+
+
+@contextlib.contextmanager
+def in_words(doing: str, path: Path) -> Iterator[None]:
+    """Turn an operating system error into a StoreError that names the path and the next step."""
+    try:
+        yield
+    except OSError as cause:
+        said = os.strerror(cause.errno) if cause.errno else str(cause)
+        raise StoreError(f"cannot {doing} {path}: {said}.", hint=_ADVICE.get(cause.errno or 0, "")) from cause
+
+
+class Disk:
+    """The file system below one data folder.
+
+    Parameters
+    ----------
+    root : Path
+        The data folder; made when first written to.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @contextlib.contextmanager
+    def locked(self, path: Path) -> Iterator[None]:
+        """Hold the lock of one file, across threads and processes; lock files lie in the hidden folder ``.locks``."""
+        name = hashlib.sha256(path.relative_to(self.root).as_posix().encode()).hexdigest()[:32]
+        folder = self.root / ".locks"
+        lock = filelock.FileLock(folder / f"{name}.lock", timeout=_LOCK_TIMEOUT_S, thread_local=False)
+        try:
+            with in_words("lock", path):
+                folder.mkdir(parents=True, exist_ok=True)
+                lock.acquire()
+        except filelock.Timeout:
+            raise StoreError(
+                f"{path} was locked by another process for {_LOCK_TIMEOUT_S:.0f} s.", hint="End it, or wait for it."
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def replace(self, path: Path, data: bytes, *, private: bool = False) -> None:
+        """Write the whole file or leave the old one; the caller holds its lock.
+
+        Raises
+        ------
+        StoreError
+            If the operating system refuses; the old file is intact then.
+        """
+        with in_words("write", path):
+            self._make_folder(path.parent, private=private)
+            self._sweep(path)
+            temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+            try:
+                fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666)
+                with os.fdopen(fd, "wb") as file:
+                    self.write(file, data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.replace(path)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+            _sync_folder(path.parent)
+
+    def write(self, file: BinaryIO, data: bytes) -> None:
+        """Write the bytes. Tests override this one to run out of space half-way."""
+        file.write(data)
+
+    def set_aside(self, path: Path, stamp: str) -> Path:
+        """Rename a damaged file so that it is neither read nor lost; return its new path."""
+        aside = path.with_name(f"{path.name}.damaged-{stamp}")
+        count = 1
+        while aside.exists():
+            count += 1
+            aside = path.with_name(f"{path.name}.damaged-{stamp}-{count}")
+        with in_words("set aside", path):
+            path.rename(aside)
+        return aside
+
+    def _make_folder(self, folder: Path, *, private: bool) -> None:
+        if private:
+            top = self.root / "account"
+            for part in [*reversed(folder.parents), folder]:
+                if part == top or top in part.parents:
+                    part.mkdir(mode=0o700, exist_ok=True)
+                    part.chmod(0o700)
+                else:
+                    part.mkdir(exist_ok=True)
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def _sweep(self, path: Path) -> None:
+        """Remove what a killed writer of the same file left; under its lock nobody else can be writing one."""
+        for stale in path.parent.glob(f".{path.name}.*.tmp"):
+            stale.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,81 @@
+"""Where rows lie: series, hive-style folders, and the period that one file holds. Pure.
+
+One file holds a month of intervals below an hour, a year from there to below a day, and everything from a day up: a
+month of 1m bars is 44,640 rows and about a megabyte, small enough to rewrite for one appended bar and large enough
+that a decade is 120 files. Rows without an interval (fills) lie in months.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+from bgresearch.intervals import DAY_MS, HOUR_MS, INTERVALS
+from bgresearch.spans import Span
+
+Period = Literal["month", "year", "all"]
+WHOLE = Span(-(2**53), 2**53)  # "all": wider than any timestamp of the exchange, exact in JSON
+
+
+@dataclass(frozen=True)
+class Series:
+    """One thing that grows in time.
+
+    Attributes
+    ----------
+    name : str
+        First folder, for instance ``candles``.
+    keys : tuple of (str, str)
+        Hive-style folders below it, in order: ``(("market", "spot"), ("symbol", "BTCUSDT"))``.
+    time : str
+        The column that orders the rows, ``timestamp[ms, UTC]``.
+    private : bool
+        Whether folders are 0700 and files 0600.
+    unique : tuple of str
+        The columns that tell rows of the same instant apart; none where the time alone does.
+    """
+
+    name: str
+    keys: tuple[tuple[str, str], ...]
+    time: str
+    private: bool = False
+    unique: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """Relative folder; awkward characters are percent-encoded as Arrow's hive partitioning does."""
+        return Path(self.name, *(f"{key}={quote(value, safe='')}" for key, value in self.keys))
+
+    @property
+    def period(self) -> Period:
+        """How much time one file holds."""
+        interval = INTERVALS.get(dict(self.keys).get("interval", ""))
+        if interval is None or interval.nominal_ms < HOUR_MS:
+            return "month"
+        return "year" if interval.nominal_ms < DAY_MS else "all"
+
+    def periods(self, span: Span) -> Iterator[tuple[str, Span]]:
+        """Yield file name and period of every partition that the span touches, in order."""
+        at = span.start_ms
+        while at < span.end_ms:
+            name, period = self.period_at(at)
+            yield name, period
+            at = period.end_ms
+
+    def period_at(self, timestamp_ms: int) -> tuple[str, Span]:
+        """Return file name and period of the partition that holds this instant."""
+        if self.period == "all":
+            return "all.parquet", WHOLE
+        moment = dt.datetime.fromtimestamp(timestamp_ms / 1000, tz=dt.UTC)
+        if self.period == "year":
+            return f"{moment.year:04}.parquet", Span(_ms(moment.year, 1), _ms(moment.year + 1, 1))
+        year, month = (moment.year + 1, 1) if moment.month == 12 else (moment.year, moment.month + 1)
+        return f"{moment:%Y-%m}.parquet", Span(_ms(moment.year, moment.month), _ms(year, month))
+
+
+def _ms(year: int, month: int) -> int:
+    return int(dt.datetime(year, month, 1, tzinfo=dt.UTC).timestamp()) * 1000

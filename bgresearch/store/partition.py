@@ -1,0 +1,160 @@
+"""One Parquet file: rows and ledger to bytes and back, refusing what does not fit together. No locks, no paths made."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import IO, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from bgresearch.spans import Span
+from bgresearch.store.layout import Series
+from bgresearch.store.ledger import Ledger, NewerFormat
+
+KEY = b"bgresearch"
+
+
+class Damaged(Exception):
+    """The file is not what was written."""
+
+
+def encode(series: Series, table: pa.Table, ledger: Ledger) -> bytes:
+    """Return the bytes of a Parquet file with the ledger in its footer."""
+    stamped = replace(ledger, rows=table.num_rows, checksum=checksum(table))
+    about = {"series": series.name, "keys": dict(series.keys), "time": series.time}
+    table = table.replace_schema_metadata({KEY: stamped.to_json(**about)})
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        table, sink, compression="zstd", use_dictionary=_text_columns(table.schema),
+        column_encoding={series.time: "DELTA_BINARY_PACKED"}, write_page_checksum=True, store_schema=True,
+        sorting_columns=[pq.SortingColumn(table.schema.get_field_index(series.time))],
+    )  # fmt: skip
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def read_ledger(file: IO[bytes]) -> Ledger:
+    """Return the ledger of an open Parquet file; reads the footer only.
+
+    Raises
+    ------
+    Damaged
+        If there is no intact ledger in it.
+    """
+    with _damage_in_words():
+        metadata = pq.ParquetFile(file).metadata
+        return _ledger(metadata.metadata, metadata.num_rows)
+
+
+def decode(file: IO[bytes], series: Series, *, deep: bool = False) -> tuple[pa.Table, Ledger]:
+    """Return rows and ledger of an open Parquet file.
+
+    Parameters
+    ----------
+    file : binary file
+        Open for reading.
+    series : Series
+        What should be in it.
+    deep : bool
+        Also compare the digest of the rows; the checksums of the pages are compared always.
+
+    Raises
+    ------
+    Damaged
+        If anything in it does not fit together.
+    """
+    with _damage_in_words():
+        parquet = pq.ParquetFile(file, page_checksum_verification=True)
+        table = parquet.read()
+        ledger = _ledger(parquet.metadata.metadata, table.num_rows)
+        if deep and checksum(table) != ledger.checksum:
+            raise Damaged("the digest of the rows does not match")
+        times = times_of(table, series.time)
+        if len(times) > 1 and np.any(times[1:] < times[:-1]):
+            raise Damaged("the rows are not in order")
+        return table.replace_schema_metadata(None), ledger
+
+
+class _damage_in_words:  # noqa: N801 - reads as a statement
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, Damaged | NewerFormat):
+            return
+        if isinstance(error, pa.ArrowException | OSError | ValueError | KeyError | TypeError | OverflowError):
+            raise Damaged(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
+
+
+def _ledger(metadata: dict[bytes, bytes] | None, rows: int) -> Ledger:
+    text = (metadata or {}).get(KEY)
+    if text is None:
+        raise Damaged("there is no ledger in it")
+    ledger = Ledger.from_json(text)
+    if ledger.rows != rows:
+        raise Damaged(f"the ledger speaks of {ledger.rows} rows, the file holds {rows}")
+    return ledger
+
+
+def checksum(table: pa.Table) -> str:
+    """Return a digest of names, types and values of all columns."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        digest.update(f"{name}:{column.type}:{len(column)};".encode())
+        if column.null_count == 0 and pa.types.is_primitive(column.type) and not pa.types.is_boolean(column.type):
+            raw = column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
+            digest.update(np.ascontiguousarray(raw.to_numpy()).tobytes())
+        else:
+            digest.update(repr(column.to_pylist()).encode())
+    return digest.hexdigest()
+
+
+def times_of(table: pa.Table, name: str) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return a timestamp column as epoch milliseconds."""
+    numbers: np.ndarray[Any, np.dtype[np.int64]] = table.column(name).cast(pa.int64()).to_numpy()
+    return numbers
+
+
+def within(table: pa.Table, time: str, span: Span) -> pa.Table:
+    """Return the rows of a sorted table that lie in the span, without copying."""
+    times = times_of(table, time)
+    start, end = np.searchsorted(times, [span.start_ms, span.end_ms])
+    return table.slice(int(start), int(end - start))
+
+
+def overlaid(series: Series, old: pa.Table | None, new: pa.Table, spans: Sequence[Span]) -> pa.Table:
+    """Return the old rows outside the spans and the new rows, sorted, each told apart once."""
+    parts = [new.replace_schema_metadata(None)]
+    if old is not None:
+        parts += [_outside(old, series.time, spans)]
+    merged = pa.concat_tables([part.cast(parts[0].schema) for part in parts])
+    merged = merged.sort_by([(name, "ascending") for name in (series.time, *series.unique)]).combine_chunks()
+    if merged.num_rows > 1:
+        merged = merged.filter(pa.array(_first_of_its_kind(merged, series)))
+    return merged
+
+
+def _outside(table: pa.Table, time: str, spans: Iterable[Span]) -> pa.Table:
+    times = times_of(table, time)
+    keep = np.ones(len(times), dtype=bool)
+    for span in spans:
+        start, end = np.searchsorted(times, [span.start_ms, span.end_ms])
+        keep[start:end] = False
+    return table.filter(pa.array(keep))
+
+
+def _first_of_its_kind(table: pa.Table, series: Series) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    times = times_of(table, series.time)
+    same = times[1:] == times[:-1]
+    for name in series.unique:
+        values = table.column(name).combine_chunks()
+        same &= pc.equal(values[1:], values[:-1]).to_numpy(zero_copy_only=False)
+    return np.concatenate([[True], ~same])
+
+
+def _text_columns(schema: pa.Schema) -> list[str]:
+    return [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]

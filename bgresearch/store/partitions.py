@@ -1,0 +1,268 @@
+"""The store: which spans are missing, read them, replace one partition at a time. Never talks to the exchange.
+
+Readers take no lock and see either the old file or the new one. Writers of the same partition wait for each other and
+read it again under the lock, so that two processes lose nothing. A damaged file is set aside, never deleted.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+
+from bgresearch.clock import Clock, SystemClock
+from bgresearch.errors import ConfigurationError, StoreError
+from bgresearch.spans import Span, subtract, union
+from bgresearch.store import partition
+from bgresearch.store.disk import Disk, in_words
+from bgresearch.store.layout import Series
+from bgresearch.store.ledger import Gap, Ledger, NewerFormat
+
+_MARKER = ".bgresearch.json"
+_T = TypeVar("_T")
+
+
+class StoreWarning(UserWarning):
+    """Something in the store was healed; the message says what."""
+
+
+class Store:
+    """Parquet partitions below one folder.
+
+    Parameters
+    ----------
+    data_dir : Path
+        The folder; made when first written to.
+    host : str
+        The exchange the rows come from. A folder belongs to one host for ever; empty means "do not look".
+    clock : Clock
+        Gives the time of gaps and fetches.
+    disk : Disk
+        The file system; tests hand in one that is full.
+    """
+
+    def __init__(
+        self, data_dir: Path | str, *, host: str = "", clock: Clock | None = None, disk: Disk | None = None
+    ) -> None:
+        self.data_dir = Path(data_dir).expanduser().absolute()
+        self.host = host
+        self._clock = clock or SystemClock()
+        self._disk = disk or Disk(self.data_dir)
+        self._marked = False
+
+    def missing(self, series: Series, span: Span) -> tuple[Span, ...]:
+        """Return the parts of the span that are not known; reads footers only."""
+        known: list[Span] = []
+        for ledger in self._ledgers(series, span):
+            known += ledger.known()
+        return subtract([span], known)
+
+    def gaps(self, series: Series, span: Span) -> tuple[Gap, ...]:
+        """Return the gaps within the span, clipped to it; reads footers only."""
+        found = [gap for ledger in self._ledgers(series, span) for gap in ledger.gaps]
+        clipped = [(gap.span.intersect(span), gap) for gap in found]
+        return tuple(sorted(Gap(part, gap.cause, gap.noticed_ms) for part, gap in clipped if part))
+
+    def routes(self, series: Series, span: Span) -> tuple[str, ...]:
+        """Return the ids of the endpoints that the rows of the touched partitions came from."""
+        return tuple(sorted({route for ledger in self._ledgers(series, span) for route in ledger.sources}))
+
+    def read(self, series: Series, span: Span) -> pa.Table | None:
+        """Return the rows within the span in order, or None if there is no partition.
+
+        A damaged partition is set aside with a warning; ask ``missing`` again afterwards.
+        """
+        parts: list[pa.Table] = []
+        for name, _period in self._present(series, span):
+            path = self._folder(series) / name
+            read = self._believed(path, lambda file: partition.decode(file, series))
+            if read is not None:
+                parts.append(partition.within(read[0], series.time, span))
+        if not parts:
+            return None
+        return parts[0] if len(parts) == 1 else pa.concat_tables([part.cast(parts[0].schema) for part in parts])
+
+    def latest(self, series: Series) -> pa.Table | None:
+        """Return the rows that share the newest time, or None if there are none."""
+        for name in sorted(self._names(series), reverse=True):
+            read = self._believed(self._folder(series) / name, lambda file: partition.decode(file, series))
+            if read is not None and read[0].num_rows:
+                newest = int(partition.times_of(read[0], series.time)[-1])
+                return partition.within(read[0], series.time, Span(newest, newest + 1))
+        return None
+
+    def write(
+        self, series: Series, table: pa.Table, covered: Iterable[Span], gaps: Iterable[Gap] = (), source: str = ""
+    ) -> None:
+        """Commit rows and what is now known; one atomic replace per partition.
+
+        Parameters
+        ----------
+        series : Series
+            What the rows belong to.
+        table : pyarrow.Table
+            Rows in any order; all of them within ``covered``, in which they replace what was there.
+        covered : iterable of Span
+            Where every row that the exchange has is in ``table``.
+        gaps : iterable of Gap
+            Where it has none.
+        source : str
+            Ids of the endpoints the rows came from, separated by commas.
+
+        Raises
+        ------
+        StoreError
+            If the folder cannot be written; what was there before is intact.
+        """
+        covered, gaps = union(covered), tuple(gaps)
+        table = table.sort_by(series.time)
+        times = partition.times_of(table, series.time)
+        if sum(partition.within(table, series.time, span).num_rows for span in covered) != len(times):
+            raise ValueError("rows outside the covered spans")
+        now = self._clock.now_ms()
+        sources = {route: (now, now) for route in source.split(",") if route}
+        self._mark()
+        for name, period in self._touched(series, covered, gaps):
+            spans = [part for part in (span.intersect(period) for span in covered) if part]
+            self._merge(
+                series, name, partition.within(table, series.time, period),
+                Ledger(tuple(spans), tuple(_gaps_of(gaps, period)), sources),
+            )  # fmt: skip
+
+    def _merge(self, series: Series, name: str, rows: pa.Table, news: Ledger) -> None:
+        path = self._folder(series) / name
+        with self._disk.locked(path):
+            current = self._believed(path, lambda file: partition.decode(file, series, deep=True), locked=True)
+            old, ledger = current or (None, Ledger())
+            merged = partition.overlaid(series, old, rows, news.covered)
+            data = partition.encode(series, merged, ledger.extended(news.covered, news.gaps, news.sources))
+            self._disk.replace(path, data, private=series.private)
+
+    def _touched(self, series: Series, covered: Sequence[Span], gaps: Sequence[Gap]) -> list[tuple[str, Span]]:
+        found = {period: name for span in covered for name, period in series.periods(span)}
+        for gap in gaps:
+            # a gap before the listing stands once, with the first rows, not in a hundred empty files
+            ends = Span(gap.span.end_ms, gap.span.end_ms + 1) if gap.cause == "before listing" else gap.span
+            found |= {period: name for name, period in series.periods(ends)}
+        return [(found[period], period) for period in sorted(found)]
+
+    def _ledgers(self, series: Series, span: Span) -> list[Ledger]:
+        ledgers = []
+        names = [name for name, _period in self._present(series, span)]
+        first = self._first(series)
+        if first and first not in names:
+            names.append(first)  # the one that knows the listing
+        for name in names:
+            ledger = self._believed(self._folder(series) / name, partition.read_ledger)
+            if ledger is not None:
+                ledgers.append(ledger)
+        return ledgers
+
+    def _folder(self, series: Series) -> Path:
+        return self.data_dir / series.folder
+
+    def _present(self, series: Series, span: Span) -> list[tuple[str, Span]]:
+        names = self._names(series)
+        if not names:
+            return []
+        return [(name, period) for name, period in series.periods(span) if name in names]
+
+    def _first(self, series: Series) -> str | None:
+        return min(self._names(series), default=None)
+
+    def _names(self, series: Series) -> set[str]:
+        folder = self._folder(series)
+        with in_words("read", folder):
+            try:
+                return {path.name for path in folder.iterdir() if path.suffix == ".parquet"}
+            except FileNotFoundError:
+                return set()
+
+    def _believed(self, path: Path, read: Callable[[Any], _T], *, locked: bool = False) -> _T | None:
+        """Return what reading gives, or None if the file is not there or was damaged and is now set aside."""
+        try:
+            return self._opened(path, read)
+        except partition.Damaged as cause:
+            if locked:
+                self._set_aside(path, cause)
+                return None
+        with self._disk.locked(path):  # a writer may have replaced it since
+            try:
+                return self._opened(path, read)
+            except partition.Damaged as cause:
+                self._set_aside(path, cause)
+                return None
+
+    def _opened(self, path: Path, read: Callable[[Any], _T]) -> _T | None:
+        with in_words("read", path):
+            try:
+                file = path.open("rb")
+            except FileNotFoundError:
+                return None
+        with file:
+            try:
+                return read(file)
+            except NewerFormat as cause:
+                raise StoreError(f"{path} is newer than this version: {cause}.", hint="Update bgresearch.") from cause
+
+    def _set_aside(self, path: Path, cause: partition.Damaged) -> None:
+        stamp = dt.datetime.fromtimestamp(self._clock.now_ms() / 1000, tz=dt.UTC).strftime("%Y%m%dT%H%M%SZ")
+        aside = self._disk.set_aside(path, stamp)
+        warnings.warn(
+            f"{path} is damaged ({cause}); it was set aside as {aside.name} and will be fetched again.",
+            StoreWarning,
+            stacklevel=2,
+        )
+
+    def _mark(self) -> None:
+        """Write which exchange the folder belongs to, or refuse another one."""
+        if self._marked or not self.host:
+            return
+        path = self.data_dir / _MARKER
+        self.check_host()
+        if not path.exists():
+            with self._disk.locked(path):
+                self.check_host()
+                if not path.exists():
+                    self._disk.replace(path, json.dumps({"format": 1, "host": self.host}).encode())
+        self._marked = True
+
+    def check_host(self) -> None:
+        """Refuse a folder that holds the data of another exchange.
+
+        Raises
+        ------
+        ConfigurationError
+            If it does: rows of two exchanges under one folder could never be told apart again.
+        """
+        path = self.data_dir / _MARKER
+        try:
+            with in_words("read", path):
+                text = path.read_bytes()
+        except StoreError as error:
+            if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
+                return
+            raise
+        try:
+            host = json.loads(text)["host"]
+        except (ValueError, KeyError, TypeError):
+            raise StoreError(f"{path} is damaged.", hint="Delete it if the folder holds no mixed data.") from None
+        if self.host and host != self.host:
+            raise ConfigurationError(
+                f"the data folder {self.data_dir} holds data of {host}, not of {self.host}.",
+                hint="Give another folder with data_dir=.",
+            )
+
+
+def _gaps_of(gaps: Iterable[Gap], period: Span) -> Iterable[Gap]:
+    for gap in gaps:
+        if gap.cause == "before listing":
+            if period.start_ms <= gap.span.end_ms < period.end_ms:
+                yield gap
+        elif part := gap.span.intersect(period):
+            yield gap._replace(span=part)
