@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from vault import FLOOR, FileSystem, Surroundings, Vault
-from vault.envelope import Wrap, parse
+from vault.contents import State, believed_slots
+from vault.envelope import Wrap
 from vault.hidden import Hidden
-from vault.sealing import key_from_password
+from vault.sealing import key_from_password, open_envelope
+from vault.storage import VaultFile
 
 PASSWORD = "correct horse battery"
 TRIPLE = {
@@ -139,15 +141,22 @@ def path(folder: Path, history: list[bytes]) -> Path:
     return file
 
 
-@pytest.fixture
-def vault(path: Path) -> Vault:
-    return Vault.open(path, PASSWORD)
+@pytest.fixture(scope="session")
+def opened(key_source: Callable[[Wrap], Hidden[bytes]]) -> Callable[..., Vault]:
+    """Open a vault file of PASSWORD as Vault.open does, with the key derivation remembered."""
+
+    def open_quickly(path: Path, surroundings: Surroundings | None = None) -> Vault:
+        around = surroundings or Surroundings()
+        found = open_envelope(path.read_bytes(), key_source)
+        state = State(found.envelope, found.data_key, found.body, believed_slots(found.body))
+        return Vault(VaultFile(path, around.filesystem, around.lock_timeout_s), around, state)
+
+    return open_quickly
 
 
 @pytest.fixture
-def around() -> Callable[..., Surroundings]:
-    """Surroundings with a fixed clock; keyword arguments replace the rest."""
-    return lambda **changes: Surroundings(**{"now_ms": lambda: 1_700_000_000_123, **changes})
+def vault(path: Path, opened: Callable[..., Vault]) -> Vault:
+    return opened(path)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
@@ -155,8 +164,3 @@ def pytest_make_parametrize_id(val: object) -> str | None:
     if isinstance(val, str) and not val.isascii():
         return base64.b16encode(val.encode("utf-8", "surrogatepass")).decode()[:24]
     return None
-
-
-@pytest.fixture(scope="session")
-def header_of() -> Callable[[bytes], Any]:
-    return lambda raw: parse(raw).header
