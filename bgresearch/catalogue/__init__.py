@@ -1,12 +1,16 @@
 """The endpoint table: every GET endpoint of the exchange, one row each, and the only list of paths.
 
-Sources: the exchange's API documentation of December 2025 (page names in the rows) and, for rows marked
-``documented = false``, public client libraries. Left out on purpose: everything that is not a GET, including the few
+Sources: the exchange's API documentation of December 2025 (rows with a ``page``) and, for the rows without one,
+public client libraries. Left out on purpose: everything that is not a GET, including the few
 POST calls that only read, because a package that never sends a body cannot be talked into an order.
 v2 pages do not say which authority an endpoint needs; those codes are inferred from the path.
 """
 
+from bgresearch.catalogue.codes import ErrorCode, error_code, error_codes
 from bgresearch.catalogue.loading import Catalogue, load, parse
 from bgresearch.catalogue.model import Column, Endpoint, Limit, Paging, Param
 
-__all__ = ["Catalogue", "Column", "Endpoint", "Limit", "Paging", "Param", "load", "parse"]
+__all__ = [
+    "Catalogue", "Column", "Endpoint", "ErrorCode", "Limit", "Paging", "Param", "error_code", "error_codes", "load",
+    "parse",
+]  # fmt: skip

@@ -78,7 +78,7 @@ class Endpoint:
     max_span_days, lookback_days : int or None
         Longest time span of one request; how far back the exchange answers.
     documented : bool
-        False for what only other clients are known to call.
+        False for what only other clients are known to call; such a row has no page.
     """
 
     id: str
