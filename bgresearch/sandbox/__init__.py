@@ -1,0 +1,25 @@
+"""The exchange's stand-in, made from the same table as the client: offline, deterministic, strict.
+
+It must never import the client, open a connection to anywhere, or hold anything secret: its keys are public knowledge.
+``bgresearch.sandbox.server`` (the extra ``sandbox``) serves it on a loopback port.
+"""
+
+from bgresearch.sandbox.adapter import SandboxAdapter
+from bgresearch.sandbox.call import Call, Refusal, Responder
+from bgresearch.sandbox.exchange import Exchange
+from bgresearch.sandbox.faults import Faults
+from bgresearch.sandbox.keys import SANDBOX_KEYS, SandboxKey
+from bgresearch.sandbox.message import Request, Response
+
+__all__ = [
+    "SANDBOX_KEYS",
+    "Call",
+    "Exchange",
+    "Faults",
+    "Refusal",
+    "Request",
+    "Responder",
+    "Response",
+    "SandboxAdapter",
+    "SandboxKey",
+]

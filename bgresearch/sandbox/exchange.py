@@ -1,0 +1,160 @@
+"""The exchange's stand-in: one call from raw request to raw response, as strict as the real one.
+
+It reads the same table as the client and shares nothing else with it. Lenience here would make every test of the
+client worthless, so nothing is forgiven that the real exchange refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from bgresearch.catalogue import Endpoint, load
+from bgresearch.clock import Clock, SystemClock
+from bgresearch.sandbox import validate
+from bgresearch.sandbox.accounts import make_accounts
+from bgresearch.sandbox.call import Call, Refusal
+from bgresearch.sandbox.faults import FaultName, Faults, Mishaps
+from bgresearch.sandbox.gate import KeyRing, admit
+from bgresearch.sandbox.invent import invent
+from bgresearch.sandbox.keys import SANDBOX_KEYS, SandboxKey
+from bgresearch.sandbox.message import Request, Response, envelope
+from bgresearch.sandbox.quotas import Quotas
+from bgresearch.sandbox.responders import RESPONDERS
+from bgresearch.sandbox.world import World
+
+REMAINING_HEADER = "x-mbx-used-remain-limit"  # calls left, although the name says used (common/faq Q11)
+
+_JSON = {"Content-Type": "application/json"}
+_REFUSED: dict[FaultName, tuple[int, str, str]] = {
+    "maintenance": (400, "45001", "Unknown error"),
+    "rate429": (429, "429", "Too Many Requests"),
+    "unknown_code": (400, "99999", "Something new"),
+}
+_HTML = b"<!DOCTYPE html><html><head><title>Just a moment...</title></head><body>Checking your browser.</body></html>"
+_TOO_MANY = Refusal("429", "Too Many Requests", status=429)
+
+
+class Exchange:
+    """A whole exchange in memory: markets, accounts, keys, limits and faults.
+
+    Parameters
+    ----------
+    seed : int
+        Of the markets and accounts; the same seed gives the same exchange.
+    clock : Clock, optional
+        The exchange's own clock; the machine's if not given.
+    faults : Faults, optional
+        Its mishaps; none if not given.
+    limits : bool
+        Whether requests are counted; switch off only where a test is not about limits.
+    keys : iterable of SandboxKey
+        Who may sign.
+
+    Attributes
+    ----------
+    clock, faults, world, accounts
+        As built; accounts by name: ``classic``, ``unified``, ``demo``.
+
+    Examples
+    --------
+    >>> answer = Exchange().handle(Request("GET", "/api/v2/public/time", {}, "127.0.0.1"))
+    >>> answer.status
+    200
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 7,
+        clock: Clock | None = None,
+        faults: Faults | None = None,
+        limits: bool = True,
+        keys: Iterable[SandboxKey] = tuple(SANDBOX_KEYS.values()),
+    ) -> None:
+        self.clock = clock if clock is not None else SystemClock()
+        self.faults = faults if faults is not None else Faults(seed)
+        self.world = World(seed)
+        self.accounts = make_accounts(self.world)
+        self._keys = KeyRing(keys)
+        self._quotas = Quotas() if limits else None
+        self._catalogue = load()
+
+    def handle(self, request: Request) -> Response:
+        """Return the answer to one request; never raises for anything a caller can send."""
+        counted_ms = self.clock.now_ms()
+        now_ms = counted_ms + self.faults.skew_ms
+        headers = dict(_JSON)
+        try:
+            if self._quotas is not None and not self._quotas.admits_address(request.address, counted_ms):
+                raise _TOO_MANY
+            endpoint = self._find(request)
+            mishaps = self.faults.draw(endpoint.id)
+            if mishaps.amounts and (spoilt := _instead(mishaps, now_ms)) is not None:
+                return spoilt
+            data = self._answer(endpoint, request, now_ms, counted_ms, headers)
+        except Refusal as refusal:
+            return Response(refusal.status, headers, envelope(refusal.code, refusal.message, None, now_ms))
+        body = envelope("00000", "success", mishaps.spoil(endpoint, data), now_ms)
+        if endpoint.version == "v3":
+            headers["X-BG-REQUEST-ACCEPT-TIME"] = headers["X-BG-RESPONSE-COMPLETE-TIME"] = str(now_ms)
+        return Response(200, headers, body, "truncate" if "truncation" in mishaps else "", mishaps.delay_s)
+
+    def _find(self, request: Request) -> Endpoint:
+        endpoint = self._catalogue.at_path(request.target.partition("?")[0])
+        if endpoint is None:
+            raise Refusal("40404", "Request URL NOT FOUND", status=404)
+        if request.method != endpoint.method:
+            raise Refusal("40805", f"The method {request.method} is not supported", status=405)
+        return endpoint
+
+    def _answer(
+        self, endpoint: Endpoint, request: Request, now_ms: int, counted_ms: int, headers: dict[str, str]
+    ) -> Any:
+        """Return ``data``; writes the count of calls left into ``headers`` as soon as it is known."""
+        if endpoint.private:
+            lowered = {name.lower(): value for name, value in request.headers.items()}
+            key = self._keys.authenticate(request, lowered, now_ms)
+            account = self.accounts[key.account]
+            self._count(endpoint, account.uid, request.address, counted_ms, headers)
+            demo_header = lowered.get("paptrading")
+            admit(endpoint, key, account.mode, address=request.address, demo_header=demo_header)
+        else:
+            key = account = None
+            self._count(endpoint, "", request.address, counted_ms, headers)
+        given = validate.decode(request.target.partition("?")[2], endpoint)
+        params = validate.check(endpoint, given, now_ms)
+        if params.get("productType") in validate.WITHDRAWN_PRODUCTS:
+            return _nothing(endpoint)
+        return RESPONDERS.get(endpoint.id, invent)(Call(endpoint, params, account, now_ms, self.world, key))
+
+    def _count(self, endpoint: Endpoint, uid: str, address: str, counted_ms: int, headers: dict[str, str]) -> None:
+        if self._quotas is None:
+            return
+        identity = uid if endpoint.limit.scope == "uid" else address
+        left = self._quotas.take(endpoint, identity, counted_ms)
+        headers[REMAINING_HEADER] = str(left or 0)
+        if left is None:
+            raise _TOO_MANY
+
+
+def _nothing(endpoint: Endpoint) -> Any:
+    """Return an answer without rows in this row's shape."""
+    if endpoint.response != "object":
+        return []
+    return {endpoint.rows_at: []} if endpoint.rows_at else {}
+
+
+def _instead(mishaps: Mishaps, now_ms: int) -> Response | None:
+    """Return the answer of a fault that replaces the real one, or None."""
+    delay_s = mishaps.delay_s
+    if "reset" in mishaps:
+        return Response(0, {}, b"", "reset", delay_s)
+    if "http500" in mishaps:
+        return Response(500, {"Content-Type": "text/plain"}, b"Internal Server Error", delay_s=delay_s)
+    if "html" in mishaps:
+        return Response(200, {"Content-Type": "text/html"}, _HTML, delay_s=delay_s)
+    for name, (status, code, message) in _REFUSED.items():
+        if name in mishaps:
+            return Response(status, dict(_JSON), envelope(code, message, None, now_ms), delay_s=delay_s)
+    return None

@@ -1,0 +1,193 @@
+"""Everything that can go wrong on the way, by name, on demand: seeded, counted or by chance, per row or for all.
+
+A fault never lets a call through that the gate would refuse: it only spoils what is answered.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from bgresearch.catalogue import Endpoint
+
+FaultName = Literal[
+    "http500", "maintenance", "rate429", "unknown_code", "html", "reset", "truncation", "latency", "clock_skew",
+    "duplicates", "shuffle", "false_empty", "empty_string", "wrong_type",
+]  # fmt: skip
+
+
+@dataclass(slots=True)
+class Fault:
+    """One fault that is switched on.
+
+    Attributes
+    ----------
+    name : str
+        Which one.
+    endpoint : str or None
+        Id of the only row it hits, or None for all.
+    probability : float
+        Chance per request.
+    times : int or None
+        Requests it will still hit, or None for as long as it stays on.
+    amount : float
+        Seconds for ``latency``, milliseconds for ``clock_skew``.
+    """
+
+    name: FaultName
+    endpoint: str | None = None
+    probability: float = 1.0
+    times: int | None = None
+    amount: float = 0.0
+
+
+class Faults:
+    """The switchboard of an exchange's faults; thread-safe.
+
+    Parameters
+    ----------
+    seed : int
+        For the chances and the shuffles: the same calls meet the same faults.
+
+    Examples
+    --------
+    >>> faults = Faults()
+    >>> faults.inject("rate429", endpoint="spot.candles", times=2)
+    >>> faults.inject("latency", probability=0.1, amount=0.5)
+    """
+
+    def __init__(self, seed: int = 7) -> None:
+        self._random = random.Random(seed)  # noqa: S311 - reproducible mishaps, not secrets
+        self._lock = threading.Lock()
+        self._on: list[Fault] = []
+
+    def inject(
+        self,
+        name: FaultName,
+        *,
+        endpoint: str | None = None,
+        probability: float = 1.0,
+        times: int | None = None,
+        amount: float = 0.0,
+    ) -> None:
+        """Switch a fault on.
+
+        Parameters
+        ----------
+        name : str
+            ``http500``, ``maintenance`` (45001), ``rate429``, ``unknown_code``, ``html``, ``reset`` (connection
+            closed without an answer), ``truncation`` (closed in the middle), ``latency``, ``clock_skew`` (for as long
+            as it is on; not per row), ``duplicates``, ``shuffle``, ``false_empty``, ``empty_string`` (instead of the
+            rows), ``wrong_type`` (rows that are no rows).
+        endpoint : str, optional
+            Id of the only row it hits.
+        probability : float
+            Chance per request.
+        times : int, optional
+            How many requests it hits before it goes off by itself.
+        amount : float
+            Seconds of ``latency``, milliseconds of ``clock_skew``.
+
+        Raises
+        ------
+        ValueError
+            For an unknown name, a probability outside 0 to 1, or a countdown for ``clock_skew``.
+        """
+        if name not in get_args(FaultName):
+            raise ValueError(f"{name!r} is no fault; there are {', '.join(get_args(FaultName))}")
+        if not 0 <= probability <= 1:
+            raise ValueError(f"a probability lies between 0 and 1, not at {probability}")
+        if name == "clock_skew" and (endpoint is not None or times is not None or probability != 1):
+            raise ValueError("clock_skew holds for the whole exchange until it is cleared")
+        with self._lock:
+            self._on.append(Fault(name, endpoint, probability, times, amount))
+
+    def clear(self, name: FaultName | None = None) -> None:
+        """Switch one fault off, or all of them."""
+        with self._lock:
+            self._on = [fault for fault in self._on if name is not None and fault.name != name]
+
+    @property
+    def skew_ms(self) -> int:
+        """How far the exchange's clock is off."""
+        return int(sum(fault.amount for fault in self._on if fault.name == "clock_skew")) if self._on else 0
+
+    def draw(self, endpoint_id: str) -> Mishaps:
+        """Return what befalls this request, counting it."""
+        if not self._on:
+            return _NOTHING
+        with self._lock:
+            hits = [fault for fault in self._on if self._hits(fault, endpoint_id)]
+            for fault in hits:
+                if fault.times is not None:
+                    fault.times -= 1
+            self._on = [fault for fault in self._on if fault.times is None or fault.times > 0]
+            return Mishaps({fault.name: fault.amount for fault in hits}, self._random.getrandbits(32))
+
+    def _hits(self, fault: Fault, endpoint_id: str) -> bool:
+        if fault.endpoint not in (None, endpoint_id) or fault.name == "clock_skew":
+            return False
+        return fault.probability >= 1 or self._random.random() < fault.probability
+
+
+@dataclass(frozen=True, slots=True)
+class Mishaps:
+    """What befalls one request."""
+
+    amounts: dict[FaultName, float]
+    seed: int = 0
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.amounts
+
+    @property
+    def delay_s(self) -> float:
+        return self.amounts.get("latency", 0.0)
+
+    def spoil(self, endpoint: Endpoint, data: Any) -> Any:
+        """Return ``data`` with its rows duplicated, shuffled, emptied or of another type."""
+        if not self.amounts:
+            return data
+        for name, change in _CHANGES.items():
+            if name in self.amounts:
+                data = _with_rows(endpoint, data, change, self.seed)
+        return data
+
+
+_NOTHING = Mishaps({})
+
+
+def _with_rows(endpoint: Endpoint, data: Any, change: Callable[[list[Any], random.Random], Any], seed: int) -> Any:
+    """Return ``data`` with its list of rows replaced; an object without rows counts as one row."""
+    chance = random.Random(seed)  # noqa: S311 - reproducible mishaps, not secrets
+    if isinstance(data, dict) and endpoint.rows_at:
+        rows = data.get(endpoint.rows_at)
+        return {**data, endpoint.rows_at: change(rows, chance) if isinstance(rows, list) else rows}
+    if isinstance(data, list):
+        return change(data, chance)
+    changed = change([data], chance)
+    return changed[0] if isinstance(changed, list) and changed else changed
+
+
+def _duplicated(rows: list[Any], chance: random.Random) -> list[Any]:
+    """Repeat about every third row, at least one, right after itself."""
+    lucky = chance.randrange(len(rows)) if rows else 0
+    return [row for at, row in enumerate(rows) for _ in range(2 if at == lucky or chance.random() < 1 / 3 else 1)]
+
+
+def _shuffled(rows: list[Any], chance: random.Random) -> list[Any]:
+    """Return the rows in another order, for certain when there are two or more."""
+    shuffled = chance.sample(rows, len(rows))
+    return shuffled if shuffled != rows or len(rows) < 2 else rows[1:] + rows[:1]
+
+
+_CHANGES: dict[FaultName, Callable[[list[Any], random.Random], Any]] = {
+    "duplicates": _duplicated,
+    "shuffle": _shuffled,
+    "false_empty": lambda rows, chance: [],
+    "empty_string": lambda rows, chance: "",
+    "wrong_type": lambda rows, chance: [17, "not a row", None],
+}
