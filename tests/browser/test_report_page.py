@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import pandas as pd
+import pytest
+from playwright.sync_api import Browser, Page
+
+from bgresearch.lenses.chart import candles_figure, equity_figure
+from bgresearch.lenses.page import Panel, page, write_page
+from tests.lenses.frames import walk
+
+
+class Opened(NamedTuple):
+    page: Page
+    complaints: list[str]
+    requests: list[str]
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    first, second = walk(43_200), walk(43_200, seed=2)
+    hourly = first["close"].iloc[::60]
+    curve = pd.DataFrame({"BTC": hourly, "equity": hourly})
+    panels = [
+        Panel({"BTCUSDT": candles_figure(first, title="BTCUSDT"), "ETHUSDT": candles_figure(second, title="ETHUSDT")}),
+        Panel({"equity": equity_figure(curve)}),
+        Panel(facts={"verdict": "read-only"}),
+    ]
+    return write_page(tmp_path_factory.mktemp("page") / "report.html", page("Report", panels))
+
+
+def opened(browser: Browser, report: Path, scheme: Literal["light", "dark"]) -> Iterator[Opened]:
+    context = browser.new_context(color_scheme=scheme, viewport={"width": 1240, "height": 1250})
+    tab = context.new_page()
+    complaints: list[str] = []
+    requests: list[str] = []
+    tab.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.on("request", lambda request: requests.append(request.url))
+    tab.goto(report.as_uri())
+    tab.wait_for_selector("#figure-0-0 .boxes path")
+    tab.wait_for_selector("#figure-1-0 .js-line")
+    yield Opened(tab, complaints, requests)
+    context.close()
+
+
+@pytest.fixture(params=["light", "dark"])
+def tab(browser: Browser, report: Path, request: pytest.FixtureRequest) -> Iterator[Opened]:
+    yield from opened(browser, report, request.param)
+
+
+@pytest.fixture
+def light(browser: Browser, report: Path) -> Iterator[Opened]:
+    yield from opened(browser, report, "light")
+
+
+def test_the_page_opens_without_a_complaint_and_asks_for_nothing(tab: Opened, report: Path) -> None:
+    assert tab.complaints == []
+    assert tab.requests == [report.as_uri()]
+    assert tab.page.locator("#figure-0-0 .boxes path").count() == 1440
+    assert tab.page.locator("#figure-0-0 .bars .point").count() == 1440
+
+
+def test_text_stands_out_from_its_background(tab: Opened) -> None:
+    ink, paper = tab.page.evaluate(
+        """() => [getComputedStyle(document.querySelector('#figure-0-0 .ytick text')).fill,
+                  getComputedStyle(document.querySelector('section')).backgroundColor]"""
+    )
+    assert contrast(ink, paper) > 7  # WCAG AAA
+
+
+def test_dragging_moves_the_time_axis_and_the_price_axis_follows(light: Opened) -> None:
+    before = axes(light.page)
+    light.page.get_by_text("1 day", exact=True).first.click()
+    light.page.wait_for_function(
+        "before => document.querySelector('#figure-0-0').layout.yaxis.range[0] !== before", arg=before[1][0]
+    )
+    day = axes(light.page)
+    box = light.page.locator("#figure-0-0 .nsewdrag").first.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    light.page.mouse.move(x, y)
+    light.page.mouse.down()
+    light.page.mouse.move(x + 300, y, steps=5)
+    light.page.mouse.up()
+    light.page.wait_for_function(
+        "before => document.querySelector('#figure-0-0').layout.xaxis.range[0] !== before", arg=day[0][0]
+    )
+    assert axes(light.page)[0][0] < day[0][0]
+    assert light.complaints == []
+
+
+def test_the_other_symbol_is_one_click_away_and_fills_the_width(light: Opened) -> None:
+    assert not light.page.locator("#figure-0-1").is_visible()
+    light.page.get_by_role("tab", name="ETHUSDT").click()
+    assert light.page.locator("#figure-0-1").is_visible()
+    assert not light.page.locator("#figure-0-0").is_visible()
+    assert light.page.get_by_role("tab", name="ETHUSDT").get_attribute("aria-selected") == "true"
+    width = "selector => document.querySelector(selector + ' .main-svg').getBoundingClientRect().width"
+    light.page.wait_for_function(f"() => ({width})('#figure-0-1') > 1000")
+    assert light.complaints == []
+
+
+def axes(page: Page) -> tuple[list[str], list[float]]:
+    ranges = page.evaluate(
+        "() => ['xaxis', 'yaxis'].map(name => document.querySelector('#figure-0-0').layout[name].range)"
+    )
+    return ranges[0], ranges[1]
+
+
+def contrast(first: str, second: str) -> float:
+    """Contrast ratio of two ``rgb(...)`` colours, after WCAG 2."""
+    brightness = sorted(luminance(colour) for colour in (first, second))
+    return (brightness[1] + 0.05) / (brightness[0] + 0.05)
+
+
+def luminance(colour: str) -> float:
+    parts = [int(part) / 255 for part in colour.removeprefix("rgb(").removesuffix(")").split(",")]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
