@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from bgresearch.cli import keys
+from bgresearch.cli import keys, serve
 from bgresearch.cli.words import complain
 from bgresearch.errors import BgresearchError
 from vault import VaultError
@@ -24,6 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command()(serve.sandbox)
+app.command()(serve.lab)
 app.add_typer(keys.app, name="vault")
 
 

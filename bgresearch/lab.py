@@ -1,0 +1,78 @@
+"""JupyterLab on the sandbox: an exchange on a loopback port, a data folder that is gone afterwards, the notebooks open."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+from bgresearch.errors import ConfigurationError
+
+FIRST_NOTEBOOK = "01_quickstart.ipynb"
+_GOODBYE_S = 10  # what JupyterLab is given to end its kernels
+
+
+def open_lab(folder: Path, *, port: int = 8888, browser: bool = True, say: Callable[[str], None] = print) -> int:
+    """JupyterLab's exit status, once it was closed; everything in it talks to the sandbox.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the notebooks are.
+    port : int
+        JupyterLab takes the next free one if it is taken.
+    browser : bool
+        Whether to open one.
+    say : callable
+        Told where everything is.
+
+    Raises
+    ------
+    ConfigurationError
+        No such folder, or JupyterLab or the sandbox server is not installed.
+    """
+    if not folder.is_dir():
+        raise ConfigurationError(f"There is no folder {folder}.", hint="Clone the repository and start there.")
+    if find_spec("jupyterlab") is None or find_spec("uvicorn") is None:
+        raise ConfigurationError(
+            "The lab needs more packages.", hint="Install them: pip install 'bgresearch[lab,sandbox,charts]'."
+        )
+    from bgresearch.sandbox.server import Server
+
+    with Server() as server, tempfile.TemporaryDirectory(prefix="bgresearch-lab-") as data_dir:
+        say(f"The sandbox exchange answers at {server.url}; its data is made up, nothing leaves this machine.")
+        say("Every bg.connect() in this lab asks it. Ctrl-C ends both.")
+        places = {"BGRESEARCH_BASE_URL": server.url, "BGRESEARCH_DATA_DIR": data_dir}
+        process = subprocess.Popen(_command(folder, port, browser), env={**os.environ, **places})  # noqa: S603
+        try:
+            return process.wait()
+        finally:
+            _end(process)
+
+
+def _command(folder: Path, port: int, browser: bool) -> list[str]:
+    options = {
+        "--ServerApp.root_dir": str(folder.resolve()),
+        "--ServerApp.ip": "127.0.0.1",
+        "--ServerApp.port": str(port),
+        "--ServerApp.open_browser": str(browser),
+        "--LabApp.default_url": f"/lab/tree/{FIRST_NOTEBOOK}",
+        "--LabApp.news_url": "",
+        "--LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+    }
+    as_root = ["--ServerApp.allow_root=True"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    return [sys.executable, "-m", "jupyterlab", *(f"{name}={value}" for name, value in options.items()), *as_root]
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(_GOODBYE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
