@@ -106,5 +106,5 @@ def _built(request: requests.PreparedRequest, answer: Response, adapter: BaseAda
     )
     response.url = request.url or ""
     response.request = request
-    response.connection = adapter  # type: ignore[attr-defined]  # requests sets it too; its stubs lack it
+    response.connection = adapter  # type: ignore[assignment]  # requests sets it too, to whatever adapter it used
     return response

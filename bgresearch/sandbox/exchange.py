@@ -112,6 +112,7 @@ class Exchange:
         self, endpoint: Endpoint, request: Request, now_ms: int, counted_ms: int, headers: dict[str, str]
     ) -> Any:
         """Return ``data``; writes the count of calls left into ``headers`` as soon as it is known."""
+        key, account = None, None
         if endpoint.private:
             lowered = {name.lower(): value for name, value in request.headers.items()}
             key = self._keys.authenticate(request, lowered, now_ms)
@@ -120,7 +121,6 @@ class Exchange:
             demo_header = lowered.get("paptrading")
             admit(endpoint, key, account.mode, address=request.address, demo_header=demo_header)
         else:
-            key = account = None
             self._count(endpoint, "", request.address, counted_ms, headers)
         given = validate.decode(request.target.partition("?")[2], endpoint)
         params = validate.check(endpoint, given, now_ms)

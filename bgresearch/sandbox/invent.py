@@ -234,9 +234,12 @@ def _listed_values() -> dict[str, tuple[str, ...]]:
     """Return what the table says about names anywhere: the first list of values of that name."""
     found: dict[str, tuple[str, ...]] = {}
     for endpoint in load():
-        for item in (*endpoint.columns, *endpoint.params):
-            if item.enum:
-                found.setdefault(item.name, item.enum)
+        for column in endpoint.columns:
+            if column.enum:
+                found.setdefault(column.name, column.enum)
+        for param in endpoint.params:
+            if param.enum:
+                found.setdefault(param.name, param.enum)
     return found
 
 
