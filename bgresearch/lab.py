@@ -1,4 +1,4 @@
-"""JupyterLab on the sandbox: an exchange on a loopback port, a data folder that is gone afterwards, the notebooks open."""
+"""JupyterLab on the sandbox: an exchange on a loopback port and a data folder that is gone afterwards."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 from bgresearch.errors import ConfigurationError
+from bgresearch.sandbox.server import Server
 
 FIRST_NOTEBOOK = "01_quickstart.ipynb"
 _GOODBYE_S = 10  # what JupyterLab is given to end its kernels
@@ -33,16 +33,10 @@ def open_lab(folder: Path, *, port: int = 8888, browser: bool = True, say: Calla
     Raises
     ------
     ConfigurationError
-        No such folder, or JupyterLab or the sandbox server is not installed.
+        No such folder.
     """
     if not folder.is_dir():
         raise ConfigurationError(f"There is no folder {folder}.", hint="Clone the repository and start there.")
-    if find_spec("jupyterlab") is None or find_spec("uvicorn") is None:
-        raise ConfigurationError(
-            "The lab needs more packages.", hint="Install them: pip install 'bgresearch[lab,sandbox,charts]'."
-        )
-    from bgresearch.sandbox.server import Server
-
     with Server() as server, tempfile.TemporaryDirectory(prefix="bgresearch-lab-") as data_dir:
         say(f"The sandbox exchange answers at {server.url}; its data is made up, nothing leaves this machine.")
         say("Every bg.connect() in this lab asks it. Ctrl-C ends both.")

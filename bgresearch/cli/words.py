@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Annotated, Any
 
 import typer
 
-from bgresearch.errors import BgresearchError, InvalidInput
+from bgresearch.errors import BgresearchError, ConfigurationError, InvalidInput
 
 FAILED, WRONG_USAGE = 1, 2
 
@@ -41,6 +42,14 @@ def complain(error: Exception, *, as_json: bool) -> int:
     else:
         sys.stderr.write(f"bgresearch: {message}\n")
     return WRONG_USAGE if isinstance(error, InvalidInput) else FAILED
+
+
+def need(*modules: str, extras: str) -> None:
+    """Raise `ConfigurationError` naming the extras to install if one of these packages is missing."""
+    missing = [name for name in modules if find_spec(name) is None]
+    if missing:
+        hint = f"Install what is missing: pip install 'bgresearch[{extras}]'."
+        raise ConfigurationError(f"This command needs {', '.join(missing)}.", hint=hint)
 
 
 def _one_line(error: Exception) -> str:
