@@ -50,10 +50,14 @@ class Hidden(NoCopies, Generic[Value]):
         function that may raise.
     """
 
-    __slots__ = ("value",)
+    __slots__ = ("__held",)
 
     def __init__(self, value: Value) -> None:
-        self.value = value
+        self.__held = value
+
+    @property
+    def value(self) -> Value:  # a property, since verbose tracebacks evaluate plain attributes on the lines they show
+        return self.__held
 
     def __repr__(self) -> str:
         return "<hidden>"

@@ -39,7 +39,9 @@ NEW_PASSWORD = "quite another password"
 
 def test_a_key_comes_back_after_closing_and_opening(folder: Path, password: str, triple: dict[str, str]) -> None:
     path = folder / "vault"
-    with Vault.create(path, password, profile=FLOOR, surroundings=Surroundings(now_ms=lambda: 1_700_000_000_123)) as made:
+    with Vault.create(
+        path, password, profile=FLOOR, surroundings=Surroundings(now_ms=lambda: 1_700_000_000_123)
+    ) as made:
         made.add("research", **triple, note="first", account="main")
         assert made.names() == ["research"]
     with Vault.open(str(path), password) as vault:
@@ -113,7 +115,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones(vault: Vault) -> None:
             ask("reserch")
         assert (refusal.value.name, refusal.value.known) == ("reserch", ("demo", "research"))
     with pytest.raises(UnknownKey, match="type int"):
-        vault.get(7)  # type: ignore[arg-type]
+        vault.get(7)
     assert vault.names() == ["demo", "research"]
 
 
@@ -136,7 +138,7 @@ def test_ten_keys_an_account_and_environment_and_no_more(
 ) -> None:
     for number in range(10):
         vault.add(f"live {number}", **another_triple(100 + number))
-    with pytest.raises(TooManyKeys, match="has 10 live keys .* exchange allows 10 keys an account"):
+    with pytest.raises(TooManyKeys, match=r"has 10 live keys .* exchange allows 10 keys an account"):
         vault.add("live 10", **another_triple(110))
     vault.add("demo 0", **another_triple(111), demo=True)
     vault.add("elsewhere", **another_triple(112), host="http://localhost:9000")
@@ -155,7 +157,7 @@ BAD_FIELDS = [
         for field in ("api_key", "secret_key", "passphrase")
         for text in (
             *("", " ", " abc", "abc ", "abc\n", "\tabc", "ab\rc", "a\x00c", "abc\u200b", "\ufeffabc", "a\u00a0c"),
-            *("a\u00adc", "\u202aabc", "аbc", "ábc", "a\u2028c", "\ud800", "a" * 257, None, 7, b"abc", "“abc”"),
+            *("a\u00adc", "\u202aabc", "\u0430bc", "ábc", "a\u2028c", "\ud800", "a" * 257, None, 7, b"abc", "“abc”"),
         )
     ],
     ("api_key", "a b"),
@@ -190,7 +192,7 @@ def test_a_bad_field_is_named_and_its_value_is_not(
         ("\ufeffabc", "an invisible character (U+FEFF) at position 1"),
         ("ab\u200bc", "an invisible character (U+200B) at position 3"),
         ("a\u00a0c", "a space that is not the plain one (U+00A0) at position 2"),
-        ("аbc", "a non-ASCII character (category Ll) at position 1"),
+        ("\u0430bc", "a non-ASCII character (category Ll) at position 1"),
         ("a b", "a space at position 2"),
         ("", "is empty"),
     ],
@@ -240,9 +242,7 @@ def test_a_change_of_password_keeps_the_keys_and_the_data_key(vault: Vault, path
     assert vault.names() == ["research"]
 
 
-def test_a_change_of_password_needs_the_old_one_and_a_new_one_worth_it(
-    vault: Vault, path: Path, password: str
-) -> None:
+def test_a_change_of_password_needs_the_old_one_and_a_new_one_worth_it(vault: Vault, path: Path, password: str) -> None:
     before = path.read_bytes()
     with pytest.raises(WrongPassword):
         vault.change_password("not the old one", NEW_PASSWORD)
@@ -277,7 +277,7 @@ def test_a_vault_whose_password_was_changed_meanwhile_is_not_written(
     one, two = opened(path), opened(path)
     one.change_password(password, NEW_PASSWORD)
     before = path.read_bytes()
-    with pytest.raises(VaultChanged, match="password was changed .* open it again"):
+    with pytest.raises(VaultChanged, match=r"password was changed .* open it again"):
         two.add("third", **triple)
     assert path.read_bytes() == before
 

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL there")
+
+
+def counted(*arguments: str) -> dict[str, int]:
+    script = ROOT / "benchmarks" / "vault_kill.py"
+    done = subprocess.run(  # noqa: S603 -- this interpreter, our own script
+        [sys.executable, script, *arguments], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    result: dict[str, int] = json.loads(done.stdout)
+    return result
+
+
+def test_a_kill_at_any_disk_call_of_a_save_loses_nothing() -> None:
+    result = counted("steps")
+    assert result["kills"] >= 20
+    assert (result["lost"], result["unreadable"]) == (0, 0)
+    assert 0 < result["unsaved"] < result["kills"]  # some were killed before the commit, some after it
+
+
+def test_a_kill_at_a_random_moment_loses_nothing() -> None:
+    result = counted("random", "--rounds", "30")
+    assert (result["kills"], result["lost"], result["unreadable"]) == (30, 0, 0)
+    assert result["saved"] > 0
