@@ -26,7 +26,7 @@ from bgresearch.errors import (
     UnknownSymbol,
 )
 
-__all__ = ["MAX_BODY_BYTES", "ErrorCode", "error_code", "retry_of", "rows_of", "unwrap"]
+__all__ = ["MAX_BODY_BYTES", "ErrorCode", "error_code", "printable", "retry_of", "rows_of", "unwrap"]
 
 MAX_BODY_BYTES = 32 * 1024 * 1024  # the largest documented answers, all tickers and all contracts, stay below 2 MB
 _MAX_SAID_CHARACTERS = 200
@@ -112,7 +112,7 @@ def unwrap(endpoint: Endpoint, http_status: int, body: bytes) -> Any:
     {'serverTime': '1700000000000'}
     """
     envelope = _parse(endpoint, http_status, body)
-    code, said = _text(envelope["code"]), _text(envelope.get("msg", envelope.get("message", "")))
+    code, said = printable(envelope["code"]), printable(envelope.get("msg", envelope.get("message", "")))
     if code != _SUCCESS:
         raise _error(endpoint, code, said, http_status)
     if http_status >= 400:
@@ -186,13 +186,18 @@ def _first_keys(rows: list[Any]) -> set[str]:
 def _parse(endpoint: Endpoint, http_status: int, body: bytes) -> dict[str, Any]:
     if len(body) > MAX_BODY_BYTES:
         raise BadResponse(endpoint.id, f"the answer is larger than {MAX_BODY_BYTES // 1024**2} MiB.")
-    try:
-        envelope = json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):  # not UTF-8, not JSON, NaN, a number of thousands of digits, nested too deep
-        raise _without_envelope(endpoint, http_status, body) from None
+    envelope = _json(body)
     if not isinstance(envelope, dict) or type(envelope.get("code")) not in (str, int):
         raise _without_envelope(endpoint, http_status, body)
     return envelope
+
+
+def _json(body: bytes) -> Any:
+    """Return the parsed body, or None: not UTF-8, not JSON, NaN, thousands of digits, nested too deep."""
+    try:
+        return json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _refuse_constant(name: str) -> Any:
@@ -247,8 +252,8 @@ def _error(endpoint: Endpoint, code: str, said: str, http_status: int) -> Exchan
     return _ERRORS[group](endpoint.id, code, said, http_status=http_status, hint=hint)
 
 
-def _text(value: object) -> str:
-    """Return the exchange's words, short and printable."""
+def printable(value: object) -> str:
+    """Return a stranger's words, short and without control characters."""
     text = value if isinstance(value, str) else json.dumps(value)
     shown = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in text[: _MAX_SAID_CHARACTERS + 1])
     return shown if len(text) <= _MAX_SAID_CHARACTERS else f"{shown[:_MAX_SAID_CHARACTERS]}…"

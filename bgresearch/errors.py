@@ -26,6 +26,17 @@ class BgresearchError(Exception):
         self.hint = hint
         super().__init__(f"{message} {hint}".strip() if hint else message)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
+
+def _rebuilt(kind: type[BgresearchError], args: tuple[object, ...], state: dict[str, object]) -> BgresearchError:
+    """Make an error again in another process; every kind has its own arguments, so it is not called."""
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
 
 class InvalidInput(BgresearchError, ValueError):
     """An argument that cannot mean anything; no request was spent.

@@ -1,0 +1,151 @@
+"""One request out, one answer in, deaf to the environment: no proxies, no netrc, no key log, no cookies, no redirects.
+
+TLS is always verified against certifi's roots. Nothing here knows the exchange or signs anything.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+import certifi
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+
+from bgresearch.clock import Clock
+from bgresearch.envelope import MAX_BODY_BYTES
+from bgresearch.errors import ConfigurationError
+
+CONNECTIONS = 32  # more than the twenty requests that a download keeps in flight
+CONNECT_TIMEOUT_S = 3.05  # just above TCP's first retransmission
+READ_TIMEOUT_S = 20.0
+BODY_TIMEOUT_S = 120.0  # for a body that trickles in
+REMAINING_HEADER = "x-mbx-used-remain-limit"  # calls left, although the name says used (documentation: common/faq Q11)
+_CHUNK_BYTES = 65_536
+_STANDARD_PORT = {"https": 443, "http": 80}
+
+Mishap = Literal[
+    "no connection", "no answer in time", "broken off", "too large", "no trust", "unsendable", "interrupted"
+]
+
+
+class Answer(NamedTuple):
+    """What the other side said: status, calls left if it told, where it wants us to go, and the whole body."""
+
+    status: int
+    remaining: int | None
+    location: str
+    body: bytes
+
+
+def new_session() -> requests.Session:
+    """Return a session of our own making, see `harden`."""
+    session = requests.Session()
+    session.mount("https://", _Adapter())
+    session.mount("http://", _Adapter())
+    return session
+
+
+def harden(session: requests.Session) -> None:
+    """Make a session deaf to the environment and silent about itself."""
+    session.trust_env = False  # proxies, .netrc, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE
+    session.verify = True
+    session.cert = None
+    session.auth = None
+    session.proxies.clear()
+    session.headers.clear()
+    session.cookies.clear()
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+
+
+def carry(session: requests.Session, url: str, headers: dict[str, str], clock: Clock) -> Answer | Mishap:
+    """Return the answer to one GET. What went wrong is returned and not raised: no error drags the headers along.
+
+    The URL leaves as it is given; preparing a request the usual way would encode it again.
+    """
+    if not all(value.isascii() and value.isprintable() for value in headers.values()):
+        return "unsendable"  # http.client would put the value into its error
+    request = requests.PreparedRequest()
+    request.method, request.url, request.headers = "GET", url, CaseInsensitiveDict(headers)
+    try:
+        response = session.send(
+            request, stream=True, timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S), allow_redirects=False, verify=True,
+            cert=None, proxies={},
+        )  # fmt: skip
+        with response:
+            return _read(response, clock)
+    except requests.exceptions.SSLError as error:
+        return "no trust" if "CERTIFICATE_VERIFY_FAILED" in str(error) else "no connection"
+    except requests.Timeout:
+        return "no answer in time"
+    except requests.exceptions.ChunkedEncodingError:
+        return "broken off"
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError):
+        return "no connection"
+    except KeyboardInterrupt:
+        return "interrupted"
+
+
+def _read(response: requests.Response, clock: Clock) -> Answer | Mishap:
+    deadline_s = clock.monotonic_s() + BODY_TIMEOUT_S
+    body = bytearray()
+    for chunk in response.iter_content(_CHUNK_BYTES):
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            return "too large"
+        if clock.monotonic_s() > deadline_s:
+            return "no answer in time"
+    left = response.headers.get(REMAINING_HEADER, "")
+    remaining = int(left) if left.isascii() and left.isdecimal() and len(left) < 9 else None
+    return Answer(response.status_code, remaining, response.headers.get("Location", ""), bytes(body))
+
+
+def origin(text: str) -> str:
+    """Return the one spelling of ``scheme://host[:port]``: lower case, no trailing slash, no standard port.
+
+    Raises
+    ------
+    ConfigurationError
+        Anything else than https, or http to this very machine; user names, paths and queries.
+    """
+    try:
+        parts = urlsplit(text.strip().lower())
+        name, port = parts.hostname or "", parts.port
+    except (ValueError, AttributeError):
+        raise _refusal(text, "it is no address") from None
+    extras = parts.path not in ("", "/") or parts.query or parts.fragment or parts.username is not None
+    if parts.scheme not in _STANDARD_PORT or not name or not name.isascii() or extras or "%" in name:
+        raise _refusal(text, "it is not https://host or http://127.0.0.1:port")
+    if parts.scheme == "http" and not _is_loopback(name):
+        raise _refusal(text, "without TLS only this very machine may be asked")
+    shown = f"[{name}]" if ":" in name else name
+    return f"{parts.scheme}://{shown}" + (f":{port}" if port not in (None, _STANDARD_PORT[parts.scheme]) else "")
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _refusal(text: object, reason: str) -> ConfigurationError:
+    return ConfigurationError(f"base_url {str(text)[:80]!r} is refused: {reason}.")
+
+
+class _Adapter(HTTPAdapter):
+    """An adapter with its own TLS context: urllib3's would write session keys to the file SSLKEYLOGFILE names."""
+
+    def __init__(self) -> None:
+        super().__init__(pool_connections=4, pool_maxsize=CONNECTIONS, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies certificate and host name
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_verify_locations(cafile=certifi.where())
+        super().init_poolmanager(*args, **kwargs, ssl_context=context)
