@@ -1,0 +1,54 @@
+"""``bgresearch sandbox`` and ``bgresearch lab``: what stays open until it is told to stop."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bgresearch.cli.words import AsJson, need, table
+
+
+def sandbox(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Loopback port; 0 takes a free one.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Serve the sandbox exchange on a loopback port until Ctrl-C. Its data is made up, its keys are worth nothing."""
+    need("uvicorn", extras="sandbox")
+    from bgresearch.sandbox.server import serve_forever
+
+    try:
+        serve_forever(port, on_ready=lambda url: typer.echo(_announcement(url, as_json)))
+    except KeyboardInterrupt:
+        typer.echo("Stopped.", err=True)
+
+
+def lab(
+    folder: Annotated[Path, typer.Option(help="Where the notebooks are.")] = Path("notebooks"),
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of JupyterLab; the next free one if taken.")] = 8888,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
+) -> None:
+    """Open JupyterLab on the sandbox exchange, offline; its data folder is removed afterwards."""
+    need("uvicorn", "jupyterlab", extras="sandbox,lab,charts")
+    from bgresearch.lab import open_lab
+
+    try:
+        status = open_lab(folder, port=port, browser=browser, say=typer.echo)
+    except KeyboardInterrupt:
+        status = 0
+    raise typer.Exit(status)
+
+
+def _announcement(url: str, as_json: bool) -> str:
+    from bgresearch.sandbox import SANDBOX_KEYS
+
+    keys = [
+        {"name": key.name, "api_key": key.api_key, "secret_key": key.secret_key, "passphrase": key.passphrase}
+        for key in SANDBOX_KEYS.values()
+    ]
+    if as_json:
+        return json.dumps({"url": url, "keys": keys})
+    use = f"Use it: BGRESEARCH_BASE_URL={url}, or bg.connect(base_url={url!r})"
+    return f"The sandbox exchange answers at {url} (Ctrl-C ends it).\n{use}\nIts keys, worth nothing:\n\n{table(keys)}"
