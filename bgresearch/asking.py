@@ -1,0 +1,53 @@
+"""One question to the exchange about candles, and its answer checked. Decides nothing; counts what it asked."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+
+from bgresearch.catalogue import load
+from bgresearch.checks import Checked, check_page
+from bgresearch.envelope import rows_of
+from bgresearch.frames import candle_table
+from bgresearch.paging import Grid
+from bgresearch.planning import Route
+from bgresearch.spans import Span
+from bgresearch.wire import Sender
+
+_FEW = 5  # candles to ask for at least while it is not known on which days they open
+
+
+class Asker:
+    """Asks for pages of candles; safe to share between threads.
+
+    Parameters
+    ----------
+    sender : Sender
+        Who talks to the exchange.
+
+    Attributes
+    ----------
+    requests : Counter
+        Questions per endpoint; attempts that the wire repeats on its own are not in it.
+    """
+
+    def __init__(self, sender: Sender) -> None:
+        self.requests: Counter[str] = Counter()
+        self._sender = sender
+        self._lock = threading.Lock()
+
+    def ask(self, route: Route, span: Span, grid: Grid) -> Checked:
+        """Return the checked answer to one request.
+
+        Raises
+        ------
+        BgresearchError
+            Whatever the wire and the decoding raise.
+        """
+        endpoint, rows, wide = load()[route.endpoint], grid.count(span), span
+        if grid.loose and rows < _FEW:
+            wide, rows = Span(span.start_ms - _FEW * grid.interval.nominal_ms, span.end_ms), rows + _FEW
+        with self._lock:
+            self.requests[route.endpoint] += 1
+        reply = self._sender.send(endpoint, route.params(wide, rows))
+        return check_page(candle_table(endpoint, rows_of(endpoint, reply.data)), span, grid)

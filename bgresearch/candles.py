@@ -1,0 +1,249 @@
+"""The verb ``candles``: what is asked, what the store has, what is fetched, and a report of it all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from bgresearch.asking import Asker
+from bgresearch.catalogue import load
+from bgresearch.clock import Clock
+from bgresearch.download import Download, Failure
+from bgresearch.envelope import rows_of
+from bgresearch.errors import (
+    BgresearchError,
+    ExchangeError,
+    IncompleteData,
+    OfflineError,
+    ParameterRejected,
+    UnknownSymbol,
+)
+from bgresearch.frames import candle_table, to_frame
+from bgresearch.intervals import INTERVALS
+from bgresearch.moments import Moment, span_of
+from bgresearch.planning import Plan, Subject, plan, routes, subject
+from bgresearch.progress import Wish, shown
+from bgresearch.spans import Span, iso, subtract
+from bgresearch.store import Gap, Series, Store
+from bgresearch.wire import Sender
+
+_MARGIN_MS = {"last": 2_000, "mark": 60_000, "index": 60_000}  # mark and index candles are finished late
+_ROUNDS = 3  # a partition found damaged while reading is fetched again, so often
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where candles come from: one exchange, one store.
+
+    Attributes
+    ----------
+    sender : Sender
+        Who talks to the exchange.
+    store : Store
+        What is already known.
+    clock : Clock
+        What time it is.
+    offline : bool
+        Whether asking the exchange is forbidden.
+    """
+
+    sender: Sender
+    store: Store
+    clock: Clock
+    offline: bool = False
+
+
+def candles(
+    source: Source, symbol: str, interval: str, start: Moment, end: Moment | None, *, market: str, price: str,
+    anchor: str, include_open: bool, progress: Wish,
+) -> pd.DataFrame:  # fmt: skip
+    """Return candles; the verb of the client, which documents it."""
+    what = subject(symbol, interval, market, price, anchor)
+    now = source.clock.now_ms()
+    asked = span_of(start, end, now)
+    base = _base(what)
+    report = _Report(source, what, base, asked)
+    span = what.grid.outer(asked)
+    closed = min(span.end_ms, what.grid.closed_before(now - _MARGIN_MS[price]))
+    closed_span = Span(span.start_ms, max(span.start_ms, closed))
+    table = _closed(source, base, closed_span, progress, report)
+    if include_open and closed_span.end_ms < span.end_ms and not source.offline:
+        table = pa.concat_tables([table, _still_open(source, base, Span(closed_span.end_ms, span.end_ms), report)])
+    if base != what:
+        table = _folded(table, what)
+    frame = to_frame(_cut(table, asked), **report.words(closed_span))
+    return frame
+
+
+def planned(source: Source, what: Subject, span: Span) -> Plan:
+    """Return the requests that would fetch what the store misses of a span that is cut where candles open."""
+    series = series_of(what)
+    missing = [
+        part
+        for hole in source.store.missing(series, span)
+        for _name, period in series.periods(hole)
+        if (part := hole.intersect(period))
+    ]
+    return plan(what, span, missing, source.clock.now_ms())
+
+
+def series_of(what: Subject) -> Series:
+    """Return where candles lie; those that open on UTC+8 boundaries are kept apart."""
+    moved = what.anchor == "exchange" and what.interval.anchored
+    keys = (("market", what.market), ("price", what.price), ("symbol", what.symbol), ("interval", what.interval.name))
+    return Series("candles-utc8" if moved else "candles", keys, "open_time")
+
+
+def _base(what: Subject) -> Subject:
+    """Return what is really fetched: the exchange has no 2h candles for spot, so they are made of 1h ones."""
+    made = what.market == "spot" and what.interval.name == "2h"
+    return replace(what, interval=INTERVALS["1h"]) if made else what
+
+
+def _closed(source: Source, what: Subject, span: Span, progress: Wish, report: _Report) -> pa.Table:
+    """Return the closed candles of a span, fetching what the store misses."""
+    series = series_of(what)
+    source.store.check_host()
+    empty = candle_table(load()[routes(what)[0].endpoint], [])
+    if not span.duration_ms:
+        return empty
+    for _ in range(_ROUNDS):
+        todo = planned(source, what, span)
+        if todo.missing:
+            _fetch(source, what, todo, progress, report)
+        table = source.store.read(series, span)
+        left = subtract(source.store.missing(series, span), [gap.span for gap in report.late])
+        if not left:
+            break
+    else:
+        raise IncompleteData(f"{what.symbol} {what.interval.name}: the store keeps losing spans.", missing=left)
+    report.gaps = source.store.gaps(series, span)
+    report.endpoints = source.store.routes(series, span)
+    return empty if table is None else table.cast(empty.schema)
+
+
+def _fetch(source: Source, what: Subject, todo: Plan, progress: Wish, report: _Report) -> None:
+    if source.offline:
+        raise OfflineError(
+            f"{what.symbol} {what.interval.name} ({what.market}, {what.price}) is not all in {source.store.data_dir}: "
+            f"{_listed(todo.missing)} is missing.",
+            missing=todo.missing, hint="Connect without offline=True to fetch it.",
+        )  # fmt: skip
+    download = Download(report.asker, source.store, source.clock, what, series_of(what))
+    try:
+        with shown(progress, todo.rows, f"{what.symbol} {what.interval.name}") as done:
+            outcome = download.run(todo, done)
+    except (UnknownSymbol, ParameterRejected) as error:
+        better = _named(source, what, error)
+        if better is None:
+            raise
+        raise better from error
+    report.late = outcome.late
+    if outcome.failed:
+        raise _incomplete(what, outcome.failed)
+
+
+def _incomplete(what: Subject, failed: Sequence[Failure]) -> BgresearchError:
+    missing = subtract([failure.span for failure in failed], [])
+    cause = next((failure.error for failure in failed if failure.error), None)
+    words = next((failure.words for failure in failed if failure.words), "")
+    error = IncompleteData(
+        f"{what.symbol} {what.interval.name} ({what.market}, {what.price}): {_listed(missing)} could not be fetched; "
+        f"the first reason was: {words}",
+        missing=missing, hint="What was complete is in the store: call again to fetch only the rest.",
+    )  # fmt: skip
+    error.__cause__ = cause
+    return error
+
+
+def _still_open(source: Source, what: Subject, span: Span, report: _Report) -> pa.Table:
+    """Return the candles that are not closed yet; they are never stored."""
+    now = source.clock.now_ms()
+    road = routes(what)[0]
+    end = min(span.end_ms, what.grid.edge(now + 1))
+    if end <= span.start_ms:
+        return candle_table(load()[road.endpoint], [])
+    return report.asker.ask(road, Span(span.start_ms, end), what.grid).table
+
+
+def _folded(table: pa.Table, what: Subject) -> pa.Table:
+    """Return longer candles made of shorter ones, exactly."""
+    length = what.interval.nominal_ms
+    times = table.column("open_time").cast(pa.int64()).to_numpy()
+    opens = pa.array(times - times % length).cast(table.schema.field("open_time").type)
+    folded = table.set_column(0, "open_time", opens).group_by("open_time", use_threads=False).aggregate(
+        [("open", "first"), ("high", "max"), ("low", "min"), ("close", "last"), ("volume", "sum"),
+         ("quote_volume", "sum")]
+    )  # fmt: skip
+    names = {f"{name}_{how}": name for name, how in _FOLD.items()}
+    return folded.rename_columns([names.get(name, name) for name in folded.column_names]).select(table.column_names)
+
+
+_FOLD = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum", "quote_volume": "sum"}
+
+
+def _cut(table: pa.Table, span: Span) -> pa.Table:
+    times = table.column("open_time").cast(pa.int64()).to_numpy()
+    return table.filter(pa.array((times >= span.start_ms) & (times < span.end_ms)))
+
+
+def _listed(spans: Sequence[Span]) -> str:
+    first = ", ".join(str(span) for span in spans[:3])
+    return first if len(spans) <= 3 else f"{first} and {len(spans) - 3} more"
+
+
+_UNKNOWN = frozenset({"40034", "40054", "40072", "40102", "42016", "25100", "40309"})
+_LISTS = {"spot": "spot.symbols"}
+
+
+def _named(source: Source, what: Subject, error: ExchangeError) -> UnknownSymbol | None:
+    """Return an error that names near symbols, if the exchange really does not list this one."""
+    if error.code not in _UNKNOWN and not isinstance(error, UnknownSymbol):
+        return None
+    row = load()[_LISTS.get(what.market, "futures.contracts")]
+    params = {} if what.market == "spot" else {"productType": what.market.upper()}
+    try:
+        symbols = [str(each["symbol"]) for each in rows_of(row, source.sender.send(row, params).data)]
+    except (BgresearchError, KeyError, TypeError):
+        return None  # the first error says enough
+    if what.symbol in symbols:
+        return None
+    near = get_close_matches(what.symbol, symbols, 3, 0.6)
+    hint = f"Did you mean {' or '.join(near)}?" if near else "Look at client.api.spot.symbols() for what there is."
+    said = f"{what.symbol!r} is not listed in the {what.market} market"
+    return UnknownSymbol(error.endpoint, error.code, said, http_status=error.http_status, hint=hint)
+
+
+class _Report:
+    """What lands in ``df.attrs``: plain JSON values, never a secret."""
+
+    def __init__(self, source: Source, what: Subject, base: Subject, asked: Span) -> None:
+        self.asker = Asker(source.sender)
+        self.gaps: tuple[Gap, ...] = ()
+        self.late: list[Gap] = []
+        self.endpoints: tuple[str, ...] = ()
+        self._source, self._what, self._base, self._asked = source, what, base, asked
+
+    def words(self, closed: Span) -> dict[str, Any]:
+        """Return the report."""
+        what = self._what
+        made = {"derived_from": self._base.interval.name} if what != self._base else {}
+        requests: Counter[str] = self.asker.requests
+        return {
+            "verb": "candles", "host": self._source.sender.host, "label": self._source.sender.label,
+            "market": what.market, "price": what.price, "symbol": what.symbol, "interval": what.interval.name,
+            "anchor": what.anchor, **made,
+            "asked": [iso(self._asked.start_ms), iso(self._asked.end_ms)],
+            "closed": [iso(closed.start_ms), iso(closed.end_ms)],
+            "endpoints": sorted({*self.endpoints, *requests}), "requests": dict(requests),
+            "gaps": [
+                {"start": iso(gap.span.start_ms), "end": iso(gap.span.end_ms), "cause": gap.cause}
+                for gap in sorted([*self.gaps, *self.late])
+            ],
+        }  # fmt: skip
