@@ -39,7 +39,6 @@ class Quotas:
             _drop_before(window, now_ms - ADDRESS_WINDOW_MS)
             if len(window) >= ADDRESS_BUDGET:
                 self._banned_until_ms[address] = now_ms + BAN_MS
-                window.clear()
                 return False
             window.append(now_ms)
             return True

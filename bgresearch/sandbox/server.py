@@ -42,6 +42,7 @@ class Server:
     Attributes
     ----------
     exchange : Exchange
+        May be replaced while the server runs.
     url : str
         ``http://127.0.0.1:PORT``, from the moment it is built.
 
@@ -62,7 +63,7 @@ class Server:
         self._socket = _listening(port)
         self.url = f"http://{LOOPBACK}:{self._socket.getsockname()[1]}"
         self._ready = threading.Event()
-        self._uvicorn = _Uvicorn(_config(self.exchange), self._ready.set)
+        self._uvicorn = _Uvicorn(_config(lambda: self.exchange), self._ready.set)
         self._thread = threading.Thread(target=self._run, name="bgresearch-sandbox", daemon=True)
 
     def __enter__(self) -> Self:
@@ -111,17 +112,17 @@ def serve_forever(
     with _listening(port) as listener:
         url = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
         served = exchange if exchange is not None else Exchange()
-        _Uvicorn(_config(served), lambda: on_ready(url) if on_ready else None).run(sockets=[listener])
+        _Uvicorn(_config(lambda: served), lambda: on_ready(url) if on_ready else None).run(sockets=[listener])
 
 
-def application(exchange: Exchange) -> Callable[[_Scope, _Receive, _Send], Awaitable[None]]:
-    """Return the ASGI application that carries requests to this exchange."""
+def application(current: Callable[[], Exchange]) -> Callable[[_Scope, _Receive, _Send], Awaitable[None]]:
+    """Return the ASGI application that carries each request to the exchange that ``current`` names."""
 
     async def app(scope: _Scope, receive: _Receive, send: _Send) -> None:
         body = await _body(receive)
-        answer = exchange.handle(_received(scope, body))
-        if answer.delay_s:
-            await asyncio.sleep(answer.delay_s)
+        answer = current().handle(_received(scope, body))
+        if answer.delay_s and await _hangs_up(receive, answer.delay_s):
+            return
         transport: asyncio.Transport = scope["extensions"]["transport"]
         if answer.broken == "reset":
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
@@ -164,6 +165,15 @@ async def _body(receive: _Receive) -> bytes:
     return b"".join(parts)
 
 
+async def _hangs_up(receive: _Receive, within_s: float) -> bool:
+    """Return whether the caller gives up before the time is over."""
+    try:
+        await asyncio.wait_for(_gone(receive), within_s)
+    except TimeoutError:
+        return False
+    return True
+
+
 async def _gone(receive: _Receive) -> None:
     """Wait until the connection is known to be closed, so that nothing more is sent on it."""
     while (await receive())["type"] != "http.disconnect":
@@ -196,9 +206,9 @@ class _Uvicorn(uvicorn.Server):
         self._on_ready()
 
 
-def _config(exchange: Exchange) -> uvicorn.Config:
+def _config(current: Callable[[], Exchange]) -> uvicorn.Config:
     return uvicorn.Config(
-        cast(Any, application(exchange)),
+        cast(Any, application(current)),
         http=_Protocol,
         ws="none",
         lifespan="off",

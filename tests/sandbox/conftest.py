@@ -75,29 +75,30 @@ def clock() -> ManualClock:
     return ManualClock(NOW_MS)
 
 
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """One server for all tests; each puts its own exchange behind it."""
+    with Server() as running:
+        yield running
+
+
 @pytest.fixture(params=["in process", "over a socket"])
 def calling(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[Callable[..., Caller]]:
     """Return a function that builds an exchange and somebody who calls it."""
-    open_things: list[Server | requests.Session] = []
+    session = requests.Session()
+    session.trust_env = False
 
     def call(*, limits: bool = True) -> Caller:
         exchange = Exchange(clock=clock, limits=limits)
-        session = requests.Session()
-        session.trust_env = False
         if request.param == "in process":
             session.mount("http://127.0.0.1", SandboxAdapter(exchange))
-            base_url = "http://127.0.0.1"
-        else:
-            server = Server(exchange)
-            server.__enter__()
-            open_things.append(server)
-            base_url = server.url
-        open_things.insert(0, session)
-        return Caller(exchange, session, base_url)
+            return Caller(exchange, session, "http://127.0.0.1")
+        server = request.getfixturevalue("server")
+        server.exchange = exchange
+        return Caller(exchange, session, server.url)
 
-    yield call
-    for thing in open_things:
-        thing.close()
+    with session:
+        yield call
 
 
 @pytest.fixture
@@ -110,3 +111,13 @@ def caller(calling: Callable[..., Caller]) -> Caller:
 def unlimited(calling: Callable[..., Caller]) -> Caller:
     """A caller for tests that are not about limits."""
     return calling(limits=False)
+
+
+@pytest.fixture(scope="session")
+def inventing() -> Iterator[Caller]:
+    """A caller in process that only reads, for many small looks at one exchange."""
+    exchange = Exchange(clock=ManualClock(NOW_MS), limits=False)
+    with requests.Session() as session:
+        session.trust_env = False
+        session.mount("http://127.0.0.1", SandboxAdapter(exchange))
+        yield Caller(exchange, session, "http://127.0.0.1")

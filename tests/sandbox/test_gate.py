@@ -117,7 +117,7 @@ def test_key_with_an_address_list_is_refused_from_elsewhere(unlimited):
 
 
 def test_address_cannot_be_spoofed_by_a_header(unlimited):
-    spoof = {name: "203.0.113.7" for name in ("X-Forwarded-For", "X-Real-IP", "Client-IP", "True-Client-IP")}
+    spoof = dict.fromkeys(("X-Forwarded-For", "X-Real-IP", "Client-IP", "True-Client-IP"), "203.0.113.7")
     assert unlimited.code(INFO, key="other_address", change=spoof) == "40018"
 
 

@@ -105,6 +105,15 @@ def test_moving_the_exchange_clock_by_a_fault_does_not_refill_limits(clock):
     assert exchange.handle(public).status == 429
 
 
+def test_moving_the_exchange_clock_by_a_fault_does_not_refill_the_address_budget(clock):
+    exchange = Exchange(clock=clock)
+    public = Request("GET", "/api/v2/nothing/here", {}, "127.0.0.1")
+    for _ in range(ADDRESS_BUDGET):
+        exchange.handle(public)
+    exchange.faults.inject("clock_skew", amount=ADDRESS_WINDOW_MS)
+    assert exchange.handle(public).status == 429
+
+
 def test_limits_off_means_nothing_is_counted(clock):
     exchange = Exchange(clock=clock, limits=False)
     answers = [exchange.handle(Request("GET", TIME, {}, "127.0.0.1")) for _ in range(50)]
