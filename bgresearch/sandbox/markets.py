@@ -1,4 +1,4 @@
-"""What is traded in the synthetic world: coins, markets, when they were listed and how finely they are priced. Pure data.
+"""What is traded in the synthetic world: coins, markets, when they were listed, how finely they are priced. Pure data.
 
 Names are those of well-known coins because readers know them; every price, size and date here is made up.
 """
@@ -6,7 +6,7 @@ Names are those of well-known coins because readers know them; every price, size
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Kind = Literal["spot", "usdt-futures", "usdc-futures", "coin-futures"]
@@ -153,10 +153,7 @@ _FUTURES_PLACES = {"BTC": (1, 4), "ETH": (2, 3), "SOL": (3, 1), "PEPE": (10, 0)}
 _FUTURES_STEP = {"LTC": 5, "ATOM": 5}
 _LEVERAGE = {"BTC": 125, "ETH": 100, "SOL": 75}
 _MAJORS = ("BTC", "ETH", "SOL", "XRP")
-_OTHER_FUTURES: tuple[tuple[tuple[str, ...], Kind, str, str], ...] = (
-    (_MAJORS, "usdc-futures", "USDC", "PERP"),
-    (_MAJORS, "coin-futures", "USD", "USD"),
-)
+_CONTRACT_AFTER_MS = 14 * 86_400_000  # contracts follow the spot market by two weeks
 
 
 def _date_ms(text: str) -> int:
@@ -165,53 +162,31 @@ def _date_ms(text: str) -> int:
 
 def _read() -> tuple[tuple[Coin, ...], tuple[Market, ...]]:
     coins: list[Coin] = []
-    spot: list[Market] = []
-    usdt: list[Market] = []
-    others: list[Market] = []
+    markets: list[Market] = []
     for line in _COINS.strip().splitlines():
         name, price, volatility, turnover, price_places, size_places, listed, chain = line.split()
         coins.append(Coin(name, float(price), float(volatility), float(turnover) * 1e6, chain))
-        start, end = _date_ms(listed), _DELISTED.get(name)
-        places = int(price_places), int(size_places)
+        places, start, end = (int(price_places), int(size_places)), _date_ms(listed), _DELISTED.get(name)
         trading = _TRADING.get(name, 1.0)
-        spot.append(Market(f"{name}USDT", "spot", name, "USDT", *places, start, end, trading=trading))
-        if name in _NO_FUTURES:
-            continue
-        alias = _FUTURES_NAME.get(name, name)
-        leverage = _LEVERAGE.get(name, 50)
-        finer = _FUTURES_PLACES.get(name, places)
-        first = max(start, utc_ms(2020, 6, 1)) + 14 * 86_400_000
-        usdt.append(
-            Market(
-                f"{alias}USDT",
-                "usdt-futures",
-                alias,
-                "USDT",
-                *finer,
-                first,
-                end,
-                price_step=_FUTURES_STEP.get(name, 1),
-                turnover_share=3.0,
-                trading=trading,
-                max_leverage=leverage,
-            )  # fmt: skip
-        )
-        for group, kind, quote, suffix in _OTHER_FUTURES:
-            if name in group:
-                others.append(
-                    Market(
-                        f"{name}{suffix}",
-                        kind,
-                        name,
-                        quote,
-                        *finer,
-                        max(start, utc_ms(2021, 6, 1)),
-                        turnover_share=0.08,
-                        trading=0.97,
-                        max_leverage=leverage,
-                    )  # fmt: skip
-                )
-    return tuple(coins), (*spot, *usdt, *others)
+        markets.append(Market(f"{name}USDT", "spot", name, "USDT", *places, start, end, trading=trading))
+        if name not in _NO_FUTURES:
+            markets += _contracts(name, places, start, end)
+    return tuple(coins), tuple(sorted(markets, key=lambda market: KINDS.index(market.kind)))
+
+
+def _contracts(name: str, places: tuple[int, int], listed_ms: int, delisted_ms: int | None) -> list[Market]:
+    """Return the perpetual contracts on one coin."""
+    alias = _FUTURES_NAME.get(name, name)
+    usdt = Market(
+        f"{alias}USDT", "usdt-futures", alias, "USDT", *_FUTURES_PLACES.get(name, places),
+        max(listed_ms, utc_ms(2020, 6, 1)) + _CONTRACT_AFTER_MS, delisted_ms, trading=_TRADING.get(name, 1.0),
+        price_step=_FUTURES_STEP.get(name, 1), turnover_share=3.0, max_leverage=_LEVERAGE.get(name, 50),
+    )  # fmt: skip
+    if name not in _MAJORS:
+        return [usdt]
+    other = replace(usdt, listed_ms=max(listed_ms, utc_ms(2021, 6, 1)), trading=0.97, turnover_share=0.08)
+    usdc = replace(other, symbol=f"{name}PERP", kind="usdc-futures", quote="USDC")
+    return [usdt, usdc, replace(other, symbol=f"{name}USD", kind="coin-futures", quote="USD")]
 
 
 _ALL_COINS, MARKETS = _read()

@@ -55,6 +55,7 @@ class MinuteMaker:
     def day(self, day: int) -> Ints:
         """Return an array of shape (6, 1440): open, high, low, close, volume, quote volume of one day."""
         path, spread = self._path(day)
+        spread = np.repeat(spread, 60)
         word = bits(self._market_key, _MINUTE_OF_DAY + day * MINUTES)
         close = self._closes(path, word)
         out = np.empty((6, MINUTES), dtype=np.int64)
@@ -85,7 +86,7 @@ class MinuteMaker:
         return self._unit(path[1:] * away)
 
     def _path(self, day: int) -> tuple[Floats, Floats]:
-        """Return prices at 1441 instants of the day, and the usual move within each minute, both in quote coin."""
+        """Return prices at 1441 instants of the day and the usual move within a minute of each hour, in quote coin."""
         levels, volatility = self._walk.days(day, 1)
         start, end = float(levels[0]), float(levels[1])
         word = bits(self._path_key, _MINUTE_OF_DAY + day * MINUTES)
@@ -104,7 +105,7 @@ class MinuteMaker:
             before, after = (1.0 + self._basis * normal_at(self._basis_key, day + i) for i in range(2))
             walked *= before + (after - before) * _SHARE_OF_DAY
             walked[0], walked[-1] = start * before, end * after
-        return walked, np.repeat(liveliness * (size * NORMAL_UNIT), 60)
+        return walked, liveliness * (size * NORMAL_UNIT)
 
     def _fill_traded(self, out: Ints, ends: tuple[Ints, Ints], *, word: Bits, spread: Floats) -> None:
         first, close = ends

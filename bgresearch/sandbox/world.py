@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -120,13 +120,18 @@ class World:
         """Return the 1440 closing prices of a UTC day, counted from the epoch; for markets that trade every minute."""
         return self._maker(market, "last").closes(day)
 
-    def trades(self, market: Market, minute_ms: int) -> tuple[Trade, ...]:
-        """Return the trades of one minute, oldest first: they make up its bar."""
-        day, rest = divmod(minute_ms, DAY_MS)
-        if not self._exist(market, np.array([minute_ms])).any():
-            return ()
-        bar = self._minute_day(market, "last", day)[:, rest // MINUTE_MS]
-        return trades_of_minute(market, minute_ms, [int(value) for value in bar])
+    def trades(self, market: Market, start_ms: int, end_ms: int) -> Iterator[Trade]:
+        """Yield the trades in ``[start_ms, end_ms)``, newest first; those of a minute make up its bar."""
+        first = max(start_ms, market.listed_ms)
+        for day in range((min(end_ms, market.delisted_ms or end_ms) - 1) // DAY_MS, first // DAY_MS - 1, -1):
+            bars = self._minute_day(market, "last", day)
+            opens = np.flatnonzero(bars[VOLUME]) * MINUTE_MS + day * DAY_MS
+            opens = opens[(opens > first - MINUTE_MS) & (opens < end_ms) & self._exist(market, opens)]
+            for minute_ms in opens[::-1].tolist():
+                bar = bars[:, minute_ms % DAY_MS // MINUTE_MS].tolist()
+                for trade in reversed(trades_of_minute(market, minute_ms, bar)):
+                    if first <= trade.ts_ms < end_ms:
+                        yield trade
 
     def price(self, market: Market, now_ms: int, *, price: str = "last") -> int:
         """Return the price at this instant, in units of the last decimal: the close of the forming minute."""

@@ -1,0 +1,18 @@
+"""Who answers what: endpoint ids of the table mapped to functions; every other row is answered from its columns."""
+
+from __future__ import annotations
+
+from bgresearch.sandbox.call import Responder
+from bgresearch.sandbox.responders.books import BOOK_RESPONDERS
+from bgresearch.sandbox.responders.candles import CANDLE_RESPONDERS
+from bgresearch.sandbox.responders.contracts import CONTRACT_RESPONDERS
+from bgresearch.sandbox.responders.market import MARKET_RESPONDERS
+from bgresearch.sandbox.responders.service import SERVICE_RESPONDERS
+
+RESPONDERS: dict[str, Responder] = {
+    **SERVICE_RESPONDERS,
+    **MARKET_RESPONDERS,
+    **CANDLE_RESPONDERS,
+    **BOOK_RESPONDERS,
+    **CONTRACT_RESPONDERS,
+}
