@@ -169,3 +169,7 @@ class IncompleteData(BgresearchError):
 
 class StoreError(BgresearchError):
     """The local store could not be read or written."""
+
+
+class UndocumentedData(UserWarning):
+    """The exchange sent something the table does not describe; it was kept as text or, if unreadable, left out."""

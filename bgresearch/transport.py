@@ -79,16 +79,18 @@ def carry(session: requests.Session, url: str, headers: dict[str, str], clock: C
         )  # fmt: skip
         with response:
             return _read(response, clock)
-    except requests.exceptions.SSLError as error:
-        return "no trust" if "CERTIFICATE_VERIFY_FAILED" in str(error) else "no connection"
-    except requests.Timeout:
-        return "no answer in time"
-    except requests.exceptions.ChunkedEncodingError:
-        return "broken off"
-    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError):
-        return "no connection"
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        return _mishap_of(error)
     except KeyboardInterrupt:
         return "interrupted"
+
+
+def _mishap_of(error: Exception) -> Mishap:
+    if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return "no trust"
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    return "broken off" if isinstance(error, requests.exceptions.ChunkedEncodingError) else "no connection"
 
 
 def _read(response: requests.Response, clock: Clock) -> Answer | Mishap:

@@ -59,7 +59,7 @@ class Paging(NamedTuple):
     max_pages: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Endpoint:
     """One GET endpoint of the exchange: a frozen row of the table.
 
@@ -98,6 +98,9 @@ class Endpoint:
     columns: tuple[Column, ...]
     notes: tuple[str, ...]
     documented: bool
+
+    def __repr__(self) -> str:
+        return f"<Endpoint {self.id}: {self.method} {self.path}>"
 
     @property
     def area(self) -> str:

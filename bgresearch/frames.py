@@ -1,0 +1,252 @@
+"""Answers to typed tables: ``data`` and the columns of the row → Arrow → DataFrame. No requests, no files.
+
+Every documented column is there, null where the answer lacks it, so that frames of one endpoint always fit together.
+Times are ``datetime64[ms, UTC]``, decimals and percentages (as fractions) float64, whole numbers Int64, flags boolean,
+enums categories, everything else text. Objects inside a row become ``feeDetail.totalFee``; lists inside a row stay
+JSON text. Fields that the table does not know are kept as text, and named in one warning.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bgresearch.catalogue import Column, Endpoint
+from bgresearch.envelope import rows_key, rows_of, unwrap
+from bgresearch.errors import BadResponse, UndocumentedData
+from bgresearch.values import TIME, as_text, to_array
+
+_CANDLE_NUMBERS = ("open", "high", "low", "close", "volume", "quote_volume")
+CANDLE_SCHEMA = pa.schema([("open_time", TIME), *((name, pa.float64()) for name in _CANDLE_NUMBERS)])
+_CANDLE_ALIASES = ("open_time", "open", "high", "low", "close", "volume_base", "volume_quote")
+_ANSWER = b"bgresearch.answer"  # schema metadata: which endpoint, and what stood beside the rows
+_FRACTION = "ratio (1=100%)"
+
+_warned: set[tuple[str, str]] = set()
+_warning = threading.Lock()
+
+_Tree = dict[str, "Leaf | _Tree"]
+
+
+class Leaf(NamedTuple):
+    """A column of the table: its name there, and what is documented of it."""
+
+    label: str
+    column: Column
+
+
+def decode(endpoint: Endpoint, body: bytes) -> pd.DataFrame:
+    """Return the rows of a response body as a typed frame, columns in the exchange's spelling and documented order.
+
+    Parameters
+    ----------
+    endpoint : Endpoint
+        The row that was asked.
+    body : bytes
+        The whole response body.
+
+    Returns
+    -------
+    DataFrame
+        One row per row of the answer; one for an answer that is a single object. What stood beside the rows is in
+        ``df.attrs["bgresearch"]["beside"]``, units are in ``["units"]``.
+
+    Raises
+    ------
+    ExchangeError, BadResponse
+        The body holds an error, or no sense.
+
+    Examples
+    --------
+    >>> from bgresearch.catalogue import load
+    >>> body = b'{"code":"00000","data":[{"symbol":"BTCUSDT","fundingRate":"0.0005"}]}'
+    >>> decode(load()["futures.current_fund_rate"], body)[["symbol", "fundingRate"]]
+        symbol  fundingRate
+    0  BTCUSDT       0.0005
+    """
+    return to_frame(to_table(endpoint, unwrap(endpoint, 200, body)), source=endpoint.page or "other clients")
+
+
+def to_table(endpoint: Endpoint, data: Any) -> pa.Table:
+    """Return the rows inside ``data`` as an Arrow table with every documented column, and unknown ones as text."""
+    tree = _tree(endpoint)
+    leaves = {leaf.label: leaf for leaf in _leaves(tree)}
+    rows = [_flat(row, tree, leaves) for row in rows_of(endpoint, data)]
+    beside = _beside(endpoint, data)
+    time = _time_beside(endpoint, leaves, beside)
+    if time is not None:
+        leaves[time.label] = time
+        for row in rows:
+            row[time.label] = beside[time.label]
+    for label in dict.fromkeys(label for row in rows for label in row if label not in leaves):
+        leaves[label] = Leaf(label, Column(label, "string"))
+        _warn(endpoint, label, "is not in the table of documented fields; it is kept as text.")
+    return _table(endpoint, list(leaves.values()), rows, beside)
+
+
+def to_frame(table: pa.Table, **provenance: object) -> pd.DataFrame:
+    """Return an Arrow table as a frame with nullable integers and booleans.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        From `to_table`, `candle_table` or the store.
+    **provenance
+        Lands in ``df.attrs["bgresearch"]``; never a secret.
+    """
+    metadata = table.schema.metadata or {}
+    types = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
+    frame: pd.DataFrame = table.replace_schema_metadata(None).to_pandas(types_mapper=types.get)
+    units = {field.name: field.metadata[b"unit"].decode() for field in table.schema if field.metadata}
+    answer = json.loads(metadata[_ANSWER]) | {"units": units} if _ANSWER in metadata else {}
+    frame.attrs["bgresearch"] = answer | provenance
+    return frame
+
+
+def candle_table(endpoint: Endpoint, rows: list[Any]) -> pa.Table:
+    """Return candles with open_time (UTC) and open, high, low, close, volume, quote_volume as float64.
+
+    Volume is in the base coin, quote volume in the quote coin; the row of the table says where each stands. Order and
+    duplicates are left as they came.
+
+    Raises
+    ------
+    BadResponse
+        A row is too short, or holds something else than plain numbers.
+    """
+    places = [_place(endpoint, alias) for alias in _CANDLE_ALIASES]
+    if not rows:
+        return CANDLE_SCHEMA.empty_table()
+    if any(type(row) is not list or len(row) <= max(places) for row in rows):
+        raise BadResponse(endpoint.id, "a candle is no list or is cut short.")
+    columns = list(zip(*rows, strict=False))
+    try:
+        times = _texts(columns[places[0]]).cast(pa.int64()).cast(TIME)
+        numbers = [_texts(columns[place]).cast(pa.float64()) for place in places[1:]]
+    except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError):
+        raise BadResponse(endpoint.id, "a candle holds something else than numbers.") from None
+    if times.null_count or any(array.null_count or not pc.all(pc.is_finite(array)).as_py() for array in numbers):
+        raise BadResponse(endpoint.id, "a candle holds an empty or infinite number.")
+    return pa.Table.from_arrays([times, *numbers], schema=CANDLE_SCHEMA)
+
+
+def _texts(values: Sequence[Any]) -> pa.Array:
+    """Return number texts; numbers that came without quotes are spelled out, everything else is refused."""
+    try:
+        return pa.array(values, pa.string())
+    except pa.ArrowTypeError:
+        return pa.array([repr(v) if type(v) in (int, float) else v for v in values], pa.string())
+
+
+def _place(endpoint: Endpoint, alias: str) -> int:
+    for place, column in enumerate(endpoint.columns):
+        if column.alias == alias:
+            return place
+    raise ValueError(f"{endpoint.id} has no candles: no column is called {alias}")
+
+
+def _tree(endpoint: Endpoint) -> _Tree:
+    """Return what a row documents, by key: leaves, and trees for objects with documented fields."""
+    prefix = f"{endpoint.rows_at}." if endpoint.rows_at else ""
+    tree: _Tree = {}
+    paths = {column.path for column in endpoint.columns}
+    inside: dict[str, _Tree] = {prefix.rstrip("."): tree}
+    for column in endpoint.columns:
+        parent = column.path.rpartition(".")[0]
+        if parent not in inside:
+            continue
+        if column.kind == "object" and any(path.startswith(f"{column.path}.") for path in paths):
+            inside[column.path] = inside[parent][column.name] = {}
+        else:
+            label = column.alias or column.path.removeprefix(prefix)
+            inside[parent][column.name] = Leaf(label, column)
+    return tree
+
+
+def _leaves(tree: _Tree) -> list[Leaf]:
+    found: list[Leaf] = []
+    for node in tree.values():
+        found += [node] if isinstance(node, Leaf) else _leaves(node)
+    return found
+
+
+def _flat(row: Any, tree: _Tree, leaves: Mapping[str, Leaf]) -> dict[str, Any]:
+    """Return one row as label → value, whatever it is: an object, a list without keys, or a bare value."""
+    if isinstance(row, dict):
+        flat: dict[str, Any] = {}
+        _flatten(row, tree, "", flat)
+        return flat
+    values = row if isinstance(row, list) else [row]
+    flat = {}
+    for place, value in enumerate(values):
+        node = tree.get(f"index[{place}]")
+        alone = "value" if not isinstance(row, list) else f"index[{place}]"
+        flat[node.label if isinstance(node, Leaf) else alone] = value
+    return flat
+
+
+def _flatten(row: Mapping[str, Any], tree: _Tree, inside: str, flat: dict[str, Any]) -> None:
+    for key, value in row.items():
+        node = tree.get(key)
+        if isinstance(node, dict):
+            inner = _unquoted(value)
+            if isinstance(inner, dict):
+                _flatten(inner, node, f"{inside}{key}.", flat)
+            elif value not in (None, "", []):
+                flat[f"{inside}{key}"] = value
+        else:
+            flat[node.label if node is not None else f"{inside}{as_text(key)}"] = value
+
+
+def _unquoted(value: Any) -> Any:
+    """Return the object inside a text that is JSON, anything else as it is."""
+    if not isinstance(value, str) or not value.startswith("{"):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+
+
+def _beside(endpoint: Endpoint, data: Any) -> dict[str, Any]:
+    key = rows_key(endpoint, data) if isinstance(data, dict) else None
+    if key is None and not (endpoint.rows_at and isinstance(data, dict) and not rows_of(endpoint, data)):
+        return {}
+    return {name: value for name, value in data.items() if name != key}
+
+
+def _time_beside(endpoint: Endpoint, leaves: Mapping[str, Leaf], beside: Mapping[str, Any]) -> Leaf | None:
+    """Return the column of a time that is told once for all rows."""
+    if not endpoint.time or endpoint.time in leaves or endpoint.time not in beside:
+        return None
+    column = next((column for column in endpoint.columns if column.path == endpoint.time), None)
+    return None if column is None else Leaf(column.name, column)
+
+
+def _table(endpoint: Endpoint, leaves: list[Leaf], rows: list[dict[str, Any]], beside: dict[str, Any]) -> pa.Table:
+    fields, arrays = [], []
+    for label, column in leaves:
+        array, unreadable = to_array(column, [row.get(label) for row in rows])
+        if unreadable:
+            _warn(endpoint, label, f"holds values that are no {column.kind}; they are left out ({unreadable} here).")
+        unit = _FRACTION if column.kind == "percent" else column.unit
+        fields.append(pa.field(label, array.type, metadata={"unit": unit} if unit and column.kind != "ms" else None))
+        arrays.append(array)
+    answer = json.dumps({"endpoint": endpoint.id, "beside": beside})
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields, metadata={_ANSWER: answer.encode()}))
+
+
+def _warn(endpoint: Endpoint, field: str, what: str) -> None:
+    """Say it once per endpoint and field."""
+    with _warning:
+        if (endpoint.id, field) in _warned:
+            return
+        _warned.add((endpoint.id, field))
+    warnings.warn(f"{endpoint.id}: {field} {what}", UndocumentedData, stacklevel=4)
