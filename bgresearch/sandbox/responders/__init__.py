@@ -6,12 +6,14 @@ from bgresearch.sandbox.call import Responder
 from bgresearch.sandbox.responders.books import BOOK_RESPONDERS
 from bgresearch.sandbox.responders.candles import CANDLE_RESPONDERS
 from bgresearch.sandbox.responders.contracts import CONTRACT_RESPONDERS
-from bgresearch.sandbox.responders.market import MARKET_RESPONDERS
+from bgresearch.sandbox.responders.listings import LISTING_RESPONDERS
 from bgresearch.sandbox.responders.service import SERVICE_RESPONDERS
+from bgresearch.sandbox.responders.tickers import TICKER_RESPONDERS
 
 RESPONDERS: dict[str, Responder] = {
     **SERVICE_RESPONDERS,
-    **MARKET_RESPONDERS,
+    **LISTING_RESPONDERS,
+    **TICKER_RESPONDERS,
     **CANDLE_RESPONDERS,
     **BOOK_RESPONDERS,
     **CONTRACT_RESPONDERS,

@@ -115,21 +115,15 @@ def recent_trades(call: Call) -> list[dict[str, str]]:
 
 def unified_trades(call: Call) -> list[dict[str, str]]:
     """Return the latest public trades in v3 spelling, newest first."""
-    rows = []
-    for trade in _latest(call):
-        row = _row(market_of(call), trade)
-        rows.append(
-            {
-                "execId": row["tradeId"],
-                "execLinkId": row["tradeId"],
-                "price": row["price"],
-                "size": row["size"],
-                "side": row["side"],
-                "ts": row["ts"],
-                "isRPI": "no",
-            }  # fmt: skip
-        )
-    return rows
+    market = market_of(call)
+    return [_unified_row(_row(market, trade)) for trade in _latest(call)]
+
+
+def _unified_row(row: dict[str, str]) -> dict[str, str]:
+    return {
+        "execId": row["tradeId"], "execLinkId": row["tradeId"], "price": row["price"], "size": row["size"],
+        "side": row["side"], "ts": row["ts"], "isRPI": "no",
+    }  # fmt: skip
 
 
 def _latest(call: Call) -> list[Trade]:
