@@ -101,6 +101,8 @@ class Exchange:
         return Response(200, headers, body, "truncate" if "truncation" in mishaps else "", mishaps.delay_s)
 
     def _find(self, request: Request) -> Endpoint:
+        if not request.target.isascii():
+            raise Refusal("400172", "Parameter verification failed: the target is not percent-encoded")
         endpoint = self._catalogue.at_path(request.target.partition("?")[0])
         if endpoint is None:
             raise Refusal("40404", "Request URL NOT FOUND", status=404)

@@ -68,9 +68,9 @@ class KeyRing:
         if key is None:
             raise Refusal("40037", "Apikey does not exist")
         expected = signature(key.secret_key, timestamp, request)
-        if not hmac.compare_digest(expected.encode(), headers["access-sign"].encode()):
+        if not hmac.compare_digest(expected.encode(), headers["access-sign"].encode(errors="replace")):
             raise Refusal("40009", "sign signature error")
-        if not hmac.compare_digest(key.passphrase.encode(), headers["access-passphrase"].encode()):
+        if not hmac.compare_digest(key.passphrase.encode(), headers["access-passphrase"].encode(errors="replace")):
             raise Refusal("40012", "apikey/password is incorrect")
         return key
 

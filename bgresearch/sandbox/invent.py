@@ -7,6 +7,7 @@ cursors and pages only select from it, so the same call gets the same rows and e
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ DEFAULT_PAGE = 100
 STATIC_ROWS = 3  # of a list that has no history
 _FIRST_ID = 10**18  # ids have 19 digits
 _ID_STRIDE = 1000
+_IDENTIFIER = re.compile(r"[0-9]{1,25}")
 
 _COINS = ("BTC", "ETH", "SOL", "USDT")
 _SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
@@ -137,7 +139,7 @@ def _window(call: Call) -> tuple[int, int]:
 
 def _size(call: Call) -> int:
     asked = call.params.get("limit") or call.params.get("pageSize") or ""
-    return int(asked) if asked.isdecimal() else call.endpoint.paging.default_rows or DEFAULT_PAGE
+    return int(asked) if asked.isdecimal() else call.endpoint.paging.default_rows or DEFAULT_PAGE  # "max" is a limit
 
 
 def _page_number(call: Call) -> int:
@@ -148,7 +150,7 @@ def _page_number(call: Call) -> int:
 
 
 def _place(identifier: str) -> int:
-    if not identifier.isdecimal():
+    if not _IDENTIFIER.fullmatch(identifier):
         raise Refusal("40700", "The cursor is wrong")
     return (int(identifier) - _FIRST_ID) // _ID_STRIDE
 

@@ -6,7 +6,7 @@ They open nothing but the sandbox. Never put a real key here.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 LOOPBACK = "127.0.0.1"
@@ -24,7 +24,8 @@ class SandboxKey:
     name : str
         What tests and notebooks call it.
     api_key, secret_key, passphrase : str
-        The triple. All three are public knowledge and worth nothing.
+        The triple. All three are public knowledge and worth nothing; the repr leaves them out all the same, because
+        tests look for them where no secret may appear.
     account : str
         ``classic``, ``unified`` or ``demo``: the account it belongs to.
     authorities : tuple of str
@@ -38,9 +39,9 @@ class SandboxKey:
     """
 
     name: str
-    api_key: str
-    secret_key: str
-    passphrase: str
+    api_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    passphrase: str = field(repr=False)
     account: str
     authorities: tuple[str, ...]
     perm_type: PermType = "read-only"

@@ -70,7 +70,7 @@ def decode(query: str, endpoint: Endpoint) -> dict[str, str]:
 
 
 def check(endpoint: Endpoint, params: dict[str, str], now_ms: int) -> dict[str, str]:
-    """Return the parameters as the exchange takes them: spelling folded, sizes cut where it cuts.
+    """Return the parameters as the exchange takes them: known ones, spelling folded, sizes cut where it cuts.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def check(endpoint: Endpoint, params: dict[str, str], now_ms: int) -> dict[str, 
         With the code of the first mistake.
     """
     codes = _codes(endpoint)
-    taken = dict(params)
+    taken: dict[str, str] = {}
     for param in endpoint.params:
         value = params.get(param.name)
         if value is None:
@@ -142,10 +142,10 @@ def _bounded(endpoint: Endpoint, param: Param, value: str, codes: _Codes) -> str
 
 
 def _check_times(endpoint: Endpoint, params: dict[str, str], now_ms: int, codes: _Codes) -> None:
-    if endpoint.param("startTime") is None or "startTime" not in params:
+    if "startTime" not in params:
         return
     start = int(params["startTime"])
-    if endpoint.param("endTime") is not None and "endTime" in params:
+    if "endTime" in params:
         end = int(params["endTime"])
         if start > end:
             raise Refusal(codes.order, "startTime should be less than endTime")
@@ -165,13 +165,13 @@ def _span_code(codes: _Codes, days: int) -> str:
 
 
 def _check_depth(endpoint: Endpoint, params: dict[str, str]) -> None:
-    """Refuse pages that begin below the deepest row the exchange serves."""
-    if endpoint.paging.kind != "page" or endpoint.version == "v3":
+    """Refuse pages that are no number or, in v2, begin below the deepest row the exchange serves."""
+    if endpoint.paging.kind != "page":
         return
     names = endpoint.paging.params
     page = next((params[name] for name in names if name in _PAGES and name in params), "1")
     size = next((params[name] for name in names if name in _SIZES and name in params), None)
     if not _INTEGER.fullmatch(page) or int(page) == 0:
         raise Refusal(_codes(endpoint).check, "Parameter verification failed: the page must be a positive number")
-    if (int(page) - 1) * int(size or endpoint.paging.default_rows or 1) >= DEEPEST_ROW:
+    if endpoint.version == "v2" and (int(page) - 1) * int(size or endpoint.paging.default_rows or 1) >= DEEPEST_ROW:
         raise Refusal("40303", "Can only query up to 20,000 data")
