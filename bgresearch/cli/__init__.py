@@ -6,7 +6,9 @@ withdraw. No secret may come in as an argument.
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 
 import typer
 
@@ -24,6 +26,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+_ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # no SIGHUP on Windows
+
 app.command()(serve.sandbox)
 app.command()(serve.lab)
 app.add_typer(keys.app, name="vault")
@@ -31,7 +35,14 @@ app.add_typer(keys.app, name="vault")
 
 def main() -> None:
     """Run the command line; every failure that has a name becomes one line and a status."""
+    for ending in _ENDINGS:
+        signal.signal(ending, _leave)
     try:
         app()
     except (BgresearchError, VaultError, OSError) as error:
         sys.exit(complain(error, as_json="--json" in sys.argv))
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """End as an exception does, so that servers are stopped and temporary folders removed on the way out."""
+    sys.exit(128 + number)
