@@ -80,7 +80,7 @@ def invent(call: Call) -> Any:
     for node in tree:
         name = node.column.name
         if name == endpoint.rows_at:
-            data[name] = [_fields(row, node.inside) if node.inside else _leaf(row, node.column) for row in page.rows]
+            data[name] = [_fields(row, node.inside) for row in page.rows] if node.inside else _leaf(top, node.column)
         elif endpoint.paging.kind != "none" and name in _LAST_IDS:
             data[name] = _identifier(page.rows[-1].place) if page.rows else ""
         elif name in _MORE_FLAGS:
