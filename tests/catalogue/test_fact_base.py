@@ -51,7 +51,9 @@ def test_every_documented_get_has_a_row_and_nothing_else_is_called_documented(fa
 def test_pages_and_titles_are_the_documentation_s(pairs):
     documented = [(entry, row) for entry, row in pairs if entry["documented"]]
     assert not [
-        row.id for entry, row in documented if (row.page, row.title.replace("’", "'")) != (entry["page"], entry["name"])
+        row.id
+        for entry, row in documented
+        if (row.page, row.title.replace("\u2019", "'")) != (entry["page"], entry["name"])
     ]
 
 
