@@ -1,0 +1,79 @@
+"""Read-only research toolkit for the Bitget exchange: history and account data as plain, complete DataFrames.
+
+Importing this is cheap; pandas and the network come with the first `connect`.
+
+Examples
+--------
+>>> import bgresearch as bg
+>>> client = bg.connect(sandbox=True)                                       # doctest: +SKIP
+>>> client.candles("BTCUSDT", "1m", "2026-01-01", "2026-02-01")             # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bgresearch.client import Client
+    from bgresearch.connect import connect
+    from bgresearch.errors import (
+        AddressRejected,
+        AuthenticationError,
+        BadResponse,
+        BgresearchError,
+        CatalogueError,
+        ConfigurationError,
+        ExchangeError,
+        ExchangeUnavailable,
+        IncompleteData,
+        InvalidInput,
+        NetworkError,
+        OfflineError,
+        ParameterRejected,
+        PermissionDenied,
+        RateLimited,
+        StoreError,
+        TimestampError,
+        UnknownSymbol,
+    )
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AddressRejected",
+    "AuthenticationError",
+    "BadResponse",
+    "BgresearchError",
+    "CatalogueError",
+    "Client",
+    "ConfigurationError",
+    "ExchangeError",
+    "ExchangeUnavailable",
+    "IncompleteData",
+    "InvalidInput",
+    "NetworkError",
+    "OfflineError",
+    "ParameterRejected",
+    "PermissionDenied",
+    "RateLimited",
+    "StoreError",
+    "TimestampError",
+    "UnknownSymbol",
+    "__version__",
+    "connect",
+]
+
+_HOMES = {"Client": "bgresearch.client", "connect": "bgresearch.connect"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES.get(name, "bgresearch.errors")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -24,7 +24,7 @@ from bgresearch.errors import (
     ParameterRejected,
     UnknownSymbol,
 )
-from bgresearch.frames import candle_table, to_frame
+from bgresearch.frames import CANDLE_SCHEMA, to_frame
 from bgresearch.intervals import INTERVALS
 from bgresearch.moments import Moment, span_of
 from bgresearch.planning import Plan, Subject, plan, routes, subject
@@ -78,7 +78,7 @@ def candles(
     if base != what:
         table = _folded(table, what)
     frame = to_frame(_cut(table, asked), **report.words(closed_span))
-    return frame
+    return frame.set_index("open_time")
 
 
 def planned(source: Source, what: Subject, span: Span) -> Plan:
@@ -110,7 +110,7 @@ def _closed(source: Source, what: Subject, span: Span, progress: Wish, report: _
     """Return the closed candles of a span, fetching what the store misses."""
     series = series_of(what)
     source.store.check_host()
-    empty = candle_table(load()[routes(what)[0].endpoint], [])
+    empty = CANDLE_SCHEMA.empty_table()
     if not span.duration_ms:
         return empty
     for _ in range(_ROUNDS):
@@ -168,7 +168,7 @@ def _still_open(source: Source, what: Subject, span: Span, report: _Report) -> p
     road = routes(what)[0]
     end = min(span.end_ms, what.grid.edge(now + 1))
     if end <= span.start_ms:
-        return candle_table(load()[road.endpoint], [])
+        return CANDLE_SCHEMA.empty_table()
     return report.asker.ask(road, Span(span.start_ms, end), what.grid).table
 
 

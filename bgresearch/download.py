@@ -16,11 +16,10 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from bgresearch.asking import Asker
-from bgresearch.catalogue import load
 from bgresearch.checks import Checked
 from bgresearch.clock import Clock
 from bgresearch.errors import BadResponse, BgresearchError, ExchangeUnavailable, NetworkError, RateLimited
-from bgresearch.frames import candle_table
+from bgresearch.frames import CANDLE_SCHEMA
 from bgresearch.listing import Life, find_life
 from bgresearch.planning import Page, Plan, Route, Subject
 from bgresearch.spans import Span, subtract, union
@@ -246,7 +245,7 @@ class Download:
                     gaps += kept
             covered += subtract([fetched.page.span], unknown)
         if covered:
-            empty = candle_table(load()[pages[0].page.routes[0].endpoint], [])
+            empty = CANDLE_SCHEMA.empty_table()
             table = pa.concat_tables([empty, *(table for fetched in pages for table in fetched.tables)])
             roads = sorted({road for fetched in pages for road in fetched.roads})
             self._store.write(self._series, _unique(table), covered, gaps, ",".join(roads))
@@ -256,7 +255,7 @@ class Download:
         if not self._unlisted:
             return
         spans = union(gap.span for gap in self._unlisted)
-        empty = candle_table(load()["spot.candles"], [])
+        empty = CANDLE_SCHEMA.empty_table()
         start, end = spans[0].start_ms, max(spans[-1].end_ms, self._life.span(self._grid).start_ms if self._life else 0)
         self._store.write(self._series, empty, (), [self._gap(Span(start, end), "before listing")])
 

@@ -25,6 +25,7 @@ _RECENT_DAYS = {
 }  # fmt: skip
 _EDGE_MS = HOUR_MS  # pages this close to the end of a look-back take the road that goes further
 _UNIFIED_HISTORY_DAYS = 90  # uta/public/Get-History-Candle-Data
+_UNIFIED_CANDLES = 1000  # uta/changelog of 2025-11-28: so many in all
 _FUTURES_SPAN_MS = 90 * DAY_MS  # longest request of futures and v3 candles
 
 
@@ -222,7 +223,7 @@ def _unified(what: Subject) -> list[Route]:
     fixed = {"category": what.market.upper(), "symbol": what.symbol, "interval": word}
     if what.price != "last":
         fixed["type"] = what.price
-    recent = min(_RECENT_DAYS[what.interval.name], _UNIFIED_HISTORY_DAYS) * DAY_MS
+    recent = _UNIFIED_CANDLES * what.interval.nominal_ms
     return [
         _route("uta.candles", what, recent, fixed, starts=True),
         _route("uta.history_candles", what, _UNIFIED_HISTORY_DAYS * DAY_MS, fixed, starts=True),

@@ -134,6 +134,22 @@ class Store:
                 Ledger(tuple(spans), tuple(_gaps_of(gaps, period)), sources),
             )  # fmt: skip
 
+    def read_private(self, name: str) -> bytes | None:
+        """Return a small private file below the folder, or None if there is none."""
+        path = self.data_dir / name
+        with in_words("read", path):
+            try:
+                return path.read_bytes()
+            except FileNotFoundError:
+                return None
+
+    def edit_private(self, name: str, change: Callable[[bytes | None], bytes]) -> None:
+        """Replace a small private file (0600) by what ``change`` makes of it, under its lock."""
+        self._mark()
+        path = self.data_dir / name
+        with self._disk.locked(path):
+            self._disk.replace(path, change(self.read_private(name)), private=True)
+
     def _merge(self, series: Series, name: str, rows: pa.Table, news: Ledger) -> None:
         path = self._folder(series) / name
         with self._disk.locked(path):

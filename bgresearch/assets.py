@@ -1,0 +1,123 @@
+"""Holdings as the two families of endpoints tell them, as rows of one shape. Asks the exchange, keeps nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from bgresearch.catalogue import load
+from bgresearch.envelope import rows_of
+from bgresearch.errors import BadResponse, PermissionDenied
+from bgresearch.wire import Sender
+
+ASSET_COLUMNS = [
+    ("account", pa.string()), ("coin", pa.string()), ("available", pa.float64()), ("frozen", pa.float64()),
+    ("locked", pa.float64()), ("total", pa.float64()), ("usd_value", pa.float64()),
+]  # fmt: skip
+_PRODUCTS = ("usdt-futures", "usdc-futures", "coin-futures")
+
+Row = dict[str, Any]
+
+
+def classic_assets(sender: Sender, skipped: list[str]) -> list[Row]:
+    """Return the holdings of a classic account: spot, the three futures accounts, funding.
+
+    Accounts that the key may not see are named in ``skipped``; if it may see none, the refusal is raised.
+    """
+    parts: list[tuple[str, str, dict[str, str], Callable[[str, Mapping[str, Any]], Row]]] = [
+        ("spot", "spot.account_assets", {"assetType": "hold_only"}, _spot),
+        *((name, "futures.account_accounts", {"productType": name.upper()}, _futures) for name in _PRODUCTS),
+        ("funding", "common.account_funding_assets", {}, _funding),
+    ]
+    return _all(sender, parts, skipped)
+
+
+def unified_assets(sender: Sender, skipped: list[str]) -> list[Row]:
+    """Return the holdings of a unified account: the unified one and funding."""
+    return _all(
+        sender,
+        [("unified", "uta.account_assets", {}, _unified), ("funding", "uta.account_funding_assets", {}, _funding)],
+        skipped,
+    )
+
+
+def _all(
+    sender: Sender,
+    parts: list[tuple[str, str, dict[str, str], Callable[[str, Mapping[str, Any]], Row]]],
+    skipped: list[str],
+) -> list[Row]:
+    rows: list[Row] = []
+    refusal: PermissionDenied | None = None
+    for account, row_id, params, shape in parts:
+        endpoint = load()[row_id]
+        try:
+            answer = rows_of(endpoint, sender.send(endpoint, params).data)
+        except PermissionDenied as error:
+            refusal = error
+            skipped.append(account)
+            continue
+        if any(not isinstance(row, dict) for row in answer):
+            raise BadResponse(row_id, "a holding is no object.")
+        rows += [shape(account, row) for row in answer]
+    if refusal is not None and len(skipped) == len(parts):
+        raise refusal
+    return [row for row in rows if row["coin"]]
+
+
+def _spot(account: str, row: Mapping[str, Any]) -> Row:
+    available, frozen, locked = (number(row.get(name)) for name in ("available", "frozen", "locked"))
+    return _row(account, row.get("coin"), (available, frozen, locked), _sum(available, frozen, locked), None)
+
+
+def _futures(account: str, row: Mapping[str, Any]) -> Row:
+    shown = (number(row.get("available")), None, number(row.get("locked")))
+    return _row(account, row.get("marginCoin"), shown, number(row.get("accountEquity")), number(row.get("usdtEquity")))
+
+
+def _funding(account: str, row: Mapping[str, Any]) -> Row:
+    available, frozen = number(row.get("available")), number(row.get("frozen"))
+    total = number(row.get("balance"))
+    total = total if total is not None else _sum(available, frozen)
+    return _row(account, row.get("coin"), (available, frozen, None), total, number(row.get("usdtValue")))
+
+
+def _unified(account: str, row: Mapping[str, Any]) -> Row:
+    shown = (number(row.get("available")), None, number(row.get("locked")))
+    return _row(account, row.get("coin"), shown, number(row.get("equity")), number(row.get("usdValue")))
+
+
+def _row(
+    account: str, coin: object, parts: tuple[float | None, float | None, float | None], total: float | None,
+    usd_value: float | None,
+) -> Row:  # fmt: skip
+    available, frozen, locked = parts
+    return {
+        "account": account, "coin": str(coin or "").upper(), "available": _or_nan(available),
+        "frozen": _or_zero(frozen), "locked": _or_zero(locked), "total": _or_nan(total),
+        "usd_value": _or_nan(usd_value),
+    }  # fmt: skip
+
+
+def number(value: object) -> float | None:
+    """Return a number from the exchange's text, or None for "" and null.
+
+    Raises
+    ------
+    ValueError
+        If it is anything else.
+    """
+    return None if value in (None, "") else float(str(value))
+
+
+def _or_nan(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _or_zero(value: float | None) -> float:
+    return 0.0 if value is None else value
+
+
+def _sum(*values: float | None) -> float:
+    return sum(value for value in values if value is not None)

@@ -1,0 +1,195 @@
+"""The client: research verbs over one exchange and one store. Knows neither keys nor the sandbox."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from bgresearch.account import AccountVerbs
+from bgresearch.candles import Source, candles
+from bgresearch.clock import Clock, SystemClock
+from bgresearch.errors import ConfigurationError, OfflineError
+from bgresearch.identity import Whose
+from bgresearch.moments import Moment
+from bgresearch.namespace import Api
+from bgresearch.permissions import Permissions, permissions
+from bgresearch.progress import Wish
+from bgresearch.store import Store
+from bgresearch.wire import Sender
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Client:
+    """Asks the exchange, keeps what it answers, returns plain DataFrames; `bgresearch.connect` makes it.
+
+    Every call works in a script, in a notebook and inside a running event loop, and may be made from several threads.
+
+    Parameters
+    ----------
+    sender : Sender
+        Who talks to the exchange.
+    store : Store
+        Where answers are kept.
+    clock : Clock, optional
+        What time it is; the machine's by default.
+    offline : bool
+        Whether asking the exchange is forbidden.
+    progress : "auto", bool or callable
+        Whether longer work shows a bar; a callable is told rows done and rows in all.
+
+    Attributes
+    ----------
+    account : AccountVerbs
+        The verbs that need a key.
+    api : Api
+        Every endpoint of the table as a callable.
+    """
+
+    def __init__(
+        self, sender: Sender, store: Store, *, clock: Clock | None = None, offline: bool = False,
+        progress: Wish = "auto",
+    ) -> None:  # fmt: skip
+        self._source = Source(sender, store, clock or SystemClock(), offline)
+        self._progress = progress
+        self._whose = Whose(sender)
+
+    def candles(
+        self, symbol: str, interval: str, start: Moment, end: Moment | None = None, *, market: str = "spot",
+        price: str = "last", anchor: str = "utc", include_open: bool = False, progress: Wish | None = None,
+    ) -> pd.DataFrame:  # fmt: skip
+        """Return every candle that opens in ``[start, end)`` and is closed.
+
+        Parameters
+        ----------
+        symbol : str
+            As the exchange spells it: ``BTCUSDT``, futures in USDC ``BTCPERP``.
+        interval : str
+            1m 3m 5m 15m 30m 1h 2h 4h 6h 12h 1d 3d 1w 1M.
+        start, end : str, datetime, Timestamp or int
+            Naive means UTC, numbers are epoch milliseconds; the end is excluded, without one it is now.
+        market : str
+            ``spot``, ``usdt-futures``, ``usdc-futures`` or ``coin-futures``.
+        price : str
+            ``last``; futures also ``mark`` and ``index``.
+        anchor : str
+            ``utc``: 6h and longer open on UTC boundaries; ``exchange``: on those of UTC+8.
+        include_open : bool
+            Whether the candle that is still forming is wanted too; it is fetched anew every time and never stored.
+        progress : "auto", bool or callable, optional
+            Overrides the client's.
+
+        Returns
+        -------
+        DataFrame
+            Index ``open_time`` (datetime64[ms, UTC], ascending, unique). Columns open, high, low, close (quote
+            coin), volume (base coin), quote_volume (quote coin), float64. Candles the exchange does not have are
+            absent and named in ``df.attrs["bgresearch"]["gaps"]`` with their cause.
+
+        Raises
+        ------
+        InvalidInput
+            An argument that means nothing; no request was spent.
+        UnknownSymbol
+            The exchange does not know the symbol; the message names near ones.
+        IncompleteData
+            Part of it could not be fetched; ``missing`` names the spans, what was complete is in the store.
+        OfflineError
+            Offline, and ``missing`` is not in the store.
+        StoreError
+            The data folder cannot be read or written.
+
+        Notes
+        -----
+        Disk: kept under ``candles/market=.../price=.../symbol=.../interval=...``; what is there is not asked for
+        again. Budget: one request per 1000 recent or 200 older candles; at most 20 per second and endpoint.
+        Source: spot/market/Get-Candle-Data, spot/market/Get-History-Candle-Data, contract/market/Get-Candle-Data,
+        contract/market/Get-History-Candle-Data, uta/public/Get-Candle-Data.
+
+        Examples
+        --------
+        >>> client = bgresearch.connect(sandbox=True)                                   # doctest: +SKIP
+        >>> client.candles("BTCUSDT", "1h", "2026-01-01", "2026-01-02").close.iloc[-1]  # doctest: +SKIP
+        """
+        return candles(
+            self._source, symbol, interval, start, end, market=market, price=price, anchor=anchor,
+            include_open=include_open, progress=self._progress if progress is None else progress,
+        )  # fmt: skip
+
+    @cached_property
+    def account(self) -> AccountVerbs:
+        """The verbs that need a key.
+
+        Raises
+        ------
+        ConfigurationError
+            Connected without a key.
+        """
+        self._need_key()
+        return AccountVerbs(self._source, self._whose, self._progress)
+
+    @cached_property
+    def api(self) -> Api:
+        """Every endpoint of the table as a callable: ``client.api.spot.tickers()``."""
+        return Api(self._source.sender, offline=self._source.offline)
+
+    def permissions(self) -> Permissions:
+        """Return what the key can do: ``.verdict`` in words, ``.can_trade``, ``.can_withdraw``, ``.addresses`` ...
+
+        Two or three requests; the account-information call allows one per second.
+        Source: spot/account/Get-Account-Info.
+
+        Raises
+        ------
+        ConfigurationError
+            Connected without a key.
+        """
+        self._need_key()
+        if self._source.offline:
+            raise OfflineError("what a key can do is known to the exchange alone, and offline=True forbids asking.")
+        return permissions(self._source.sender, self._whose)
+
+    @property
+    def data_dir(self) -> str:
+        """The folder that holds the store."""
+        return str(self._source.store.data_dir)
+
+    @property
+    def host(self) -> str:
+        """The exchange's address."""
+        return self._source.sender.host
+
+    @property
+    def label(self) -> str | None:
+        """The key's label, None without one."""
+        return self._source.sender.label
+
+    @property
+    def requests_sent(self) -> int:
+        """Requests that left so far, repeated ones included."""
+        return self._source.sender.sent
+
+    def close(self) -> None:
+        """Close connections; using the client again opens new ones."""
+        close = getattr(self._source.sender, "close", None)
+        if close is not None:
+            close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        key = f", key {self.label!r}" if self.label else ""
+        offline = ", offline" if self._source.offline else ""
+        return f"<Client of {self.host}{key}{offline}, data in {self.data_dir}>"
+
+    def _need_key(self) -> None:
+        if self._source.sender.label is None:
+            raise ConfigurationError(
+                "this needs a key and the client has none.",
+                hint="Connect with key= and vault=Vault.open(path, password), or connect(sandbox=True) to try it.",
+            )

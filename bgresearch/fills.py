@@ -1,0 +1,169 @@
+"""Own trades as the three families of endpoints tell them, walked to the end, as rows of one shape. Keeps nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from bgresearch.assets import number
+from bgresearch.catalogue import load
+from bgresearch.envelope import rows_of
+from bgresearch.errors import BadResponse, InvalidInput
+from bgresearch.intervals import DAY_MS
+from bgresearch.paging import next_cursor
+from bgresearch.spans import Span
+from bgresearch.wire import Sender
+
+FILL_SCHEMA = pa.schema(
+    [
+        ("time", pa.timestamp("ms", "UTC")), ("fill_id", pa.string()), ("order_id", pa.string()),
+        ("market", pa.string()), ("symbol", pa.string()), ("side", pa.string()), ("role", pa.string()),
+        ("price", pa.float64()), ("amount", pa.float64()), ("value", pa.float64()), ("fee", pa.float64()),
+        ("fee_coin", pa.string()), ("profit", pa.float64()),
+    ]
+)  # fmt: skip
+_MARKETS = ("spot", "usdt-futures", "usdc-futures", "coin-futures")
+_LOOKBACK_DAYS = 90  # spot/trade/Get-Fills, uta/trade/Get-Order-Fills; of futures it is not stated, and the same
+_EDGE_MS = 10_000  # windows stay this far inside the exchange's own limits, which move while one walks
+_EMPTY_ANSWERS = 2  # an empty window is believed after this many
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Walk:
+    """How one market's own trades are walked.
+
+    Attributes
+    ----------
+    endpoint : str
+        Id of the table row.
+    market : str
+        Name of the market here.
+    fixed : dict
+        Parameters that are the same for every page.
+    cursor : str
+        The parameter that takes the cursor.
+    shape : callable
+        Makes a row of this package out of one of the exchange's.
+    """
+
+    endpoint: str
+    market: str
+    fixed: dict[str, str]
+    cursor: str
+    shape: Callable[[Mapping[str, Any]], Row]
+
+    @property
+    def longest_ms(self) -> int:
+        """Longest span of one window."""
+        return (load()[self.endpoint].max_span_days or _LOOKBACK_DAYS) * DAY_MS - _EDGE_MS
+
+    @property
+    def lookback_ms(self) -> int:
+        """How far back the exchange answers."""
+        return (load()[self.endpoint].lookback_days or _LOOKBACK_DAYS) * DAY_MS - _EDGE_MS
+
+    def run(self, sender: Sender, span: Span) -> pa.Table:
+        """Return every own trade of a window, each once, in any order.
+
+        Raises
+        ------
+        BadResponse
+            If the cursor does not advance or a row is not a trade.
+        """
+        found: dict[str, Row] = {}
+        cursor, seen, empty = "", {""}, 0
+        while True:
+            rows, following = self._page(sender, span, cursor)
+            for row in rows:
+                fill = self._believed(row)
+                if span.start_ms <= fill["time"] < span.end_ms:
+                    found[fill["fill_id"]] = fill
+            if not rows and not cursor and (empty := empty + 1) < _EMPTY_ANSWERS:
+                continue
+            if not following:
+                break
+            if following in seen:
+                raise BadResponse(self.endpoint, f"the cursor {following} came twice; the list has no end.")
+            seen.add(following)
+            cursor = following
+        return pa.Table.from_pylist(list(found.values()), FILL_SCHEMA)
+
+    def _page(self, sender: Sender, span: Span, cursor: str) -> tuple[list[Any], str]:
+        endpoint = load()[self.endpoint]
+        limit = endpoint.paging.max_rows or 100
+        # whether the exchange's ends are inclusive is not documented: both are asked for and trimmed
+        params = self.fixed | {"startTime": str(span.start_ms - 1), "endTime": str(span.end_ms), "limit": str(limit)}
+        if cursor:
+            params[self.cursor] = cursor
+        data = sender.send(endpoint, params).data
+        rows = rows_of(endpoint, data)
+        return rows, next_cursor(endpoint.paging.cursor_from, data, rows) if len(rows) >= limit else ""
+
+    def _believed(self, row: object) -> Row:
+        if not isinstance(row, dict):
+            raise BadResponse(self.endpoint, "a trade is no object.")
+        try:
+            fill = {"market": self.market, **self.shape(row)}
+        except (KeyError, ValueError, TypeError, IndexError, AttributeError):
+            raise BadResponse(self.endpoint, "a trade lacks a field or holds something else than numbers.") from None
+        if not fill["fill_id"]:
+            raise BadResponse(self.endpoint, "a trade without an id.")
+        return fill
+
+
+def walk_for(mode: Literal["classic", "unified"], market: str) -> Walk:
+    """Return how the own trades of a market are walked.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such market.
+    """
+    if market not in _MARKETS:
+        raise InvalidInput("market", f"{market!r} is unknown.", hint=f"Use one of {', '.join(_MARKETS)}.")
+    product = market.upper()
+    if mode == "unified":
+        return Walk("uta.trade_fills", market, {"category": product}, "cursor", _unified)
+    if market == "spot":
+        return Walk("spot.trade_fills", market, {}, "idLessThan", _spot)
+    return Walk("futures.order_fills", market, {"productType": product}, "idLessThan", _futures)
+
+
+def _spot(row: Mapping[str, Any]) -> Row:
+    numbers = {"price": "priceAvg", "amount": "size", "value": "amount"}
+    return _row(row, "tradeId", "cTime", numbers) | _fee(row, "totalFee", paid_is_negative=True)
+
+
+def _futures(row: Mapping[str, Any]) -> Row:
+    numbers = {"price": "price", "amount": "baseVolume", "value": "quoteVolume", "profit": "profit"}
+    return _row(row, "tradeId", "cTime", numbers) | _fee(row, "totalFee", paid_is_negative=True)
+
+
+def _unified(row: Mapping[str, Any]) -> Row:
+    numbers = {"price": "execPrice", "amount": "execQty", "value": "execValue", "profit": "execPnl"}
+    return _row(row, "execId", "createdTime", numbers) | _fee(row, "fee", paid_is_negative=False)
+
+
+def _row(row: Mapping[str, Any], fill_id: str, time: str, numbers: Mapping[str, str]) -> Row:
+    return {
+        "time": int(row[time]), "fill_id": str(row[fill_id]), "order_id": str(row["orderId"]),
+        "symbol": str(row["symbol"]).upper(), "side": str(row["side"]).lower(),
+        "role": str(row.get("tradeScope") or "").lower(),
+        **{name: number(row.get(theirs)) for name, theirs in numbers.items()},
+    }  # fmt: skip
+
+
+def _fee(row: Mapping[str, Any], field: str, *, paid_is_negative: bool) -> Row:
+    """Return the fee, positive if paid: v2 counts what leaves as negative, v3 as positive."""
+    detail = row.get("feeDetail") or []
+    parts = detail if isinstance(detail, list) else [detail]
+    if not parts:
+        return {"fee": None, "fee_coin": None}
+    coin = str(parts[0].get("feeCoin") or "")
+    fees = [number(part.get(field)) or 0.0 for part in parts if str(part.get("feeCoin") or "") == coin]
+    return {"fee": (-1.0 if paid_is_negative else 1.0) * sum(fees) + 0.0, "fee_coin": coin}

@@ -1,0 +1,86 @@
+"""Whose key this is: classic or unified account, and its user id. Asks the exchange once."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from bgresearch.catalogue import load
+from bgresearch.envelope import rows_of
+from bgresearch.errors import BadResponse, ExchangeError, PermissionDenied
+from bgresearch.wire import Sender
+
+Mode = Literal["classic", "unified"]
+
+_CLASSIC = frozenset({"40084", "25245"})  # a classic account called v3
+_UNIFIED = frozenset({"40085"})  # a unified account called v2
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whose key it is.
+
+    Attributes
+    ----------
+    mode : str
+        ``classic`` accounts answer on v2, ``unified`` ones on v3; accounts opened since 2026 are unified only.
+    uid : str
+        The exchange's user id.
+    """
+
+    mode: Mode
+    uid: str
+
+
+class Whose:
+    """Learns the identity behind a sender, once."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+        self._lock = threading.Lock()
+        self._known: Identity | None = None
+
+    def identity(self) -> Identity:
+        """Return it; one or two requests the first time.
+
+        Raises
+        ------
+        ExchangeError
+            If neither family of endpoints knows the key.
+        """
+        with self._lock:
+            if self._known is None:
+                self._known = self._learn()
+            return self._known
+
+    def key_info(self) -> dict[str, Any]:
+        """Return what the exchange says about the key itself: authorities, addresses, user id."""
+        return self._object("spot.account_info" if self.identity().mode == "classic" else "uta.account_info")
+
+    def _learn(self) -> Identity:
+        try:
+            return Identity("unified", self._uid("uta.account_settings", "uid"))
+        except PermissionDenied as refusal:
+            if refusal.code in _CLASSIC:
+                return Identity("classic", self._uid("spot.account_info", "userId"))
+        # the key may not read the settings; every key may read about itself
+        try:
+            return Identity("classic", self._uid("spot.account_info", "userId"))
+        except ExchangeError as refusal:
+            if refusal.code not in _UNIFIED:
+                raise
+        return Identity("unified", self._uid("uta.account_info", "userId"))
+
+    def _uid(self, row_id: str, field: str) -> str:
+        uid = str(self._object(row_id).get(field) or "")
+        if not (uid.isascii() and uid.isalnum()):
+            raise BadResponse(row_id, f"no {field} in the answer.")
+        return uid
+
+    def _object(self, row_id: str) -> dict[str, Any]:
+        endpoint = load()[row_id]
+        rows = rows_of(endpoint, self._sender.send(endpoint, {}).data)
+        if len(rows) != 1 or not isinstance(rows[0], dict):
+            raise BadResponse(row_id, "not one object.")
+        return rows[0]

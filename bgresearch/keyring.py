@@ -1,0 +1,41 @@
+"""Which user id belongs to which key label: a small private file, so that kept data is found offline. No secrets."""
+
+from __future__ import annotations
+
+import json
+
+from bgresearch.errors import StoreError
+from bgresearch.store import Store
+
+
+def known_uid(store: Store, host: str, label: str) -> str | None:
+    """Return the remembered user id, or None."""
+    found = _read(store).get(host, {}).get(label)
+    return str(found) if found else None
+
+
+def remember_uid(store: Store, host: str, label: str, uid: str) -> None:
+    """Remember it; writes only what is new."""
+    if known_uid(store, host, label) == uid:
+        return
+
+    def with_uid(text: bytes | None) -> bytes:
+        uids = _parsed(text)
+        uids.setdefault(host, {})[label] = uid
+        return json.dumps(uids, sort_keys=True).encode()
+
+    store.edit_private("account/keys.json", with_uid)
+
+
+def _read(store: Store) -> dict[str, dict[str, str]]:
+    return _parsed(store.read_private("account/keys.json"))
+
+
+def _parsed(text: bytes | None) -> dict[str, dict[str, str]]:
+    if text is None:
+        return {}
+    try:
+        uids = json.loads(text)
+        return {str(host): {str(k): str(v) for k, v in labels.items()} for host, labels in uids.items()}
+    except (ValueError, AttributeError):
+        raise StoreError("account/keys.json is damaged.", hint="Delete it; the ids are learned again.") from None
