@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import requests
 
+from bgresearch.catalogue import load
 from bgresearch.sandbox import Exchange, Faults, Request, SandboxAdapter
 
 TIME = "/api/v2/public/time"
@@ -73,6 +74,14 @@ def test_duplicates_and_shuffles_keep_every_row(unlimited):
     assert {row["coin"] for row in doubled} == {row["coin"] for row in right}
     assert shuffled != right
     assert sorted(row["coin"] for row in shuffled) == sorted(row["coin"] for row in right)
+
+
+def test_shuffled_rows_are_never_in_their_old_order_by_chance():
+    faults, endpoint = Faults(), load()["spot.coins"]
+    faults.inject("shuffle")
+    for _ in range(50):
+        assert faults.draw(endpoint.id).spoil(endpoint, [1, 2]) == [2, 1]
+        assert sorted(faults.draw(endpoint.id).spoil(endpoint, [1, 2, 3])) == [1, 2, 3]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ SPOT_FILLS = ("/api/v2/spot/trade/fills", {})
 TAX = ("/api/v2/tax/spot-record", {})
 BORROWED = ("/api/v2/margin/crossed/borrow-history", {})
 LOANS = ("/api/v2/earn/loan/borrow-history", {"startTime": NOW - DAY, "endTime": NOW})
+TRADE_RATE = ("/api/v2/common/trade-rate", {"symbol": "BTCUSDT", "businessType": "spot"})
 V3_FILLS = ("/api/v3/trade/fills", {})
 V3_CANDLES = ("/api/v3/market/candles", {"symbol": "BTCUSDT", "category": "SPOT", "interval": "1m"})
 V3_FUNDING = ("/api/v3/market/history-fund-rate", {"symbol": "BTCUSDT", "category": "USDT-FUTURES"})
@@ -75,6 +76,8 @@ def code(caller, row, *, key=None, without=(), **more):
         (SPOT_FILLS, "readonly", {"startTime": NOW - 90 * DAY - 1}, "43111"),
         (FUTURES_BILLS, "readonly", {"startTime": NOW - 91 * DAY}, "40704"),
         (SPOT_CANDLES, None, {"symbol": "BTCUSDT_SPBL"}, "40034"),  # ids of the first API generation
+        (TRADE_RATE, "readonly", {"symbol": "BTCUSDT_UMCBL"}, "40034"),
+        (TRADE_RATE, "readonly", {}, "00000"),
         (V3_CANDLES, None, {"symbol": "BTCUSDT_UMCBL"}, "25100"),
         (CANDLES, None, {"nobodyKnows": "this"}, "00000"),
         (("/api/v2/spot/market/merge-depth", {"symbol": "BTCUSDT"}), None, {"limit": "max"}, "00000"),
