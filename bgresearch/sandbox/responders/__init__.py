@@ -6,9 +6,12 @@ from bgresearch.sandbox.call import Responder
 from bgresearch.sandbox.responders.books import BOOK_RESPONDERS
 from bgresearch.sandbox.responders.candles import CANDLE_RESPONDERS
 from bgresearch.sandbox.responders.contracts import CONTRACT_RESPONDERS
+from bgresearch.sandbox.responders.futures_account import FUTURES_ACCOUNT_RESPONDERS
 from bgresearch.sandbox.responders.listings import LISTING_RESPONDERS
 from bgresearch.sandbox.responders.service import SERVICE_RESPONDERS
+from bgresearch.sandbox.responders.spot_account import SPOT_ACCOUNT_RESPONDERS
 from bgresearch.sandbox.responders.tickers import TICKER_RESPONDERS
+from bgresearch.sandbox.responders.unified import UNIFIED_RESPONDERS
 
 RESPONDERS: dict[str, Responder] = {
     **SERVICE_RESPONDERS,
@@ -17,4 +20,7 @@ RESPONDERS: dict[str, Responder] = {
     **CANDLE_RESPONDERS,
     **BOOK_RESPONDERS,
     **CONTRACT_RESPONDERS,
+    **SPOT_ACCOUNT_RESPONDERS,
+    **FUTURES_ACCOUNT_RESPONDERS,
+    **UNIFIED_RESPONDERS,
 }

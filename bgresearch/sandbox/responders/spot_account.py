@@ -1,0 +1,211 @@
+"""The classic account's spot wallet and what was done with it: v2 answers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from bgresearch.sandbox.accounts import Holding
+from bgresearch.sandbox.call import Call, Responder
+from bgresearch.sandbox.markets import COINS
+from bgresearch.sandbox.records import Entry, Fill, Movement, Order, Transfer
+from bgresearch.sandbox.responders.pages import (
+    Window,
+    account_of,
+    average,
+    concerns,
+    filled,
+    money,
+    page,
+    price_text,
+    size_text,
+)  # fmt: skip
+
+_WALLET_WORDS = {"spot": "spot", "usdt-futures": "usdt_futures", "funding": "p2p"}
+_BILL_WORDS = {
+    "deposit": ("deposit", "DEPOSIT"), "withdraw": ("withdraw", "WITHDRAW"), "buy": ("transaction", "BUY"),
+    "sell": ("transaction", "SELL"), "transfer_in": ("transfer", "TRANSFER_IN"),
+    "transfer_out": ("transfer", "TRANSFER_OUT"),
+}  # fmt: skip
+_OUTSIDE, _OWN = "0x00000000000000000000000000000000000000f1", "0x00000000000000000000000000000000000000a7"
+_NOTHING = Holding(0, 0, 0)
+
+
+def assets(call: Call) -> list[dict[str, str]]:
+    """Return the wallet's coins; without assetType=all only those it holds."""
+    held = account_of(call).holdings("spot", call.now_ms)
+    if call.params.get("assetType") == "all":
+        held = {name: held.get(name, _NOTHING) for name in ("USDT", *COINS)}
+    wanted = call.params.get("coin", "").upper()
+    return [
+        {
+            "coin": coin, "available": money(holding.free), "frozen": money(holding.frozen), "locked": "0",
+            "limitAvailable": "0", "uTime": str(holding.changed_ms or call.now_ms),
+        }
+        for coin, holding in held.items()
+        if wanted in ("", coin)
+    ]  # fmt: skip
+
+
+def fills(call: Call) -> list[dict[str, Any]]:
+    """Return spot executions, newest first."""
+    rows = [row for row in account_of(call).fills(call.now_ms) if _spot(call, row)]
+    return [_fill_row(call, row) for row in page(call, rows, key=lambda row: row.fill_id, time=lambda row: row.ts_ms)]
+
+
+def _spot(call: Call, row: Fill | Order) -> bool:
+    return row.market.kind == "spot" and concerns(call, row.market, row.order_id)
+
+
+def _fill_row(call: Call, fill: Fill) -> dict[str, Any]:
+    return {
+        "userId": account_of(call).uid, "symbol": fill.market.symbol, "orderId": str(fill.order_id),
+        "tradeId": str(fill.fill_id), "orderType": "limit" if fill.maker else "market",
+        "side": "buy" if fill.buy else "sell", "priceAvg": price_text(fill.market, fill.price),
+        "size": size_text(fill.market, fill.size), "amount": money(fill.value),
+        "feeDetail": {
+            "deduction": "no", "feeCoin": fill.fee_coin, "totalDeductionFee": "", "totalFee": money(-fill.fee),
+        },
+        "tradeScope": "maker" if fill.maker else "taker", "cTime": str(fill.ts_ms), "uTime": str(fill.ts_ms),
+    }  # fmt: skip
+
+
+def past_orders(call: Call) -> list[dict[str, Any]]:
+    """Return orders that ended, newest first."""
+    rows = [row for row in account_of(call).orders(call.now_ms, pending=False) if _spot(call, row)]
+    if call.params.get("tpslType") == "tpsl":
+        return []
+    return [_order_row(call, row) for row in page(call, rows, key=lambda row: row.order_id, time=lambda row: row.ts_ms)]
+
+
+def _order_row(call: Call, order: Order) -> dict[str, Any]:
+    market = order.market
+    size, value, fee, _ = filled(order.fills)
+    by_cost = order.limit is None and order.buy  # a market buy is sized in quote coin
+    totals = {"c": 0, "d": 0, "deduction": False, "r": -fee / 10**8, "t": -fee / 10**8, "totalDeductionFee": 0}
+    return {
+        "userId": account_of(call).uid, "symbol": market.symbol, "orderId": str(order.order_id),
+        "clientOid": f"r-{order.order_id}", "price": price_text(market, order.limit or 0) if order.limit else "0",
+        "size": money(value) if by_cost else size_text(market, order.size),
+        "orderType": "limit" if order.limit else "market", "side": "buy" if order.buy else "sell",
+        "status": "filled" if order.fills else "cancelled", "priceAvg": average(market, order.fills),
+        "baseVolume": size_text(market, size), "quoteVolume": money(value), "enterPointSource": "API",
+        "orderSource": "normal" if order.limit else "market", "cTime": str(order.ts_ms), "uTime": str(order.done_ms),
+        "feeDetail": json.dumps({"newFees": totals}) if order.fills else "", "triggerPrice": None,
+        "tpslType": "normal", "cancelReason": "" if order.fills else "normal_cancel",
+    }  # fmt: skip
+
+
+def open_orders(call: Call) -> list[dict[str, Any]]:
+    """Return orders that stand, newest first; priceAvg is their price here, basePrice what was paid so far."""
+    rows = [row for row in account_of(call).orders(call.now_ms, pending=True) if _spot(call, row)]
+    if call.params.get("tpslType") == "tpsl":
+        return []
+    chosen = page(call, rows, key=lambda row: row.order_id, time=lambda row: row.ts_ms)
+    return [_open_row(call, row) for row in chosen]
+
+
+def _open_row(call: Call, order: Order) -> dict[str, Any]:
+    market = order.market
+    size, value, _, _ = filled(order.fills)
+    presets = ("presetTakeProfitPrice", "executeTakeProfitPrice", "presetStopLossPrice", "executeStopLossPrice")
+    return {
+        "userId": account_of(call).uid, "symbol": market.symbol, "orderId": str(order.order_id),
+        "clientOid": f"r-{order.order_id}", "priceAvg": price_text(market, order.limit or 0),
+        "size": size_text(market, order.size), "orderType": "limit" if order.limit else "market",
+        "side": "buy" if order.buy else "sell", "status": "partially_filled" if order.fills else "live",
+        "basePrice": average(market, order.fills), "baseVolume": size_text(market, size),
+        "quoteVolume": money(value), "enterPointSource": "API", "orderSource": "normal", **dict.fromkeys(presets, ""),
+        "cTime": str(order.ts_ms), "uTime": str(order.ts_ms), "triggerPrice": None, "tpslType": "normal",
+    }  # fmt: skip
+
+
+def bills(call: Call) -> list[dict[str, str]]:
+    """Return the wallet's ledger, newest first: balance is what was there after size and fees."""
+    rows = [row for row in account_of(call).entries(call.now_ms) if row.wallet == "spot" and _billed(call, row)]
+    return [
+        {
+            "cTime": str(row.ts_ms), "coin": row.coin, "groupType": _BILL_WORDS[row.reason][0],
+            "businessType": _BILL_WORDS[row.reason][1], "size": money(row.change), "balance": money(row.balance),
+            "fees": money(row.fee), "billId": str(row.entry_id),
+        }
+        for row in page(call, rows, key=lambda row: row.entry_id, time=lambda row: row.ts_ms)
+    ]  # fmt: skip
+
+
+def _billed(call: Call, row: Entry) -> bool:
+    group, business = _BILL_WORDS[row.reason]
+    return (
+        call.params.get("coin", row.coin).upper() == row.coin
+        and call.params.get("groupType", group) == group
+        and call.params.get("businessType", business) == business
+    )
+
+
+def _movements(call: Call, *, incoming: bool) -> list[Movement]:
+    rows = [
+        row
+        for row in account_of(call).movements(call.now_ms)
+        if row.incoming is incoming
+        and call.params.get("coin", row.coin).upper() == row.coin
+        and call.params.get("orderId", str(row.movement_id)) == str(row.movement_id)
+    ]
+    return page(call, rows, key=lambda row: row.movement_id, time=lambda row: row.ts_ms)
+
+
+def deposits(call: Call) -> list[dict[str, str]]:
+    """Return coins that came from outside, newest first."""
+    return [
+        {
+            "orderId": str(row.movement_id), "tradeId": str(row.movement_id), "coin": row.coin, "type": "deposit",
+            "size": money(row.size), "status": "success", "fromAddress": _OUTSIDE, "toAddress": _OWN,
+            "chain": "ERC20", "dest": "on_chain", "cTime": str(row.ts_ms), "uTime": str(row.ts_ms),
+        }
+        for row in _movements(call, incoming=True)
+    ]  # fmt: skip
+
+
+def withdrawals(call: Call) -> list[dict[str, str]]:
+    """Return coins that went outside, newest first."""
+    return [
+        {
+            "orderId": str(row.movement_id), "tradeId": str(row.movement_id), "coin": row.coin,
+            "clientOid": f"r-{row.movement_id}", "type": "withdraw", "dest": "on_chain", "size": money(row.size),
+            "fee": money(-row.fee), "status": "success", "fromAddress": _OWN, "toAddress": _OUTSIDE,
+            "chain": "ERC20", "confirm": "64", "tag": "", "cTime": str(row.ts_ms), "uTime": str(row.ts_ms),
+        }
+        for row in _movements(call, incoming=False)
+    ]  # fmt: skip
+
+
+def transfers(call: Call) -> list[dict[str, str]]:
+    """Return transfers of one coin between the owner's wallets, newest first, page by page."""
+    window = Window.of(call)
+    rows = [row for row in account_of(call).transfers(call.now_ms) if _moved(call, row, window)][::-1]
+    number, limit = int(call.params.get("pageNum", "1")), int(call.params.get("limit", "100"))
+    return [
+        {
+            "coin": row.coin, "status": "Successful", "toType": _WALLET_WORDS[row.target], "toSymbol": "",
+            "fromType": _WALLET_WORDS[row.source], "fromSymbol": "", "size": money(row.size), "ts": str(row.ts_ms),
+            "clientOid": f"r-{row.transfer_id}", "transferId": str(row.transfer_id),
+        }
+        for row in rows[(number - 1) * limit : number * limit]
+    ]  # fmt: skip
+
+
+def _moved(call: Call, row: Transfer, window: Window) -> bool:
+    source = _WALLET_WORDS[row.source]
+    asked = call.params["coin"].upper() == row.coin and call.params.get("fromType", source) == source
+    return asked and window.start_ms <= row.ts_ms <= window.end_ms
+
+
+SPOT_ACCOUNT_RESPONDERS: dict[str, Responder] = {
+    "spot.account_assets": assets,
+    "spot.account_bills": bills,
+    "spot.account_transfer_records": transfers,
+    "spot.trade_fills": fills,
+    "spot.trade_history_orders": past_orders,
+    "spot.trade_unfilled_orders": open_orders,
+    "spot.wallet_deposit_records": deposits,
+    "spot.wallet_withdrawal_records": withdrawals,
+}
