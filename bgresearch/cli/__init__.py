@@ -12,7 +12,7 @@ from types import FrameType
 
 import typer
 
-from bgresearch.cli import keys, serve
+from bgresearch.cli import data, keys, serve
 from bgresearch.cli.words import complain
 from bgresearch.errors import BgresearchError
 from vault import VaultError
@@ -30,6 +30,8 @@ _ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(s
 
 app.command()(serve.sandbox)
 app.command()(serve.lab)
+app.command()(data.check)
+app.add_typer(data.download, name="download")
 app.add_typer(keys.app, name="vault")
 
 

@@ -71,13 +71,17 @@ def fluid(candles: pd.DataFrame, *, max_bars: int = FLUID_BARS) -> tuple[pd.Data
 
     Candles that are few enough come back as they are, with the interval they are spaced at.
     """
-    spacing_ms = _spacing_ms(candles)
+    step_ms = spacing_ms(candles)
     span_ms = _span_ms(candles)
-    fitting = [
-        one for one in INTERVALS.values() if one.nominal_ms >= spacing_ms and span_ms / one.nominal_ms <= max_bars
-    ]
+    fitting = [one for one in INTERVALS.values() if one.nominal_ms >= step_ms and span_ms / one.nominal_ms <= max_bars]
     chosen = fitting[0] if fitting else INTERVALS["1M"]
-    return (candles if chosen.nominal_ms == spacing_ms else resample(candles, chosen.name)), chosen.name
+    return (candles if chosen.nominal_ms == step_ms else resample(candles, chosen.name)), chosen.name
+
+
+def spacing_ms(candles: pd.DataFrame) -> int:
+    """The shortest step between two candles, which is their length; a minute if there is only one."""
+    steps = _utc_index(candles).to_series().diff().dropna()
+    return int(steps.min() / pd.Timedelta(1, unit="ms")) if len(steps) else INTERVALS["1m"].nominal_ms
 
 
 def _utc_index(candles: pd.DataFrame) -> pd.DatetimeIndex:
@@ -97,11 +101,6 @@ def _opens(index: pd.DatetimeIndex, target: Interval, anchor: str) -> pd.Datetim
         phase = pd.Timedelta(_FIRST_MONDAY_MS if target.length_ms == WEEK_MS else 0, unit="ms")
         opens = (local - phase).floor(pd.Timedelta(target.length_ms, unit="ms")) + phase
     return pd.DatetimeIndex(opens - shift).as_unit("ms").rename("open_time")
-
-
-def _spacing_ms(candles: pd.DataFrame) -> int:
-    steps = _utc_index(candles).to_series().diff().dropna()
-    return int(steps.min() / pd.Timedelta(1, unit="ms")) if len(steps) else INTERVALS["1m"].nominal_ms
 
 
 def _span_ms(candles: pd.DataFrame) -> float:

@@ -1,0 +1,99 @@
+"""``bgresearch download`` and ``bgresearch check``: what asks an exchange."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bgresearch.cli.asking import PasswordFile, VaultPath, opened
+from bgresearch.cli.words import AsJson, table, tell
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bgresearch.permissions import Permissions
+
+CAN_WRITE, CAN_WITHDRAW = 3, 4
+
+download = typer.Typer(no_args_is_help=True, help="Bring data into the local store; what is there is not asked again.")
+
+
+@download.callback()
+def _group() -> None:
+    """Stand above the kinds of data, so that each is a command of its own."""
+
+
+@download.command()
+def candles(
+    symbols: Annotated[list[str], typer.Argument(help="As the exchange spells them: BTCUSDT.", show_default=False)],
+    since: Annotated[str, typer.Option(help="First instant: 2024-01-01, 2024-01-01T12:00, epoch milliseconds. UTC.")],
+    until: Annotated[
+        str | None, typer.Option(help="First instant that is no longer wanted.", show_default="now")
+    ] = None,
+    interval: Annotated[str, typer.Option(help="1m 3m 5m 15m 30m 1h 2h 4h 6h 12h 1d 3d 1w 1M.")] = "1m",
+    market: Annotated[str, typer.Option(help="spot, usdt-futures, usdc-futures, coin-futures.")] = "spot",
+    price: Annotated[str, typer.Option(help="last, mark, index.")] = "last",
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(envvar="BGRESEARCH_DATA_DIR", help="Where data is kept.", show_default="in the user's folder"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Download candles of one or more symbols and say what is there."""
+    from bgresearch.connect import connect
+
+    with connect(data_dir=data_dir) as client:
+        done = []
+        for symbol in symbols:
+            before = client.requests_sent
+            frame = client.candles(symbol, interval, since, until, market=market, price=price)
+            done.append(_summary(symbol, frame, client.requests_sent - before))
+        place = client.data_dir
+    tell({"data_dir": place, "series": done}, as_json, lambda: f"{table(_shown(done))}\n\nKept in {place}")
+
+
+def check(
+    name: Annotated[str, typer.Argument(help="The key's label.", show_default=False)],
+    path: VaultPath = None,
+    password_file: PasswordFile = "",
+    as_json: AsJson = False,
+) -> None:
+    """Ask the exchange what a key may do. Exit status 3: it can write. 4: it can withdraw."""
+    from bgresearch.connect import connect
+
+    with opened(path, password_file) as vault:
+        address = os.environ.get("BGRESEARCH_BASE_URL") or vault.get(name).host
+        with connect(key=name, vault=vault, base_url=address) as client:
+            found = client.permissions()
+    tell(_described(found), as_json, lambda: str(found))
+    raise typer.Exit(CAN_WITHDRAW if found.can_withdraw else 0 if found.read_only else CAN_WRITE)
+
+
+def _summary(symbol: str, frame: pd.DataFrame, requests: int) -> dict[str, Any]:
+    ends = (frame.index[0], frame.index[-1]) if len(frame) else (None, None)
+    first, last = (moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment is not None else None for moment in ends)
+    gaps = frame.attrs["bgresearch"]["gaps"]
+    return {"symbol": symbol, "candles": len(frame), "first": first, "last": last, "gaps": gaps, "requests": requests}
+
+
+def _shown(done: list[dict[str, Any]]) -> list[dict[str, str]]:
+    return [
+        {
+            "symbol": one["symbol"],
+            "candles": f"{one['candles']:,}",
+            "first": one["first"] or "-",
+            "last": one["last"] or "-",
+            "gaps": str(len(one["gaps"])),
+            "requests": str(one["requests"]),
+        }
+        for one in done
+    ]
+
+
+def _described(found: Permissions) -> dict[str, Any]:
+    judged = ("verdict", "read_only", "can_trade", "can_transfer", "can_withdraw", "advice")
+    return {**asdict(found), **{name: getattr(found, name) for name in judged}}
