@@ -66,17 +66,17 @@ def harden(session: requests.Session) -> None:
 def carry(session: requests.Session, url: str, headers: dict[str, str], clock: Clock) -> Answer | Mishap:
     """Return the answer to one GET. What went wrong is returned and not raised: no error drags the headers along.
 
-    The URL leaves as it is given; preparing a request the usual way would encode it again.
+    The URL leaves as it is given; preparing a request the usual way would encode it again. The adapter is asked
+    directly: `Session.send` would work out where a redirect leads, with the headers in hand, even if told not to.
     """
     if not all(value.isascii() and value.isprintable() for value in headers.values()):
         return "unsendable"  # http.client would put the value into its error
     request = requests.PreparedRequest()
     request.method, request.url, request.headers = "GET", url, CaseInsensitiveDict(headers)
     try:
-        response = session.send(
-            request, stream=True, timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S), allow_redirects=False, verify=True,
-            cert=None, proxies={},
-        )  # fmt: skip
+        response = session.get_adapter(url).send(
+            request, stream=True, timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S), verify=True, cert=None, proxies={}
+        )
         with response:
             return _read(response, clock)
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
