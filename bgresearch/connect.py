@@ -19,9 +19,7 @@ from bgresearch.transport import new_session, origin
 from bgresearch.wire import Signer, Wire
 
 if TYPE_CHECKING:
-    import requests
-
-    from bgresearch.sandbox import Exchange
+    from bgresearch.sandbox import Exchange, SandboxAdapter
 
 EXCHANGE_URL = "https://api.bitget.com"
 SANDBOX_URL = "http://127.0.0.1:1"  # nobody can listen there: the in-process sandbox is mounted at it
@@ -84,7 +82,8 @@ def connect(
         if base_url is not None:
             raise ConfigurationError("sandbox=True and base_url= exclude each other.", hint="Leave one of them out.")
         host = SANDBOX_URL
-        session, signer = _mounted(sandbox, clock), None
+        session, signer = new_session(), None
+        session.mount(SANDBOX_URL, _adapter(sandbox, clock))
         if vault is None:
             signer = _sandbox_signer(key or "readonly")
         elif key is not None:
@@ -130,12 +129,10 @@ def _sandbox_signer(name: str) -> Signer:
     return Credential(slot, SystemClock().now_ms)
 
 
-def _mounted(sandbox: bool | Exchange, clock: Clock) -> requests.Session:
+def _adapter(sandbox: bool | Exchange, clock: Clock) -> SandboxAdapter:
     from bgresearch.sandbox import Exchange, SandboxAdapter  # noqa: PLC0415 - only where the sandbox is wanted
 
-    session = new_session()
-    session.mount(SANDBOX_URL, SandboxAdapter(Exchange(clock=clock) if isinstance(sandbox, bool) else sandbox))
-    return session
+    return SandboxAdapter(Exchange(clock=clock) if isinstance(sandbox, bool) else sandbox)
 
 
 def _limiter(host: str, clock: Clock) -> Limiter:
