@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NoReturn
 
 from vault.entries import Slot
@@ -48,9 +48,6 @@ class SignedHeaders(NoCopies, dict[str, str]):
 
     def __str__(self) -> str:
         return repr(self)
-
-    def __rich_repr__(self) -> Iterator[str]:
-        return iter(self)  # rich would print the values of any other dictionary
 
 
 class Credential(NoCopies):

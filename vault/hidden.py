@@ -14,7 +14,7 @@ Value = TypeVar("Value")
 
 
 class NoCopies:
-    """Refuses every road on which Python copies or serialises an object."""
+    """Refuses every road on which Python copies or serialises an object; ``copy`` takes the same ones as ``pickle``."""
 
     __slots__ = ()
 
@@ -31,12 +31,6 @@ class NoCopies:
         self._refuse_copy()
 
     def __getstate__(self) -> NoReturn:
-        self._refuse_copy()
-
-    def __copy__(self) -> NoReturn:
-        self._refuse_copy()
-
-    def __deepcopy__(self, memo: object) -> NoReturn:
         self._refuse_copy()
 
 

@@ -33,6 +33,7 @@ from vault.sealing import key_from_password, open_envelope, seal, unseal, wrap_d
 
 KeySource = Callable[[Wrap], Hidden[bytes]]
 VECTORS = Path(__file__).parents[1] / "vectors"
+BOUNDS = {"memory_kib": (65_536, 1_048_576), "passes": (3, 16), "lanes": (1, 16)}  # as promised, spelt out again
 HISTORY_SWAPS = [(header, body) for header in range(3) for body in range(3) if header != body]
 
 
@@ -224,7 +225,7 @@ def hostile_costs() -> list[dict[str, Any]]:
         + [high + step for step in range(2, 46)]
         + [low - step for step in range(2, 12)]
         + [float(low), str(low), None, True, [low], {}]
-        for cost, (low, high) in COST_BOUNDS.items()
+        for cost, (low, high) in BOUNDS.items()
     }
     return [{**floor, cost: value} for cost, wrong in values.items() for value in wrong]
 
@@ -245,6 +246,12 @@ def test_hostile_costs_are_refused_before_anything_is_allocated(history: list[by
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 20 * 1024 * 1024
+
+
+def test_the_bounds_themselves_are_allowed() -> None:
+    assert COST_BOUNDS == BOUNDS
+    edges = [{cost: ends[end] for cost, ends in BOUNDS.items()} for end in (0, 1)]
+    assert [Profile(**edge).problem() for edge in edges] == [None, None]
 
 
 def test_the_key_derivation_itself_refuses_hostile_costs() -> None:

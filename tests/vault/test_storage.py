@@ -294,6 +294,15 @@ def calls_of_a_save(path: Path, opened: Callable[..., Vault], recorder: Callable
     return list(disk.calls)
 
 
+def test_every_file_is_flushed_before_it_is_put_in_place_and_the_folder_after(
+    path: Path, opened: Callable[..., Vault], recorder: Callable[..., Any]
+) -> None:
+    calls = " ".join(calls_of_a_save(path, opened, recorder))
+    placed = r"open (write )+fsync close replace"
+    assert re.search(rf"{placed} names {placed} open fsync close$", calls), calls
+    assert calls.count("replace") == 2
+
+
 @pytest.mark.parametrize("code", CODES, ids=errno.errorcode.get)
 def test_a_fault_at_any_call_of_a_save_leaves_a_whole_vault_and_a_clear_error(
     path: Path, opened: Callable[..., Vault], recorder: Callable[..., Any], code: int
