@@ -1,0 +1,113 @@
+"""Which road fetches which page: complete, within every limit of the exchange, and priced."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bgresearch.catalogue import load
+from bgresearch.errors import InvalidInput
+from bgresearch.intervals import DAY_MS, HOUR_MS, INTERVALS, MINUTE_MS
+from bgresearch.planning import Plan, Subject, plan, routes, subject
+from bgresearch.spans import Span, union
+
+NOW_MS = 1_795_165_230_000  # 2026-11-20T09:00:30Z
+MARKETS = ["spot", "usdt-futures", "usdc-futures", "coin-futures"]
+BTC = "BTCUSDT"
+
+
+def subjects() -> list[Subject]:
+    return [
+        subject(BTC, interval, market, price, anchor)
+        for interval in INTERVALS
+        for market in MARKETS
+        for price in ("last", "mark", "index")
+        for anchor in ("utc", "exchange")
+        if not (market == "spot" and (price != "last" or interval == "2h"))
+    ]
+
+
+@settings(deadline=None)
+@given(st.sampled_from(subjects()), st.integers(1, 400), st.integers(0, 3000))
+def test_every_page_can_be_had_on_its_roads(what: Subject, candles: int, age: int) -> None:
+    end = what.grid.edge(NOW_MS - age * what.interval.nominal_ms)
+    span = what.grid.outer(Span(end - candles * what.interval.nominal_ms, end))
+    made = plan(what, span, [span], NOW_MS)
+    assert union(page.span for page in made.pages) == union([span])
+    assert made.rows == what.grid.count(span)
+    for page in made.pages:
+        assert page.rows <= page.routes[0].rows
+        for road in page.routes:
+            row, params = load()[road.endpoint], road.params(page.span, page.rows)
+            assert all(row.param(name) for name in params)
+            assert all(param.name in params for param in row.params if param.required)
+            assert road.reach_ms is None or page.span.start_ms > NOW_MS - road.reach_ms
+
+
+@pytest.mark.parametrize("interval", list(INTERVALS))
+def test_no_request_is_wider_than_ninety_days_or_its_limit(interval: str) -> None:
+    for what in [one for one in subjects() if one.interval.name == interval]:
+        end = what.grid.edge(NOW_MS)
+        span = what.grid.outer(Span(end - 300 * what.interval.nominal_ms, end))
+        for page in plan(what, span, [span], NOW_MS).pages:
+            limit = int(page.routes[0].params(page.span, page.rows)["limit"])
+            assert page.span.duration_ms <= limit * what.interval.nominal_ms
+            assert what.market == "spot" or page.span.duration_ms <= 90 * DAY_MS
+
+
+def test_recent_candles_take_the_road_with_large_pages_and_older_ones_the_one_that_reaches() -> None:
+    what = subject(BTC, "1m", "spot", "last", "utc")
+    span = Span(NOW_MS // DAY_MS * DAY_MS - 40 * DAY_MS, NOW_MS // DAY_MS * DAY_MS)
+    made = plan(what, span, [span], NOW_MS)
+    assert set(made.requests) == {"spot.candles", "spot.history_candles"}
+    border = NOW_MS - 30 * DAY_MS
+    assert all((page.routes[0].endpoint == "spot.candles") == (page.span.start_ms > border) for page in made.pages
+               if abs(page.span.start_ms - border) > 2 * HOUR_MS)  # fmt: skip
+    assert made.rows == 40 * 1440
+    assert made.seconds == pytest.approx(made.requests["spot.history_candles"] / 20)
+
+
+def test_spot_history_is_asked_by_its_end_alone() -> None:
+    road = routes(subject(BTC, "1m", "spot", "last", "utc"))[1]
+    params = road.params(Span(0, 200 * MINUTE_MS), 200)
+    assert params == {"symbol": BTC, "granularity": "1min", "endTime": "12000000", "limit": "200"}
+
+
+def test_the_recent_window_is_exactly_as_wide_as_its_limit() -> None:
+    road = routes(subject(BTC, "1h", "usdt-futures", "mark", "utc"))[0]
+    params = road.params(Span(0, 77 * HOUR_MS), 77)
+    assert int(params["endTime"]) - int(params["startTime"]) == int(params["limit"]) * HOUR_MS
+    assert params["kLineType"] == "MARK"
+
+
+def test_the_utc_day_is_spelled_and_the_exchange_day_is_plain() -> None:
+    utc = routes(subject(BTC, "1d", "usdt-futures", "last", "utc"))
+    plain = routes(subject(BTC, "1d", "usdt-futures", "last", "exchange"))
+    assert {road.fixed["granularity"] for road in utc} == {"1Dutc"}
+    assert plain[0].fixed["granularity"] == plain[2].fixed["interval"] == "1D"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((BTC, "7m", "spot", "last", "utc"), r"interval: '7m' is unknown\. Use one of 1m, 3m"),
+        ((BTC, "1m", "futures", "last", "utc"), r"market: 'futures' is unknown\. Use one of spot, usdt-futures"),
+        ((BTC, "1m", "spot", "best", "utc"), r"price: 'best' is unknown\. Use one of last, mark, index"),
+        ((BTC, "1m", "spot", "mark", "utc"), r"the spot market has no mark price"),
+        ((BTC, "1m", "spot", "last", "moon"), r"anchor: 'moon' is unknown"),
+        (("", "1m", "spot", "last", "utc"), r"symbol: '' is no symbol"),
+        ((None, "1m", "spot", "last", "utc"), r"symbol: None is no symbol"),
+        ((BTC, ["1m"], "spot", "last", "utc"), r"interval: \['1m'\] is unknown"),
+        ((BTC, "1m", ["spot"], "last", "utc"), r"market: \['spot'\] is unknown"),
+    ],
+)
+def test_words_that_mean_nothing_are_refused_with_those_that_do(arguments: tuple[str, ...], message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        subject(*arguments)
+
+
+def test_nothing_missing_costs_nothing() -> None:
+    made = plan(subject(BTC, "1m", "spot", "last", "utc"), Span(0, 60_000), [], NOW_MS)
+    assert made == Plan(Span(0, 60_000))
+    assert (made.rows, made.requests, made.seconds) == (0, {}, 0.0)
