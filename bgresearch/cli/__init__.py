@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 _ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # no SIGHUP on Windows
 
+app.command()(serve.demo)
 app.command()(serve.sandbox)
 app.command()(serve.lab)
 app.command()(data.check)

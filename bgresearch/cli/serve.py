@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bgresearch.cli.words import AsJson, need, table
+from bgresearch.cli.words import AsJson, need, table, tell
+
+
+def demo(
+    page: Annotated[Path, typer.Option(help="Where the report page goes.")] = Path("bgresearch-demo.html"),
+    notebook: Annotated[
+        Path | None, typer.Option(help="The notebook to execute at the end.", show_default="the quickstart")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the main job on the sandbox exchange, offline, from a key to a chart; clean up afterwards."""
+    need("uvicorn", "plotly", "nbclient", "ipykernel", extras="sandbox,charts,lab")
+    from rich.console import Console
+
+    from bgresearch.demo import NOTEBOOK, Demo
+
+    try:
+        figures = Demo(Console(stderr=as_json, highlight=False)).run(page, notebook or NOTEBOOK)
+    except KeyboardInterrupt:
+        typer.echo("\nStopped; the vault, the data and the exchange are gone again.", err=True)
+        raise typer.Exit(128 + signal.SIGINT) from None
+    tell(figures, as_json, lambda: "\nNext: make lab    (opens the notebooks on the same exchange)")
 
 
 def sandbox(

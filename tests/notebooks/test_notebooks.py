@@ -1,0 +1,79 @@
+"""Every notebook runs from top to bottom on the sandbox, and is kept the way a reader wants to find it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from bgresearch.notebook import NotebookFailed, execute
+
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+LONGEST_FUNCTION = 5  # lines; what is longer belongs into the package
+
+pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+
+
+def read(path: Path) -> Any:
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook: Any) -> Iterator[Any]:
+    return (cell for cell in notebook.cells if cell.cell_type == "code")
+
+
+def test_it_runs_from_top_to_bottom_without_a_warning(path: Path, tmp_path: Path) -> None:
+    before = path.read_bytes()
+    places = {"BGRESEARCH_DATA_DIR": str(tmp_path / "data"), "IPYTHONDIR": str(tmp_path), "PYTHONWARNINGS": "default"}
+    done = execute(path, tmp_path, places)
+    for cell in code_cells(done):
+        assert cell.execution_count, cell.source
+        assert [output.text for output in cell.outputs if output.get("name") == "stderr"] == [], cell.source
+    assert "widgets" not in done.metadata
+    assert path.read_bytes() == before
+
+
+def test_it_is_valid_and_its_cells_have_lasting_ids(path: Path) -> None:
+    notebook = read(path)
+    nbformat.validate(notebook)
+    ids = [cell.id for cell in notebook.cells]
+    assert len(set(ids)) == len(ids)
+
+
+def test_its_outputs_are_stripped(path: Path) -> None:
+    for cell in code_cells(read(path)):
+        assert (cell.outputs, cell.execution_count) == ([], None), cell.source
+
+
+def test_it_starts_with_a_title_and_explains_before_it_does(path: Path) -> None:
+    first, second, third = read(path).cells[:3]
+    assert first.cell_type == "markdown"
+    assert first.source.startswith("# ")
+    assert [second.cell_type, third.cell_type] == ["markdown", "code"]
+
+
+def test_it_defines_nothing_that_belongs_into_the_package(path: Path) -> None:
+    for cell in code_cells(read(path)):
+        for node in ast.walk(ast.parse(cell.source.replace("%", "#"))):
+            if isinstance(node, ast.FunctionDef):
+                assert node.end_lineno is not None
+                assert node.end_lineno - node.lineno < LONGEST_FUNCTION, node.name
+
+
+def test_it_names_the_one_line_to_change_for_the_real_exchange(path: Path) -> None:
+    text = "\n".join(cell.source for cell in read(path).cells)
+    assert text.count("bg.connect(sandbox=True)") == 1
+    assert "bg.connect()" in text
+
+
+def test_a_cell_that_raises_is_named(path: Path, tmp_path: Path) -> None:
+    notebook = read(path)
+    notebook.cells[2].source = "raise ValueError('on purpose')"
+    broken = tmp_path / path.name
+    nbformat.write(notebook, broken)
+    with pytest.raises(NotebookFailed, match=f"{path.name}: ValueError: on purpose"):
+        execute(broken, tmp_path, {"IPYTHONDIR": str(tmp_path)})
