@@ -9,11 +9,11 @@ the same bytes as a shorter one. Every fill is at the close of the minute in whi
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
 from dataclasses import dataclass, field
 
 from bgresearch.intervals import DAY_MS, MINUTE_MS
-from bgresearch.sandbox.markets import Kind, Market, find, utc_ms
+from bgresearch.sandbox.ledger import Line, balanced
+from bgresearch.sandbox.markets import MAINTENANCE, Kind, Market, find, utc_ms
 from bgresearch.sandbox.noise import Ints, bits_at, key_of
 from bgresearch.sandbox.rates import FUNDING_MS, RATE_PLACES, funding_rate
 from bgresearch.sandbox.records import (
@@ -38,10 +38,6 @@ _SERIALS_A_DAY = 5_000
 _ORDER, _FILL, _ENTRY, _FUNDING, _MOVE = (serial * 10_000 for serial in range(1, 6))
 
 
-_Line = tuple[int, int, str, str, str, str, int, int, bool]
-"""An `Entry` before the balances are known."""
-
-
 @dataclass(slots=True)
 class History:
     """Everything that happened until some day, each list in the order of its ids."""
@@ -64,7 +60,7 @@ class _Teller:
         self._world = world
         self._key = key_of(world.seed, "trader", trader)
         self._told = History()
-        self._booked: list[_Line] = []
+        self._booked: list[Line] = []
         self._serial = 0
         self._closes: dict[tuple[str, str, int], Ints] = {}
         self._funding: dict[tuple[str, int], int] = {}
@@ -84,7 +80,7 @@ class _Teller:
         told = self._told
         for rows in (told.orders, told.fills, told.positions, told.transfers, told.movements):
             rows.sort(key=lambda row: row[0])
-        told.entries = _balanced(self._booked)
+        told.entries = balanced(self._booked)
         return told
 
     # what is drawn
@@ -145,6 +141,7 @@ class _Teller:
         opened: tuple[Fill, ...] = (),
     ) -> Order:  # fmt: skip
         """Return an order that is filled in one or two parts, at the closes of one or two minutes."""
+        minute_ms = _after_maintenance(minute_ms)
         limit_order = draw % 4 == 0
         split = draw % 3 != 0 if market.futures else draw % 3 == 0
         parts = [size // 2, size - size // 2] if split else [size]
@@ -288,15 +285,7 @@ def _traded(kind: Kind) -> dict[str, Market]:
     return {name: market for name, market in found.items() if market is not None}
 
 
-def _balanced(lines: list[_Line]) -> list[Entry]:
-    """Return the ledger in order, every line with the balance after it."""
-    wallets: defaultdict[tuple[str, str], int] = defaultdict(int)
-    unified: defaultdict[str, int] = defaultdict(int)
-    done = []
-    for line in sorted(lines):
-        _, _, wallet, coin, _, _, change, fee, _ = line
-        wallets[wallet, coin] += change + fee
-        if wallet != "funding":
-            unified[coin] += change + fee
-        done.append(Entry(*line, wallets[wallet, coin], unified[coin]))
-    return done
+def _after_maintenance(minute_ms: int) -> int:
+    """Return the minute, or one after the closed hour if an order placed then would still be filling in it."""
+    closed = any(start - 10 * MINUTE_MS <= minute_ms < stop for start, stop in MAINTENANCE)
+    return minute_ms + 70 * MINUTE_MS if closed else minute_ms

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from bgresearch.sandbox.markets import Market
 
 UNIT_PLACES = 8
-UNIT = 10**UNIT_PLACES
+UNIT: int = 10**UNIT_PLACES
 
 
 class Fill(NamedTuple):

@@ -61,6 +61,9 @@ class _Kept(Generic[_Value]):
         self._values: OrderedDict[Hashable, _Value] = OrderedDict()
         self._lock = threading.Lock()
 
+    def __len__(self) -> int:
+        return len(self._values)
+
     def get(self, key: Hashable, make: Callable[[], _Value]) -> _Value:
         with self._lock:
             if key in self._values:
@@ -142,6 +145,10 @@ class World:
         minute = end - end % MINUTE_MS
         bars = self.bars(market, INTERVALS["1m"], minute, minute + 1, now_ms=end, price=price)
         return int(bars.values[CLOSE, -1])
+
+    def kept_days(self) -> int:
+        """Return how many days of minutes are in memory now."""
+        return len(self._minute_days)
 
     def _maker(self, market: Market, price: str) -> MinuteMaker:
         key = (market.kind, market.symbol, price)

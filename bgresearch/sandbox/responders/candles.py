@@ -67,6 +67,8 @@ def history(call: Call) -> list[list[str]]:
     limit = int(call.params.get("limit", "100"))
     end = _floored(call, interval, anchor, int(call.params.get("endTime", call.now_ms + 1)))
     end = min(end, interval.floor(call.now_ms, anchor))  # the candle that is forming never appears
+    if market.delisted_ms is not None:
+        end = min(end, interval.ceil(market.delisted_ms, anchor))
     start = _earlier(interval, anchor, end, limit)
     if call.endpoint.area == "uta":
         start = max(start, call.now_ms - _UTA_HISTORY_DAYS * DAY_MS)

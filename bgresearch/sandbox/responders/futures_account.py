@@ -221,8 +221,6 @@ def _billed(call: Call, row: Entry) -> bool:
     business = _BILL_WORDS.get(row.reason, row.reason)
     if row.reason.startswith("transfer") and call.params.get("coin", row.coin).upper() != row.coin:
         return False
-    if call.params.get("onlyFunding", "no") == "yes" and business == "append_margin":
-        return False
     return call.params.get("businessType", business) == business
 
 

@@ -89,8 +89,7 @@ def coin_price(world: World, coin: str, now_ms: int) -> int:
     if market is None or now_ms < market.listed_ms:
         return 0
     places = market.price_places
-    last = world.price(market, now_ms)
-    return last * UNIT // int(10**places)
+    return world.price(market, now_ms) * UNIT // int(10**places)
 
 
 def worth(world: World, holdings: dict[str, Holding], now_ms: int) -> int:

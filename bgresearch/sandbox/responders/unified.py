@@ -105,10 +105,8 @@ def orders(call: Call) -> dict[str, Any]:
 def _order_row(order: Order, pending: bool) -> dict[str, Any]:
     market = order.market
     size, value, fee, _ = filled(order.fills)
-    if pending:
-        status = "partially_filled" if order.fills else "live"
-    else:
-        status = "filled" if order.fills else "cancelled"
+    done, not_done = ("partially_filled", "live") if pending else ("filled", "cancelled")
+    status = done if order.fills else not_done
     fee_coin = order.fills[0].fee_coin if order.fills else ""
     row: dict[str, Any] = {
         "orderId": str(order.order_id), "clientOid": f"r-{order.order_id}", "category": market.product_type,
@@ -167,7 +165,7 @@ def positions(call: Call) -> dict[str, Any]:
     rows = [
         row
         for row in open_positions(account_of(call), call.world, call.now_ms)
-        if concerns(call, row.market, 0) and call.params.get("posSide", _pos_side(row.position)) == _pos_side(row.position)
+        if concerns(call, row.market, 0) and call.params.get("posSide") in (None, _pos_side(row.position))
     ]  # fmt: skip
     return {"list": [_position_row(row) for row in rows]}
 
