@@ -14,8 +14,6 @@ from bgresearch.planning import Route
 from bgresearch.spans import Span
 from bgresearch.wire import Sender
 
-_FEW = 5  # candles to ask for at least while it is not known on which days they open
-
 
 class Asker:
     """Asks for pages of candles; safe to share between threads.
@@ -44,9 +42,7 @@ class Asker:
         BgresearchError
             Whatever the wire and the decoding raise.
         """
-        endpoint, rows, wide = load()[route.endpoint], grid.count(span), span
-        if grid.loose and rows < _FEW:
-            wide, rows = Span(span.start_ms - _FEW * grid.interval.nominal_ms, span.end_ms), rows + _FEW
+        endpoint, (wide, rows) = load()[route.endpoint], grid.asked(span)
         with self._lock:
             self.requests[route.endpoint] += 1
         reply = self._sender.send(endpoint, route.params(wide, rows))

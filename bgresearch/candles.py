@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -31,6 +32,7 @@ from bgresearch.planning import Plan, Subject, plan, routes, subject
 from bgresearch.progress import Wish, shown
 from bgresearch.spans import Span, iso, subtract
 from bgresearch.store import Gap, Series, Store
+from bgresearch.values import TIME
 from bgresearch.wire import Sender
 
 _MARGIN_MS = {"last": 2_000, "mark": 60_000, "index": 60_000}  # mark and index candles are finished late
@@ -174,18 +176,20 @@ def _still_open(source: Source, what: Subject, span: Span, report: _Report) -> p
 
 def _folded(table: pa.Table, what: Subject) -> pa.Table:
     """Return longer candles made of shorter ones, exactly."""
+    if not table.num_rows:
+        return table
     length = what.interval.nominal_ms
     times = table.column("open_time").cast(pa.int64()).to_numpy()
-    opens = pa.array(times - times % length).cast(table.schema.field("open_time").type)
-    folded = table.set_column(0, "open_time", opens).group_by("open_time", use_threads=False).aggregate(
-        [("open", "first"), ("high", "max"), ("low", "min"), ("close", "last"), ("volume", "sum"),
-         ("quote_volume", "sum")]
-    )  # fmt: skip
-    names = {f"{name}_{how}": name for name, how in _FOLD.items()}
-    return folded.rename_columns([names.get(name, name) for name in folded.column_names]).select(table.column_names)
-
-
-_FOLD = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum", "quote_volume": "sum"}
+    opens = times - times % length
+    first = np.flatnonzero(np.diff(opens, prepend=-1))
+    last = np.append(first[1:], len(opens)) - 1
+    columns = {name: table.column(name).to_numpy() for name in table.column_names[1:]}
+    folded = [
+        columns["open"][first], np.maximum.reduceat(columns["high"], first),
+        np.minimum.reduceat(columns["low"], first), columns["close"][last],
+        np.add.reduceat(columns["volume"], first), np.add.reduceat(columns["quote_volume"], first),
+    ]  # fmt: skip
+    return pa.Table.from_arrays([pa.array(opens[first]).cast(TIME), *map(pa.array, folded)], schema=table.schema)
 
 
 def _cut(table: pa.Table, span: Span) -> pa.Table:

@@ -12,6 +12,7 @@ from bgresearch.intervals import DAY_MS, Anchor, Interval
 from bgresearch.spans import Span
 
 _THREE_DAYS_MS = 3 * DAY_MS
+_FEW = 5  # candles to ask for at least while it is not known on which days they open
 _UTC8_MS = 8 * 3_600_000
 
 
@@ -28,9 +29,14 @@ class Grid:
     phase_ms: int | None = None
 
     @property
+    def vague(self) -> bool:
+        """Whether spans are cut at days, and not where candles open."""
+        return self.interval.length_ms == _THREE_DAYS_MS
+
+    @property
     def loose(self) -> bool:
         """Whether the phase is still to be learned."""
-        return self.interval.length_ms == _THREE_DAYS_MS and self.phase_ms is None
+        return self.vague and self.phase_ms is None
 
     def learned(self, open_ms: int) -> Grid:
         """Return the grid on which a candle opens at ``open_ms``."""
@@ -38,7 +44,7 @@ class Grid:
 
     def edge(self, timestamp_ms: int) -> int:
         """Return the first instant at or after this one where a span of candles may be cut."""
-        if self.interval.length_ms == _THREE_DAYS_MS:
+        if self.vague:
             shift = _UTC8_MS if self.anchor == "exchange" else 0
             return -(-(timestamp_ms + shift) // DAY_MS) * DAY_MS - shift
         return self.interval.ceil(timestamp_ms, self.anchor)
@@ -49,14 +55,13 @@ class Grid:
 
     def closed_before(self, now_ms: int) -> int:
         """Return the instant before which every candle that opened is closed now."""
-        length = self.interval.length_ms
-        if length == _THREE_DAYS_MS:
-            return self.edge(now_ms - length + 1)
+        if self.vague:
+            return self.edge(now_ms - _THREE_DAYS_MS + 1)
         return self.interval.floor(now_ms, self.anchor)
 
     def opens(self, span: Span) -> list[int]:
         """Return every open within the span."""
-        if self.interval.length_ms == _THREE_DAYS_MS:
+        if self.vague:
             phase = self.phase_ms if self.phase_ms is not None else self.interval.floor(0, self.anchor) % _THREE_DAYS_MS
             first = span.start_ms + (phase - span.start_ms) % _THREE_DAYS_MS
             return list(range(first, span.end_ms, _THREE_DAYS_MS))
@@ -72,13 +77,13 @@ class Grid:
     def count(self, span: Span) -> int:
         """Return how many candles open within the span."""
         length = self.interval.length_ms
-        if length is None or length == _THREE_DAYS_MS:
+        if length is None or self.vague:
             return len(self.opens(span))
         return max(0, -(-(span.end_ms - self.interval.ceil(span.start_ms, self.anchor)) // length))
 
     def holds(self, timestamp_ms: int) -> bool:
         """Return whether a candle may open at this instant."""
-        if self.interval.length_ms == _THREE_DAYS_MS:
+        if self.vague:
             if self.phase_ms is not None:
                 return timestamp_ms % _THREE_DAYS_MS == self.phase_ms
             return self.edge(timestamp_ms) == timestamp_ms
@@ -105,6 +110,18 @@ class Grid:
             else:
                 spans.append(Span(at, step(at)))
         return spans
+
+    def asked(self, span: Span) -> tuple[Span, int]:
+        """Return the span and the number of candles to ask for, so that every open of ``span`` is answered.
+
+        The exchange rounds times down to where candles open. Where that is not known, more is asked for at both ends,
+        and enough to learn it.
+        """
+        if not self.vague:
+            return span, self.count(span)
+        earlier = _FEW * _THREE_DAYS_MS if self.loose and span.duration_ms < _FEW * _THREE_DAYS_MS else 0
+        wide = Span(span.start_ms - earlier, span.end_ms + 2 * DAY_MS)
+        return wide, -(-(wide.duration_ms + 2 * DAY_MS) // _THREE_DAYS_MS)
 
     def absent(self, span: Span, present: Sequence[int]) -> list[Span]:
         """Return the parts of the span where a candle should open and none does; ``present`` is sorted."""

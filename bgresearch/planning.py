@@ -67,6 +67,8 @@ class Route:
         Parameters that are the same for every page.
     starts : bool
         Whether a start goes with the request (spot history has none, futures history does not obey it).
+    spare : int
+        Further candles that one request may bring, left for spans that are not cut where candles open.
     """
 
     endpoint: str
@@ -74,6 +76,7 @@ class Route:
     reach_ms: int | None
     fixed: Mapping[str, str]
     starts: bool
+    spare: int = 0
 
     def reaches(self, start_ms: int, now_ms: int) -> bool:
         """Return whether a page that begins there can be had on this road."""
@@ -84,7 +87,7 @@ class Route:
         asked = dict(self.fixed)
         if self.starts:
             asked["startTime"] = str(span.start_ms)
-        return asked | {"endTime": str(span.end_ms), "limit": str(max(1, min(rows, self.rows)))}
+        return asked | {"endTime": str(span.end_ms), "limit": str(max(1, min(rows, self.rows + self.spare)))}
 
 
 @dataclass(frozen=True)
@@ -162,7 +165,7 @@ def subject(symbol: str, interval_name: str, market: str, price: str, anchor: st
         raise InvalidInput("symbol", f"{symbol!r} is no symbol.", hint="Write it as the exchange does, like BTCUSDT.")
     if market == "spot" and price != "last":
         raise InvalidInput("price", f"the spot market has no {price} price.", hint="Only futures markets have one.")
-    return Subject(market, symbol, price, length, anchor)  # type: ignore[arg-type]  # checked against the words above
+    return Subject(market, symbol.upper(), price, length, anchor)  # type: ignore[arg-type]  # checked against the words above
 
 
 def routes(what: Subject) -> tuple[Route, ...]:
@@ -235,4 +238,5 @@ def _route(row_id: str, what: Subject, reach: int | None, fixed: dict[str, str],
     rows = endpoint.paging.max_rows or 100
     if endpoint.max_span_days is not None or what.market != "spot":
         rows = min(rows, max(1, _FUTURES_SPAN_MS // what.interval.nominal_ms))
-    return Route(row_id, rows, reach, fixed, starts)
+    spare = 2 if what.grid.vague else 0
+    return Route(row_id, rows - spare, reach, fixed, starts, spare)

@@ -76,6 +76,17 @@ def test_three_day_candles_may_open_on_any_day_but_all_on_the_same() -> None:
     assert not learned.holds(second_day + DAY_MS)
 
 
+@pytest.mark.parametrize("phase", range(3))
+@pytest.mark.parametrize("day", range(3))
+def test_what_is_asked_holds_every_open_even_after_rounding_down(phase: int, day: int) -> None:
+    span = Span(JAN_MS + day * DAY_MS, JAN_MS + (day + 10) * DAY_MS)
+    grid = Grid(INTERVALS["3d"], phase_ms=phase * DAY_MS)
+    wide, rows = Grid(INTERVALS["3d"]).asked(span)
+    rounded = Span(*(at - (at - phase * DAY_MS) % (3 * DAY_MS) for at in wide))
+    assert set(grid.opens(span)) <= set(grid.opens(rounded))
+    assert len(grid.opens(rounded)) <= rows
+
+
 def test_a_week_opens_on_monday_and_a_month_on_the_first_in_either_zone() -> None:
     whole = Span(JAN_MS - 10 * DAY_MS, JAN_MS + 70 * DAY_MS)
     assert JAN_MS in Grid(INTERVALS["1w"]).opens(whole)  # 2024-01-01 was a Monday

@@ -51,9 +51,10 @@ def test_no_request_is_wider_than_ninety_days_or_its_limit(interval: str) -> Non
         end = what.grid.edge(NOW_MS)
         span = what.grid.outer(Span(end - 300 * what.interval.nominal_ms, end))
         for page in plan(what, span, [span], NOW_MS).pages:
-            limit = int(page.routes[0].params(page.span, page.rows)["limit"])
-            assert page.span.duration_ms <= limit * what.interval.nominal_ms
-            assert what.market == "spot" or page.span.duration_ms <= 90 * DAY_MS
+            span, rows = what.grid.asked(page.span)
+            limit = int(page.routes[0].params(span, rows)["limit"])
+            assert span.duration_ms <= limit * what.interval.nominal_ms
+            assert what.market == "spot" or span.duration_ms <= 90 * DAY_MS
 
 
 def test_recent_candles_take_the_road_with_large_pages_and_older_ones_the_one_that_reaches() -> None:

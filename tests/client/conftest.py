@@ -1,0 +1,75 @@
+"""A client on the sandbox exchange in this process, and the world's own candles to compare with."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bgresearch
+from bgresearch.client import Client
+from bgresearch.clock import ManualClock
+from bgresearch.intervals import INTERVALS
+from bgresearch.moments import moment_ms
+from bgresearch.sandbox import Exchange
+from bgresearch.sandbox.markets import find
+
+NOW = dt.datetime(2026, 11, 20, 9, 0, 30, tzinfo=dt.UTC)
+Truth = Callable[..., pd.DataFrame]
+Connect = Callable[..., Client]
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(int(NOW.timestamp() * 1000))
+
+
+@pytest.fixture
+def exchange(clock: ManualClock) -> Exchange:
+    return Exchange(clock=clock)
+
+
+@pytest.fixture
+def connect(exchange: Exchange, clock: ManualClock, tmp_path: Path) -> Connect:
+    def new(**options: object) -> Client:
+        defaults = {"sandbox": exchange, "data_dir": tmp_path / "data", "clock": clock, "progress": False}
+        return bgresearch.connect(**(defaults | options))
+
+    return new
+
+
+@pytest.fixture
+def client(connect: Connect) -> Client:
+    return connect()
+
+
+@pytest.fixture
+def truth(exchange: Exchange, clock: ManualClock) -> Truth:
+    """Return the closed candles of the world itself, as the client should give them."""
+
+    def made(
+        symbol: str, interval: str, start: str, end: str, *, market: str = "spot", price: str = "last",
+        anchor: str = "utc",
+    ) -> pd.DataFrame:  # fmt: skip
+        found = find(market, symbol)
+        assert found is not None
+        length, now = INTERVALS[interval], clock.now_ms()
+        start_ms, end_ms = moment_ms(start, "start")[0], moment_ms(end, "end")[0]
+        bars = exchange.world.bars(found, length, start_ms, end_ms, now_ms=now, price=price, anchor=anchor)
+        margin = 2_000 if price == "last" else 60_000
+        closed = np.array([length.next_open(int(at), anchor) <= now - margin for at in bars.open_ms], dtype=bool)
+        scales = [10.0**found.price_places] * 4 + [10.0**found.size_places, 10.0**4]
+        columns = {
+            name: bars.values[place][closed] / scale
+            for place, (name, scale) in enumerate(
+                zip(["open", "high", "low", "close", "volume", "quote_volume"], scales, strict=True)
+            )
+        }
+        index = pd.DatetimeIndex(pd.to_datetime(bars.open_ms[closed], unit="ms", utc=True), name="open_time")
+        return pd.DataFrame(columns, index=index.as_unit("ms"))
+
+    return made
