@@ -23,7 +23,7 @@ from bgresearch.connect import connect
 from bgresearch.errors import BgresearchError
 from bgresearch.lenses.chart import candles_figure, equity_figure
 from bgresearch.lenses.equity import holdings, spot_equity, unvalued
-from bgresearch.lenses.page import Panel, page, write_page
+from bgresearch.lenses.page import Panel, checked_place, page, write_page
 from bgresearch.lenses.resample import resample
 from bgresearch.notebook import execute
 from bgresearch.sandbox import SANDBOX_KEYS
@@ -74,6 +74,7 @@ class Demo:
         notebook : Path
             Executed at the end, in a temporary copy.
         """
+        checked_place(page_path)
         started = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="bgresearch-demo-") as folder, Server() as server:
             self._step("Exchange", f"sandbox at {server.url}; its data is made up, nothing leaves this machine")

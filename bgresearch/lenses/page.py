@@ -14,6 +14,8 @@ from typing import Any
 
 from bgresearch.errors import StoreError
 
+_ELSEWHERE = "Choose another place."
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -67,7 +69,7 @@ def write_page(path: Path, text: str) -> Path:
     StoreError
         The folder cannot be written to.
     """
-    target = path.expanduser().resolve()
+    target = checked_place(path)
     try:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
         part = Path(name)
@@ -80,7 +82,21 @@ def write_page(path: Path, text: str) -> Path:
             part.unlink(missing_ok=True)
     except OSError as error:
         cause = error.strerror or type(error).__name__
-        raise StoreError(f"{target} could not be written: {cause}.", hint="Choose another place.") from error
+        raise StoreError(f"{target} could not be written: {cause}.", hint=_ELSEWHERE) from error
+    return target
+
+
+def checked_place(path: Path) -> Path:
+    """The absolute path of a page to be, so that a wrong one is said before the work and not after it.
+
+    Raises
+    ------
+    StoreError
+        There is no such folder.
+    """
+    target = path.expanduser().resolve()
+    if not target.parent.is_dir():
+        raise StoreError(f"{target} cannot be written: there is no folder {target.parent}.", hint=_ELSEWHERE)
     return target
 
 

@@ -35,5 +35,12 @@ def test_writing_replaces_an_older_page_and_leaves_nothing_else(tmp_path: Path) 
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"page\.html could not be written: No such file or directory"):
+    with pytest.raises(StoreError, match=r"page\.html cannot be written: there is no folder .*nowhere"):
         write_page(tmp_path / "nowhere" / "page.html", "text")
+
+
+def test_a_place_that_is_a_folder_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
+    (tmp_path / "page.html").mkdir()
+    with pytest.raises(StoreError, match=r"page\.html could not be written: Is a directory"):
+        write_page(tmp_path / "page.html", "text")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["page.html"]

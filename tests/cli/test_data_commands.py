@@ -1,0 +1,121 @@
+"""Download and check against a served sandbox; every command is a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from bgresearch.sandbox import SANDBOX_KEYS
+from bgresearch.sandbox.server import Server
+from tests.cli.conftest import PASSWORD, Run
+from vault import Vault
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with Server() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def keys(server: Server, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """Options that name a vault with some of the sandbox's keys."""
+    folder = tmp_path_factory.mktemp("keys")
+    with Vault.create(folder / "own" / "vault", PASSWORD) as vault:
+        for name in ("readonly", "trader", "withdrawer", "unified_trader", "no_address_list"):
+            key = SANDBOX_KEYS[name]
+            triple = {"api_key": key.api_key, "secret_key": key.secret_key, "passphrase": key.passphrase}
+            vault.add(name, **triple, host=server.url)
+    password = folder / "password"
+    password.write_text(PASSWORD, encoding="utf-8")
+    return ("--vault", str(folder / "own" / "vault"), "--password-file", str(password))
+
+
+WEEK = ("--since", "2026-01-01", "--until", "2026-01-02")
+
+
+def test_candles_are_downloaded_once(run: Run, server: Server) -> None:
+    arguments = ("download", "candles", "BTCUSDT", "ETHUSDT", "--interval", "5m", *WEEK, "--json")
+    first = run(*arguments, BGRESEARCH_BASE_URL=server.url)
+    assert (first.status, first.err) == (0, "")
+    for one in first.json()["series"]:
+        assert (one["candles"], one["first"], one["last"]) == (288, "2026-01-01T00:00:00Z", "2026-01-01T23:55:00Z")
+        assert one["requests"] > 0
+    second = run(*arguments, BGRESEARCH_BASE_URL=server.url).json()
+    assert [one["requests"] for one in second["series"]] == [0, 0]
+
+
+def test_a_person_reads_a_table(run: Run, server: Server) -> None:
+    shown = run("download", "candles", "BTCUSDT", "--interval", "1h", *WEEK, BGRESEARCH_BASE_URL=server.url)
+    heading, row, _, place = shown.out.splitlines()
+    assert heading.split() == ["symbol", "candles", "first", "last", "gaps", "requests"]
+    assert row.split()[:4] == ["BTCUSDT", "24", "2026-01-01T00:00:00Z", "2026-01-01T23:00:00Z"]
+    assert place.startswith("Kept in ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (("BTCUSDT", *WEEK, "--interval", "7m"), 2, "interval: '7m' is unknown"),
+        (("BTCUSDT", *WEEK, "--market", "moon"), 2, "market: 'moon' is unknown"),
+        (("BTCUSDT", "--since", "2026-01-02", "--until", "2026-01-01"), 2, "lies before the start"),
+        (("BTCUSDT", "--since", "2999-01-01"), 2, "lies in the future"),
+        (("BTCUSDT", "--since", "yesterday"), 2, "start:"),
+        (("BTCUSD", *WEEK), 1, "is not listed in the spot market"),
+        (("BTCUSDT",), 2, "--since"),
+    ],
+)
+def test_wrong_input_is_said_in_words(
+    run: Run, server: Server, arguments: tuple[str, ...], status: int, words: str
+) -> None:
+    refused = run("download", "candles", *arguments, BGRESEARCH_BASE_URL=server.url)
+    assert refused.status == status
+    assert words in refused.err
+    assert "Traceback" not in refused.err
+
+
+def test_an_exchange_that_does_not_answer_is_said_in_one_line(run: Run) -> None:
+    refused = run("download", "candles", "BTCUSDT", *WEEK, BGRESEARCH_BASE_URL="http://127.0.0.1:1")
+    assert (refused.status, refused.err.count("\n")) == (1, 1)
+    assert "could not be fetched" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "verdict"),
+    [
+        ("readonly", 0, "read-only"),
+        ("no_address_list", 0, "read-only"),
+        ("trader", 3, "can trade"),
+        ("unified_trader", 4, "can withdraw"),
+        ("withdrawer", 4, "can withdraw"),
+    ],
+)
+def test_the_exit_status_tells_what_a_key_can_do(
+    run: Run, keys: tuple[str, ...], name: str, status: int, verdict: str
+) -> None:
+    checked = run("check", name, "--json", *keys)
+    found = checked.json()
+    assert (checked.status, found["verdict"]) == (status, verdict)
+    assert found["read_only"] == (status == 0)
+    assert found["can_withdraw"] == (status == 4)
+    key = SANDBOX_KEYS[name]
+    assert not any(secret in checked.out for secret in (key.api_key, key.secret_key, key.passphrase))
+
+
+def test_a_key_without_an_address_list_is_told_to_get_one(run: Run, keys: tuple[str, ...]) -> None:
+    assert "bind it to yours" in run("check", "no_address_list", *keys).out
+
+
+def test_a_key_is_never_sent_to_another_host_than_its_own(run: Run, keys: tuple[str, ...]) -> None:
+    refused = run("check", "readonly", *keys, BGRESEARCH_BASE_URL="http://127.0.0.1:1")
+    assert refused.status == 1
+    assert "127.0.0.1:1" in refused.err
+    assert "Traceback" not in refused.err
+
+
+def test_an_unknown_key_is_named_with_those_there_are(run: Run, keys: tuple[str, ...]) -> None:
+    refused = run("check", "nobody", *keys)
+    assert refused.status == 1
+    assert "'nobody'" in refused.err
+    assert "'trader'" in refused.err
