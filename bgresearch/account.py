@@ -91,7 +91,7 @@ class AccountVerbs:
         identity = self._identity()
         skipped: list[str] = []
         load_assets = classic_assets if identity.mode == "classic" else unified_assets
-        rows = load_assets(self._source.sender, skipped)
+        rows = sorted(load_assets(self._source.sender, skipped), key=lambda row: (row["account"], row["coin"]))
         if skipped:
             warnings.warn(f"The key may not see these accounts: {', '.join(skipped)}.", UserWarning, stacklevel=2)
         asked = self._source.clock.now_ms()

@@ -153,14 +153,13 @@ def _fetch(source: Source, what: Subject, todo: Plan, progress: Wish, report: _R
 
 def _incomplete(what: Subject, failed: Sequence[Failure]) -> BgresearchError:
     missing = subtract([failure.span for failure in failed], [])
-    cause = next((failure.error for failure in failed if failure.error), None)
-    words = next((failure.words for failure in failed if failure.words), "")
+    first = next((failure for failure in failed if failure.error), failed[0])
     error = IncompleteData(
         f"{what.symbol} {what.interval.name} ({what.market}, {what.price}): {_listed(missing)} could not be fetched; "
-        f"the first reason was: {words}",
+        f"the first reason was: {first.words}",
         missing=missing, hint="What was complete is in the store: call again to fetch only the rest.",
     )  # fmt: skip
-    error.__cause__ = cause
+    error.__cause__ = first.error
     return error
 
 

@@ -28,11 +28,14 @@ class Checked:
         Why it is not believed, or "".
     absent : tuple of Span
         Where a candle was asked for and none came.
+    blank : bool
+        Whether no row came at all, not even an older one: then nothing shows that anybody looked.
     """
 
     table: pa.Table
     fault: str
     absent: tuple[Span, ...]
+    blank: bool = False
 
 
 def check_page(table: pa.Table, span: Span, grid: Grid) -> Checked:
@@ -59,7 +62,8 @@ def check_page(table: pa.Table, span: Span, grid: Grid) -> Checked:
     inside = ordered.slice(int(start), int(end - start))
     if fault := _fault_of_values(inside):
         return Checked(table.slice(0, 0), fault, (span,))
-    return Checked(inside, "", tuple(grid.absent(span, [int(at) for at in times[start:end]])))
+    absent = tuple(grid.absent(span, [int(at) for at in times[start:end]]))
+    return Checked(inside, "", absent, blank=not len(times))
 
 
 def _ordered(table: pa.Table) -> tuple[pa.Table, str]:

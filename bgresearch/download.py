@@ -27,10 +27,10 @@ from bgresearch.store import Gap, Series, Store
 from bgresearch.store.ledger import Cause
 
 WORKERS = 8  # enough for 20 requests a second at 400 ms each; the limiter sets the pace, not this
-_ANSWERS = 4  # an absence is believed after this many clean answers, by turns on every road
-_TURNS = 8  # questions about one page before it is given up
+_EVIDENCE = 6  # an absence is believed after so many blank answers by turns on every road, or half as many with rows
+_TURNS = 12  # questions about one page before it is given up
 _SETTLED_MS = 10 * 60_000  # a younger absence may just be late: reported, but asked again next time
-_PATIENCE = 3  # questions lost to a dead network before the remaining pages are not tried
+_PATIENCE = 3  # questions that an endpoint may leave without an answer before it is asked no more
 
 Progress = Callable[[int], None]
 
@@ -87,9 +87,10 @@ class Download:
     def __init__(self, asker: Asker, store: Store, clock: Clock, what: Subject, series: Series) -> None:
         self._asker, self._store, self._clock = asker, store, clock
         self._what, self._series, self._grid = what, series, what.grid
-        self._lock, self._surveying, self._stop = threading.Lock(), threading.Lock(), threading.Event()
+        self._surveying, self._stop = threading.Lock(), threading.Event()
         self._life: Life | None = None
-        self._lost = 0
+        self._surveys = 0
+        self._lost: defaultdict[str, list[BgresearchError]] = defaultdict(list)
         self._outcome = Outcome()
         self._unlisted: list[Gap] = []
 
@@ -140,18 +141,19 @@ class Download:
 
     def _fetch(self, page: Page, plan: Plan) -> _Fetched:
         """Fetch one page: by its first road, then by whatever confirms or fills what is absent."""
-        result, clean = _Fetched(page), 0
+        result, evidence = _Fetched(page), 0
         holes: tuple[Span, ...] = (page.span,)
         doubt: _Doubt | None = None
         for turn in range(_TURNS):
             holes = self._cut_to_life(holes, result)
-            if not holes or clean == _ANSWERS or self._stop.is_set():
+            if not holes or evidence >= _EVIDENCE or self._stop.is_set():
                 break
-            holes, doubt = self._turn(page.routes[turn % len(page.routes)], holes, turn, result)
-            clean += doubt is None
-            if clean == 1 and doubt is None and holes == (page.span,):
+            before = evidence
+            holes, found = self._turn(page.routes[turn % len(page.routes)], holes, turn, result)
+            evidence, doubt = (before + found, None) if isinstance(found, int) else (before, found)
+            if before == 0 and evidence and holes == (page.span,):
                 self._survey(plan.missing[0].start_ms)
-        if holes and clean < _ANSWERS:
+        if holes and evidence < _EVIDENCE:
             result.failed = [Failure(hole, *(doubt or _Doubt(None, "the download was stopped"))) for hole in holes]
         else:
             result.gaps += [self._gap(hole, self._cause(hole)) for hole in holes]
@@ -159,21 +161,31 @@ class Download:
 
     def _turn(
         self, road: Route, holes: tuple[Span, ...], turn: int, result: _Fetched
-    ) -> tuple[tuple[Span, ...], _Doubt | None]:
-        """Ask one road about all holes, later turns for less at a time; return what is still absent."""
+    ) -> tuple[tuple[Span, ...], _Doubt | int]:
+        """Ask one road about all holes, later turns for less at a time.
+
+        Returns what is still absent, and either a doubt or the weight of the evidence: 1 if an answer was blank, 2 if
+        every one held rows, be they older ones than asked for.
+        """
         rows = max(1, min(road.rows, result.page.rows) >> min(turn, 3))
         doubt: _Doubt | None = None
+        weight = 2
         for piece in self._grid.cut(Span(holes[0].start_ms, holes[-1].end_ms), rows):
             if not any(hole.intersect(piece) for hole in holes):
                 continue
+            lost = self._lost[road.endpoint]
+            if len(lost) >= _PATIENCE:
+                doubt = _Doubt(lost[0], str(lost[0]))
+                break
             try:
                 checked = self._asker.ask(road, piece, self._grid)
+            except BadResponse as error:
+                doubt = _Doubt(error, str(error))
+                continue
             except (NetworkError, RateLimited, ExchangeUnavailable) as error:
                 doubt = _Doubt(error, str(error))
-                if not isinstance(error, BadResponse):
-                    self._count_loss()
-                    break
-                continue
+                lost.append(error)
+                break
             except BgresearchError as error:
                 if road is result.page.routes[0]:
                     raise
@@ -182,9 +194,10 @@ class Download:
             if checked.fault:
                 doubt = _Doubt(None, checked.fault)
                 continue
+            weight = min(weight, 1 if checked.blank else 2)
             self._accept(checked, road, result)
             holes = subtract(holes, subtract([piece], checked.absent))
-        return holes, doubt
+        return holes, doubt or weight
 
     def _accept(self, checked: Checked, road: Route, result: _Fetched) -> None:
         result.roads.add(road.endpoint)
@@ -192,18 +205,16 @@ class Download:
             result.tables.append(checked.table)
             self._grid = self._grid.learned(checked.table.column("open_time")[0].value)
 
-    def _count_loss(self) -> None:
-        with self._lock:
-            self._lost += 1
-            if self._lost >= _PATIENCE:
-                self._stop.set()
-
     def _survey(self, start_ms: int) -> None:
         """Find out between which days there are candles at all, once a whole page was empty."""
         with self._surveying:
-            if self._life is None:
-                now = self._clock.now_ms()
-                self._life = find_life(self._what, start_ms, self._asker.ask, now)
+            if self._life is not None or self._surveys >= _PATIENCE:
+                return
+            self._surveys += 1
+            try:
+                self._life = find_life(self._what, start_ms, self._asker.ask, self._clock.now_ms())
+            except (NetworkError, RateLimited, ExchangeUnavailable):
+                return  # the pages themselves will tell, only more slowly
 
     def _cut_to_life(self, holes: tuple[Span, ...], result: _Fetched) -> tuple[Span, ...]:
         if self._life is None:

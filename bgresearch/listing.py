@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bgresearch.checks import Checked
+from bgresearch.errors import BadResponse
 from bgresearch.intervals import DAY_MS, HOUR_MS, INTERVALS
 from bgresearch.paging import Grid, windows
 from bgresearch.planning import Route, Subject, routes
 from bgresearch.spans import Span
 
-_ANSWERS = 4  # an empty quarter of a year is believed after this many answers
+_EVIDENCE = 6  # an empty quarter of a year is believed after so many blank answers, or a third as many with older rows
+_TURNS = 18  # questions before the search is given up
 _DELISTED_AFTER_MS = 3 * DAY_MS  # no daily candle for longer than any maintenance
 
 _LATE_MS = HOUR_MS  # a finished day may take so long to appear
@@ -91,9 +93,21 @@ def find_life(what: Subject, start_ms: int, ask: Ask, now_ms: int) -> Life:
 
 def _days(road: Route, part: Span, grid: Grid, ask: Ask) -> Span | None:
     """Return first open and last end of the days with candles in one part, or None if there are none."""
-    for _ in range(_ANSWERS):
-        checked = ask(road, part, grid)
+    evidence = 0
+    words = ""
+    for _ in range(_TURNS):
+        try:
+            checked = ask(road, part, grid)
+        except BadResponse as error:
+            words = str(error)
+            continue
+        if checked.fault:
+            words = checked.fault
+            continue
         if checked.table.num_rows:
             opens = checked.table.column("open_time")
             return Span(opens[0].value, opens[-1].value + DAY_MS)
-    return None
+        evidence += 1 if checked.blank else 3
+        if evidence >= _EVIDENCE:
+            return None
+    raise BadResponse(road.endpoint, f"{_TURNS} answers, and none to be believed ({words}).")
