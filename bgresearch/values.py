@@ -121,9 +121,11 @@ def _read_int(value: Any) -> int | None:
 
 def _read_ms(value: Any) -> int | None:
     number = _read_int(value)
-    if number in _MILLISECONDS:
-        return number
-    return number * 1000 if number is not None and number in _SECONDS else None
+    if number is None:
+        return None
+    if number in _SECONDS:
+        return number * 1000
+    return number if number in _MILLISECONDS else None
 
 
 def _read_truth(value: Any) -> bool | None:

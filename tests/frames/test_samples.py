@@ -1,0 +1,108 @@
+"""Every recorded answer decodes to a typed frame through its row."""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from bgresearch.catalogue import Column, Endpoint, load
+from bgresearch.errors import UndocumentedData
+from bgresearch.frames import decode
+
+SAMPLES = Path(__file__).parents[3] / "shared" / "bitget" / "samples"
+FILES = sorted(SAMPLES.glob("*.json"))
+UNKNOWN_FIELDS: dict[str, set[str]] = {}  # file name -> fields the table does not know; none among these files
+DTYPES = {
+    "decimal": "float64", "percent": "float64", "ms": "datetime64[ms, UTC]", "int": "Int64", "flag": "boolean",
+    "bool": "boolean", "enum": "category",
+}  # fmt: skip
+
+pytestmark = pytest.mark.skipif(not FILES, reason=f"no recorded answers at {SAMPLES}")
+
+
+def row_of(file: Path) -> Endpoint:
+    path = "/" + re.sub(r"\.\d$", "", file.stem).replace(".", "/")
+    by_path = {row.path.lower(): row for row in load()}
+    return by_path[path.lower()]
+
+
+def raw_rows(row: Endpoint, data: Any) -> list[Any]:
+    """Where the rows are, found here without the code under test: the documented key, or the recorded other one."""
+    if isinstance(data, list):
+        return data
+    key = {"margin.crossed_open_orders": "resultList"}.get(row.id, row.rows_at)
+    return data[key] if key else [data]
+
+
+def columns_of(row: Endpoint) -> dict[str, Column]:
+    """Label → column for everything inside the rows that is not itself a container."""
+    prefix = f"{row.rows_at}." if row.rows_at else ""
+    lists = tuple(f"{column.path}." for column in row.columns if column.kind == "list" and column.path != row.rows_at)
+    return {
+        column.alias or column.path.removeprefix(prefix): column
+        for column in row.columns
+        if column.path.startswith(prefix) and not column.path.startswith(lists) and column.kind != "object"
+    }
+
+
+def test_there_are_as_many_as_there_should_be():
+    print(f"\n{len(FILES)} recorded answers of {len({row_of(file).id for file in FILES})} rows decode")
+    assert len(FILES) == 85
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_recorded_answer_becomes_a_typed_frame(file: Path):
+    row = row_of(file)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        frame = decode(row, file.read_bytes())
+    unknown = {str(w.message).split()[1] for w in said if issubclass(w.category, UndocumentedData)}
+    assert unknown == UNKNOWN_FIELDS.get(file.name, set())
+    rows = raw_rows(row, json.loads(file.read_text("utf-8"))["data"])
+    assert len(frame) == len(rows)
+    columns = columns_of(row)
+    assert columns or row.id == "nothing"
+    for label, column in columns.items():
+        assert str(frame[label].dtype) == DTYPES.get(column.kind, "str"), label
+    assert frame.attrs["bgresearch"]["endpoint"] == row.id
+    assert frame.attrs["bgresearch"]["source"] == row.page or not row.documented
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_no_value_of_a_recorded_answer_is_lost_or_changed(file: Path):
+    row = row_of(file)
+    frame = decode(row, file.read_bytes())
+    rows = raw_rows(row, json.loads(file.read_text("utf-8"))["data"])
+    labels = {column.path.removeprefix(f"{row.rows_at}."): label for label, column in columns_of(row).items()}
+    for place, raw in enumerate(rows):
+        values = raw if isinstance(raw, list) else [raw]
+        keyed = raw if isinstance(raw, dict) else {f"index[{n}]": value for n, value in enumerate(values)}
+        for key, value in keyed.items():
+            if isinstance(value, dict):
+                continue
+            got = frame[labels[key]].iloc[place]
+            assert same(got, value), (key, value, got)
+
+
+def same(got: object, raw: object) -> bool:  # noqa: PLR0911 - one answer per kind
+    if raw in (None, ""):
+        return pd.isna(got)
+    if isinstance(got, pd.Timestamp):
+        return got.timestamp() * 1000 == float(raw) * (1000 if len(str(raw)) == 10 else 1)
+    if pd.isna(got):
+        return str(raw) in ("0", "-1")  # no time
+    if isinstance(raw, list):
+        return json.loads(got) == raw
+    if str(raw).endswith("%"):
+        return got == pytest.approx(float(raw[:-1]) / 100)
+    if str(raw).lower() in ("yes", "no", "on", "off", "true", "false") and not isinstance(got, str):
+        return bool(got) == (str(raw).lower() in ("yes", "on", "true"))
+    if isinstance(got, str):
+        return got == str(raw) or got == str(raw).lower()
+    return float(got) == float(raw)
