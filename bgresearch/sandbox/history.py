@@ -129,12 +129,11 @@ class _Teller:
         order = self._order(market, minute_ms, buy=buy, action="", size=size, draw=draw)
         for fill in order.fills:
             base = base_units(market, fill.size)
-            lines = ((market.base, base, fill.value), (market.quote, fill.value, base))
-            gained, given = lines if buy else lines[::-1]
-            self._book(
-                fill.ts_ms, "spot", gained[0], "buy" if buy else "sell", gained[1], symbol=market.symbol, fee=-fill.fee
-            )
-            self._book(fill.ts_ms, "spot", given[0], "buy" if buy else "sell", -given[1], symbol=market.symbol)
+            lines = ((market.base, base), (market.quote, fill.value))
+            (gained, gain), (given, gift) = lines if buy else lines[::-1]
+            reason = "buy" if buy else "sell"
+            self._book(fill.ts_ms, "spot", gained, reason, gain, symbol=market.symbol, fee=-fill.fee)
+            self._book(fill.ts_ms, "spot", given, reason, -gift, symbol=market.symbol)
 
     def _order(
         self, market: Market, minute_ms: int, *, buy: bool, action: str, size: int, draw: int,

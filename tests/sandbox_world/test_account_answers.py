@@ -45,6 +45,7 @@ class Walk(NamedTuple):
             page = data[self.at] if self.at else data
             if not page:
                 return rows
+            assert not rows or int(page[0][self.key]) < int(rows[-1][self.key])
             rows += page
             following = (data.get("endId") or data.get("cursor")) if self.at else page[-1][self.key]
             assert following == page[-1][self.key]

@@ -155,6 +155,7 @@ def test_past_trades_page_by_id_without_repeats_or_holes(ask: Ask, world, market
     seen: list[str] = []
     asked = {"symbol": "BTCUSDT", "startTime": start, "endTime": NOW_MS, "limit": 250}
     while rows := ask("spot.fills_history", **asked):
+        assert not seen or int(rows[0]["tradeId"]) < int(seen[-1])
         seen += [row["tradeId"] for row in rows]
         assert all(int(row["ts"]) % 1000 == 0 for row in rows)
         asked["idLessThan"] = rows[-1]["tradeId"]
