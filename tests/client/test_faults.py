@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from bgresearch.client import Client
+from bgresearch.clock import ManualClock
 from bgresearch.errors import IncompleteData, InvalidInput, StoreError, UnknownSymbol
 from bgresearch.sandbox import Exchange
 from bgresearch.store import StoreWarning
@@ -51,6 +52,20 @@ def test_an_empty_answer_is_not_believed_at_once(client: Client, exchange: Excha
     got = client.candles(*asked)
     same(got, truth(*asked))
     assert len(got.attrs["bgresearch"]["requests"]) > 1  # another road was asked
+
+
+def test_a_young_absence_is_reported_but_not_kept(
+    client: Client, exchange: Exchange, clock: ManualClock, truth: Truth
+) -> None:
+    asked = ("BTCUSDT", "1m", "2026-11-20T08:00", "2026-11-20T09:10")
+    client.candles(*asked)
+    clock.advance(120)
+    exchange.faults.inject("false_empty")  # the newest candles are late everywhere
+    late = client.candles(*asked)
+    assert late.index[-1] == pd.Timestamp("2026-11-20T08:59Z")
+    assert late.attrs["bgresearch"]["gaps"][-1]["start"] == "2026-11-20T09:00:00Z"
+    exchange.faults.clear()
+    same(client.candles(*asked), truth(*asked))
 
 
 def test_a_road_that_is_closed_is_gone_around(client: Client, exchange: Exchange, truth: Truth) -> None:
