@@ -19,9 +19,12 @@ def chromium() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A started Chromium; where CI says that it runs everything, its absence is a failure."""
+    """A started Chromium; where CI says that it runs everything, its absence is a failure.
+
+    For one module alone: while it lasts, Playwright keeps an event loop running in this thread.
+    """
     path = chromium()
     if path is None:
         if os.environ.get("CI") == "true":
