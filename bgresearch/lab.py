@@ -55,7 +55,7 @@ def _command(folder: Path, port: int, browser: bool) -> list[str]:
         "--ServerApp.port": str(port),
         "--ServerApp.open_browser": str(browser),
         "--LabApp.default_url": f"/lab/tree/{FIRST_NOTEBOOK}",
-        "--LabApp.news_url": "",
+        "--LabApp.news_url": "None",
         "--LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
     }
     as_root = ["--ServerApp.allow_root=True"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []

@@ -74,7 +74,7 @@ def fill_changes(fills: pd.DataFrame, symbols: pd.DataFrame) -> pd.DataFrame:
     if unknown:
         raise InvalidInput("symbols", f"{', '.join(unknown)} is missing.", hint="Use client.api.spot.symbols().")
     pair = coins.reindex(rows["symbol"].astype("str").tolist()).reset_index(drop=True)
-    sign = rows["side"].astype("str").map({"buy": 1.0, "sell": -1.0})
+    sign = np.where(rows["side"] == "buy", 1.0, -1.0)
     parts = [
         pd.DataFrame({"time": rows["time"], "coin": pair["baseCoin"], "amount": sign * rows["amount"]}),
         pd.DataFrame({"time": rows["time"], "coin": pair["quoteCoin"], "amount": -sign * rows["value"]}),
