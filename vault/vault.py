@@ -233,7 +233,12 @@ class Vault(NoCopies):
         VaultChanged, VaultBusy, VaultClosed, DamagedVault, StorageFailed
             The change could not be saved.
         """
-        self.__change(lambda slots: tuple(slot for slot in slots if slot is not found(slots, name)))
+
+        def without(slots: tuple[Slot, ...]) -> tuple[Slot, ...]:
+            gone = found(slots, name)
+            return tuple(slot for slot in slots if slot is not gone)
+
+        self.__change(without)
 
     def change_password(self, old: str, new: str) -> None:
         """Wrap the data key under a new password; the keys inside are not re-encrypted with a new data key.

@@ -109,6 +109,14 @@ def test_remove_takes_a_key_out(vault: Vault, path: Path, opened: Callable[..., 
     assert opened(path).names() == ["demo"]
 
 
+def test_removing_an_unknown_name_from_an_empty_vault_is_refused_and_saves_nothing(folder: Path) -> None:
+    empty = Vault.create(folder / "empty", "a long password", profile=FLOOR)
+    before = (folder / "empty").read_bytes()
+    with pytest.raises(UnknownKey, match="none yet"):
+        empty.remove("research")
+    assert (folder / "empty").read_bytes() == before
+
+
 def test_an_unknown_name_is_answered_with_the_known_ones(vault: Vault) -> None:
     for ask in (vault.get, vault.remove):
         with pytest.raises(UnknownKey, match="Did you mean 'research'\\? known are: 'demo', 'research'") as refusal:
