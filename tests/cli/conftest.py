@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
+import re
 import select
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +33,54 @@ class Ran(NamedTuple):
         return json.loads(self.out)
 
 
+class Child:
+    """A command that goes on while the test does: whatever is awaited of it is awaited for so long and no longer.
+
+    It leads a process group of its own. Its pipe is read without blocking and never drained after its end: what it
+    started may hold the other side open.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        self.said = ""
+        self._process = process
+        self._pipe = process.stdout.fileno()
+
+    def line_with(self, pattern: str) -> re.Match[str]:
+        """The first line of its output, from the start, that has the pattern."""
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            whole = self.said[: self.said.rfind("\n") + 1]  # the last line may still grow
+            if found := re.search(pattern, whole, re.MULTILINE):
+                return found
+            if not self._hear(end):
+                pytest.fail(f"{pattern} never came:\n{self.said}")
+
+    def send(self, ending: signal.Signals) -> None:
+        self._process.send_signal(ending)
+
+    def status(self) -> int:
+        """Its exit status, once it has ended and said everything."""
+        end = time.monotonic() + PATIENCE_S
+        while self._hear(end):
+            pass
+        return self._process.wait(max(0.0, end - time.monotonic()))
+
+    def end(self) -> None:
+        """End it and whatever it started that did not leave its group."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(PATIENCE_S)
+
+    def _hear(self, end: float) -> bool:
+        """Whether more came; False when nobody can say more, and a failure when the time is over."""
+        if not select.select([self._pipe], [], [], max(0.0, end - time.monotonic()))[0]:
+            pytest.fail(f"the command hangs; it said:\n{self.said}")
+        more = os.read(self._pipe, 65536)
+        self.said += more.decode(errors="replace")
+        return bool(more)
+
+
 Run = Callable[..., Ran]
 Converse = Callable[[Sequence[str], Sequence[tuple[str, str]]], Ran]
 
@@ -45,14 +97,33 @@ def run(environment: dict[str, str], tmp_path: Path) -> Run:
     """Run one command without a terminal."""
 
     def one(*arguments: str, stdin: str = "", **variables: str) -> Ran:
-        done = subprocess.run(  # noqa: S603
-            [sys.executable, "-m", "bgresearch", *arguments],
-            input=stdin, capture_output=True, text=True, cwd=tmp_path, env={**environment, **variables},
-            timeout=PATIENCE_S, check=False, start_new_session=True,
+        process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "bgresearch", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, cwd=tmp_path, env={**environment, **variables}, start_new_session=True,
         )  # fmt: skip
-        return Ran(done.returncode, done.stdout, done.stderr)
+        try:
+            out, err = process.communicate(stdin, timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # what it started may hold its pipes open
+            pytest.fail(f"{' '.join(arguments)} hangs")
+        return Ran(process.returncode, out, err)
 
     return one
+
+
+@contextlib.contextmanager
+def started(environment: dict[str, str], folder: Path, *arguments: str) -> Iterator[Child]:
+    """A command that goes on; its end is the end of the block."""
+    process = subprocess.Popen(  # noqa: S603
+        [sys.executable, "-u", "-m", "bgresearch", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, cwd=folder, env=environment, start_new_session=True,
+    )  # fmt: skip
+    child = Child(process)
+    with process.stdout or contextlib.nullcontext():
+        try:
+            yield child
+        finally:
+            child.end()
 
 
 @pytest.fixture
@@ -92,7 +163,9 @@ def converse(environment: dict[str, str], tmp_path: Path) -> Converse:
             for question, answer in answers:
                 before = len(shown)
                 while question not in shown[before:]:
-                    shown += _heard(master)
+                    more = _heard(master)
+                    assert more, f"{question!r} never came:\n{shown}"
+                    shown += more
                 os.write(master, f"{answer}\n".encode())
             while more := _heard(master):
                 shown += more
@@ -100,7 +173,7 @@ def converse(environment: dict[str, str], tmp_path: Path) -> Converse:
         finally:
             os.close(master)
             process.kill()
-            process.wait()
+            process.wait(PATIENCE_S)
 
     return one
 
@@ -108,6 +181,6 @@ def converse(environment: dict[str, str], tmp_path: Path) -> Converse:
 def _heard(master: int) -> str:
     assert select.select([master], [], [], PATIENCE_S)[0], "the command hangs"
     try:
-        return os.read(master, 65536).decode()
+        return os.read(master, 65536).decode(errors="replace")
     except OSError:  # Linux says so when the other side is closed
         return ""

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import PATIENCE_S, Run
+from tests.cli.conftest import Run, started
 
 
 @pytest.fixture
@@ -44,24 +42,11 @@ def test_an_interrupted_demo_cleans_up(
     environment: dict[str, str], tmp_path: Path, scratch: Path, until: str, ending: signal.Signals
 ) -> None:
     places = {**environment, "TMPDIR": str(scratch)}
-    command = [sys.executable, "-u", "-m", "bgresearch", "demo"]
-    process = subprocess.Popen(  # noqa: S603
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path, env=places
-    )
-    try:
-        assert process.stdout is not None
-        said = ""
-        for line in process.stdout:
-            said += line
-            if line.startswith(until):
-                break
-        process.send_signal(ending)
-        rest, _ = process.communicate(timeout=PATIENCE_S)
-    finally:
-        process.kill()
-        process.wait()
-    assert process.returncode == 128 + ending, said + rest
-    assert "Traceback" not in rest
+    with started(places, tmp_path, "demo") as process:
+        process.line_with(f"^{until} .*$")
+        process.send(ending)
+        assert process.status() == 128 + ending, process.said
+        assert "Traceback" not in process.said
     assert list(scratch.iterdir()) == []
 
 
