@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from bgresearch.errors import ConfigurationError
 from bgresearch.sandbox.server import Server
 
 FIRST_NOTEBOOK = "01_quickstart.ipynb"
+# LabApp.news_url=None fetches nothing, but the question whether to is a setting of the page
+_DEFAULTS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
 _GOODBYE_S = 10  # what JupyterLab is given to end its kernels
 
 
@@ -37,15 +40,27 @@ def open_lab(folder: Path, *, port: int = 8888, browser: bool = True, say: Calla
     """
     if not folder.is_dir():
         raise ConfigurationError(f"There is no folder {folder}.", hint="Clone the repository and start there.")
-    with Server() as server, tempfile.TemporaryDirectory(prefix="bgresearch-lab-") as data_dir:
+    with Server() as server, tempfile.TemporaryDirectory(prefix="bgresearch-lab-") as scratch:
         say(f"The sandbox exchange answers at {server.url}; its data is made up, nothing leaves this machine.")
         say("Every bg.connect() in this lab asks it. Ctrl-C ends both.")
-        places = {"BGRESEARCH_BASE_URL": server.url, "BGRESEARCH_DATA_DIR": data_dir}
+        places = {
+            "BGRESEARCH_BASE_URL": server.url,
+            "BGRESEARCH_DATA_DIR": str(Path(scratch) / "data"),
+            "JUPYTER_CONFIG_PATH": _with_defaults(Path(scratch) / "jupyter"),
+        }
         process = subprocess.Popen(_command(folder, port, browser), env={**os.environ, **places})  # noqa: S603
         try:
             return process.wait()
         finally:
             _end(process)
+
+
+def _with_defaults(folder: Path) -> str:
+    """JUPYTER_CONFIG_PATH with our defaults in the last place: what the user has chosen comes before them."""
+    settings = folder / "labconfig"
+    settings.mkdir(parents=True)
+    (settings / "default_setting_overrides.json").write_text(json.dumps(_DEFAULTS), encoding="utf-8")
+    return os.pathsep.join(filter(None, (os.environ.get("JUPYTER_CONFIG_PATH"), str(folder))))
 
 
 def _command(folder: Path, port: int, browser: bool) -> list[str]:
@@ -54,6 +69,7 @@ def _command(folder: Path, port: int, browser: bool) -> list[str]:
         "--ServerApp.ip": "127.0.0.1",
         "--ServerApp.port": str(port),
         "--ServerApp.open_browser": str(browser),
+        "--ServerApp.answer_yes": "True",  # to its own question after Ctrl-C
         "--LabApp.default_url": f"/lab/tree/{FIRST_NOTEBOOK}",
         "--LabApp.news_url": "None",
         "--LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
