@@ -9,11 +9,13 @@ from __future__ import annotations
 import signal
 import sys
 from types import FrameType
+from typing import Annotated
 
 import typer
 
+from bgresearch import __version__
 from bgresearch.cli import data, keys, serve
-from bgresearch.cli.words import complain
+from bgresearch.cli.words import FAILED, WrongUsage, complain, misused
 from bgresearch.errors import BgresearchError
 from vault import VaultError
 
@@ -28,6 +30,22 @@ app = typer.Typer(
 )
 _ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # no SIGHUP on Windows
 
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"bgresearch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Read-only research toolkit for the Bitget exchange."""
+
+
 app.command()(serve.demo)
 app.command()(serve.sandbox)
 app.command()(serve.lab)
@@ -40,10 +58,18 @@ def main() -> None:
     """Run the command line; every failure that has a name becomes one line and a status."""
     for ending in _ENDINGS:
         signal.signal(ending, _leave)
+    as_json = "--json" in sys.argv
     try:
-        app()
+        status = app(standalone_mode=False)
+    except WrongUsage as error:
+        status = misused(error, as_json=as_json)
     except (BgresearchError, VaultError, OSError) as error:
-        sys.exit(complain(error, as_json="--json" in sys.argv))
+        status = complain(error, as_json=as_json)
+    except typer.Abort:  # standard input ended in the middle of a question
+        status = FAILED
+    except KeyboardInterrupt:
+        status = 128 + signal.SIGINT
+    sys.exit(status)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -28,7 +28,13 @@ PasswordFile = Annotated[
 ]
 VaultPath = Annotated[
     Path | None,
-    typer.Option("--vault", envvar="BGRESEARCH_VAULT", help="The vault file.", show_default="in the user's folder"),
+    typer.Option(
+        "--vault",
+        metavar="FILE",
+        envvar="BGRESEARCH_VAULT",
+        help="The vault file.",
+        show_default="in the user's folder",
+    ),
 ]
 Fields = dict[str, Hidden[str]]
 

@@ -23,7 +23,7 @@ from vault import EXCHANGE_HOST, Vault
 
 app = typer.Typer(no_args_is_help=True, help="Keep exchange keys, encrypted under one master password.")
 
-Name = Annotated[str, typer.Argument(help="The key's label.", show_default=False)]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The key's label.", show_default=False)]
 
 
 class NoArguments(TyperCommand):
@@ -35,6 +35,7 @@ class NoArguments(TyperCommand):
         if ctx.args:
             raise typer.BadParameter(
                 "no secret is taken as an argument: leave it out and wait for the question, or use --stdin.",
+                ctx=ctx,
                 param_hint="arguments",
             )
         return super().invoke(ctx)
@@ -58,9 +59,11 @@ def add(
     stdin: Annotated[
         bool, typer.Option("--stdin", help='Read {"api_key", "secret_key", "passphrase"} as JSON from standard input.')
     ] = False,
-    host: Annotated[str, typer.Option(help="The only address that the key will be used with.")] = EXCHANGE_HOST,
+    host: Annotated[
+        str, typer.Option(metavar="URL", help="The only address that the key will be used with.")
+    ] = EXCHANGE_HOST,
     demo: Annotated[bool, typer.Option("--demo", help="The key belongs to the exchange's demo environment.")] = False,
-    note: Annotated[str, typer.Option(help="Words of your own, shown by list.")] = "",
+    note: Annotated[str, typer.Option(metavar="TEXT", help="Words of your own, shown by list.")] = "",
     path: VaultPath = None,
     password_file: PasswordFile = "",
     as_json: AsJson = False,

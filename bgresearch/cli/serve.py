@@ -13,9 +13,12 @@ from bgresearch.cli.words import AsJson, need, table, tell
 
 
 def demo(
-    page: Annotated[Path, typer.Option(help="Where the report page goes.")] = Path("bgresearch-demo.html"),
+    page: Annotated[Path, typer.Option(metavar="FILE", help="Where the report page goes.")] = Path(
+        "bgresearch-demo.html"
+    ),
     notebook: Annotated[
-        Path | None, typer.Option(help="The notebook to execute at the end.", show_default="the quickstart")
+        Path | None,
+        typer.Option(metavar="FILE", help="The notebook to execute at the end.", show_default="the quickstart"),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -30,11 +33,11 @@ def demo(
     except KeyboardInterrupt:
         typer.echo("\nStopped; the vault, the data and the exchange are gone again.", err=True)
         raise typer.Exit(128 + signal.SIGINT) from None
-    tell(figures, as_json, lambda: "\nNext: make lab    (opens the notebooks on the same exchange)")
+    tell(figures, as_json, lambda: "\nNext: make lab    (opens the notebooks on such an exchange)")
 
 
 def sandbox(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Loopback port; 0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Loopback port; 0 takes a free one.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Serve the sandbox exchange on a loopback port until Ctrl-C. Its data is made up, its keys are worth nothing."""
@@ -48,8 +51,10 @@ def sandbox(
 
 
 def lab(
-    folder: Annotated[Path, typer.Option(help="Where the notebooks are.")] = Path("notebooks"),
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of JupyterLab; the next free one if taken.")] = 8888,
+    folder: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the notebooks are.")] = Path("notebooks"),
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, metavar="N", help="Port of JupyterLab; the next free one if taken.")
+    ] = 8888,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
 ) -> None:
     """Open JupyterLab on the sandbox exchange, offline; its data folder is removed afterwards."""

@@ -16,6 +16,8 @@ import typer
 from bgresearch.errors import BgresearchError, ConfigurationError, InvalidInput
 
 FAILED, WRONG_USAGE = 1, 2
+WrongUsage: Any = typer.BadParameter.__base__  # the framework's own; its module moved between releases
+_ARGUMENTS = {"data_dir=": "--data-dir", "base_url ": "BGRESEARCH_BASE_URL "}
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and an error as a JSON object.")]
 
@@ -35,13 +37,27 @@ def table(rows: list[dict[str, str]]) -> str:
 
 def complain(error: Exception, *, as_json: bool) -> int:
     """Say on standard error what failed and what to do next; return the exit status."""
-    message = _one_line(error)
+    message = _spoken_here(_one_line(error))
     if as_json:
-        described = {"kind": type(error).__name__, "message": message, "hint": getattr(error, "hint", "")}
-        sys.stderr.write(json.dumps({"error": described}, ensure_ascii=False) + "\n")
+        _as_object(type(error).__name__, message, _spoken_here(getattr(error, "hint", "")))
     else:
         sys.stderr.write(f"bgresearch: {message}\n")
     return WRONG_USAGE if isinstance(error, InvalidInput) else FAILED
+
+
+def misused(error: Any, *, as_json: bool) -> int:
+    """Say on standard error how a command was called wrongly; return the exit status."""
+    if as_json:
+        asked = error.ctx.command_path if error.ctx else "bgresearch"
+        _as_object("WrongUsage", " ".join(error.format_message().split()), f"Try {asked} --help.")
+    else:
+        error.show()
+    return WRONG_USAGE
+
+
+def _as_object(kind: str, message: str, hint: str) -> None:
+    described = {"kind": kind, "message": message, "hint": hint}
+    sys.stderr.write(json.dumps({"error": described}, ensure_ascii=False) + "\n")
 
 
 def need(*modules: str, extras: str) -> None:
@@ -50,6 +66,13 @@ def need(*modules: str, extras: str) -> None:
     if missing:
         hint = f"Install what is missing: pip install 'bgresearch[{extras}]'."
         raise ConfigurationError(f"This command needs {', '.join(missing)}.", hint=hint)
+
+
+def _spoken_here(text: str) -> str:
+    """The text with what Python calls an argument under the name it has on the command line."""
+    for argument, name in _ARGUMENTS.items():
+        text = text.replace(argument, name)
+    return text
 
 
 def _one_line(error: Exception) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from bgresearch.sandbox import SANDBOX_KEYS
 from bgresearch.sandbox.server import Server
-from tests.cli.conftest import PASSWORD, Run
+from tests.cli.conftest import PASSWORD, PATIENCE_S, Converse, Run, started
 from vault import Vault
 
 
@@ -57,11 +61,14 @@ def test_a_person_reads_a_table(run: Run, server: Server) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (("BTCUSDT", *WEEK, "--interval", "7m"), 2, "interval: '7m' is unknown"),
-        (("BTCUSDT", *WEEK, "--market", "moon"), 2, "market: 'moon' is unknown"),
-        (("BTCUSDT", "--since", "2026-01-02", "--until", "2026-01-01"), 2, "lies before the start"),
-        (("BTCUSDT", "--since", "2999-01-01"), 2, "lies in the future"),
-        (("BTCUSDT", "--since", "yesterday"), 2, "start:"),
+        (("BTCUSDT", *WEEK, "--interval", "7m"), 2, "--interval: '7m' is unknown. Use one of 1m, 3m"),
+        (("BTCUSDT", *WEEK, "--market", "moon"), 2, "--market: 'moon' is unknown. Use one of spot"),
+        (("BTCUSDT", *WEEK, "--price", "mark"), 2, "--price: the spot market has no mark price"),
+        (("BTCUSDT", "--since", "2026-01-02", "--until", "2026-01-01"), 2, "--until: 2026-01-01T00:00:00Z lies before"),
+        (("BTCUSDT", "--since", "2999-01-01"), 2, "--since: 2999-01-01T00:00:00Z lies in the future"),
+        (("BTCUSDT", "--since", "yesterday"), 2, "--since: 'yesterday' is not a time. Write"),
+        (("BTCUSDT", *WEEK, "--data-dir", "/dev/null"), 1, "choose another folder with --data-dir."),
+        (("", *WEEK), 2, "symbol: '' is no symbol. Write it as"),
         (("BTCUSD", *WEEK), 1, "is not listed in the spot market"),
         (("BTCUSDT",), 2, "--since"),
     ],
@@ -73,6 +80,39 @@ def test_wrong_input_is_said_in_words(
     assert refused.status == status
     assert words in refused.err
     assert "Traceback" not in refused.err
+
+
+def test_a_symbol_that_fails_does_not_stop_the_others(run: Run, server: Server) -> None:
+    arguments = ("download", "candles", "BTCUSDT", "NOPEUSDT", "ETHUSDT", "--interval", "1h", *WEEK)
+    shown = run(*arguments, BGRESEARCH_BASE_URL=server.url)
+    assert (shown.status, shown.err.count("\n")) == (1, 1)
+    assert [line.split()[:2] for line in shown.out.splitlines()[1:3]] == [["BTCUSDT", "24"], ["ETHUSDT", "24"]]
+    assert "1 of 3 symbols failed. NOPEUSDT: " in shown.err
+
+    told = run(*arguments, "--json", BGRESEARCH_BASE_URL=server.url)
+    assert told.status == 1
+    assert [one["symbol"] for one in told.json()["series"]] == ["BTCUSDT", "ETHUSDT"]
+    assert [(one["symbol"], one["kind"]) for one in told.json()["failed"]] == [("NOPEUSDT", "UnknownSymbol")]
+    assert json.loads(told.err)["error"]["kind"] == "SymbolsFailed"
+
+
+def test_an_address_that_is_refused_is_named_as_it_was_given(run: Run) -> None:
+    refused = run("download", "candles", "BTCUSDT", *WEEK, BGRESEARCH_BASE_URL="nonsense")
+    assert refused.status == 1
+    assert refused.err.startswith("bgresearch: BGRESEARCH_BASE_URL 'nonsense' is refused")
+
+
+def test_an_interrupted_download_ends_quietly_with_130(environment: dict[str, str], tmp_path: Path) -> None:
+    exchange = socket.create_server(("127.0.0.1", 0))
+    exchange.settimeout(PATIENCE_S)
+    places = {**environment, "BGRESEARCH_BASE_URL": f"http://127.0.0.1:{exchange.getsockname()[1]}"}
+    with exchange, started(places, tmp_path, "download", "candles", "BTCUSDT", *WEEK) as process:
+        asked, _ = exchange.accept()
+        process.send(signal.SIGINT)
+        asked.close()
+        exchange.close()
+        assert process.status() == 130, process.said
+    assert "Traceback" not in process.said
 
 
 def test_an_exchange_that_does_not_answer_is_said_in_one_line(run: Run) -> None:
@@ -101,6 +141,13 @@ def test_the_exit_status_tells_what_a_key_can_do(
     assert found["can_withdraw"] == (status == 4)
     key = SANDBOX_KEYS[name]
     assert not any(secret in checked.out for secret in (key.api_key, key.secret_key, key.passphrase))
+
+
+def test_the_password_can_be_typed(converse: Converse, keys: tuple[str, ...]) -> None:
+    checked = converse(["check", "trader", *keys[:2]], [("Master password:", PASSWORD)])
+    assert checked.status == 3
+    assert "can trade" in checked.out
+    assert PASSWORD not in checked.out
 
 
 def test_a_key_without_an_address_list_is_told_to_get_one(run: Run, keys: tuple[str, ...]) -> None:
