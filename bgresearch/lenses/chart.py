@@ -29,7 +29,7 @@ def candles_figure(candles: pd.DataFrame, *, title: str = "", max_bars: int = FL
     title : str
         Heading; made from the frame's provenance if empty.
     max_bars : int
-        More candles than that are shown as longer ones; the title says which.
+        More candles than that are shown as longer ones; the second line of the heading says which.
 
     Returns
     -------
@@ -60,11 +60,12 @@ def candles_figure(candles: pd.DataFrame, *, title: str = "", max_bars: int = FL
     figure.add_trace(_candlesticks(go, bars), row=1, col=1)
     if "volume" in bars.columns:
         figure.add_trace(_volume(go, bars, interval(length).nominal_ms), row=2, col=1)
-    _dress(figure, title or _title(candles, length), height=560)
+    _dress(figure, title or _title(candles), _told(candles, length), height=560)
     figure.update_xaxes(rangeslider_visible=False)
     figure.update_xaxes(rangeselector=_RANGES, row=1, col=1)
     figure.update_yaxes(title_text="price", row=1, col=1)
     figure.update_yaxes(title_text="volume", row=2, col=1, fixedrange=True, rangemode="tozero")
+    figure.update_yaxes(tickformat="~s", nticks=4, row=2, col=1)
     return figure
 
 
@@ -99,7 +100,7 @@ def equity_figure(curve: pd.DataFrame, *, title: str = "Equity", quote: str = "U
             hovertemplate=f"<b>%{{y:,.2f}} {quote}</b>{lines}<extra></extra>",
         )
     )
-    _dress(figure, title, height=320)
+    _dress(figure, title, "", height=300)
     figure.update_yaxes(title_text=quote, tickformat=",.0f")
     return figure
 
@@ -165,28 +166,41 @@ def _broken_at_gaps(curve: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([curve, pd.DataFrame(index=holes, columns=curve.columns, dtype="float64")]).sort_index()
 
 
-def _dress(figure: Figure, title: str, *, height: int) -> None:
+def _dress(figure: Figure, title: str, subtitle: str, *, height: int) -> None:
     axis = {"gridcolor": _GRID, "zerolinecolor": _GRID, "linecolor": _GRID, "tickcolor": _GRID}
     figure.update_layout(
         template="none",
-        title={"text": title, "x": 0.01, "xanchor": "left", "font": {"size": 16}},
+        title={
+            "text": title,
+            "subtitle": {"text": subtitle, "font": {"size": 12}},
+            "x": 0.01,
+            "xanchor": "left",
+            "y": 1,
+            "yref": "container",
+            "yanchor": "top",
+            "pad": {"t": 12},
+            "font": {"size": 16},
+        },
         height=height,
-        margin={"l": 72, "r": 20, "t": 72, "b": 36},
+        margin={"l": 72, "r": 20, "t": 84 if subtitle else 48, "b": 40},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"family": "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif", "size": 12, "color": _INK},
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": _INK, "activecolor": ACCENT},
         dragmode="pan",
         hovermode="x unified",
+        hoverlabel={"bgcolor": "#2b303a", "bordercolor": "#2b303a", "font": {"color": "#f2f4f7"}},
         bargap=0,
     )
-    figure.update_xaxes(**axis, type="date", hoverformat="%Y-%m-%d %H:%M UTC")
+    figure.update_xaxes(**axis, type="date", hoverformat="%Y-%m-%d %H:%M UTC", tickangle=0, spikethickness=1)
     figure.update_yaxes(**axis, automargin=True)
 
 
-def _title(candles: pd.DataFrame, length: str) -> str:
+def _title(candles: pd.DataFrame) -> str:
     origin = candles.attrs.get("bgresearch", {})
-    words = [str(origin[name]) for name in ("symbol", "market", "price") if origin.get(name)]
-    asked = origin.get("interval")
-    shown = f"{length} bars" if asked in (None, length) else f"{asked} candles shown as {length} bars"
-    return " · ".join([*words, shown, "UTC"])
+    return " · ".join(str(origin[name]) for name in ("symbol", "market", "price") if origin.get(name))
+
+
+def _told(candles: pd.DataFrame, length: str) -> str:
+    asked = candles.attrs.get("bgresearch", {}).get("interval")
+    return f"{length} bars, UTC" if asked in (None, length) else f"{asked} candles shown as {length} bars, UTC"

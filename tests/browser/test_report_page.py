@@ -32,8 +32,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_page(tmp_path_factory.mktemp("page") / "report.html", page("Report", panels))
 
 
-def opened(browser: Browser, report: Path, scheme: Literal["light", "dark"]) -> Iterator[Opened]:
-    context = browser.new_context(color_scheme=scheme, viewport={"width": 1240, "height": 1250})
+def opened(browser: Browser, report: Path, scheme: Literal["light", "dark"], width: int = 1240) -> Iterator[Opened]:
+    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 1250})
     tab = context.new_page()
     complaints: list[str] = []
     requests: list[str] = []
@@ -55,6 +55,12 @@ def tab(browser: Browser, report: Path, request: pytest.FixtureRequest) -> Itera
 @pytest.fixture
 def light(browser: Browser, report: Path) -> Iterator[Opened]:
     yield from opened(browser, report, "light")
+
+
+@pytest.fixture
+def narrow(browser: Browser, report: Path) -> Iterator[Opened]:
+    """As wide as a telephone."""
+    yield from opened(browser, report, "light", width=390)
 
 
 def test_the_page_opens_without_a_complaint_and_asks_for_nothing(tab: Opened, report: Path) -> None:
@@ -93,6 +99,27 @@ def test_dragging_moves_the_time_axis_and_the_price_axis_follows(light: Opened) 
     assert light.complaints == []
 
 
+def test_on_a_telephone_no_word_is_cut_off_or_turned(narrow: Opened) -> None:
+    assert narrow.page.evaluate("() => document.documentElement.scrollWidth") == 390
+    assert cut_off(narrow.page) == []
+    low, before = "() => document.querySelector('#figure-0-0').layout.yaxis.range[0]", axes(narrow.page)[1][0]
+    narrow.page.get_by_text("1 day", exact=True).first.click()
+    narrow.page.wait_for_function(f"before => ({low})() !== before", arg=before)
+    assert cut_off(narrow.page) == []
+    assert narrow.page.locator("#figure-0-0 .xtick text[transform*='rotate(30']").count() == 0
+
+
+def test_what_is_told_of_a_candle_covers_what_lies_behind(tab: Opened) -> None:
+    tab.page.locator("#figure-0-0 .nsewdrag").first.hover()
+    tab.page.wait_for_selector("#figure-0-0 .hoverlayer .legend .bg")
+    shown = tab.page.evaluate(
+        """() => ['#figure-0-0 .hoverlayer .legend .bg', '#figure-0-0 .spikeline'].map(selector => {
+             const style = getComputedStyle(document.querySelector(selector));
+             return [style.fillOpacity, style.strokeWidth]})"""
+    )
+    assert (shown[0][0], shown[1][1]) == ("1", "1px")
+
+
 def test_the_other_symbol_is_one_click_away_and_fills_the_width(light: Opened) -> None:
     assert not light.page.locator("#figure-0-1").is_visible()
     light.page.get_by_role("tab", name="ETHUSDT").click()
@@ -102,6 +129,17 @@ def test_the_other_symbol_is_one_click_away_and_fills_the_width(light: Opened) -
     width = "selector => document.querySelector(selector + ' .main-svg').getBoundingClientRect().width"
     light.page.wait_for_function(f"() => ({width})('#figure-0-1') > 1000")
     assert light.complaints == []
+
+
+def cut_off(page: Page) -> list[str]:
+    """The words that reach out of their figure."""
+    texts: list[str] = page.evaluate(
+        """() => [...document.querySelectorAll('#figure-0-0 text, #figure-1-0 text')].filter(text => {
+             const [inner, outer] = [text, text.closest('section')].map(one => one.getBoundingClientRect());
+             return inner.width && (inner.left < outer.left || inner.right > outer.right || inner.bottom > outer.bottom)
+           }).map(text => text.textContent)"""
+    )
+    return texts
 
 
 def axes(page: Page) -> tuple[list[str], list[float]]:

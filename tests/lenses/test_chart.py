@@ -17,7 +17,8 @@ def test_a_month_of_minutes_is_drawn_with_few_bars_and_says_so() -> None:
     figure = candles_figure(candles)
     sticks, volume = figure.data
     assert len(sticks.x) == len(volume.x) == 1440
-    assert figure.layout.title.text == "BTCUSDT · spot · last · 1m candles shown as 30m bars · UTC"
+    assert figure.layout.title.text == "BTCUSDT · spot · last"
+    assert figure.layout.title.subtitle.text == "1m candles shown as 30m bars, UTC"
     assert sum(volume.y) == pytest.approx(candles["volume"].sum())
     assert max(sticks.high) == candles["high"].max()
 
@@ -27,7 +28,11 @@ def test_few_candles_are_drawn_as_they_are() -> None:
     figure = candles_figure(candles, title="Mine")
     assert list(figure.data[0].close) == candles["close"].tolist()
     assert figure.data[0].x[1] == "2024-01-01T00:01:00"
-    assert figure.layout.title.text == "Mine"
+    assert (figure.layout.title.text, figure.layout.title.subtitle.text) == ("Mine", "1m bars, UTC")
+
+
+def test_a_title_of_ones_own_does_not_hide_that_bars_are_longer() -> None:
+    assert candles_figure(walk(43_200), title="Mine").layout.title.subtitle.text == "30m bars, UTC"
 
 
 def test_missing_bars_are_not_drawn() -> None:
