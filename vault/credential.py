@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from vault.entries import Slot
 from vault.errors import InvalidField, ReadOnlyRefusal
-from vault.hidden import NoCopies
+from vault.hidden import NoCopies, without_frames
 
 MAX_TARGET_CHARACTERS = 8192
 MAX_TIMESTAMP_MS = 10**14 - 1
@@ -145,6 +145,7 @@ class Credential(NoCopies):
         self.__setattr__(name, None)
 
 
+@without_frames
 def _signed(slot: Slot, timestamp_ms: int, target: str) -> SignedHeaders:
     triple = slot.triple
     return SignedHeaders(

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from vault.hidden import Hidden
+from vault.hidden import Hidden, without_frames
 
 HMAC_KIND = "hmac"
 SECRET_FIELDS = ("api_key", "secret_key", "passphrase")
@@ -95,6 +95,7 @@ class Slot:
         return {**self.extra.value, **shown, **secret, "demo": self.demo}
 
 
+@without_frames
 def slots_from_body(body: Hidden[dict[str, Any]]) -> tuple[Slot, ...] | None:
     """Return the slots in an opened body, or None if they are malformed; never raises, as it sees secrets."""
     rows = body.value.get("keys")
@@ -105,6 +106,7 @@ def slots_from_body(body: Hidden[dict[str, Any]]) -> tuple[Slot, ...] | None:
     return slots if is_unique else None
 
 
+@without_frames
 def body_with_slots(body: Hidden[dict[str, Any]], slots: tuple[Slot, ...]) -> Hidden[dict[str, Any]]:
     """Return the body with these slots in place of its own; whatever else it carries stays."""
     return Hidden({**body.value, "keys": [slot.as_json() for slot in slots]})

@@ -6,7 +6,7 @@ import unicodedata
 
 from vault.entries import SECRET_FIELDS, Slot, Triple
 from vault.errors import InvalidField
-from vault.hidden import Hidden
+from vault.hidden import Hidden, without_frames
 
 MIN_PASSWORD_CHARACTERS = 8
 MAX_PASSWORD_CHARACTERS = 1024
@@ -27,6 +27,7 @@ _CATEGORIES = {
 _CONTROLS = {"\n": "a line break", "\r": "a carriage return", "\t": "a tab", "\x00": "a null character"}
 
 
+@without_frames
 def checked_password(password: Hidden[str], *, is_new: bool) -> Hidden[bytes]:
     """Return the master password as bytes, NFC-normalised, so that every keyboard spells it the same."""
     if problem := _password_problem(password.value, is_new):
@@ -54,6 +55,7 @@ def checked_account(account: str) -> str:
     return _checked_line(account, "account", MAX_NAME_CHARACTERS)
 
 
+@without_frames
 def check_triple(triple: Triple) -> None:
     """Refuse a key text that was pasted with something around or inside it that cannot be seen."""
     for field in SECRET_FIELDS:
@@ -61,6 +63,7 @@ def check_triple(triple: Triple) -> None:
             raise InvalidField(f"{field} {problem}", field=field)
 
 
+@without_frames
 def check_says_no_secret(slot: Slot) -> None:
     """Refuse a name, note or account that has one of the key's own secrets in it: those are shown in listings."""
     for field in ("name", "note", "account"):

@@ -6,11 +6,35 @@ traceback's local variables then print ``<hidden>``.
 
 from __future__ import annotations
 
-from typing import Generic, NoReturn, SupportsIndex, TypeVar
+import functools
+from collections.abc import Callable
+from typing import Generic, NoReturn, ParamSpec, SupportsIndex, TypeVar
 
 from vault.errors import NotCopyable
 
 Value = TypeVar("Value")
+Given = ParamSpec("Given")
+
+
+def without_frames(function: Callable[Given, Value]) -> Callable[Given, Value]:
+    """Return the function such that nothing raised in it, Ctrl-C or a full stack included, shows frames from inside.
+
+    For functions that take secrets out of their boxes; what they are given must be boxed.
+    """
+
+    @functools.wraps(function)
+    def call(*given: Given.args, **named: Given.kwargs) -> Value:
+        try:
+            return function(*given, **named)
+        except BaseException as error:  # noqa: BLE001 - every one of them is raised again below
+            bare = error
+        bare.__cause__ = bare.__context__ = None
+        try:
+            raise bare.with_traceback(None)
+        finally:
+            del bare  # else error and frame would hold each other
+
+    return call
 
 
 class NoCopies:
@@ -58,3 +82,6 @@ class Hidden(NoCopies, Generic[Value]):
 
     def __format__(self, spec: str) -> str:
         return repr(self)
+
+    def __dir__(self) -> list[str]:
+        return []  # inspectors of variables evaluate what is listed here
