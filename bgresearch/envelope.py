@@ -7,6 +7,7 @@ are shortened and stripped of control characters before they reach an error mess
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
@@ -26,11 +27,14 @@ from bgresearch.errors import (
     UnknownSymbol,
 )
 
-__all__ = ["MAX_BODY_BYTES", "ErrorCode", "error_code", "printable", "retry_of", "rows_of", "unwrap"]
+__all__ = ["MAX_BODY_BYTES", "ErrorCode", "error_code", "printable", "retry_of", "rows_of", "unwrap", "without_secrets"]
 
-MAX_BODY_BYTES = 32 * 1024 * 1024  # the largest documented answers, all tickers and all contracts, stay below 2 MB
+MAX_BODY_BYTES = 8 * 1024 * 1024  # the largest documented answers, all tickers and all contracts, stay below 2 MB
+_FRAMES_IN_RESERVE = 50
 _MAX_SAID_CHARACTERS = 200
 _SUCCESS = "00000"
+_SECRET_VALUE = re.compile(rb'("(?:secret_?key|passphrase)"\s*:\s*)"(?:[^"\\]|\\.)*"', re.IGNORECASE)
+_ABSENT = (404, 405, 410)  # there is no such path
 _NOTHING: tuple[object, ...] = (None, "", [], {})
 
 _ERRORS: Mapping[Group, type[ExchangeError]] = {
@@ -70,6 +74,7 @@ _HINTS = {
     "40099": "A demo key works in the demo environment alone and a live key in the live one: add the key again "
     "with the right demo setting.",
     "40303": "Narrow the time span: deeper than 20,000 rows is not served.",
+    "404": "There is nothing at this path: check base_url, or the table row is out of date.",
     "40404": "The exchange does not know this path: the table row may be out of date.",
     "40808": "Usually a parameter is wrong; during the exchange's release windows the same code is a passing fault.",
 }  # fmt: skip
@@ -118,10 +123,23 @@ def unwrap(endpoint: Endpoint, http_status: int, body: bytes) -> Any:
     if http_status >= 400:
         raise BadResponse(endpoint.id, f"HTTP {http_status} with a body that says success.")
     if "data" not in envelope:
+        if endpoint.response == "array-rows":
+            return None  # an empty answer about candles has been seen in many forms, and is doubted in any
         raise BadResponse(endpoint.id, "a success without data.")
     data = envelope["data"]
     _check_shape(endpoint, data)
     return data
+
+
+def without_secrets(body: bytes) -> bytes:
+    """Return a body with the values of SecretKeys and passphrases taken out.
+
+    Two rows list a broker's sub-account keys, and the documentation shows their SecretKey among the fields.
+    """
+    lower = body.lower()
+    if b"secret" not in lower and b"passphrase" not in lower:
+        return body
+    return _SECRET_VALUE.sub(rb'\1"withheld"', body)
 
 
 def rows_of(endpoint: Endpoint, data: Any) -> list[Any]:
@@ -192,8 +210,13 @@ def _parse(endpoint: Endpoint, http_status: int, body: bytes) -> dict[str, Any]:
     return envelope
 
 
-def _json(body: bytes) -> Any:
-    """Return the parsed body, or None: not UTF-8, not JSON, NaN, thousands of digits, nested too deep."""
+def _json(body: bytes, reserve: int = _FRAMES_IN_RESERVE) -> Any:
+    """Return the parsed body, or None: not UTF-8, not JSON, NaN, thousands of digits, nested too deep.
+
+    It reads some frames deeper than need be, so that what just fitted on the stack can be written out again.
+    """
+    if reserve:
+        return _json(body, reserve - 1)
     try:
         return json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
@@ -205,7 +228,7 @@ def _refuse_constant(name: str) -> Any:
 
 
 def _without_envelope(endpoint: Endpoint, http_status: int, body: bytes) -> BadResponse | ExchangeError:
-    if http_status in (403, 429) or http_status >= 500:
+    if http_status in (403, *_ABSENT, 429) or http_status >= 500:
         return _error(endpoint, str(http_status), "", http_status)
     start = body[:512].lstrip().lower()
     if not start:

@@ -20,7 +20,7 @@ import requests
 
 from bgresearch.catalogue import Endpoint, load
 from bgresearch.clock import Clock
-from bgresearch.envelope import MAX_BODY_BYTES, printable, retry_of, unwrap
+from bgresearch.envelope import MAX_BODY_BYTES, printable, retry_of, unwrap, without_secrets
 from bgresearch.errors import (
     BadResponse,
     ConfigurationError,
@@ -32,7 +32,7 @@ from bgresearch.errors import (
 from bgresearch.limits import Limiter
 from bgresearch.query import plain_target, query_pairs, wire_target
 from bgresearch.spans import iso
-from bgresearch.transport import Answer, Mishap, carry, harden, new_session, origin
+from bgresearch.transport import Answer, Headers, Mishap, Stray, carry, harden, new_session, origin
 
 ATTEMPTS = 5
 BACKOFF_S, LONGEST_BACKOFF_S = 0.5, 20.0  # the first and the longest pause between attempts, before jitter
@@ -40,6 +40,7 @@ COOL_DOWN_BACKOFF_S = 2.0  # the same where the exchange is known to need a whil
 DOUBTFUL_ATTEMPTS = 3  # for a parameter error that may be a passing fault (40808)
 ADDRESS_WIDE_AFTER = 3  # refusals in a row, each after a pause, without the endpoint's own count beside them
 _TIME = "common.time"
+_LONGEST_TIME = 14  # digits of a time in milliseconds, up to the year 5138
 _NOT_IN_DEMO = frozenset({_TIME, "uta.current_fund_rate"})  # they refuse the demo header (seen in ccxt)
 
 _log = logging.getLogger(__name__)
@@ -138,12 +139,9 @@ class Wire:
         session: requests.Session | None = None,
         rng: random.Random | None = None,
     ) -> None:
-        self.host = origin(base_url)
-        if signer is not None and origin(signer.host) != self.host:
-            raise ConfigurationError(
-                f"The key {signer.name!r} is bound to {signer.host} and is never sent to {self.host}.",
-                hint="Use the key's own host, or add a key for this one.",
-            )
+        self._host = origin(base_url)
+        if signer is not None:
+            _refuse_foreign(signer, self._host)
         self._signer = signer
         self._limiter = limiter
         self._clock = clock
@@ -152,8 +150,13 @@ class Wire:
         self._rng = rng if rng is not None else random.Random()  # noqa: S311 - jitter, not a secret
         self._lock = threading.Lock()
         self._learning = threading.Lock()
-        self._sent = 0
+        self._sent = self._answers = 0
         self._offset_ms: int | None = None
+
+    @property
+    def host(self) -> str:
+        """The exchange's address; there is no way to change it, as a key is bound to it."""
+        return self._host
 
     @property
     def label(self) -> str | None:
@@ -200,24 +203,27 @@ class Wire:
         InvalidInput
             A parameter that cannot be sent; nothing left.
         ConfigurationError
-            A private row without a key; nothing left.
+            A private row without a key, or a row that is not in the table; nothing left.
         NetworkError, BadResponse
             No connection or no sense, after all attempts.
         ExchangeError
             What the exchange refused, or what it could not do after all attempts.
         """
+        _refuse_unlisted(endpoint)
         if endpoint.private and self._signer is None:
             raise ConfigurationError(
                 f"{endpoint.id} is private and there is no key.", hint="Connect with key=, the label of a stored key."
             )
         pairs = query_pairs(params)
-        attempt = refusals = 0
+        attempt = refusals = answers = 0
         while True:
             attempt += 1
             outcome = self._attempt(endpoint, pairs, attempt)
             if isinstance(outcome, Reply):
                 return outcome
-            refusals = refusals + 1 if isinstance(outcome.error, RateLimited) else 0
+            if not isinstance(outcome.error, RateLimited) or self._answers != answers:
+                refusals, answers = 0, self._answers  # whoever gets answers meanwhile is not banned
+            refusals += isinstance(outcome.error, RateLimited)
             if not self._try_again(endpoint, outcome, attempt, refusals):
                 raise outcome.error
 
@@ -229,6 +235,11 @@ class Wire:
         asked_ms, started_s = self._clock.now_ms(), self._clock.monotonic_s()
         answer = self._carry(endpoint, pairs)
         received_ms, took_s = self._clock.now_ms(), self._clock.monotonic_s() - started_s
+        if isinstance(answer, Stray):
+            try:
+                raise answer.error
+            finally:
+                del answer  # else error and frame would hold each other
         if isinstance(answer, str):
             _log.debug("%s attempt %d: %s after %.3f s", endpoint.id, attempt, answer, took_s)
             return self._mishap(endpoint, answer)
@@ -238,11 +249,14 @@ class Wire:
         if 300 <= answer.status < 400:
             said = f"HTTP {answer.status}, a redirect to {printable(answer.location)!r} that is not followed."
             return _Failure(BadResponse(endpoint.id, said, hint="Check base_url."), final=True)
+        body = without_secrets(answer.body) if endpoint.private else answer.body
         try:
-            data = unwrap(endpoint, answer.status, answer.body)
+            data = unwrap(endpoint, answer.status, body)
         except (NetworkError, ExchangeError) as error:
+            self._answers += not isinstance(error, RateLimited)
             return _Failure(error, counted=answer.remaining is not None)
-        return Reply(endpoint, data, answer.body, attempt, received_ms, asked_ms)
+        self._answers += 1
+        return Reply(endpoint, data, body, attempt, received_ms, asked_ms)
 
     def _try_again(self, endpoint: Endpoint, failure: _Failure, attempt: int, refusals: int) -> bool:
         """Do what has to be done before another attempt, and return whether there should be one."""
@@ -280,28 +294,27 @@ class Wire:
             endpoint = load()[_TIME]
             reply = self.send(endpoint, {})
             text = str(reply.data.get("serverTime")) if isinstance(reply.data, dict) else ""
-            if not (text.isascii() and text.isdecimal()):
+            if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_TIME):
                 raise BadResponse(endpoint.id, "no serverTime in the answer.")
             self._offset_ms = int(text) - (reply.asked_ms + reply.received_ms) // 2
 
-    def _carry(self, endpoint: Endpoint, pairs: list[tuple[str, str]]) -> Answer | Mishap:
-        """Sign and send one request; the headers live in this frame alone, which no error's traceback keeps."""
-        headers = {
+    def _carry(self, endpoint: Endpoint, pairs: list[tuple[str, str]]) -> Answer | Mishap | Stray:
+        """Sign and send one request; no error that leaves has a frame with what the headers say."""
+        headers = Headers({
             "Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": _user_agent(),
             "locale": "en-US",
-        }  # fmt: skip
+        })  # fmt: skip
         if self.demo and endpoint.id not in _NOT_IN_DEMO:
             headers["paptrading"] = "1"
         if endpoint.private and self._signer is not None:
+            _refuse_foreign(self._signer, self._host)
             timestamp_ms = self._clock.now_ms() + (self._offset_ms or 0)
-            headers |= self._signer.headers("GET", plain_target(endpoint.path, pairs), timestamp_ms=timestamp_ms)
+            headers.update(self._signer.headers("GET", plain_target(endpoint.path, pairs), timestamp_ms=timestamp_ms))
         with self._lock:
             self._sent += 1
-        return carry(self._session, self.host + wire_target(endpoint.path, pairs), headers, self._clock)
+        return carry(self._session, self._host + wire_target(endpoint.path, pairs), headers, self._clock)
 
     def _mishap(self, endpoint: Endpoint, mishap: Mishap) -> _Failure:
-        if mishap == "interrupted":
-            raise KeyboardInterrupt  # a fresh one: the frames of the first hold the headers
         if mishap == "unsendable":
             hint = "Add the key again, without spaces or line ends around it."
             return _Failure(NetworkError(endpoint.id, "the key cannot be put into a header.", hint=hint), final=True)
@@ -315,6 +328,22 @@ class Wire:
         kind = BadResponse if mishap == "broken off" else NetworkError
         hint = f"Check the network and whether {self.host} is the right address."
         return _Failure(kind(endpoint.id, f"{mishap} ({self.host}).", hint=hint))
+
+
+def _refuse_foreign(signer: Signer, host: str) -> None:
+    """Refuse a key that is bound to another host; asked again before every request that it signs."""
+    if origin(signer.host) != host:
+        raise ConfigurationError(
+            f"The key {signer.name!r} is bound to {signer.host} and is never sent to {host}.",
+            hint="Use the key's own host, or add a key for this one.",
+        )
+
+
+def _refuse_unlisted(endpoint: Endpoint) -> None:
+    """Refuse what only looks like a row of the table: its path could lead to another host."""
+    listed = load().at_path(endpoint.path)
+    if listed is not endpoint and listed != endpoint:
+        raise ConfigurationError(f"{endpoint.id} {endpoint.path[:80]!r} is not in the table, so it is not asked.")
 
 
 @functools.cache
