@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Literal
 
+from bgresearch.envelope import printable
 from bgresearch.errors import CatalogueError
 from bgresearch.identity import Whose
 from bgresearch.wire import Sender
@@ -194,9 +195,12 @@ def _also_transfers(authority: Authority) -> bool:
 
 
 def _list_of(value: object) -> list[str]:
-    """Return texts from a list, or from one text with commas; the exchange uses both, and "" or null for none."""
+    """Return texts from a list, or from one text with commas; the exchange uses both, and "" or null for none.
+
+    Control characters are taken out: on a terminal they could paint over the verdict.
+    """
     parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else []
-    return [text for text in (str(part).strip() for part in parts) if text]
+    return [text for text in (printable(part).strip() for part in parts) if text]
 
 
 @functools.cache

@@ -49,7 +49,7 @@ def _top(
 app.command()(serve.demo)
 app.command()(serve.sandbox)
 app.command()(serve.lab)
-app.command()(data.check)
+app.command(cls=keys.NoArguments)(data.check)
 app.add_typer(data.download, name="download")
 app.add_typer(keys.app, name="vault")
 

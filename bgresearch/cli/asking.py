@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
+import stat
 import sys
 import warnings
 from pathlib import Path
@@ -39,6 +41,7 @@ VaultPath = Annotated[
 Fields = dict[str, Hidden[str]]
 
 _STANDARD_INPUT = "-"
+_LONGEST_LINE = 8192  # characters, far above the longest password
 _NO_TERMINAL = "There is no terminal to ask on."
 
 
@@ -62,8 +65,7 @@ def master_password(password_file: str, *, question: str = "Master password", tw
         return secret(question, hint="Use --password-file FILE, or - for standard input.", twice=twice)
     if password_file == _STANDARD_INPUT:
         return Hidden(sys.stdin.readline().removesuffix("\n").removesuffix("\r"))
-    with Path(password_file).expanduser().open(encoding="utf-8") as file:
-        return Hidden(file.readline().removesuffix("\n").removesuffix("\r"))
+    return _first_line(Path(password_file).expanduser())
 
 
 def from_stdin(*names: str) -> Fields:
@@ -76,7 +78,7 @@ def from_stdin(*names: str) -> Fields:
     """
     try:
         given = Hidden(json.loads(sys.stdin.read()))
-    except ValueError:  # its text would carry what was read
+    except (ValueError, RecursionError):  # its text would carry what was read
         raise InvalidInput("--stdin", "standard input is not JSON.", hint=_shape(names)) from None
     if not isinstance(given.value, dict) or any(not isinstance(given.value.get(name), str) for name in names):
         raise InvalidInput("--stdin", "a field is missing or is not text.", hint=_shape(names))
@@ -102,6 +104,19 @@ def _typed(question: str, hint: str) -> Hidden[str]:
             return Hidden(getpass.getpass(f"{question}: "))
         except (getpass.GetPassWarning, EOFError):
             raise ConfigurationError(_NO_TERMINAL, hint=hint) from None
+
+
+def _first_line(path: Path) -> Hidden[str]:
+    """Return it, saying so if others may have read it too."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            line = Hidden(file.readline(_LONGEST_LINE).removesuffix("\n").removesuffix("\r"))
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path} is not UTF-8 text.", hint="Give the file that holds the password.") from None
+    if os.name != "nt" and stat.S_ISREG(mode) and mode & 0o077 and "--json" not in sys.argv:
+        typer.echo(f"bgresearch: others on this machine can get at {path}; type: chmod 600 {path}", err=True)
+    return line
 
 
 def _shape(names: tuple[str, ...]) -> str:

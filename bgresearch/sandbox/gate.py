@@ -103,14 +103,14 @@ def admit(endpoint: Endpoint, key: SandboxKey, mode: str, *, address: str, demo_
     address : str
         Where the connection came from.
     demo_header : str or None
-        Value of ``paptrading``.
+        Value of ``paptrading``; documented is ``1`` alone, so any other is refused.
 
     Raises
     ------
     Refusal
         40099, 40018, 40085, 40084 or 40014, in this order.
     """
-    if key.demo != (demo_header == "1"):
+    if demo_header != ("1" if key.demo else None):
         raise Refusal("40099", "exchange environment is incorrect")
     if key.addresses and address not in key.addresses:
         raise Refusal("40018", "Invalid IP")

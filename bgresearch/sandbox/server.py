@@ -151,7 +151,10 @@ def _received(scope: _Scope, body: bytes) -> Request:
     target = scope["raw_path"].partition(b"?")[0]
     if scope["query_string"]:
         target += b"?" + scope["query_string"]
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value  # one of two would be a choice
     return Request(scope["method"], target.decode("latin-1"), headers, scope["client"][0], body)
 
 

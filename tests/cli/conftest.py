@@ -129,6 +129,7 @@ def started(environment: dict[str, str], folder: Path, *arguments: str) -> Itera
 @pytest.fixture
 def password_file(tmp_path: Path) -> str:
     file = tmp_path / "password"
+    file.touch(mode=0o600)
     file.write_text(PASSWORD + "\n", encoding="utf-8")
     return str(file)
 
