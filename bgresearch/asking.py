@@ -7,6 +7,7 @@ from collections import Counter
 
 from bgresearch.catalogue import load
 from bgresearch.checks import Checked, check_page
+from bgresearch.clock import Clock
 from bgresearch.envelope import rows_of
 from bgresearch.frames import candle_table
 from bgresearch.paging import Grid
@@ -22,6 +23,8 @@ class Asker:
     ----------
     sender : Sender
         Who talks to the exchange.
+    clock : Clock
+        Nothing that is not closed yet is asked for as a neighbour.
 
     Attributes
     ----------
@@ -29,21 +32,33 @@ class Asker:
         Questions per endpoint; attempts that the wire repeats on its own are not in it.
     """
 
-    def __init__(self, sender: Sender) -> None:
+    def __init__(self, sender: Sender, clock: Clock) -> None:
         self.requests: Counter[str] = Counter()
-        self._sender = sender
+        self._sender, self._clock = sender, clock
         self._lock = threading.Lock()
 
-    def ask(self, route: Route, span: Span, grid: Grid) -> Checked:
+    def ask(self, route: Route, span: Span, grid: Grid, beside: int = 1) -> Checked:
         """Return the checked answer to one request.
+
+        Parameters
+        ----------
+        route : Route
+            Whom to ask.
+        span : Span
+            What is wanted.
+        grid : Grid
+            Where candles may open.
+        beside : int
+            Neighbours to ask for on both sides, as far as one request can hold them.
 
         Raises
         ------
         BgresearchError
             Whatever the wire and the decoding raise.
         """
-        endpoint, (wide, rows) = load()[route.endpoint], grid.asked(span)
+        endpoint, room = load()[route.endpoint], (route.rows + route.spare - grid.count(span)) // 2
+        wide, rows = grid.asked(span, max(0, min(beside, room)), self._clock.now_ms())
         with self._lock:
             self.requests[route.endpoint] += 1
         reply = self._sender.send(endpoint, route.params(wide, rows))
-        return check_page(candle_table(endpoint, rows_of(endpoint, reply.data)), span, grid)
+        return check_page(candle_table(endpoint, rows_of(endpoint, reply.data)), span, grid, wide)

@@ -15,16 +15,22 @@ import pyarrow as pa
 from bgresearch.asking import Asker
 from bgresearch.catalogue import load
 from bgresearch.clock import Clock
-from bgresearch.download import Download, Failure
+from bgresearch.download import Download
 from bgresearch.envelope import rows_of
 from bgresearch.errors import (
+    AddressRejected,
+    AuthenticationError,
     BgresearchError,
     ExchangeError,
+    ExchangeUnavailable,
     IncompleteData,
     OfflineError,
-    ParameterRejected,
+    PermissionDenied,
+    RateLimited,
+    TimestampError,
     UnknownSymbol,
 )
+from bgresearch.fetching import Failure, Fetcher
 from bgresearch.frames import CANDLE_SCHEMA, to_frame
 from bgresearch.intervals import INTERVALS
 from bgresearch.moments import Moment, span_of
@@ -137,12 +143,14 @@ def _fetch(source: Source, what: Subject, todo: Plan, progress: Wish, report: _R
             f"{_listed(todo.missing)} is missing.",
             missing=todo.missing, hint="Connect without offline=True to fetch it.",
         )  # fmt: skip
-    download = Download(report.asker, source.store, source.clock, what, series_of(what))
+    start_ms = todo.missing[0].start_ms
+    fetcher = Fetcher(report.asker, source.clock, what, start_ms, lambda: _stranger(source, what))
+    download = Download(fetcher, source.store, source.clock, series_of(what))
     try:
         with shown(progress, todo.rows, f"{what.symbol} {what.interval.name}") as done:
             outcome = download.run(todo, done)
-    except (UnknownSymbol, ParameterRejected) as error:
-        better = _named(source, what, error)
+    except ExchangeError as error:
+        better = _stranger(source, what, error) if _may_be_the_symbol(error) else None
         if better is None:
             raise
         raise better from error
@@ -201,25 +209,38 @@ def _listed(spans: Sequence[Span]) -> str:
     return first if len(spans) <= 3 else f"{first} and {len(spans) - 3} more"
 
 
-_UNKNOWN = frozenset({"40034", "40054", "40072", "40102", "42016", "25100", "40309"})
+_UNKNOWN = frozenset({"40034", "40054", "40072", "40102", "42016", "25100", "40309", "400171", "400172"})
 _LISTS = {"spot": "spot.symbols"}
+_KEYS_FAULT = (AddressRejected, AuthenticationError, ExchangeUnavailable, PermissionDenied, RateLimited, TimestampError)
 
 
-def _named(source: Source, what: Subject, error: ExchangeError) -> UnknownSymbol | None:
+def _may_be_the_symbol(error: ExchangeError) -> bool:
+    """Return whether an unknown symbol may be behind this: exchanges were seen to name it in many ways."""
+    return not isinstance(error, _KEYS_FAULT)
+
+
+def _stranger(source: Source, what: Subject, error: ExchangeError | None = None) -> UnknownSymbol | None:
     """Return an error that names near symbols, if the exchange really does not list this one."""
-    if error.code not in _UNKNOWN and not isinstance(error, UnknownSymbol):
-        return None
     row = load()[_LISTS.get(what.market, "futures.contracts")]
     params = {} if what.market == "spot" else {"productType": what.market.upper()}
     try:
         symbols = [str(each["symbol"]) for each in rows_of(row, source.sender.send(row, params).data)]
     except (BgresearchError, KeyError, TypeError):
-        return None  # the first error says enough
-    if what.symbol in symbols:
+        return None if error is None or error.code not in _UNKNOWN else _unknown(what, error)
+    if what.symbol in symbols or not (symbols or error):
         return None
     near = get_close_matches(what.symbol, symbols, 3, 0.6)
     hint = f"Did you mean {' or '.join(near)}?" if near else "Look at client.api.spot.symbols() for what there is."
     said = f"{what.symbol!r} is not listed in the {what.market} market"
+    if error is None:
+        return UnknownSymbol(row.id, "00000", f"{said}, and has no candles", hint=hint)
+    return UnknownSymbol(error.endpoint, error.code, said, http_status=error.http_status, hint=hint)
+
+
+def _unknown(what: Subject, error: ExchangeError) -> UnknownSymbol:
+    """Return the likeliest meaning of a refusal where no list of symbols can be had: nothing else is left to chance."""
+    said = f"{error.said or 'no message'}; asked for {what.symbol!r} in the {what.market} market"
+    hint = "Check the spelling; the exchange's list of symbols could not be read."
     return UnknownSymbol(error.endpoint, error.code, said, http_status=error.http_status, hint=hint)
 
 
@@ -227,7 +248,7 @@ class _Report:
     """What lands in ``df.attrs``: plain JSON values, never a secret."""
 
     def __init__(self, source: Source, what: Subject, base: Subject, asked: Span) -> None:
-        self.asker = Asker(source.sender)
+        self.asker = Asker(source.sender, source.clock)
         self.gaps: tuple[Gap, ...] = ()
         self.late: list[Gap] = []
         self.endpoints: tuple[str, ...] = ()

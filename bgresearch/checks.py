@@ -15,6 +15,10 @@ from bgresearch.spans import Span, iso
 _PRICES = ("open", "high", "low", "close")
 _VOLUMES = ("volume", "quote_volume")
 
+BELIEVED = 12  # an absence is believed from so much evidence on; `weight` says what an answer adds to it
+_BETWEEN, _BESIDE, _BLANK = 6, 4, 1
+_CAP = 100  # the smallest page of any candle route: a shorter answer was not cut short
+
 
 @dataclass(frozen=True)
 class Checked:
@@ -28,17 +32,52 @@ class Checked:
         Why it is not believed, or "".
     absent : tuple of Span
         Where a candle was asked for and none came.
-    blank : bool
-        Whether no row came at all, not even an older one: then nothing shows that anybody looked.
+    seen : Span or None
+        Opens of the oldest and of the newest row that came, asked for or not.
+    rows : int
+        How many came.
     """
 
     table: pa.Table
     fault: str
     absent: tuple[Span, ...]
-    blank: bool = False
+    seen: Span | None = None
+    rows: int = 0
+
+    @property
+    def blank(self) -> bool:
+        """Whether no row came at all, not even a neighbour: then nothing shows that anybody looked."""
+        return self.seen is None
 
 
-def check_page(table: pa.Table, span: Span, grid: Grid) -> Checked:
+def weight(checked: Checked, hole: Span, *, obeys_start: bool) -> int:
+    """Return how much an answer says for the absence of a hole in it, on the way to `BELIEVED`.
+
+    Most between two candles that came; less beside one; least if the answer is blank, as false blanks are the
+    commonest fault. What lies beyond the rows of a full answer may have been cut off and is not shown to be absent.
+
+    Parameters
+    ----------
+    checked : Checked
+        The answer.
+    hole : Span
+        What did not come in it.
+    obeys_start : bool
+        Whether a start was asked for, too; without one, an answer reaches back from its end until it is full.
+    """
+    if checked.seen is None:
+        return _BLANK
+    older, newer = checked.seen.start_ms < hole.start_ms, checked.seen.end_ms >= hole.end_ms
+    if older and newer:
+        return _BETWEEN
+    if checked.rows < _CAP:
+        return _BESIDE
+    if older:
+        return _BLANK if obeys_start else _BESIDE
+    return 0
+
+
+def check_page(table: pa.Table, span: Span, grid: Grid, wide: Span | None = None) -> Checked:
     """Return what a page is worth.
 
     Parameters
@@ -46,14 +85,16 @@ def check_page(table: pa.Table, span: Span, grid: Grid) -> Checked:
     table : pyarrow.Table
         Candles as they came.
     span : Span
-        What was asked for. Older rows are dropped: most routes fill a page up with them, and obey no start.
+        What is wanted. Other rows are dropped: most routes fill a page up with older ones, and obey no start.
     grid : Grid
         Where candles may open.
+    wide : Span, optional
+        What was asked for, if that is more than what is wanted.
     """
     ordered, fault = _ordered(table)
     times = _times(ordered)
     if not fault:
-        fault = _fault_of_times(times, span, grid)
+        fault = _fault_of_times(times, wide or span, grid)
     if fault:
         return Checked(table.slice(0, 0), fault, (span,))
     if len(times):
@@ -63,7 +104,8 @@ def check_page(table: pa.Table, span: Span, grid: Grid) -> Checked:
     if fault := _fault_of_values(inside):
         return Checked(table.slice(0, 0), fault, (span,))
     absent = tuple(grid.absent(span, [int(at) for at in times[start:end]]))
-    return Checked(inside, "", absent, blank=not len(times))
+    seen = Span(int(times[0]), int(times[-1])) if len(times) else None
+    return Checked(inside, "", absent, seen, len(times))
 
 
 def _ordered(table: pa.Table) -> tuple[pa.Table, str]:
@@ -90,7 +132,7 @@ def _ordered(table: pa.Table) -> tuple[pa.Table, str]:
 def _fault_of_times(times: np.ndarray[Any, np.dtype[np.int64]], span: Span, grid: Grid) -> str:
     if not len(times):
         return ""
-    if times[0] >= span.end_ms:
+    if times[0] > span.end_ms:  # whether the end is included is not documented
         return f"it begins at {iso(int(times[0]))}, after everything that was asked for"
     grid = grid.learned(int(times[0])) if grid.holds(int(times[0])) else grid
     stray = _stray(times, grid)

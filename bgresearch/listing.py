@@ -13,6 +13,7 @@ from bgresearch.planning import Route, Subject, routes
 from bgresearch.spans import Span
 
 _EVIDENCE = 6  # an empty quarter of a year is believed after so many blank answers, or a third as many with older rows
+_EDGE_EVIDENCE = 6  # blank answers beside an edge, or one with rows
 _TURNS = 18  # questions before the search is given up
 _DELISTED_AFTER_MS = 3 * DAY_MS  # no daily candle for longer than any maintenance
 
@@ -89,6 +90,28 @@ def find_life(what: Subject, start_ms: int, ask: Ask, now_ms: int) -> Life:
     first, last = days(low) or whole, days(newest) or whole
     alive = last.end_ms > now_ms - _DELISTED_AFTER_MS
     return Life(whole, first.start_ms, whole.end_ms if alive else last.end_ms)
+
+
+def agrees(life: Life, what: Subject, grid: Grid, ask: Ask) -> bool:
+    """Return whether candles of the asked length do not contradict what the daily ones say."""
+    alive = life.span(grid)
+    road = next(road for road in routes(what) if road.reach_ms is None)
+    reach_ms = road.rows * grid.interval.nominal_ms
+    beyond: list[tuple[bool, Span]] = []
+    if life.first_ms > life.looked.start_ms:
+        beyond.append((True, Span(grid.edge(max(0, alive.start_ms - reach_ms)), alive.start_ms)))
+    if alive.end_ms < life.looked.end_ms:
+        end = grid.edge(min(alive.end_ms + reach_ms, life.looked.end_ms))
+        beyond.append((False, Span(alive.end_ms, end)))
+    for before, span in beyond:
+        for _ in range(_EDGE_EVIDENCE):
+            checked = ask(road, span, grid)
+            stray = checked.seen is not None and before and checked.seen.start_ms < span.start_ms
+            if checked.fault or checked.table.num_rows or stray:
+                return False
+            if not checked.blank:
+                break
+    return True
 
 
 def _days(road: Route, part: Span, grid: Grid, ask: Ask) -> Span | None:

@@ -111,16 +111,29 @@ class Grid:
                 spans.append(Span(at, step(at)))
         return spans
 
-    def asked(self, span: Span) -> tuple[Span, int]:
+    def asked(self, span: Span, beside: int = 0, now_ms: int | None = None) -> tuple[Span, int]:
         """Return the span and the number of candles to ask for, so that every open of ``span`` is answered.
 
         The exchange rounds times down to where candles open. Where that is not known, more is asked for at both ends,
         and enough to learn it.
+
+        Parameters
+        ----------
+        span : Span
+            What is wanted.
+        beside : int
+            Neighbours to ask for on both sides: whether the ends are included is not documented, and an answer that
+            holds a neighbour shows that the exchange looked.
+        now_ms : int, optional
+            Newer neighbours than the last closed candle are not asked for.
         """
         if not self.vague:
-            return span, self.count(span)
+            end = self._moved(span.end_ms, beside)
+            if now_ms is not None:
+                end = max(span.end_ms, min(end, self.interval.floor(now_ms, self.anchor)))
+            return Span(max(0, self._moved(span.start_ms, -beside)), end), self.count(span) + 2 * beside
         earlier = _FEW * _THREE_DAYS_MS if self.loose and span.duration_ms < _FEW * _THREE_DAYS_MS else 0
-        wide = Span(span.start_ms - earlier, span.end_ms + 2 * DAY_MS)
+        wide = Span(span.start_ms - earlier - beside * _THREE_DAYS_MS, span.end_ms + 2 * DAY_MS)
         return wide, -(-(wide.duration_ms + 2 * DAY_MS) // _THREE_DAYS_MS)
 
     def absent(self, span: Span, present: Sequence[int]) -> list[Span]:
@@ -134,6 +147,13 @@ class Grid:
 
     def _step(self, open_ms: int) -> int:
         return self.interval.next_open(open_ms, self.anchor)
+
+    def _moved(self, open_ms: int, candles: int) -> int:
+        if self.interval.length_ms is not None:
+            return open_ms + candles * self.interval.length_ms
+        for _ in range(abs(candles)):
+            open_ms = self._step(open_ms) if candles > 0 else self.interval.floor(open_ms - 1, self.anchor)
+        return open_ms
 
 
 def windows(span: Span, longest_ms: int) -> Iterator[Span]:

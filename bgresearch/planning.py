@@ -60,7 +60,7 @@ class Route:
     endpoint : str
         Id of the table row.
     rows : int
-        Candles that one request may bring.
+        Candles that one page holds.
     reach_ms : int or None
         How far back it answers; None for ever.
     fixed : mapping
@@ -68,7 +68,10 @@ class Route:
     starts : bool
         Whether a start goes with the request (spot history has none, futures history does not obey it).
     spare : int
-        Further candles that one request may bring, left for spans that are not cut where candles open.
+        Further candles that one request may span: neighbours on both sides, and what spans hold in excess that are
+        not cut where candles open.
+    most : int
+        Candles that one answer may hold.
     """
 
     endpoint: str
@@ -76,18 +79,22 @@ class Route:
     reach_ms: int | None
     fixed: Mapping[str, str]
     starts: bool
-    spare: int = 0
+    spare: int
+    most: int
 
     def reaches(self, start_ms: int, now_ms: int) -> bool:
         """Return whether a page that begins there can be had on this road."""
         return self.reach_ms is None or start_ms >= now_ms - self.reach_ms + _EDGE_MS
 
     def params(self, span: Span, rows: int) -> dict[str, str]:
-        """Return the parameters that ask for these candles and no wider: a too wide span brings an empty list."""
+        """Return the parameters that ask for these candles and no wider: a too wide span brings an empty list.
+
+        Two more rows than the span holds are allowed for: with its end included, nothing is cut off then.
+        """
         asked = dict(self.fixed)
         if self.starts:
             asked["startTime"] = str(span.start_ms)
-        return asked | {"endTime": str(span.end_ms), "limit": str(max(1, min(rows, self.rows + self.spare)))}
+        return asked | {"endTime": str(span.end_ms), "limit": str(min(rows + 2, self.most))}
 
 
 @dataclass(frozen=True)
@@ -234,9 +241,9 @@ def _unified(what: Subject) -> list[Route]:
 
 
 def _route(row_id: str, what: Subject, reach: int | None, fixed: dict[str, str], *, starts: bool) -> Route:
-    endpoint = load()[row_id]
-    rows = endpoint.paging.max_rows or 100
+    endpoint, length = load()[row_id], what.interval.nominal_ms
+    most = rows = endpoint.paging.max_rows or 100
     if endpoint.max_span_days is not None or what.market != "spot":
-        rows = min(rows, max(1, _FUTURES_SPAN_MS // what.interval.nominal_ms))
-    spare = 2 if what.grid.vague else 0
-    return Route(row_id, rows - spare, reach, fixed, starts, spare)
+        rows = min(rows, _FUTURES_SPAN_MS // length)
+    spare = min(4 if what.grid.vague else 2, rows - 1)
+    return Route(row_id, rows - spare, reach and reach - length, fixed, starts, spare, most)

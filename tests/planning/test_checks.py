@@ -73,7 +73,7 @@ def bad_pages() -> list[tuple[str, list[Row]]]:
     return [
         ("two different candles", [*rows(), (*rows()[4][:-1], 56.0)]),
         ("between two boundaries", changed(open_time=JAN_MS + 1)),
-        ("after everything", rows(Span(SPAN.end_ms, SPAN.end_ms + 5 * MINUTE_MS))),
+        ("after everything", rows(Span(SPAN.end_ms + MINUTE_MS, SPAN.end_ms + 5 * MINUTE_MS))),
         ("contradicts itself", changed(high=10.5)), ("contradicts itself", changed(low=10.5)),
         ("contradicts itself", changed(close=nan)), ("contradicts itself", changed(open=float("inf"))),
         ("contradicts itself", changed(volume=-1.0)), ("contradicts itself", changed(low=-1.0)),

@@ -75,10 +75,11 @@ def test_spot_history_is_asked_by_its_end_alone() -> None:
     assert params == {"symbol": BTC, "granularity": "1min", "endTime": "12000000", "limit": "200"}
 
 
-def test_the_recent_window_is_exactly_as_wide_as_its_limit() -> None:
+def test_the_recent_window_is_never_wider_than_its_limit_and_leaves_room_for_both_ends() -> None:
     road = routes(subject(BTC, "1h", "usdt-futures", "mark", "utc"))[0]
-    params = road.params(Span(0, 77 * HOUR_MS), 77)
-    assert int(params["endTime"]) - int(params["startTime"]) == int(params["limit"]) * HOUR_MS
+    for hours, limit in ((77, 79), (998, 1000), (1000, 1000)):
+        params = road.params(Span(0, hours * HOUR_MS), hours)
+        assert (int(params["endTime"]), int(params["limit"])) == (hours * HOUR_MS, limit)
     assert params["kLineType"] == "MARK"
 
 
