@@ -14,7 +14,7 @@ help: ## list what there is to type
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
 		printf '%-18s %s\n' "$$name" "$$text"; done
 	@echo
-	@echo "The first of them sets up $(VENV) (a few minutes, once); PYTHON=/path/to/python picks an interpreter."
+	@echo "Whichever comes first sets up $(VENV), once: a minute or two, from the network. PYTHON=/path/to/python picks an interpreter."
 
 demo: $(STAMP) ## run the main job on the embedded exchange, offline
 	@$(PY) -m bgresearch demo
@@ -29,8 +29,9 @@ test: $(STAMP) ## run every check: ruff, mypy, import contracts, tests, notebook
 	@echo "== import contracts" && $(VENV)/bin/lint-imports
 	@echo "== pytest" && $(PY) -m pytest
 
-fmt: $(STAMP) ## format the code and mend what ruff can mend
+fmt: $(STAMP) ## format the code, mend what ruff can mend, strip the outputs of notebooks
 	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
+	@$(PY) -m nbconvert --clear-output --inplace --log-level WARN notebooks/*.ipynb
 
 pictures: $(STAMP) ## take the README's screenshots again (needs Chromium)
 	@$(PY) tests/browser/pictures.py

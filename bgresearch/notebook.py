@@ -71,12 +71,17 @@ class _Cancellable:
 
     def run(self, environment: dict[str, str]) -> nbformat.NotebookNode:
         with ThreadPoolExecutor(1, thread_name_prefix="bgresearch-notebook") as pool:
-            done = pool.submit(asyncio.run, self._execute(environment))
+            done = pool.submit(self._in_thread, environment)
             try:
                 return done.result()
             finally:
                 if not done.done():
                     self._cancel()
+
+    def _in_thread(self, environment: dict[str, str]) -> nbformat.NotebookNode:
+        # other libraries make another loop the default, uvloop's for one, and that loop takes nbclient's signals amiss
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as loop:
+            return loop.run(self._execute(environment))
 
     async def _execute(self, environment: dict[str, str]) -> nbformat.NotebookNode:
         self._loop = asyncio.get_running_loop()

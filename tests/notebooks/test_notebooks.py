@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def test_it_is_valid_and_its_cells_have_lasting_ids(path: Path) -> None:
 
 def test_its_outputs_are_stripped(path: Path) -> None:
     for cell in code_cells(read(path)):
-        assert (cell.outputs, cell.execution_count) == ([], None), cell.source
+        assert (cell.outputs, cell.execution_count) == ([], None), f"{cell.source}\n\n(make fmt strips outputs)"
 
 
 def test_it_starts_with_a_title_and_explains_before_it_does(path: Path) -> None:
@@ -68,6 +69,32 @@ def test_it_names_the_one_line_to_change_for_the_real_exchange(path: Path) -> No
     text = "\n".join(cell.source for cell in read(path).cells)
     assert text.count("bg.connect(sandbox=True)") == 1
     assert "bg.connect()" in text
+
+
+class OtherLoop(asyncio.SelectorEventLoop):
+    """A loop that takes signals in the main thread alone and says so in its own way, as uvloop's does."""
+
+    def add_signal_handler(self, *_: object) -> None:
+        raise ValueError("add_signal_handler() can only be called from the main thread")
+
+
+class OtherPolicy(asyncio.DefaultEventLoopPolicy):
+    """Stands for a library that makes that loop the default of the process."""
+
+    def new_event_loop(self) -> asyncio.AbstractEventLoop:
+        return OtherLoop()
+
+
+def test_it_runs_whatever_loop_another_library_has_made_the_default(path: Path, tmp_path: Path) -> None:
+    notebook = read(path)
+    notebook.cells = notebook.cells[:1]
+    nbformat.write(notebook, tmp_path / path.name)
+    before = asyncio.get_event_loop_policy()
+    asyncio.set_event_loop_policy(OtherPolicy())
+    try:
+        execute(tmp_path / path.name, tmp_path, {"IPYTHONDIR": str(tmp_path)})
+    finally:
+        asyncio.set_event_loop_policy(before)
 
 
 def test_a_cell_that_raises_is_named(path: Path, tmp_path: Path) -> None:
