@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 EXTRAS_IN_CONDA = ("charts", "sandbox", "lab")
+BROUGHT_FOR_OTHERS = {"ipykernel", "ipywidgets", "jupyterlab"}  # a kernel, tqdm's bar in a notebook, a command
 
 
 def project() -> dict[str, Any]:
@@ -48,4 +51,25 @@ def test_every_requirement_has_a_floor_and_a_ceiling() -> None:
     table = project()
     listed = [*table["dependencies"], *(line for lines in table["optional-dependencies"].values() for line in lines)]
     open_ended = [line for line in listed if "[" not in line and not (">=" in line and "<" in line.split(">=")[1])]
-    assert open_ended == []
+    assert open_ended == ["certifi>=2024.7.4"]  # newer root certificates are always right
+
+
+def imported(file: Path) -> set[str]:
+    """The first words of what a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add(str(node.module).partition(".")[0])
+    return found
+
+
+def test_whatever_is_imported_is_asked_for_and_not_left_to_others_to_bring() -> None:
+    table = project()
+    extras = [line for extra in EXTRAS_IN_CONDA for line in table["optional-dependencies"][extra]]
+    asked = {name.replace("-", "_") for name in ranges([*table["dependencies"], *extras])}
+    files = [file for package in ("bgresearch", "vault") for file in (ROOT / package).rglob("*.py")]
+    foreign = set().union(*map(imported, files)) - sys.stdlib_module_names - {"bgresearch", "vault"}
+    assert foreign <= asked
+    assert asked - foreign == BROUGHT_FOR_OTHERS
