@@ -9,8 +9,17 @@ from pathlib import Path
 
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
 
 from tests.cli.conftest import started
+
+
+def patient() -> requests.Session:
+    """For JupyterLab, which tells its address before it listens there."""
+    session = requests.Session()
+    session.mount("http://", HTTPAdapter(max_retries=Retry(connect=8, backoff_factor=0.1)))
+    return session
 
 
 def free_port() -> str:
@@ -55,7 +64,7 @@ def test_the_lab_opens_on_loopback_with_a_token_and_ends_with_its_kernel_server(
         opened = process.line_with(r"(http://127\.0\.0\.1:\d+)/lab\S*\?token=([0-9a-f]{20,})")
         address, token = opened[1], opened[2]
         assert requests.get(f"{exchange}/api/v2/public/time", timeout=10).status_code == 200
-        page = requests.get(f"{address}/lab", params={"token": token}, timeout=30)
+        page = patient().get(f"{address}/lab", params={"token": token}, timeout=30)
         assert (page.status_code, "JupyterLab" in page.text) == (200, True)
         assert requests.get(f"{address}/api/contents", timeout=30).status_code == 403  # without the token
         notes = f"{address}/lab/api/settings/@jupyterlab/apputils-extension:notification"
