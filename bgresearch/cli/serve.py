@@ -23,7 +23,7 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Run the main job on the sandbox exchange, offline, from a key to a chart; clean up afterwards."""
-    need("uvicorn", "plotly", "nbclient", "ipykernel", extras="sandbox,charts,lab")
+    need("rich", "uvicorn", "plotly", "nbclient", "ipykernel", extras="sandbox,charts,lab")
     from rich.console import Console
 
     from bgresearch.demo import NOTEBOOK, Demo
