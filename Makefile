@@ -43,14 +43,15 @@ clean: ## remove the virtual environment and every cache
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .demo
 
 $(STAMP): pyproject.toml
-	@python=; for candidate in $(CANDIDATES); do \
-		if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
-			python=$$candidate; break; fi; done; \
-	if [ -z "$$python" ]; then \
+	@python=; lame=; for candidate in $(CANDIDATES); do \
+		"$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 || continue; \
+		if "$$candidate" -c 'import ensurepip, venv' >/dev/null 2>&1; then python=$$candidate; break; fi; \
+		lame=$${lame:-$$candidate}; done; \
+	if [ -z "$$python$$lame" ]; then \
 		echo "Python 3.11 or newer was not found (looked for: $(CANDIDATES))." >&2; \
 		echo "Install it, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; fi; \
-	if ! "$$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then \
-		echo "$$python cannot make virtual environments: its venv module is not complete." >&2; \
+	if [ -z "$$python" ]; then \
+		echo "$$lame cannot make virtual environments: its venv module is not complete." >&2; \
 		echo "On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; fi; \
 	echo "Setting up $(VENV) with $$("$$python" --version), once ..."; \
 	"$$python" -m venv $(VENV)
