@@ -27,7 +27,7 @@ def keys(server: Server, tmp_path_factory: pytest.TempPathFactory) -> tuple[str,
     """Options that name a vault with some of the sandbox's keys."""
     folder = tmp_path_factory.mktemp("keys")
     with Vault.create(folder / "own" / "vault", PASSWORD) as vault:
-        for name in ("readonly", "trader", "withdrawer", "unified_trader", "no_address_list"):
+        for name in ("readonly", "trader", "withdrawer", "unified", "unified_trader", "no_address_list"):
             key = SANDBOX_KEYS[name]
             triple = {"api_key": key.api_key, "secret_key": key.secret_key, "passphrase": key.passphrase}
             vault.add(name, **triple, host=server.url)
@@ -126,6 +126,7 @@ def test_an_exchange_that_does_not_answer_is_said_in_one_line(run: Run) -> None:
     [
         ("readonly", 0, "read-only"),
         ("no_address_list", 0, "read-only"),
+        ("unified", 0, "read-only"),
         ("trader", 3, "can trade"),
         ("unified_trader", 4, "can withdraw"),
         ("withdrawer", 4, "can withdraw"),
