@@ -234,6 +234,7 @@ class Wire:
         self._limiter.acquire(endpoint, identity)
         asked_ms, started_s = self._clock.now_ms(), self._clock.monotonic_s()
         answer = self._carry(endpoint, pairs)
+        self._limiter.answered(endpoint, identity)
         received_ms, took_s = self._clock.now_ms(), self._clock.monotonic_s() - started_s
         if isinstance(answer, Stray):
             try:

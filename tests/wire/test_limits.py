@@ -184,6 +184,35 @@ def test_a_count_that_cannot_be_is_ignored(remaining):
     assert clock.monotonic_s() == 0
 
 
+def test_a_request_that_was_held_up_counts_from_when_it_arrived():
+    clock = ManualClock(NOW_MS)
+    limiter = LocalLimiter(clock)
+    server = StrictServer(20, 1.0)
+    limiter.acquire(CANDLES, "")
+    clock.advance(0.02)
+    assert server.admits(clock.monotonic_s())
+    limiter.answered(CANDLES, "")
+    clock.advance(5)
+    for _ in range(10):
+        for _ in range(20):
+            limiter.acquire(CANDLES, "")
+        clock.advance(0.4)  # a busy machine: all twenty leave late
+        for _ in range(20):
+            assert server.admits(clock.monotonic_s())
+            limiter.answered(CANDLES, "")
+    assert clock.monotonic_s() < 5.1 + 10 * 1.45
+
+
+def test_a_request_that_is_still_on_its_way_is_waited_for_but_not_for_ever():
+    clock = ManualClock(NOW_MS)
+    limiter = LocalLimiter(clock)
+    limiter.acquire(CANDLES, "")
+    limiter.answered(CANDLES, "")
+    departures(limiter, clock, CANDLES, 20)
+    limiter.acquire(CANDLES, "")  # the second of 22 left at 0 and never came back
+    assert 1.5 < clock.monotonic_s() < 1.7
+
+
 def test_threads_share_one_window():
     clock = ManualClock(NOW_MS)
     limiter = LocalLimiter(clock)
