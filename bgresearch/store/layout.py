@@ -18,6 +18,7 @@ from bgresearch.intervals import DAY_MS, HOUR_MS, INTERVALS
 from bgresearch.spans import Span
 
 Period = Literal["month", "year", "all"]
+_SPELLED = {("interval", "1M"): "1month"}
 WHOLE = Span(-(2**53), 2**53)  # "all": wider than any timestamp of the exchange, exact in JSON
 
 
@@ -47,8 +48,13 @@ class Series:
 
     @property
     def folder(self) -> Path:
-        """Relative folder; awkward characters are percent-encoded as Arrow's hive partitioning does."""
-        return Path(self.name, *(f"{key}={quote(value, safe='')}" for key, value in self.keys))
+        """Relative folder; awkward characters are percent-encoded as Arrow's hive partitioning does.
+
+        Months are written ``interval=1month``: 1m and 1M are one folder where case does not count (macOS, Windows).
+        """
+        return Path(
+            self.name, *(f"{key}={quote(_SPELLED.get((key, value), value), safe='')}" for key, value in self.keys)
+        )
 
     @property
     def period(self) -> Period:

@@ -44,6 +44,12 @@ def test_periods_cover_a_span_without_overlap(interval: str, start: int, length:
     assert all(left.end_ms == right.start_ms for left, right in itertools.pairwise(periods))
 
 
+def test_no_two_intervals_share_a_folder_where_case_does_not_count() -> None:
+    folders = [of_interval(name).folder for name in INTERVALS]
+    assert len({folder.as_posix().lower() for folder in folders}) == len(INTERVALS)
+    assert of_interval("1M").folder.name == "interval=1month"
+
+
 def test_the_contracts_path_is_kept(store: Store, series: Series, minutes: Callable[..., pa.Table]) -> None:
     store.write(series, minutes(MONTH), [MONTH], source="spot.candles")
     expected = "candles/market=spot/price=last/symbol=BTCUSDT/interval=1m/2024-01.parquet"
