@@ -21,7 +21,10 @@ DROPPED_COLUMNS = {
     "spot.trade_order_info": "feeDetail.",
     "margin.crossed_fills": "feeDetail",
     "margin.currencies": "~~isBorrowable~~",
+    "broker.manage_subaccount_apikey_list": "secretKey",
 }
+
+LEFT_OUT = {"/api/v3/broker/query-sub-apikey"}  # its answer is a key with its SecretKey; no documentation page names it
 
 
 # The page counts by user id, but the row is public and nobody says who asks.
@@ -30,7 +33,9 @@ COUNTED_BY_ADDRESS = {"futures.symbol_price"}
 
 @pytest.fixture(scope="module")
 def facts() -> list[dict[str, Any]]:
-    return [entry for entry in json.loads(FACTS.read_text("utf-8")) if entry["method"] == "GET"]
+    entries = [entry for entry in json.loads(FACTS.read_text("utf-8")) if entry["method"] == "GET"]
+    assert not [entry["path"] for entry in entries if entry["path"] in LEFT_OUT and entry["documented"]]
+    return [entry for entry in entries if entry["path"] not in LEFT_OUT]
 
 
 @pytest.fixture(scope="module")
