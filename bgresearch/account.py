@@ -134,7 +134,7 @@ class AccountVerbs:
         Notes
         -----
         Disk: kept under ``account/<uid>/fills``; a second call asks only for the last five minutes.
-        Budget: one request per 100 fills and per 90 days (classic) or 30 days (unified).
+        Budget: one request per 100 fills, one or two more per 90 days (classic) or 30 days (unified).
         Source: spot/trade/Get-Fills, contract/trade/Get-Order-Fills, uta/trade/Get-Order-Fills.
 
         Examples
@@ -179,7 +179,7 @@ class AccountVerbs:
             )  # fmt: skip
         pieces = [piece for span in missing for piece in windows(span, walk.longest_ms)]
         young = []
-        with shown(self._progress, 0, f"{market} fills") as done:
+        with shown(self._progress, len(pieces), f"{market} fills", unit="windows", least=2) as done:
             for piece in pieces:
                 table = walk.run(self._source.sender, piece)
                 final = piece.intersect(Span(0, now - _FINAL_MS))
@@ -188,7 +188,7 @@ class AccountVerbs:
                 young.append(table.filter(pa.array([at.value >= cut for at in table.column("time")], pa.bool_())))
                 if final:
                     self._source.store.write(series, old, [final], source=walk.endpoint)
-                done(table.num_rows)
+                done(1)
         return pa.concat_tables(young) if young else FILL_SCHEMA.empty_table()
 
     def _identity(self) -> Identity:

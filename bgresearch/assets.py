@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from bgresearch.catalogue import load
 from bgresearch.envelope import rows_of
-from bgresearch.errors import BadResponse, PermissionDenied
+from bgresearch.errors import BadResponse, ExchangeError, PermissionDenied
+from bgresearch.identity import ABSENT
 from bgresearch.wire import Sender
 
 ASSET_COLUMNS = [
@@ -24,7 +25,8 @@ Row = dict[str, Any]
 def classic_assets(sender: Sender, skipped: list[str]) -> list[Row]:
     """Return the holdings of a classic account: spot, the three futures accounts, funding.
 
-    Accounts that the key may not see are named in ``skipped``; if it may see none, the refusal is raised.
+    Accounts that the key may not see, or that this exchange does not have, are named in ``skipped``; if there is
+    none to be seen, the refusal is raised.
     """
     parts: list[tuple[str, str, dict[str, str], Callable[[str, Mapping[str, Any]], Row]]] = [
         ("spot", "spot.account_assets", {"assetType": "hold_only"}, _spot),
@@ -49,18 +51,23 @@ def _all(
     skipped: list[str],
 ) -> list[Row]:
     rows: list[Row] = []
-    refusal: PermissionDenied | None = None
+    refusal: ExchangeError | None = None
     for account, row_id, params, shape in parts:
         endpoint = load()[row_id]
         try:
             answer = rows_of(endpoint, sender.send(endpoint, params).data)
-        except PermissionDenied as error:
+        except ExchangeError as error:
+            if not isinstance(error, PermissionDenied) and error.code not in ABSENT:
+                raise
             refusal = error
             skipped.append(account)
             continue
         if any(not isinstance(row, dict) for row in answer):
             raise BadResponse(row_id, "a holding is no object.")
-        rows += [shape(account, row) for row in answer]
+        try:
+            rows += [shape(account, row) for row in answer]
+        except ValueError:
+            raise BadResponse(row_id, "a holding holds something else than numbers.") from None
     if refusal is not None and len(skipped) == len(parts):
         raise refusal
     return [row for row in rows if row["coin"]]

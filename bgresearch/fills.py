@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -27,8 +28,9 @@ FILL_SCHEMA = pa.schema(
 )  # fmt: skip
 _MARKETS = ("spot", "usdt-futures", "usdc-futures", "coin-futures")
 _LOOKBACK_DAYS = 90  # spot/trade/Get-Fills, uta/trade/Get-Order-Fills; of futures it is not stated, and the same
-_EDGE_MS = 10_000  # windows stay this far inside the exchange's own limits, which move while one walks
-_EMPTY_ANSWERS = 2  # an empty window is believed after this many
+_EDGE_MS = 60_000  # windows stay this far inside the exchange's own limits, which move while one walks
+_EMPTY_ANSWERS = 3  # an empty page is believed after this many, one that follows a short page at once
+_OTHER = {"buy": "sell", "sell": "buy"}
 
 Row = dict[str, Any]
 
@@ -76,33 +78,47 @@ class Walk:
             If the cursor does not advance or a row is not a trade.
         """
         found: dict[str, Row] = {}
-        cursor, seen, empty = "", {""}, 0
+        cursor, empty, limit = "", 0, self._limit
+        short = False
         while True:
-            rows, following = self._page(sender, span, cursor)
-            for row in rows:
-                fill = self._believed(row)
-                if span.start_ms <= fill["time"] < span.end_ms:
-                    found[fill["fill_id"]] = fill
-            if not rows and not cursor and (empty := empty + 1) < _EMPTY_ANSWERS:
+            data = self._page(sender, span, cursor)
+            fills = [self._believed(row) for row in rows_of(load()[self.endpoint], data)]
+            if not fills:
+                empty += 1
+                if short or empty >= _EMPTY_ANSWERS:
+                    break
                 continue
-            if not following:
+            new = {fill["fill_id"]: fill for fill in fills if fill["fill_id"] not in found}
+            found |= new
+            following = self._following(data, fills)
+            # a short page is the last one, unless the exchange's pages are shorter than documented: one more tells
+            short = len({fill["fill_id"] for fill in fills}) < limit
+            if (not new or following == cursor) and not short:
+                raise BadResponse(self.endpoint, f"the page after {cursor} came twice; the list has no end.")
+            if not new or following in ("", cursor):
                 break
-            if following in seen:
-                raise BadResponse(self.endpoint, f"the cursor {following} came twice; the list has no end.")
-            seen.add(following)
-            cursor = following
-        return pa.Table.from_pylist(list(found.values()), FILL_SCHEMA)
+            cursor, empty = following, 0
+        inside = [fill for fill in found.values() if span.start_ms <= fill["time"] < span.end_ms]
+        return pa.Table.from_pylist(inside, FILL_SCHEMA)
 
-    def _page(self, sender: Sender, span: Span, cursor: str) -> tuple[list[Any], str]:
-        endpoint = load()[self.endpoint]
-        limit = endpoint.paging.max_rows or 100
+    @property
+    def _limit(self) -> int:
+        return load()[self.endpoint].paging.max_rows or 100
+
+    def _following(self, data: Any, fills: list[Row]) -> str:
+        """Return the cursor of the page after this one: the smallest id where ids are compared, in whatever order."""
+        ids: list[str] = [fill["fill_id"] for fill in fills]
+        if self.cursor == "idLessThan" and all(one.isascii() and one.isdecimal() for one in ids):
+            return str(min(map(int, ids)))
+        return next_cursor(load()[self.endpoint].paging.cursor_from, data, rows_of(load()[self.endpoint], data))
+
+    def _page(self, sender: Sender, span: Span, cursor: str) -> Any:
         # whether the exchange's ends are inclusive is not documented: both are asked for and trimmed
-        params = self.fixed | {"startTime": str(span.start_ms - 1), "endTime": str(span.end_ms), "limit": str(limit)}
+        times = {"startTime": str(span.start_ms - 1), "endTime": str(span.end_ms)}
+        params = self.fixed | times | {"limit": str(self._limit)}
         if cursor:
             params[self.cursor] = cursor
-        data = sender.send(endpoint, params).data
-        rows = rows_of(endpoint, data)
-        return rows, next_cursor(endpoint.paging.cursor_from, data, rows) if len(rows) >= limit else ""
+        return sender.send(load()[self.endpoint], params).data
 
     def _believed(self, row: object) -> Row:
         if not isinstance(row, dict):
@@ -141,7 +157,23 @@ def _spot(row: Mapping[str, Any]) -> Row:
 
 def _futures(row: Mapping[str, Any]) -> Row:
     numbers = {"price": "price", "amount": "baseVolume", "value": "quoteVolume", "profit": "profit"}
-    return _row(row, "tradeId", "cTime", numbers) | _fee(row, "totalFee", paid_is_negative=True)
+    fee = _fee(row, "totalFee", paid_is_negative=True)
+    return _row(row, "tradeId", "cTime", numbers) | fee | {"side": _traded_side(row)}
+
+
+def _traded_side(row: Mapping[str, Any]) -> str:
+    """Return what was done in the market: rows of hedge mode name the side of the position instead.
+
+    There, closing a long position is side buy with tradeSide close. Forced closings name the position, too:
+    burst_close_long. In one-way mode, side is the trade's own.
+    """
+    side, trade = str(row["side"]).lower(), str(row.get("tradeSide") or "").lower()
+    if trade.endswith(("close_long", "open_short")):
+        return "sell"
+    if trade.endswith(("close_short", "open_long")):
+        return "buy"
+    hedged = str(row.get("posMode") or "hedge_mode").lower() == "hedge_mode"
+    return _OTHER.get(side, side) if trade == "close" and hedged else side
 
 
 def _unified(row: Mapping[str, Any]) -> Row:
@@ -161,6 +193,8 @@ def _row(row: Mapping[str, Any], fill_id: str, time: str, numbers: Mapping[str, 
 def _fee(row: Mapping[str, Any], field: str, *, paid_is_negative: bool) -> Row:
     """Return the fee, positive if paid: v2 counts what leaves as negative, v3 as positive."""
     detail = row.get("feeDetail") or []
+    if isinstance(detail, str):
+        detail = json.loads(detail)
     parts = detail if isinstance(detail, list) else [detail]
     if not parts:
         return {"fee": None, "fee_coin": None}

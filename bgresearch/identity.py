@@ -8,13 +8,23 @@ from typing import Any, Literal
 
 from bgresearch.catalogue import load
 from bgresearch.envelope import rows_of
-from bgresearch.errors import BadResponse, ExchangeError, PermissionDenied
+from bgresearch.errors import (
+    AddressRejected,
+    AuthenticationError,
+    BadResponse,
+    ExchangeError,
+    ExchangeUnavailable,
+    RateLimited,
+    TimestampError,
+)
 from bgresearch.wire import Sender
 
 Mode = Literal["classic", "unified"]
 
 _CLASSIC = frozenset({"40084", "25245"})  # a classic account called v3
 _UNIFIED = frozenset({"40085"})  # a unified account called v2
+ABSENT = frozenset({"404", "405", "40404"})  # this exchange has no such path
+_NO_ANSWER = (AddressRejected, AuthenticationError, ExchangeUnavailable, RateLimited, TimestampError)
 
 
 @dataclass(frozen=True)
@@ -59,16 +69,17 @@ class Whose:
         return self._object("spot.account_info" if self.identity().mode == "classic" else "uta.account_info")
 
     def _learn(self) -> Identity:
+        """Ask for the settings first; a key that may not read them may still read about itself."""
         try:
             return Identity("unified", self._uid("uta.account_settings", "uid"))
-        except PermissionDenied as refusal:
-            if refusal.code in _CLASSIC:
-                return Identity("classic", self._uid("spot.account_info", "userId"))
-        # the key may not read the settings; every key may read about itself
+        except ExchangeError as refusal:
+            if isinstance(refusal, _NO_ANSWER):
+                raise
+            classic = refusal.code in _CLASSIC
         try:
             return Identity("classic", self._uid("spot.account_info", "userId"))
         except ExchangeError as refusal:
-            if refusal.code not in _UNIFIED:
+            if classic or refusal.code not in _UNIFIED | ABSENT:
                 raise
         return Identity("unified", self._uid("uta.account_info", "userId"))
 

@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from bgresearch.envelope import printable
-from bgresearch.errors import CatalogueError
+from bgresearch.errors import BadResponse, CatalogueError
 from bgresearch.identity import Whose
 from bgresearch.wire import Sender
 
@@ -19,7 +19,7 @@ Effect = Literal["read", "trade", "transfer", "withdraw"]
 Verdict = Literal["read-only", "can trade", "can transfer", "can withdraw"]
 
 _EFFECTS: tuple[Effect, ...] = ("read", "trade", "transfer", "withdraw")
-_READ_TYPES = frozenset({"read-only", "read_only", "readonly"})
+_READ_TYPE = "readonly"  # spelled with a hyphen, an underscore, a blank or nothing between the words
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def classify(codes: Iterable[str], *, unified: bool, key_type: str = "") -> tupl
         v3 ``permType``; anything but read-only counts as write.
     """
     table = _table()["v3" if unified else "v2"]
-    reads = unified and key_type.strip().lower() in _READ_TYPES
+    reads = unified and "".join(filter(str.isalpha, key_type.lower())) == _READ_TYPE
     return tuple(_authority(str(code), table, reads=reads) for code in codes)
 
 
@@ -170,7 +170,10 @@ def permissions(sender: Sender, whose: Whose) -> Permissions:
     identity = whose.identity()
     info = whose.key_info()
     unified = identity.mode == "unified"
-    codes = info.get("permissions" if unified else "authorities")
+    field = "permissions" if unified else "authorities"
+    codes = info.get(field)
+    if not isinstance(codes, list | str):  # an empty list is an answer, none is not
+        raise BadResponse("uta.account_info" if unified else "spot.account_info", f"no {field} in the answer.")
     return Permissions(
         authorities=classify(_list_of(codes), unified=unified, key_type=str(info.get("permType") or "")),
         addresses=tuple(_list_of(info.get("ips"))),

@@ -15,32 +15,38 @@ _SHORT = 2_000  # rows that come before a bar could be read
 
 
 @contextlib.contextmanager
-def shown(wish: Wish, total: int, title: str) -> Iterator[Callable[[int], None]]:
-    """Give a function that is told how many rows have come.
+def shown(
+    wish: Wish, total: int, title: str, *, unit: str = "rows", least: int = _SHORT
+) -> Iterator[Callable[[int], None]]:
+    """Give a function that is told how much more is done.
 
     Parameters
     ----------
     wish : "auto", bool or callable
-        ``auto`` shows a bar for longer work where somebody can see it; a callable gets rows done and rows in all.
+        ``auto`` shows a bar for longer work where somebody can see it; a callable gets what is done and the whole.
     total : int
-        Rows in all.
+        The whole, in units.
     title : str
         What stands before the bar.
+    unit : str
+        What is counted.
+    least : int
+        From how many units on ``auto`` shows a bar.
     """
     if callable(wish):
         yield _counting(wish, total)
         return
     if wish not in {"auto", True, False}:
         raise InvalidInput("progress", f"{wish!r} is no choice.", hint='Use "auto", True, False or a callable.')
-    if wish is False or (wish == "auto" and (total < _SHORT or not _seen())):
-        yield lambda _rows: None
+    if wish is False or (wish == "auto" and (total < least or not _seen())):
+        yield lambda _more: None
         return
     from tqdm.auto import tqdm  # noqa: PLC0415 - slow to import, and most calls show nothing
 
-    with tqdm(total=total, desc=title, unit=" rows", unit_scale=True, leave=False) as bar:
+    with tqdm(total=total, desc=title, unit=f" {unit}", unit_scale=True, leave=False) as bar:
 
-        def grow(rows: int) -> None:
-            bar.update(rows)
+        def grow(more: int) -> None:
+            bar.update(more)
 
         yield grow
 
@@ -48,9 +54,9 @@ def shown(wish: Wish, total: int, title: str) -> Iterator[Callable[[int], None]]
 def _counting(tell: Callable[[int, int], object], total: int) -> Callable[[int], None]:
     done = 0
 
-    def count(rows: int) -> None:
+    def count(more: int) -> None:
         nonlocal done
-        done += rows
+        done += more
         tell(done, total)
 
     return count
