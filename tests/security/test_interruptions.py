@@ -1,0 +1,176 @@
+"""Ctrl-C at every step: whatever the moment, no frame of the traceback holds a secret. Counted steps."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import re
+import ssl
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from bgresearch.catalogue import load
+from bgresearch.wire import Wire
+from tests.security.conftest import Street, credential, secrets_in, with_secrets
+from vault import EXCHANGE_HOST, FLOOR, Vault
+from vault.hidden import Hidden
+
+PRIVATE = load()["spot.account_assets"]
+TESTS = str(Path(__file__).parent)
+# Where headers and secrets pass; not where files and locks are held, which a raise between two lines would leave held.
+WALKED = re.compile(
+    r"/bgresearch/(wire|transport|query|envelope)\.py$|/vault/(?!storage)[^/]+\.py$"
+    r"|/(requests|urllib3)/[^/]+\.py$|/(client|hmac|elsewhere)\.py$"
+)
+BOXING = {
+    ("Vault.add", "api_key"),
+    ("Vault.add", "secret_key"),
+    ("Vault.add", "passphrase"),
+    ("Hidden.__init__", "value"),
+}
+
+
+class Stop(BaseException):
+    """A key press."""
+
+
+class Interrupter:
+    """Raises at one step of a call: a step is a line that runs in a file that secrets pass through."""
+
+    def __init__(self, at: int) -> None:
+        self.at, self.steps = at, 0
+
+    def __call__(self, frame: FrameType, event: str, _arg: object) -> Any:
+        if not WALKED.search(frame.f_code.co_filename):
+            return self
+        if event == "line":
+            self.steps += 1
+            if self.steps == self.at:
+                raise Stop
+        return self
+
+    def run(self, call: Callable[[], object]) -> BaseException | None:
+        before = sys.gettrace()
+        sys.settrace(self)
+        try:
+            call()
+        except Stop as error:
+            return error
+        finally:
+            sys.settrace(before)
+        return None
+
+
+def steps_of(call: Callable[[], object]) -> int:
+    counter = Interrupter(0)
+    counter.run(call)
+    return counter.steps
+
+
+def leaks_of(error: BaseException | None) -> list[tuple[str, str]]:
+    found, chain = [], [error]
+    while chain and (current := chain.pop()) is not None:
+        chain += [current.__cause__, current.__context__]
+        trace = current.__traceback__
+        while trace is not None:
+            code = trace.tb_frame.f_code
+            if not code.co_filename.startswith(TESTS):
+                values = [(name, repr(value)) for name, value in trace.tb_frame.f_locals.items()]
+                found += [(code.co_qualname, name) for name, text in values if secrets_in(text)]
+            trace = trace.tb_next
+    return found
+
+
+def all_leaks(call: Callable[[], object], *, stride: int = 1) -> tuple[int, list[tuple[str, str]]]:
+    tried, leaks = 0, []
+    for at in range(1, steps_of(call) + 1, stride):
+        error = Interrupter(at).run(call)
+        leaks += leaks_of(error)
+        tried += error is not None
+    return tried, leaks
+
+
+def test_signing_can_be_interrupted_anywhere() -> None:
+    key = credential(EXCHANGE_HOST)
+    tried, leaks = all_leaks(lambda: key.headers("GET", f"{PRIVATE.path}?coin=BTC", timestamp_ms=1_780_000_000_000))
+    assert tried > 50
+    assert leaks == []
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_request_on_a_socket_can_be_interrupted_anywhere(
+    street: Street, wires: Callable[..., Wire], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through requests, urllib3 and the standard library down to the socket, on a new connection each time."""
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", lambda *_, **__: None)  # slow, and not asked for here
+
+    def send() -> None:
+        with wires(street.bound.url, signer=credential(street.bound.url)) as wire:
+            wire._offset_ms = 0
+            wire.send(PRIVATE, {"coin": "BTC"})
+
+    send()
+
+    tried, leaks = all_leaks(send, stride=17)
+    gc.collect()
+    assert tried > 100
+    assert leaks == []
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_saving_a_key_can_be_interrupted_anywhere_once_it_is_boxed(tmp_path: Path) -> None:
+    """The one moment left: the call that hands the three texts over has them as its arguments until they are boxed."""
+    vault = Vault.create(tmp_path / "keys" / "vault", "a password of the tests", profile=FLOOR)
+    numbers = itertools.count()
+
+    def add() -> None:
+        number, triple = next(numbers), Hidden(with_secrets())
+        triple.value["api_key"] += str(number)
+        vault.add(f"key {number}", **triple.value, account=f"account {number}")
+
+    tried, leaks = all_leaks(add, stride=7)
+    gc.collect()
+    assert tried > 100
+    assert set(leaks) <= BOXING
+
+
+def test_a_full_stack_shows_no_secret_of_a_signature() -> None:
+    key, found, full = credential(EXCHANGE_HOST), [], 0
+
+    def deeper(left: int) -> None:
+        if left:
+            deeper(left - 1)
+        else:
+            key.headers("GET", PRIVATE.path)
+
+    depth = sys.getrecursionlimit() - len(_frames())
+    for left in range(depth - 60, depth):
+        try:
+            deeper(left)
+        except RecursionError as error:
+            full += 1
+            found += leaks_of(error)
+    assert full > 5
+    assert found == []
+
+
+def _frames() -> list[FrameType]:
+    frame: FrameType | None = sys._getframe()
+    found = []
+    while frame is not None:
+        found.append(frame)
+        frame = frame.f_back
+    return found
+
+
+def test_the_search_finds_what_a_frame_holds() -> None:
+    def careless() -> None:
+        exec(compile("def held(secret):\n    return secret + ''\nheld(given)", "elsewhere.py", "exec"), scope)  # noqa: S102
+
+    scope = {"given": with_secrets()["passphrase"]}
+    assert ("held", "secret") in leaks_of(Interrupter(3).run(careless))
