@@ -37,5 +37,5 @@ def _parsed(text: bytes | None) -> dict[str, dict[str, str]]:
     try:
         uids = json.loads(text)
         return {str(host): {str(k): str(v) for k, v in labels.items()} for host, labels in uids.items()}
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         raise StoreError("account/keys.json is damaged.", hint="Delete it; the ids are learned again.") from None

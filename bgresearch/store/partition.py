@@ -17,6 +17,7 @@ from bgresearch.store.layout import Series
 from bgresearch.store.ledger import Ledger, NewerFormat
 
 KEY = b"bgresearch"
+_DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError)
 
 
 class Damaged(Exception):
@@ -86,7 +87,9 @@ class _damage_in_words:  # noqa: N801 - reads as a statement
     def __exit__(self, kind: object, error: BaseException | None, _traceback: object) -> None:
         if isinstance(error, Damaged | NewerFormat):
             return
-        if isinstance(error, pa.ArrowException | OSError | ValueError | KeyError | TypeError | OverflowError):
+        if isinstance(
+            error, pa.ArrowException | OSError | ValueError | KeyError | TypeError | OverflowError | RecursionError
+        ):
             raise Damaged(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
 
 

@@ -276,7 +276,7 @@ class Store:
             raise
         try:
             host = json.loads(text)["host"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise StoreError(f"{path} is damaged.", hint="Delete it if the folder holds no mixed data.") from None
         if self.host and host != self.host:
             raise ConfigurationError(
