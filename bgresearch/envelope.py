@@ -134,7 +134,7 @@ def unwrap(endpoint: Endpoint, http_status: int, body: bytes) -> Any:
 def without_secrets(body: bytes) -> bytes:
     """Return a body with the values of SecretKeys and passphrases taken out.
 
-    Two rows list a broker's sub-account keys, and the documentation shows their SecretKey among the fields.
+    A row lists a broker's sub-account keys, and the documentation shows their SecretKey among the fields.
     """
     lower = body.lower()
     if b"secret" not in lower and b"passphrase" not in lower:
