@@ -121,7 +121,8 @@ class AccountVerbs:
         DataFrame
             Index ``time`` (UTC, ascending, not unique: one order may fill many times in a millisecond). Columns
             fill_id, order_id (text), market, symbol, side, role (category), price, amount (base coin), value (quote
-            coin), fee (positive is paid), profit (float64), fee_coin (category).
+            coin), fee (positive is paid), profit (realised by futures; float64), fee_coin (category). The side is what
+            was done in the market: closing a long position is a sell.
 
         Raises
         ------

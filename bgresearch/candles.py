@@ -210,13 +210,14 @@ def _listed(spans: Sequence[Span]) -> str:
 
 
 _UNKNOWN = frozenset({"40034", "40054", "40072", "40102", "42016", "25100", "40309", "400171", "400172"})
+_FOUND_OUT = "00000"  # nothing was refused: the symbol is in no list and has no candles
 _LISTS = {"spot": "spot.symbols"}
 _KEYS_FAULT = (AddressRejected, AuthenticationError, ExchangeUnavailable, PermissionDenied, RateLimited, TimestampError)
 
 
 def _may_be_the_symbol(error: ExchangeError) -> bool:
     """Return whether an unknown symbol may be behind this: exchanges were seen to name it in many ways."""
-    return not isinstance(error, _KEYS_FAULT)
+    return not isinstance(error, _KEYS_FAULT) and error.code != _FOUND_OUT
 
 
 def _stranger(source: Source, what: Subject, error: ExchangeError | None = None) -> UnknownSymbol | None:
@@ -233,7 +234,7 @@ def _stranger(source: Source, what: Subject, error: ExchangeError | None = None)
     hint = f"Did you mean {' or '.join(near)}?" if near else "Look at client.api.spot.symbols() for what there is."
     said = f"{what.symbol!r} is not listed in the {what.market} market"
     if error is None:
-        return UnknownSymbol(row.id, "00000", f"{said}, and has no candles", hint=hint)
+        return UnknownSymbol(row.id, _FOUND_OUT, f"{said}, and has no candles", hint=hint)
     return UnknownSymbol(error.endpoint, error.code, said, http_status=error.http_status, hint=hint)
 
 

@@ -127,6 +127,8 @@ class Walk:
             fill = {"market": self.market, **self.shape(row)}
         except (KeyError, ValueError, TypeError, IndexError, AttributeError):
             raise BadResponse(self.endpoint, "a trade lacks a field or holds something else than numbers.") from None
+        if self.market == "spot":
+            fill["profit"] = None  # classic accounts are not told any, unified ones are told 0
         if not fill["fill_id"]:
             raise BadResponse(self.endpoint, "a trade without an id.")
         return fill

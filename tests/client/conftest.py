@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,10 +18,12 @@ from bgresearch.intervals import INTERVALS
 from bgresearch.moments import moment_ms
 from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.markets import find
+from tests.client.other_exchange import Habits, OtherExchange
 
 NOW = dt.datetime(2026, 11, 20, 9, 0, 30, tzinfo=dt.UTC)
 Truth = Callable[..., pd.DataFrame]
 Connect = Callable[..., Client]
+Start = Callable[..., tuple[OtherExchange, Client]]
 
 
 @pytest.fixture
@@ -81,3 +84,19 @@ def truth(exchange: Exchange, clock: ManualClock) -> Truth:
         return pd.DataFrame(columns, index=index.as_unit("ms"))
 
     return made
+
+
+@pytest.fixture
+def start(tmp_path: Path, clock: ManualClock) -> Iterator[Start]:
+    """Start an exchange with habits, and a client of it; both on one clock that is moved by hand."""
+    running: list[OtherExchange] = []
+
+    def started(habits: Habits | None = None, seed: int = 1, **options: Any) -> tuple[OtherExchange, Client]:
+        exchange = OtherExchange(habits, clock.now_ms, seed).__enter__()
+        running.append(exchange)
+        options = {"clock": clock, "progress": False, "data_dir": tmp_path / str(len(running))} | options
+        return exchange, bgresearch.connect(base_url=exchange.url, **options)
+
+    yield started
+    for exchange in running:
+        exchange.__exit__()

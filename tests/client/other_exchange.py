@@ -119,7 +119,7 @@ class OtherExchange:
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.refused = 0
         self._arrivals: defaultdict[str, deque[float]] = defaultdict(deque)
-        self._random = random.Random(seed)
+        self._random = random.Random(seed)  # noqa: S311 - mishaps, not secrets
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True

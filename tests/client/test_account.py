@@ -56,6 +56,21 @@ def test_fills_have_the_same_shape_whichever_version_answers(connect: Connect) -
         assert (frame.price * frame.amount - frame.value).abs().max() <= 0.01
 
 
+@pytest.mark.parametrize("market", ["spot", "usdt-futures"])
+def test_the_same_trades_look_the_same_in_classic_and_unified_accounts(connect: Connect, market: str) -> None:
+    classic, unified = (connect(key=key).account.fills(START, market=market) for key in ("readonly", "unified"))
+    assert len(classic) > 100
+    pd.testing.assert_frame_equal(classic, unified)
+
+
+def test_sides_are_those_of_the_market_and_not_of_the_position(
+    connect: Connect, exchange: Exchange, clock: ManualClock
+) -> None:
+    known = {str(f.fill_id): f.buy for f in exchange.accounts["classic"].fills(clock.now_ms())}
+    got = connect().account.fills(START, market="usdt-futures")
+    assert all((row.side == "buy") == known[row.fill_id] for row in got.itertuples())
+
+
 def test_fees_are_what_the_world_charged(connect: Connect, exchange: Exchange, clock: ManualClock) -> None:
     known = {str(f.fill_id): f for f in exchange.accounts["classic"].fills(clock.now_ms())}
     got = connect().account.fills(START)
