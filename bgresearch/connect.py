@@ -114,19 +114,15 @@ def _signer(key: str | None, vault: Keys | None) -> Signer | None:
 
 def _sandbox_signer(name: str) -> Signer:
     from bgresearch.sandbox import SANDBOX_KEYS  # noqa: PLC0415 - only where the sandbox is wanted
-    from vault.credential import Credential  # noqa: PLC0415
-    from vault.entries import HMAC_KIND, Slot, Triple  # noqa: PLC0415
-    from vault.hidden import Hidden  # noqa: PLC0415
+    from vault import loopback_credential  # noqa: PLC0415
 
     found = SANDBOX_KEYS.get(name)
     if found is None:
         raise ConfigurationError(f"the sandbox has no key {name!r}.", hint=f"It has {', '.join(SANDBOX_KEYS)}.")
-    triple = Triple(Hidden(found.api_key), Hidden(found.secret_key), Hidden(found.passphrase))
-    slot = Slot(
-        id=f"sandbox-{name}", name=name, kind=HMAC_KIND, host=SANDBOX_URL, demo=found.demo, note="", account="",
-        created="", triple=triple, extra=Hidden({}),
+    return loopback_credential(
+        name, api_key=found.api_key, secret_key=found.secret_key, passphrase=found.passphrase, host=SANDBOX_URL,
+        demo=found.demo,
     )  # fmt: skip
-    return Credential(slot, SystemClock().now_ms)
 
 
 def _adapter(sandbox: bool | Exchange, clock: Clock) -> SandboxAdapter:

@@ -9,6 +9,7 @@ from vault.credential import Credential
 from vault.entries import KeyInfo
 from vault.envelope import FLOOR, PROFILES, STANDARD, Profile
 from vault.errors import (
+    BoxRefused,
     DamagedVault,
     DuplicateKey,
     HostileHeader,
@@ -33,6 +34,8 @@ from vault.errors import (
     WrongPassword,
 )
 from vault.hosts import EXCHANGE_HOST, normalise_host
+from vault.intake import Intake, seal_box
+from vault.loopback import loopback_credential
 from vault.storage import FileSystem
 from vault.vault import Vault
 
@@ -41,12 +44,14 @@ __all__ = [
     "FLOOR",
     "PROFILES",
     "STANDARD",
+    "BoxRefused",
     "Credential",
     "DamagedVault",
     "DuplicateKey",
     "FileSystem",
     "HostNotAllowed",
     "HostileHeader",
+    "Intake",
     "InvalidField",
     "KeyInfo",
     "LaxMode",
@@ -69,5 +74,7 @@ __all__ = [
     "VaultExists",
     "VaultMissing",
     "WrongPassword",
+    "loopback_credential",
     "normalise_host",
+    "seal_box",
 ]

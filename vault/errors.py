@@ -106,6 +106,10 @@ class TooManyKeys(VaultError):
     """The exchange, or the vault file, has no room for another key."""
 
 
+class BoxRefused(VaultError):
+    """A sealed box is malformed, late, used already, or was sealed for something else."""
+
+
 class ReadOnlyRefusal(VaultError):
     """The request is not a plain read of the exchange's API, so it is not signed."""
 

@@ -140,6 +140,21 @@ class Vault(NoCopies):
             state = State(opened.envelope, opened.data_key, opened.body, believed_slots(opened.body))
         return cls(file, around, state)
 
+    def reload(self) -> bool:
+        """Return whether another process saved changes since; the keys are then those of the file. Asks no password.
+
+        Raises
+        ------
+        VaultChanged
+            The password was changed, an older generation or another vault was put in its place: open it again.
+        VaultClosed, VaultMissing, LaxMode, UnsafePath, StorageFailed, DamagedVault, NewerVersion, HostileHeader
+            The file cannot be read or believed; the object goes on with what it knew.
+        """
+        known, file = self.__opened(), self.__file
+        with _placed(file):
+            self.__state = state = reread(file.read(MAX_FILE_BYTES), known)
+        return state.envelope.header.generation != known.envelope.header.generation
+
     def add(
         self,
         name: str,

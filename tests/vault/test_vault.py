@@ -402,3 +402,27 @@ def test_the_same_randomness_and_clock_make_the_same_keys(folder: Path, password
     blank = [replace(header, wraps=()) for header in headers]
     assert blank[0] == blank[1]
     assert headers[0].password_wrap.salt == headers[1].password_wrap.salt
+
+
+def test_reload_sees_what_another_process_saved(
+    path: Path, opened: Callable[..., Vault], triple: dict[str, str]
+) -> None:
+    one, two = opened(path), opened(path)
+    assert not two.reload()
+    one.add("third", **triple)
+    assert two.reload()
+    assert two.names() == ["demo", "research", "third"]
+    assert not two.reload()
+
+
+def test_a_reload_that_fails_leaves_the_vault_as_it_was(
+    path: Path, opened: Callable[..., Vault], password: str
+) -> None:
+    one, two = opened(path), opened(path)
+    one.change_password(password, NEW_PASSWORD)
+    with pytest.raises(VaultChanged, match="password was changed"):
+        two.reload()
+    path.write_bytes(b"")
+    with pytest.raises(DamagedVault):
+        two.reload()
+    assert two.names() == ["demo", "research"]
