@@ -12,7 +12,7 @@ from types import FrameType
 
 import typer
 
-from bgresearch.cli import data, keys, serve
+from bgresearch.cli import agent, data, keys, serve
 from bgresearch.cli.words import complain
 from bgresearch.errors import BgresearchError
 from vault import VaultError
@@ -33,6 +33,8 @@ app.command()(serve.sandbox)
 app.command()(serve.lab)
 app.command()(data.check)
 app.add_typer(data.download, name="download")
+for command in (agent.unlock, agent.lock, agent.status):
+    keys.app.command(cls=keys.NoArguments)(command)
 app.add_typer(keys.app, name="vault")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bgresearch.cli.agent import holds
 from bgresearch.cli.asking import PasswordFile, VaultPath, opened
 from bgresearch.cli.words import AsJson, table, tell
 
@@ -62,13 +63,17 @@ def check(
     password_file: PasswordFile = "",
     as_json: AsJson = False,
 ) -> None:
-    """Ask the exchange what a key may do. Exit status 3: it can write. 4: it can withdraw."""
+    """Ask the exchange what a key may do, through the agent if it runs. Exit status 3: it can write. 4: withdraw."""
     from bgresearch.connect import connect
 
-    with opened(path, password_file) as vault:
-        address = os.environ.get("BGRESEARCH_BASE_URL") or vault.get(name).host
-        with connect(key=name, vault=vault, base_url=address) as client:
+    if not password_file and holds(path):
+        with connect(key=name) as client:
             found = client.permissions()
+    else:
+        with opened(path, password_file) as vault:
+            address = os.environ.get("BGRESEARCH_BASE_URL") or vault.get(name).host
+            with connect(key=name, vault=vault, base_url=address) as client:
+                found = client.permissions()
     tell(_described(found), as_json, lambda: str(found))
     raise typer.Exit(CAN_WITHDRAW if found.can_withdraw else 0 if found.read_only else CAN_WRITE)
 

@@ -11,7 +11,7 @@ import pytest
 
 import bgresearch
 from bgresearch.client import Client
-from bgresearch.errors import ConfigurationError
+from bgresearch.errors import AgentUnavailable, ConfigurationError
 
 Connect = Callable[..., Client]
 
@@ -67,8 +67,9 @@ def test_a_folder_of_made_up_data_is_refused_for_real_data(client: Client, tmp_p
         bgresearch.connect(data_dir=client.data_dir)
 
 
-def test_a_key_needs_its_vault(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"'research' needs its vault.*vault=Vault\.open\(path, password\)"):
+def test_a_key_needs_the_agent_or_its_vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BGRESEARCH_AGENT_DIR", str(tmp_path / "agent"))
+    with pytest.raises(AgentUnavailable, match=r"no agent is running\. Type: bgresearch vault unlock"):
         bgresearch.connect(key="research", data_dir=tmp_path)
     with pytest.raises(ConfigurationError, match=r"without key= signs nothing.*vault\.names"):
         bgresearch.connect(vault=Keys(), data_dir=tmp_path)
