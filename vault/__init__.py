@@ -6,6 +6,7 @@ The package uses the standard library, ``cryptography`` and ``filelock``. It ope
 
 from vault.contents import Surroundings
 from vault.credential import Credential
+from vault.disk import FileSystem
 from vault.entries import KeyInfo
 from vault.envelope import FLOOR, PROFILES, STANDARD, Profile
 from vault.errors import (
@@ -17,10 +18,12 @@ from vault.errors import (
     InvalidField,
     LaxMode,
     NewerVersion,
+    NoRecovery,
     NotCopyable,
     NotEnoughMemory,
     ReadOnlyRefusal,
     ReducedProtection,
+    RollbackWarning,
     StorageFailed,
     TooManyKeys,
     UnknownKey,
@@ -32,11 +35,16 @@ from vault.errors import (
     VaultExists,
     VaultMissing,
     WrongPassword,
+    WrongRecoveryCode,
 )
 from vault.hosts import EXCHANGE_HOST, normalise_host
 from vault.intake import Intake, seal_box
+from vault.keys import Checked
 from vault.loopback import loopback_credential
-from vault.storage import FileSystem
+from vault.memory import Forgetful, Memory
+from vault.recovery import new_code
+from vault.restoring import Generation
+from vault.trail import AuditEvent, AuditTrail
 from vault.vault import Vault
 
 __all__ = [
@@ -44,23 +52,31 @@ __all__ = [
     "FLOOR",
     "PROFILES",
     "STANDARD",
+    "AuditEvent",
+    "AuditTrail",
     "BoxRefused",
+    "Checked",
     "Credential",
     "DamagedVault",
     "DuplicateKey",
     "FileSystem",
+    "Forgetful",
+    "Generation",
     "HostNotAllowed",
     "HostileHeader",
     "Intake",
     "InvalidField",
     "KeyInfo",
     "LaxMode",
+    "Memory",
     "NewerVersion",
+    "NoRecovery",
     "NotCopyable",
     "NotEnoughMemory",
     "Profile",
     "ReadOnlyRefusal",
     "ReducedProtection",
+    "RollbackWarning",
     "StorageFailed",
     "Surroundings",
     "TooManyKeys",
@@ -74,7 +90,9 @@ __all__ = [
     "VaultExists",
     "VaultMissing",
     "WrongPassword",
+    "WrongRecoveryCode",
     "loopback_credential",
+    "new_code",
     "normalise_host",
     "seal_box",
 ]
