@@ -4,6 +4,7 @@ The package uses the standard library, ``cryptography`` and ``filelock``. It ope
 ``bgresearch``, and has no function that returns a secret.
 """
 
+from vault.calibration import calibrated
 from vault.contents import Surroundings
 from vault.credential import Credential
 from vault.disk import FileSystem
@@ -45,6 +46,7 @@ from vault.memory import Forgetful, Memory
 from vault.recovery import new_code
 from vault.restoring import Generation
 from vault.trail import AuditEvent, AuditTrail
+from vault.transfer import Candidate, Incoming, from_found, read_copy
 from vault.vault import Vault
 
 __all__ = [
@@ -55,6 +57,7 @@ __all__ = [
     "AuditEvent",
     "AuditTrail",
     "BoxRefused",
+    "Candidate",
     "Checked",
     "Credential",
     "DamagedVault",
@@ -64,6 +67,7 @@ __all__ = [
     "Generation",
     "HostNotAllowed",
     "HostileHeader",
+    "Incoming",
     "Intake",
     "InvalidField",
     "KeyInfo",
@@ -91,8 +95,11 @@ __all__ = [
     "VaultMissing",
     "WrongPassword",
     "WrongRecoveryCode",
+    "calibrated",
+    "from_found",
     "loopback_credential",
     "new_code",
     "normalise_host",
+    "read_copy",
     "seal_box",
 ]

@@ -10,6 +10,7 @@ from typing import Any
 from vault.hidden import Hidden
 
 HMAC_KIND = "hmac"
+RSA_KIND = "rsa"
 SECRET_FIELDS = ("api_key", "secret_key", "passphrase")
 
 REMINDER_DAYS = 14

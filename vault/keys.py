@@ -10,13 +10,12 @@ from typing import NamedTuple
 
 from vault import trail
 from vault.contents import found, iso_utc, with_replaced, with_slot, without
-from vault.credential import Credential
-from vault.entries import HMAC_KIND, KeyInfo, Slot, Triple
+from vault.credential import SIGNATURES, Credential
+from vault.entries import KeyInfo, Slot, Triple
 from vault.errors import InvalidField, NewerVersion
 from vault.fields import (
     MAX_NAME_CHARACTERS,
     check_says_no_secret,
-    check_triple,
     checked_account,
     checked_name,
     checked_note,
@@ -24,6 +23,7 @@ from vault.fields import (
 from vault.hidden import Hidden
 from vault.hosts import EXCHANGE_HOST, normalise_host
 from vault.opened import OpenVault
+from vault.rsa import accepted
 
 _PENDING = " (new)"
 
@@ -59,7 +59,8 @@ class KeyVerbs(OpenVault):
         name : str
             1 to 64 visible characters, unlike every other name.
         api_key, secret_key, passphrase : str
-            As the exchange showed them; what was pasted around them by accident is found and named.
+            As the exchange showed them; what was pasted around them by accident is found and named. For an RSA key,
+            ``secret_key`` is the private key as PKCS#8 PEM text.
         host : str
             The only address the key will ever be used with: the exchange, or a loopback address.
         demo : bool
@@ -83,17 +84,17 @@ class KeyVerbs(OpenVault):
         around = self._surroundings()
         if type(demo) is not bool:
             raise InvalidField("demo must be True or False", field="demo")
-        check_triple(triple)
+        kind, kept = accepted(triple)
         slot = Slot(
             id=around.random_bytes(16).hex(),
             name=checked_name(name),
-            kind=HMAC_KIND,
+            kind=kind,
             host=normalise_host(host),
             demo=demo,
             note=checked_note(note),
             account=checked_account(account),
             created=iso_utc(around.now_ms()),
-            triple=triple,
+            triple=kept,
             extra=Hidden({}),
         )
         del name, note, account  # a secret pasted into one of them must not stand in a traceback's variables
@@ -119,7 +120,7 @@ class KeyVerbs(OpenVault):
             The key signs in a way that this release does not know.
         """
         slot = found(self._state().slots, name)
-        if slot.kind != HMAC_KIND:
+        if slot.kind not in SIGNATURES:
             raise NewerVersion(f"the key {name!r} is of a kind ({slot.kind[:32]!r}) that needs a newer bgresearch")
         return Credential(slot, self._surroundings().now_ms)
 
@@ -231,12 +232,13 @@ class KeyVerbs(OpenVault):
         """
         triple = Triple(Hidden(api_key), Hidden(secret_key), Hidden(passphrase))
         del api_key, secret_key, passphrase
-        check_triple(triple)
+        kind, kept = accepted(triple)
         around = self._surroundings()
         old = found(self._state().slots, name)
         pending = replace(
             old, id=around.random_bytes(16).hex(), name=old.name[: MAX_NAME_CHARACTERS - len(_PENDING)] + _PENDING,
-            created=iso_utc(around.now_ms()), triple=triple, checked="", verdict="", has_addresses=None, rotate_by="",
+            created=iso_utc(around.now_ms()), kind=kind, triple=kept,
+            checked="", verdict="", has_addresses=None, rotate_by="",
         )  # fmt: skip
         check_says_no_secret(pending)
         self._change_slots(lambda slots: with_slot(slots, pending, is_limited=False))

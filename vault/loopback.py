@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from vault.contents import Surroundings
 from vault.credential import Credential
-from vault.entries import HMAC_KIND, Slot, Triple
+from vault.entries import Slot, Triple
 from vault.errors import HostNotAllowed, InvalidField
-from vault.fields import check_triple, checked_name
+from vault.fields import checked_name
 from vault.hidden import Hidden
 from vault.hosts import EXCHANGE_HOST, normalise_host
+from vault.rsa import accepted
 
 
 def loopback_credential(
@@ -54,9 +55,9 @@ def loopback_credential(
         raise HostNotAllowed(
             f"a throw-away credential is not made for {bound}: keep the key in a vault, with Vault.add", field="host"
         )
-    check_triple(triple)
+    kind, triple = accepted(triple)
     slot = Slot(
-        id="", name=checked_name(name), kind=HMAC_KIND, host=bound, demo=demo, note="", account="", created="",
+        id="", name=checked_name(name), kind=kind, host=bound, demo=demo, note="", account="", created="",
         triple=triple, extra=Hidden({}),
     )  # fmt: skip
     return Credential(slot, now_ms or Surroundings().now_ms)

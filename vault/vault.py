@@ -1,4 +1,4 @@
-"""The vault as its users know it: made, opened, brought back. Its verbs stand in ``keys`` and ``locks``."""
+"""The vault as its users know it: made, opened, brought back; its verbs stand in ``keys``, ``locks``, ``transfer``."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from vault.opened import placed
 from vault.recovery import code_bytes
 from vault.restoring import Generation, kept_generations, restored
 from vault.storage import VaultFile
+from vault.transfer import TransferVerbs
 
 
-class Vault(KeyVerbs, LockVerbs):
+class Vault(KeyVerbs, LockVerbs, TransferVerbs):
     """A file of exchange keys, encrypted under one password; made by `create` or `open`, never directly.
 
     Examples
