@@ -8,6 +8,7 @@ import socket
 import stat
 import struct
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,9 +46,11 @@ class Place:
 
 def default_place() -> Place:
     """Return the user's own: ``BGRESEARCH_AGENT_DIR``, else below the platform's folder for sockets."""
-    chosen = os.environ.get("BGRESEARCH_AGENT_DIR")
-    folder = Path(chosen).absolute() if chosen else platformdirs.user_runtime_path("bgresearch", appauthor=False)
-    return Place(folder)
+    if chosen := os.environ.get("BGRESEARCH_AGENT_DIR"):
+        return Place(Path(chosen).absolute())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # where the system has no such folder, one in the temporary folder does
+        return Place(platformdirs.user_runtime_path("bgresearch", appauthor=False))
 
 
 def need_sockets() -> None:

@@ -123,10 +123,18 @@ class Server:
                 elif key.fd in self._callers:
                     self._serve(self._callers[key.fd])
             self._sweep()
+        self.close()
+        return self._why or why
+
+    def close(self) -> None:
+        """Drop everybody; threads that wait for the exchange end with the process."""
         for caller in list(self._callers.values()):
             self._drop(caller)
         self._pool.shutdown(wait=False, cancel_futures=True)
-        return self._why or why
+        self._selector.close()
+        self._bell.close()
+        self._ringer.close()
+        self._listener.close()
 
     def end_on_signals(self) -> None:
         """Let SIGTERM, SIGINT and SIGHUP end `run` in good order; for the main thread."""

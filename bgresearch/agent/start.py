@@ -17,6 +17,7 @@ from vault.intake import seal_box
 
 _COMMAND = ("-E", "-P", "-m", "bgresearch.agent")  # -E, -P: neither variables nor the current folder add code to it
 _KEPT = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER")
+_KEPT_FAMILIES = ("BGRESEARCH_", "XDG_")  # where things lie
 _PATIENCE_S = 60.0
 
 
@@ -77,7 +78,9 @@ def unlock(agent: Agent, password: Hidden[str]) -> AgentStatus:
 
 
 def _told(order: Hidden[dict[str, object]]) -> dict[str, object]:
-    environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    environment = {
+        name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_FAMILIES)
+    }
     with subprocess.Popen(  # noqa: S603 - our own interpreter and module
         [sys.executable, *_COMMAND], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         cwd="/", env=environment, start_new_session=True,
