@@ -64,7 +64,7 @@ class AgentStatus:
     uptime_s, locks_in_s : float
         Seconds since its start, and until it locks if nobody uses it.
     weak : tuple of str
-        What the platform could not forbid, in words.
+        What the platform could not forbid and what the vault warned of, in words.
     """
 
     pid: int

@@ -47,10 +47,15 @@ class Lifetime:
         self._idle_s, self._longest_s = min(idle_s, IDLE_S), min(longest_s, LONGEST_S)
         self._started_s = self._used_s = clock.monotonic_s()
         self._slept_at_start_s = slept_s()
+        self._finished = ""
 
     def used(self) -> None:
         """Take in that somebody used a key just now."""
         self._used_s = self._clock.monotonic_s()
+
+    def finish(self, why: str) -> None:
+        """Let it be over."""
+        self._finished = why
 
     @property
     def uptime_s(self) -> float:
@@ -65,6 +70,8 @@ class Lifetime:
 
     def over(self) -> str:
         """Return why the agent has to lock now, or nothing."""
+        if self._finished:
+            return self._finished
         if self._slept_s() - self._slept_at_start_s > SUSPENDED_S:
             return "the machine slept"
         if self.left_s > 0:

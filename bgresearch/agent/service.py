@@ -5,8 +5,10 @@ A request names a key, a row of the table and parameters. Method, path and addre
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,10 +20,11 @@ from bgresearch.agent.protocol import Ask, Fetch, Status, Unlock, encode_answer,
 from bgresearch.catalogue import load
 from bgresearch.clock import Clock
 from bgresearch.errors import AgentError, AgentUnavailable, BgresearchError, ConfigurationError, InvalidInput
+from bgresearch.intervals import DAY_MS
 from bgresearch.limits import Limiter, LocalLimiter
 from bgresearch.transport import origin
 from bgresearch.wire import Sender, Signer, Wire
-from vault import Vault, VaultError, WrongPassword
+from vault import StorageFailed, Vault, VaultBusy, VaultChanged, VaultError, WrongPassword
 from vault.hidden import Hidden
 from vault.intake import Intake
 
@@ -73,6 +76,9 @@ class Service:
         self._intake = Intake()
         self._back_off = BackOff(clock)
         self._lock = threading.RLock()
+        self._intake_lock = threading.Lock()
+        self._notices: tuple[str, ...] = ()
+        self._noted: dict[str, int] = {}
         self._vault: Vault | None = None
         self._seen: tuple[int, ...] = ()
         self._senders: dict[str, Sender] = {}
@@ -95,9 +101,11 @@ class Service:
         wrong = False
         try:
             seen = self._signature()
-            opened = Vault.open(self._path, password.value)
+            with warnings.catch_warnings(record=True) as said:
+                opened = Vault.open(self._path, password.value)
             with self._lock:
                 self._vault, self._seen, self._senders = opened, seen, {}
+            self._notices = tuple(str(one.message) for one in said)
         except WrongPassword:
             wrong = True
             raise
@@ -113,7 +121,7 @@ class Service:
             if isinstance(request, Ask):
                 return encode_answer(self._offer())
             if isinstance(request, Unlock):
-                with self._lock:
+                with self._intake_lock:
                     opened = self._intake.open(request.box)
                 self.unlock(opened[PASSWORD])
             return encode_answer(self._status())
@@ -138,7 +146,7 @@ class Service:
         return encode_answer(told, reply.body, sent=limiter.count() - before)
 
     def _offer(self) -> dict[str, Any]:
-        with self._lock:
+        with self._intake_lock:
             offer = self._intake.offer(UNLOCK_LABEL, OFFER_S, fields=(PASSWORD,))
         return {"offer": offer, "fingerprint": self._intake.fingerprint}
 
@@ -156,7 +164,16 @@ class Service:
                     f"The key {request.key!r} is bound to {sender.host} and is never sent to {request.host[:80]!r}.",
                     hint="Use the key's own host, or add a key for this one.",
                 )
+            self._note_use(vault, request.key)
             return sender, self._limiters[sender.host]
+
+    def _note_use(self, vault: Vault, key: str) -> None:
+        """Have the audit trail say that a key was used today; a vault that cannot be saved is no reason to refuse."""
+        today = self._clock.now_ms() // DAY_MS
+        if self._noted.get(key) != today:
+            with contextlib.suppress(VaultBusy, StorageFailed):
+                vault.record_use(key)
+            self._noted[key] = today
 
     def _fresh(self) -> Vault:
         """Return the vault as its file is now: keys that were added or removed meanwhile count."""
@@ -164,7 +181,13 @@ class Service:
             raise AgentUnavailable("the vault is locked.", hint=UNLOCK)
         seen = self._signature()
         if seen != self._seen:
-            if self._vault.reload():
+            try:
+                changed = self._vault.reload()
+            except VaultChanged:
+                self._vault, self._senders = None, {}
+                self._lifetime.finish("the vault's password was changed")
+                raise
+            if changed:
                 self._senders = {}
             self._seen = seen
         return self._vault
@@ -177,15 +200,19 @@ class Service:
         return found.st_ino, found.st_mtime_ns, found.st_size
 
     def _status(self) -> dict[str, Any]:
-        with self._lock:
-            keys = self._fresh().describe() if self._vault is not None else []
-            is_open = self._vault is not None
+        vault = self._vault
+        if vault is not None and self._lock.acquire(blocking=False):  # the loop calls this and may not wait
+            try:
+                vault = self._fresh()
+            finally:
+                self._lock.release()
+        keys = vault.describe() if vault is not None else []
         shown = [
             {"label": key.label, "host": origin(key.host), "demo": key.demo, "fingerprint": key.fingerprint}
             for key in keys
         ]
         return {
-            "pid": os.getpid(), "vault": str(self._path), "unlocked": is_open, "keys": shown,
+            "pid": os.getpid(), "vault": str(self._path), "unlocked": vault is not None, "keys": shown,
             "fingerprint": self._intake.fingerprint, "uptime_s": round(self._lifetime.uptime_s, 3),
-            "locks_in_s": round(self._lifetime.left_s, 3), "weak": list(self._weak),
+            "locks_in_s": round(self._lifetime.left_s, 3), "weak": [*self._weak, *self._notices],
         }  # fmt: skip

@@ -71,7 +71,7 @@ def _words(found: AgentStatus) -> str:
     lines = [
         f"{found.vault}: {state}",
         f"agent {found.fingerprint}, process {found.pid}, up for {_span(found.uptime_s)}",
-        *(f"Less protected here: {words}." for words in found.weak),
+        *(f"note: {words}" for words in found.weak),
     ]
     keys = [_row(asdict(key)) for key in found.keys]
     return "\n".join([*lines, *(["", table(keys)] if keys else [])])

@@ -6,6 +6,7 @@ import copy
 import os
 import pickle
 import signal
+import socket
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 import bgresearch
 from bgresearch.agent.client import Agent, AgentSender, find_key
 from bgresearch.agent.place import Place
+from bgresearch.agent.protocol import Fetch
 from bgresearch.agent.start import start, unlock
 from bgresearch.catalogue import load
 from bgresearch.clock import SystemClock
@@ -28,7 +30,7 @@ from bgresearch.errors import (
 from bgresearch.limits import LocalLimiter
 from bgresearch.wire import Wire
 from tests.agent.conftest import KEY, PASSWORD, SECRETS, Start, wait_for_end
-from vault import FLOOR, BoxRefused, Vault, WrongPassword
+from vault import FLOOR, BoxRefused, Vault, VaultError, WrongPassword
 from vault.hidden import Hidden
 from vault.intake import Intake, seal_box
 
@@ -130,6 +132,18 @@ def test_a_killed_agent_is_said_and_another_one_goes_on(sender: AgentSender, age
     assert sender.send(ASSETS, {}).data == before
 
 
+def test_another_agent_that_came_meanwhile_is_simply_used(sender: AgentSender, agent: Agent, begin: Start) -> None:
+    before = sender.send(ASSETS, {}).data
+    pid = agent.status().pid
+    agent.lock()
+    wait_for_end(pid)
+    begin()
+    assert sender.send(ASSETS, {}).data == before
+    (stale,) = agent._idle
+    stale._socket.shutdown(socket.SHUT_RDWR)  # as if the agent had dropped a silent caller
+    assert sender.send(ASSETS, {}).data == before
+
+
 def test_after_a_lock_nothing_is_left(agent: Agent) -> None:
     pid = agent.status().pid
     agent.lock()
@@ -208,6 +222,34 @@ def test_a_key_that_is_added_or_removed_meanwhile_counts(folder: Path, place: Pl
                 sender.send(ASSETS, {})
 
 
+def test_the_first_use_of_a_day_is_noted_once(folder: Path, place: Place, exchange_url: str) -> None:
+    path = folder / "keys" / "vault"
+    triple = {"api_key": KEY.api_key, "secret_key": KEY.secret_key, "passphrase": KEY.passphrase}
+    with Vault.create(path, PASSWORD, profile=FLOOR) as vault, Agent(place) as agent:
+        vault.add("new", **triple, host=exchange_url)
+        start(path, Hidden(PASSWORD), place=place)
+        assert not vault.describe()[0].used
+        for _ in range(3):
+            header, _ = agent.fetch(Fetch("new", exchange_url, ASSETS.id, {}))
+            assert header.error is None
+        saved = path.stat().st_mtime_ns
+        assert vault.reload()
+        assert vault.describe()[0].used
+        agent.fetch(Fetch("new", exchange_url, ASSETS.id, {}))
+        assert path.stat().st_mtime_ns == saved
+
+
+def test_an_agent_whose_password_was_changed_ends(folder: Path, place: Place) -> None:
+    path = folder / "keys" / "vault"
+    with Vault.create(path, PASSWORD, profile=FLOOR) as vault, Agent(place) as agent:
+        pid = start(path, Hidden(PASSWORD), place=place).pid
+        vault.change_password(PASSWORD, "an entirely new one")
+        with pytest.raises(VaultError, match="password was changed"):
+            agent.status()
+        wait_for_end(pid)
+        assert start(path, Hidden("an entirely new one"), place=place).unlocked
+
+
 def test_a_sender_shows_a_label_and_stays_in_its_process(sender: AgentSender) -> None:
     assert repr(sender) == f"<AgentSender for {sender.host}, key 'research'>"
     for copied in (copy.copy, copy.deepcopy, pickle.dumps):
@@ -215,13 +257,15 @@ def test_a_sender_shows_a_label_and_stays_in_its_process(sender: AgentSender) ->
             copied(sender)
 
 
-def test_a_child_of_a_fork_has_connections_of_its_own(sender: AgentSender) -> None:
+def test_a_child_of_a_fork_has_connections_of_its_own(sender: AgentSender, agent: Agent) -> None:
     expected = sender.send(ASSETS, {}).data
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads, since Python 3.12
         child = os.fork()
     if child == 0:
-        os._exit(int(sender.send(ASSETS, {}).data != expected))
+        (parents,) = agent._idle
+        is_right = sender.send(ASSETS, {}).data == expected and parents not in agent._idle
+        os._exit(int(not is_right))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert sender.send(ASSETS, {}).data == expected
 
