@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from bgresearch.agent.hardening import harden
 from bgresearch.errors import ConfigurationError, InvalidInput
 from vault import Vault
 from vault.hidden import Hidden
@@ -51,7 +52,11 @@ def secret(question: str, *, hint: str, twice: bool = False) -> Hidden[str]:
 
 
 def master_password(password_file: str, *, question: str = "Master password", twice: bool = False) -> Hidden[str]:
-    """Return the master password from the file, from standard input (``-``), or from a prompt."""
+    """Return the master password from the file, from standard input (``-``), or from a prompt.
+
+    From here on other programs of the same user cannot read this process, where the platform can forbid it.
+    """
+    harden()
     if not password_file:
         return secret(question, hint="Use --password-file FILE, or - for standard input.", twice=twice)
     if password_file == _STANDARD_INPUT:
