@@ -41,6 +41,7 @@ from vault.errors import (
 from vault.hosts import EXCHANGE_HOST, normalise_host
 from vault.intake import Intake, seal_box
 from vault.keys import Checked
+from vault.leaks import Leak, Searcher
 from vault.loopback import loopback_credential
 from vault.memory import Forgetful, Memory
 from vault.recovery import new_code
@@ -72,6 +73,7 @@ __all__ = [
     "InvalidField",
     "KeyInfo",
     "LaxMode",
+    "Leak",
     "Memory",
     "NewerVersion",
     "NoRecovery",
@@ -81,6 +83,7 @@ __all__ = [
     "ReadOnlyRefusal",
     "ReducedProtection",
     "RollbackWarning",
+    "Searcher",
     "StorageFailed",
     "Surroundings",
     "TooManyKeys",

@@ -22,6 +22,7 @@ from vault.fields import (
 )
 from vault.hidden import Hidden
 from vault.hosts import EXCHANGE_HOST, normalise_host
+from vault.leaks import Searcher
 from vault.opened import OpenVault
 from vault.rsa import accepted
 
@@ -123,6 +124,10 @@ class KeyVerbs(OpenVault):
         if slot.kind not in SIGNATURES:
             raise NewerVersion(f"the key {name!r} is of a kind ({slot.kind[:32]!r}) that needs a newer bgresearch")
         return Credential(slot, self._surroundings().now_ms)
+
+    def searcher(self) -> Searcher:
+        """Return what finds the secrets of this vault's keys in files, without telling them."""
+        return Searcher(self._state().slots)
 
     def rename(self, name: str, new: str) -> None:
         """Give a key another name.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bgresearch.permissions import Permissions
+    from vault import Vault
 
 CAN_WRITE, CAN_WITHDRAW = 3, 4
 
@@ -66,6 +68,7 @@ def check(
     """Ask the exchange what a key may do, through the agent if it runs. Exit status 3: it can write. 4: withdraw."""
     from bgresearch.connect import connect
 
+    reminder = ""
     if not password_file and holds(path):
         with connect(key=name) as client:
             found = client.permissions()
@@ -74,8 +77,18 @@ def check(
             address = os.environ.get("BGRESEARCH_BASE_URL") or vault.get(name).host
             with connect(key=name, vault=vault, base_url=address) as client:
                 found = client.permissions()
-    tell(_described(found), as_json, lambda: str(found))
+            reminder = _noted(vault, name, found)
+    words = f"{found}\n  -> {reminder}" if reminder else str(found)
+    tell({**_described(found), "reminder": reminder}, as_json, lambda: words)
     raise typer.Exit(CAN_WITHDRAW if found.can_withdraw else 0 if found.read_only else CAN_WRITE)
+
+
+def _noted(vault: Vault, name: str, found: Permissions) -> str:
+    """Note in the vault what the exchange said; return what there is to do about the key's age."""
+    vault.record_check(name, found.verdict, bool(found.addresses))
+    vault.record_use(name)
+    info = next(one for one in vault.describe() if one.label == name)
+    return info.reminder(time.time_ns() // 1_000_000)
 
 
 def _summary(symbol: str, frame: pd.DataFrame, requests: int) -> dict[str, Any]:

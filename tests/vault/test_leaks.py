@@ -161,7 +161,7 @@ def test_nothing_public_returns_a_secret_but_the_headers(vault: Vault) -> None:
         *("reload", "close"),
         *("path", "generation", "vault_id", "unlocks", "audit", "names", "describe"),
         *("export", "preview", "import_keys"),
-        *("get", "add", "rename", "edit", "record_check", "record_use", "rotate", "remove"),
+        *("searcher", "get", "add", "rename", "edit", "record_check", "record_use", "rotate", "remove"),
         *("change_password", "reset_password", "rotate_data_key", "set_recovery", "set_keyring", "remove_unlock"),
     }
     assert {name for name in dir(Credential) if not name.startswith("_")} == {
