@@ -21,7 +21,7 @@ from bgresearch.transport import new_session, origin
 from bgresearch.wire import Sender, Signer, Wire
 
 if TYPE_CHECKING:
-    from bgresearch.agent.client import AgentSender
+    from bgresearch.agent.sender import AgentSender
     from bgresearch.sandbox import Exchange, SandboxAdapter
 
 EXCHANGE_URL = "https://api.bitget.com"
@@ -117,7 +117,8 @@ def _client(
 
 
 def _agent_sender(key: str, base_url: str | None, clock: Clock, *, offline: bool) -> AgentSender:
-    from bgresearch.agent.client import Agent, AgentKey, AgentSender, find_key  # noqa: PLC0415 - only for a key
+    from bgresearch.agent.client import Agent, AgentKey  # noqa: PLC0415 - only for a key
+    from bgresearch.agent.sender import AgentSender, find_key  # noqa: PLC0415
 
     agent = Agent()
     if offline:  # what is kept can be read while the vault is locked

@@ -58,24 +58,14 @@ class Service:
     """
 
     def __init__(
-        self,
-        path: Path,
-        *,
-        clock: Clock,
-        lifetime: Lifetime,
-        make_sender: MakeSender = wire,
+        self, path: Path, *, clock: Clock, lifetime: Lifetime, make_sender: MakeSender = wire,
         weak: tuple[str, ...] = (),
-    ) -> None:
-        self._path, self._clock, self._lifetime, self._make_sender, self._weak = (
-            path,
-            clock,
-            lifetime,
-            make_sender,
-            weak,
-        )
+    ) -> None:  # fmt: skip
+        self._path, self._weak = path, weak
+        self._clock, self._lifetime, self._make_sender = clock, lifetime, make_sender
         self._intake = Intake()
         self._back_off = BackOff(clock)
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         self._intake_lock = threading.Lock()
         self._notices: tuple[str, ...] = ()
         self._noted: dict[str, int] = {}

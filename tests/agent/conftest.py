@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from bgresearch.agent.client import Agent, AgentSender, AgentStatus, find_key
+from bgresearch.agent.client import Agent, AgentStatus
 from bgresearch.agent.place import Place
+from bgresearch.agent.sender import AgentSender, find_key
 from bgresearch.agent.start import start
 from bgresearch.clock import SystemClock
 from bgresearch.limits import LocalLimiter

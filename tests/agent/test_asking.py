@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 import bgresearch
-from bgresearch.agent.client import Agent, AgentSender, find_key
+from bgresearch.agent.client import Agent
 from bgresearch.agent.place import Place
 from bgresearch.agent.protocol import Fetch
+from bgresearch.agent.sender import AgentSender, find_key
 from bgresearch.agent.start import start, unlock
 from bgresearch.catalogue import load
 from bgresearch.clock import SystemClock
