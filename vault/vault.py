@@ -6,7 +6,7 @@ import os
 
 from vault import sealing, trail
 from vault.contents import State, Surroundings, believed_slots, iso_utc, password_wrap, sealed
-from vault.envelope import KEYRING, MAX_FILE_BYTES, PASSWORD, RECOVERY, STANDARD, Header, Profile
+from vault.envelope import KEYRING, MAX_FILE_BYTES, PASSWORD, RECOVERY, STANDARD, Header, Profile, parse
 from vault.errors import InvalidField
 from vault.fields import checked_password
 from vault.hidden import Hidden
@@ -177,6 +177,14 @@ class Vault(KeyVerbs, LockVerbs, TransferVerbs):
         with file.locked(), placed(file):
             state = restored(file, generation, checked, around)
         return cls(file, around, state)
+
+    @classmethod
+    def id_of(cls, path: str | os.PathLike[str], *, surroundings: Surroundings | None = None) -> str:
+        """Return the random text that tells this vault from others; needs no password, and believes the file."""
+        around = surroundings or Surroundings()
+        file = VaultFile(path, around.filesystem, around.lock_timeout_s)
+        with placed(file):
+            return parse(file.read(MAX_FILE_BYTES)).header.vault_id
 
     @classmethod
     def kept(cls, path: str | os.PathLike[str], *, surroundings: Surroundings | None = None) -> list[Generation]:

@@ -40,6 +40,7 @@ app.add_typer(data.download, name="download")
 for command in (
     *(agent.unlock, agent.lock, agent.status),
     *(keeping.rename, keeping.edit, keeping.rotate, keeping.export, keeping.restore, keeping.audit, keeping.recovery),
+    keeping.keyring,
 ):
     keys.app.command(cls=keys.NoArguments)(command)
 keys.app.command("import", cls=keys.NoArguments)(keeping.import_keys)

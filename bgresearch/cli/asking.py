@@ -24,7 +24,7 @@ PasswordFile = Annotated[
     typer.Option(
         "--password-file",
         metavar="FILE",
-        help="Read the master password from this file's first line; - is standard input. A prompt otherwise.",
+        help="Its first line is the master password. - is standard input, @keyring the system's keyring.",
     ),
 ]
 VaultPath = Annotated[
@@ -34,6 +34,7 @@ VaultPath = Annotated[
 Fields = dict[str, Hidden[str]]
 
 _STANDARD_INPUT = "-"
+_KEYRING = "@keyring"  # where it is enough to open the vault
 _NO_TERMINAL = "There is no terminal to ask on."
 
 
@@ -83,8 +84,13 @@ def from_stdin(*names: str) -> Fields:
 
 
 def opened(path: Path | None, password_file: str) -> Vault:
-    """Return the vault, opened with the password that was asked for."""
-    return Vault.open(path or default_vault(), master_password(password_file).value)
+    """Return the vault, opened with the password that was asked for, or with what the system's keyring holds."""
+    place = path or default_vault()
+    if password_file == _KEYRING:
+        from bgresearch import oskeyring
+
+        return Vault.open_with_keyring(place, oskeyring.fetch(Vault.id_of(place), oskeyring.system_backend()).value)
+    return Vault.open(place, master_password(password_file).value)
 
 
 def default_vault() -> Path:

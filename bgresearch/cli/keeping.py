@@ -188,6 +188,30 @@ def recovery(
     tell({"recovery": not remove}, as_json, lambda: "The code is void." if remove else "The code opens the vault now.")
 
 
+def keyring(
+    remove: Annotated[bool, typer.Option("--remove", help="Take the keyring's power away.")] = False,
+    path: VaultPath = None,
+    password_file: PasswordFile = "",
+    as_json: AsJson = False,
+) -> None:
+    """Let the operating system's keyring open the vault: from then on --password-file @keyring does."""
+    from bgresearch import oskeyring
+
+    place = path or default_vault()
+    backend = oskeyring.system_backend()
+    password = master_password(password_file)
+    with Vault.open(place, password.value) as vault:
+        if remove:
+            vault.remove_unlock("keyring")
+            oskeyring.forget(vault.vault_id, backend)
+        else:
+            code = new_code()
+            oskeyring.keep(vault.vault_id, code, backend)
+            vault.set_keyring(password.value, code.value)
+    words = "The keyring no longer opens the vault." if remove else "From now on: --password-file @keyring"
+    tell({"keyring": not remove}, as_json, lambda: words)
+
+
 def _written_down() -> Hidden[str]:
     """Return a new code that somebody has on paper: two of its groups are asked back."""
     code = new_code()

@@ -157,7 +157,7 @@ def test_vault_and_credential_have_no_dictionary_of_attributes(vault: Vault) -> 
 def test_nothing_public_returns_a_secret_but_the_headers(vault: Vault) -> None:
     verbs = {name for name in dir(Vault) if not name.startswith("_")}
     assert verbs == {
-        *("create", "open", "open_with_recovery", "open_with_keyring", "restore", "kept"),
+        *("create", "open", "open_with_recovery", "open_with_keyring", "restore", "kept", "id_of"),
         *("reload", "close"),
         *("path", "generation", "vault_id", "unlocks", "audit", "names", "describe"),
         *("export", "preview", "import_keys"),
