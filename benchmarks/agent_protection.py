@@ -39,6 +39,7 @@ _PTRACE_ATTACH, _PTRACE_DETACH, _PR_SET_DUMPABLE = 16, 17, 4
 def unprivileged(home: Path) -> None:
     """Become nobody, at home in a folder, and as readable as any process that never changed its user."""
     os.environ["HOME"] = str(home)
+    os.environ.pop("XDG_STATE_HOME", None)
     if os.geteuid() == 0:
         os.setgroups([])
         os.setgid(NOBODY)
