@@ -1,11 +1,14 @@
 """Kill real processes with SIGKILL while they save a vault, and count what is lost.
 
     python benchmarks/vault_kill.py steps                 every disk call of a save, once each
-    python benchmarks/vault_kill.py passwords             the same for a change of password (slow: key derivations)
     python benchmarks/vault_kill.py random --rounds 1000  at a random moment of a stream of saves
+    python benchmarks/vault_kill.py passwords --rounds 500  at every disk call of a change of password in turn
+                                                          (about half a second each: key derivations)
+    python benchmarks/vault_kill.py rotations --rounds 500  at every disk call of a key's rotation in turn
 
 Prints one JSON object; exit status 1 if a key was lost, a file did not open, or not exactly one password opened it.
-A key counts as lost if its ``add`` returned before the kill and it is not in the vault afterwards.
+A key counts as lost if its ``add`` returned before the kill and it is not in the vault afterwards; a rotation loses a
+key if neither the old nor the new one is there.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import select
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -27,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from vault import FLOOR, FileSystem, Surroundings, Vault, VaultError, WrongPassword
 
 OLD, NEW = "the old password", "the new password"
-CALLS = ("lstat", "open", "fstat", "read", "write", "fsync", "close", "replace", "unlink", "names")
+CALLS = ("lstat", "open", "fstat", "read", "write", "fsync", "close", "replace", "unlink", "names", "truncate")
 
 
 class Deadly(FileSystem):
@@ -83,21 +87,63 @@ def every_step(path: Path) -> dict[str, int]:
     return {"kills": kills, "lost": lost, "unreadable": int(unreadable), "unsaved": unsaved}
 
 
-def password_steps(path: Path) -> dict[str, int]:
+def password_steps(path: Path, rounds: int) -> dict[str, int]:
     disk = Deadly()
-    kills = wrong = 0
-    is_running = True
-    while is_running:
-        path.unlink(missing_ok=True)
-        for kept in path.parent.glob("*.kept"):
-            kept.unlink()
-        vault = Vault.create(path, OLD, profile=FLOOR, surroundings=Surroundings(filesystem=disk))
-        disk.calls, disk.kill_at = 0, kills
-        is_running = killed(partial(vault.change_password, OLD, NEW))
+    vault = Vault.create(path, OLD, profile=FLOOR, surroundings=Surroundings(filesystem=disk))
+    vault.add("certain", **key(0))
+    present, other = OLD, NEW
+    kills = wrong = lost = changed = 0
+    at = 0
+    while kills < rounds:
+        disk.calls, disk.kill_at = 0, at
+        is_killed = killed(partial(vault.change_password, present, other))
         disk.kill_at = None
-        wrong += sum(opens(path, password) for password in (OLD, NEW)) != 1
-        kills += is_running
-    return {"kills": kills, "not exactly one password": wrong}
+        at = at + 1 if is_killed else 0
+        kills += is_killed
+        open_now = [password for password in (present, other) if opens(path, password)]
+        wrong += len(open_now) != 1
+        if open_now == [other]:
+            present, other = other, present
+            changed += is_killed
+        vault = Vault.open(path, present, surroundings=Surroundings(filesystem=disk))
+        lost += vault.names() != ["certain"] or bool(vault.audit().problems[1:])
+    return {"kills": kills, "lost": lost, "changed before the kill": changed, "not exactly one password": wrong}
+
+
+def rotation_steps(path: Path, rounds: int) -> dict[str, int]:
+    disk = Deadly()
+    vault = Vault.create(path, OLD, profile=FLOOR, surroundings=Surroundings(filesystem=disk))
+    vault.add("certain", **key(0))
+    kills = lost = both = rotated = 0
+    at, number = 0, 0
+    while kills < rounds:
+        number += 1
+        before = fingerprint(vault, "certain")
+        disk.calls, disk.kill_at = 0, at
+        texts = {field: text for field, text in key(number).items() if field != "account"}
+        is_killed = killed(partial(vault.rotate, "certain", **texts))
+        disk.kill_at = None
+        at = at + 1 if is_killed else 0
+        kills += is_killed
+        vault.reload()
+        names = vault.names()
+        lost += "certain" not in names
+        both += names == ["certain", "certain (new)"] and fingerprint(vault, "certain") == before
+        rotated += is_killed and fingerprint(vault, "certain") != before
+        if "certain (new)" in names:
+            vault.remove("certain (new)")
+    unreadable = int(Vault.open(path, OLD).names() != ["certain"])
+    return {
+        "kills": kills,
+        "lost": lost,
+        "unreadable": unreadable,
+        "both there": both,
+        "rotated before the kill": rotated,
+    }
+
+
+def fingerprint(vault: Vault, name: str) -> str:
+    return next(info.fingerprint for info in vault.describe() if info.label == name)
 
 
 def opens(path: Path, password: str) -> bool:
@@ -111,6 +157,10 @@ def opens(path: Path, password: str) -> bool:
 def random_moments(path: Path, rounds: int, seed: int) -> dict[str, int]:
     chance = random.Random(seed)  # noqa: S311 -- chooses moments, not secrets
     vault = Vault.create(path, OLD, profile=FLOOR)
+    started = time.perf_counter()
+    vault.add("probe", **key(-1))
+    vault.remove("probe")
+    longest_s = 3 * (time.perf_counter() - started)  # six saves on this machine as it is now
     kills = lost = unreadable = saved = 0
     for number in range(rounds):
         reader, writer = os.pipe()
@@ -118,7 +168,7 @@ def random_moments(path: Path, rounds: int, seed: int) -> dict[str, int]:
         if child == 0:
             stream_saves(vault, number, writer)
         os.close(writer)
-        select.select([], [], [], chance.uniform(0, 0.02))  # the moment is the experiment
+        select.select([], [], [], chance.uniform(0, longest_s))  # the moment is the experiment
         os.kill(child, signal.SIGKILL)
         kills += os.WIFSIGNALED(os.waitpid(child, 0)[1])
         with os.fdopen(reader) as pipe:
@@ -147,16 +197,20 @@ def stream_saves(vault: Vault, number: int, writer: int) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["steps", "passwords", "random"])
+    parser.add_argument("what", nargs="?", default="steps", choices=["steps", "random", "passwords", "rotations"])
     parser.add_argument("--rounds", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_STATE_HOME"] = str(Path(folder) / "state")
         path = Path(folder) / "private" / "vault"
-        if chosen.what == "random":
-            result = random_moments(path, chosen.rounds, chosen.seed)
-        else:
-            result = {"steps": every_step, "passwords": password_steps}[chosen.what](path)
+        works: dict[str, Callable[[], dict[str, int]]] = {
+            "steps": lambda: every_step(path),
+            "random": lambda: random_moments(path, chosen.rounds, chosen.seed),
+            "passwords": lambda: password_steps(path, chosen.rounds),
+            "rotations": lambda: rotation_steps(path, chosen.rounds),
+        }
+        result = works[chosen.what]()
     print(json.dumps(result))
     return int(any(result.get(bad) for bad in ("lost", "unreadable", "not exactly one password")))
 

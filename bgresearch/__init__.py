@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from bgresearch.connect import connect
     from bgresearch.errors import (
         AddressRejected,
+        AgentError,
+        AgentUnavailable,
         AuthenticationError,
         BadResponse,
         BgresearchError,
@@ -42,6 +44,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AddressRejected",
+    "AgentError",
+    "AgentUnavailable",
     "AuthenticationError",
     "BadResponse",
     "BgresearchError",

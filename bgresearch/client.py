@@ -191,5 +191,5 @@ class Client:
         if self._source.sender.label is None:
             raise ConfigurationError(
                 "this needs a key and the client has none.",
-                hint="Connect with key= and vault=Vault.open(path, password), or connect(sandbox=True) to try it.",
+                hint="Connect with key=, the label of a stored key, or connect(sandbox=True) to try it.",
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 import os
 import threading
 from pathlib import Path
@@ -16,15 +18,17 @@ from bgresearch.limits import Limiter, LocalLimiter
 from bgresearch.progress import Wish
 from bgresearch.store import Store
 from bgresearch.transport import new_session, origin
-from bgresearch.wire import Signer, Wire
+from bgresearch.wire import Sender, Signer, Wire
 
 if TYPE_CHECKING:
+    from bgresearch.agent.sender import AgentSender
     from bgresearch.sandbox import Exchange, SandboxAdapter
 
 EXCHANGE_URL = "https://api.bitget.com"
 SANDBOX_URL = "http://127.0.0.1:1"  # nobody can listen there: the in-process sandbox is mounted at it
 _LOOPBACK = "loopback"  # ports of a served sandbox come and go, its rows are the same
 
+_log = logging.getLogger(__name__)
 _limiters: dict[str, Limiter] = {}
 _limiters_lock = threading.Lock()
 
@@ -47,14 +51,16 @@ def connect(
     ----------
     key : str, optional
         Label of a key in the vault; with ``sandbox=True`` the name of one of the sandbox's own keys (``readonly`` by
-        default). Public data needs none.
+        default). Public data needs none. Without ``vault=`` the agent signs, and this process never holds a secret:
+        unlock it with ``bgresearch vault unlock``.
     vault : Vault, optional
-        An opened vault. Keys sign in this process then.
+        An opened vault: reduced protection, as its keys are in this process's memory and sign here. For scripts and
+        platforms without an agent; the log (level INFO) says so once.
     sandbox : bool
         Use the embedded exchange, offline and in process; an `Exchange` of your own does as well.
     base_url : str, optional
-        Another address of the exchange; else ``BGRESEARCH_BASE_URL``, else https://api.bitget.com. Only https, or
-        http to this machine.
+        Another address of the exchange; else ``BGRESEARCH_BASE_URL``, else the agent's key's own host, else
+        https://api.bitget.com. Only https, or http to this machine.
     data_dir : path, optional
         Where answers are kept; else ``BGRESEARCH_DATA_DIR``, else the platform's folder. One folder belongs to one
         exchange.
@@ -68,7 +74,9 @@ def connect(
     Raises
     ------
     ConfigurationError
-        The pieces do not fit together: a key without a vault, a key for another host, a folder of another exchange.
+        The pieces do not fit together: an unknown key, a key for another host, a folder of another exchange.
+    AgentUnavailable
+        A key without ``vault=`` while no agent is running, or while it is locked.
 
     Examples
     --------
@@ -77,6 +85,9 @@ def connect(
     >>> client.candles("BTCUSDT", "1d", "2026-01-01", "2026-02-01")                              # doctest: +SKIP
     """
     clock = clock or SystemClock()
+    if key is not None and vault is None and not sandbox:
+        sender = _agent_sender(key, base_url or os.environ.get("BGRESEARCH_BASE_URL"), clock, offline=offline)
+        return _client(sender, sender.host, clock, data_dir, offline=offline, progress=progress)
     session = None
     if sandbox:
         if base_url is not None:
@@ -93,40 +104,61 @@ def connect(
         signer = _signer(key, vault)
     limiter = _limiter(host, clock) if session is None else LocalLimiter(clock)
     wire = Wire(host, limiter=limiter, clock=clock, signer=signer, session=session)
-    loopback = host.startswith("http://") or sandbox
-    store = Store(_folder(data_dir, loopback=bool(loopback)), host=_LOOPBACK if loopback else host, clock=clock)
+    return _client(wire, host, clock, data_dir, offline=offline, progress=progress)
+
+
+def _client(
+    sender: Sender, host: str, clock: Clock, data_dir: str | os.PathLike[str] | None, *, offline: bool, progress: Wish
+) -> Client:
+    loopback = host.startswith("http://")
+    store = Store(_folder(data_dir, loopback=loopback), host=_LOOPBACK if loopback else host, clock=clock)
     store.check_host()
-    return Client(wire, store, clock=clock, offline=offline, progress=progress)
+    return Client(sender, store, clock=clock, offline=offline, progress=progress)
+
+
+def _agent_sender(key: str, base_url: str | None, clock: Clock, *, offline: bool) -> AgentSender:
+    from bgresearch.agent.client import Agent, AgentKey  # noqa: PLC0415 - only for a key
+    from bgresearch.agent.sender import AgentSender, find_key  # noqa: PLC0415
+
+    agent = Agent()
+    if offline:  # what is kept can be read while the vault is locked
+        found = AgentKey(key, origin(base_url or EXCHANGE_URL), demo=False, fingerprint="")
+    else:
+        found = find_key(agent, key)
+    host = origin(base_url or found.host)
+    return AgentSender(found, agent=agent, public=Wire(host, limiter=_limiter(host, clock), clock=clock))
 
 
 def _signer(key: str | None, vault: Keys | None) -> Signer | None:
-    if key is None:
-        if vault is not None:
-            raise ConfigurationError("a vault without key= signs nothing.", hint="Name one of vault.names().")
-        return None
     if vault is None:
-        raise ConfigurationError(
-            f"the key {key!r} needs its vault.",
-            hint="Open it and hand it over: connect(key=..., vault=Vault.open(path, password)).",
-        )
-    return vault.get(key)
+        return None
+    if key is None:
+        raise ConfigurationError("a vault without key= signs nothing.", hint="Name one of vault.names().")
+    signer = vault.get(key)
+    _say_reduced()
+    return signer
+
+
+@functools.cache
+def _say_reduced() -> None:
+    """Say it once per process; whoever hands a vault over has asked for it, so it is no warning."""
+    _log.info(
+        "reduced protection: the key's secrets are in the memory of this process, which signs by itself; "
+        "connect(key=...) without vault= leaves them to the agent (bgresearch vault unlock)"
+    )
 
 
 def _sandbox_signer(name: str) -> Signer:
     from bgresearch.sandbox import SANDBOX_KEYS  # noqa: PLC0415 - only where the sandbox is wanted
-    from vault.credential import Credential  # noqa: PLC0415
-    from vault.entries import HMAC_KIND, Slot, Triple  # noqa: PLC0415
-    from vault.hidden import Hidden  # noqa: PLC0415
+    from vault import loopback_credential  # noqa: PLC0415
 
     found = SANDBOX_KEYS.get(name)
     if found is None:
         raise ConfigurationError(f"the sandbox has no key {name!r}.", hint=f"It has {', '.join(SANDBOX_KEYS)}.")
-    triple = Triple(Hidden(found.api_key), Hidden(found.secret_key), Hidden(found.passphrase))
-    slot = Slot(
-        id=f"sandbox-{name}", name=name, kind=HMAC_KIND, host=SANDBOX_URL, demo=found.demo, note="", account="",
-        created="", triple=triple, extra=Hidden({}),
+    return loopback_credential(
+        name, api_key=found.api_key, secret_key=found.secret_key, passphrase=found.passphrase, host=SANDBOX_URL,
+        demo=found.demo,
     )  # fmt: skip
-    return Credential(slot, SystemClock().now_ms)
 
 
 def _adapter(sandbox: bool | Exchange, clock: Clock) -> SandboxAdapter:

@@ -28,7 +28,7 @@ from bgresearch.lenses.resample import resample
 from bgresearch.notebook import execute
 from bgresearch.sandbox import SANDBOX_KEYS
 from bgresearch.sandbox.server import Server
-from vault import Vault
+from vault import Forgetful, Surroundings, Vault
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 DAYS = 30
@@ -93,7 +93,8 @@ class Demo:
     @contextmanager
     def _vault(self, folder: Path, url: str) -> Iterator[Vault]:
         key = SANDBOX_KEYS["readonly"]
-        with Vault.create(folder / "keys" / "vault", secrets.token_urlsafe(24)) as vault:
+        around = Surroundings(memory=Forgetful())  # it is gone in a minute
+        with Vault.create(folder / "keys" / "vault", secrets.token_urlsafe(24), surroundings=around) as vault:
             vault.add(LABEL, api_key=key.api_key, secret_key=key.secret_key, passphrase=key.passphrase, host=url)
             self._step("Vault", f"a throw-away one, encrypted; key {LABEL!r} added, bound to {url}")
             yield vault

@@ -60,6 +60,14 @@ class ConfigurationError(BgresearchError):
     """The pieces do not fit together: a key for another host, a missing vault, a missing extra."""
 
 
+class AgentError(BgresearchError):
+    """The agent refused a message, or one of the two sides does not understand the other."""
+
+
+class AgentUnavailable(AgentError):
+    """No agent is running, or it went away or is locked: private requests wait for ``bgresearch vault unlock``."""
+
+
 class OfflineError(BgresearchError):
     """The network was needed and ``offline=True`` forbids it.
 

@@ -4,11 +4,14 @@ The package uses the standard library, ``cryptography`` and ``filelock``. It ope
 ``bgresearch``, and has no function that returns a secret.
 """
 
+from vault.calibration import calibrated
 from vault.contents import Surroundings
 from vault.credential import Credential
+from vault.disk import FileSystem
 from vault.entries import KeyInfo
 from vault.envelope import FLOOR, PROFILES, STANDARD, Profile
 from vault.errors import (
+    BoxRefused,
     DamagedVault,
     DuplicateKey,
     HostileHeader,
@@ -16,10 +19,12 @@ from vault.errors import (
     InvalidField,
     LaxMode,
     NewerVersion,
+    NoRecovery,
     NotCopyable,
     NotEnoughMemory,
     ReadOnlyRefusal,
     ReducedProtection,
+    RollbackWarning,
     StorageFailed,
     TooManyKeys,
     UnknownKey,
@@ -31,9 +36,18 @@ from vault.errors import (
     VaultExists,
     VaultMissing,
     WrongPassword,
+    WrongRecoveryCode,
 )
 from vault.hosts import EXCHANGE_HOST, normalise_host
-from vault.storage import FileSystem
+from vault.intake import Intake, seal_box
+from vault.keys import Checked
+from vault.leaks import Leak, Searcher
+from vault.loopback import loopback_credential
+from vault.memory import Forgetful, Memory
+from vault.recovery import new_code
+from vault.restoring import Generation
+from vault.trail import AuditEvent, AuditTrail
+from vault.transfer import Candidate, Incoming, from_found, read_copy
 from vault.vault import Vault
 
 __all__ = [
@@ -41,21 +55,35 @@ __all__ = [
     "FLOOR",
     "PROFILES",
     "STANDARD",
+    "AuditEvent",
+    "AuditTrail",
+    "BoxRefused",
+    "Candidate",
+    "Checked",
     "Credential",
     "DamagedVault",
     "DuplicateKey",
     "FileSystem",
+    "Forgetful",
+    "Generation",
     "HostNotAllowed",
     "HostileHeader",
+    "Incoming",
+    "Intake",
     "InvalidField",
     "KeyInfo",
     "LaxMode",
+    "Leak",
+    "Memory",
     "NewerVersion",
+    "NoRecovery",
     "NotCopyable",
     "NotEnoughMemory",
     "Profile",
     "ReadOnlyRefusal",
     "ReducedProtection",
+    "RollbackWarning",
+    "Searcher",
     "StorageFailed",
     "Surroundings",
     "TooManyKeys",
@@ -69,5 +97,12 @@ __all__ = [
     "VaultExists",
     "VaultMissing",
     "WrongPassword",
+    "WrongRecoveryCode",
+    "calibrated",
+    "from_found",
+    "loopback_credential",
+    "new_code",
     "normalise_host",
+    "read_copy",
+    "seal_box",
 ]

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from vault import sealing
+from vault.disk import FileSystem
 from vault.entries import Slot, body_with_slots, slots_from_body
-from vault.envelope import MAX_FILE_BYTES, PASSWORD, SALT_BYTES, Envelope, Header, Profile, Wrap, parse
+from vault.envelope import FLOOR, MAX_FILE_BYTES, PASSWORD, SALT_BYTES, Envelope, Header, Profile, Wrap, parse
 from vault.errors import DamagedVault, DuplicateKey, TooManyKeys, UnknownKey, VaultChanged
 from vault.hidden import Hidden
-from vault.storage import FileSystem
+from vault.memory import Memory
 
 MAX_KEYS_PER_ACCOUNT = 10  # the exchange's own limit for one account in one environment
 LOCK_TIMEOUT_S = 10.0
@@ -26,12 +27,13 @@ def _now_ms() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a vault takes from the world: disk, clock, randomness, patience. Tests hand in their own."""
+    """What a vault takes from the world: disk, clock, randomness, patience, memory. Tests hand in their own."""
 
     filesystem: FileSystem = field(default_factory=FileSystem)
     now_ms: Callable[[], int] = _now_ms
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
     lock_timeout_s: float = LOCK_TIMEOUT_S
+    memory: Memory = field(default_factory=Memory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +59,22 @@ def sealed(
 def password_wrap(
     data_key: Hidden[bytes], vault_id: str, password: Hidden[bytes], profile: Profile, around: Surroundings
 ) -> Wrap:
-    empty = Wrap(PASSWORD, profile, around.random_bytes(SALT_BYTES).hex())
+    return _wrapped(
+        Wrap(PASSWORD, profile, around.random_bytes(SALT_BYTES).hex()), data_key, vault_id, password, around
+    )
+
+
+def code_wrap(kind: str, data_key: Hidden[bytes], vault_id: str, code: Hidden[bytes], around: Surroundings) -> Wrap:
+    """Return the wrap under a code; 136 random bits need no more than the floor's costs."""
+    return _wrapped(Wrap(kind, FLOOR, around.random_bytes(SALT_BYTES).hex()), data_key, vault_id, code, around)
+
+
+def _wrapped(empty: Wrap, data_key: Hidden[bytes], vault_id: str, secret: Hidden[bytes], around: Surroundings) -> Wrap:
     return sealing.wrap_data_key(
         data_key,
         empty,
         vault_id,
-        lambda wrap: sealing.key_from_password(password, wrap),
+        lambda wrap: sealing.key_from_password(secret, wrap),
         time_s=around.now_ms() // 1000,
     )
 
@@ -74,7 +86,7 @@ def reread(raw: bytes, known: State) -> State:
     if now.vault_id != then.vault_id:
         raise VaultChanged("another vault was put in its place since it was opened; open it again")
     if now.password_wrap != then.password_wrap:
-        raise VaultChanged("its password was changed since it was opened; open it again with the new one")
+        raise VaultChanged("its password was changed since it was opened, or its data key rotated; open it again")
     if now.generation < then.generation:
         raise VaultChanged(
             f"it was put back from generation {then.generation} to {now.generation} since it was opened; "
@@ -91,20 +103,27 @@ def believed_slots(body: sealing.Body) -> tuple[Slot, ...]:
     return slots
 
 
-def with_slot(slots: tuple[Slot, ...], new: Slot) -> tuple[Slot, ...]:
+def with_slot(slots: tuple[Slot, ...], new: Slot, *, is_limited: bool = True) -> tuple[Slot, ...]:
     for slot in slots:
         if slot.name == new.name:
             raise DuplicateKey(f"there already is a key named {new.name!r}; choose another name or remove that one")
         if slot.triple.api_key.value == new.triple.api_key.value:
             raise DuplicateKey(f"this API key is in the vault already, under the name {slot.name!r}")
     place = (new.account, new.host, new.demo)
-    if sum((slot.account, slot.host, slot.demo) == place for slot in slots) >= MAX_KEYS_PER_ACCOUNT:
+    if is_limited and sum((slot.account, slot.host, slot.demo) == place for slot in slots) >= MAX_KEYS_PER_ACCOUNT:
         account = f"account {new.account!r}" if new.account else "the account without a name"
         raise TooManyKeys(
             f"{account} has {MAX_KEYS_PER_ACCOUNT} {'demo' if new.demo else 'live'} keys for {new.host}; the exchange "
             f"allows {MAX_KEYS_PER_ACCOUNT} keys an account. Remove one, or name another account with account=..."
         )
     return (*slots, new)
+
+
+def with_replaced(slots: tuple[Slot, ...], old: Slot, new: Slot) -> tuple[Slot, ...]:
+    """Return the slots with one of them in another form, held to the same rules as a new one."""
+    others = tuple(slot for slot in slots if slot is not old)
+    with_slot(others, new)
+    return tuple(new if slot is old else slot for slot in slots)
 
 
 def found(slots: tuple[Slot, ...], name: str) -> Slot:
@@ -117,6 +136,11 @@ def found(slots: tuple[Slot, ...], name: str) -> Slot:
     guess = f" Did you mean {close[0]!r}?" if close else ""
     listed = f"known are: {', '.join(map(repr, known))}" if known else "the vault has none yet; add one with add"
     raise UnknownKey(f"there is no key named {shown};{guess} {listed}", name=name, known=known)
+
+
+def without(slots: tuple[Slot, ...], name: str) -> tuple[Slot, ...]:
+    gone = found(slots, name)
+    return tuple(slot for slot in slots if slot is not gone)
 
 
 def iso_utc(now_ms: int) -> str:

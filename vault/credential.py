@@ -15,9 +15,10 @@ import unicodedata
 from collections.abc import Callable
 from typing import NoReturn
 
-from vault.entries import Slot
+from vault.entries import HMAC_KIND, RSA_KIND, Slot
 from vault.errors import InvalidField, ReadOnlyRefusal
 from vault.hidden import NoCopies, without_frames
+from vault.rsa import rsa_signature
 
 MAX_TARGET_CHARACTERS = 8192
 MAX_TIMESTAMP_MS = 10**14 - 1
@@ -36,6 +37,9 @@ def hmac_signature(secret: str, text: str) -> str:
     """Return the base64 HMAC-SHA256 of a prehash text."""
     signed = hmac.new(secret.encode("utf-8"), text.encode("utf-8"), hashlib.sha256)
     return base64.b64encode(signed.digest()).decode("ascii")
+
+
+SIGNATURES = {HMAC_KIND: hmac_signature, RSA_KIND: rsa_signature}
 
 
 class SignedHeaders(NoCopies, dict[str, str]):
@@ -151,7 +155,7 @@ def _signed(slot: Slot, timestamp_ms: int, target: str) -> SignedHeaders:
     return SignedHeaders(
         {
             "ACCESS-KEY": triple.api_key.value,
-            "ACCESS-SIGN": hmac_signature(triple.secret_key.value, prehash(timestamp_ms, "GET", target, "")),
+            "ACCESS-SIGN": SIGNATURES[slot.kind](triple.secret_key.value, prehash(timestamp_ms, "GET", target, "")),
             "ACCESS-TIMESTAMP": str(timestamp_ms),
             "ACCESS-PASSPHRASE": triple.passphrase.value,
             "Content-Type": "application/json",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +10,13 @@ from typing import Any
 from vault.hidden import Hidden, without_frames
 
 HMAC_KIND = "hmac"
+RSA_KIND = "rsa"
 SECRET_FIELDS = ("api_key", "secret_key", "passphrase")
 
+REMINDER_DAYS = 14
 _OPEN_FIELDS = ("id", "name", "kind", "host", "note", "account", "created")
+_LATER_FIELDS = ("checked", "verdict", "rotate_by", "used")  # texts that older files do not have
+_DAYS_WITHOUT_ADDRESSES, _DAYS_WITH_ADDRESSES = 90, 365
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,17 @@ class KeyInfo:
     fingerprint : str
         First 16 hex digits of a hash of the API key.
     kind : str
-        How it signs: ``"hmac"``.
+        How it signs: ``"hmac"`` or ``"rsa"``.
+    checked : str
+        UTC time of the last check at the exchange; empty if there was none.
+    verdict : str
+        What that check said, for example ``"read-only"``.
+    has_addresses : bool or None
+        Whether the exchange lists addresses that the key is bound to; None before the first check.
+    rotate_by : str
+        UTC date by which to replace it: the user's own, or 90 days after adding, a year for a key with addresses.
+    used : str
+        UTC date of its last recorded use; empty if there was none.
     """
 
     label: str
@@ -53,6 +68,27 @@ class KeyInfo:
     created: str
     fingerprint: str
     kind: str
+    checked: str = ""
+    verdict: str = ""
+    has_addresses: bool | None = None
+    rotate_by: str = ""
+    used: str = ""
+
+    @property
+    def environment(self) -> str:
+        """``"demo"`` or ``"live"``."""
+        return "demo" if self.demo else "live"
+
+    def reminder(self, now_ms: int) -> str:
+        """Return what there is to do about its age in words, empty if nothing is due within two weeks."""
+        if not self.rotate_by:
+            return ""
+        left = dt.date.fromisoformat(self.rotate_by) - dt.datetime.fromtimestamp(now_ms // 1000, dt.UTC).date()
+        if left.days > REMINDER_DAYS:
+            return ""
+        why = "" if self.has_addresses else " (it is not known to be bound to addresses)"
+        when = f"in {left.days} days" if left.days > 0 else f"since {self.rotate_by}"
+        return f"rotate it: due {when}{why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +105,11 @@ class Slot:
     created: str
     triple: Triple
     extra: Hidden[dict[str, Any]]
+    checked: str = ""
+    verdict: str = ""
+    has_addresses: bool | None = None
+    rotate_by: str = ""
+    used: str = ""
 
     def __repr__(self) -> str:
         return "<Slot>"  # a note may turn out to hold a secret
@@ -87,12 +128,25 @@ class Slot:
             created=self.created,
             fingerprint=self.fingerprint,
             kind=self.kind,
+            checked=self.checked,
+            verdict=self.verdict,
+            has_addresses=self.has_addresses,
+            rotate_by=self.rotate_by or self._due(),
+            used=self.used,
         )
 
+    def _due(self) -> str:
+        try:
+            created = dt.date.fromisoformat(self.created[:10])
+        except ValueError:
+            return ""
+        days = _DAYS_WITH_ADDRESSES if self.has_addresses else _DAYS_WITHOUT_ADDRESSES
+        return (created + dt.timedelta(days=days)).isoformat()
+
     def as_json(self) -> dict[str, Any]:
-        shown = {field: getattr(self, field) for field in _OPEN_FIELDS}
+        shown = {field: getattr(self, field) for field in (*_OPEN_FIELDS, *_LATER_FIELDS)}
         secret = {field: getattr(self.triple, field).value for field in SECRET_FIELDS}
-        return {**self.extra.value, **shown, **secret, "demo": self.demo}
+        return {**self.extra.value, **shown, **secret, "demo": self.demo, "has_addresses": self.has_addresses}
 
 
 @without_frames
@@ -115,12 +169,16 @@ def body_with_slots(body: Hidden[dict[str, Any]], slots: tuple[Slot, ...]) -> Hi
 def _is_well_formed(row: object) -> bool:
     if not isinstance(row, dict) or type(row.get("demo")) is not bool:
         return False
+    if row.get("has_addresses") is not None and type(row["has_addresses"]) is not bool:
+        return False
+    if not all(isinstance(row.get(field, ""), str) for field in _LATER_FIELDS):
+        return False
     return all(isinstance(row.get(field), str) for field in (*_OPEN_FIELDS, *SECRET_FIELDS))
 
 
 def _slot(row: dict[str, Any]) -> Slot:
-    known = {*_OPEN_FIELDS, *SECRET_FIELDS, "demo"}
-    shown = {field: row[field] for field in _OPEN_FIELDS}
+    known = {*_OPEN_FIELDS, *_LATER_FIELDS, *SECRET_FIELDS, "demo", "has_addresses"}
+    shown = {field: row.get(field, "") for field in (*_OPEN_FIELDS, *_LATER_FIELDS)}
     triple = Triple(**{field: Hidden(row[field]) for field in SECRET_FIELDS})
     extra = Hidden({field: value for field, value in row.items() if field not in known})
-    return Slot(**shown, demo=row["demo"], triple=triple, extra=extra)
+    return Slot(**shown, demo=row["demo"], has_addresses=row.get("has_addresses"), triple=triple, extra=extra)

@@ -18,12 +18,14 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from vault.errors import DamagedVault, HostileHeader, NewerVersion
+from vault.errors import DamagedVault, HostileHeader, NewerVersion, NoRecovery
 
 FORMAT = "bgresearch-vault"
 VERSION = 1
 KDF_NAME = "argon2id"
 PASSWORD = "password"  # noqa: S105 -- the name of a way to unlock, not a password
+RECOVERY = "recovery"
+KEYRING = "keyring"
 MAX_FILE_BYTES = 1024 * 1024
 MAX_GENERATION = 2**53 - 1
 MAX_WRAPS = 8
@@ -107,10 +109,19 @@ class Header:
 
     @property
     def password_wrap(self) -> Wrap:
-        return next(wrap for wrap in self.wraps if wrap.kind == PASSWORD)
+        return self.wrap_of(PASSWORD)
 
-    def with_password_wrap(self, new: Wrap) -> Header:
-        return replace(self, wraps=tuple(new if wrap.kind == PASSWORD else wrap for wrap in self.wraps))
+    def wrap_of(self, kind: str) -> Wrap:
+        """Return the data key as one way to unlock wraps it."""
+        for wrap in self.wraps:
+            if wrap.kind == kind:
+                return wrap
+        raise NoRecovery(f"it has no {kind} to open it; use its password, or set one up with the password first")
+
+    def with_wrap(self, new: Wrap) -> Header:
+        """Return the header with this wrap, in place of one of the same kind if there is one."""
+        others = tuple(new if wrap.kind == new.kind else wrap for wrap in self.wraps)
+        return replace(self, wraps=others if new in others else (*others, new))
 
 
 @dataclass(frozen=True, slots=True)

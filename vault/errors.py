@@ -15,6 +15,14 @@ class WrongPassword(VaultError):
     """The file is whole, but this password does not open it."""
 
 
+class WrongRecoveryCode(WrongPassword):
+    """The file is whole, but this recovery code does not open it."""
+
+
+class NoRecovery(WrongPassword):
+    """The vault has no such way to unlock."""
+
+
 class DamagedVault(VaultError):
     """The file is not what a vault wrote; it is never overwritten."""
 
@@ -106,6 +114,10 @@ class TooManyKeys(VaultError):
     """The exchange, or the vault file, has no room for another key."""
 
 
+class BoxRefused(VaultError):
+    """A sealed box is malformed, late, used already, or was sealed for something else."""
+
+
 class ReadOnlyRefusal(VaultError):
     """The request is not a plain read of the exchange's API, so it is not signed."""
 
@@ -116,3 +128,7 @@ class NotCopyable(VaultError, TypeError):
 
 class ReducedProtection(UserWarning):
     """The platform cannot keep part of the promise; the text says which part."""
+
+
+class RollbackWarning(UserWarning):
+    """The file is an older generation than one that was seen before."""

@@ -17,8 +17,8 @@ from typing import Any
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from vault.envelope import Envelope, Header, Wrap, canonical, parse
-from vault.errors import DamagedVault, HostileHeader, NotEnoughMemory, WrongPassword
+from vault.envelope import PASSWORD, Envelope, Header, Wrap, canonical, parse
+from vault.errors import DamagedVault, HostileHeader, NotEnoughMemory, WrongPassword, WrongRecoveryCode
 from vault.hidden import Hidden, without_frames
 
 KEY_BYTES = 32
@@ -85,7 +85,7 @@ def unwrap_data_key(wrap: Wrap, vault_id: str, key_source: KeySource) -> Hidden[
     """
     content = _decrypted(wrap.token, key_source(wrap))
     if content is None:
-        raise WrongPassword("the password does not open it")
+        raise _refusal(wrap.kind)
     data_key = _bound_data_key(content, wrap.binding(vault_id))
     if data_key is None:
         raise DamagedVault("its wrapped key was made for another vault or another header")
@@ -115,18 +115,24 @@ def unseal(envelope: Envelope, data_key: Hidden[bytes]) -> Body:
     return Hidden({name: value for name, value in content.value.items() if name not in binding})
 
 
-def open_envelope(raw: bytes, key_source: KeySource) -> Opened:
-    """Return an opened vault file, every check done; ``key_source`` gives the key-encryption key for a wrap.
+def open_envelope(raw: bytes, key_source: KeySource, kind: str = PASSWORD) -> Opened:
+    """Return an opened vault file, every check done; ``key_source`` gives the key-encryption key for a wrap of a kind.
 
     Raises
     ------
-    DamagedVault, NewerVersion, HostileHeader, WrongPassword
+    DamagedVault, NewerVersion, HostileHeader, WrongPassword, NoRecovery
         See `parse`, `unwrap_data_key` and `unseal`.
     """
     envelope = parse(raw)
     header = envelope.header
-    data_key = unwrap_data_key(header.password_wrap, header.vault_id, key_source)
+    data_key = unwrap_data_key(header.wrap_of(kind), header.vault_id, key_source)
     return Opened(envelope, data_key, unseal(envelope, data_key))
+
+
+def _refusal(kind: str) -> WrongPassword:
+    if kind == PASSWORD:
+        return WrongPassword("the password does not open it")
+    return WrongRecoveryCode(f"the code does not open it as its {kind}")
 
 
 def _body_binding(header: Header) -> dict[str, Any]:

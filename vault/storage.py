@@ -13,12 +13,12 @@ import os
 import re
 import shlex
 import stat
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from vault.disk import FILE_MODE, FOLDER_MODE, FileSystem
 from vault.errors import (
     LaxMode,
     ReducedProtection,
@@ -28,14 +28,15 @@ from vault.errors import (
     VaultExists,
     VaultMissing,
 )
+from vault.warned import warn
 
-FOLDER_MODE = 0o700
-FILE_MODE = 0o600
 KEPT_GENERATIONS = 5
+MAX_TRAIL_BYTES = 64 * 1024 * 1024  # some 300,000 events
 LOCK_POLL_S = 0.01
 
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _NO_FOLLOW  # non-blocking: a pipe must not hang the reader
+_APPEND_FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NONBLOCK", 0) | _NO_FOLLOW
 _WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW
 _NEXT_STEP = {
     errno.ENOSPC: "free some space and try again",
@@ -44,49 +45,6 @@ _NEXT_STEP = {
     errno.EPERM: "check who owns the folder and its files",
     errno.EROFS: "the disk is mounted read-only; mount it writable or move the vault",
 }
-
-
-class FileSystem:
-    """Every call that the vault makes to the operating system; a test hands in one that fails."""
-
-    has_modes = os.name != "nt"
-
-    def user_id(self) -> int:
-        return os.geteuid()
-
-    def lstat(self, path: Path) -> os.stat_result:
-        return path.lstat()
-
-    def open(self, path: Path, flags: int, mode: int = 0) -> int:
-        return os.open(path, flags, mode)
-
-    def fstat(self, descriptor: int) -> os.stat_result:
-        return os.fstat(descriptor)
-
-    def read(self, descriptor: int, length: int) -> bytes:
-        return os.read(descriptor, length)
-
-    def write(self, descriptor: int, data: bytes) -> int:
-        return os.write(descriptor, data)
-
-    def fsync(self, descriptor: int) -> None:
-        os.fsync(descriptor)
-
-    def close(self, descriptor: int) -> None:
-        os.close(descriptor)
-
-    def replace(self, source: Path, target: Path) -> None:
-        source.replace(target)
-
-    def unlink(self, path: Path) -> None:
-        path.unlink(missing_ok=True)
-
-    def names(self, folder: Path) -> list[str]:
-        return [entry.name for entry in folder.iterdir()]
-
-    def make_folder(self, folder: Path) -> None:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
 
 
 class VaultFile:
@@ -106,15 +64,15 @@ class VaultFile:
         self.folder = self.path.parent
         self._filesystem = filesystem
         if not filesystem.has_modes:
-            warnings.warn(
+            warn(
                 "this platform has no file modes that the vault could check: other accounts of this machine are kept "
                 "out by the folder's own access list alone (reduced protection)",
                 ReducedProtection,
-                stacklevel=3,
             )
         self._lock_timeout_s = lock_timeout_s
         self._lock_path = self.path.with_name(f".{self.path.name}.lock")
         self._temporary = self.path.with_name(f".{self.path.name}.new")
+        self.trail_path = self.path.with_name(f"{self.path.name}.audit")
         self._kept_name = re.compile(re.escape(self.path.name) + r"\.([1-9][0-9]{0,15})\.kept")
 
     def make_folder(self) -> None:
@@ -162,7 +120,7 @@ class VaultFile:
             self._refuse_unopened(failure)
         try:
             with self._explained("read"):
-                self._check_file(self._filesystem.fstat(descriptor))
+                self._check_file(self._filesystem.fstat(descriptor), self.path)
                 return self._read_up_to(descriptor, longest + 1)
         finally:
             with self._explained("close"):
@@ -186,10 +144,53 @@ class VaultFile:
 
     def highest_kept(self) -> int:
         """Return the highest kept generation, 0 if none is kept."""
-        return max((int(path.name.split(".")[-2]) for path in self.kept()), default=0)
+        return max(map(self.generation_of, self.kept()), default=0)
+
+    def generation_of(self, kept: Path) -> int:
+        return int(kept.name.split(".")[-2])
+
+    def kept_of(self, generation: int) -> Path:
+        """Return where a generation is kept; it may not be there."""
+        return self.path.with_name(f"{self.path.name}.{generation}.kept")
+
+    def forget_kept(self) -> None:
+        """Delete the kept generations; call it under the lock."""
+        for kept in self.kept():
+            with self._explained("delete", kept, unchanged=False):
+                self._filesystem.unlink(kept)
+
+    def append_trail(self, lines: bytes, size: int) -> None:
+        """Write lines behind the first ``size`` bytes of the audit trail; what a killed process left there goes."""
+        path = self.trail_path
+        with self._explained("write the audit trail", path):
+            descriptor = self._filesystem.open(path, _APPEND_FLAGS, FILE_MODE)
+            try:
+                found = self._filesystem.fstat(descriptor)
+                self._check_file(found, path)
+                self._filesystem.truncate(descriptor, min(size, found.st_size))
+                self._write_all(descriptor, lines)
+            finally:
+                self._filesystem.close(descriptor)
+
+    def read_trail(self) -> bytes:
+        """Return the audit trail's bytes, empty if there is none."""
+        try:
+            return self.read_kept(self.trail_path, MAX_TRAIL_BYTES)
+        except StorageFailed as failure:
+            if isinstance(failure.__cause__, FileNotFoundError):
+                return b""
+            raise
+
+    def keep_damaged(self, data: bytes) -> Path:
+        """Put the bytes of a file that cannot be believed beside the vault, before it is replaced."""
+        place = self.path.with_name(f"{self.path.name}.damaged")
+        with self._explained("save", place):
+            self._filesystem.unlink(self._temporary)
+            self._write(data, place)
+        return place
 
     def restore_command(self, kept: Path) -> str:
-        return f"cp -p {shlex.quote(str(kept))} {shlex.quote(str(self.path))}"
+        return f"bgresearch vault restore {self.generation_of(kept)} --vault {shlex.quote(str(self.path))}"
 
     def commit(self, new: bytes, *, old: bytes | None = None, old_generation: int = 0) -> None:
         """Put new bytes in place of the old ones, which are kept; call it under the lock.
@@ -200,7 +201,7 @@ class VaultFile:
             with self._explained("save"):
                 self._filesystem.unlink(self._temporary)
                 if old is not None:
-                    self._write(old, self.path.with_name(f"{self.path.name}.{old_generation}.kept"))
+                    self._write(old, self.kept_of(old_generation))
                     for outdated in self.kept()[KEPT_GENERATIONS:]:
                         self._filesystem.unlink(outdated)
                 self._write(new, self.path)
@@ -214,13 +215,15 @@ class VaultFile:
     def _write(self, data: bytes, target: Path) -> None:
         descriptor = self._filesystem.open(self._temporary, _WRITE_FLAGS, FILE_MODE)
         try:
-            left = data
-            while left:
-                left = left[self._filesystem.write(descriptor, left) :]
-            self._filesystem.fsync(descriptor)
+            self._write_all(descriptor, data)
         finally:
             self._filesystem.close(descriptor)
         self._filesystem.replace(self._temporary, target)
+
+    def _write_all(self, descriptor: int, data: bytes) -> None:
+        while data:
+            data = data[self._filesystem.write(descriptor, data) :]
+        self._filesystem.fsync(descriptor)
 
     def _flush_folder(self) -> None:
         if not self._filesystem.has_modes:  # no such call there
@@ -258,11 +261,11 @@ class VaultFile:
         self._check_owner(found, self.folder)
         self._check_mode(found, self.folder, FOLDER_MODE)
 
-    def _check_file(self, found: os.stat_result) -> None:
+    def _check_file(self, found: os.stat_result, path: Path) -> None:
         if not stat.S_ISREG(found.st_mode):
-            raise UnsafePath(f"{self.path} is not a regular file; give the path of the vault file itself")
-        self._check_owner(found, self.path)
-        self._check_mode(found, self.path, FILE_MODE)
+            raise UnsafePath(f"{path} is not a regular file; give the path of the vault file itself")
+        self._check_owner(found, path)
+        self._check_mode(found, path, FILE_MODE)
 
     def _check_owner(self, found: os.stat_result, path: Path) -> None:
         if self._filesystem.has_modes and found.st_uid != (user_id := self._filesystem.user_id()):

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import signal
 import sys
+import warnings
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
 from bgresearch import __version__
-from bgresearch.cli import data, keys, serve
+from bgresearch.cli import agent, data, keeping, keys, serve
+from bgresearch.cli.scan import scan
 from bgresearch.cli.words import FAILED, WrongUsage, complain, misused
 from bgresearch.errors import BgresearchError
-from vault import VaultError
+from vault import ReducedProtection, RollbackWarning, VaultError
 
 # Pretty exceptions would print local variables, and with them whatever a frame holds.
 app = typer.Typer(
@@ -50,12 +52,21 @@ app.command()(serve.demo)
 app.command()(serve.sandbox)
 app.command()(serve.lab)
 app.command(cls=keys.NoArguments)(data.check)
+app.command()(scan)
 app.add_typer(data.download, name="download")
+for command in (
+    *(agent.unlock, agent.lock, agent.status),
+    *(keeping.rename, keeping.edit, keeping.rotate, keeping.export, keeping.restore, keeping.audit, keeping.recovery),
+    keeping.keyring,
+):
+    keys.app.command(cls=keys.NoArguments)(command)
+keys.app.command("import", cls=keys.NoArguments)(keeping.import_keys)
 app.add_typer(keys.app, name="vault")
 
 
 def main() -> None:
     """Run the command line; every failure that has a name becomes one line and a status."""
+    warnings.showwarning = _say
     for ending in _ENDINGS:
         signal.signal(ending, _leave)
     as_json = "--json" in sys.argv
@@ -70,6 +81,17 @@ def main() -> None:
     except KeyboardInterrupt:
         status = 128 + signal.SIGINT
     sys.exit(status)
+
+
+def _say(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int,
+    file: TextIO | None = None, line: str | None = None,
+) -> None:  # fmt: skip
+    """Say a warning of the vault as a person reads it; any other one as Python does."""
+    if issubclass(category, (ReducedProtection, RollbackWarning)):
+        sys.stderr.write(f"bgresearch: {message}\n")
+    else:
+        sys.stderr.write(warnings.formatwarning(message, category, filename, lineno, line))
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -16,6 +16,7 @@ from typing import Annotated
 
 import typer
 
+from bgresearch.agent.hardening import harden
 from bgresearch.errors import ConfigurationError, InvalidInput
 from vault import Vault
 from vault.hidden import Hidden
@@ -25,7 +26,7 @@ PasswordFile = Annotated[
     typer.Option(
         "--password-file",
         metavar="FILE",
-        help="Read the master password from this file's first line; - is standard input. A prompt otherwise.",
+        help="Its first line is the master password. - is standard input, @keyring the system's keyring.",
     ),
 ]
 VaultPath = Annotated[
@@ -42,6 +43,7 @@ Fields = dict[str, Hidden[str]]
 
 _STANDARD_INPUT = "-"
 _LONGEST_LINE = 8192  # characters, far above the longest password
+_KEYRING = "@keyring"  # where it is enough to open the vault
 _NO_TERMINAL = "There is no terminal to ask on."
 
 
@@ -60,7 +62,11 @@ def secret(question: str, *, hint: str, twice: bool = False) -> Hidden[str]:
 
 
 def master_password(password_file: str, *, question: str = "Master password", twice: bool = False) -> Hidden[str]:
-    """Return the master password from the file, from standard input (``-``), or from a prompt."""
+    """Return the master password from the file, from standard input (``-``), or from a prompt.
+
+    From here on other programs of the same user cannot read this process, where the platform can forbid it.
+    """
+    harden()
     if not password_file:
         return secret(question, hint="Use --password-file FILE, or - for standard input.", twice=twice)
     if password_file == _STANDARD_INPUT:
@@ -86,8 +92,13 @@ def from_stdin(*names: str) -> Fields:
 
 
 def opened(path: Path | None, password_file: str) -> Vault:
-    """Return the vault, opened with the password that was asked for."""
-    return Vault.open(path or default_vault(), master_password(password_file).value)
+    """Return the vault, opened with the password that was asked for, or with what the system's keyring holds."""
+    place = path or default_vault()
+    if password_file == _KEYRING:
+        from bgresearch import oskeyring
+
+        return Vault.open_with_keyring(place, oskeyring.fetch(Vault.id_of(place), oskeyring.system_backend()).value)
+    return Vault.open(place, master_password(password_file).value)
 
 
 def default_vault() -> Path:

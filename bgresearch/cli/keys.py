@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -19,7 +21,8 @@ from bgresearch.cli.asking import (
     secret,
 )
 from bgresearch.cli.words import AsJson, table, tell
-from vault import EXCHANGE_HOST, Vault
+from vault import EXCHANGE_HOST, Vault, calibrated
+from vault.hidden import Hidden
 
 app = typer.Typer(no_args_is_help=True, help="Keep exchange keys, encrypted under one master password.")
 
@@ -49,7 +52,8 @@ _QUESTIONS = {"api_key": "API key", "secret_key": "Secret key", "passphrase": "P
 def init(path: VaultPath = None, password_file: PasswordFile = "", as_json: AsJson = False) -> None:
     """Make a new, empty vault. There is no way back into it without its master password."""
     place = path or default_vault()
-    Vault.create(place, master_password(password_file, question="New master password", twice=True).value).close()
+    password = master_password(password_file, question="New master password", twice=True)
+    Vault.create(place, password.value, profile=calibrated()).close()
     tell({"vault": str(place)}, as_json, lambda: f"Made {place}. Next: bgresearch vault add NAME")
 
 
@@ -64,22 +68,28 @@ def add(
     ] = EXCHANGE_HOST,
     demo: Annotated[bool, typer.Option("--demo", help="The key belongs to the exchange's demo environment.")] = False,
     note: Annotated[str, typer.Option(metavar="TEXT", help="Words of your own, shown by list.")] = "",
+    account: Annotated[str, typer.Option(help="Which of your accounts it belongs to.")] = "",
+    rsa_key: Annotated[
+        Path | None, typer.Option("--rsa-key", help="File with the RSA private key (PEM) of a key that signs with RSA.")
+    ] = None,
     path: VaultPath = None,
     password_file: PasswordFile = "",
     as_json: AsJson = False,
 ) -> None:
     """Save a key under a name. The three texts are asked for without echo, or read from standard input."""
     with opened(path, password_file) as vault:
-        triple = from_stdin(*_TRIPLE) if stdin else _asked()
-        vault.add(name, **{field: text.value for field, text in triple.items()}, host=host, demo=demo, note=note)
+        triple = triple_of(stdin, rsa_key)
+        words = {"host": host, "note": note, "account": account}
+        vault.add(name, **{field: text.value for field, text in triple.items()}, **words, demo=demo)
     tell({"added": name}, as_json, lambda: f"Saved {name!r}. Next: bgresearch check {name}")
 
 
 @app.command("list", cls=NoArguments)
 def list_keys(path: VaultPath = None, password_file: PasswordFile = "", as_json: AsJson = False) -> None:
-    """List the keys: names, hosts and fingerprints, nothing secret."""
+    """List the keys: names, hosts, fingerprints, last checks and reminders; nothing secret."""
+    now_ms = time.time_ns() // 1_000_000
     with opened(path, password_file) as vault:
-        keys = [asdict(info) for info in vault.describe()]
+        keys = [{**asdict(info), "reminder": info.reminder(now_ms)} for info in vault.describe()]
     shown = [
         {
             "name": key["label"],
@@ -87,14 +97,20 @@ def list_keys(path: VaultPath = None, password_file: PasswordFile = "", as_json:
             "host": key["host"],
             "fingerprint": key["fingerprint"],
             "added": key["created"],
+            "checked": f"{key['checked'][:10]} {key['verdict']}".strip() or "never",
+            "rotate by": key["rotate_by"],
             "note": key["note"],
         }
         for key in keys
     ]
+    reminders = [f"{key['label']}: {key['reminder']}" for key in keys if key["reminder"]]
+    told = [{**of_list, **key, "name": key["label"]} for of_list, key in zip(shown, keys, strict=True)]
     tell(
-        {"keys": shown},
+        {"keys": told},
         as_json,
-        lambda: table(shown) if shown else "The vault is empty. Next: bgresearch vault add NAME",
+        lambda: (
+            "\n".join([table(shown), *reminders]) if shown else "The vault is empty. Next: bgresearch vault add NAME"
+        ),
     )
 
 
@@ -124,7 +140,7 @@ def passwd(
     password_file: PasswordFile = "",
     as_json: AsJson = False,
 ) -> None:
-    """Change the master password. The keys stay as they are."""
+    """Change the master password, and delete the kept generations, which open with the old one."""
     place = path or default_vault()
     words = from_stdin("password", "new_password") if stdin else _both_passwords(password_file)
     with Vault.open(place, words["password"].value) as vault:
@@ -132,9 +148,14 @@ def passwd(
     tell({"vault": str(place)}, as_json, lambda: f"The master password of {place} is changed.")
 
 
-def _asked() -> Fields:
+def triple_of(stdin: bool, rsa_key: Path | None) -> Fields:
+    """Return the three texts of a key: from standard input, or asked for; an RSA private key from its file."""
+    if stdin:
+        return from_stdin(*_TRIPLE)
     hint = "Use --stdin and give the key as JSON."
-    return {field: secret(question, hint=hint) for field, question in _QUESTIONS.items()}
+    wanted = {field: question for field, question in _QUESTIONS.items() if rsa_key is None or field != "secret_key"}
+    asked = {field: secret(question, hint=hint) for field, question in wanted.items()}
+    return asked if rsa_key is None else {**asked, "secret_key": Hidden(rsa_key.read_text(encoding="ascii"))}
 
 
 def _both_passwords(password_file: str) -> Fields:

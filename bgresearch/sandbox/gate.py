@@ -20,6 +20,8 @@ from bgresearch.sandbox.message import Request
 
 CLOCK_TOLERANCE_MS = 30_000  # common/signature-samaple/interaction
 
+_RSA_EXPONENT = 65537
+_SHA256_PREFIX = bytes.fromhex("3031300d060960864801650304020105000420")  # RFC 8017, 9.2, note 1
 _API_KEY = re.compile(r"bg_[0-9a-f]{32}")
 _TIMESTAMP = re.compile(r"[1-9][0-9]{12}")  # milliseconds; seconds are refused
 _LEGACY_READING = {"readonly", "trade"}
@@ -67,8 +69,7 @@ class KeyRing:
         key = self._by_api_key.get(headers["access-key"])
         if key is None:
             raise Refusal("40037", "Apikey does not exist")
-        expected = signature(key.secret_key, timestamp, request)
-        if not hmac.compare_digest(expected.encode(), headers["access-sign"].encode(errors="replace")):
+        if not _is_signed(key, timestamp, request, headers["access-sign"]):
             raise Refusal("40009", "sign signature error")
         if not hmac.compare_digest(key.passphrase.encode(), headers["access-passphrase"].encode(errors="replace")):
             raise Refusal("40012", "apikey/password is incorrect")
@@ -81,12 +82,38 @@ def signature(secret_key: str, timestamp: str, request: Request) -> str:
     It covers timestamp, METHOD, path, ``?`` and the query **before** percent-encoding in the order sent, and the body.
     A signer that signs the encoded text differs as soon as there is anything to encode (``$``, spaces, non-ASCII).
     """
+    digest = hmac.new(secret_key.encode(), _signed_text(timestamp, request), hashlib.sha256).digest()
+    return base64.b64encode(digest).decode("ascii")
+
+
+def has_rsa_signature(modulus: int, given: str, timestamp: str, request: Request) -> bool:
+    """Return whether this ACCESS-SIGN is the SHA256withRSA signature (PKCS#1 v1.5, RFC 8017, 8.2.2) of the request."""
+    try:
+        signed = base64.b64decode(given, validate=True)
+    except ValueError:
+        return False
+    size = (modulus.bit_length() + 7) // 8
+    number = int.from_bytes(signed, "big")
+    if len(signed) != size or number >= modulus:
+        return False
+    hashed = _SHA256_PREFIX + hashlib.sha256(_signed_text(timestamp, request)).digest()
+    padded = b"\x00\x01" + b"\xff" * (size - len(hashed) - 3) + b"\x00" + hashed
+    return pow(number, _RSA_EXPONENT, modulus).to_bytes(size, "big") == padded
+
+
+def _is_signed(key: SandboxKey, timestamp: str, request: Request, given: str) -> bool:
+    if key.rsa_modulus:
+        return has_rsa_signature(key.rsa_modulus, given, timestamp, request)
+    expected = signature(key.secret_key, timestamp, request)
+    return hmac.compare_digest(expected.encode(), given.encode(errors="replace"))
+
+
+def _signed_text(timestamp: str, request: Request) -> bytes:
     path, _, query = request.target.partition("?")
     text = f"{timestamp}{request.method}{path}".encode()
     if query:
         text += b"?" + unquote_to_bytes(query)
-    digest = hmac.new(secret_key.encode(), text + request.body, hashlib.sha256).digest()
-    return base64.b64encode(digest).decode("ascii")
+    return text + request.body
 
 
 def admit(endpoint: Endpoint, key: SandboxKey, mode: str, *, address: str, demo_header: str | None) -> None:

@@ -36,6 +36,8 @@ class SandboxKey:
         Network addresses that may use it; empty allows all.
     demo : bool
         Whether it belongs to the demo environment (header ``paptrading: 1``).
+    rsa_modulus : int
+        Of a key that signs with RSA (exponent 65537): the public half is all that an exchange has. 0 for HMAC keys.
     """
 
     name: str
@@ -47,6 +49,7 @@ class SandboxKey:
     perm_type: PermType = "read-only"
     addresses: tuple[str, ...] = (LOOPBACK,)
     demo: bool = False
+    rsa_modulus: int = 0
 
 
 _READ = ("coor", "cpor", "stor", "smor", "ttor", "wtor", "taxr", "chor", "p2pr", "pllr")

@@ -11,12 +11,16 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
+from bgresearch.agent.client import Agent
+from bgresearch.agent.place import Place
 
 PATIENCE_S = 60  # a process that says nothing for this long hangs
 
@@ -86,9 +90,20 @@ Converse = Callable[[Sequence[str], Sequence[tuple[str, str]]], Ran]
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
+def agent_folder() -> Iterator[str]:
+    """Short, as the path of a socket has to be; whatever agent was left there is ended."""
+    with tempfile.TemporaryDirectory(prefix="bg-") as folder:
+        yield folder
+        agent = Agent(Place(Path(folder)))
+        if agent.is_there():
+            agent.lock()
+
+
+@pytest.fixture
+def environment(tmp_path: Path, agent_folder: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BGRESEARCH_")}
     places = {"BGRESEARCH_VAULT": str(tmp_path / "keys" / "vault"), "BGRESEARCH_DATA_DIR": str(tmp_path / "data")}
+    places["BGRESEARCH_AGENT_DIR"] = agent_folder
     return {**kept, **places, "HOME": str(tmp_path), "COLUMNS": "120", "NO_COLOR": "1", "PYTHONWARNINGS": "default"}
 
 

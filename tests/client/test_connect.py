@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 
 import bgresearch
 from bgresearch.client import Client
-from bgresearch.errors import ConfigurationError
+from bgresearch.errors import AgentUnavailable, ConfigurationError
 
 Connect = Callable[..., Client]
 
@@ -67,11 +68,21 @@ def test_a_folder_of_made_up_data_is_refused_for_real_data(client: Client, tmp_p
         bgresearch.connect(data_dir=client.data_dir)
 
 
-def test_a_key_needs_its_vault(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"'research' needs its vault.*vault=Vault\.open\(path, password\)"):
+def test_a_key_needs_the_agent_or_its_vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BGRESEARCH_AGENT_DIR", str(tmp_path / "agent"))
+    with pytest.raises(AgentUnavailable, match=r"no agent is running\. Type: bgresearch vault unlock"):
         bgresearch.connect(key="research", data_dir=tmp_path)
     with pytest.raises(ConfigurationError, match=r"without key= signs nothing.*vault\.names"):
         bgresearch.connect(vault=Keys(), data_dir=tmp_path)
+
+
+def test_reduced_protection_is_said_once_and_is_no_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    importlib.import_module("bgresearch.connect")._say_reduced.cache_clear()
+    with caplog.at_level("INFO", logger="bgresearch.connect"):
+        for _ in range(2):
+            bgresearch.connect(key="research", vault=Keys(), data_dir=tmp_path)
+    (said,) = caplog.messages
+    assert said.startswith("reduced protection: the key's secrets are in the memory of this process")
 
 
 def test_an_unknown_key_name_is_refused(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from vault import FLOOR, FileSystem, Surroundings, Vault
+from vault import FLOOR, FileSystem, Forgetful, Surroundings, Vault
 from vault.contents import State, believed_slots
 from vault.envelope import Wrap
 from vault.hidden import Hidden
@@ -57,6 +57,10 @@ class Recorder(FileSystem):
         self._pass("write")
         return super().write(descriptor, data[: max(1, len(data) // 2)])  # short writes are legal
 
+    def truncate(self, descriptor: int, size: int) -> None:
+        self._pass("truncate")
+        super().truncate(descriptor, size)
+
     def fsync(self, descriptor: int) -> None:
         self._pass("fsync")
         super().fsync(descriptor)
@@ -76,6 +80,12 @@ class Recorder(FileSystem):
     def names(self, folder: Path) -> list[str]:
         self._pass("names")
         return super().names(folder)
+
+
+@pytest.fixture(autouse=True)
+def own_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Vaults of one id are put back to older generations by many tests; none may remember another's."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 @pytest.fixture(scope="session")
@@ -113,16 +123,22 @@ def key_source() -> Callable[[Wrap], Hidden[bytes]]:
 
 
 @pytest.fixture(scope="session")
-def history(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
-    """The bytes of generations 1, 2 and 3 of one vault: empty, one key, two keys."""
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[bytes], bytes]:
+    """The bytes of three generations of one vault and of the audit trail beside the last."""
     path = tmp_path_factory.mktemp("history") / "folder" / "vault"
-    vault = Vault.create(path, PASSWORD, profile=FLOOR)
+    vault = Vault.create(path, PASSWORD, profile=FLOOR, surroundings=Surroundings(memory=Forgetful()))
     generations = [path.read_bytes()]
     for number, name in enumerate(("research", "demo")):
         triple = {**TRIPLE, "api_key": f"bg_{number:032x}"}
         vault.add(name, **triple, demo=name == "demo", host="http://127.0.0.1:9000")
         generations.append(path.read_bytes())
-    return generations
+    return generations, path.with_name("vault.audit").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def history(made: tuple[list[bytes], bytes]) -> list[bytes]:
+    """The bytes of generations 1, 2 and 3 of one vault: empty, one key, two keys."""
+    return made[0]
 
 
 @pytest.fixture
@@ -133,11 +149,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def path(folder: Path, history: list[bytes]) -> Path:
+def path(folder: Path, made: tuple[list[bytes], bytes]) -> Path:
     """A vault file with two keys."""
-    file = folder / "vault"
-    file.touch(mode=0o600)
-    file.write_bytes(history[-1])
+    for name, content in (("vault.audit", made[1]), ("vault", made[0][-1])):
+        file = folder / name
+        file.touch(mode=0o600)
+        file.write_bytes(content)
     return file
 
 

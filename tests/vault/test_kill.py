@@ -33,3 +33,15 @@ def test_a_kill_at_a_random_moment_loses_nothing() -> None:
     result = counted("random", "--rounds", "30")
     assert (result["kills"], result["lost"], result["unreadable"]) == (30, 0, 0)
     assert result["saved"] > 0
+
+
+def test_a_kill_at_any_disk_call_of_a_rotation_leaves_the_old_key_or_the_new_one() -> None:
+    result = counted("rotations", "--rounds", "70")
+    assert (result["kills"], result["lost"], result["unreadable"]) == (70, 0, 0)
+    assert result["both there"] > 0  # some were killed between the new key's coming and the old one's going
+    assert result["rotated before the kill"] > 0
+
+
+def test_a_kill_during_a_change_of_password_leaves_exactly_one_that_opens() -> None:
+    result = counted("passwords", "--rounds", "6")
+    assert (result["kills"], result["lost"], result["not exactly one password"]) == (6, 0, 0)

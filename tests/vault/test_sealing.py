@@ -167,12 +167,12 @@ def test_parts_of_another_vault_under_the_same_password_are_refused(
     ours, theirs = parse(history[0]), parse((folder / "other").read_bytes())
     mixtures = [
         replace(ours, body=theirs.body),
-        replace(ours, header=ours.header.with_password_wrap(theirs.header.password_wrap)),
+        replace(ours, header=ours.header.with_wrap(theirs.header.password_wrap)),
         replace(theirs, header=replace(theirs.header, vault_id=ours.header.vault_id)),
-        Envelope(ours.header.with_password_wrap(theirs.header.password_wrap), theirs.body),
+        Envelope(ours.header.with_wrap(theirs.header.password_wrap), theirs.body),
         Envelope(replace(theirs.header, vault_id=ours.header.vault_id), ours.body),
         replace(ours, body=ours.header.password_wrap.token),
-        replace(ours, header=ours.header.with_password_wrap(replace(ours.header.password_wrap, token=ours.body))),
+        replace(ours, header=ours.header.with_wrap(replace(ours.header.password_wrap, token=ours.body))),
     ]
     assert opens(theirs.render(), key_source)
     assert [opens(mixture.render(), key_source) for mixture in mixtures] == [False] * len(mixtures)
@@ -185,7 +185,7 @@ def test_an_older_wrapped_key_is_not_believed_under_a_newer_header(
     before = parse(path.read_bytes())
     vault.change_password(password, "quite another password")
     after = parse(path.read_bytes())
-    forged = replace(after, header=after.header.with_password_wrap(before.header.password_wrap))
+    forged = replace(after, header=after.header.with_wrap(before.header.password_wrap))
     with pytest.raises(DamagedVault):
         open_envelope(forged.render(), key_source)
 
@@ -195,7 +195,7 @@ def test_a_wrap_of_another_kind_cannot_stand_in_for_the_password(history: list[b
     right = envelope.header.password_wrap
     data_key = open_envelope(history[1], key_source).data_key
     recovery = wrap_data_key(data_key, replace(right, kind="recovery"), envelope.header.vault_id, key_source, time_s=1)
-    header = envelope.header.with_password_wrap(replace(recovery, kind="password"))
+    header = envelope.header.with_wrap(replace(recovery, kind="password"))
     resealed = seal(header, data_key, unseal(envelope, data_key), time_s=1)
     with pytest.raises(DamagedVault, match="another vault or another header"):
         open_envelope(resealed.render(), key_source)

@@ -1,0 +1,57 @@
+"""Two keys of one account share a limit: requests are counted by user id as soon as an answer has named it."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from bgresearch.catalogue import Endpoint
+from bgresearch.limits import Limiter
+
+_NAMES_THE_ACCOUNT = {"spot.account_info": "userId", "uta.account_info": "userId", "uta.account_settings": "uid"}
+
+
+class ByAccount:
+    """A limiter that counts keys of one account together, and tells each thread how many requests it made.
+
+    Parameters
+    ----------
+    limiter : Limiter
+        Who decides; shared by every key of one host.
+    """
+
+    def __init__(self, limiter: Limiter) -> None:
+        self._limiter = limiter
+        self._uids: dict[str, str] = {}
+        self._mine = threading.local()
+
+    def acquire(self, endpoint: Endpoint, identity: str) -> None:
+        """Wait until a request may leave, and count it."""
+        self._limiter.acquire(endpoint, self._account(identity))
+        self._mine.count = self.count() + 1
+
+    def answered(self, endpoint: Endpoint, identity: str) -> None:
+        """Take in that a request has come back."""
+        self._limiter.answered(endpoint, self._account(identity))
+
+    def observed(self, endpoint: Endpoint, identity: str, remaining: int) -> None:
+        """Take in the exchange's own count."""
+        self._limiter.observed(endpoint, self._account(identity), remaining)
+
+    def rejected(self, endpoint: Endpoint, identity: str, *, address_wide: bool) -> int:
+        """Take in a 429."""
+        return self._limiter.rejected(endpoint, self._account(identity), address_wide=address_wide)
+
+    def learn(self, endpoint: Endpoint, identity: str, data: Any) -> None:
+        """Take in an answer: three rows name the account that a key belongs to."""
+        field = _NAMES_THE_ACCOUNT.get(endpoint.id)
+        if field and isinstance(data, dict) and data.get(field):
+            self._uids[identity] = str(data[field])
+
+    def count(self) -> int:
+        """Return how many requests this thread has made."""
+        return int(getattr(self._mine, "count", 0))
+
+    def _account(self, identity: str) -> str:
+        uid = self._uids.get(identity)
+        return f"account {uid}" if uid else f"key {identity}"

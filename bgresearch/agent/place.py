@@ -1,0 +1,123 @@
+"""Where the agent is met: a socket in a folder of the user's own. Both sides check owner, mode and each other."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import stat
+import struct
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from bgresearch.errors import AgentError, AgentUnavailable
+
+FOLDER_MODE, SOCKET_MODE = 0o700, 0o600
+UNLOCK = "Type: bgresearch vault unlock."
+_PLATFORM: str = sys.platform
+_LONGEST_SOCKET_PATH = 100  # bytes; macOS has room for 104, Linux for 108, and a temporary name is longer
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One agent's folder: its socket and the lock that it holds for as long as it lives."""
+
+    folder: Path
+
+    @property
+    def socket(self) -> Path:
+        """Where it listens."""
+        return self.folder / "agent.sock"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one agent that may listen."""
+        return self.folder / "agent.lock"
+
+    @property
+    def newborn(self) -> Path:
+        """Where a socket is made before it takes the place of the last one."""
+        return self.folder / "agent.new"
+
+
+def default_place() -> Place:
+    """Return the user's own: ``BGRESEARCH_AGENT_DIR``, else below the platform's folder for sockets."""
+    if chosen := os.environ.get("BGRESEARCH_AGENT_DIR"):
+        return Place(Path(chosen).absolute())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # where the system has no such folder, one in the temporary folder does
+        return Place(platformdirs.user_runtime_path("bgresearch", appauthor=False))
+
+
+def need_sockets() -> None:
+    """Raise `AgentUnavailable` where there are no unix sockets."""
+    if not hasattr(socket, "AF_UNIX") or sys.platform == "win32":
+        raise AgentUnavailable(
+            "this platform has no unix sockets, so there is no agent.",
+            hint="Hand over an opened vault, with less protection: connect(key=..., vault=Vault.open(path, password)).",
+        )
+
+
+def prepare(place: Place) -> None:
+    """Make the folder if it is not there, and refuse one that others could touch.
+
+    Raises
+    ------
+    AgentError
+        The folder is not safe, or its path is too long for a socket.
+    """
+    if len(os.fsencode(place.socket)) > _LONGEST_SOCKET_PATH:
+        raise AgentError(f"{place.folder} is too long for a socket.", hint="Set BGRESEARCH_AGENT_DIR to a shorter one.")
+    place.folder.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    try:
+        place.folder.mkdir(mode=FOLDER_MODE)
+    except FileExistsError:
+        check_folder(place)
+
+
+def check_folder(place: Place) -> None:
+    """Raise `AgentError` if the folder is not the user's own and for the user alone."""
+    try:
+        found = place.folder.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise AgentUnavailable("no agent is running.", hint=UNLOCK) from None
+    _check(place.folder, found, FOLDER_MODE, is_right=stat.S_ISDIR(found.st_mode), kind="a folder")
+
+
+def check_socket(place: Place) -> None:
+    """Raise `AgentError` if folder or socket could be somebody else's; `AgentUnavailable` if there is none."""
+    check_folder(place)
+    try:
+        found = place.socket.lstat()
+    except FileNotFoundError:
+        raise AgentUnavailable("no agent is running.", hint=UNLOCK) from None
+    _check(place.socket, found, SOCKET_MODE, is_right=stat.S_ISSOCK(found.st_mode), kind="a socket")
+
+
+def peer_is_me(connection: socket.socket) -> bool:
+    """Return whether the process at the other end runs as the same user; where that cannot be seen, it does not."""
+    return _peer_uid(connection) == os.geteuid()
+
+
+def _check(path: Path, found: os.stat_result, mode: int, *, is_right: bool, kind: str) -> None:
+    advice = "Look who made it, then remove it and unlock again."
+    if not is_right:
+        raise AgentError(f"{path} is not {kind}.", hint=advice)
+    if found.st_uid != os.geteuid():
+        raise AgentError(f"{path} belongs to user {found.st_uid}, you are user {os.geteuid()}.", hint=advice)
+    if stat.S_IMODE(found.st_mode) & 0o777 & ~mode:
+        raise AgentError(f"{path} has mode {stat.S_IMODE(found.st_mode):04o}: others can use it.", hint=advice)
+
+
+def _peer_uid(connection: socket.socket) -> int | None:
+    if _PLATFORM == "linux":
+        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        return int(struct.unpack("3i", credentials)[1])
+    uid, gid = ctypes.c_uint(), ctypes.c_uint()
+    if ctypes.CDLL(None).getpeereid(connection.fileno(), ctypes.byref(uid), ctypes.byref(gid)) != 0:
+        return None
+    return uid.value

@@ -1,0 +1,118 @@
+"""The agent's own process, from the first line it reads to its last moment. Started by start.py, never by hand.
+
+What to open comes as one line of JSON on standard input, the password among it; how it went leaves as one line on
+standard output. Then all three streams lead nowhere and the process belongs to no terminal.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from bgresearch.agent.hardening import harden
+
+MAX_ORDER_BYTES = 64 * 1024
+_DESCRIPTORS = 1024  # 256 callers, the wire's connections, and room
+_SWITCH_S = 0.0005  # a thread that works may keep the loop waiting no longer; the interpreter's own 5 ms show
+_RACE_S, _RACE_PAUSE_S = 20.0, 0.02  # how long another agent may take to come up
+
+
+def main() -> None:
+    """Become an agent, or say why not; never returns."""
+    weak = harden()  # before anything secret can be read
+    order = sys.stdin.buffer.readline(MAX_ORDER_BYTES)
+    if os.fork():  # so that whoever started this has no child to wait for
+        os._exit(0)
+    os._exit(_live(order, weak))
+
+
+def _live(order: bytes, weak: tuple[str, ...]) -> int:
+    from bgresearch.agent.crossing import described  # noqa: PLC0415 - hardened first
+    from bgresearch.errors import BgresearchError  # noqa: PLC0415
+    from vault import VaultError  # noqa: PLC0415
+    from vault.hidden import Hidden  # noqa: PLC0415
+
+    wanted = Hidden(json.loads(order))
+    del order
+    try:
+        _serve(wanted, weak)
+    except (BgresearchError, VaultError) as error:
+        _tell({"error": described(error)})
+        return 1
+    except OSError as error:
+        _tell({"error": {"kind": "AgentError", "message": f"the agent did not start: {error}", "state": {}}})
+        return 1
+    return 0
+
+
+def _serve(wanted: Any, weak: tuple[str, ...]) -> None:
+    from bgresearch.agent.place import Place, prepare  # noqa: PLC0415
+
+    place = Place(Path(wanted.value["folder"]))
+    prepare(place)
+    if not _only_one(place):
+        _tell({"started": False})
+        return
+    from bgresearch.agent.lifetime import IDLE_S, LONGEST_S, Lifetime  # noqa: PLC0415 - the heavy part, once it is sure
+    from bgresearch.agent.server import Server, listen  # noqa: PLC0415
+    from bgresearch.agent.service import Service  # noqa: PLC0415
+    from bgresearch.clock import SystemClock  # noqa: PLC0415
+    from vault.hidden import Hidden  # noqa: PLC0415
+
+    clock = SystemClock()
+    idle_s, longest_s = wanted.value.get("idle_s", IDLE_S), wanted.value.get("longest_s", LONGEST_S)
+    lifetime = Lifetime(clock, idle_s=idle_s, longest_s=longest_s)
+    service = Service(Path(wanted.value["vault"]), clock=clock, lifetime=lifetime, weak=weak)
+    if wanted.value.get("password") is not None:
+        service.unlock(Hidden(wanted.value["password"]))
+    del wanted
+    server = Server(listen(place), service, lifetime=lifetime, clock=clock)
+    server.end_on_signals()
+    _more_descriptors()
+    sys.setswitchinterval(_SWITCH_S)
+    _tell({"started": True, "pid": os.getpid()})
+    _leave_streams()
+    server.run()
+    place.socket.unlink(missing_ok=True)  # ours: the lock is still held; ending the process lets go of it
+
+
+def _only_one(place: Any) -> bool:
+    """Return whether this process is the agent now: it holds the lock, for good. If not, another one answers."""
+    from bgresearch.agent.client import Agent  # noqa: PLC0415
+
+    lock = os.open(place.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    until_s = time.monotonic() + _RACE_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if Agent(place).is_there() or time.monotonic() > until_s:
+                return False
+            time.sleep(_RACE_PAUSE_S)
+        else:
+            return True
+
+
+def _more_descriptors() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < _DESCRIPTORS:
+        wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _tell(message: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+def _leave_streams() -> None:
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(nowhere, number)
+    os.close(nowhere)

@@ -1,0 +1,301 @@
+"""The agent's socket: one loop that reads and writes without ever waiting for one caller, and threads that work.
+
+A caller has one request under way. Who sends too much, nothing whole or does not read is dropped; who is silent
+longest makes room for somebody new. Protocol and service decide what is answered.
+"""
+
+from __future__ import annotations
+
+import collections
+import os
+import selectors
+import signal
+import socket
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from bgresearch.agent.lifetime import Lifetime
+from bgresearch.agent.place import SOCKET_MODE, Place, peer_is_me
+from bgresearch.agent.protocol import (
+    MAX_LINE_BYTES,
+    Fetch,
+    Lock,
+    Unlock,
+    decode_request,
+    encode_answer,
+    encode_error,
+)
+from bgresearch.agent.service import Service
+from bgresearch.clock import Clock
+from bgresearch.errors import AgentError
+
+MAX_CONNECTIONS = 256
+MAX_WAITING_BYTES = 256 * 1024 * 1024  # answers that their callers have not read yet
+WORKERS = 64  # most of them wait for the exchange or for a slot
+PATIENCE_S = 10.0  # for the rest of a line, or for an answer to be read
+_TICK_S = 1.0  # how late a lock may be
+_CHUNK_BYTES = 65_536
+_ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def listen(place: Place) -> socket.socket:
+    """Return a listening socket at the place; it takes the place of a stale one in a single step."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    place.newborn.unlink(missing_ok=True)
+    before = os.umask(0o777 & ~SOCKET_MODE)
+    try:
+        listener.bind(str(place.newborn))
+    finally:
+        os.umask(before)
+    listener.listen(512)
+    listener.setblocking(False)
+    place.newborn.replace(place.socket)
+    return listener
+
+
+class Caller:
+    """One connection: what came in, what still has to go out, and whether a thread works for it."""
+
+    __slots__ = ("ends", "incoming", "outgoing", "progress_s", "socket", "work")
+
+    def __init__(self, connection: socket.socket, now_s: float) -> None:
+        self.socket = connection
+        self.incoming = bytearray()
+        self.outgoing = memoryview(b"")
+        self.work: Future[bytes] | None = None
+        self.ends = False
+        self.progress_s = now_s
+
+    @property
+    def works(self) -> bool:
+        """Whether a thread works for it."""
+        return self.work is not None
+
+    @property
+    def interest(self) -> int:
+        """What the loop waits for: to write, to read, or for the thread."""
+        if self.outgoing:
+            return selectors.EVENT_WRITE
+        return 0 if self.works else selectors.EVENT_READ
+
+    @property
+    def stalls(self) -> bool:
+        """Whether the other side owes something."""
+        return bool(self.outgoing) or (bool(self.incoming) and not self.works)
+
+
+class Server:
+    """Serves until its time is over, it is told to lock, or a signal ends it.
+
+    Parameters
+    ----------
+    listener : socket
+        As `listen` made it.
+    service : Service
+        Who answers.
+    lifetime : Lifetime
+        When to lock.
+    clock : Clock
+        For the patience with callers.
+    """
+
+    def __init__(self, listener: socket.socket, service: Service, *, lifetime: Lifetime, clock: Clock) -> None:
+        self._listener, self._service, self._lifetime, self._clock = listener, service, lifetime, clock
+        self._selector = selectors.DefaultSelector()
+        self._callers: dict[int, Caller] = {}
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="agent")
+        self._done: collections.deque[tuple[Caller, Future[bytes]]] = collections.deque()
+        self._bell, self._ringer = socket.socketpair()
+        self._why = ""
+        self._swept_s = clock.monotonic_s()
+
+    def run(self) -> str:
+        """Serve, and return why that ended; every connection is closed then."""
+        self._bell.setblocking(False)
+        self._ringer.setblocking(False)
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._selector.register(self._bell, selectors.EVENT_READ)
+        while not (self._why or (why := self._lifetime.over())):
+            for key, _ in self._selector.select(min(_TICK_S, max(self._lifetime.left_s, 0.01))):
+                if key.fileobj is self._listener:
+                    self._accept()
+                elif key.fileobj is self._bell:
+                    self._collect()
+                elif key.fd in self._callers:
+                    self._serve(self._callers[key.fd])
+            self._sweep()
+        self.close()
+        return self._why or why
+
+    def close(self) -> None:
+        """Drop everybody; threads that wait for the exchange end with the process."""
+        for caller in list(self._callers.values()):
+            self._drop(caller)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._selector.close()
+        self._bell.close()
+        self._ringer.close()
+        self._listener.close()
+
+    def end_on_signals(self) -> None:
+        """Let SIGTERM, SIGINT and SIGHUP end `run` in good order; for the main thread."""
+        for number in _ENDINGS:
+            signal.signal(number, lambda *_: self.end("it was told to end"))
+
+    def end(self, why: str) -> None:
+        """Make `run` return soon; from any thread."""
+        self._why = why
+        self._ring()
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except BlockingIOError:
+            return
+        except OSError:  # no descriptor left, or the caller is gone already
+            self._make_room(0)
+            return
+        if not peer_is_me(connection):
+            connection.close()
+            return
+        self._make_room(MAX_CONNECTIONS - 1)
+        connection.setblocking(False)
+        caller = Caller(connection, self._clock.monotonic_s())
+        self._callers[connection.fileno()] = caller
+        self._selector.register(connection, selectors.EVENT_READ)
+
+    def _make_room(self, most: int) -> None:
+        """Drop who is silent longest, and nobody for whom a thread works if that can be helped."""
+        if len(self._callers) > most:
+            self._drop(min(self._callers.values(), key=lambda caller: (caller.works, caller.progress_s)))
+
+    def _serve(self, caller: Caller) -> None:
+        try:
+            if caller.outgoing:
+                self._write(caller)
+            else:
+                self._read(caller)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._drop(caller)
+
+    def _read(self, caller: Caller) -> None:
+        chunk = caller.socket.recv(_CHUNK_BYTES)
+        if not chunk:
+            self._drop(caller)
+            return
+        if not caller.incoming:
+            caller.progress_s = self._clock.monotonic_s()  # the clock of a line starts with its first byte
+        caller.incoming += chunk
+        self._next(caller)
+
+    def _next(self, caller: Caller) -> None:
+        """Take the next whole line, if there is one, and have it answered."""
+        end = caller.incoming.find(b"\n", 0, MAX_LINE_BYTES)
+        if end < 0:
+            if len(caller.incoming) >= MAX_LINE_BYTES:
+                self._refuse(caller, AgentError(f"a line is longer than {MAX_LINE_BYTES} bytes."))
+            return
+        line = bytes(caller.incoming[: end + 1])
+        del caller.incoming[: end + 1]
+        try:
+            request = decode_request(line)
+        except AgentError as error:
+            self._refuse(caller, error)
+            return
+        if isinstance(request, Lock):
+            self._say(caller, encode_answer({"locked": True}))
+            self._why = "it was told to lock"
+        elif isinstance(request, Fetch | Unlock):
+            self._work(caller, request)
+        else:
+            self._say(caller, self._service.answer(request))
+
+    def _work(self, caller: Caller, request: Fetch | Unlock) -> None:
+        caller.work = self._pool.submit(self._service.answer, request)
+        self._watch(caller)
+        caller.work.add_done_callback(lambda done: self._finished(caller, done))
+
+    def _finished(self, caller: Caller, done: Future[bytes]) -> None:
+        """Called in the thread that worked."""
+        self._done.append((caller, done))
+        self._ring()
+
+    def _ring(self) -> None:
+        try:
+            self._ringer.send(b"!")
+        except BlockingIOError:  # it rings already
+            return
+
+    def _collect(self) -> None:
+        try:
+            self._bell.recv(_CHUNK_BYTES)
+        except BlockingIOError:
+            return
+        while self._done:
+            caller, done = self._done.popleft()
+            caller.work = None
+            if done.cancelled():
+                continue
+            error = done.exception()
+            self._say(caller, done.result() if error is None else encode_error(error))
+
+    def _refuse(self, caller: Caller, error: AgentError) -> None:
+        """Answer what cannot be understood and end the connection: nobody knows where the next line starts."""
+        caller.ends = True
+        self._say(caller, encode_error(error))
+
+    def _say(self, caller: Caller, answer: bytes) -> None:
+        caller.outgoing = memoryview(answer)
+        caller.progress_s = self._clock.monotonic_s()
+        self._serve(caller)
+        if caller.socket.fileno() >= 0:
+            self._watch(caller)
+
+    def _write(self, caller: Caller) -> None:
+        written = caller.socket.send(caller.outgoing)
+        caller.outgoing = caller.outgoing[written:]
+        caller.progress_s = self._clock.monotonic_s()
+        if caller.outgoing:
+            return
+        if caller.ends:
+            self._drop(caller)
+            return
+        caller.outgoing = memoryview(b"")  # lets go of the answer
+        self._watch(caller)
+        if caller.incoming:
+            self._next(caller)
+
+    def _watch(self, caller: Caller) -> None:
+        known = self._selector.get_map().get(caller.socket)
+        if known is None and caller.interest:
+            self._selector.register(caller.socket, caller.interest)
+        elif known is not None and not caller.interest:
+            self._selector.unregister(caller.socket)
+        elif known is not None and known.events != caller.interest:
+            self._selector.modify(caller.socket, caller.interest)
+
+    def _drop(self, caller: Caller) -> None:
+        number = caller.socket.fileno()
+        if number < 0:
+            return
+        if caller.socket in self._selector.get_map():
+            self._selector.unregister(caller.socket)
+        del self._callers[number]
+        caller.socket.close()
+        caller.outgoing = memoryview(b"")
+        if caller.work is not None:
+            caller.work.cancel()
+
+    def _sweep(self) -> None:
+        """Drop who owes something for too long, and whoever reads slowest if too much waits to be read."""
+        now_s = self._clock.monotonic_s()
+        if now_s - self._swept_s < _TICK_S:
+            return
+        self._swept_s = now_s
+        waiting = sum(len(caller.outgoing) for caller in self._callers.values())
+        owing = sorted((caller for caller in self._callers.values() if caller.stalls), key=lambda one: one.progress_s)
+        for caller in owing:
+            if now_s - caller.progress_s > PATIENCE_S or waiting > MAX_WAITING_BYTES:
+                waiting -= len(caller.outgoing)
+                self._drop(caller)

@@ -1,0 +1,101 @@
+"""Starting the agent: a process of its own that gets the master password over a pipe, never as argument or variable."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from bgresearch.agent.client import Agent, AgentStatus
+from bgresearch.agent.crossing import rebuilt
+from bgresearch.agent.place import Place, default_place, need_sockets
+from bgresearch.errors import AgentError, AgentUnavailable
+from vault.hidden import Hidden
+from vault.intake import seal_box
+
+_COMMAND = ("-E", "-P", "-m", "bgresearch.agent")  # -E, -P: neither variables nor the current folder add code to it
+_KEPT = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER")
+_KEPT_FAMILIES = ("BGRESEARCH_", "XDG_")  # where things lie
+_PATIENCE_S = 60.0
+
+
+def start(
+    vault: Path, password: Hidden[str] | None, *, place: Place | None = None, idle_s: float | None = None,
+    longest_s: float | None = None,
+) -> AgentStatus:  # fmt: skip
+    """Return the status of the one agent, started if there was none. It goes on when this process ends.
+
+    Parameters
+    ----------
+    vault : Path
+        The vault's file.
+    password : Hidden str, optional
+        Without one the agent starts locked and waits for a sealed box.
+    place : Place, optional
+        Where it is met; the user's own place by default.
+    idle_s, longest_s : float, optional
+        Lock sooner than after 15 minutes without a request, or 12 hours.
+
+    Raises
+    ------
+    WrongPassword, VaultError
+        The vault does not open; no agent was started.
+    AgentError
+        The folder is not safe, the agent did not come up, or the one that runs has another vault.
+    """
+    need_sockets()
+    place = place or default_place()
+    secret = {} if password is None else {"password": password.value}
+    limits = {name: value for name, value in (("idle_s", idle_s), ("longest_s", longest_s)) if value is not None}
+    vault = vault.absolute()  # resolve() would follow links, which the vault refuses
+    order = Hidden({"folder": str(place.folder), "vault": str(vault), **secret, **limits})
+    del secret
+    told = _told(order)
+    if "error" in told:
+        raise rebuilt(told["error"]) from None
+    with Agent(place) as agent:
+        status = agent.status()
+        check_vault(status, vault)
+        if password is not None and not status.unlocked:
+            return unlock(agent, password)
+        return status
+
+
+def check_vault(status: AgentStatus, vault: Path) -> None:
+    """Raise `AgentError` if the agent that runs has another vault."""
+    if Path(status.vault) != vault.absolute():
+        raise AgentError(
+            f"an agent with another vault is running: {status.vault}.", hint="Type: bgresearch vault lock, then again."
+        )
+
+
+def unlock(agent: Agent, password: Hidden[str]) -> AgentStatus:
+    """Return the status of a running agent after sealing the master password to it."""
+    offer = agent.offer()
+    return agent.unlock(seal_box(offer, {"password": password.value}))
+
+
+def _told(order: Hidden[dict[str, object]]) -> dict[str, object]:
+    environment = {
+        name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_FAMILIES)
+    }
+    with subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        [sys.executable, *_COMMAND], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        cwd="/", env=environment, start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            said, _ = process.communicate(json.dumps(order.value).encode("ascii") + b"\n", timeout=_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise AgentUnavailable("the agent did not come up in time.", hint="Try again.") from None
+    try:
+        told = json.loads(said)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        raise AgentUnavailable(
+            "the agent ended before it was ready.", hint=f"Is bgresearch installed for {sys.executable}?"
+        )
+    return told

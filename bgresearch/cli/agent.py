@@ -1,0 +1,88 @@
+"""``bgresearch vault unlock``, ``lock`` and ``status``: the agent that holds the keys for notebooks."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bgresearch.cli.asking import PasswordFile, VaultPath, default_vault, master_password
+from bgresearch.cli.words import AsJson, table, tell
+from bgresearch.errors import AgentUnavailable
+
+if TYPE_CHECKING:
+    from bgresearch.agent.client import AgentStatus
+
+
+def unlock(path: VaultPath = None, password_file: PasswordFile = "", as_json: AsJson = False) -> None:
+    """Start the agent: it holds the keys and makes the private requests until it locks."""
+    from bgresearch.agent.start import check_vault, start
+
+    place = path or default_vault()
+    status = running()
+    if status is not None:
+        check_vault(status, place)
+    if status is None or not status.unlocked:
+        status = start(place, master_password(password_file))
+    shown = status
+    tell(asdict(shown), as_json, lambda: _words(shown))
+
+
+def lock(as_json: AsJson = False) -> None:
+    """End the agent; with its process everything it knew is gone."""
+    from bgresearch.agent.client import Agent
+
+    was_running = running() is not None
+    if was_running:
+        with Agent() as agent:
+            agent.lock()
+    words = "Locked: the agent has ended." if was_running else "No agent was running."
+    tell({"was_running": was_running}, as_json, lambda: words)
+
+
+def status(as_json: AsJson = False) -> None:
+    """Say whether the agent is running, which keys it holds, and when it locks."""
+    found = running()
+    if found is None:
+        tell({"running": False}, as_json, lambda: "No agent is running. Next: bgresearch vault unlock")
+    else:
+        tell({"running": True, **asdict(found)}, as_json, lambda: _words(found))
+
+
+def running() -> AgentStatus | None:
+    """Return the status of the agent, None if there is none; one that cannot be trusted is an error."""
+    from bgresearch.agent.client import Agent
+
+    try:
+        with Agent() as agent:
+            return agent.status()
+    except AgentUnavailable:
+        return None
+
+
+def holds(vault: Path | None) -> bool:
+    """Return whether an unlocked agent with this vault is running."""
+    found = running()
+    return found is not None and found.unlocked and Path(found.vault) == (vault or default_vault()).absolute()
+
+
+def _words(found: AgentStatus) -> str:
+    state = f"unlocked, locks in {_span(found.locks_in_s)}" if found.unlocked else "locked"
+    lines = [
+        f"{found.vault}: {state}",
+        f"agent {found.fingerprint}, process {found.pid}, up for {_span(found.uptime_s)}",
+        *(f"note: {words}" for words in found.weak),
+    ]
+    keys = [_row(asdict(key)) for key in found.keys]
+    return "\n".join([*lines, *(["", table(keys)] if keys else [])])
+
+
+def _row(key: dict[str, Any]) -> dict[str, str]:
+    environment = "demo" if key["demo"] else "live"
+    return {"name": key["label"], "environment": environment, "host": key["host"], "fingerprint": key["fingerprint"]}
+
+
+def _span(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

@@ -1,0 +1,149 @@
+"""Folder and socket belong to the user alone, or nobody connects; what a dead agent left is no obstacle."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from bgresearch.agent import place as room
+from bgresearch.agent.client import Agent
+from bgresearch.agent.place import Place, check_socket, default_place, need_sockets, peer_is_me, prepare
+from bgresearch.agent.server import listen
+from bgresearch.errors import AgentError, AgentUnavailable
+from tests.agent.conftest import Start
+
+NOT_ME = 61_234
+
+
+def as_root() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file away")
+
+
+def test_what_is_made_is_for_its_owner_alone(begin: Start, place: Place) -> None:
+    before = os.umask(0)
+    try:
+        begin()
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE(path.lstat().st_mode) for path in (place.folder, place.socket, place.lock)]
+    assert modes == [0o700, 0o600, 0o600]
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o750, 0o701, 0o777])
+def test_a_folder_that_others_can_enter_is_refused(begin: Start, place: Place, mode: int) -> None:
+    begin()
+    place.folder.chmod(mode)
+    with pytest.raises(AgentError, match=rf"has mode {mode:04o}: others can use it"):
+        Agent(place).status()
+    with pytest.raises(AgentError, match=rf"has mode {mode:04o}"):
+        begin()
+    place.folder.chmod(0o700)
+
+
+@pytest.mark.parametrize("mode", [0o660, 0o606, 0o666])
+def test_a_socket_that_others_can_use_is_refused(begin: Start, place: Place, mode: int) -> None:
+    begin()
+    place.socket.chmod(mode)
+    with pytest.raises(AgentError, match=rf"agent\.sock has mode {mode:04o}"):
+        Agent(place).status()
+    place.socket.chmod(0o600)
+
+
+@pytest.mark.parametrize("what", ["folder", "socket"])
+def test_what_belongs_to_somebody_else_is_refused(begin: Start, place: Place, what: str) -> None:
+    as_root()
+    begin()
+    path = getattr(place, what)
+    os.chown(path, NOT_ME, NOT_ME)
+    with pytest.raises(AgentError, match=f"belongs to user {NOT_ME}, you are user 0"):
+        Agent(place).status()
+    os.chown(path, 0, 0)
+
+
+def test_a_link_is_not_followed(begin: Start, place: Place, folder: Path) -> None:
+    begin()
+    link = Place(folder / "link")
+    link.folder.symlink_to(place.folder)
+    with pytest.raises(AgentError, match="is not a folder"):
+        Agent(link).status()
+    with pytest.raises(AgentError, match="is not a folder"):
+        prepare(link)
+    inside = Place(folder / "other")
+    prepare(inside)
+    inside.socket.symlink_to(place.socket)
+    with pytest.raises(AgentError, match="is not a socket"):
+        Agent(inside).status()
+
+
+def test_a_file_in_the_sockets_place_is_refused_and_replaced(begin: Start, place: Place) -> None:
+    prepare(place)
+    place.socket.write_text("x", encoding="ascii")
+    with pytest.raises(AgentError, match="is not a socket"):
+        check_socket(place)
+    assert begin().unlocked
+
+
+def test_a_stale_socket_and_lock_are_no_obstacle(begin: Start, place: Place) -> None:
+    prepare(place)
+    listen(place).close()
+    place.newborn.write_text("x", encoding="ascii")
+    place.lock.write_text("12345\n", encoding="ascii")
+    place.lock.chmod(0o600)
+    with pytest.raises(AgentUnavailable, match=r"no agent is running\. Type: bgresearch vault unlock"):
+        Agent(place).status()
+    assert begin().unlocked
+
+
+def test_a_lock_that_is_a_link_is_refused(begin: Start, place: Place, folder: Path) -> None:
+    prepare(place)
+    target = folder / "precious"
+    target.write_text("x", encoding="ascii")
+    place.lock.symlink_to(target)
+    with pytest.raises(AgentError, match="the agent did not start"):
+        begin()
+    assert target.read_text(encoding="ascii") == "x"
+
+
+def test_the_process_behind_the_socket_must_be_of_this_user(
+    begin: Start, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin()
+    monkeypatch.setattr("bgresearch.agent.client.peer_is_me", lambda _: False)
+    with pytest.raises(AgentError, match="runs as another user; nothing was sent to it"):
+        Agent(place).status()
+
+
+def test_a_peers_user_is_the_kernels_word() -> None:
+    one, other = socket.socketpair()
+    with one, other:
+        assert peer_is_me(one)
+        before = os.geteuid()
+        if before == 0:
+            os.seteuid(NOT_ME)
+            try:
+                assert not peer_is_me(one)
+            finally:
+                os.seteuid(before)
+
+
+def test_a_path_that_is_too_long_for_a_socket_is_said(folder: Path) -> None:
+    with pytest.raises(AgentError, match=r"too long for a socket\. Set BGRESEARCH_AGENT_DIR"):
+        prepare(Place(folder / ("x" * 100)))
+
+
+def test_the_place_can_be_chosen(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.setenv("BGRESEARCH_AGENT_DIR", str(folder))
+    assert default_place() == Place(folder)
+    monkeypatch.delenv("BGRESEARCH_AGENT_DIR")
+    assert default_place().folder.name == "bgresearch"
+
+
+def test_without_unix_sockets_the_way_round_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(room.socket, "AF_UNIX")
+    with pytest.raises(AgentUnavailable, match=r"less protection: connect\(key=\.\.\., vault=Vault\.open"):
+        need_sockets()

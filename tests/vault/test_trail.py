@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from vault import AuditTrail, Checked, StorageFailed, UnsafePath, Vault, new_code
+
+VECTOR = json.loads((Path(__file__).parents[1] / "vectors" / "vault_v1.json").read_text("utf-8"))
+NEW = {"api_key": "bg_new", "secret_key": "new-secret-new", "passphrase": "new passphrase"}
+
+
+@pytest.fixture
+def told(vault: Vault, triple: dict[str, str], password: str) -> Vault:
+    """A vault with a history."""
+    vault.add("third", **triple)
+    vault.record_check("third", "read-only", True)
+    vault.record_use("third")
+    vault.rotate("third", **NEW, check=lambda credential: Checked("read-only"))
+    vault.rename("third", "fourth")
+    vault.remove("fourth")
+    vault.change_password(password, password + "!")
+    return vault
+
+
+def trail(vault: Vault) -> Path:
+    return vault.path.with_name("vault.audit")
+
+
+def test_the_trail_tells_what_happened_to_which_key(told: Vault) -> None:
+    found = told.audit()
+    assert found.problems == ()
+    assert [(event.event, event.label) for event in found.events] == [
+        ("vault made", ""),
+        ("added", "research"),
+        ("added", "demo"),
+        ("added", "fourth"),
+        ("checked", "fourth"),
+        ("first use of the day", "fourth"),
+        ("rotated", "fourth"),
+        ("renamed", "fourth"),
+        ("removed", "fourth"),
+        ("password changed", ""),
+    ]
+    assert [event.number for event in found.events] == [*range(1, 11)]
+
+
+def test_opening_by_recovery_is_written_down(vault: Vault, password: str) -> None:
+    code = new_code().value
+    vault.set_recovery(password, code)
+    events = Vault.open_with_recovery(vault.path, code).audit().events
+    assert [event.event for event in events][-2:] == ["way to unlock added", "opened by recovery"]
+
+
+def test_the_trail_holds_neither_values_nor_labels(told: Vault, triple: dict[str, str]) -> None:
+    text = trail(told).read_text()
+    for word in (*triple.values(), *NEW.values(), "third", "fourth", "read-only"):
+        assert word not in text
+    assert trail(told).stat().st_mode & 0o777 == 0o600
+
+
+def test_every_cut_of_the_trail_is_noticed(told: Vault) -> None:
+    whole = trail(told).read_bytes()
+    unnoticed = 0
+    for length in range(len(whole)):
+        trail(told).write_bytes(whole[:length])
+        unnoticed += told.audit().problems == ()
+    assert unnoticed == 0
+    trail(told).unlink()
+    assert "10 of 10 lines are missing" in told.audit().problems[0]
+
+
+def test_every_changed_byte_of_the_trail_is_noticed(told: Vault) -> None:
+    whole = trail(told).read_bytes()
+    unnoticed = 0
+    for at in range(0, len(whole), 3):
+        trail(told).write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+        unnoticed += told.audit().problems == ()
+    assert unnoticed == 0
+
+
+def test_lines_taken_out_swapped_or_put_in_are_noticed(told: Vault) -> None:
+    lines = trail(told).read_bytes().splitlines(keepends=True)
+    for forged in (lines[1:], lines[:2] + lines[3:], [lines[1], lines[0], *lines[2:]], [*lines, lines[-1]]):
+        trail(told).write_bytes(b"".join(forged))
+        assert told.audit().problems
+
+
+def test_a_trail_rewritten_from_the_start_is_noticed(told: Vault, triple: dict[str, str]) -> None:
+    """The chain itself can be computed by anybody; the vault remembers how it ended."""
+    from vault import trail as module  # noqa: PLC0415
+
+    _, forged = module.extended(module.Head(), (module.Happening("added"),) * 10, "2026-01-01T00:00:00Z")
+    trail(told).write_bytes(forged)
+    assert told.audit().problems
+
+
+def test_what_an_interrupted_save_wrote_is_replaced_by_the_next(told: Vault) -> None:
+    with trail(told).open("ab") as file:
+        file.write(b'{"half a')
+    assert "interrupted" in told.audit().problems[0]
+    told.record_check("demo", "read-only")
+    assert told.audit().problems == ()
+    assert told.audit().events[-1].label == "demo"
+
+
+def test_a_trail_that_was_deleted_hinders_no_save_and_stays_missed(told: Vault) -> None:
+    trail(told).unlink()
+    told.record_check("demo", "read-only")
+    assert told.audit().problems
+
+
+def test_a_trail_that_is_a_link_is_not_written_through(told: Vault, tmp_path: Path) -> None:
+    trail(told).unlink()
+    trail(told).symlink_to(tmp_path / "elsewhere")
+    before = told.path.read_bytes()
+    with pytest.raises((StorageFailed, UnsafePath)):
+        told.remove("demo")
+    assert not (tmp_path / "elsewhere").exists()
+    assert told.path.read_bytes() == before
+
+
+def test_a_vault_from_before_the_trail_begins_one(folder: Path) -> None:
+    path = folder / "vault"
+    path.touch(mode=0o600)
+    path.write_text(VECTOR["file"], "ascii")
+    vault = Vault.open(path, VECTOR["password"])
+    assert vault.audit() == AuditTrail((), ())
+    name = vault.names()[0]
+    vault.record_check(name, "read-only")
+    assert [(event.number, event.event, event.label) for event in vault.audit().events] == [(1, "checked", name)]
+    assert vault.audit().problems == ()

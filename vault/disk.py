@@ -1,0 +1,55 @@
+"""The calls to the operating system that the vault makes, each a seam for tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+FOLDER_MODE = 0o700
+FILE_MODE = 0o600
+
+
+class FileSystem:
+    """Every call that the vault makes to the operating system; a test hands in one that fails."""
+
+    has_modes = os.name != "nt"
+
+    def user_id(self) -> int:
+        return os.geteuid()
+
+    def lstat(self, path: Path) -> os.stat_result:
+        return path.lstat()
+
+    def open(self, path: Path, flags: int, mode: int = 0) -> int:
+        return os.open(path, flags, mode)
+
+    def fstat(self, descriptor: int) -> os.stat_result:
+        return os.fstat(descriptor)
+
+    def read(self, descriptor: int, length: int) -> bytes:
+        return os.read(descriptor, length)
+
+    def write(self, descriptor: int, data: bytes) -> int:
+        return os.write(descriptor, data)
+
+    def truncate(self, descriptor: int, size: int) -> None:
+        os.ftruncate(descriptor, size)
+
+    def fsync(self, descriptor: int) -> None:
+        os.fsync(descriptor)
+
+    def close(self, descriptor: int) -> None:
+        os.close(descriptor)
+
+    def replace(self, source: Path, target: Path) -> None:
+        source.replace(target)
+
+    def unlink(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+
+    def names(self, folder: Path) -> list[str]:
+        return [entry.name for entry in folder.iterdir()]
+
+    def make_folder(self, folder: Path) -> None:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=FOLDER_MODE, exist_ok=True)

@@ -1,0 +1,200 @@
+"""Keys on their way out of a vault and into it: encrypted copies, and keys found in plain text.
+
+An encrypted copy is a vault file of its own, with its own password and data key. What comes in is shown first, by
+labels and fingerprints, and saved in one change.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from vault import sealing, trail
+from vault.contents import Surroundings, believed_slots, found, iso_utc, password_wrap, sealed, with_slot
+from vault.disk import FILE_MODE
+from vault.entries import Slot, Triple
+from vault.envelope import MAX_FILE_BYTES, STANDARD, Header
+from vault.errors import DuplicateKey, InvalidField, StorageFailed, TooManyKeys, VaultChanged
+from vault.fields import check_says_no_secret, checked_name, checked_password
+from vault.hidden import Hidden, NoCopies
+from vault.hosts import EXCHANGE_HOST, normalise_host
+from vault.opened import OpenVault
+from vault.rsa import accepted
+from vault.sources import Found
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A key that could come in; nothing in it is secret.
+
+    Attributes
+    ----------
+    label, host, environment, fingerprint : str
+        As `KeyInfo` has them.
+    problem : str
+        Why it cannot come in, empty if it can.
+    """
+
+    label: str
+    host: str
+    environment: str
+    fingerprint: str
+    problem: str
+
+
+class Incoming(NoCopies):
+    """Keys that were read and not yet saved; made by `read_copy` or `from_found`."""
+
+    __slots__ = ("__refused", "__slots")
+
+    def __init__(self, slots: Sequence[Slot], refused: Sequence[Candidate] = ()) -> None:
+        self.__slots = tuple(slots)
+        self.__refused = tuple(refused)
+
+    def __repr__(self) -> str:
+        return f"<Incoming, keys: {len(self.__slots)}, refused: {len(self.__refused)}>"
+
+    def _slots(self) -> tuple[Slot, ...]:
+        return self.__slots
+
+    def _refused(self) -> tuple[Candidate, ...]:
+        return self.__refused
+
+
+def read_copy(path: str | os.PathLike[str], password: str, *, surroundings: Surroundings | None = None) -> Incoming:
+    """Return the keys in an encrypted copy (or another vault file), to be imported.
+
+    Raises
+    ------
+    WrongPassword, DamagedVault, NewerVersion, HostileHeader
+        It cannot be opened.
+    StorageFailed
+        It cannot be read.
+    """
+    typed = Hidden(password)
+    del password
+    checked = checked_password(typed, is_new=False)
+    try:
+        with Path(path).expanduser().open("rb") as file:
+            raw = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise StorageFailed(f"could not read {path}: {error.strerror}; check the path") from None
+    opened = sealing.open_envelope(raw, lambda wrap: sealing.key_from_password(checked, wrap))
+    around = surroundings or Surroundings()
+    return Incoming([replace(slot, id=around.random_bytes(16).hex()) for slot in believed_slots(opened.body)])
+
+
+def from_found(
+    keys: Sequence[Found], *, host: str = EXCHANGE_HOST, demo: bool = False, surroundings: Surroundings | None = None
+) -> Incoming:
+    """Return keys that were found in plain text, to be imported; texts that cannot be a key's are told, not shown."""
+    around = surroundings or Surroundings()
+    slots: list[Slot] = []
+    refused: list[Candidate] = []
+    bound = normalise_host(host)
+    for key in keys:
+        try:
+            kind, triple = accepted(Triple(**key.triple))
+            slot = Slot(
+                id=around.random_bytes(16).hex(), name=checked_name(key.label), kind=kind, host=bound, demo=demo,
+                note="", account="", created=iso_utc(around.now_ms()), triple=triple, extra=Hidden({}),
+            )  # fmt: skip
+            check_says_no_secret(slot)
+            slots.append(slot)
+        except InvalidField as error:
+            refused.append(Candidate(key.label[:64], bound, "demo" if demo else "live", "", str(error)))
+    return Incoming(slots, refused)
+
+
+class TransferVerbs(OpenVault):
+    """The verbs about keys that leave and come; see `vault.Vault`."""
+
+    __slots__ = ()
+
+    def export(self, path: str | os.PathLike[str], password: str) -> int:
+        """Write an encrypted copy of all keys, under a password of its own; return how many.
+
+        Parameters
+        ----------
+        path : str or path
+            The file to make, mode 0600; nothing is overwritten.
+        password : str
+            At least 8 characters; another one than the vault's is wiser.
+
+        Raises
+        ------
+        InvalidField
+            The password is too short.
+        StorageFailed
+            There is a file already, or the disk refused; a half-written file is removed.
+        """
+        typed = Hidden(password)
+        del password
+        checked = checked_password(typed, is_new=True)
+        around, slots = self._surroundings(), self._state().slots
+        vault_id, data_key = around.random_bytes(16).hex(), Hidden(around.random_bytes(sealing.KEY_BYTES))
+        header = Header(vault_id, 1, (password_wrap(data_key, vault_id, checked, STANDARD, around),))
+        copy = sealed(header, data_key, Hidden({}), slots, around).envelope.render()
+        _write_new(Path(path).expanduser(), copy)
+        self._change_slots(lambda same: same, trail.Happening(trail.EXPORTED))
+        return len(slots)
+
+    def preview(self, incoming: Incoming) -> list[Candidate]:
+        """Return what an import would do, key by key; nothing is saved."""
+        slots = self._state().slots
+        shown = list(incoming._refused())
+        for slot in incoming._slots():
+            problem = ""
+            try:
+                slots = with_slot(slots, slot)
+            except (DuplicateKey, TooManyKeys) as error:
+                problem = str(error)
+            info = slot.info()
+            shown.append(Candidate(info.label, info.host, info.environment, info.fingerprint, problem))
+        return shown
+
+    def import_keys(self, incoming: Incoming) -> list[str]:
+        """Save the keys that can come in, all in one change, and read them back from the disk; return their labels.
+
+        Raises
+        ------
+        VaultChanged
+            What was read back is not what was saved.
+        VaultBusy, VaultClosed, DamagedVault, StorageFailed
+            The change could not be saved.
+        """
+        welcome = [candidate.label for candidate in self.preview(incoming) if not candidate.problem]
+        coming = [slot for slot in incoming._slots() if slot.name in welcome]
+        if not coming:
+            return []
+
+        def joined(slots: tuple[Slot, ...]) -> tuple[Slot, ...]:
+            for slot in coming:
+                slots = with_slot(slots, slot)
+            return slots
+
+        self._change_slots(joined, *(trail.Happening(trail.IMPORTED, slot.id) for slot in coming))
+        self.reload()
+        saved = self._state().slots
+        if any(found(saved, slot.name).as_json() != slot.as_json() for slot in coming):
+            raise VaultChanged("another process changed the imported keys at once; look at them before you go on")
+        return [slot.name for slot in coming]
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), FILE_MODE)
+    except OSError as error:
+        raise StorageFailed(f"could not make {path}: {error.strerror}; choose another path") from None
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        raise StorageFailed(f"could not write {path}: {error.strerror}; nothing is left of it") from None
