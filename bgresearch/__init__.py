@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bgresearch.client import Client
-    from bgresearch.connect import connect
+    from bgresearch.composition import connect
     from bgresearch.errors import (
         AddressRejected,
         AgentError,
@@ -68,7 +68,7 @@ __all__ = [
     "connect",
 ]
 
-_HOMES = {"Client": "bgresearch.client", "connect": "bgresearch.connect"}
+_HOMES = {"Client": "bgresearch.client", "connect": "bgresearch.composition"}
 
 
 def __getattr__(name: str) -> Any:

@@ -39,6 +39,15 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+def test_no_module_hides_an_exported_name() -> None:
+    lines = "import importlib, pkgutil, bgresearch\n"
+    lines += "for found in pkgutil.walk_packages(bgresearch.__path__, 'bgresearch.'):\n"
+    lines += "    if not found.name.endswith('__main__'): importlib.import_module(found.name)\n"
+    lines += "print(*[name for name in bgresearch.__all__ if type(getattr(bgresearch, name)).__name__ == 'module'])"
+    ran = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == ""
+
+
 def test_connecting_asks_nothing_and_writes_nothing(tmp_path: Path) -> None:
     client = bgresearch.connect(data_dir=tmp_path / "data")
     assert client.requests_sent == 0
@@ -77,8 +86,8 @@ def test_a_key_needs_the_agent_or_its_vault(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_reduced_protection_is_said_once_and_is_no_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    importlib.import_module("bgresearch.connect")._say_reduced.cache_clear()
-    with caplog.at_level("INFO", logger="bgresearch.connect"):
+    importlib.import_module("bgresearch.composition")._say_reduced.cache_clear()
+    with caplog.at_level("INFO", logger="bgresearch.composition"):
         for _ in range(2):
             bgresearch.connect(key="research", vault=Keys(), data_dir=tmp_path)
     (said,) = caplog.messages

@@ -30,10 +30,9 @@ from rich.pretty import Pretty
 from rich.traceback import Traceback
 
 import bgresearch
-from bgresearch import transport
+from bgresearch import connect, transport
 from bgresearch.catalogue import load
 from bgresearch.clock import ManualClock
-from bgresearch.connect import connect
 from bgresearch.errors import BgresearchError
 from bgresearch.limits import LocalLimiter
 from bgresearch.sandbox import Exchange
