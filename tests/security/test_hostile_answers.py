@@ -105,10 +105,13 @@ ANSWERS: dict[str, Talk] = {
 }
 
 
+SAID = {"a gzip bomb": "larger than", "an endless body": "larger than", "a bomb in a bomb": "broken off"}
+
+
 @pytest.mark.parametrize("name", ANSWERS)
 def test_hostile_bytes_end_in_an_error_with_a_name(name: str, villain: Villain, wires: Callable[..., Wire]) -> None:
     villain.talk = ANSWERS[name]
-    with pytest.raises(NetworkError) as caught:
+    with pytest.raises(NetworkError, match=SAID.get(name)) as caught:
         wires(villain.url).send(PUBLIC, {})
     assert str(caught.value).isprintable()
 
@@ -157,7 +160,7 @@ def nested(shape: str, depth: int) -> bytes:
 @pytest.mark.filterwarnings("ignore::bgresearch.errors.UndocumentedData")
 def test_no_depth_of_nesting_fills_the_stack(shape: str, place: bytes) -> None:
     endings = set()
-    for depth in [*range(800, 1000, 2), 10_000, 200_000]:
+    for depth in [*range(840, 1000), 10_000, 200_000]:
         try:
             decode(load()["spot.coins"], place % nested(shape, depth))
         except BgresearchError as error:
