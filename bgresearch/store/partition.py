@@ -87,9 +87,7 @@ class _damage_in_words:  # noqa: N801 - reads as a statement
     def __exit__(self, kind: object, error: BaseException | None, _traceback: object) -> None:
         if isinstance(error, Damaged | NewerFormat):
             return
-        if isinstance(
-            error, pa.ArrowException | OSError | ValueError | KeyError | TypeError | OverflowError | RecursionError
-        ):
+        if isinstance(error, _DAMAGE):
             raise Damaged(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
 
 

@@ -165,6 +165,15 @@ def test_nothing_of_a_key_is_in_the_data_folder(things: dict[str, Any]) -> None:
     assert {"keys.json", "2026-05.parquet"} <= {path.name for path in files}
 
 
+class Careless(Scripted):
+    """An adapter with the headers in a variable of its own, as those of the libraries have."""
+
+    def send(self, request: requests.PreparedRequest, *more: object, **named: object) -> requests.Response:
+        held = dict(request.headers)
+        assert held["User-Agent"]
+        return super().send(request, *more, **named)
+
+
 class Listening(Exception):
     """Something that nobody here knows."""
 
@@ -239,7 +248,7 @@ def test_no_error_shows_a_secret_to_any_tool(
 def make_scripted() -> Callable[[], tuple[Wire, Scripted]]:
     def make() -> tuple[Wire, Scripted]:
         clock = ManualClock(NOW_MS)
-        scripted, session = Scripted(clock), requests.Session()
+        scripted, session = Careless(clock), requests.Session()
         session.mount("https://", scripted)
         return Wire(HOST, limiter=LocalLimiter(clock), clock=clock, signer=credential(HOST), session=session), scripted  # type: ignore[arg-type]
 

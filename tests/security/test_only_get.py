@@ -1,0 +1,97 @@
+"""Read off the code: one place speaks to the network, it says GET, and the vault speaks to nobody."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bgresearch.catalogue import load
+
+ROOT = Path(__file__).parents[2]
+VERBS = {"POST", "PUT", "DELETE", "PATCH", "CONNECT"}
+SPEAKERS = {
+    "aiohttp", "asyncio", "ftplib", "http", "httpx", "imaplib", "poplib", "pycurl", "requests", "selectors", "smtplib",
+    "socket", "socketserver", "ssl", "telnetlib", "urllib3", "websockets", "xmlrpc",
+}  # fmt: skip
+MAY_SPEAK = {  # module: what it may import of them
+    "bgresearch/transport.py": {"requests", "urllib3", "ssl", "http"},
+    "bgresearch/wire.py": {"requests"},
+    "bgresearch/notebook.py": {"asyncio"},
+    "bgresearch/sandbox/adapter.py": {"requests", "urllib3", "http"},
+    "bgresearch/sandbox/server.py": {"asyncio", "socket"},
+}
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    for package in ("bgresearch", "vault"):
+        for file in sorted((ROOT / package).rglob("*.py")):
+            yield file.relative_to(ROOT).as_posix(), ast.parse(file.read_text("utf-8"))
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+
+
+def test_only_the_transport_and_the_sandbox_can_speak_to_a_network() -> None:
+    found = {
+        name: {module.split(".")[0] for module in imported(tree)} & SPEAKERS
+        | {module for module in imported(tree) if module.startswith("urllib.request")}
+        for name, tree in modules()
+    }
+    extra = {name: spoken - MAY_SPEAK.get(name, set()) for name, spoken in found.items()}
+    assert {name: spoken for name, spoken in extra.items() if spoken} == {}
+    assert len(found) > 80
+
+
+def test_no_code_has_a_word_for_writing() -> None:
+    strings, calls = [], []
+    for name, tree in modules():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and node.value in VERBS:
+                strings.append((name, node.value))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                calls += [(name, node.func.attr)] if node.func.attr in {"post", "put", "patch", "urlopen"} else []
+    assert strings == []
+    assert calls == []
+
+
+def test_every_row_of_the_table_is_a_get_of_the_exchange_s_api() -> None:
+    assert {(row.method, row.path.startswith("/api/v")) for row in load()} == {("GET", True)}
+    columns = [column.path for row in load() for column in row.columns]
+    assert [path for path in columns if "secret" in path.lower() or "passphrase" in path.lower()] == []
+
+
+LIFE_OF_A_VAULT = """
+import sys
+spoken = []
+sys.addaudithook(lambda event, args: spoken.append(event) if event.split(".")[0] in LOUD else None)
+from vault import FLOOR, Vault
+path = sys.argv[1]
+vault = Vault.create(path, "a password", profile=FLOOR)
+vault.add("one", api_key="bg_1", secret_key="two", passphrase="three")
+vault.change_password("a password", "another password")
+vault = Vault.open(path, "another password")
+vault.get("one").headers("GET", "/api/v2/x")
+vault.remove("one")
+vault.close()
+loaded = {"socket", "ssl", "http.client", "urllib.request", "requests", "asyncio"} & {*sys.modules}
+print(spoken, sorted(loaded))
+""".replace("LOUD", repr({"socket", "subprocess", "os.system", "urllib", "ftplib", "smtplib", "ctypes"}))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file modes are checked where there are some")
+def test_the_life_of_a_vault_opens_no_socket_and_loads_no_network(tmp_path: Path) -> None:
+    done = subprocess.run(  # noqa: S603 - this interpreter, this text
+        [sys.executable, "-c", LIFE_OF_A_VAULT, str(tmp_path / "keys" / "vault")],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == "[] []"
