@@ -3,7 +3,7 @@
     python benchmarks/vault_kill.py steps                 every disk call of a save, once each
     python benchmarks/vault_kill.py random --rounds 1000  at a random moment of a stream of saves
     python benchmarks/vault_kill.py passwords --rounds 500  at every disk call of a change of password in turn
-                                                          (about half a second each: key derivations)
+                                                          (about a second each: key derivations)
     python benchmarks/vault_kill.py rotations --rounds 500  at every disk call of a key's rotation in turn
 
 Prints one JSON object; exit status 1 if a key was lost, a file did not open, or not exactly one password opened it.
@@ -100,12 +100,12 @@ def password_steps(path: Path, rounds: int) -> dict[str, int]:
         disk.kill_at = None
         at = at + 1 if is_killed else 0
         kills += is_killed
-        open_now = [password for password in (present, other) if opens(path, password)]
-        wrong += len(open_now) != 1
-        if open_now == [other]:
+        opened = {password: vault for password in (present, other) if (vault := opens(path, password, disk))}
+        wrong += len(opened) != 1
+        if list(opened) == [other]:
             present, other = other, present
             changed += is_killed
-        vault = Vault.open(path, present, surroundings=Surroundings(filesystem=disk))
+        vault = opened[present]
         lost += vault.names() != ["certain"] or bool(vault.audit().problems[1:])
     return {"kills": kills, "lost": lost, "changed before the kill": changed, "not exactly one password": wrong}
 
@@ -146,12 +146,11 @@ def fingerprint(vault: Vault, name: str) -> str:
     return next(info.fingerprint for info in vault.describe() if info.label == name)
 
 
-def opens(path: Path, password: str) -> bool:
+def opens(path: Path, password: str, disk: FileSystem) -> Vault | None:
     try:
-        Vault.open(path, password).close()
+        return Vault.open(path, password, surroundings=Surroundings(filesystem=disk))
     except WrongPassword:
-        return False
-    return True
+        return None
 
 
 def random_moments(path: Path, rounds: int, seed: int) -> dict[str, int]:
