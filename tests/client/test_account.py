@@ -195,7 +195,7 @@ def test_account_data_is_private_and_holds_no_secret(connect: Connect, tmp_path:
 def test_without_a_key_the_verbs_say_how_to_get_one(tmp_path: Path) -> None:
     client = bgresearch.connect(data_dir=tmp_path)
     for ask in (lambda: client.account.assets(), lambda: client.permissions()):  # noqa: PLW0108 - account itself raises
-        with pytest.raises(ConfigurationError, match=r"needs a key.*Vault\.open"):
+        with pytest.raises(ConfigurationError, match=r"needs a key.*Connect with key="):
             ask()
 
 
