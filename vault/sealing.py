@@ -66,6 +66,7 @@ def key_from_password(password: Hidden[bytes], wrap: Wrap) -> Hidden[bytes]:
         ) from None
 
 
+@without_frames
 def wrap_data_key(data_key: Hidden[bytes], wrap: Wrap, vault_id: str, key_source: KeySource, *, time_s: int) -> Wrap:
     """Return the wrap with the data key encrypted into it."""
     content = Hidden({"binding": wrap.binding(vault_id), "data_key": data_key.value.hex()})
@@ -92,12 +93,14 @@ def unwrap_data_key(wrap: Wrap, vault_id: str, key_source: KeySource) -> Hidden[
     return data_key
 
 
+@without_frames
 def seal(header: Header, data_key: Hidden[bytes], body: Body, *, time_s: int) -> Envelope:
     """Return the envelope that carries this body under this header, bound to each other."""
     content = Hidden({**body.value, **_body_binding(header)})
     return Envelope(header, _encrypted(content, data_key, time_s))
 
 
+@without_frames
 def unseal(envelope: Envelope, data_key: Hidden[bytes]) -> Body:
     """Return the body of an envelope, its binding taken off.
 
