@@ -74,6 +74,7 @@ def wrap_data_key(data_key: Hidden[bytes], wrap: Wrap, vault_id: str, key_source
     return Wrap(wrap.kind, wrap.profile, wrap.salt, token)
 
 
+@without_frames
 def unwrap_data_key(wrap: Wrap, vault_id: str, key_source: KeySource) -> Hidden[bytes]:
     """Return the data key.
 
@@ -140,7 +141,6 @@ def _is_bound(content: Body, binding: dict[str, Any]) -> bool:
     return all(content.value.get(name) == expected for name, expected in binding.items())
 
 
-@without_frames
 def _bound_data_key(content: Body, binding: str) -> Hidden[bytes] | None:
     """Return the data key if the content is exactly a bound data key; never raises, as it sees secrets."""
     fields = content.value
@@ -153,13 +153,11 @@ def _bound_data_key(content: Body, binding: str) -> Hidden[bytes] | None:
     return Hidden(data_key) if len(data_key) == KEY_BYTES else None
 
 
-@without_frames
 def _encrypted(content: Body, key: Hidden[bytes], time_s: int) -> str:
     fernet = Fernet(base64.urlsafe_b64encode(key.value))
     return fernet.encrypt_at_time(canonical(content.value), time_s).decode("ascii")
 
 
-@without_frames
 def _decrypted(token: str, key: Hidden[bytes]) -> Body | None:
     """Return the JSON object in a token, or None; never raises, as a JSON error would carry the text."""
     try:
