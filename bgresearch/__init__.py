@@ -82,7 +82,7 @@ def __dir__() -> list[str]:
 
 
 class _Package(ModuleType):
-    """This package: ``connect`` is the function, also after somebody has imported the module of that name."""
+    """The package itself: ``connect`` is the function, also after somebody has imported the module of that name."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if name == "connect" and isinstance(value, ModuleType):  # the import system binds what it has loaded
