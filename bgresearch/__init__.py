@@ -12,11 +12,13 @@ Examples
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bgresearch.client import Client
-    from bgresearch.composition import connect
+    from bgresearch.connect import connect
     from bgresearch.errors import (
         AddressRejected,
         AgentError,
@@ -68,7 +70,7 @@ __all__ = [
     "connect",
 ]
 
-_HOMES = {"Client": "bgresearch.client", "connect": "bgresearch.composition"}
+_HOMES = {"Client": "bgresearch.client", "connect": "bgresearch.connect"}
 
 
 def __getattr__(name: str) -> Any:
@@ -81,3 +83,15 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+class _Package(ModuleType):
+    """The package itself: ``connect`` is the function, also after somebody has imported the module of that name."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "connect" and isinstance(value, ModuleType):  # the import system binds what it has loaded
+            value = value.connect
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bgresearch.client import Client
-from bgresearch.composition import connect
+from bgresearch.connect import connect
 from bgresearch.errors import BgresearchError
 from bgresearch.lenses.chart import candles_figure, equity_figure
 from bgresearch.lenses.equity import holdings, spot_equity, unvalued

@@ -66,6 +66,7 @@ def key_from_password(password: Hidden[bytes], wrap: Wrap) -> Hidden[bytes]:
         ) from None
 
 
+@without_frames
 def wrap_data_key(data_key: Hidden[bytes], wrap: Wrap, vault_id: str, key_source: KeySource, *, time_s: int) -> Wrap:
     """Return the wrap with the data key encrypted into it."""
     content = Hidden({"binding": wrap.binding(vault_id), "data_key": data_key.value.hex()})
@@ -73,6 +74,7 @@ def wrap_data_key(data_key: Hidden[bytes], wrap: Wrap, vault_id: str, key_source
     return Wrap(wrap.kind, wrap.profile, wrap.salt, token)
 
 
+@without_frames
 def unwrap_data_key(wrap: Wrap, vault_id: str, key_source: KeySource) -> Hidden[bytes]:
     """Return the data key.
 
@@ -92,12 +94,14 @@ def unwrap_data_key(wrap: Wrap, vault_id: str, key_source: KeySource) -> Hidden[
     return data_key
 
 
+@without_frames
 def seal(header: Header, data_key: Hidden[bytes], body: Body, *, time_s: int) -> Envelope:
     """Return the envelope that carries this body under this header, bound to each other."""
     content = Hidden({**body.value, **_body_binding(header)})
     return Envelope(header, _encrypted(content, data_key, time_s))
 
 
+@without_frames
 def unseal(envelope: Envelope, data_key: Hidden[bytes]) -> Body:
     """Return the body of an envelope, its binding taken off.
 
@@ -143,7 +147,6 @@ def _is_bound(content: Body, binding: dict[str, Any]) -> bool:
     return all(content.value.get(name) == expected for name, expected in binding.items())
 
 
-@without_frames
 def _bound_data_key(content: Body, binding: str) -> Hidden[bytes] | None:
     """Return the data key if the content is exactly a bound data key; never raises, as it sees secrets."""
     fields = content.value
@@ -156,13 +159,11 @@ def _bound_data_key(content: Body, binding: str) -> Hidden[bytes] | None:
     return Hidden(data_key) if len(data_key) == KEY_BYTES else None
 
 
-@without_frames
 def _encrypted(content: Body, key: Hidden[bytes], time_s: int) -> str:
     fernet = Fernet(base64.urlsafe_b64encode(key.value))
     return fernet.encrypt_at_time(canonical(content.value), time_s).decode("ascii")
 
 
-@without_frames
 def _decrypted(token: str, key: Hidden[bytes]) -> Body | None:
     """Return the JSON object in a token, or None; never raises, as a JSON error would carry the text."""
     try:

@@ -72,7 +72,7 @@ def candles(
     as_json: AsJson = False,
 ) -> None:
     """Download candles of one or more symbols and say what is there; one that fails does not stop the others."""
-    from bgresearch.composition import connect
+    from bgresearch.connect import connect
 
     done: list[dict[str, Any]] = []
     failed: dict[str, BgresearchError] = {}
@@ -107,7 +107,7 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Ask the exchange what a key may do, through the agent if it runs. Exit status 3: it can write. 4: withdraw."""
-    from bgresearch.composition import connect
+    from bgresearch.connect import connect
 
     reminder = ""
     if not password_file and holds(path):

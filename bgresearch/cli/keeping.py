@@ -260,7 +260,7 @@ class _OneKey:
 
 def _checked(credential: Credential) -> Checked:
     """Ask the exchange about a new key; it raises if the key does not work."""
-    from bgresearch.composition import connect
+    from bgresearch.connect import connect
 
     with connect(key=credential.name, vault=_OneKey(credential), base_url=credential.host) as client:
         found = client.permissions()

@@ -86,8 +86,8 @@ def test_a_key_needs_the_agent_or_its_vault(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_reduced_protection_is_said_once_and_is_no_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    importlib.import_module("bgresearch.composition")._say_reduced.cache_clear()
-    with caplog.at_level("INFO", logger="bgresearch.composition"):
+    importlib.import_module("bgresearch.connect")._say_reduced.cache_clear()
+    with caplog.at_level("INFO", logger="bgresearch.connect"):
         for _ in range(2):
             bgresearch.connect(key="research", vault=Keys(), data_dir=tmp_path)
     (said,) = caplog.messages

@@ -99,6 +99,21 @@ def test_classic_and_unified_accounts_tell_the_same_fills(account: Start, habits
     assert (unified.fee > 0).all()
 
 
+@pytest.mark.parametrize("empty_at", [(1,), (2,), (2, 3), (3,)], ids=str)
+def test_a_false_end_of_the_list_is_not_believed(account: Start, empty_at: tuple[int, ...]) -> None:
+    exchange, client = account()
+    exchange.fills = [told("spot", number) for number in range(230)]
+    pages = 0
+
+    def sometimes_nothing(rows: list[Any]) -> list[Any]:
+        nonlocal pages
+        pages += 1
+        return [] if pages in empty_at else rows
+
+    exchange._spoilt = sometimes_nothing  # type: ignore[method-assign]
+    assert len(client.account.fills(NOW_MS - 60 * DAY, NOW_MS - 10 * DAY)) == 230
+
+
 @pytest.mark.parametrize(
     ("side", "trade", "mode", "traded"),
     [

@@ -171,7 +171,10 @@ class Careless(Scripted):
     def send(self, request: requests.PreparedRequest, *more: object, **named: object) -> requests.Response:
         held = dict(request.headers)
         assert held["User-Agent"]
-        return super().send(request, *more, **named)
+        try:
+            return super().send(request, *more, **named)
+        except Listening:
+            raise Listening("time is up again")  # noqa: B904 - an error upon an error, as they come
 
 
 class Listening(Exception):

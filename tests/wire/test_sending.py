@@ -201,6 +201,22 @@ def test_refusals_that_do_not_stop_are_taken_for_the_address_and_said_until_when
     assert clock.now_ms() >= caught.value.until_ms
 
 
+def test_an_address_that_gets_answers_meanwhile_is_not_taken_for_banned(
+    make_wire: Callable[..., Wire], scripted: Scripted, clock: ManualClock, monkeypatch
+):
+    scripted.script = [bad("429", 429), bad("429", 429), good([]), bad("429", 429), good([])]
+    wire, sleep = make_wire(), clock.sleep
+
+    def meanwhile(seconds: float) -> None:
+        sleep(seconds)
+        if seconds and len(scripted.asked) == 2:  # between the second refusal and the third
+            wire.send(TABLE["spot.tickers"], {})  # somebody else's thread
+
+    monkeypatch.setattr(clock, "sleep", meanwhile)
+    assert wire.send(PUBLIC, PARAMS).attempts == 4
+    assert clock.monotonic_s() < 10
+
+
 def test_refusals_with_the_endpoint_s_own_count_do_not_rest_the_address(
     make_wire: Callable[..., Wire], scripted: Scripted, clock: ManualClock
 ):
