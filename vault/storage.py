@@ -277,6 +277,8 @@ class VaultFile:
     def _check_mode(self, found: os.stat_result, path: Path, mode: int) -> None:
         actual = stat.S_IMODE(found.st_mode)
         if self._filesystem.has_modes and actual & 0o777 & ~mode:
+            if actual & stat.S_ISVTX or path == path.parent:  # /tmp and the like: never to be closed to the others
+                raise LaxMode(f"{path} is shared by the users of this machine; give the vault a folder of its own")
             raise LaxMode(
                 f"{path} has mode {actual:04o}, which lets other users of this machine at it; first think who may have "
                 f"read it, then type: chmod {mode:o} {shlex.quote(str(path))}"

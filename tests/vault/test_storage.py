@@ -43,6 +43,16 @@ def generations(folder: Path) -> list[int]:
     return sorted(int(kept.name.split(".")[1]) for kept in folder.glob("vault.*.kept"))
 
 
+
+def test_a_shared_folder_is_refused_without_advice_to_close_it_to_the_others(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    with pytest.raises(LaxMode, match="a folder of its own") as refusal:
+        Vault.create(shared / "vault", "a long password", profile=FLOOR)
+    assert "chmod" not in str(refusal.value)
+
+
 def test_folder_file_lock_and_kept_files_are_the_owners_alone(
     tmp_path: Path, password: str, triple: dict[str, str]
 ) -> None:
