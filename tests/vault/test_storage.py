@@ -43,7 +43,6 @@ def generations(folder: Path) -> list[int]:
     return sorted(int(kept.name.split(".")[1]) for kept in folder.glob("vault.*.kept"))
 
 
-
 def test_a_shared_folder_is_refused_without_advice_to_close_it_to_the_others(tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     shared.mkdir()
