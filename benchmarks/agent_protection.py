@@ -15,6 +15,7 @@ import os
 import shutil
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from bgresearch.agent.client import Agent
 from bgresearch.agent.place import Place
 from bgresearch.clock import SystemClock
 from bgresearch.transport import new_session
-from vault import FLOOR, Vault
+from vault import FLOOR, Intake, Vault
 
 PASSWORD = "correct horse battery"  # noqa: S105 - made up
 NOBODY = 61_234  # a user id that nobody has
@@ -53,9 +54,13 @@ def child(home: Path, work: Callable[[], object]) -> object:
     number = os.fork()
     if number == 0:
         os.close(reader)
-        unprivileged(home)
-        os.write(writer, json.dumps(work()).encode())
-        os._exit(0)
+        try:
+            unprivileged(home)
+            os.write(writer, json.dumps(work()).encode())
+        finally:  # whatever happens: what the parent does when it ends is the parent's to do
+            if sys.exc_info()[0]:
+                traceback.print_exc()
+            os._exit(1)
     os.close(writer)
     with os.fdopen(reader) as said:
         text = said.read()
@@ -140,6 +145,7 @@ def main() -> int:
     bgresearch.catalogue.load()
     new_session().close()
     SystemClock().now_ms()
+    Intake()  # loads what cryptography leaves for the first use
     folder = Path(tempfile.mkdtemp(prefix="bg-"))
     try:
         if os.geteuid() == 0:

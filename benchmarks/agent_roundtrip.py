@@ -69,6 +69,8 @@ class _Bytes:
         self._data = self._data[len(found) :]
         return found
 
+    read1 = read
+
     def close(self) -> None:
         self.closed = True
 
