@@ -21,6 +21,8 @@ from bgresearch.wire import Sender
 
 Mode = Literal["classic", "unified"]
 
+USER_ID_FIELD = {"spot.account_info": "userId", "uta.account_info": "userId", "uta.account_settings": "uid"}
+
 _CLASSIC = frozenset({"40084", "25245"})  # a classic account called v3
 _UNIFIED = frozenset({"40085"})  # a unified account called v2
 ABSENT = frozenset({"404", "405", "40404"})  # this exchange has no such path
@@ -71,19 +73,20 @@ class Whose:
     def _learn(self) -> Identity:
         """Ask for the settings first; a key that may not read them may still read about itself."""
         try:
-            return Identity("unified", self._uid("uta.account_settings", "uid"))
+            return Identity("unified", self._uid("uta.account_settings"))
         except ExchangeError as refusal:
             if isinstance(refusal, _NO_ANSWER):
                 raise
             classic = refusal.code in _CLASSIC
         try:
-            return Identity("classic", self._uid("spot.account_info", "userId"))
+            return Identity("classic", self._uid("spot.account_info"))
         except ExchangeError as refusal:
             if classic or refusal.code not in _UNIFIED | ABSENT:
                 raise
-        return Identity("unified", self._uid("uta.account_info", "userId"))
+        return Identity("unified", self._uid("uta.account_info"))
 
-    def _uid(self, row_id: str, field: str) -> str:
+    def _uid(self, row_id: str) -> str:
+        field = USER_ID_FIELD[row_id]
         uid = str(self._object(row_id).get(field) or "")
         if not (uid.isascii() and uid.isalnum()):
             raise BadResponse(row_id, f"no {field} in the answer.")

@@ -6,9 +6,8 @@ import threading
 from typing import Any
 
 from bgresearch.catalogue import Endpoint
+from bgresearch.identity import USER_ID_FIELD
 from bgresearch.limits import Limiter
-
-_NAMES_THE_ACCOUNT = {"spot.account_info": "userId", "uta.account_info": "userId", "uta.account_settings": "uid"}
 
 
 class ByAccount:
@@ -44,7 +43,7 @@ class ByAccount:
 
     def learn(self, endpoint: Endpoint, identity: str, data: Any) -> None:
         """Take in an answer: three rows name the account that a key belongs to."""
-        field = _NAMES_THE_ACCOUNT.get(endpoint.id)
+        field = USER_ID_FIELD.get(endpoint.id)
         if field and isinstance(data, dict) and data.get(field):
             self._uids[identity] = str(data[field])
 
