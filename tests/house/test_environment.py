@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[2]
-EXTRAS_IN_CONDA = ("charts", "sandbox", "lab")
+EXTRAS_IN_CONDA = ("charts", "forms", "sandbox", "lab")
 BROUGHT_FOR_OTHERS = {"ipykernel", "ipywidgets", "jupyterlab"}  # a kernel, tqdm's bar in a notebook, a command
 
 
