@@ -53,6 +53,13 @@ def default_place() -> Place:
         return Place(platformdirs.user_runtime_path("bgresearch", appauthor=False))
 
 
+def default_vault() -> Path:
+    """Return where the vault lies: ``BGRESEARCH_VAULT``, else in the platform's folder for a user's settings."""
+    if chosen := os.environ.get("BGRESEARCH_VAULT"):
+        return Path(chosen).absolute()
+    return platformdirs.user_config_path("bgresearch", appauthor=False) / "vault"
+
+
 def need_sockets() -> None:
     """Raise `AgentUnavailable` where there are no unix sockets."""
     if not hasattr(socket, "AF_UNIX") or sys.platform == "win32":
