@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from importlib import resources
 from typing import Any, Literal
 
 import anywidget
@@ -17,14 +17,14 @@ import traitlets
 Tone = Literal["good", "warn", "bad", "unknown"]
 
 ICONS: dict[Tone, str] = {"good": "✓", "warn": "▲", "bad": "✕", "unknown": "○"}
-_HERE = Path(__file__).parent
+_FILES = resources.files(__package__)
 
 
 class Guide(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget's base is untyped
     """The heading of a form, which takes the focus when the form moves on, and what is said to a screen reader."""
 
-    _esm = _HERE / "guide.js"
-    _css = _HERE / "guide.css"
+    _esm = _FILES.joinpath("guide.js").read_text(encoding="utf-8")
+    _css = _FILES.joinpath("guide.css").read_text(encoding="utf-8")
 
     name = traitlets.Unicode().tag(sync=True)
     heading = traitlets.Unicode().tag(sync=True)
@@ -69,7 +69,7 @@ class Form(widgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         self.guide.said = words
 
 
-class Field(widgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
+class Labelled(widgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
     """One control with its help before and its problem behind it.
 
     Parameters
