@@ -155,7 +155,7 @@ class SealedInput(anywidget.AnyWidget):
         elif kind == "box" and purpose == self._purpose and isinstance(message.get("box"), dict):
             self._take(view, message["box"])
         elif kind == "box" and purpose == STRENGTH and self._strength and isinstance(message.get("box"), dict):
-            with self._refusals_shown(view):
+            with self._refusals_shown(view, message.get("number")):
                 answer = self._strength(message["box"])
                 told = {"score": int(answer["score"]), "words": [str(words) for words in answer["words"]]}
                 self.send({"kind": "strength", "view": view, "number": message.get("number"), **told})
@@ -164,7 +164,7 @@ class SealedInput(anywidget.AnyWidget):
                 callback()
 
     def _send_offer(self, view: str, purpose: str, number: object) -> None:
-        with self._refusals_shown(view):
+        with self._refusals_shown(view, number):
             answer = self._offer(purpose)
             told = {"offer": dict(answer["offer"]), "asked": list(answer.get("asked", ()))}
             self.send({"kind": "offer", "view": view, "purpose": purpose, "number": number, **told})
@@ -179,9 +179,9 @@ class SealedInput(anywidget.AnyWidget):
             self.send({"kind": "taken", "view": view})
 
     @contextlib.contextmanager
-    def _refusals_shown(self, view: str) -> Iterator[None]:
+    def _refusals_shown(self, view: str, number: object = None) -> Iterator[None]:
         """Show what the agent or the vault refuses as the form's problem; any other error is a bug and passes."""
         try:
             yield
         except REFUSALS as refusal:
-            self.send({"kind": "problem", "view": view, "field": FORM, "words": str(refusal)})
+            self.send({"kind": "problem", "view": view, "number": number, "field": FORM, "words": str(refusal)})
