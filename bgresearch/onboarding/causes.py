@@ -112,7 +112,7 @@ MODE_CHANGING = Cause(
 RESTRICTED = Cause(
     "mode",
     "The key is right, but the exchange has restricted the account.",
-    "It may be temporary. Look for a notice on the exchange's site, ask its support if there is none, then check again.",
+    "It may be temporary. Look for a notice on the exchange's site or ask its support, then check again.",
 )
 NOT_PERMITTED = Cause(
     "permissions",

@@ -49,7 +49,8 @@ def examine(sender: Sender, whose: Whose, clock: Clock) -> Generator[Finding, No
     Notes
     -----
     Three or four requests. Every stage gets one finding, in the order of `STAGES`; only a clock that the exchange
-    refuses after all gets a second one, and the last one counts. The generator's value (``yield from``) is the permissions.
+    refuses after all gets a second one, and the last one counts. The generator's value (``yield from``) is the
+    permissions.
     """
     findings = examine_reach(sender, clock)
     yield from findings
