@@ -106,17 +106,14 @@ def resumed(progress: Progress, standing: Standing) -> tuple[Progress, str]:
     """
     if progress.step in {"before", "done"}:
         return Progress(), ""
-    if progress.step in {"check", "verdict"}:
-        if not standing.unlocked:
-            return _without_key(progress, "open"), LOCKED
-        if progress.holder != standing.fingerprint or not progress.staged:
-            return _without_key(progress, "key"), FORGOTTEN
+    sealed = progress.step in {"check", "verdict"}
+    if (sealed or progress.step == "key") and not standing.unlocked:
+        return _without_key(progress, "open"), LOCKED
+    if sealed and (progress.holder != standing.fingerprint or not progress.staged):
+        return _without_key(progress, "key"), FORGOTTEN
+    if sealed:
         return replace(progress, step="check"), CONTINUED
-    if progress.step == "key" and not standing.unlocked:
-        return replace(progress, step="open"), LOCKED
-    if progress.step == "open" and standing.unlocked:
-        return replace(progress, step="key"), CONTINUED
-    return progress, CONTINUED
+    return (forward(replace(progress, step="address"), standing) if progress.step == "open" else progress), CONTINUED
 
 
 CONTINUED = "You go on where you were. Start over, if you would rather."
@@ -138,9 +135,12 @@ def from_text(text: str) -> Progress:
         said = json.loads(text)
     except ValueError:
         return Progress()
-    if not isinstance(said, dict) or set(said) != set(_READ) or not all(fits(said[name]) for name, fits in _READ.items()):
+    if not isinstance(said, dict) or set(said) != set(_READ):
         return Progress()
-    return Progress(**{name: tuple(value) if isinstance(value, list) else value for name, value in said.items()})
+    if not all(fits(said[name]) for name, fits in _READ.items()):
+        return Progress()
+    read: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
+    return Progress(**read)
 
 
 def _without_key(progress: Progress, step: Step) -> Progress:

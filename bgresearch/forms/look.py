@@ -20,7 +20,7 @@ ICONS: dict[Tone, str] = {"good": "✓", "warn": "▲", "bad": "✕", "unknown":
 _FILES = resources.files(__package__)
 
 
-class Guide(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget's base is untyped
+class Guide(anywidget.AnyWidget):
     """The heading of a form, which takes the focus when the form moves on, and what is said to a screen reader."""
 
     _esm = _FILES.joinpath("guide.js").read_text(encoding="utf-8")
@@ -33,7 +33,7 @@ class Guide(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget's base is u
     moved = traitlets.Int().tag(sync=True)
 
 
-class Form(widgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
+class Form(widgets.VBox):  # type: ignore[misc]  # its base has no types
     """The frame: guide, body and a row of buttons.
 
     Parameters
@@ -69,7 +69,7 @@ class Form(widgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         self.guide.said = words
 
 
-class Labelled(widgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
+class Labelled(widgets.VBox):  # type: ignore[misc]  # its base has no types
     """One control with its help before and its problem behind it.
 
     Parameters
