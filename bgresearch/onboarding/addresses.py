@@ -23,9 +23,7 @@ FIND_OUT = (
     "This program asks nobody for your address. Your router's status page shows it; in an office or at a hosting "
     "company, those who run the network know it."
 )
-NOT_TOLD = (
-    "Whether the exchange's page takes ranges and IPv6 is not documented. If it refuses one, list single addresses."
-)
+NOT_TOLD = "Whether the exchange's page takes ranges or IPv6 is not documented. If it refuses one, list addresses."
 WIDE = "{count:,} addresses are a lot: everybody at one of them counts as you. List single addresses if you can."
 
 _PRIVATE = "is a private address inside a home or office: nobody on the internet, the exchange included, ever sees it"

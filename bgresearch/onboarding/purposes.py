@@ -1,7 +1,7 @@
 """What somebody wants to do, and the boxes that a key needs for it: read off the catalogue, never more than needed.
 
-A v2 row of the table asks for a code (``stor``), a v3 row for a permission (``uta_mgt:read``). A purpose names areas and
-rows; which boxes they need follows. What the boxes are called is what the exchange calls the authorities.
+A v2 row of the table asks for a code (``stor``), a v3 row for a permission (``uta_mgt:read``). A purpose names areas
+and rows; which boxes they need follows. What the boxes are called is what the exchange calls the authorities.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ KINDS_OF_KEY = (
     "If the page asks how the key signs, take the one made by the exchange (HMAC), not one of your own (RSA)."
 )
 DEMO_FIRST = (
-    "First switch the exchange's site to demo mode, and make the key there: a key that was made in live mode does not work "
-    "in the demo environment, nor the other way round."
+    "First switch the exchange's site to demo mode, and make the key there: a key that was made in live mode does not "
+    "work in the demo environment, nor the other way round."
 )
 WHICH_MODE = (
-    "Accounts come in two modes. Accounts opened since about May 2026 are unified; older ones may still be classic. The "
-    "exchange shows yours in its settings; the check at the end finds it out as well."
+    "Accounts come in two modes. Accounts opened since about May 2026 are unified; older ones may still be classic. "
+    "The exchange shows yours in its settings; the check at the end finds it out as well."
 )
 TAX_BOX = "The tax records of a unified account need a key that has the tax box, too."
 WRITE_TO_READ = (
-    "Two lists of a unified account (closed positions and their rank) are given to keys with a right to write only. Leave "
-    "them out: everything else works with a key that only reads."
+    "Two lists of a unified account (closed positions and their rank) are given to keys with a right to write only. "
+    "Leave them out: everything else works with a key that only reads."
 )
 
 _LEGACY = {"readonly", "trade"}

@@ -1,7 +1,7 @@
-"""What follows from what a key may do: its colour, whether it may be kept, how to mend it at the exchange, when to renew it.
+"""What follows from what a key may do: its colour, whether it may be kept, how to mend it, when to renew it.
 
-Green: reads only, from listed addresses. Amber: reads only, from anywhere. Red: can write. A key that can withdraw is never
-kept; one that can trade or transfer only after somebody said so on purpose.
+Green: reads only, from listed addresses. Amber: reads only, from anywhere. Red: can write. A key that can withdraw is
+never kept; one that can trade or transfer only after somebody said so on purpose.
 """
 
 from __future__ import annotations
@@ -63,9 +63,8 @@ def judge(found: Permissions) -> Judgement:
     if not found.addresses:
         words = "It reads and does nothing else, but it works from every address on the internet."
         return Judgement("amber", "Amber: this key only reads, from anywhere.", words, (BIND, CHECK_AGAIN), "yes")
-    words = (
-        f"It reads and does nothing else, from {_counted(len(found.addresses), 'listed address', 'listed addresses')}."
-    )
+    count = len(found.addresses)
+    words = f"It reads and does nothing else, from {count} listed {'address' if count == 1 else 'addresses'}."
     return Judgement("green", "Green: this key only reads, from listed addresses.", words, (), "yes")
 
 
@@ -121,7 +120,3 @@ def _narrowed(found: Permissions) -> tuple[str, ...]:
 
 def _box(authority: Authority) -> str:
     return authority.words if authority.known else f"{authority.code} (not documented)"
-
-
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"
