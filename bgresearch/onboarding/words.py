@@ -1,7 +1,7 @@
 """Every sentence that the wizard and the key manager say, each once: forms and terminal read them here.
 
-What belongs to a decision stands beside it: causes of refusal in `causes`, boxes in `purposes`, addresses in `addresses`,
-verdicts in `verdicts`, hints about pasted texts in `pasted`.
+What belongs to a decision stands beside it: causes of refusal in `causes`, boxes in `purposes`, addresses in
+`addresses`, verdicts in `verdicts`, hints about pasted texts in `pasted`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ STEP_TITLES = {
 BEFORE = (
     "Two-factor authentication should be on in your exchange account; turn it on first if it is not.",
     "An account can have ten keys. Delete one that you no longer use if there is no room.",
-    "You choose a passphrase when you make the key. It is not your login password, and nobody can recover it: if it is "
-    "lost, a new key has to be made.",
+    "You choose a passphrase when you make the key. It is not your login password; if it is lost, make a new key.",
     "The exchange shows the SecretKey once, when the key is made. Leave that page open until you are done here.",
     "It takes about five minutes. Nothing is saved before you have seen what the key can do.",
 )
@@ -39,7 +38,7 @@ STAGE_TITLES: dict[Stage, str] = {
     "mode": "Account",
     "permissions": "Rights read",
 }
-VERDICT_SIGNS = {True: "✓ in order", False: "✗ failed", None: "– not told"}
+VERDICT_SIGNS = {True: "✓ in order", False: "✗ failed", None: "? not told"}
 
 MODE_QUESTION = "Which mode is the account in?"
 ADDRESS_QUESTION = "Addresses that may use the key"
@@ -87,14 +86,12 @@ REMOVED = "Removed {label!r} here. Now delete it on the exchange too."
 COMPROMISED_FIRST = "Delete the key on the exchange now, before anything else. Whoever has it can use it until then."
 COMPROMISED = (
     "Look through the exchange's own lists of logins, orders, transfers and withdrawals for what was not you.",
-    "If anything was, tell the exchange's support, change the login password and set up two-factor authentication anew.",
+    "If anything was, tell the exchange's support, and change login password and two-factor authentication.",
     "Find out where the key was seen: bgresearch scan looks through notebooks, histories and git.",
     "Then the vault forgets the key here, and you make a new one, with an address list.",
 )
 COMPROMISED_DELETED = "Is the key deleted on the exchange?"
-COMPROMISED_NOT_YET = (
-    "Delete it there first; the vault keeps the key until then, so that you can still tell which it is."
-)
+COMPROMISED_NOT_YET = "Delete it there first; the vault keeps the key until then, so that you know which it is."
 
 LEAST = "Give a key no more than it needs: these boxes could be taken away: {boxes}."
 LACKING = "For what you want to do, these boxes are missing: {boxes}."
