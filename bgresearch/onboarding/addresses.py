@@ -55,6 +55,8 @@ _REFUSED: tuple[tuple[str, str], ...] = (  # the first that overlaps gives the r
     ("fec0::/10", _PRIVATE),
     ("fc00::/7", _PRIVATE),
     ("2001:db8::/32", _DOCUMENTATION),
+    ("2001::/23", _RESERVED),
+    ("2002::/16", "belongs to an old kind of tunnel (6to4): type the IPv4 address that is in it"),
     ("3fff::/20", _DOCUMENTATION),
     ("ff00::/8", "is for sending to many at once (multicast): nobody sends from it"),
 )
