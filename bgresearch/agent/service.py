@@ -17,11 +17,12 @@ from bgresearch.agent.accounts import ByAccount
 from bgresearch.agent.lifetime import BackOff, Lifetime
 from bgresearch.agent.place import UNLOCK
 from bgresearch.agent.protocol import Ask, Fetch, Status, Unlock, encode_answer, encode_error
+from bgresearch.budget import limiter_for
 from bgresearch.catalogue import load
 from bgresearch.clock import Clock
 from bgresearch.errors import AgentError, AgentUnavailable, BgresearchError, ConfigurationError, InvalidInput
 from bgresearch.intervals import DAY_MS
-from bgresearch.limits import Limiter, LocalLimiter
+from bgresearch.limits import Limiter
 from bgresearch.transport import origin
 from bgresearch.wire import Sender, Signer, Wire
 from vault import StorageFailed, Vault, VaultBusy, VaultChanged, VaultError, WrongPassword
@@ -146,7 +147,8 @@ class Service:
             sender = self._senders.get(request.key)
             if sender is None:
                 credential = vault.get(request.key)
-                limiter = self._limiters.setdefault(origin(credential.host), ByAccount(LocalLimiter(self._clock)))
+                host = origin(credential.host)
+                limiter = self._limiters.setdefault(host, ByAccount(limiter_for(host, self._clock)))
                 sender = self._make_sender(credential.host, limiter, self._clock, credential)
                 self._senders[request.key] = sender
             if request.host != sender.host:
