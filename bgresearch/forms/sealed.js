@@ -202,7 +202,6 @@ class Form {
   }
 
   typed(field) {
-    this.opener = null;
     const found = swapped(Object.fromEntries(this.fields.map((one) => [one.spec.name, one.text])));
     for (const one of this.fields) {
       const wrong = one.wrong(false);
@@ -304,7 +303,10 @@ class Form {
   async open(box) {
     const opener = this.opener;
     this.opener = null;
-    if (!opener) return;
+    if (!opener) {
+      this.say("This page cannot open the agent's reply any more. Start this step again.", true);
+      return;
+    }
     try {
       const texts = await openReply(opener, box);
       this.reply.replaceChildren();

@@ -155,7 +155,7 @@ class SealedInput(anywidget.AnyWidget):
         elif kind == "box" and purpose == self._purpose and isinstance(message.get("box"), dict):
             self._take(view, message["box"])
         elif kind == "box" and purpose == STRENGTH and self._strength and isinstance(message.get("box"), dict):
-            with self._refusals_shown(view, message.get("number")):
+            with contextlib.suppress(*REFUSALS):  # the meter is a help; without it a password is taken all the same
                 answer = self._strength(message["box"])
                 told = {"score": int(answer["score"]), "words": [str(words) for words in answer["words"]]}
                 self.send({"kind": "strength", "view": view, "number": message.get("number"), **told})
