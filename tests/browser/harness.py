@@ -38,13 +38,11 @@ _SETTINGS = {
     "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
 }
 # a notebook that is run before its session is there asks which kernel to take
-_IS_READY = """async () => {
-  const opened = window.jupyterapp?.shell.currentWidget;
-  if (!opened?.sessionContext) return false;
-  await opened.context.ready;
-  await opened.sessionContext.ready;
-  await opened.sessionContext.session?.kernel?.info;
-  return Boolean(opened.sessionContext.session?.kernel);
+_OPENED = "window.jupyterapp?.shell.currentWidget?.sessionContext"
+_READY = """async () => {
+  const opened = window.jupyterapp.shell.currentWidget;
+  await Promise.all([window.jupyterapp.restored, opened.context.ready, opened.sessionContext.ready]);
+  await opened.sessionContext.session.kernel.info;
 }"""
 
 
@@ -237,7 +235,11 @@ class Sheet:
     def open(self, *, host: str = "127.0.0.1") -> None:
         self.page.goto(self.server.address(self.name, self.place, host=host))
         if self.place != "voila":
-            self.page.wait_for_function(_IS_READY, timeout=PATIENCE_MS)
+            self.page.wait_for_function(f"() => {_OPENED}", timeout=PATIENCE_MS)
+            self.page.evaluate(_READY)
+            self.page.wait_for_function(
+                "() => window.jupyterapp.commands.hasCommand('notebook:run-all-cells')", timeout=PATIENCE_MS
+            )
 
     def run(self) -> None:
         """Run every cell and wait until all have."""
