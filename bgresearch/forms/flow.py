@@ -14,17 +14,6 @@ from typing import Any, Literal, get_args
 Step = Literal["before", "purpose", "address", "open", "key", "check", "verdict", "done"]
 STEPS: tuple[Step, ...] = get_args(Step)
 
-TITLES: dict[Step, str] = {
-    "before": "Before you start",
-    "purpose": "What do you want to do?",
-    "address": "Where will the key be used from?",
-    "open": "Your vault",
-    "key": "The new key",
-    "check": "The key is being checked",
-    "verdict": "What this key can do",
-    "done": "Your key is ready",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Progress:

@@ -102,6 +102,16 @@ class Labelled(widgets.VBox):  # type: ignore[misc]  # its base has no types
         self._help.layout.display = None if self._help.value else "none"
 
 
+class Page:
+    """What a form with several pages shows: a body, and the buttons that lead on from it."""
+
+    body: tuple[widgets.Widget, ...] = ()
+    buttons: tuple[widgets.Button, ...] = ()
+
+    def shown(self) -> None:
+        """Begin with what takes time: the page is on the screen."""
+
+
 def note(*paragraphs: str) -> widgets.HTML:
     """Return plain words as paragraphs."""
     return widgets.HTML("".join(f"<p>{html.escape(words)}</p>" for words in paragraphs if words))
