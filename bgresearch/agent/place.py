@@ -105,6 +105,15 @@ def check_socket(place: Place) -> None:
     _check(place.socket, found, SOCKET_MODE, is_right=stat.S_ISSOCK(found.st_mode), kind="a socket")
 
 
+def identity_of(place: Place) -> tuple[int, int] | None:
+    """Return what tells the socket that lies there from any other one; None if there is none."""
+    try:
+        found = place.socket.lstat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def peer_is_me(connection: socket.socket) -> bool:
     """Return whether the process at the other end runs as the same user; where that cannot be seen, it does not."""
     return _peer_uid(connection) == os.geteuid()

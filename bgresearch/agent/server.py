@@ -15,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from bgresearch.agent.lifetime import Lifetime
 from bgresearch.agent.messages import Fetch, Lock, Offer, Request, Status
-from bgresearch.agent.place import SOCKET_MODE, Place, peer_is_me
+from bgresearch.agent.place import SOCKET_MODE, Place, identity_of, peer_is_me
 from bgresearch.agent.protocol import decode_request, encode_answer, encode_error, longest
 from bgresearch.agent.service import Service
 from bgresearch.clock import Clock
@@ -90,10 +90,16 @@ class Server:
         When to lock.
     clock : Clock
         For the patience with callers.
+    place : Place, optional
+        Where its socket lies; once another one lies there, or none, nobody can reach it and it ends.
     """
 
-    def __init__(self, listener: socket.socket, service: Service, *, lifetime: Lifetime, clock: Clock) -> None:
+    def __init__(
+        self, listener: socket.socket, service: Service, *, lifetime: Lifetime, clock: Clock, place: Place | None = None
+    ) -> None:
         self._listener, self._service, self._lifetime, self._clock = listener, service, lifetime, clock
+        self._place = place
+        self._mine = identity_of(place) if place is not None else None
         self._selector = selectors.DefaultSelector()
         self._callers: dict[int, Caller] = {}
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="agent")
@@ -291,6 +297,8 @@ class Server:
         if now_s - self._swept_s < _TICK_S:
             return
         self._swept_s = now_s
+        if self._place is not None and identity_of(self._place) != self._mine:
+            self._why = self._why or "its socket was taken away"
         waiting = sum(len(caller.outgoing) for caller in self._callers.values())
         owing = sorted((caller for caller in self._callers.values() if caller.stalls), key=lambda one: one.progress_s)
         for caller in owing:

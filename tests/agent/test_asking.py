@@ -15,8 +15,8 @@ import pytest
 
 import bgresearch
 from bgresearch.agent.client import Agent
-from bgresearch.agent.place import Place
 from bgresearch.agent.messages import Fetch
+from bgresearch.agent.place import Place
 from bgresearch.agent.sender import AgentSender, find_key
 from bgresearch.agent.start import start, unlock
 from bgresearch.catalogue import load
