@@ -205,7 +205,7 @@ class Form {
     const found = swapped(Object.fromEntries(this.fields.map((one) => [one.spec.name, one.text])));
     for (const one of this.fields) {
       const wrong = one.wrong(false);
-      const odd = found[one.spec.name];
+      const odd = one.text.length > 3 ? found[one.spec.name] : ""; // the first keys say nothing yet
       if (one === field || !one.problem.textContent.startsWith("✕")) {
         one.say(wrong || (odd ? `${one.label.textContent} ${odd}. Are the fields in the right place?` : ""), Boolean(wrong));
       }
