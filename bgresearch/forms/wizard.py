@@ -66,7 +66,7 @@ class Wizard(Form):
         self.warnings: tuple[str, ...] = ()
         self.renew = ""
         self.page: Page
-        self._turns = 0
+        self._turns, self._said = 0, ""
         progress, said = resumed(desk.recall(), desk.standing())
         self.turn(progress, said=said, quiet=True)
 
@@ -88,21 +88,21 @@ class Wizard(Form):
     def turn(self, progress: Progress, *, said: str = "", quiet: bool = False) -> None:
         """Show the page of another step."""
         self._turns += 1
-        self.progress = progress
+        self.progress, self._said = progress, said
         self.desk.remember(progress)
         self.page = _PAGES[progress.step](self)
-        self.refresh(said=said, quiet=quiet)
+        self.refresh(quiet=quiet)
         self.page.shown()
 
-    def refresh(self, *, said: str = "", quiet: bool = False) -> None:
+    def refresh(self, *, quiet: bool = False) -> None:
         """Show the page as it is now, after it has changed."""
         around = [button("Back", self.back)] if can_go_back(self.progress) else []
         if self.progress.step not in {"before", "done"}:
             around.append(button("Start over", self.restart))
-        body = [verdict("unknown", said), *self.page.body] if said else self.page.body
+        body = [verdict("unknown", self._said), *self.page.body] if self._said else self.page.body
         heading = words.STEP_TITLES[self.progress.step]
         self.show(heading, body, [*self.page.buttons, *around], progress=words_of(self.progress.step), quiet=quiet)
-        self.guide.said = said
+        self.say(self._said)
 
     def forward(self, **changes: Any) -> None:
         """Go on, with what was chosen here."""
