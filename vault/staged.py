@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from vault.contents import Surroundings, iso_utc
 from vault.credential import Credential
 from vault.entries import SECRET_FIELDS, Slot, Triple
-from vault.errors import InvalidField
+from vault.errors import InvalidField, VaultChanged
 from vault.fields import check_says_no_secret, checked_name
 from vault.hidden import Hidden, NoCopies, without_frames
 from vault.hosts import EXCHANGE_HOST, normalise_host
@@ -83,9 +83,23 @@ class Staged(NoCopies):
 
     @without_frames
     def replace(self, vault: KeyVerbs, *, checked: Checked) -> None:
-        """Put it in the place of the vault's key of the same name; raises as `Vault.rotate`."""
+        """Put it in the place of the vault's key of the same name; raises as `Vault.rotate`.
+
+        Raises
+        ------
+        VaultChanged
+            The vault's key is bound to another host or environment now than the one that this key was made for.
+        """
         texts = {field: getattr(self.__slot.triple, field).value for field in SECRET_FIELDS}
-        vault.rotate(self.__slot.name, **texts, check=lambda _: checked)
+        vault.rotate(self.__slot.name, **texts, check=lambda pending: self._agreed(pending, checked))
+
+    def _agreed(self, pending: Credential, checked: Checked) -> Checked:
+        if (pending.host, pending.demo) != (self.__slot.host, self.__slot.demo):
+            raise VaultChanged(
+                f"the key {self.label!r} was bound to another host or environment meanwhile; the old key stays, start "
+                "the rotation anew"
+            )
+        return checked
 
     def __repr__(self) -> str:
         return f"<Staged {self.label!r} for {self.__slot.host}, fingerprint {self.fingerprint}>"

@@ -16,7 +16,7 @@ from bgresearch.agent.held import Held
 from bgresearch.agent.lifetime import BackOff, Lifetime
 from bgresearch.clock import Clock
 from bgresearch.errors import AgentError
-from vault import InvalidField, NoRecovery, Profile, Vault, VaultExists, WrongPassword, calibrated, new_code
+from vault import InvalidField, NoRecovery, Profile, Vault, VaultExists, WrongPassword, new_code
 from vault.hidden import Hidden, NoCopies, without_frames
 from vault.intake import Reply
 from vault.recovery import GROUPS, is_group
@@ -41,9 +41,7 @@ class Opening:
         Gives the costs of a new vault's key derivation.
     """
 
-    def __init__(
-        self, held: Held, *, clock: Clock, lifetime: Lifetime, profile: Callable[[], Profile] = calibrated
-    ) -> None:
+    def __init__(self, held: Held, *, clock: Clock, lifetime: Lifetime, profile: Callable[[], Profile]) -> None:
         self._held, self._clock, self._lifetime, self._profile = held, clock, lifetime, profile
         self._back_off = BackOff(clock)
         self._lock = threading.Lock()
