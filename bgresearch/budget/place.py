@@ -124,6 +124,8 @@ class Place:
             marks = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
             if marks != [_APPLICATION, _VERSION]:
                 raise Damaged("another program or version has made it")
+            if (verdict := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+                raise Damaged(str(verdict))
             connection.execute("PRAGMA journal_mode=TRUNCATE")
             connection.execute("PRAGMA synchronous=OFF")  # a power cut ends every process that counts, too
         except sqlite3.DatabaseError as error:
