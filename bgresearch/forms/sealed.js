@@ -71,7 +71,7 @@ class Typed {
     this.toggle.addEventListener("click", () => this.show(!this.shown));
     this.again = null;
     if (spec.is_new) {
-      this.againLabel = made("label", "bgs-label", this.box, `${spec.label}, once more`);
+      this.againLabel = made("label", "bgs-label", this.box, `${spec.label}, again`);
       this.againLabel.htmlFor = `${id}-again`;
       this.againRow = made("div", "bgs-row", this.box);
     }

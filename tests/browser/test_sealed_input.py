@@ -113,7 +113,8 @@ def test_pasted_texts_are_told_apart_as_the_table_says(stage: Stage) -> None:
     cases: list[dict[str, Any]] = json.loads((VECTORS / "pasted.json").read_text("utf-8"))["cases"]
     found = stage.page.evaluate(
         """(cases) => cases.map(({texts}) => {
-          const kind = (name, text) => name === "passphrase" ? "passphrase" : text.startsWith("-----BEGIN") ? "pem" : "key";
+          const kind = (name, text) =>
+            name === "passphrase" ? "passphrase" : text.startsWith("-----BEGIN") ? "pem" : "key";
           const told = Object.entries(texts).map(([name, text]) => [name, sealed.blemish(kind(name, text), text)]);
           return [Object.fromEntries(told.filter(([, words]) => words)), sealed.swapped(texts)];
         })""",
@@ -273,7 +274,7 @@ def test_no_field_invites_a_browser_to_keep_it(stage: Stage) -> None:
 
 def test_a_new_password_is_compared_here_and_sealed_once(stage: Stage) -> None:
     stage.show(PASSWORD, "create")
-    first, second = stage.field("New master password"), stage.field("New master password, once more")
+    first, second = stage.field("New master password"), stage.field("New master password, again")
     first.fill(PASSPHRASE)
     second.press_sequentially(PASSPHRASE[:5])
     assert stage.problem("New master password") == ""  # on the way to the same is not wrong yet
@@ -369,7 +370,7 @@ def test_the_reply_is_opened_here_shown_and_put_away(stage: Stage) -> None:
     expect(stage.page.get_by_text(code)).to_be_focused()
     assert_accessible(stage.page)
     attributes = stage.page.evaluate(
-        "() => [...document.querySelectorAll('*')].flatMap((one) => [...one.attributes].map(({value}) => value)).join(' ')"
+        "() => [...document.querySelectorAll('*')].flatMap((it) => [...it.attributes].map((a) => a.value)).join(' ')"
     )
     assert code not in attributes + json.dumps(stage.page.evaluate("() => window.sent"))
     stage.page.get_by_role("button", name="put it away").click()
