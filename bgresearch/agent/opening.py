@@ -99,17 +99,7 @@ class Opening:
             pending = self._waiting()
             for field, number in zip(("first", "second"), pending.asked, strict=True):
                 if not is_group(pending.code, number, texts[field]):
-                    pending.tries += 1
-                    left = MOST_TRIES - pending.tries
-                    if left == 0:
-                        self._pending = None
-                        raise AgentError(
-                            f"group {number} is not the one that was shown, for the fifth time.", hint=AGAIN
-                        )
-                    raise InvalidField(
-                        f"group {number} is not the one that was shown; compare it with the paper ({left} tries left)",
-                        field=field,
-                    )
+                    raise self._refusal(pending, field, number)
         with self._trying(), self._held.changing() as vault:
             _set_recovery(vault, pending)
         with self._lock:

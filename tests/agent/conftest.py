@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
 import secrets
 import select
@@ -28,8 +30,9 @@ from bgresearch.sandbox import SANDBOX_KEYS, Exchange, SandboxAdapter
 from bgresearch.sandbox.server import Server
 from bgresearch.transport import new_session
 from bgresearch.wire import Signer, Wire
-from vault import FLOOR, Vault, open_reply, seal_box
+from vault import FLOOR, FileSystem, Surroundings, Vault, open_reply, seal_box
 from vault.hidden import Hidden
+from vault.storage import VaultFile
 
 PASSWORD = "correct horse battery"
 PATIENCE_S = 60  # whatever takes longer hangs
@@ -135,9 +138,17 @@ class Desk:
         return self.ask(Open(seal_box(self.offer(purpose, label, demo=demo)["offer"], texts)))
 
     def open(self) -> Desk:
-        """With a vault of its own."""
-        self.seal("create", password=PASSWORD)
+        """With a vault of its own, empty and unlocked."""
+        shutil.copytree(_empty_vault().path.parent, self.path.parent)
+        self.service._held.adopt(self.vault(), ())
         return self
+
+    def vault(self) -> Vault:
+        """The vault as another process has it, without deriving a key."""
+        known = _empty_vault()
+        twin = Vault(VaultFile(self.path, FileSystem(), 0.1), Surroundings(lock_timeout_s=0.1), known._state())
+        twin.reload()
+        return twin
 
     def stage(self, name: str, label: str = "", purpose: str = "key", **changed: str) -> dict[str, Any]:
         """Type in one of the sandbox's keys."""
@@ -159,14 +170,22 @@ class Desk:
         return open_reply(offer, answer["reply"], private_key=Hidden(private_key))["recovery_code"].value
 
 
+@functools.cache
+def _empty_vault() -> Vault:
+    folder = Path(tempfile.mkdtemp(prefix="bg-"))
+    atexit.register(shutil.rmtree, folder)
+    return Vault.create(folder / "keys" / "vault", PASSWORD, profile=FLOOR)
+
+
 def triple_of(name: str) -> dict[str, str]:
     key = SANDBOX_KEYS[name]
     return {"api_key": key.api_key, "secret_key": key.secret_key, "passphrase": key.passphrase}
 
 
 @pytest.fixture
-def desk(folder: Path) -> Desk:
-    """Without a vault yet."""
+def desk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """Without a vault yet; generations of the other tests' vaults, which are twins, are not remembered."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
     return Desk(folder / "keys" / "vault")
 
 

@@ -31,7 +31,6 @@ from vault import (
     HostNotAllowed,
     InvalidField,
     UnknownKey,
-    Vault,
     VaultChanged,
     VaultError,
     seal_box,
@@ -50,7 +49,7 @@ def test_a_key_that_was_examined_and_passed_is_kept(desk: Desk) -> None:
         "readonly", HERE, "for research", "read-only"
     )  # fmt: skip
     assert kept["has_addresses"] is True
-    with Vault.open(desk.path, PASSWORD) as vault:
+    with desk.vault() as vault:
         assert vault.names() == ["readonly"]
         assert [event.event for event in vault.audit().events] == ["vault made", "added", "checked"]
     header = desk.ask(Fetch("readonly", HERE, "spot.account_assets", {}))
@@ -215,7 +214,7 @@ def test_rotation_puts_the_new_key_in_the_place_of_the_old(desk: Desk) -> None:
     assert kept["fingerprint"] != before["fingerprint"]
     assert (kept["label"], kept["note"], kept["last_verdict"]) == ("readonly", "mine", "read-only")
     assert desk.keep(desk.examined("readonly", "readonly", "rotate"), note="newer")["note"] == "newer"
-    with Vault.open(desk.path, PASSWORD) as vault:
+    with desk.vault() as vault:
         assert vault.names() == ["readonly"]
 
 
@@ -239,12 +238,12 @@ def test_only_a_stored_key_is_rotated_and_only_at_its_own_host(desk: Desk) -> No
 def test_a_rotation_into_a_key_that_was_bound_elsewhere_meanwhile_is_refused(desk: Desk) -> None:
     desk.open().keep(desk.examined("readonly"))
     staged = desk.examined("spot_only", "readonly", "rotate")
-    with Vault.open(desk.path, PASSWORD) as vault:
+    with desk.vault() as vault:
         vault.remove("readonly")
         vault.add("readonly", **triple_of("readonly"), host="http://127.0.0.1:2")
     with pytest.raises(VaultChanged, match="another host"):
         desk.keep(staged)
-    with Vault.open(desk.path, PASSWORD) as vault:
+    with desk.vault() as vault:
         assert [info.host for info in vault.describe()] == ["http://127.0.0.1:2"]
 
 
@@ -291,7 +290,7 @@ def test_offers_of_one_purpose_leave_room_for_the_others(desk: Desk) -> None:
 
 def test_a_check_of_a_stored_key_is_written_down(desk: Desk) -> None:
     desk.open()
-    with Vault.open(desk.path, PASSWORD) as vault:
+    with desk.vault() as vault:
         vault.add("mine", **triple_of("trader"), host=HERE)
     answer = desk.ask(Check("mine"))
     assert all(finding["passed"] for finding in answer["findings"])
