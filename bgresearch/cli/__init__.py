@@ -15,8 +15,10 @@ from typing import Annotated, TextIO
 import typer
 
 from bgresearch import __version__
-from bgresearch.cli import agent, data, keeping, keys, serve
+from bgresearch.cli import agent, data, keeping, keys, manage, serve
+from bgresearch.cli.check import check
 from bgresearch.cli.scan import scan
+from bgresearch.cli.setup import setup
 from bgresearch.cli.words import FAILED, WrongUsage, complain, misused
 from bgresearch.errors import BgresearchError
 from vault import ReducedProtection, RollbackWarning, VaultError
@@ -51,7 +53,8 @@ def _top(
 app.command()(serve.demo)
 app.command()(serve.sandbox)
 app.command()(serve.lab)
-app.command(cls=keys.NoArguments)(data.check)
+app.command(cls=keys.NoArguments)(setup)
+app.command(cls=keys.NoArguments)(check)
 app.command()(scan)
 app.add_typer(data.download, name="download")
 for command in (
@@ -61,6 +64,7 @@ for command in (
 ):
     keys.app.command(cls=keys.NoArguments)(command)
 keys.app.command("import", cls=keys.NoArguments)(keeping.import_keys)
+app.add_typer(manage.app, name="keys")
 app.add_typer(keys.app, name="vault")
 
 

@@ -86,7 +86,8 @@ class Child:
 
 
 Run = Callable[..., Ran]
-Converse = Callable[[Sequence[str], Sequence[tuple[str, str]]], Ran]
+Answer = str | Callable[[str], str]  # what is typed, or what makes it of all that was shown
+Converse = Callable[[Sequence[str], Sequence[tuple[str, Answer]]], Ran]
 
 
 @pytest.fixture
@@ -167,7 +168,7 @@ _WITH_TERMINAL = (
 def converse(environment: dict[str, str], tmp_path: Path) -> Converse:
     """Run one command on a terminal of its own and answer its questions; what the terminal showed is ``out``."""
 
-    def one(arguments: Sequence[str], answers: Sequence[tuple[str, str]]) -> Ran:
+    def one(arguments: Sequence[str], answers: Sequence[tuple[str, Answer]]) -> Ran:
         master, slave = pty.openpty()
         command = [sys.executable, "-c", _WITH_TERMINAL, sys.executable, "-m", "bgresearch", *arguments]
         process = subprocess.Popen(  # noqa: S603
@@ -182,7 +183,8 @@ def converse(environment: dict[str, str], tmp_path: Path) -> Converse:
                     more = _heard(master)
                     assert more, f"{question!r} never came:\n{shown}"
                     shown += more
-                os.write(master, f"{answer}\n".encode())
+                typed = answer if isinstance(answer, str) else answer(shown)
+                os.write(master, f"{typed}\n".encode())
             while more := _heard(master):
                 shown += more
             return Ran(process.wait(PATIENCE_S), shown, "")
