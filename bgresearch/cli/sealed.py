@@ -12,11 +12,12 @@ from bgresearch.cli.asking import KEYRING, Fields, master_password
 from bgresearch.errors import AgentUnavailable
 from vault import Vault, open_reply, seal_box
 from vault.hidden import Hidden
-from vault.intake import KEY_BYTES
 
 if TYPE_CHECKING:
     from bgresearch.agent.client import Agent, AgentStatus
     from bgresearch.agent.messages import Purpose
+
+_ONE_TIME_BYTES = 32  # an X25519 private key
 
 
 def ready(agent: Agent, path: Path | None) -> AgentStatus:
@@ -65,7 +66,7 @@ def unlock_with_keyring(agent: Agent, path: Path | None) -> None:
 
 def new_recovery_code(agent: Agent, password: Hidden[str]) -> Hidden[str]:
     """Return a new recovery code, which counts once two of its groups were confirmed."""
-    one_time = Hidden(secrets.token_bytes(KEY_BYTES))
+    one_time = Hidden(secrets.token_bytes(_ONE_TIME_BYTES))
     offer = agent.offer("recovery")["offer"]
     box = seal_box(offer, {"password": password.value}, private_key=one_time.value)
     return open_reply(offer, agent.open(box)["reply"], private_key=one_time)["recovery_code"]
