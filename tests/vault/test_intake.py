@@ -137,7 +137,7 @@ def test_500_replayed_late_foreign_and_changed_boxes_are_refused(intake: Intake,
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b'"text"', b'{"api_key": "k"}', b"\xff", b"[" * 5000])
 def test_a_box_whose_content_is_not_the_named_texts_is_refused(intake: Intake, content: bytes) -> None:
-    box = sealed_content(intake.offer("research", 60), Hidden(content), bytes(range(32)))
+    box = sealed_content(intake.offer("research", 60), Hidden(content), Hidden(bytes(range(32))))
     with pytest.raises(BoxRefused, match="does not open"):
         intake.open(box)
 
