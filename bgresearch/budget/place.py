@@ -126,7 +126,7 @@ class Place:
                 raise Damaged("another program or version has made it")
             if (verdict := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
                 raise Damaged(str(verdict))
-            connection.execute("PRAGMA journal_mode=TRUNCATE")
+            connection.execute("PRAGMA journal_mode=PERSIST")
             connection.execute("PRAGMA synchronous=OFF")  # a power cut ends every process that counts, too
         except sqlite3.DatabaseError as error:
             connection.close()
