@@ -10,10 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from bgresearch.agent.place import Place
+from bgresearch.agent.start import start
 from bgresearch.sandbox import SANDBOX_KEYS
 from bgresearch.sandbox.keys import SandboxKey
 from bgresearch.sandbox.server import Server
 from tests.cli.conftest import Answer, Converse, Ran, Run
+from vault import FLOOR, Vault
+from vault.hidden import Hidden
 
 PASSWORD = "four words which nobody guesses together"
 CTRL_C = "\x03"
@@ -32,14 +36,12 @@ def _asks_the_sandbox(environment: dict[str, str], server: Server) -> None:
 
 
 @pytest.fixture
-def opened(run: Run, tmp_path: Path) -> str:
-    """A vault that is there and unlocked; returns the password file's path."""
-    file = tmp_path / "password"
-    file.touch(mode=0o600)
-    file.write_text(PASSWORD + "\n", encoding="utf-8")
-    assert run("vault", "init", "--password-file", str(file)).status == 0
-    assert run("vault", "unlock", "--password-file", str(file)).status == 0
-    return str(file)
+def opened(environment: dict[str, str], agent_folder: str) -> Path:
+    """A vault that is there, and an agent that has it open."""
+    path = Path(environment["BGRESEARCH_VAULT"])
+    Vault.create(path, PASSWORD, profile=FLOOR).close()
+    start(path, Hidden(PASSWORD), place=Place(Path(agent_folder)))
+    return path
 
 
 def texts(key: SandboxKey) -> Dialogue:
@@ -124,7 +126,7 @@ def test_a_recovery_code_is_asked_back_and_opens_the_vault_after_the_wizard_was_
 
 @pytest.mark.parametrize("agrees", [False, True])
 def test_a_trading_key_is_refused_unless_somebody_says_so_on_purpose(
-    converse: Converse, run: Run, opened: str, agrees: bool
+    converse: Converse, run: Run, opened: Path, agrees: bool
 ) -> None:
     trader = SANDBOX_KEYS["trader"]
     end = [("research does not need it", "y" if agrees else ""), *([] if agrees else [("another key? [y/N]", "")])]
@@ -137,7 +139,7 @@ def test_a_trading_key_is_refused_unless_somebody_says_so_on_purpose(
     assert [key["label"] for key in run("vault", "status", "--json").json()["keys"]] == (["bot"] if agrees else [])
 
 
-def test_a_withdrawing_key_is_never_kept_and_another_can_be_typed(converse: Converse, run: Run, opened: str) -> None:
+def test_a_withdrawing_key_is_never_kept_and_another_can_be_typed(converse: Converse, run: Run, opened: Path) -> None:
     withdrawer = SANDBOX_KEYS["withdrawer"]
     command = ["setup", "research", "--for", "spot", "--mode", "classic", "--addresses", "8.8.8.8", "--accept-trade"]
     refused = converse(command, [*texts(withdrawer), ("another key? [y/N]", "n")])
@@ -160,7 +162,7 @@ WRONG = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_what_the_exchange_refuses_is_said_at_its_stage_and_nothing_is_saved(
-    converse: Converse, run: Run, opened: str, name: str
+    converse: Converse, run: Run, opened: Path, name: str
 ) -> None:
     key, words = WRONG[name]
     command = ["setup", "research", "--for", "spot", "--mode", "classic", "--addresses", "8.8.8.8"]
@@ -172,7 +174,7 @@ def test_what_the_exchange_refuses_is_said_at_its_stage_and_nothing_is_saved(
     assert run("vault", "status", "--json").json()["keys"] == []
 
 
-def test_after_a_mistake_the_key_can_be_typed_again(converse: Converse, opened: str) -> None:
+def test_after_a_mistake_the_key_can_be_typed_again(converse: Converse, opened: Path) -> None:
     command = ["setup", "research", "--for", "spot", "--mode", "classic", "--addresses", "8.8.8.8"]
     swapped = replace(READONLY, api_key=READONLY.secret_key, secret_key=READONLY.api_key)
     ran = converse(command, [*texts(swapped), ("Type the key again? [Y/n]", ""), *texts(READONLY)])
@@ -182,7 +184,7 @@ def test_after_a_mistake_the_key_can_be_typed_again(converse: Converse, opened: 
 
 
 @pytest.mark.parametrize(("name", "purpose"), [("demo", "demo"), ("unified", "unified"), ("no_address_list", "spot")])
-def test_other_kinds_of_keys_are_brought_in_by_a_script(run: Run, opened: str, name: str, purpose: str) -> None:
+def test_other_kinds_of_keys_are_brought_in_by_a_script(run: Run, opened: Path, name: str, purpose: str) -> None:
     key = SANDBOX_KEYS[name]
     ran = run("setup", name, "--for", purpose, "--stdin", "--note", "by a script", "--json", stdin=as_json(key))
     assert (ran.status, ran.err) == (0, "")
@@ -202,7 +204,7 @@ def test_other_kinds_of_keys_are_brought_in_by_a_script(run: Run, opened: str, n
     ],
 )  # fmt: skip
 def test_a_script_is_held_to_the_same_verdicts(
-    run: Run, opened: str, name: str, options: list[str], ended: tuple[int, str | None]
+    run: Run, opened: Path, name: str, options: list[str], ended: tuple[int, str | None]
 ) -> None:
     ran = run("setup", "--stdin", "--json", *options, stdin=as_json(SANDBOX_KEYS[name]))
     assert (ran.status, ran.json()["saved"]) == ended, ran.err
@@ -221,7 +223,7 @@ def test_a_script_gets_errors_as_json_and_can_make_the_vault(run: Run, tmp_path:
     assert "There is a key of this name already" in taken.err
 
 
-def test_a_text_that_cannot_be_a_key_s_is_named_without_being_shown(run: Run, opened: str) -> None:
+def test_a_text_that_cannot_be_a_key_s_is_named_without_being_shown(run: Run, opened: Path) -> None:
     ran = run("setup", "--stdin", stdin=as_json(replace(READONLY, secret_key=READONLY.secret_key + "\u200b")))
     assert ran.status == 1
     assert "SecretKey has an invisible character (U+200B) at position 65" in ran.err
@@ -246,7 +248,7 @@ def test_without_a_terminal_it_says_what_to_do(run: Run) -> None:
     assert "There is no terminal to ask on. Use --stdin" in ran.err
 
 
-def test_a_restricted_account_is_told_apart_from_a_wrong_key(run: Run, opened: str, server: Server) -> None:
+def test_a_restricted_account_is_told_apart_from_a_wrong_key(run: Run, opened: Path, server: Server) -> None:
     server.exchange.restrict("unified", "40023")
     try:
         ran = run("setup", "--stdin", stdin=as_json(SANDBOX_KEYS["unified"]))
