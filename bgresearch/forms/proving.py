@@ -71,11 +71,7 @@ class Paste(Page):
             FIELDS, offer=lambda _: self._offer(label), purpose="key", submit="Seal and check", terminal=TERMINAL
         )
         self.sealed.on_box(lambda box: self._open(label, box))
-        fingerprint = self._wizard.desk.status().fingerprint
-        self.body = (
-            verdict("unknown", f"Name of the key: {label}"), note(words.KEY_HELP), self.sealed,
-            note(words.FINGERPRINT.format(fingerprint=fingerprint)),
-        )  # fmt: skip
+        self.body = (note(f"Name of the key: {label}", words.KEY_HELP), self.sealed)
         self.buttons = (button("Change the name", lambda: self._rename(label)),)
         self._wizard.refresh()
 
