@@ -17,6 +17,7 @@ import typer
 from bgresearch import __version__
 from bgresearch.cli import agent, data, keeping, keys, manage, serve
 from bgresearch.cli.check import check
+from bgresearch.cli.explore import explore
 from bgresearch.cli.scan import scan
 from bgresearch.cli.setup import setup
 from bgresearch.cli.words import FAILED, WrongUsage, complain, misused
@@ -55,6 +56,7 @@ app.command()(serve.sandbox)
 app.command()(serve.lab)
 app.command(cls=keys.NoArguments)(setup)
 app.command(cls=keys.NoArguments)(check)
+app.command()(explore)
 app.command()(scan)
 app.add_typer(data.download, name="download")
 for command in (
