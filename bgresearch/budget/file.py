@@ -94,7 +94,7 @@ class FileBook:
         connection = self._connection or self._open()
         try:
             connection.execute("BEGIN IMMEDIATE")
-            if self._identity() != self._seen or self._place.path(self._number + 1).exists():
+            if self._place.path(self._number + 1).exists():
                 raise _Gone
             now_s = self._clock.monotonic_s()
             logs = [self._read(connection, name, now_s) for name in names]

@@ -97,7 +97,8 @@ def test_a_process_killed_in_the_middle_of_a_change_leaves_no_lock_and_no_half_c
 def test_a_process_killed_at_any_moment_loses_nothing_that_it_was_told_is_counted(folder: Path) -> None:
     book = FileBook(folder, HOST, SystemClock())
     rng = random.Random(7)  # noqa: S311
-    counted = 0
+    counted = 4000  # many pages of the file, so that a change takes its time
+    book.change((ADDRESS,), lambda now_s, logs: logs[0].counted(counted, now_s))
     for _ in range(KILLS):
         reading, writing = os.pipe()
 
