@@ -48,35 +48,39 @@ class Staged(NoCopies):
         demo: bool = False,
         surroundings: Surroundings | None = None,
     ) -> None:
+        named = Hidden(label)
+        del label  # it may turn out to hold a secret
+        self.__surroundings = surroundings or Surroundings()
+        self.__slot: Slot | None = None  # until everything was looked at
         if type(demo) is not bool:
             raise InvalidField("demo must be True or False", field="demo")
-        self.__surroundings = surroundings or Surroundings()
         kind, triple = accepted(Triple(**{field: fields[field] for field in SECRET_FIELDS}))
-        self.__slot = Slot(
-            id="", name=checked_name(label), kind=kind, host=normalise_host(host), demo=demo, note="", account="",
+        slot = Slot(
+            id="", name=checked_name(named.value), kind=kind, host=normalise_host(host), demo=demo, note="", account="",
             created=iso_utc(self.__surroundings.now_ms()), triple=triple, extra=Hidden({}),
         )  # fmt: skip
-        check_says_no_secret(self.__slot)
+        check_says_no_secret(slot)
+        self.__slot = slot
 
     @property
     def label(self) -> str:
         """The name that it was staged under."""
-        return self.__slot.name
+        return self._whole().name
 
     @property
     def fingerprint(self) -> str:
         """First 16 hex digits of a hash of the API key."""
-        return self.__slot.fingerprint
+        return self._whole().fingerprint
 
     def credential(self) -> Credential:
         """Return what signs reads with it."""
-        return Credential(self.__slot, self.__surroundings.now_ms)
+        return Credential(self._whole(), self.__surroundings.now_ms)
 
     def save(
         self, vault: KeyVerbs, *, checked: Checked, note: str = "", account: str = "", rotate_by: str = ""
     ) -> None:
         """Save it as a new key of the vault, with what its check found; raises as `Vault.add`."""
-        slot = self.__slot
+        slot = self._whole()
         words = Hidden({"name": slot.name, "host": slot.host, "note": note, "account": account, "rotate_by": rotate_by})
         del note, account, rotate_by
         vault._add(slot.triple, words, demo=slot.demo, checked=checked)
@@ -90,16 +94,23 @@ class Staged(NoCopies):
         VaultChanged
             The vault's key is bound to another host or environment now than the one that this key was made for.
         """
-        texts = {field: getattr(self.__slot.triple, field).value for field in SECRET_FIELDS}
-        vault.rotate(self.__slot.name, **texts, check=lambda pending: self._agreed(pending, checked))
+        texts = {field: getattr(self._whole().triple, field).value for field in SECRET_FIELDS}
+        vault.rotate(self.label, **texts, check=lambda pending: self._agreed(pending, checked))
 
     def _agreed(self, pending: Credential, checked: Checked) -> Checked:
-        if (pending.host, pending.demo) != (self.__slot.host, self.__slot.demo):
+        if (pending.host, pending.demo) != (self._whole().host, self._whole().demo):
             raise VaultChanged(
                 f"the key {self.label!r} was bound to another host or environment meanwhile; the old key stays, start "
                 "the rotation anew"
             )
         return checked
 
+    def _whole(self) -> Slot:
+        if self.__slot is None:
+            raise InvalidField("this key was refused", field="")
+        return self.__slot
+
     def __repr__(self) -> str:
+        if self.__slot is None:
+            return "<Staged, refused>"
         return f"<Staged {self.label!r} for {self.__slot.host}, fingerprint {self.fingerprint}>"
