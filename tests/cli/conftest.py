@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from bgresearch.agent.client import Agent
+from bgresearch.agent.client import Agent, AgentKey
 from bgresearch.agent.place import Place
 
 PATIENCE_S = 60  # a process that says nothing for this long hangs
@@ -86,6 +86,7 @@ class Child:
 
 
 Run = Callable[..., Ran]
+Kept = Callable[[], dict[str, AgentKey]]
 Answer = str | Callable[[str], str]  # what is typed, or what makes it of all that was shown
 Converse = Callable[[Sequence[str], Sequence[tuple[str, Answer]]], Ran]
 
@@ -157,6 +158,17 @@ def vault(run: Run, password_file: str) -> str:
     added = run("vault", "add", "research", "--stdin", "--password-file", password_file, stdin=json.dumps(TRIPLE))
     assert (added.status, added.err) == (0, "")
     return password_file
+
+
+@pytest.fixture
+def kept(agent_folder: str) -> Kept:
+    """What the agent says of its keys, by label."""
+
+    def now() -> dict[str, AgentKey]:
+        with Agent(Place(Path(agent_folder))) as agent:
+            return {key.label: key for key in agent.status().keys}
+
+    return now
 
 
 _WITH_TERMINAL = (

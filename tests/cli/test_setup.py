@@ -10,18 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from bgresearch.agent.place import Place
-from bgresearch.agent.start import start
 from bgresearch.sandbox import SANDBOX_KEYS
-from bgresearch.sandbox.keys import SandboxKey
 from bgresearch.sandbox.server import Server
-from tests.cli.conftest import Answer, Converse, Ran, Run
-from vault import FLOOR, Vault
-from vault.hidden import Hidden
+from tests.cli.conftest import Answer, Converse, Kept, Run
+from tests.cli.sandboxed import PASSWORD, Dialogue, as_json, clean, open_vault, texts
 
-PASSWORD = "four words which nobody guesses together"
 CTRL_C = "\x03"
-Dialogue = list[tuple[str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -39,22 +33,8 @@ def _asks_the_sandbox(environment: dict[str, str], server: Server) -> None:
 def opened(environment: dict[str, str], agent_folder: str) -> Path:
     """A vault that is there, and an agent that has it open."""
     path = Path(environment["BGRESEARCH_VAULT"])
-    Vault.create(path, PASSWORD, profile=FLOOR).close()
-    start(path, Hidden(PASSWORD), place=Place(Path(agent_folder)))
+    open_vault(path, agent_folder)
     return path
-
-
-def texts(key: SandboxKey) -> Dialogue:
-    return [("API key:", key.api_key), ("Secret key:", key.secret_key), ("Passphrase:", key.passphrase)]
-
-
-def as_json(key: SandboxKey) -> str:
-    return json.dumps({name: getattr(key, name) for name in ("api_key", "secret_key", "passphrase")})
-
-
-def clean(ran: Ran, *keys: SandboxKey) -> bool:
-    secrets = {PASSWORD, *(text for key in keys for text in (key.api_key, key.secret_key, key.passphrase))}
-    return not any(secret in ran.out + ran.err for secret in secrets)
 
 
 READONLY = SANDBOX_KEYS["readonly"]
@@ -65,7 +45,7 @@ UP_TO_THE_KEY: Dialogue = [
 LABEL: Dialogue = [("it is not secret.", "")]
 
 
-def test_the_whole_wizard_ends_with_a_key_in_the_vault_and_balances(converse: Converse, run: Run) -> None:
+def test_the_whole_wizard_ends_with_a_key_in_the_vault_and_balances(converse: Converse, kept: Kept) -> None:
     vault = [("New master password:", PASSWORD), ("again:", PASSWORD), ("Make one? [Y/n]", "n")]
     ran = converse(["setup"], [*UP_TO_THE_KEY, *vault, *LABEL, *texts(READONLY)])
     assert ran.status == 0, ran.out
@@ -77,8 +57,8 @@ def test_the_whole_wizard_ends_with_a_key_in_the_vault_and_balances(converse: Co
     assert 'client = bg.connect(key="research")' in ran.out
     assert "USDT" in ran.out, "the first balances"
     assert clean(ran, READONLY)
-    (key,) = run("vault", "status", "--json").json()["keys"]
-    assert (key["label"], key["last_verdict"], key["has_addresses"]) == ("research", "read-only", True)
+    (key,) = kept().values()
+    assert (key.label, key.last_verdict, key.has_addresses) == ("research", "read-only", True)
 
 
 def test_market_data_needs_no_key_and_starts_nothing(converse: Converse, run: Run) -> None:
@@ -126,7 +106,7 @@ def test_a_recovery_code_is_asked_back_and_opens_the_vault_after_the_wizard_was_
 
 @pytest.mark.parametrize("agrees", [False, True])
 def test_a_trading_key_is_refused_unless_somebody_says_so_on_purpose(
-    converse: Converse, run: Run, opened: Path, agrees: bool
+    converse: Converse, kept: Kept, opened: Path, agrees: bool
 ) -> None:
     trader = SANDBOX_KEYS["trader"]
     end = [("research does not need it", "y" if agrees else ""), *([] if agrees else [("another key? [y/N]", "")])]
@@ -136,16 +116,16 @@ def test_a_trading_key_is_refused_unless_somebody_says_so_on_purpose(
     assert "futures orders, spot trade" in ran.out, "the boxes to take away"
     assert ran.status == (0 if agrees else 3), ran.out
     assert clean(ran, trader)
-    assert [key["label"] for key in run("vault", "status", "--json").json()["keys"]] == (["bot"] if agrees else [])
+    assert list(kept()) == (["bot"] if agrees else [])
 
 
-def test_a_withdrawing_key_is_never_kept_and_another_can_be_typed(converse: Converse, run: Run, opened: Path) -> None:
+def test_a_withdrawing_key_is_never_kept_and_another_can_be_typed(converse: Converse, kept: Kept, opened: Path) -> None:
     withdrawer = SANDBOX_KEYS["withdrawer"]
     command = ["setup", "research", "--for", "spot", "--mode", "classic", "--addresses", "8.8.8.8", "--accept-trade"]
     refused = converse(command, [*texts(withdrawer), ("another key? [y/N]", "n")])
     assert refused.status == 4, refused.out
     assert "never kept" in refused.out
-    assert run("vault", "status", "--json").json()["keys"] == []
+    assert kept() == {}
     again = converse(command, [*texts(withdrawer), ("another key? [y/N]", "y"), *texts(READONLY)])
     assert again.status == 0, again.out
     assert clean(again, withdrawer, READONLY)
@@ -162,7 +142,7 @@ WRONG = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_what_the_exchange_refuses_is_said_at_its_stage_and_nothing_is_saved(
-    converse: Converse, run: Run, opened: Path, name: str
+    converse: Converse, kept: Kept, opened: Path, name: str
 ) -> None:
     key, words = WRONG[name]
     command = ["setup", "research", "--for", "spot", "--mode", "classic", "--addresses", "8.8.8.8"]
@@ -171,7 +151,7 @@ def test_what_the_exchange_refuses_is_said_at_its_stage_and_nothing_is_saved(
     assert words in ran.out
     assert "✗ failed" in ran.out
     assert clean(ran, key)
-    assert run("vault", "status", "--json").json()["keys"] == []
+    assert kept() == {}
 
 
 def test_after_a_mistake_the_key_can_be_typed_again(converse: Converse, opened: Path) -> None:
@@ -184,7 +164,9 @@ def test_after_a_mistake_the_key_can_be_typed_again(converse: Converse, opened: 
 
 
 @pytest.mark.parametrize(("name", "purpose"), [("demo", "demo"), ("unified", "unified"), ("no_address_list", "spot")])
-def test_other_kinds_of_keys_are_brought_in_by_a_script(run: Run, opened: Path, name: str, purpose: str) -> None:
+def test_other_kinds_of_keys_are_brought_in_by_a_script(
+    run: Run, kept: Kept, opened: Path, name: str, purpose: str
+) -> None:
     key = SANDBOX_KEYS[name]
     ran = run("setup", name, "--for", purpose, "--stdin", "--note", "by a script", "--json", stdin=as_json(key))
     assert (ran.status, ran.err) == (0, "")
@@ -192,8 +174,7 @@ def test_other_kinds_of_keys_are_brought_in_by_a_script(run: Run, opened: Path, 
     assert (told["saved"], told["verdict"], told["lacking"]) == (name, "read-only", [])
     assert told["colour"] == ("amber" if name == "no_address_list" else "green")
     assert clean(ran, key)
-    (kept,) = run("keys", "list", "--json").json()["keys"]
-    assert (kept["demo"], kept["note"], kept["age_days"]) == (name == "demo", "by a script", 0)
+    assert (kept()[name].demo, kept()[name].note) == (name == "demo", "by a script")
 
 
 @pytest.mark.parametrize(
