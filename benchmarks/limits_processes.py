@@ -32,7 +32,7 @@ from bgresearch.wire import Wire
 
 ROW = "spot.candles"
 PROMISED = 0.85
-LEAD_S = 5.0  # for the processes to start up, so that all begin at once
+LEAD_S = 1.0  # from the moment that every process is ready
 
 
 class Watched(Exchange):
@@ -47,11 +47,13 @@ class Watched(Exchange):
         return super().handle(request)
 
 
-def ask(url: str, begin_s: float, seconds: float, threads: int) -> None:
-    """Ask for a while; print the longest wait for a slot and how many requests were answered and sent."""
+def ask(url: str, seconds: float, threads: int) -> None:
+    """Wait for the word, ask for a while; print how many were answered and sent, and the longest wait for an answer."""
     clock, row, waits = SystemClock(), load()[ROW], [0.0]
     with Wire(url, limiter=limiter_for(url, clock), clock=clock) as wire:
         answered = [0] * threads
+        print("ready", flush=True)
+        begin_s = float(sys.stdin.readline())
 
         def work(number: int) -> None:
             while (started_s := time.monotonic()) < begin_s + seconds:
@@ -75,11 +77,11 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--latency", type=float, default=0.1, help="seconds that the exchange takes to answer")
     parser.add_argument("--greedy", action="store_true")
-    parser.add_argument("--worker", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.worker:
-        url, begin_s, seconds, threads = chosen.worker
-        ask(url, float(begin_s), float(seconds), int(threads))
+        url, seconds, threads = chosen.worker
+        ask(url, float(seconds), int(threads))
         return 0
     exchange = Watched()
     exchange.faults.inject("latency", amount=chosen.latency)
@@ -88,12 +90,22 @@ def main() -> int:
         server = stack.enter_context(Server(exchange))
         environment = {**os.environ, "BGRESEARCH_STATE_DIR": folder}
         environment.pop("BGRESEARCH_BUDGET_URL", None)
-        begin_s = time.monotonic() + LEAD_S
         processes = []
         for number in range(chosen.processes):
             threads = (32 if number == 0 else 1) if chosen.greedy else chosen.threads
-            order = [sys.executable, __file__, "--worker", server.url, str(begin_s), str(chosen.seconds), str(threads)]
-            processes.append(subprocess.Popen(order, stdout=subprocess.PIPE, text=True, env=environment))  # noqa: S603
+            order = [sys.executable, __file__, "--worker", server.url, str(chosen.seconds), str(threads)]
+            process = subprocess.Popen(  # noqa: S603
+                order, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+            )
+            processes.append(process)
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        begin_s = time.monotonic() + LEAD_S
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write(f"{begin_s}\n")
+            process.stdin.flush()
         said = [json.loads(process.communicate()[0]) for process in processes]
     limit = load()[ROW].limit
     arrived = sorted(moment for moment in exchange.arrived if moment < begin_s + chosen.seconds)

@@ -21,8 +21,11 @@ _limiters: dict[tuple[str, str, Path], Limiter] = {}
 _lock = threading.Lock()
 
 
-def limiter_for(host: str, clock: Clock, url: str | None = None) -> Limiter:
+def limiter_for(host: str, clock: Clock) -> Limiter:
     """Return the limiter that everything on this machine shares that asks this host; nothing is opened yet.
+
+    ``BGRESEARCH_BUDGET_URL`` names a Redis server (``redis://`` or ``rediss://``) for several machines behind one
+    address; without it this machine's file is used.
 
     Parameters
     ----------
@@ -30,9 +33,6 @@ def limiter_for(host: str, clock: Clock, url: str | None = None) -> Limiter:
         The exchange; each host has its own budget.
     clock : Clock
         Any other than the system's gets a limiter of its own: its time is nobody else's.
-    url : str, optional
-        ``redis://`` or ``rediss://``, for several machines behind one address; else ``BGRESEARCH_BUDGET_URL``, else
-        this machine's file.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def limiter_for(host: str, clock: Clock, url: str | None = None) -> Limiter:
     if not isinstance(clock, SystemClock):
         return LocalLimiter(clock)
     folder = default_folder()
-    url = url or os.environ.get("BGRESEARCH_BUDGET_URL") or ""
+    url = os.environ.get("BGRESEARCH_BUDGET_URL", "")
     with _lock:
         found = _limiters.get((host, url, folder))
         if found is None:
