@@ -13,7 +13,7 @@ from bgresearch.agent.crossing import REFUSALS
 from bgresearch.errors import AgentUnavailable
 from bgresearch.forms import choosing, opening, proving
 from bgresearch.forms.desk import Desk
-from bgresearch.forms.flow import Progress, Standing, Step, back, can_go_back, forward, resumed, words_of
+from bgresearch.forms.flow import Progress, Standing, Step, back, can_go_back, forward, has_lost, resumed, words_of
 from bgresearch.forms.look import Form, Page, button, verdict
 from bgresearch.onboarding import words
 from bgresearch.onboarding.purposes import PURPOSES, Purpose
@@ -107,7 +107,11 @@ class Wizard(Form):
     def forward(self, **changes: Any) -> None:
         """Go on, with what was chosen here."""
         with self.asking():
-            self.turn(forward(replace(self.progress, **changes), self.standing))
+            standing = self.standing
+            if has_lost(self.progress, standing):
+                self.resume()
+            else:
+                self.turn(forward(replace(self.progress, **changes), standing))
 
     def back(self) -> None:
         """Go to the page before; a sealed key that is not kept is forgotten."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from playwright.sync_api import Locator, Page
 
+from bgresearch.agent.place import Place
+from bgresearch.agent.start import start
+from bgresearch.forms.flow import Progress, to_text
 from bgresearch.onboarding import words
 from bgresearch.sandbox import SANDBOX_KEYS
-from tests.browser.harness import PATIENCE_MS
+from tests.browser.harness import PATIENCE_MS, Home
+from vault import FLOOR, Vault
+from vault.hidden import Hidden
 
 PASSWORD = "correct horse battery staple"
 SETUP = "import bgresearch as bg\nbg.setup()"
@@ -95,3 +100,16 @@ class Walk:
         self.look("key")
         self.press("Seal and check")
         self.at("check", "check-begun")
+
+
+def prepare(person: Home, purposes: tuple[str, ...] = ("spot",), keys: Mapping[str, str] | None = None) -> None:
+    """Give a person an open vault with some keys of the sandbox by label, and a wizard on the page of the new key."""
+    with Vault.create(person.vault, PASSWORD, profile=FLOOR) as vault:
+        for label, name in (keys or {}).items():
+            key = SANDBOX_KEYS[name]
+            triple = {"api_key": key.api_key, "secret_key": key.secret_key, "passphrase": key.passphrase}
+            vault.add(label, **triple, host=person.base_url)
+    start(person.vault, Hidden(PASSWORD), place=Place(person.agent))
+    memory = person.folder / "state" / "bgresearch" / "setup.json"
+    memory.parent.mkdir(parents=True)
+    memory.write_text(to_text(Progress("key", purposes, ("8.8.8.8",))), encoding="utf-8")
