@@ -11,8 +11,15 @@ function made(tag, className, parent, text = "") {
   const one = document.createElement(tag);
   one.className = className;
   one.textContent = text;
+  if (tag === "button") ours(one).type = "button";
   parent?.append(one);
   return one;
+}
+
+/** A key pressed here is no command of the notebook's; its shortcuts look at the focused element before its parents. */
+function ours(element) {
+  element.setAttribute("data-lm-suppress-shortcuts", "true");
+  return element;
 }
 
 /** Questions to the kernel that wait for their answer. */
@@ -67,7 +74,6 @@ class Typed {
     this.label.htmlFor = id;
     this.row = made("div", "bgs-row", this.box);
     this.toggle = made("button", "bgs-button bgs-toggle", this.row, "Show");
-    this.toggle.type = "button";
     this.toggle.addEventListener("click", () => this.show(!this.shown));
     this.again = null;
     if (spec.is_new) {
@@ -93,8 +99,7 @@ class Typed {
   }
 
   #fresh(id, old, row) {
-    const input = document.createElement(this.spec.kind === "pem" ? "textarea" : "input");
-    input.className = "bgs-input";
+    const input = ours(made(this.spec.kind === "pem" ? "textarea" : "input", "bgs-input", null));
     input.id = id;
     if (input.tagName === "INPUT") input.type = "password";
     else input.rows = 4;
@@ -167,7 +172,6 @@ class Form {
     this.meter = model.get("_has_meter") ? new Meter(this) : null;
     this.agent = made("p", "bgs-agent", el);
     this.button = made("button", "bgs-button bgs-submit", el, model.get("submit"));
-    this.button.type = "button";
     this.button.addEventListener("click", () => this.submit());
     this.status = made("p", "bgs-status", el);
     this.status.setAttribute("role", "status");
@@ -312,10 +316,9 @@ class Form {
       this.reply.replaceChildren();
       for (const [name, text] of Object.entries(texts)) {
         made("h3", "bgs-label", this.reply, `Your ${name.replaceAll("_", " ")}`);
-        made("p", "bgs-secret", this.reply, String(text)).tabIndex = 0;
+        ours(made("p", "bgs-secret", this.reply, String(text))).tabIndex = 0;
       }
       const away = made("button", "bgs-button", this.reply, "I have written it down: put it away");
-      away.type = "button";
       away.addEventListener("click", () => this.putAway());
       this.reply.querySelector(".bgs-secret").focus();
     } catch (error) {
@@ -402,7 +405,7 @@ async function render({ model, el }) {
   el.classList.add("bgs");
   el.setAttribute("role", "group");
   el.setAttribute("aria-label", "Sealed input");
-  el.setAttribute("data-lm-suppress-shortcuts", "true"); // a key pressed here is no command of the notebook's
+  ours(el);
   const reason = await whyNot();
   if (reason) return void refusal(model, el, reason);
   const form = new Form(model, el);
