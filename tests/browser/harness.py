@@ -278,7 +278,7 @@ class Sheet:
         """Change JupyterLab's theme, and wait until it is there."""
         wanted = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}[which]
         self.page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", wanted)
-        self.page.locator(f"body[data-jp-theme-name='{wanted}']").wait_for(timeout=PATIENCE_MS)
+        self.page.locator(f"body[data-jp-theme-name='{wanted}']").wait_for(state="attached", timeout=PATIENCE_MS)
 
 
 def listen(sheet: Sheet) -> Sheet:
