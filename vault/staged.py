@@ -51,7 +51,6 @@ class Staged(NoCopies):
         named = Hidden(label)
         del label  # it may turn out to hold a secret
         self.__surroundings = surroundings or Surroundings()
-        self.__slot: Slot | None = None  # until everything was looked at
         if type(demo) is not bool:
             raise InvalidField("demo must be True or False", field="demo")
         kind, triple = accepted(Triple(**{field: fields[field] for field in SECRET_FIELDS}))
@@ -65,22 +64,22 @@ class Staged(NoCopies):
     @property
     def label(self) -> str:
         """The name that it was staged under."""
-        return self._whole().name
+        return self.__slot.name
 
     @property
     def fingerprint(self) -> str:
         """First 16 hex digits of a hash of the API key."""
-        return self._whole().fingerprint
+        return self.__slot.fingerprint
 
     def credential(self) -> Credential:
         """Return what signs reads with it."""
-        return Credential(self._whole(), self.__surroundings.now_ms)
+        return Credential(self.__slot, self.__surroundings.now_ms)
 
     def save(
         self, vault: KeyVerbs, *, checked: Checked, note: str = "", account: str = "", rotate_by: str = ""
     ) -> None:
         """Save it as a new key of the vault, with what its check found; raises as `Vault.add`."""
-        slot = self._whole()
+        slot = self.__slot
         words = Hidden({"name": slot.name, "host": slot.host, "note": note, "account": account, "rotate_by": rotate_by})
         del note, account, rotate_by
         vault._add(slot.triple, words, demo=slot.demo, checked=checked)
@@ -94,23 +93,19 @@ class Staged(NoCopies):
         VaultChanged
             The vault's key is bound to another host or environment now than the one that this key was made for.
         """
-        texts = {field: getattr(self._whole().triple, field).value for field in SECRET_FIELDS}
+        texts = {field: getattr(self.__slot.triple, field).value for field in SECRET_FIELDS}
         vault.rotate(self.label, **texts, check=lambda pending: self._agreed(pending, checked))
 
     def _agreed(self, pending: Credential, checked: Checked) -> Checked:
-        if (pending.host, pending.demo) != (self._whole().host, self._whole().demo):
+        if (pending.host, pending.demo) != (self.__slot.host, self.__slot.demo):
             raise VaultChanged(
                 f"the key {self.label!r} was bound to another host or environment meanwhile; the old key stays, start "
                 "the rotation anew"
             )
         return checked
 
-    def _whole(self) -> Slot:
-        if self.__slot is None:
-            raise InvalidField("this key was refused", field="")
-        return self.__slot
-
     def __repr__(self) -> str:
-        if self.__slot is None:
+        slot: Slot | None = getattr(self, "_Staged__slot", None)  # none while it is being made, or if it was refused
+        if slot is None:
             return "<Staged, refused>"
-        return f"<Staged {self.label!r} for {self.__slot.host}, fingerprint {self.fingerprint}>"
+        return f"<Staged {slot.name!r} for {slot.host}, fingerprint {slot.fingerprint}>"
