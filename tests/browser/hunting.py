@@ -47,6 +47,11 @@ class Found:
         """The places where the search did not find its marker: nothing said of them counts."""
         return [place for place, count in self.marker.items() if count == 0]
 
+    @property
+    def unseen(self) -> list[str]:
+        """The places where this machine does not allow to look."""
+        return [place for place, count in self.secrets.items() if count is None]
+
 
 class Hunt:
     """One person, one profile, one notebook, and everything that could have kept a text.
