@@ -195,7 +195,9 @@ def test_boxes_replies_codes_and_pasted_keys_can_be_interrupted_anywhere() -> No
         open_reply(offer, reply.seal(opened), private_key=private_key)
 
     def stage() -> None:
-        Staged("one", texts, surroundings=around).credential().headers("GET", PRIVATE.path, timestamp_ms=1_780_000_000_000)
+        Staged("one", texts, surroundings=around).credential().headers(
+            "GET", PRIVATE.path, timestamp_ms=1_780_000_000_000
+        )
 
     def found() -> None:
         lines = Hidden("".join(f"BITGET_{name.upper()}={text.value}\n" for name, text in texts.items()))
