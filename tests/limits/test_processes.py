@@ -94,6 +94,38 @@ def test_a_process_killed_in_the_middle_of_a_change_leaves_no_lock_and_no_half_c
     assert {path.name for path in folder.glob("*.sqlite")} == {"1.sqlite"}
 
 
+def test_a_process_killed_with_half_of_its_change_in_the_file_has_changed_nothing(folder: Path) -> None:
+    book, names = FileBook(folder, HOST, SystemClock()), tuple("abcdefgh")
+    book.change(names, lambda _now_s, logs: [log.counted(2000, 1.0) for log in logs])
+    before = (folder / "1.sqlite").read_bytes()
+    book.close()
+    reading, writing = os.pipe()
+
+    def stop_at_the_end(statement: str) -> None:
+        if statement == "COMMIT":
+            os.write(writing, b"x")
+            signal.pause()
+
+    def work() -> None:
+        mine = FileBook(folder, HOST, SystemClock())
+        mine.change((ADDRESS,), lambda _now_s, _logs: None)
+        connection = mine._connection
+        assert connection is not None
+        connection.execute("PRAGMA cache_size=2")  # so that pages are written before the end
+        connection.set_trace_callback(stop_at_the_end)
+        mine.change(names, lambda _now_s, logs: [log.counted(3000, 2.0) for log in logs])
+
+    child = forked(work)
+    assert os.read(reading, 1) == b"x"
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    os.close(reading)
+    os.close(writing)
+    assert (folder / "1.sqlite").read_bytes()[: len(before)] != before, "nothing was half done"
+    assert book.change(names, lambda _now_s, logs: [len(log.departures) for log in logs]) == [2000] * 8
+    assert {path.name for path in folder.glob("*.sqlite")} == {"1.sqlite"}
+
+
 def test_a_process_killed_at_any_moment_loses_nothing_that_it_was_told_is_counted(folder: Path) -> None:
     book = FileBook(folder, HOST, SystemClock())
     rng = random.Random(7)  # noqa: S311

@@ -27,7 +27,9 @@ from tests.limits.conftest import ASSETS, CANDLES, FILLS, HOST, PATIENCE_S
 
 redis = pytest.importorskip("redis")
 SERVER = shutil.which("redis-server")
-needs_server = pytest.mark.skipif(SERVER is None and not os.environ.get("CI"), reason="there is no redis-server; apt-get install redis-server")
+needs_server = pytest.mark.skipif(
+    SERVER is None and not os.environ.get("CI"), reason="there is no redis-server; apt-get install redis-server"
+)
 
 
 class Noting(SystemClock):
