@@ -16,6 +16,7 @@ from vault.hidden import Hidden
 if TYPE_CHECKING:
     from bgresearch.agent.client import Agent, AgentStatus
     from bgresearch.agent.messages import Purpose
+    from bgresearch.oskeyring import Backend
 
 _ONE_TIME_BYTES = 32  # an X25519 private key
 
@@ -56,11 +57,11 @@ def unlock(agent: Agent, path: Path | None, password_file: str) -> None:
         send(agent, "unlock", {"password": master_password(password_file)})
 
 
-def unlock_with_keyring(agent: Agent, path: Path | None) -> None:
-    """Unlock the vault with the code that the operating system's keyring holds."""
+def unlock_with_keyring(agent: Agent, path: Path | None, backend: Backend | None = None) -> None:
+    """Unlock the vault with the code that a keyring holds: the operating system's by default."""
     from bgresearch import oskeyring
 
-    code = oskeyring.fetch(Vault.id_of(path or default_vault()), oskeyring.system_backend())
+    code = oskeyring.fetch(Vault.id_of(path or default_vault()), backend or oskeyring.system_backend())
     send(agent, "keyring", {"code": code})
 
 
