@@ -42,7 +42,6 @@ class Paste(Page):
         self._demo = demo
         suggested = wizard.progress.label or ("demo" if demo else "research")
         self.label = Labelled(widgets.Text(value=suggested, description="Name of the key"), words.LABEL_HELP)
-        self.label.control.continuous_update = False
         self.body = (self.label,)
         self.buttons = (button("Next", self._name, main=True),)
 

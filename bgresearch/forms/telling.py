@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import ipywidgets as widgets
 import pandas as pd
 
-from bgresearch.forms.look import ICONS, Tone, badge, listed, subheading, table, verdict
+from bgresearch.forms.look import ICONS, Tone, badge, listed, note, subheading, table, verdict
 from bgresearch.onboarding import verdicts, words
 from bgresearch.onboarding.finding import STAGES, Finding, Stage
 from bgresearch.onboarding.purposes import matrix, readable_areas

@@ -187,10 +187,7 @@ def test_the_keyboard_is_enough_and_the_focus_follows(open_sheet: Open, person: 
         sheet.page.keyboard.press(key)
 
     def arrived(step: str) -> None:
-        heading = words.STEP_TITLES[step]
-        sheet.page.wait_for_function(
-            "heading => document.activeElement.textContent === heading", arg=heading, timeout=PATIENCE_MS
-        )
+        walk.form.locator(".bg-heading:focus", has_text=words.STEP_TITLES[step]).wait_for(timeout=PATIENCE_MS)
 
     def write(name: str, text: str) -> None:
         reach(name)
