@@ -262,7 +262,7 @@ class Stuck:
     def answer(self, request: object) -> bytes:
         if isinstance(request, Fetch):
             self.waiting.release()
-            assert self.go.wait(WAIT_S)
+            assert self.go.wait(2 * WAIT_S)
         return encode_answer({})
 
 
