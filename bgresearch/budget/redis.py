@@ -17,7 +17,7 @@ from bgresearch.budget.fallback import BookUnusable
 from bgresearch.budget.record import Damaged, decode, encode
 from bgresearch.clock import Clock
 from bgresearch.errors import ConfigurationError
-from bgresearch.limits import ADDRESS, ADDRESS_WINDOW_S, Log
+from bgresearch.limits import ADDRESS, ADDRESS_WINDOW_S, COOL_DOWN_S, Log
 
 ATTEMPTS = 200  # each that fails is another's that succeeded
 FORGET_MS = 3_600_000  # after which a log that nobody writes to is dropped
@@ -138,5 +138,5 @@ def _log(name: str, data: bytes, now_s: float) -> Log:
         return decode(data, now_s)
     except Damaged:
         rest = Log()
-        rest.pause(now_s + (ADDRESS_WINDOW_S if name == ADDRESS else 0.0))
+        rest.pause(now_s + (ADDRESS_WINDOW_S if name == ADDRESS else COOL_DOWN_S))
         return rest
