@@ -2,7 +2,6 @@
 // never put into an attribute, the console, an error, the widget's model or a message that is not sealed.
 
 const PATIENCE_MS = 15_000; // a kernel that is alive answers within one
-const OFFER_MS = 200_000; // the agent keeps one for 300 s
 const PAUSE_MS = 400; // after the last key, before a password's strength is asked
 const STRENGTHS = ["very weak", "weak", "fair", "good", "strong"];
 const SILENT = "The notebook's kernel does not answer. Run the cell again, then type the texts again.";
@@ -166,7 +165,7 @@ class Typed {
 class Form {
   constructor(model, el) {
     const view = encoded(crypto.getRandomValues(new Uint8Array(9)));
-    Object.assign(this, { model, view, el, kernel: new Kernel(model, view), held: null, opener: null, busy: false });
+    Object.assign(this, { model, view, el, kernel: new Kernel(model, view), opener: null, busy: false });
     this.purpose = model.get("_purpose");
     this.fields = model.get("_fields").map((spec, place) => new Typed(spec, `bgs-${view}-${place}`, el, (one) => this.typed(one)));
     this.meter = model.get("_has_meter") ? new Meter(this) : null;
@@ -184,7 +183,7 @@ class Form {
 
   async greet() {
     try {
-      this.held = await this.fresh();
+      await this.fresh();
     } catch (error) {
       this.say(words(error), true);
     }
@@ -217,30 +216,31 @@ class Form {
     if (field === this.fields[0]) this.meter?.typed();
   }
 
-  /** An offer that nobody has used; tells whose it is. */
+  /** An offer that nobody has used, whose it is, and whether the person has seen that before. */
   async fresh() {
-    const answer = await this.kernel.ask(this.purpose);
-    const fingerprint = await fingerprintOf(answer.offer.public_key);
-    const changed = this.fingerprint && this.fingerprint !== fingerprint;
+    const { offer, asked } = await this.kernel.ask(this.purpose);
+    const fingerprint = await fingerprintOf(offer.public_key);
+    const isOther = this.fingerprint !== undefined && this.fingerprint !== fingerprint;
+    const asksOthers = this.asked !== undefined && this.asked !== asked.join();
     this.fingerprint = fingerprint;
+    this.asked = asked.join();
     this.agent.replaceChildren("Sealed for the agent ", made("code", "bgs-fingerprint", null, fingerprint),
       ". Compare: the command ", made("code", "", null, "bgresearch vault status"), " shows the same.");
-    const asked = answer.asked.join();
-    const others = this.asked !== undefined && this.asked !== asked;
-    this.asked = asked;
-    this.fields.forEach((one, place) => one.rename(one.spec.label.replace("#", () => answer.asked[place] ?? "#")));
-    return { offer: answer.offer, since: Date.now(), changed, others };
+    this.fields.forEach((one, place) => one.rename(one.spec.label.replace("#", () => asked[place] ?? "#")));
+    return { offer, isOther, asksOthers };
   }
 
+  /** Asked for at the last moment: a kernel or an agent that has gone is noticed while the texts are still here. */
   async offer() {
-    const held = this.held;
-    this.held = null;
-    const one = held && Date.now() - held.since < OFFER_MS ? held : await this.fresh();
-    if (!one.changed && !one.others) return one.offer;
-    this.held = { ...one, changed: false, others: false };
-    if (one.others) this.empty();
-    throw new Unsealable(one.others ? "Other words are asked for now: type these."
-      : "This is another agent than before. Compare its fingerprint, then press the button again.");
+    const { offer, isOther, asksOthers } = await this.fresh();
+    if (asksOthers) {
+      this.empty();
+      throw new Unsealable("Other words are asked for now: type these.");
+    }
+    if (isOther) {
+      throw new Unsealable("This is another agent than before. Compare its fingerprint, then press the button again.");
+    }
+    return offer;
   }
 
   async submit() {

@@ -107,17 +107,6 @@ def test_a_reload_keeps_what_the_kernel_said_and_nothing_that_was_typed(open_she
     seal(sheet)
 
 
-def test_a_kernel_that_was_restarted_is_named(open_sheet: Open) -> None:
-    sheet = open_sheet([CELL])
-    fill(sheet)
-    sheet.page.clock.install()
-    sheet.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
-    sheet.page.clock.fast_forward(240_000)
-    sheet.page.get_by_role("button", name="Seal", exact=True).click()
-    sheet.page.clock.run_for(20_000)
-    sheet.wait_for("kernel does not answer")
-
-
 def test_jupyter_over_plain_http_under_another_name_is_refused_with_the_command(open_sheet: Open) -> None:
     sheet = open_sheet([CELL], host=FOREIGN_NAME)
     sheet.wait_for("came over plain http")
