@@ -21,7 +21,7 @@ from bgresearch.budget.record import Damaged
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 LOCK_S = 5.0  # longest wait for another process's change, which takes a tenth of a millisecond
-_APPLICATION, _VERSION = 0x62677262, 1  # mark a file as a budget that this version understands
+_APPLICATION, _VERSION = 0x62677262, 2  # mark a file as a budget that this version understands
 _TABLE = "CREATE TABLE log (host TEXT, name TEXT, written_s REAL, body BLOB, PRIMARY KEY (host, name)) WITHOUT ROWID"
 _PASSING = {  # the file is not at fault
     sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,

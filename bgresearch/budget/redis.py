@@ -95,7 +95,7 @@ class RedisBook:
             The server cannot be reached, refuses, or is asked by too many at once.
         """
         # braces: a cluster keeps what is of one host in one place
-        keys = [f"bgresearch:budget:1:{{{self._host}}} {name}" for name in names]
+        keys = [f"bgresearch:budget:2:{{{self._host}}} {name}" for name in names]
         try:
             answer = self._read(keys=keys)
             for attempt in range(ATTEMPTS):
