@@ -82,20 +82,25 @@ def test_texts_of_every_kind_arrive_as_they_were_typed(stage: Stage, text: str) 
     assert stage.opened == [{"password": text}]
 
 
+PAIR = """async ({sender_private_key, box}) => {
+  const bytes = Uint8Array.from(sender_private_key.match(/../g), (two) => parseInt(two, 16));
+  const head = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x6e, 4, 0x22, 4, 0x20];
+  const raw = sealed.decoded(box.public_key, 32);
+  return {
+    privateKey: await crypto.subtle.importKey(
+      "pkcs8", new Uint8Array([...head, ...bytes]), {name: "X25519"}, false, ["deriveKey"]),
+    publicKey: await crypto.subtle.importKey("raw", raw, {name: "X25519"}, true, []),
+  };
+}"""
+
+
 def test_the_browser_seals_as_the_pinned_box_says(stage: Stage) -> None:
     vector = json.loads((VECTORS / "sealed_box_v1.json").read_text("utf-8"))
     box = stage.page.evaluate(
-        """async ({offer, fields, sender_private_key, box}) => {
-          const bytes = Uint8Array.from(sender_private_key.match(/../g), (two) => parseInt(two, 16));
-          const head = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x6e, 4, 0x22, 4, 0x20];
-          const raw = sealed.decoded(box.public_key, 32);
-          const pair = {
-            privateKey: await crypto.subtle.importKey(
-              "pkcs8", new Uint8Array([...head, ...bytes]), {name: "X25519"}, false, ["deriveKey"]),
-            publicKey: await crypto.subtle.importKey("raw", raw, {name: "X25519"}, true, []),
-          };
-          return (await sealed.seal(offer, fields, {pair, iv: sealed.decoded(box.iv, 12)})).box;
-        }""",
+        f"""async (vector) => {{
+          const chance = {{pair: await ({PAIR})(vector), iv: sealed.decoded(vector.box.iv, 12)}};
+          return (await sealed.seal(vector.offer, vector.fields, chance)).box;
+        }}""",
         vector,
     )
     assert {name: box[name] for name in ("version", "nonce", "public_key", "iv")} == {
@@ -107,6 +112,18 @@ def test_the_browser_seals_as_the_pinned_box_says(stage: Stage) -> None:
     assert {name: text.value for name, text in intake.open(box).items()} == vector["fields"]
     shown = stage.page.evaluate("key => sealed.fingerprintOf(key)", vector["offer"]["public_key"])
     assert shown == vector["fingerprint"]
+
+
+def test_the_browser_opens_the_pinned_reply(stage: Stage) -> None:
+    vector = json.loads((VECTORS / "sealed_reply_v1.json").read_text("utf-8"))
+    opened = stage.page.evaluate(
+        f"""async (vector) => {{
+          const {{privateKey}} = await ({PAIR})(vector);
+          return sealed.openReply({{offer: vector.offer, sender: vector.box.public_key, privateKey}}, vector.reply);
+        }}""",
+        vector,
+    )
+    assert opened == vector["reply_fields"]
 
 
 def test_pasted_texts_are_told_apart_as_the_table_says(stage: Stage) -> None:
