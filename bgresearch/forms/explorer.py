@@ -222,7 +222,9 @@ def _chart(frame: pd.DataFrame) -> tuple[widgets.Widget, ...]:
         return (verdict("unknown", "No chart.", str(error)),)
     import plotly.graph_objects as go  # noqa: PLC0415 - an extra, and slow to import
 
-    return (go.FigureWidget(figure),)
+    title = figure.layout.title
+    figure.update_layout(title={"text": f"{title.text} · {title.subtitle.text}", "subtitle": {"text": ""}})
+    return (go.FigureWidget(figure),)  # its two lines would overlap
 
 
 def _rows(frame: pd.DataFrame) -> widgets.HTML:

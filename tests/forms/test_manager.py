@@ -132,6 +132,14 @@ def test_an_agent_that_ended_is_said_and_nothing_is_lost(manager: Manager) -> No
     assert words.OPEN_VAULT in text_of(manager)
 
 
+def test_replacing_with_a_locked_vault_asks_to_open_it_first(manager: Manager) -> None:
+    choose(manager, "risky")
+    end_agent(manager.desk.agent)
+    press(manager, "Replace")
+    assert words.OPEN_VAULT in text_of(manager)
+    assert "locked" in manager.guide.said
+
+
 def test_without_a_vault_the_way_to_one_is_named(desk: Desk) -> None:
     assert "bg.setup() makes one" in text_of(Manager(desk))
     assert "bg.setup() makes one" in text_of(Unlock(desk))
