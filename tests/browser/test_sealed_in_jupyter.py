@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from tests.browser.conftest import FOREIGN_NAME, Open
-from tests.browser.harness import Place, Sheet, assert_accessible
+from tests.browser.harness import Home, Place, Sheet, assert_accessible
+from tests.browser.walking import SETUP
 
 TEXTS = {
     "API key": "bg_5ec0de5ec0de5ec0de5ec0de5ec0de00",
@@ -76,6 +77,14 @@ def test_keys_pressed_in_a_field_or_on_a_button_are_no_commands_of_the_notebook(
     sheet.page.keyboard.press("Enter")
     expect(sheet.page.get_by_label("API key", exact=True)).to_have_attribute("type", "text")
     expect(sheet.page.get_by_label("API key", exact=True)).to_have_value("abxdd")
+
+
+def test_nor_are_keys_pressed_on_a_button_of_the_wizard(open_sheet: Open, person: Home) -> None:
+    sheet = open_sheet([person.cell, SETUP])
+    sheet.page.get_by_role("button", name="Begin").focus()
+    sheet.page.keyboard.type("abxdd")
+    expect(sheet.page.locator(".jp-Notebook .jp-Cell")).to_have_count(2)
+    expect(sheet.page.get_by_role("button", name="Begin")).to_be_focused()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
