@@ -88,6 +88,9 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--runs", type=int, default=1)
     runs = arguments.parse_args().runs
+    if chromium() is None:
+        sys.stderr.write("Chromium is not installed: apt-get install chromium\n")
+        return 1
     with tempfile.TemporaryDirectory(prefix="bg-") as folder, Server() as exchange, sync_playwright() as playwright:
         lab = harness.start_server(Path(folder) / "lab")
         try:
