@@ -81,6 +81,7 @@ class Walk:
         self.at("open", "vault-empty")
         self.type("New master password", PASSWORD)
         self.type("New master password, again", PASSWORD)
+        self.see("Strength:")
         self.look("vault")
         self.press("Make the vault")
         self.see("Your vault is made and open.")
