@@ -122,7 +122,7 @@ class Client:
         self, symbol: str, interval: str, start: Moment, end: Moment | None = None, *, market: str = "spot",
         price: str = "last", anchor: str = "utc",
     ) -> Plan:  # fmt: skip
-        """Return what `candles` would cost: ``.requests`` by endpoint, ``.rows``, ``.seconds`` by the exchange's limits.
+        """Return what `candles` would cost: ``.requests`` by endpoint, ``.rows``, ``.seconds`` by the limits.
 
         Asks nobody; what the store has costs nothing. Parameters as for `candles`.
 

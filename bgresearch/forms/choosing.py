@@ -101,7 +101,7 @@ class Addresses(Page):
         self.typed.control.observe(lambda _: self._forget(), "value")
         self.body = (note(addresses.WHY, addresses.CHANGES, addresses.FIND_OUT), self.typed, self.told)
         self.buttons = (button("Next", self._next, main=True),)
-        self._accepted = ""
+        self._accepted: str | None = None
 
     def _forget(self) -> None:
         self.typed.problem("")
@@ -115,8 +115,8 @@ class Addresses(Page):
             self._wizard.say(" ".join(bad))
             return
         cautions = [one.words for one in found if one.words] if found else [words.ADDRESS_NONE]
-        if cautions and self._accepted != self.typed.value.strip() + "?":
-            self._accepted = self.typed.value.strip() + "?"
+        if cautions and self._accepted != self.typed.value:
+            self._accepted = self.typed.value
             self.told.children = (verdict("warn", "Go on like this?", *cautions, "Press Next again, or change it."),)
             self._wizard.say(" ".join(cautions))
             return
