@@ -153,7 +153,7 @@ def test_the_boxes_to_tick_follow_the_purposes_and_the_mode(desk: Desk) -> None:
     assert "for a classic account" not in text_of(wizard)
     page.choices["tax"].value = True
     assert "for a classic account" in text_of(page.told)
-    assert "tax: tax records" in text_of(page.told)
+    assert "classic account Box What can be read with it tax tax records" in text_of(page.told)
     page.mode.control.value = "Unified"
     assert "for a classic account" not in text_of(page.told)
     page.choices["tax"].value = False
@@ -292,6 +292,15 @@ def test_the_boxes_that_a_purpose_lacks_are_named(opened: Desk) -> None:
     assert "these boxes are missing: tax, wallet transfer" in text_of(wizard)
 
 
+def test_a_key_that_is_in_the_vault_already_is_refused_in_words(at_key: Wizard) -> None:
+    hand_in(at_key, "readonly")
+    press(at_key, "See the verdict")
+    press(at_key, "Save the key")
+    assert heading(at_key)[0] == "Step 7 of 8"
+    assert "bg-refusal" in at_key.body.children[0]._dom_classes
+    assert "research" in text_of(at_key.body.children[0])
+
+
 def test_a_reminder_that_is_no_date_is_said_beside_it(at_key: Wizard) -> None:
     hand_in(at_key, "readonly")
     press(at_key, "See the verdict")
@@ -303,7 +312,7 @@ def test_a_reminder_that_is_no_date_is_said_beside_it(at_key: Wizard) -> None:
 
 
 def test_another_kernel_goes_on_where_the_last_one_was(at_key: Wizard) -> None:
-    hand_in(at_key, "readonly")
+    hand_in(at_key, "no_address_list")
     press(at_key, "See the verdict")
     other = start(at_key.desk)
     assert heading(other)[0] == "Step 6 of 8"
