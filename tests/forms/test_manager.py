@@ -102,6 +102,7 @@ def test_a_key_is_replaced_only_by_one_that_was_checked(manager: Manager) -> Non
     before = manager.desk.key("research").fingerprint
     fill(sealed(manager).sealed, triple("trader"))
     assert "Red: this key can trade" in text_of(manager)
+    assert "Replace the key" not in buttons(sealed(manager))
     press(manager, "Type another key")
     fill(sealed(manager).sealed, triple("readonly") | {"passphrase": "wrong"})
     assert words.CHECK_FAILED in text_of(manager)

@@ -337,6 +337,14 @@ def test_an_agent_that_locks_in_the_middle_costs_the_typed_secret_alone(at_key: 
     assert at_key.page.label.value == "mine"
 
 
+def test_an_agent_that_locks_before_the_verdict_is_noticed_at_once(at_key: Wizard) -> None:
+    hand_in(at_key, "readonly")
+    end_agent(at_key.desk.agent)
+    press(at_key, "See the verdict")
+    assert heading(at_key)[0] == "Step 4 of 8"
+    assert "locked meanwhile" in text_of(at_key)
+
+
 def test_another_agent_has_forgotten_what_was_sealed_and_the_wizard_says_so(at_key: Wizard) -> None:
     hand_in(at_key, "readonly")
     end_agent(at_key.desk.agent)
