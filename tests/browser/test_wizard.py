@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -246,6 +247,29 @@ def test_a_kernel_that_starts_anew_and_an_agent_that_locks_cost_the_typed_secret
     walk.press("Unlock")
     walk.at("key")
     assert walk.form.get_by_label("Name of the key").input_value() == "research"
+
+
+def test_a_recovery_code_is_shown_once_and_two_groups_are_asked_back(
+    open_sheet: Open, person: Home, agent: Agent
+) -> None:
+    sheet = open_sheet([person.cell, SETUP])
+    walk = Walk(sheet.page, Inspector(sheet.page))
+    walk.choose("My own spot history", "8.8.8.8")
+    walk.make_vault(with_recovery=True)
+    secret = walk.form.locator(".bgs-secret")
+    secret.wait_for(timeout=PATIENCE_MS)
+    groups = secret.inner_text().strip().split("-")
+    walk.press("I have written it down: put it away")
+    walk.see(words.RECOVERY_ASKED)
+    assert secret.count() == 0
+    walk.form.get_by_text(re.compile(r"Group \d")).first.wait_for(timeout=PATIENCE_MS)
+    asked = [int(one.split()[-1]) for one in walk.form.locator("label", has_text="Group").all_inner_texts()]
+    for number in asked:
+        walk.type(f"Group {number}", groups[number - 1])
+    walk.look("asked-back")
+    walk.press("Compare")
+    walk.at("key")
+    assert "recovery" in agent.status().unlocks
 
 
 def test_a_page_that_is_loaded_again_shows_the_same_step(open_sheet: Open, person: Home) -> None:

@@ -76,8 +76,8 @@ class Walk:
         self.look("address")
         self.press("Next")
 
-    def make_vault(self) -> None:
-        """Type a new master password, go on without a recovery code."""
+    def make_vault(self, *, with_recovery: bool = False) -> None:
+        """Type a new master password; go on without a recovery code, or have one shown."""
         self.at("open", "vault-empty")
         self.type("New master password", PASSWORD)
         self.type("New master password, again", PASSWORD)
@@ -86,7 +86,11 @@ class Walk:
         self.press("Make the vault")
         self.see("Your vault is made and open.")
         self.look("recovery")
-        self.press("Go on without a recovery code")
+        if with_recovery:
+            self.type("Master password, once more", PASSWORD)
+            self.press("Show a recovery code")
+        else:
+            self.press("Go on without a recovery code")
 
     def hand_in(self, name: str, label: str = "research", **changed: str) -> None:
         """Name a key of the sandbox and seal it."""
