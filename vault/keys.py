@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from vault.fields import (
 )
 from vault.hidden import Hidden
 from vault.hosts import EXCHANGE_HOST, normalise_host
-from vault.leaks import Searcher
+from vault.leaks import AnySieve, Needle, Searcher, Sieve
 from vault.opened import OpenVault
 from vault.rsa import accepted
 
@@ -114,9 +114,15 @@ class KeyVerbs(OpenVault):
             raise NewerVersion(f"the key {name!r} is of a kind ({slot.kind[:32]!r}) that needs a newer bgresearch")
         return Credential(slot, self._surroundings().now_ms)
 
-    def searcher(self) -> Searcher:
-        """Return what finds the secrets of this vault's keys in files, without telling them."""
-        return Searcher(self._state().slots)
+    def searcher(self, sieve: Callable[[Iterable[Needle]], AnySieve] = Sieve) -> Searcher:
+        """Return what finds the secrets of this vault's keys in files, without telling them.
+
+        Parameters
+        ----------
+        sieve : callable
+            Makes what finds many texts at once; the default is fast, and slower where a part of a secret lies.
+        """
+        return Searcher(self._state().slots, sieve)
 
     def rename(self, name: str, new: str) -> None:
         """Give a key another name.

@@ -136,7 +136,9 @@ class Held:
         """Return what finds the secrets of the vault's keys."""
         with self.vault() as vault:
             if self._searcher is None:
-                self._searcher = vault.searcher()
+                from bgresearch.agent.blind import BlindSieve  # noqa: PLC0415 - numpy, for who has something searched
+
+                self._searcher = vault.searcher(BlindSieve)
             return self._searcher
 
     def note_check(self, key: str, verdict: str, *, has_addresses: bool) -> None:
