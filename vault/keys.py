@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -17,6 +16,7 @@ from vault.fields import (
     MAX_NAME_CHARACTERS,
     check_says_no_secret,
     checked_account,
+    checked_date,
     checked_name,
     checked_note,
 )
@@ -159,7 +159,7 @@ class KeyVerbs(OpenVault):
         given = {
             "note": None if note is None else checked_note(note),
             "account": None if account is None else checked_account(account),
-            "rotate_by": None if rotate_by is None else _checked_date(rotate_by),
+            "rotate_by": None if rotate_by is None else checked_date(rotate_by),
         }
         del note, account, rotate_by
         self._edit(name, trail.EDITED, **{field: text for field, text in given.items() if text is not None})
@@ -281,7 +281,7 @@ class KeyVerbs(OpenVault):
             id=around.random_bytes(16).hex(), name=checked_name(words.value["name"]), kind=kind,
             host=normalise_host(words.value["host"]), demo=demo, note=checked_note(words.value["note"]),
             account=checked_account(words.value["account"]), created=now, triple=kept, extra=Hidden({}),
-            rotate_by=_checked_date(words.value["rotate_by"]),
+            rotate_by=checked_date(words.value["rotate_by"]),
         )  # fmt: skip
         events = [trail.ADDED]
         if checked is not None:
@@ -303,15 +303,6 @@ class KeyVerbs(OpenVault):
             return with_replaced(slots, old, replace(old, **boxed.value))  # type: ignore[arg-type]
 
         self._change_slots(edited, trail.Happening(event, known.id))
-
-
-def _checked_date(text: str) -> str:
-    if text == "":
-        return ""
-    try:
-        return dt.date.fromisoformat(text).isoformat()
-    except (TypeError, ValueError):
-        raise InvalidField("rotate_by must be a date such as 2027-01-31", field="rotate_by") from None
 
 
 def _checked_result(result: Checked) -> Checked:
