@@ -36,7 +36,7 @@ from bgresearch.agent.told import AgentKey, AgentStatus, Examination
 from bgresearch.errors import AgentError, AgentUnavailable
 from bgresearch.onboarding.finding import Finding
 from bgresearch.permissions import Permissions
-from vault import Leak
+from vault import Leak, VaultError
 from vault.leaks import OVERLAP
 from vault.trail import AuditEvent, AuditTrail
 
@@ -77,11 +77,13 @@ class Agent:
         return told.status_of(self._result(Status()))
 
     def is_there(self) -> bool:
-        """Return whether an agent answers."""
+        """Return whether an agent answers, be it that something is wrong with its vault."""
         try:
             self.status()
         except AgentError:
             return False
+        except VaultError:
+            return True
         return True
 
     def lock(self) -> None:
