@@ -213,7 +213,8 @@ class KeyVerbs(OpenVault):
         """Put a new key in the place of an old one; the old one goes only when the new one is in and was checked.
 
         The new key is saved first, under the old name and ``(new)``, so that it is not lost whatever happens. If the
-        check fails, it is taken out again and the old one stays. If the process is killed, both stay.
+        check fails, it is taken out again and the old one stays. If the process is killed or the disk refuses half-way,
+        both stay, and the same rotation can be done again.
 
         Parameters
         ----------
@@ -241,7 +242,7 @@ class KeyVerbs(OpenVault):
             checked="", verdict="", has_addresses=None, rotate_by="",
         )  # fmt: skip
         check_says_no_secret(pending)
-        self._change_slots(lambda slots: with_slot(slots, pending, is_limited=False))
+        self._change_slots(lambda slots: with_slot(_without_same(slots, pending), pending, is_limited=False))
         if check is not None:
             with ExitStack() as on_failure:
                 on_failure.callback(self._change_slots, lambda slots: without(slots, pending.name))
@@ -303,6 +304,14 @@ class KeyVerbs(OpenVault):
             return with_replaced(slots, old, replace(old, **boxed.value))  # type: ignore[arg-type]
 
         self._change_slots(edited, trail.Happening(event, known.id))
+
+
+def _without_same(slots: tuple[Slot, ...], pending: Slot) -> tuple[Slot, ...]:
+    """Return the slots without what a rotation to the same key left behind half-way."""
+    api_key = pending.triple.api_key
+    return tuple(
+        slot for slot in slots if not (slot.name == pending.name and slot.triple.api_key.value == api_key.value)
+    )
 
 
 def _checked_result(result: Checked) -> Checked:
