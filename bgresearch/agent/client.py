@@ -196,12 +196,12 @@ class Agent:
         return told.status_of(self._result(Remove(key), _VAULT_S))
 
     def trail(self) -> AuditTrail:
-        """Return the vault's audit trail and what is wrong with it."""
+        """Return the newest 20,000 events of the vault's audit trail and what is wrong with the whole of it."""
         header, body = self._asked(Audit(), _VAULT_S)
         return told.trail_of(header.result, json.loads(body))
 
     def audit(self) -> tuple[AuditEvent, ...]:
-        """Return the events of the vault's audit trail, oldest first."""
+        """Return the newest 20,000 events of the vault's audit trail, oldest first."""
         return self.trail().events
 
     def search(self, data: bytes) -> list[Leak]:

@@ -46,6 +46,8 @@ from bgresearch.wire import Reply
 from vault import KeyInfo, Profile, VaultError, calibrated
 from vault.hidden import Hidden
 
+MOST_EVENTS = 20_000  # of the audit trail, the newest; some 2 MiB of an answer's 8
+
 
 class Service:
     """The unlocked vault behind the operations of the protocol; safe to share between threads.
@@ -181,7 +183,7 @@ class Service:
     def _audit(self, _: Audit) -> bytes:
         with self._held.vault() as vault:
             trail = vault.audit()
-        events = json.dumps([asdict(event) for event in trail.events]).encode("ascii")
+        events = json.dumps([asdict(event) for event in trail.events[-MOST_EVENTS:]]).encode("ascii")
         return encode_answer({"problems": list(trail.problems)}, events)
 
     def _search(self, request: Search) -> bytes:

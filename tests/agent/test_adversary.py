@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -12,14 +13,17 @@ import pytest
 
 from bgresearch.agent.client import Agent
 from bgresearch.agent.held import MOST_HOSTS
-from bgresearch.agent.messages import Check, Discard, Fetch, Open, Rename, Status
+from bgresearch.agent.messages import Audit, Check, Discard, Fetch, Open, Rename, Status
 from bgresearch.agent.place import Place
+from bgresearch.agent.protocol import decode_header
+from bgresearch.agent.service import MOST_EVENTS
 from bgresearch.catalogue import Endpoint
 from bgresearch.errors import AgentError
 from bgresearch.wire import Reply, Sender
 from tests.agent.conftest import HERE, Desk, Start, triple_of
 from vault import TooManyKeys, VaultMissing, seal_box
 from vault.entries import Slot
+from vault.trail import Happening
 
 
 class Meanwhile:
@@ -125,3 +129,13 @@ def test_a_full_vault_file_is_no_reason_to_refuse_an_answer(stored: Desk) -> Non
             vault.record_use("decoy")
     assert stored.ask(Fetch("decoy", HERE, "spot.account_assets", {}))["attempts"] == 1
     assert stored.ask(Fetch("decoy", HERE, "spot.account_info", {}))["attempts"] == 1
+
+
+def test_a_trail_that_somebody_made_long_still_crosses(stored: Desk) -> None:
+    with stored.vault() as vault:
+        vault._change_slots(lambda slots: slots, *[Happening("edited")] * 80_000)
+    answer = stored.service.answer(Audit())
+    header, _, body = answer.partition(b"\n")
+    assert decode_header(header).result == {"problems": []}
+    events = json.loads(body)
+    assert (len(events), events[-1]["number"]) == (MOST_EVENTS, 80_003)
