@@ -112,7 +112,7 @@ class Form {
     this.fingerprint = fingerprint;
     this.asked = asked.join();
     this.agent.replaceChildren("Sealed for the agent ", made("code", "bgs-fingerprint", null, fingerprint),
-      ". Compare: the command ", made("code", "", null, "bgresearch vault status"), " shows the same.");
+      ", which alone can open it. To compare: ", made("code", "", null, "bgresearch vault status"), " shows the same number.");
     this.fields.forEach((one, place) => one.rename(one.spec.label.replace("#", () => asked[place] ?? "#")));
     return { offer, isOther, asksOthers };
   }
@@ -188,7 +188,13 @@ class Form {
 
   clear() {
     this.empty();
+    this.#dropReply();
+  }
+
+  /** What was replied goes, and what it stood in place of comes back. */
+  #dropReply() {
     this.reply.replaceChildren();
+    this.el.classList.remove("bgs-replied");
   }
 
   async open(box) {
@@ -207,6 +213,8 @@ class Form {
       }
       const away = made("button", "bgs-button", this.reply, "I have written it down: put it away");
       away.addEventListener("click", () => this.putAway());
+      this.el.classList.add("bgs-replied");
+      this.say("", false);
       this.reply.querySelector(".bgs-secret").focus();
     } catch (error) {
       this.say(words(error), true);
@@ -214,7 +222,7 @@ class Form {
   }
 
   putAway() {
-    this.reply.replaceChildren();
+    this.#dropReply();
     this.say("Put away; this page does not have it any more.", false);
     this.kernel.tell({ kind: "forgotten" });
     this.button.focus();
@@ -230,7 +238,8 @@ class Form {
 class Meter {
   constructor(form) {
     this.form = form;
-    this.box = made("div", "bgs-meter", form.fields[0].box);
+    this.box = made("div", "bgs-meter");
+    form.fields[0].row.after(this.box); // beneath what it is about, before it is typed again
     this.bar = made("div", "bgs-bar", this.box);
     this.bar.setAttribute("aria-hidden", "true"); // the words say the same
     for (let part = 0; part < STRENGTHS.length - 1; part += 1) made("span", "bgs-part", this.bar);

@@ -217,9 +217,10 @@ def test_a_key_that_is_refused_names_the_stage_and_is_not_kept(
     assert hand_in(at_key, key, **changed) == {}
     said = text_of(at_key)
     assert f"{stage}: failed" in said
+    assert buttons(at_key)[0] == "Type the key again"
     assert "See the verdict" not in buttons(at_key)
     assert len(at_key.desk.status().keys) == 2
-    press(at_key, "Back")
+    press(at_key, "Type the key again")
     assert isinstance(at_key.page, Paste)
     assert at_key.page.label.value == "mine"
 
@@ -264,6 +265,7 @@ def test_a_trading_key_is_kept_only_on_purpose(at_key: Wizard) -> None:
     assert "Red: this key can trade" in text_of(at_key)
     assert isinstance(at_key.page, Verdict)
     page = at_key.page
+    assert buttons(at_key)[:2] == ["Check again", "Save the key"]
     press(at_key, "Save the key")
     page.accepted.value = True
     press(at_key, "Save the key")
@@ -343,6 +345,22 @@ def test_an_agent_that_locks_before_the_verdict_is_noticed_at_once(at_key: Wizar
     press(at_key, "See the verdict")
     assert heading(at_key)[0] == "Step 4 of 8"
     assert "locked meanwhile" in text_of(at_key)
+
+
+def test_a_vault_that_locked_is_noticed_before_the_three_texts_are_typed(at_key: Wizard) -> None:
+    end_agent(at_key.desk.agent)
+    press(at_key, "Next")
+    assert heading(at_key)[0] == "Step 4 of 8"
+    assert "locked meanwhile" in text_of(at_key)
+
+
+def test_the_page_of_the_key_says_what_to_make_on_the_exchange_with_everything_chosen_before(opened: Desk) -> None:
+    wizard = start(opened)
+    walk_to_vault(wizard, "spot", addresses="8.8.8.8 8.8.4.4")
+    said = text_of(wizard)
+    assert "Tick, for a classic account: spot trade, wallet transfer." in said
+    assert "Put into its address list: 8.8.8.8, 8.8.4.4." in said
+    assert "Choose a passphrase there" in said
 
 
 def test_another_agent_has_forgotten_what_was_sealed_and_the_wizard_says_so(at_key: Wizard) -> None:
