@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 _SHOWN_ROWS = 5  # at the beginning and at the end
 _DAYS = 7  # what is offered first
 _HEADING = "Explore candles"
+_PANE = {  # as wide as the pane, and with few enough buttons not to lie on the heading
+    "responsive": True, "displaylogo": False,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "sendDataToCloud", "sendChartToCloud"],
+}  # fmt: skip
 
 
 class Stopped(BgresearchError):
@@ -240,7 +244,7 @@ def _chart(frame: pd.DataFrame) -> tuple[widgets.Widget, ...]:
         autosize=True, margin={"l": 56, "r": 8},
     )  # fmt: skip
     shown = go.FigureWidget(figure)
-    shown._config = {**shown._config, "responsive": True}  # as wide as the pane, also when that changes
+    shown._config = {**shown._config, **_PANE}
     return (shown,)
 
 

@@ -177,8 +177,8 @@ def table(
     )
     name = html.escape(caption)
     return widgets.HTML(
-        f'<div class="bg-wide" role="region" aria-label="{name}" tabindex="0"><table><caption>{name}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<div class="bg-wide" role="region" aria-label="{name}" tabindex="0"><table>'
+        f"<caption><span>{name}</span></caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
