@@ -28,7 +28,7 @@ def remember_uid(store: Store, host: str, label: str, uid: str) -> None:
 
 
 def _read(store: Store) -> dict[str, dict[str, str]]:
-    return _parsed(store.read_private("account/keys.json"))
+    return _parsed(store.read_file("account/keys.json"))
 
 
 def _parsed(text: bytes | None) -> dict[str, dict[str, str]]:

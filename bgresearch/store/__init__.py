@@ -2,6 +2,7 @@
 
 from bgresearch.store.layout import Series
 from bgresearch.store.ledger import Gap, Ledger
+from bgresearch.store.partition import checksum as digest_of
 from bgresearch.store.partitions import Store, StoreWarning
 
-__all__ = ["Gap", "Ledger", "Series", "Store", "StoreWarning"]
+__all__ = ["Gap", "Ledger", "Series", "Store", "StoreWarning", "digest_of"]

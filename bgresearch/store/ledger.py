@@ -14,19 +14,23 @@ from typing import Any, Literal, NamedTuple, cast, get_args
 
 from bgresearch.spans import Span, subtract, union
 
-Cause = Literal["before listing", "delisted", "exchange has none"]
+Cause = Literal[
+    "before listing", "delisted", "exchange has none",
+    "no connection", "too many requests", "maintenance", "refused", "late",
+]  # fmt: skip
 FORMAT = 1
 
 
 class Gap(NamedTuple):
-    """A span in which the exchange has nothing.
+    """A span in which the exchange has nothing, or in which a recording missed what it had.
 
     Attributes
     ----------
     span : Span
         Half-open, UTC.
     cause : str
-        ``before listing``, ``delisted`` or ``exchange has none``.
+        ``before listing``, ``delisted`` or ``exchange has none``; of a recording why an instant was missed:
+        ``no connection``, ``too many requests``, ``maintenance``, ``refused`` or ``late`` (this machine was).
     noticed_ms : int
         Epoch milliseconds when the exchange was asked.
     """

@@ -132,11 +132,19 @@ def overlaid(series: Series, old: pa.Table | None, new: pa.Table, spans: Sequenc
     parts = [new.replace_schema_metadata(None)]
     if old is not None:
         parts += [_outside(old, series.time, spans)]
-    merged = pa.concat_tables([part.cast(parts[0].schema) for part in parts])
+    merged = joined(parts)
     merged = merged.sort_by([(name, "ascending") for name in (series.time, *series.unique)]).combine_chunks()
     if merged.num_rows > 1:
         merged = merged.filter(pa.array(_first_of_its_kind(merged, series)))
     return merged
+
+
+def joined(tables: Sequence[pa.Table]) -> pa.Table:
+    """Return the rows of all tables; a column that one lacks, as another version wrote it, is null there."""
+    first = tables[0].schema
+    if all(table.schema.names == first.names for table in tables):
+        return pa.concat_tables([table.cast(first) for table in tables])
+    return pa.concat_tables(tables, promote_options="permissive")
 
 
 def _outside(table: pa.Table, time: str, spans: Iterable[Span]) -> pa.Table:
