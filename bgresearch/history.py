@@ -1,0 +1,180 @@
+"""Private history through the store: what is kept, what is missing, fetched window by window, and kept for good.
+
+Most of it is gone from the exchange after 90 days. A span is kept as covered only where nothing can come any more: not
+in the last minutes, and not at the instants at which something began that is not over (an open order, a position, a
+withdrawal on its way), because its record comes later and with that time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from bgresearch.assets import classic_assets
+from bgresearch.candles import Source
+from bgresearch.errors import IncompleteData, OfflineError
+from bgresearch.identity import Identity, Mode, Whose
+from bgresearch.intervals import DAY_MS
+from bgresearch.keyring import known_uid, remember_uid
+from bgresearch.paging import windows
+from bgresearch.progress import Wish, shown
+from bgresearch.records import RecordKind, Road
+from bgresearch.spans import Span, iso, subtract
+from bgresearch.tables import Row
+from bgresearch.walks import walked
+
+FINAL_MS = 5 * 60_000  # a younger record may still be missing from an answer: shown, but not kept
+
+
+class _Task(NamedTuple):
+    """What a walk through the windows of one lot needs to know."""
+
+    kind: RecordKind
+    lot: str
+    roads: tuple[Road, ...]
+    begun: set[int]
+    final_ms: int
+
+
+class History:
+    """The records of one account: the store first, then the exchange.
+
+    Parameters
+    ----------
+    source : Source
+        Exchange and store.
+    whose : Whose
+        Learns the account's mode and user id.
+    progress : "auto", bool or callable
+        As on `connect`.
+    """
+
+    def __init__(self, source: Source, whose: Whose, progress: Wish = "auto") -> None:
+        self.source, self._whose, self._progress = source, whose, progress
+
+    def identity(self) -> Identity:
+        """Return whose key it is, and remember the user id for work offline.
+
+        Raises
+        ------
+        OfflineError
+            Offline: the exchange alone knows.
+        """
+        sender = self.source.sender
+        if self.source.offline:
+            raise OfflineError(
+                f"whose key {sender.label!r} is, the exchange alone knows.", hint="Connect without offline=True."
+            )
+        identity = self._whose.identity()
+        remember_uid(self.source.store, sender.host, sender.label or "", identity.uid)
+        return identity
+
+    def uid(self) -> str:
+        """Return the user id, from the remembered ones if possible."""
+        sender = self.source.sender
+        uid = known_uid(self.source.store, sender.host, sender.label or "")
+        if uid is not None:
+            return uid
+        if self.source.offline:
+            raise OfflineError(
+                f"nothing is kept for the key {sender.label!r}.", hint="Connect without offline=True once."
+            )
+        return self.identity().uid
+
+    def lots(self, kind: RecordKind) -> tuple[str, ...]:
+        """Return the lots of a kind that this account has: markets, or the coins that it holds or held."""
+        if self.source.offline:
+            return self._kept_lots(kind)
+        mode = self.identity().mode
+        lots = kind.lots[mode]
+        if lots != "coins":
+            return tuple(lot for lot in lots if kind.roads(mode, lot))
+        held = {row["coin"] for row in classic_assets(self.source.sender, [])}
+        return tuple(sorted(held | set(self._kept_lots(kind)) | {"USDT"}))
+
+    def _kept_lots(self, kind: RecordKind) -> tuple[str, ...]:
+        if not kind.lot:
+            return ("",)
+        return self.source.store.values(f"account/{self.uid()}/{kind.name}", kind.lot)
+
+    def missing(self, kind: RecordKind, lot: str, span: Span) -> tuple[Span, ...]:
+        """Return the parts of the span that are not kept; reads footers only."""
+        return self.source.store.missing(kind.series(self.uid(), lot), span)
+
+    def table(self, kind: RecordKind, lot: str, span: Span) -> pa.Table:
+        """Return the records of a span in order, fetching and keeping what is missing.
+
+        Raises
+        ------
+        IncompleteData
+            Part of it is neither kept nor on the exchange any more, or could not be fetched.
+        OfflineError
+            Offline, and part of it is not kept.
+        """
+        series = kind.series(self.uid(), lot)
+        tail = kind.shape.schema.empty_table()
+        missing = self.source.store.missing(series, span)
+        if missing:
+            tail = self.bring(kind, lot, missing)
+        kept = self.source.store.read(series, span)
+        tables = [tail] if kept is None else [kept.cast(kind.shape.schema), tail]
+        return pa.concat_tables(tables).sort_by([(kind.time, "ascending"), (kind.id, "ascending")])
+
+    def bring(self, kind: RecordKind, lot: str, missing: Sequence[Span]) -> pa.Table:
+        """Fetch spans and keep them window by window; return the records that are not final and so not kept.
+
+        Raises
+        ------
+        IncompleteData
+            Part of it is older than the exchange remembers; nothing was asked.
+        OfflineError
+            Offline.
+        """
+        if self.source.offline:
+            raise OfflineError(
+                f"{kind.title} are not all kept: {missing[0]} is missing.", missing=missing,
+                hint="Connect without offline=True to fetch them.",
+            )  # fmt: skip
+        mode, now = self.identity().mode, self.source.clock.now_ms()
+        lookback = kind.lookback_ms(mode, lot)
+        gone = subtract(missing, [Span(now - lookback, now)])
+        if gone:
+            raise IncompleteData(
+                f"the exchange answers {kind.title} {round(lookback / DAY_MS)} days back; {gone[0]} is older and "
+                "was never kept.",
+                missing=gone, hint=f"Ask from {iso(now - lookback + 60_000)} on.",
+            )  # fmt: skip
+        task = _Task(kind, lot, kind.roads(mode, lot), self._begun(kind, mode, lot), now - FINAL_MS)
+        longest = min(road.longest_ms for road in task.roads)
+        pieces = [piece for span in missing for piece in windows(span, longest)]
+        young = [kind.shape.schema.empty_table()]
+        with shown(self._progress, len(pieces), f"{lot} {kind.name}".strip(), unit="windows", least=2) as done:
+            for piece in pieces:
+                young.append(self._window(task, piece))
+                done(1)
+        return pa.concat_tables(young)
+
+    def _window(self, task: _Task, piece: Span) -> pa.Table:
+        """Fetch one window, keep what is final in it, return the rest."""
+        kind, time = task.kind, task.kind.time
+        rows: dict[str, Row] = {}
+        for road in task.roads:
+            rows |= {row[kind.id]: row for row in walked(kind, road, self.source.sender, piece)}
+        holes = task.begun | {row[time] for row in rows.values() if kind.final and row["status"] not in kind.final}
+        final = piece.intersect(Span(0, task.final_ms))
+        covered = subtract([final], [Span(at, at + 1) for at in sorted(holes)]) if final else ()
+        sure = {key for key, row in rows.items() if row[time] < task.final_ms and row[time] not in holes}
+        if covered:
+            source = ",".join(dict.fromkeys(road.endpoint for road in task.roads))
+            table = kind.shape.table(rows[key] for key in rows if key in sure)
+            self.source.store.write(kind.series(self.uid(), task.lot), table, covered, source=source)
+        return kind.shape.table(row for key, row in rows.items() if key not in sure)
+
+    def _begun(self, kind: RecordKind, mode: Mode, lot: str) -> set[int]:
+        """Return when everything began that is not over; asked before the walk, so that what ends meanwhile counts."""
+        found: Iterable[Row] = (
+            row for road in kind.open(mode, lot) for row in walked(kind, road, self.source.sender)
+        )  # fmt: skip
+        return {row[kind.time] for row in found}
