@@ -192,8 +192,8 @@ def _confirmed(source: Source, series: Series, now: int) -> int | None:
 def _look(source: Source, series: Series, ask: Ask) -> None:
     """Ask and keep: the whole list if it changed, else only that it was seen again."""
     kept = source.store.latest(series)
+    seen = source.clock.now_ms()  # before the question: a slow answer never undoes a newer one
     table = _believed(ask, 0 if kept is None else kept.num_rows)
-    seen = source.clock.now_ms()
     stamped = _stamped(table, seen)
     with source.store.alone(series):
         kept, confirmed = source.store.latest(series), _confirmed(source, series, seen)

@@ -73,9 +73,7 @@ def test_offline_what_was_kept_is_answered_with_its_age_and_the_rest_names_what_
     answers = Answers(source_of(client), 1)
     assert answers.send(TICKERS, BTC).body == first.body
     assert answers.words()["age_s"] == 86_400
-    with pytest.raises(
-        OfflineError, match=r"spot.tickers \(symbol=ETHUSDT\) is kept.* Run client.tickers\('ETHUSDT'\)"
-    ):
+    with pytest.raises(OfflineError, match=r"spot.tickers \(symbol=ETHUSDT\) is kept.* Run client.tickers\('ETH"):
         Answers(source_of(client), again="client.tickers('ETHUSDT')").send(TICKERS, {"symbol": "ETHUSDT"})
     with pytest.raises(OfflineError, match=r"spot.account_assets is kept.*client.api.spot.account_assets"):
         Answers(source_of(client)).send(ASSETS, {})
@@ -115,5 +113,5 @@ def test_a_refusal_is_not_kept(connect: Connect, source_of: SourceOf, tmp_path: 
 
 def test_an_age_is_a_number_of_seconds(connect: Connect, source_of: SourceOf) -> None:
     for age in (-1, float("nan")):
-        with pytest.raises(InvalidInput, match="max_age: .* is negative"):
+        with pytest.raises(InvalidInput, match=r"max_age: .* is negative"):
             Answers(source_of(connect()), age)
