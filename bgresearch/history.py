@@ -89,10 +89,9 @@ class History:
             return self._kept_lots(kind)
         mode = self.identity().mode
         lots = kind.lots[mode]
-        if lots != "coins":
-            return tuple(lot for lot in lots if kind.roads(mode, lot))
-        held = {row["coin"] for row in classic_assets(self.source.sender, [])}
-        return tuple(sorted(held | set(self._kept_lots(kind)) | {"USDT"}))
+        if lots == "coins":
+            lots = tuple(sorted({"USDT", *(row["coin"] for row in classic_assets(self.source.sender, []))}))
+        return tuple(dict.fromkeys((*lots, *(self._kept_lots(kind) if kind.free else ()))))
 
     def _kept_lots(self, kind: RecordKind) -> tuple[str, ...]:
         if not kind.lot:
@@ -147,25 +146,41 @@ class History:
                 missing=gone, hint=f"Ask from {iso(now - lookback + 60_000)} on.",
             )  # fmt: skip
         task = _Task(kind, lot, kind.roads(mode, lot), self._begun(kind, mode, lot), now - FINAL_MS)
+        spans = [Span(missing[0].start_ms, now)] if kind.late else missing
         longest = min(road.longest_ms for road in task.roads)
-        pieces = [piece for span in missing for piece in windows(span, longest)]
+        pieces = [piece for span in spans for piece in windows(span, longest)]
         young = [kind.shape.schema.empty_table()]
+        late: dict[str, Row] = {}
         with shown(self._progress, len(pieces), f"{lot} {kind.name}".strip(), unit="windows", least=2) as done:
             for piece in pieces:
-                young.append(self._window(task, piece))
+                rows = self._rows(task, piece)
+                if kind.late:
+                    late |= rows
+                else:
+                    young.append(self._kept(task, [piece], rows))
                 done(1)
+        if kind.late:
+            young.append(self._kept(task, missing, late))
         return pa.concat_tables(young)
 
-    def _window(self, task: _Task, piece: Span) -> pa.Table:
-        """Fetch one window, keep what is final in it, return the rest."""
-        kind, time = task.kind, task.kind.time
+    def _rows(self, task: _Task, piece: Span) -> dict[str, Row]:
+        """Return the records of one window by id, whichever road tells them."""
+        kind = task.kind
         rows: dict[str, Row] = {}
         for road in task.roads:
-            rows |= {row[kind.id]: row for row in walked(kind, road, self.source.sender, piece)}
-        holes = task.begun | {row[time] for row in rows.values() if kind.final and row["status"] not in kind.final}
-        final = piece.intersect(Span(0, task.final_ms))
-        covered = subtract([final], [Span(at, at + 1) for at in sorted(holes)]) if final else ()
-        sure = {key for key, row in rows.items() if row[time] < task.final_ms and row[time] not in holes}
+            found = walked(kind, road, self.source.sender, piece, trim=not kind.late)
+            rows |= {row[kind.id]: row for row in found}
+        return rows
+
+    def _kept(self, task: _Task, spans: Sequence[Span], rows: dict[str, Row]) -> pa.Table:
+        """Keep what is final in some spans, return the rest of what lies in them."""
+        kind, time = task.kind, task.kind.time
+        rows = {key: row for key, row in rows.items() if any(s.start_ms <= row[time] < s.end_ms for s in spans)}
+        changing = {row[time] for row in rows.values() if kind.changing and row["status"] in kind.changing}
+        holes = [Span(at, at + 1) for at in sorted(task.begun | changing)]
+        final = [part for part in (span.intersect(Span(0, task.final_ms)) for span in spans) if part]
+        covered = subtract(final, holes)
+        sure = {key for key, row in rows.items() if any(s.start_ms <= row[time] < s.end_ms for s in covered)}
         if covered:
             source = ",".join(dict.fromkeys(road.endpoint for road in task.roads))
             table = kind.shape.table(rows[key] for key in rows if key in sure)

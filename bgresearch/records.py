@@ -36,11 +36,14 @@ class Road:
         Makes a record out of one of the exchange's rows.
     fixed : mapping
         Parameters that are the same for every page.
+    reach_days : int or None
+        How far back it answers where the table does not say.
     """
 
     endpoint: str
     shape: Callable[[Mapping[str, Any]], Row]
     fixed: Mapping[str, str] = field(default_factory=dict)
+    reach_days: int = LOOKBACK_DAYS
 
     @property
     def row(self) -> Endpoint:
@@ -50,12 +53,12 @@ class Road:
     @property
     def longest_ms(self) -> int:
         """Longest span of one window."""
-        return (self.row.max_span_days or LOOKBACK_DAYS) * DAY_MS - EDGE_MS
+        return (self.row.max_span_days or self.reach_days) * DAY_MS - EDGE_MS
 
     @property
     def lookback_ms(self) -> int:
         """How far back the exchange answers."""
-        return (self.row.lookback_days or LOOKBACK_DAYS) * DAY_MS - EDGE_MS
+        return (self.row.lookback_days or self.reach_days) * DAY_MS - EDGE_MS
 
 
 Roads = Callable[[Mode, str], tuple[Road, ...]]
@@ -87,8 +90,13 @@ class RecordKind:
         Mode and lot to the lists that together hold every record of it; none if this mode has no such list.
     open : callable
         Mode and lot to the lists of what has begun and is not over: its record comes later, at the time it began.
-    final : frozenset of str
-        Values of the column ``status`` that do not change any more; empty if every record is final.
+    changing : frozenset of str
+        Values of the column ``status`` of records that still change.
+    late : bool
+        Whether a window may go by another time than the one the record is kept at (when a position was closed): then
+        everything up to now is asked for, so that neither reading of the documentation loses a record.
+    free : bool
+        Whether other lots than the listed ones can be named.
     """
 
     name: str
@@ -99,7 +107,9 @@ class RecordKind:
     lots: Mapping[Mode, Lots]
     roads: Roads
     open: Roads = _no_roads
-    final: frozenset[str] = frozenset()
+    changing: frozenset[str] = frozenset()
+    late: bool = False
+    free: bool = False
 
     @property
     def time(self) -> str:
@@ -120,10 +130,8 @@ class RecordKind:
             If neither kind of account has one of that name.
         """
         known = [name for lots in self.lots.values() if lots != "coins" for name in lots]
-        if lot not in known and "coins" not in self.lots.values():
-            raise InvalidInput(
-                self.lot, f"{lot!r} is unknown.", hint=f"Use one of {', '.join(dict.fromkeys(known))}."
-            )  # fmt: skip
+        if lot not in known and not self.free:
+            raise InvalidInput(self.lot, f"{lot!r} is unknown.", hint=f"Use one of {', '.join(dict.fromkeys(known))}.")
         return lot
 
     def lookback_ms(self, mode: Mode, lot: str) -> int:

@@ -16,8 +16,23 @@ from bgresearch.wire import Sender
 _EMPTY_ANSWERS = 3  # an empty page is believed after this many, one that follows a short page at once
 
 
-def walked(kind: RecordKind, road: Road, sender: Sender, span: Span | None = None) -> list[Row]:
+def walked(
+    kind: RecordKind, road: Road, sender: Sender, span: Span | None = None, *, trim: bool = True
+) -> list[Row]:  # fmt: skip
     """Return every record of a window, each once, in any order; without a window every record of the list.
+
+    Parameters
+    ----------
+    kind : RecordKind
+        What the records are.
+    road : Road
+        Which list.
+    sender : Sender
+        Who asks.
+    span : Span, optional
+        The window.
+    trim : bool
+        Whether records outside the window are left out: its ends are asked for generously.
 
     Raises
     ------
@@ -44,7 +59,7 @@ def walked(kind: RecordKind, road: Road, sender: Sender, span: Span | None = Non
         if not new or following in ("", cursor):
             break
         cursor, empty = following, 0
-    if span is None:
+    if span is None or not trim:
         return list(found.values())
     return [record for record in found.values() if span.start_ms <= record[kind.time] < span.end_ms]
 
@@ -69,6 +84,8 @@ def _following(road: Road, data: Any, ids: Sequence[str], cursor: str) -> str:
     if _numbered(road):
         return str(int(cursor) + 1)
     paging = road.row.paging
+    if paging.kind in ("none", "time-window"):
+        return ""
     compared = road.row.param("idLessThan") is not None or paging.cursor_from.startswith("smallest")
     if compared and all(one.isascii() and one.isdecimal() for one in ids):
         return str(min(map(int, ids)))

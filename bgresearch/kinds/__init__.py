@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from bgresearch.kinds.bills import BILLS
 from bgresearch.kinds.fills import FILLS
+from bgresearch.kinds.lending import INTEREST, LOANS, REPAYMENTS
+from bgresearch.kinds.movements import DEPOSITS, TRANSFERS, WITHDRAWALS
+from bgresearch.kinds.orders import ORDERS, PLAN_ORDERS
+from bgresearch.kinds.positions import CLOSED_POSITIONS
+from bgresearch.kinds.statements import CONVERSIONS, EARN_RECORDS, TAX_RECORDS
 from bgresearch.records import RecordKind
 
-KINDS: dict[str, RecordKind] = {kind.name: kind for kind in (FILLS,)}
+KINDS: dict[str, RecordKind] = {
+    kind.name: kind
+    for kind in (
+        FILLS, ORDERS, PLAN_ORDERS, CLOSED_POSITIONS, BILLS, TRANSFERS, DEPOSITS, WITHDRAWALS, CONVERSIONS, LOANS,
+        REPAYMENTS, INTEREST, EARN_RECORDS, TAX_RECORDS,
+    )
+}  # fmt: skip
 """Every kind by name; the names are those of the verbs and of the folders."""
 
 __all__ = ["KINDS"]
