@@ -9,6 +9,7 @@ from bgresearch.account import AccountVerbs
 from bgresearch.candles import Source, candles
 from bgresearch.clock import Clock, SystemClock
 from bgresearch.errors import ConfigurationError, OfflineError
+from bgresearch.gathering import Desk
 from bgresearch.identity import Whose
 from bgresearch.moments import Moment
 from bgresearch.namespace import Api
@@ -132,7 +133,8 @@ class Client:
     @cached_property
     def api(self) -> Api:
         """Every endpoint of the table as a callable: ``client.api.spot.tickers()``."""
-        return Api(self._source.sender, offline=self._source.offline)
+        source = self._source
+        return Api(Desk(source.sender, source.store, source.clock, source.offline, self._progress))
 
     def permissions(self) -> Permissions:
         """Return what the key can do: ``.verdict`` in words, ``.can_trade``, ``.can_withdraw``, ``.addresses`` ...
