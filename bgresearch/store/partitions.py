@@ -15,7 +15,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import unquote
-from urllib.parse import unquote
 
 import pyarrow as pa
 
@@ -91,16 +90,6 @@ class Store:
         if not parts:
             return None
         return parts[0] if len(parts) == 1 else partition.joined(parts)
-
-    def values(self, name: str, key: str) -> tuple[str, ...]:
-        """Return the values of a series' first key that something is kept of, sorted."""
-        folder = self.data_dir / name
-        with in_words("read", folder):
-            try:
-                names = [path.name for path in folder.iterdir() if path.is_dir()]
-            except FileNotFoundError:
-                return ()
-        return tuple(sorted(unquote(one.removeprefix(f"{key}=")) for one in names if one.startswith(f"{key}=")))
 
     def values(self, name: str, key: str) -> tuple[str, ...]:
         """Return the values of a series' first key that something is kept of, sorted."""
