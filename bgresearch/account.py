@@ -11,9 +11,11 @@ import pandas as pd
 import pyarrow as pa
 
 from bgresearch.account_records import RecordVerbs
+from bgresearch.archive import Archive, Say, archive
 from bgresearch.assets import ASSET_COLUMNS, classic_assets, unified_assets
 from bgresearch.errors import InvalidInput, OfflineError
 from bgresearch.keyring import known_uid
+from bgresearch.moments import Moment
 from bgresearch.spans import Span, iso
 from bgresearch.store import Series
 from bgresearch.tables import Shape, fields
@@ -48,6 +50,46 @@ class AccountVerbs(RecordVerbs):
     progress : "auto", bool or callable
         As on `connect`.
     """
+
+    def archive(self, since: Moment | None = None, *, say: Say = lambda _words: None) -> Archive:
+        """Bring all private history into the store before the exchange forgets it, and return what is kept.
+
+        Own trades, orders, plan orders, closed positions, the ledger, transfers, deposits, withdrawals, conversions,
+        loans, repayments, interest, savings and tax records, of every market, coin and book. Run it again before
+        ``.due``; it asks only for what is new, and may be ended at any moment: what was fetched is kept.
+
+        Parameters
+        ----------
+        since : str, datetime, Timestamp or int, optional
+            Nothing older; by default as far back as the exchange answers, which is 90 days for most lists.
+        say : callable, optional
+            Told in words what became of each list.
+
+        Returns
+        -------
+        Archive
+            ``.lines``, one per list, or as a frame ``.frame()``; ``.failed`` with what to do, ``.warnings`` in words,
+            ``.due``: when the exchange begins to forget something that is not kept yet. A list that the key may not
+            read does not stop the others.
+
+        Raises
+        ------
+        OfflineError
+            Connected with ``offline=True``.
+        AuthenticationError, AddressRejected, NetworkError
+            The key is refused, or nothing can be reached: no list would fare better.
+
+        Notes
+        -----
+        Disk: kept under ``account/<uid>/<kind>``, 0700 and 0600; `fills` and the other verbs read it first. Budget: one
+        request per page of 100 to 500 records, and one or two more per list and window (7 to 90 days).
+        Source: the pages of the rows that each kind's verb names.
+
+        Examples
+        --------
+        >>> print(client.account.archive())                                             # doctest: +SKIP
+        """
+        return archive(self._history, since, say=say)
 
     def assets(self, *, max_age: float | None = None) -> pd.DataFrame:
         """Return what the account holds, one row per account and coin.

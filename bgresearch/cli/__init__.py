@@ -16,6 +16,7 @@ import typer
 
 from bgresearch import __version__
 from bgresearch.cli import agent, data, keeping, keys, serve
+from bgresearch.cli.archive import archive
 from bgresearch.cli.record import record
 from bgresearch.cli.scan import scan
 from bgresearch.cli.words import FAILED, WrongUsage, complain, misused
@@ -54,6 +55,7 @@ app.command()(serve.sandbox)
 app.command()(serve.lab)
 app.command(cls=keys.NoArguments)(data.check)
 app.command()(record)
+app.command(cls=keys.NoArguments)(archive)
 app.command()(scan)
 app.add_typer(data.download, name="download")
 for command in (

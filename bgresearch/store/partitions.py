@@ -72,6 +72,12 @@ class Store:
         clipped = [(gap.span.intersect(span), gap) for gap in found]
         return tuple(sorted(Gap(part, gap.cause, gap.noticed_ms) for part, gap in clipped if part))
 
+    def count(self, series: Series) -> int:
+        """Return how many rows a series has; reads footers only."""
+        paths = (self._folder(series) / name for name in self._names(series))
+        ledgers = [self._believed(path, partition.read_ledger) for path in paths]
+        return sum(ledger.rows for ledger in ledgers if ledger is not None)
+
     def routes(self, series: Series, span: Span) -> tuple[str, ...]:
         """Return the ids of the endpoints that the rows of the touched partitions came from."""
         return tuple(sorted({route for ledger in self._ledgers(series, span) for route in ledger.sources}))
