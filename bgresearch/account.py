@@ -6,11 +6,12 @@ Own trades older than 90 days are gone from the exchange: what was loaded once i
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 
 import pandas as pd
 import pyarrow as pa
 
-from bgresearch.account_records import RecordVerbs
+from bgresearch.account_now import StandingVerbs
 from bgresearch.archive import Archive, Say, archive
 from bgresearch.assets import ASSET_COLUMNS, classic_assets, unified_assets
 from bgresearch.errors import InvalidInput, OfflineError
@@ -38,7 +39,7 @@ _ASSETS = Shape(
 )  # fmt: skip
 
 
-class AccountVerbs(RecordVerbs):
+class AccountVerbs(StandingVerbs):
     """What ``client.account`` is: the verbs that need a key.
 
     Parameters
@@ -51,7 +52,9 @@ class AccountVerbs(RecordVerbs):
         As on `connect`.
     """
 
-    def archive(self, since: Moment | None = None, *, say: Say = lambda _words: None) -> Archive:
+    def archive(
+        self, since: Moment | None = None, *, kinds: Iterable[str] | None = None, say: Say = lambda _words: None
+    ) -> Archive:  # fmt: skip
         """Bring all private history into the store before the exchange forgets it, and return what is kept.
 
         Own trades, orders, plan orders, closed positions, the ledger, transfers, deposits, withdrawals, conversions,
@@ -62,6 +65,8 @@ class AccountVerbs(RecordVerbs):
         ----------
         since : str, datetime, Timestamp or int, optional
             Nothing older; by default as far back as the exchange answers, which is 90 days for most lists.
+        kinds : iterable of str, optional
+            Only these: ``fills``, ``orders``, ``bills`` and so on, as the verbs are called; all by default.
         say : callable, optional
             Told in words what became of each list.
 
@@ -89,7 +94,7 @@ class AccountVerbs(RecordVerbs):
         --------
         >>> print(client.account.archive())                                             # doctest: +SKIP
         """
-        return archive(self._history, since, say=say)
+        return archive(self._history, since, kinds=kinds, say=say)
 
     def assets(self, *, max_age: float | None = None) -> pd.DataFrame:
         """Return what the account holds, one row per account and coin.

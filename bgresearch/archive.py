@@ -154,8 +154,11 @@ class Archive:
         return [_HEADINGS, *(_cells(line) for line in self.lines if line.problem != NOT_OFFERED)]
 
 
-def archive(history: History, since: Moment | None = None, *, say: Say = lambda _words: None) -> Archive:
+def archive(
+    history: History, since: Moment | None = None, *, kinds: Iterable[str] | None = None, say: Say = lambda _words: None
+) -> Archive:
     """Bring every kind of private record that is not kept yet; the verb of the account, which documents it."""
+    wanted = _chosen(kinds)
     source = history.source
     if source.offline:
         raise OfflineError("an archive asks the exchange, and offline=True forbids it.")
@@ -164,7 +167,7 @@ def archive(history: History, since: Moment | None = None, *, say: Say = lambda 
         raise InvalidInput("since", f"{iso(since_ms)} lies in the future.")
     run, dead = _Run(history, history.identity(), since_ms), 0
     lines: list[Line] = []
-    for kind in KINDS.values():
+    for kind in wanted:
         for line, error in run.kind(kind):
             dead = dead + 1 if isinstance(error, NetworkError) and not isinstance(error, BadResponse) else 0
             if error is not None and (isinstance(error, _WHOLE_KEY) or dead >= _DEAD_AFTER):
@@ -173,6 +176,14 @@ def archive(history: History, since: Moment | None = None, *, say: Say = lambda 
             say(_said(line))
     folder = source.store.data_dir / "account" / run.identity.uid
     return Archive(run.identity.uid, run.identity.mode, str(folder), tuple(lines))
+
+
+def _chosen(kinds: Iterable[str] | None) -> list[RecordKind]:
+    names = list(KINDS) if kinds is None else list(kinds)
+    for name in names:
+        if name not in KINDS:
+            raise InvalidInput("kinds", f"{name!r} is unknown.", hint=f"Use some of {', '.join(KINDS)}.")
+    return [kind for name, kind in KINDS.items() if name in names]
 
 
 @dataclass(frozen=True)
