@@ -17,7 +17,7 @@ from bgresearch.candles import Source
 from bgresearch.errors import IncompleteData, OfflineError
 from bgresearch.identity import Identity, Mode, Whose
 from bgresearch.intervals import DAY_MS
-from bgresearch.keyring import known_uid, remember_uid
+from bgresearch.keyring import known_mode, known_uid, remember_mode, remember_uid
 from bgresearch.paging import windows
 from bgresearch.progress import Wish, shown
 from bgresearch.records import RecordKind, Road
@@ -69,7 +69,23 @@ class History:
             )
         identity = self._whose.identity()
         remember_uid(self.source.store, sender.host, sender.label or "", identity.uid)
+        remember_mode(self.source.store, identity)
         return identity
+
+    def mode(self) -> Mode:
+        """Return the account's mode; offline the one that was remembered.
+
+        Raises
+        ------
+        OfflineError
+            Offline, and it was never asked.
+        """
+        if not self.source.offline:
+            return self.identity().mode
+        known = known_mode(self.source.store, self.uid())
+        if known is None:
+            raise OfflineError("the account's mode is not known.", hint="Connect without offline=True once.")
+        return known
 
     def uid(self) -> str:
         """Return the user id, from the remembered ones if possible."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import inspect
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import pandas as pd
 import pyarrow as pa
 
+from bgresearch.catalogue import load
 from bgresearch.frames import to_frame
 from bgresearch.values import TIME
 
@@ -86,6 +88,37 @@ class Shape:
             if field.kind == "category":
                 frame[field.name] = frame[field.name].astype("category")
         return frame.set_index(self.index) if self.index else frame
+
+
+_DTYPES = {
+    "time": "datetime64[ms, UTC]", "text": "text", "category": "category", "number": "float64", "count": "Int64",
+    "flag": "boolean",
+}  # fmt: skip
+_Verb = TypeVar("_Verb", bound=Callable[..., Any])
+
+
+def documented(shape: Shape) -> Callable[[_Verb], _Verb]:
+    """Return a decorator that writes columns and sources of a shape into a verb's docstring."""
+
+    def write(verb: _Verb) -> _Verb:
+        head, mark, rest = inspect.cleandoc(verb.__doc__ or "").partition("\nNotes\n-----\n")
+        verb.__doc__ = f"{head}\n{_returns(shape)}\n{mark}{rest}\nSource: {', '.join(pages_of(shape))}."
+        return verb
+
+    return write
+
+
+def pages_of(shape: Shape) -> tuple[str, ...]:
+    """Return the documentation pages of the endpoints that answer a verb; their ids where there is no page."""
+    return tuple(dict.fromkeys(load()[source].page or source for source in shape.sources))
+
+
+def _returns(shape: Shape) -> str:
+    lines = ["Returns", "-------", "DataFrame"]
+    for field in shape.fields:
+        place = "index, " if field.name == shape.index else ""
+        lines.append(f"    {field.name} ({place}{_DTYPES[field.kind]}): {field.words}.")
+    return "\n".join(lines) + "\n"
 
 
 def number(value: object) -> float | None:

@@ -20,4 +20,7 @@ KINDS: dict[str, RecordKind] = {
 }  # fmt: skip
 """Every kind by name; the names are those of the verbs and of the folders."""
 
-__all__ = ["KINDS"]
+__all__ = [
+    "BILLS", "CLOSED_POSITIONS", "CONVERSIONS", "DEPOSITS", "EARN_RECORDS", "FILLS", "INTEREST", "KINDS", "LOANS",
+    "ORDERS", "PLAN_ORDERS", "REPAYMENTS", "TAX_RECORDS", "TRANSFERS", "WITHDRAWALS",
+]  # fmt: skip
