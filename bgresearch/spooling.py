@@ -104,10 +104,10 @@ def spool(store: Store, about: Line, *, private: bool, begun_after_ms: int, resu
 def _alone(store: Store, digest: str) -> Iterator[None]:
     folder = store.data_dir / ".locks"
     lock = filelock.FileLock(folder / f"walk-{digest}.lock", timeout=0, thread_local=False)
+    with in_words("lock", folder):
+        folder.mkdir(parents=True, exist_ok=True)
     try:
-        with in_words("lock", folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
+        lock.acquire()
     except filelock.Timeout:
         raise StoreError(
             "the same walk is under way in another place.", hint="Wait for it, or close the iterator that began it."

@@ -17,13 +17,14 @@ from bgresearch.errors import BadResponse, ExchangeError, IncompleteData
 from bgresearch.intervals import DAY_MS
 from bgresearch.parameters import END, START
 from bgresearch.spans import Span, subtract
-from bgresearch.spooling import Spool
+from bgresearch.spooling import Spool, fresh_rows
 from bgresearch.ways import EDGE_MS, Way
 
 _EMPTY_ANSWERS = 3  # an empty page is believed after this many, one that follows a short page at once
 _REMEMBERED = 4  # pages whose rows are compared with: what comes twice comes on pages that follow each other
 _DEEPEST = "40303"  # deeper than 20,000 rows is not served
 _MOST_BARREN = 50  # pages in a row that bring nothing new before a cursor is said to go in circles
+_FAR = 500  # pages ahead, to see whether an exchange repeats its last page
 _CUT_SHORT = 100  # candles that an exchange with smaller pages than documented may have stopped at
 
 Ask = Callable[[Mapping[str, object]], Any]
@@ -86,6 +87,7 @@ class _Page:
     rows: list[Any]
     keys: list[str]
     data: Any = field(repr=False)
+    repeats: bool = False
 
     @property
     def distinct(self) -> int:
@@ -120,8 +122,9 @@ class Walk:
 
     def __init__(self, way: Way, fixed: Mapping[str, object], ask: Ask, spool: Spool, clock: Clock) -> None:
         self._way, self._fixed, self._ask, self._spool, self._clock = way, dict(fixed), ask, spool, clock
-        self._recent: deque[list[str]] = deque(maxlen=_REMEMBERED)
-        self._head: list[str] = []
+        self._recent: deque[list[str]] = deque(maxlen=_REMEMBERED)  # of the rows that were taken
+        self._head: list[str] = []  # all rows of the first page, and of the one before
+        self._last: list[str] = []
         self._state = State.of(spool.header["state"])
         self._barren = 0
         self.asked = 0
@@ -141,7 +144,8 @@ class Walk:
                 keys = [_key(row) for row in line["rows"]]
                 if before.turned == 0:
                     self._head = keys
-                self._recent.append(keys)
+                self._last = keys
+                self._recent.append([_key(row) for row in fresh_rows(line)])
 
     def extend(self, spans: list[Span], until_ms: int) -> None:
         """Walk these windows, too: what was added since an interrupted walk began."""
@@ -174,6 +178,7 @@ class Walk:
                     self._keep([], [])
                 continue
             empty = 0
+            page.repeats = self._repeats(page)
             fresh = self._fresh(page)
             self._move(page, fresh)
             self._keep(page.rows, fresh)
@@ -232,10 +237,10 @@ class Walk:
     def _fresh(self, page: _Page) -> list[int]:
         """Return the places of the rows that were not on an earlier page and lie in the window."""
         way, span = self._way, self._state.todo[0]
-        if way.known_by or way.kind == "bars":
+        if page.repeats:
+            places: list[int] = []
+        elif way.known_by or way.kind == "bars":
             places = self._unseen(page.keys)
-        elif self._repeats(page):
-            places = []
         elif way.kind == "page" and self._state.turned:
             places = list(range(self._pushed(page), len(page.rows)))
         else:
@@ -248,18 +253,32 @@ class Walk:
         return [at for at, key in enumerate(keys) if key not in seen and first[key] == at]
 
     def _repeats(self, page: _Page) -> bool:
-        """Whether this is the page before once more, or the first one: lists end so, too."""
-        if not self._state.turned:
-            return False
+        """Whether this is the page before once more, or the first one: lists end so, too.
+
+        Where nothing tells rows apart, two pages may be equal and yet different; then a page far behind tells whether
+        the exchange repeats itself, or the cursor does whether it moved.
+        """
+        state, way = self._state, self._way
+        alike = [keys for keys in (self._last, self._head) if keys] if state.turned else []
         again = sorted(page.keys)
-        return any(again == sorted(keys) for keys in (self._recent[-1], self._head) if keys)
+        if not any(again == sorted(keys) for keys in alike):
+            return False
+        if way.known_by:
+            return True
+        if way.kind != "page":
+            return way.following(page.data, page.rows) == state.cursor
+        try:
+            far = way.rows(self._send(self._params(str(int(state.cursor) + _FAR))))
+        except ExchangeError:
+            return False
+        return sorted(map(_key, far)) == again
 
     def _pushed(self, page: _Page) -> int:
         """Return how many rows at the top were on the page before, because newer ones push the list on.
 
         Equal rows on both sides of a border may also be different records: then the first page is as it was.
         """
-        before = self._recent[-1]
+        before = self._last
         if not any(before[-size:] == page.keys[:size] for size in range(1, len(page.keys) + 1)):
             return 0
         head = [_key(row) for row in self._way.rows(self._send(self._params("1")))]
@@ -273,7 +292,7 @@ class Walk:
     def _move(self, page: _Page, fresh: list[int]) -> None:
         """Go to the next page, the next window, or into a narrower one."""
         state, way = self._state, self._way
-        repeated, earlier = self._repeats(page), state.short
+        earlier = state.short
         if state.turned == 0:
             self._head = page.keys
         times = [at for row in page.rows if (at := way.time_of(row)) is not None]
@@ -282,12 +301,13 @@ class Walk:
         state.short = not full and (state.turned == 0 or page.distinct < state.largest)
         state.largest = max(state.largest, page.distinct)
         state.turned += 1
-        self._recent.append(page.keys)
+        self._last = page.keys
+        self._recent.append([page.keys[at] for at in fresh])
         if way.kind == "bars":
             self._rest_of_bars(page, times)
         elif way.kind == "window":
             self._narrow() if way.size and full else state.next_window()
-        elif repeated:
+        elif page.repeats:
             self._believe_the_end(full=full and not earlier)
         elif way.kind == "page":
             self._turn_number()
@@ -307,7 +327,12 @@ class Walk:
         following = self._way.following(page.data, page.rows)
         self._barren = 0 if fresh else self._barren + 1
         beyond = self._way.strict and span is not None and bool(times) and max(times) < span.start_ms
-        if self._way.goes_on(page.data) is False or following == "" or beyond:
+        if (
+            self._way.goes_on(page.data) is False
+            or following == ""
+            or beyond
+            or (following == state.cursor and state.short)
+        ):
             state.next_window()
         elif following == state.cursor or self._barren > _MOST_BARREN:
             self._no_end()
