@@ -252,8 +252,7 @@ class _Run:
     def _state(self, kind: RecordKind, lot: str) -> dict[str, Any]:
         """Return between which times all is kept, what is lost, and when more will be."""
         reach = self._reach(kind, lot)
-        whole = Span(0, reach.end_ms)
-        kept = subtract([whole], self.history.missing(kind, lot, whole))
+        kept = self.history.source.store.known(kind.series(self.identity.uid, lot))
         first = self.since_ms if self.since_ms is not None else kept[0].start_ms if kept else reach.start_ms
         lost = subtract([Span(first, reach.start_ms)], kept) if first < reach.start_ms else ()
         if not kept:

@@ -19,12 +19,13 @@ from bgresearch.candles import Source
 from bgresearch.errors import BadResponse, InvalidInput, OfflineError
 from bgresearch.moments import Moment, moment_ms
 from bgresearch.snapshots import checked_age
-from bgresearch.spans import Span, iso, subtract
+from bgresearch.spans import Span, iso
 from bgresearch.store import Series, digest_of
 from bgresearch.values import TIME
 
 _ATTEMPTS = 3  # a list that lost most of its rows is believed when it came so often
 _SEEN, _PLACE = "seen", "place"
+_SINCE_MS = 1_514_764_800_000  # 2018-01-01: no list of the exchange is older than it
 
 Ask = Callable[[], pa.Table]
 
@@ -101,7 +102,7 @@ def listed(
     now = source.clock.now_ms()
     at_ms = _moment(at, now)
     series = _series(source, kind, market)
-    confirmed = _confirmed(source, series, now)
+    confirmed = _confirmed(source, series)
     if not source.offline and _must_ask(confirmed, at_ms, checked_age(max_age), now):
         _look(source, series, ask)
     now = source.clock.now_ms()
@@ -138,7 +139,7 @@ def ever_listed(source: Source, kind: str, market: str, *, listing: str = "liste
         in the newest list).
     """
     series, now = _series(source, kind, market), source.clock.now_ms()
-    table = source.store.read(series, Span(0, now + 1))
+    table = source.store.read(series, Span(_SINCE_MS, now + 1))
     if table is None or not table.num_rows:
         raise OfflineError(f"no list of {market} {kind} is kept.", hint=f"Run client.{kind}(market={market!r}) once.")
     until = {state.since_ms: state.until_ms for state in _states(source, series, now)}
@@ -178,14 +179,9 @@ def _must_ask(confirmed: int | None, at_ms: int | None, max_age: float | None, n
     return max_age is None or abs(now - confirmed) > max_age * 1000
 
 
-def _spans(source: Source, series: Series, now: int) -> tuple[Span, ...]:
-    """Return the spans over which the list was seen not to change."""
-    whole = Span(0, now + 1)
-    return subtract([whole], source.store.missing(series, whole))
-
-
-def _confirmed(source: Source, series: Series, now: int) -> int | None:
-    spans = _spans(source, series, now)
+def _confirmed(source: Source, series: Series) -> int | None:
+    """Return when the list was seen last; the known spans are those over which it was seen not to change."""
+    spans = source.store.known(series)
     return spans[-1].end_ms - 1 if spans else None
 
 
@@ -196,7 +192,7 @@ def _look(source: Source, series: Series, ask: Ask) -> None:
     table = _believed(ask, 0 if kept is None else kept.num_rows)
     stamped = _stamped(table, seen)
     with source.store.alone(series):
-        kept, confirmed = source.store.latest(series), _confirmed(source, series, seen)
+        kept, confirmed = source.store.latest(series), _confirmed(source, series)
         if confirmed is not None and seen <= confirmed:
             return  # another process has looked since
         if kept is not None and confirmed is not None and _same(kept, stamped):
@@ -229,10 +225,10 @@ def _same(one: pa.Table, other: pa.Table) -> bool:
 
 
 def _states(source: Source, series: Series, now: int) -> list[_State]:
-    table = source.store.read(series, Span(0, now + 1))
+    table = source.store.read(series, Span(_SINCE_MS, now + 1))
     if table is None:
         return []
-    spans = _spans(source, series, now)
+    spans = source.store.known(series)
     starts = pc.unique(table.column(_SEEN)).cast(pa.int64()).to_pylist()
     states = []
     for start, following in zip(starts, [*starts[1:], None], strict=True):

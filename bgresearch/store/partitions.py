@@ -72,11 +72,13 @@ class Store:
         clipped = [(gap.span.intersect(span), gap) for gap in found]
         return tuple(sorted(Gap(part, gap.cause, gap.noticed_ms) for part, gap in clipped if part))
 
+    def known(self, series: Series) -> tuple[Span, ...]:
+        """Return every span about which nothing needs to be asked; reads footers only."""
+        return union(span for ledger in self._all_ledgers(series) for span in ledger.known())
+
     def count(self, series: Series) -> int:
         """Return how many rows a series has; reads footers only."""
-        paths = (self._folder(series) / name for name in self._names(series))
-        ledgers = [self._believed(path, partition.read_ledger) for path in paths]
-        return sum(ledger.rows for ledger in ledgers if ledger is not None)
+        return sum(ledger.rows for ledger in self._all_ledgers(series))
 
     def routes(self, series: Series, span: Span) -> tuple[str, ...]:
         """Return the ids of the endpoints that the rows of the touched partitions came from."""
@@ -210,6 +212,11 @@ class Store:
             if ledger is not None:
                 ledgers.append(ledger)
         return ledgers
+
+    def _all_ledgers(self, series: Series) -> list[Ledger]:
+        paths = (self._folder(series) / name for name in sorted(self._names(series)))
+        ledgers = (self._believed(path, partition.read_ledger) for path in paths)
+        return [ledger for ledger in ledgers if ledger is not None]
 
     def _folder(self, series: Series) -> Path:
         return self.data_dir / series.folder

@@ -56,28 +56,30 @@ def run(client: Client, **options: object) -> Archive:
     return client.account.archive(kinds=options.pop("kinds", TOLD), **options)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("key", ["readonly", "unified"])
+@pytest.mark.parametrize(("key", "kinds"), [("readonly", TOLD), ("unified", ("fills", "deposits", "withdrawals"))])
 def test_two_hundred_days_run_every_thirty_and_killed_at_random_are_complete_and_exact(
-    connect: Connect, exchange: Exchange, clock: ManualClock, key: str
+    connect: Connect, exchange: Exchange, clock: ManualClock, key: str, kinds: tuple[str, ...]
 ) -> None:
     rng, kills = random.Random(key), 0  # noqa: S311 - moments, not secrets
+    exchange.accounts[ACCOUNTS[key]].history(START + 210 * DAY_MS)  # told once, as telling it takes a second
     for day in (30, 60, 90, 120, 150, 180, 200):
         move_to(clock, day)
-        for _ in range(4):
+        for _ in range(3):
             client = connect(key=key)
-            mortal(client, rng.randrange(100))
+            mortal(client, rng.randrange(70))
             try:
-                run(client)
+                run(client, kinds=kinds)
             except Killed:
                 kills += 1
-        run(connect(key=key))
+        run(connect(key=key), kinds=kinds)
     account, final = exchange.accounts[ACCOUNTS[key]], Span(START, clock.now_ms() - FINAL_MS)
     client = connect(key=key, offline=True)
     expected = truth(account, clock.now_ms(), final)
     for (kind, lot), ids in expected.items():
-        assert kept(client._source, account.uid, kind, lot, final) == ids, (kind, lot)
-    assert kills > 10
-    assert sum(map(len, expected.values())) > 10_000
+        if kind in kinds:
+            assert kept(client._source, account.uid, kind, lot, final) == ids, (kind, lot)
+    assert kills > 6
+    assert len(expected["fills", "spot"]) > 6_000
     read = client.account.fills("2026-01-01", "2026-07-20T08:00")  # the verbs read the archive, and nobody is asked
     assert len(read) == len([at for _, at in expected["fills", "spot"] if at < moment_ms("2026-07-20T08:00", "")[0]])
     assert client.requests_sent == 0
