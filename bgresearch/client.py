@@ -18,7 +18,7 @@ from bgresearch.permissions import Permissions, permissions
 from bgresearch.progress import Wish
 from bgresearch.recordable import recordable
 from bgresearch.recording import Recorder, Say
-from bgresearch.recordings import cadence_ms, recorded
+from bgresearch.recordings import cadence_ms, named, recorded
 from bgresearch.store import Store
 from bgresearch.symbols import wire_symbol
 from bgresearch.wire import Sender
@@ -207,7 +207,8 @@ class Client(MoreVerbs):
         >>> client.recorder("open-interest", "BTCUSDT", every="5m").run(count=12)     # doctest: +SKIP
         """
         what = recordable(kind)
-        return Recorder(self._source, what, list(symbols), what.market(market), cadence_ms(every), say=say)
+        place, names = named(what, symbols, market)
+        return Recorder(self._source, what, names, place, cadence_ms(every), say=say)
 
     @cached_property
     def account(self) -> AccountVerbs:

@@ -23,7 +23,7 @@ from bgresearch.errors import (
     UnknownSymbol,
 )
 from bgresearch.recordable import Recordable
-from bgresearch.recordings import checked, series_of, spelled
+from bgresearch.recordings import series_of, spelled
 from bgresearch.spans import Span, iso
 from bgresearch.store import Gap
 from bgresearch.store.ledger import Cause
@@ -75,8 +75,8 @@ class Recorder:
         Exchange and store.
     what : Recordable
         What is asked.
-    symbols : sequence of str
-        Of whom; one that the exchange refuses does not stop the others.
+    symbols : list of str
+        Of whom, in the exchange's spelling; one that the exchange refuses does not stop the others.
     market : str
         One of the kind's.
     every_ms : int
@@ -94,7 +94,7 @@ class Recorder:
     OfflineError
         The source is offline.
     InvalidInput
-        No symbol, or instants closer than the kind allows.
+        Instants closer than the kind allows.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class Recorder:
                 hint=f"{what.name} takes {spelled(what.least_ms)} at least.",
             )
         self._source, self._what, self._every, self._say = source, what, every_ms, say
-        self._series = {one: series_of(source, what, market, one, spelled(every_ms)) for one in checked(symbols)}
+        self._series = {one: series_of(source, what, market, one, spelled(every_ms)) for one in symbols}
         self._market = market
         self._trouble: _Trouble | None = None
         self.tallies = {symbol: Tally() for symbol in self._series}

@@ -6,6 +6,7 @@ Series: ``recorded/kind=open-interest/market=usdt-futures/symbol=BTCUSDT/every=5
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -16,6 +17,7 @@ from bgresearch.moments import Moment, span_of
 from bgresearch.recordable import Recordable, recordable
 from bgresearch.spans import Span, iso
 from bgresearch.store import Series
+from bgresearch.symbols import wire_symbol
 
 _UNITS = {"s": 1_000, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 
@@ -25,8 +27,7 @@ def recorded(
 ) -> pd.DataFrame:
     """Return what was recorded; the verb of the client, which documents it."""
     what = recordable(kind)
-    place = what.market(market)
-    (symbol,) = checked([symbol])
+    place, (symbol,) = named(what, [symbol], market)
     now = source.clock.now_ms()
     asked = span_of(start, end, now)
     length = spelled(cadence_ms(every)) if every else _only_one(source, what, place, symbol=symbol, asked=asked)
@@ -89,14 +90,19 @@ def spelled(milliseconds: int) -> str:
     return f"{milliseconds // _UNITS[unit]}{unit}"
 
 
-def checked(symbols: list[str]) -> list[str]:
-    """Return the symbols in the exchange's spelling, each once."""
-    for symbol in symbols or [""]:
-        if not isinstance(symbol, str) or not symbol or symbol != symbol.strip():
-            raise InvalidInput(
-                "symbol", f"{symbol!r} is no symbol.", hint="Write it as the exchange does, like BTCUSDT."
-            )
-    return list(dict.fromkeys(symbol.upper() for symbol in symbols))
+def named(what: Recordable, symbols: Sequence[str], market: str | None) -> tuple[str, list[str]]:
+    """Return the market and the symbols, each once, in the exchange's spelling; ccxt's names the market as well.
+
+    Raises
+    ------
+    InvalidInput
+        If one is no symbol, or they are of more than one market.
+    """
+    place = what.market(market)
+    found = [wire_symbol(one, place, default=place if market is None else "") for one in symbols or [""]]
+    if len({one.market for one in found}) > 1:
+        raise InvalidInput("symbol", "they are of more than one market.", hint="Record one market at a time.")
+    return what.market(found[0].market), list(dict.fromkeys(one.symbol for one in found))
 
 
 def _only_one(source: Source, what: Recordable, market: str, *, symbol: str, asked: Span) -> str:

@@ -230,6 +230,8 @@ def _states(source: Source, series: Series, now: int) -> list[_State]:
         return []
     spans = source.store.known(series)
     starts = pc.unique(table.column(_SEEN)).cast(pa.int64()).to_pylist()
+    if not starts and spans:  # a market that never listed anything
+        return [_State(spans[0].start_ms, spans[-1].end_ms - 1, None)]
     states = []
     for start, following in zip(starts, [*starts[1:], None], strict=True):
         end = next(span.end_ms for span in spans if span.start_ms <= start < span.end_ms) - 1

@@ -186,6 +186,13 @@ def test_days_lie_in_files_of_their_own_and_are_read_as_one(client: Client, cloc
     assert len(read(client, every="6h")) == 5
 
 
+def test_symbols_may_be_written_as_ccxt_does(client: Client) -> None:
+    recorder(client, "BTC/USDT:USDT", "btcusdt").run(count=1)
+    assert read(client, "BTC/USDT:USDT").equals(read(client))
+    with pytest.raises(InvalidInput, match="symbol: they are of more than one market"):
+        recorder(client, "BTC/USDT", "BTC/USDT:USDT", kind="order-book")
+
+
 def test_a_recording_ends_in_time(client: Client, clock: ManualClock) -> None:
     work = recorder(client)
     work.run(until_ms=work.next_ms() + 5 * 60_000)

@@ -160,6 +160,15 @@ def test_a_list_that_lost_its_rows_for_a_moment_is_not_believed(source: Source, 
         board.seen()
 
 
+def test_a_market_that_never_listed_anything_has_an_empty_list(source: Source, clock: ManualClock) -> None:
+    board = Board(source)
+    assert board.symbols() == []
+    clock.advance(60)
+    assert board.symbols(max_age=3600) == []
+    board.rows = [A]
+    assert board.symbols() == ["AUSDT"]
+
+
 def test_an_older_look_that_comes_late_undoes_nothing(source: Source, clock: ManualClock) -> None:
     board = Board(source, A, B)
     board.seen()
