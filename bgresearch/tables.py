@@ -102,6 +102,7 @@ def documented(shape: Shape) -> Callable[[_Verb], _Verb]:
 
     def write(verb: _Verb) -> _Verb:
         head, mark, rest = inspect.cleandoc(verb.__doc__ or "").partition("\nNotes\n-----\n")
+        verb.shape = shape  # type: ignore[attr-defined]  # read by who lists the verbs
         verb.__doc__ = f"{head}\n{_returns(shape)}\n{mark}{rest}\nSource: {', '.join(pages_of(shape))}."
         return verb
 

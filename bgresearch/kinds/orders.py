@@ -72,9 +72,9 @@ def _order(market: str, family: Any, row: Mapping[str, Any]) -> Row:
         order |= {"fee": None, "fee_coin": None, "average_price": None, "filled": order["filled"] or 0.0}
     if order["type"] == "market":
         order["price"] = None
+    by_cost = market == "spot" and order["type"] == "market" and order["side"] == "buy"
+    order |= {"amount": None} if by_cost else {"cost": None}
     if market == "spot":
-        by_cost = order["type"] == "market" and order["side"] == "buy"
-        order |= {"amount": None} if by_cost else {"cost": None}
         order |= {"position": None, "reduce_only": None, "profit": None}
     return order
 

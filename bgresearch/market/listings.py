@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from bgresearch.answers import rows_from, shaped
+from bgresearch.errors import ParameterRejected, UnknownSymbol
 from bgresearch.tables import Row, Shape, code, fields, flag, instant, number, text, word
 from bgresearch.wire import Sender
 
@@ -74,7 +75,13 @@ def symbols(sender: Sender, market: str) -> pa.Table:
 
 def coins(sender: Sender, coin: str | None) -> list[Row]:
     """Return coins and the chains they move on."""
-    answer = rows_from(sender, "spot.coins", {"coin": coin.upper()} if coin else {})
+    try:
+        answer = rows_from(sender, "spot.coins", {"coin": coin.upper()} if coin else {})
+    except ParameterRejected as error:
+        if coin is None:
+            raise
+        said, hint = f"{coin!r} is no coin of the exchange", "Look at client.coins() for what there is."
+        raise UnknownSymbol(error.endpoint, error.code, said, http_status=error.http_status, hint=hint) from None
     return shaped(COINS, "spot.coins", _chains, answer)
 
 
