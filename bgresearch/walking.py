@@ -214,7 +214,7 @@ class Walk:
             # whether the exchange's ends are included is not documented: both are asked for with room
             start = self._remembered(span)
             if way.endpoint.param(START) is not None:
-                params[START] = str(max(0, start - (0 if way.kind == "bars" else 1)))
+                params[START] = str(max(0, start - (way.bar_ms or 1)))
             params[END] = str(span.end_ms)
         if way.kind == "page":
             params[way.turn] = number or self._state.cursor or "1"
@@ -327,12 +327,13 @@ class Walk:
         following = self._way.following(page.data, page.rows)
         self._barren = 0 if fresh else self._barren + 1
         beyond = self._way.strict and span is not None and bool(times) and max(times) < span.start_ms
-        if (
-            self._way.goes_on(page.data) is False
-            or following == ""
-            or beyond
-            or (following == state.cursor and state.short)
-        ):
+        once_more = following == state.cursor and state.short  # the row that the cursor names comes along again
+        if following == "" and not self._way.turns and page.distinct >= self._way.size:
+            raise IncompleteData(
+                f"{self._way.endpoint.id}: nobody states how to come to its next page, and this one is full.",
+                missing=[] if span is None else [span], hint="Ask for larger pages or less time; .pages(...) gives it.",
+            )  # fmt: skip
+        if self._way.goes_on(page.data) is False or following == "" or beyond or once_more:
             state.next_window()
         elif following == state.cursor or self._barren > _MOST_BARREN:
             self._no_end()

@@ -20,7 +20,7 @@ Kind = Literal["once", "window", "ids", "cursor", "page", "bars"]
 EDGE_MS = 60_000  # windows and look-backs stay this far inside the exchange's own limits, which move while one walks
 SLACK_MS = 2  # how far outside a window a row may come because both its ends were asked for with room
 _SECOND_MS = 1000  # some times are told to the second: windows meet at full ones
-_SPARE_BARS = 2  # of a page of candles: whether the ends are included is not documented
+_SPARE_BARS = 3  # of a page of candles: the ones beside the window, as the ends may be included or not
 _USUAL_PAGE = 100  # rows to ask for where no page states how many there may be
 _SIZES = ("limit", "pageSize")
 _NUMBERS = ("pageNo", "pageNum", "cursor")
@@ -125,13 +125,17 @@ class Way:
         return rows_of(self.endpoint, data)
 
     def _guessed(self, data: Any, rows: Sequence[Any]) -> str:
-        """Return the cursor where no page says which field it is: one beside the rows, else the only id of the last."""
+        """Return the cursor where no page says which field it is: one beside the rows, else the last row's only id."""
         if isinstance(data, dict):
             for field in (self.turn, *_CURSORS):
-                if data.get(field) not in (None, ""):
+                if field in data and data.get(self.endpoint.rows_at) is not data[field]:
                     return next_cursor(f"data.{field}", data, rows)
-            return ""
         return next_cursor(f"last row {self.known_by[0]}", data, rows) if len(self.known_by) == 1 else ""
+
+    @property
+    def turns(self) -> bool:
+        """Whether it is known how to come to the next page."""
+        return bool(self.endpoint.paging.cursor_from) or self.kind == "page"
 
 
 def way_of(endpoint: Endpoint, params: Mapping[str, object]) -> Way:
@@ -151,8 +155,8 @@ def way_of(endpoint: Endpoint, params: Mapping[str, object]) -> Way:
     longest = None if endpoint.max_span_days is None else endpoint.max_span_days * DAY_MS - EDGE_MS
     bar_ms = _bar_ms(endpoint, params) if kind == "bars" else 0
     if bar_ms:
-        spare = min(_SPARE_BARS, size - 1)
-        longest = min(longest or (size - spare) * bar_ms, (size - spare) * bar_ms)
+        fitting = max(1, size - _SPARE_BARS) * bar_ms
+        longest = fitting if longest is None else min(longest - _SPARE_BARS * bar_ms, fitting)
     return Way(endpoint, kind, _turn(endpoint, kind), size_name, size, longest, bar_ms, _known_by(endpoint))
 
 

@@ -20,9 +20,8 @@ from bgresearch.gathering import Desk
 from bgresearch.namespace import Call
 from bgresearch.sandbox import Exchange
 from bgresearch.store import Store
-
-from .conftest import NOW_MS, Busy, Connect
-from .lists import Habits, ListSender
+from tests.walking.conftest import NOW_MS, Busy, Connect
+from tests.walking.lists import Habits, ListSender
 
 DAY_MS = 86_400_000
 BILLS = load()["spot.account_bills"]

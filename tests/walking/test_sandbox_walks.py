@@ -15,8 +15,7 @@ from bgresearch.errors import IncompleteData
 from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.markets import find
 from bgresearch.sandbox.rates import FUNDING_MS, next_funding_ms
-
-from .conftest import NOW_MS, Busy, Connect
+from tests.walking.conftest import NOW_MS, Busy, Connect
 
 DAY_MS = 86_400_000
 
@@ -119,6 +118,12 @@ def test_candles_are_walked_forward_window_by_window(connect: Connect, exchange:
         endTime="2026-11-20T02:00",
     )
     assert len(unified) == 120
+    futures = connect().api.futures.history_candles.all(
+        symbol="BTCUSDT", productType="USDT-FUTURES", granularity="1m", startTime="2026-01-01", endTime="2026-01-02",
+        limit=50,
+    )  # fmt: skip
+    assert futures["open_time"].is_unique
+    assert len(futures) == 1440
 
 
 def test_public_trades_of_contracts_come_without_the_ones_before_the_start(connect: Connect) -> None:
@@ -139,7 +144,7 @@ def test_public_trades_of_contracts_come_without_the_ones_before_the_start(conne
     mishap=st.sampled_from(["", "shuffle", "duplicates", "false_empty", "http500"]),
 )  # fmt: skip
 def test_whatever_befalls_the_pages_every_record_comes_once(
-    busy: Busy, exchange: Exchange, count: int, days: float, limit: int, mishap: str
+    busy: Busy, exchange: Exchange, *, count: int, days: float, limit: int, mishap: str
 ) -> None:
     client, crowd = busy(fills=count, entries=count, days=days, arrivals=20)
     exchange.faults.clear()
