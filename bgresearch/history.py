@@ -162,6 +162,10 @@ class History:
                 missing=gone, hint=f"Ask from {iso(now - lookback + 60_000)} on.",
             )  # fmt: skip
         task = _Task(kind, lot, kind.roads(mode, lot), self._begun(kind, mode, lot), now - FINAL_MS)
+        # what is not over has no record yet, so nothing is asked at the instants at which it began
+        missing = subtract(missing, [Span(at, at + 1) for at in task.begun])
+        if not missing:
+            return kind.shape.schema.empty_table()
         spans = [Span(missing[0].start_ms, now)] if kind.late else missing
         longest = min(road.longest_ms for road in task.roads)
         pieces = [piece for span in spans for piece in windows(span, longest)]
