@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, cast
@@ -18,11 +17,31 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_RAW = "One request: what the body says, that is the value of its ``data``, as the exchange spelled it."
+_BODY = "One request: the whole body as bytes, envelope and all."
+_ALL = """\
+Every row to the end of the list, as one typed frame; as many requests as that takes.
+
+Each record is there once; rows come in the exchange's order, mostly the newest first. Pages are kept in the data folder
+until the walk is whole: after an interruption the same call goes on where it stopped, for a day (an hour where the list
+has no times). ``resume=False`` begins anew. ``progress=`` overrides the client's. Times are half-open: startTime is
+included, endTime is not; without an end it is now, without a start it is as far back as the exchange is documented to
+answer."""
+_PAGES = "The walk of ``.all`` as an iterator of typed frames, one a page, with only a few pages in memory."
+
+
 class Call:
     """One endpoint: call it for a frame; ``.all`` and ``.pages`` walk it; ``.raw`` and ``.body`` leave it as it is.
 
     Parameters are those of the exchange, in its spelling; they are checked before a request is spent. Times may be
     dates, datetimes, Timestamps or epoch milliseconds, and naive ones mean UTC.
+
+    Attributes
+    ----------
+    endpoint : Endpoint
+        The row of the table.
+    raw, body, all, pages : Form
+        The other ways to ask; each has its own documentation.
     """
 
     def __init__(self, desk: Desk, endpoint: Endpoint) -> None:
@@ -32,6 +51,11 @@ class Call:
         self.__qualname__ = endpoint.id
         self.__doc__ = describe(endpoint)
         self.__signature__ = signature(endpoint)
+        # attributes and not properties: IPython completes the parameters of what it can see without running it
+        self.raw = Form(self, "raw", _RAW, lambda params: self._send(params).data)
+        self.body = Form(self, "body", _BODY, lambda params: self._send(params).body)
+        self.all = Form(self, "all", _ALL, self._all, options={"progress": None, "resume": True})
+        self.pages = Form(self, "pages", _PAGES, self._pages, options={"resume": True})
 
     def __call__(self, **params: object) -> pd.DataFrame:
         """Return the answer as a typed frame; one request."""
@@ -44,33 +68,6 @@ class Call:
             "label": self._desk.sender.label, "received_ms": reply.received_ms,
         }  # fmt: skip
         return frame
-
-    @property
-    def raw(self) -> Form:
-        """One request: what the body says, that is the value of its ``data``, as the exchange spelled it."""
-        return Form(self, "raw", lambda params: self._send(params).data)
-
-    @property
-    def body(self) -> Form:
-        """One request: the whole body as bytes, envelope and all."""
-        return Form(self, "body", lambda params: self._send(params).body)
-
-    @property
-    def all(self) -> Form:
-        """Every row to the end of the list, as one typed frame; as many requests as that takes.
-
-        Each record is there once; rows come in the exchange's order, mostly the newest first. Pages are kept in the
-        data folder until the walk is whole: after an interruption the same call goes on where it stopped, for a day
-        (an hour where the list has no times). ``resume=False`` begins anew. ``progress=`` overrides the client's.
-        Times are half-open: startTime is included, endTime is not; without an end it is now, without a start it is as
-        far back as the exchange is documented to answer.
-        """
-        return Form(self, "all", self._all, options={"progress": None, "resume": True})
-
-    @property
-    def pages(self) -> Form:
-        """The same walk as an iterator of typed frames, one a page, with only a few pages in memory."""
-        return Form(self, "pages", self._pages, options={"resume": True})
 
     def _send(self, params: dict[str, object]) -> Reply:
         checked = validated(self.endpoint, params, now_ms=self._desk.clock.now_ms())
@@ -100,13 +97,13 @@ class Form:
     """One way to ask an endpoint, with its signature and documentation: ``client.api.spot.fills.all``."""
 
     def __init__(
-        self, call: Call, name: str, ask: Callable[[dict[str, object]], Any], *,
+        self, call: Call, name: str, words: str, ask: Callable[[dict[str, object]], Any], *,
         options: Mapping[str, object] | None = None,
     ) -> None:  # fmt: skip
         self._id = f"{call.endpoint.id}.{name}"
         self._ask = ask
         self.__name__, self.__qualname__ = name, self._id
-        self.__doc__ = f"{inspect.getdoc(getattr(Call, name))}\n\n{call.__doc__}"
+        self.__doc__ = f"{words}\n\n{call.__doc__}"
         self.__signature__ = signature(call.endpoint, walk=options)
 
     def __call__(self, **params: object) -> Any:
