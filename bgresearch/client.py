@@ -11,7 +11,9 @@ from bgresearch.clock import Clock, SystemClock
 from bgresearch.errors import ConfigurationError, OfflineError
 from bgresearch.gathering import Desk
 from bgresearch.identity import Whose
+from bgresearch.market.listings import LISTINGS
 from bgresearch.market.more import MoreVerbs
+from bgresearch.market.verbs import known_market
 from bgresearch.moments import Moment
 from bgresearch.namespace import Api
 from bgresearch.permissions import Permissions, permissions
@@ -19,6 +21,7 @@ from bgresearch.progress import Wish
 from bgresearch.recordable import recordable
 from bgresearch.recording import Recorder, Say
 from bgresearch.recordings import cadence_ms, named, recorded
+from bgresearch.rosters import ever_listed
 from bgresearch.store import Store
 from bgresearch.symbols import wire_symbol
 from bgresearch.wire import Sender
@@ -124,6 +127,38 @@ class Client(MoreVerbs):
             self._source, named.symbol, interval, start, end, market=named.market, price=price, anchor=anchor,
             include_open=include_open, progress=self._progress if progress is None else progress,
         )  # fmt: skip
+
+    def listings(self, market: str = "spot") -> pd.DataFrame:
+        """Return everything that was ever seen listed in a market, also what is gone, from the lists that are kept.
+
+        Parameters
+        ----------
+        market : str
+            ``spot``, ``usdt-futures``, ``usdc-futures`` or ``coin-futures``.
+
+        Returns
+        -------
+        DataFrame
+            The columns of `symbols` as they were seen last, then first_seen, last_seen (UTC) and gone (boolean: it is
+            not in the newest list). A ticker that was used again is another row, with another time of listing.
+
+        Raises
+        ------
+        OfflineError
+            No list is kept yet: call `symbols` once.
+        InvalidInput
+            There is no such market.
+
+        Notes
+        -----
+        Disk: ``lists/kind=symbols``. Budget: no request.
+
+        Examples
+        --------
+        >>> client.listings("usdt-futures").query("gone")                               # doctest: +SKIP
+        """
+        table = ever_listed(self._source, "symbols", known_market(market)).select(LISTINGS.schema.names)
+        return LISTINGS.frame(table, market=market, host=self.host)
 
     def recorded(
         self, kind: str, symbol: str, start: Moment, end: Moment | None = None, *, market: str | None = None,

@@ -40,6 +40,16 @@ SYMBOLS = Shape(
     """),
     ("spot.symbols", "futures.contracts"),
 )
+LISTINGS = Shape(
+    "listings",
+    SYMBOLS.fields
+    + fields("""
+        first_seen time when it was first seen in a list
+        last_seen time when it was last seen in one
+        gone flag whether it is missing in the newest one
+    """),
+    SYMBOLS.sources,
+)
 COINS = Shape(
     "coins",
     fields("""

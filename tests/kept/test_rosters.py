@@ -18,6 +18,7 @@ from bgresearch.values import TIME
 from tests.kept.conftest import Connect, SourceOf
 
 DAY_S = 86_400
+GONE, GONE_MS = "GONEUSDT", 1_770_717_600_000  # the sandbox delists it on 2026-02-10
 SCHEMA = pa.schema([("symbol", pa.string()), ("status", pa.string()), ("listed", TIME), ("delisted", TIME)])
 A, B = ("AUSDT", 1_000), ("BUSDT", 2_000)
 
@@ -204,3 +205,22 @@ def test_the_lists_of_markets_and_kinds_and_of_the_demo_environment_lie_apart(
 def test_wrong_moments_are_refused(source: Source) -> None:
     with pytest.raises(InvalidInput, match=r"at: 2999-01-01T00:00:00Z lies in the future"):
         Board(source, A).seen(at="2999-01-01")
+
+
+def test_the_exchange_s_own_lists_as_they_were(connect: Connect, clock: ManualClock) -> None:
+    client = connect()
+    now = clock.now_ms()
+    clock.jump(GONE_MS - 10 * DAY_S * 1000 - now)
+    before = client.symbols("usdt-futures")
+    clock.jump(now - clock.now_ms())
+    after = client.symbols("usdt-futures")
+    assert set(before.symbol) - set(after.symbol) == {GONE}
+    old = client.symbols("usdt-futures", at=GONE_MS - 9 * DAY_S * 1000)
+    assert GONE in set(old.symbol)
+    assert old.attrs["bgresearch"]["basis"] == "seen before"
+    ever = client.listings("usdt-futures")
+    assert list(ever[ever.gone].symbol) == [GONE]
+    assert set(ever[~ever.gone].symbol) == set(after.symbol)
+    offline = connect(offline=True)
+    assert list(offline.symbols("usdt-futures").symbol) == list(after.symbol)
+    assert offline.requests_sent == 0
