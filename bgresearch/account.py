@@ -19,7 +19,7 @@ from bgresearch.keyring import known_uid
 from bgresearch.moments import Moment
 from bgresearch.spans import Span, iso
 from bgresearch.store import Series
-from bgresearch.tables import Shape, fields
+from bgresearch.tables import Shape, documented, fields
 
 _ASSETS = Shape(
     "account.assets",
@@ -70,13 +70,6 @@ class AccountVerbs(StandingVerbs):
         say : callable, optional
             Told in words what became of each list.
 
-        Returns
-        -------
-        Archive
-            ``.lines``, one per list, or as a frame ``.frame()``; ``.failed`` with what to do, ``.warnings`` in words,
-            ``.due``: when the exchange begins to forget something that is not kept yet. A list that the key may not
-            read does not stop the others.
-
         Raises
         ------
         OfflineError
@@ -96,6 +89,7 @@ class AccountVerbs(StandingVerbs):
         """
         return archive(self._history, since, kinds=kinds, say=say)
 
+    @documented(_ASSETS)
     def assets(self, *, max_age: float | None = None) -> pd.DataFrame:
         """Return what the account holds, one row per account and coin.
 
@@ -119,13 +113,9 @@ class AccountVerbs(StandingVerbs):
 
         Notes
         -----
+        A coin that is absent is zero. ``df.attrs["bgresearch"]`` has ``asked`` (when), ``age_s``, and ``skipped``:
+        accounts that the key may not see.
         Disk: every snapshot is kept under ``account/<uid>/assets``. Budget: two to five requests.
-        Source: spot/account/Get-Account-Assets, contract/account/Get-Account-List, common/account/Funding-Assets,
-        uta/account/Get-Account, uta/account/Get-Account-Funding-Assets.
-
-        Examples
-        --------
-        >>> client.account.assets().head()                                              # doctest: +SKIP
         """
         now = self._source.clock.now_ms()
         if max_age is not None and not max_age >= 0:

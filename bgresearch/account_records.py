@@ -145,6 +145,7 @@ class RecordVerbs:
         Disk: kept under ``account/<uid>/closed_positions``. Budget: one request per 100; everything since the oldest
         missing instant is asked for again, as the documentation does not say by which time the windows go.
         """
+        market, symbol = own_symbol(market, symbol, default="usdt-futures")
         return self._records("closed_positions", start, end, market, symbol=symbol)
 
     @documented(BILLS.shape)

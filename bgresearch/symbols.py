@@ -63,13 +63,15 @@ def wire_symbol(symbol: str, market: str, *, default: str = "spot") -> Named:
     return found
 
 
-def own_symbol(market: str | None, symbol: str | None) -> tuple[str | None, str | None]:
+def own_symbol(
+    market: str | None, symbol: str | None, *, default: str = "spot"
+) -> tuple[str | None, str | None]:  # fmt: skip
     """Return market and symbol of a verb that takes any symbol, where both may be left out."""
     if symbol is None:
         return market, None
     if market is None and "/" not in symbol:
         return None, symbol.upper()
-    named = wire_symbol(symbol, market or MARKETS[0], default=market or MARKETS[0])
+    named = wire_symbol(symbol, market or default, default=default)
     return named.market, named.symbol
 
 

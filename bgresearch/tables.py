@@ -90,7 +90,7 @@ class Shape:
         return frame.set_index(self.index) if self.index else frame
 
 
-_DTYPES = {
+DTYPES = {
     "time": "datetime64[ms, UTC]", "text": "text", "category": "category", "number": "float64", "count": "Int64",
     "flag": "boolean",
 }  # fmt: skip
@@ -118,7 +118,7 @@ def _returns(shape: Shape) -> str:
     lines = ["Returns", "-------", "DataFrame"]
     for field in shape.fields:
         place = "index, " if field.name == shape.index else ""
-        lines.append(f"    {field.name} ({place}{_DTYPES[field.kind]}): {field.words}.")
+        lines.append(f"    {field.name} ({place}{DTYPES[field.kind]}): {field.words}.")
     return "\n".join(lines) + "\n"
 
 
