@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bgresearch.candles import Source
 from bgresearch.catalogue import Endpoint
 from bgresearch.clock import Clock
 from bgresearch.errors import OfflineError
 from bgresearch.intervals import DAY_MS, HOUR_MS
 from bgresearch.parameters import END, START
 from bgresearch.progress import Wish, shown
+from bgresearch.snapshots import Answers
 from bgresearch.spans import Span, iso
 from bgresearch.spooling import Spool, fresh_rows, spool
 from bgresearch.store import Store
@@ -53,6 +55,10 @@ class Desk:
     clock: Clock
     offline: bool = False
     progress: Wish = "auto"
+
+    def answers(self, max_age: float | None) -> Answers:
+        """Return who answers from the store what is young enough; offline, whatever its age."""
+        return Answers(Source(self.sender, self.store, self.clock, self.offline), max_age)
 
     def ask(self, endpoint: Endpoint, params: Mapping[str, object]) -> Reply:
         """Return the exchange's reply to one request.

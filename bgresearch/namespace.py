@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-_RAW = "One request: what the body says, that is the value of its ``data``, as the exchange spelled it."
-_BODY = "One request: the whole body as bytes, envelope and all."
+_AGED = "``max_age=`` (seconds) keeps the answer, and gives one that is younger instead of asking."
+_RAW = f"One request: what the body says, that is the value of its ``data``, as the exchange spelled it. {_AGED}"
+_BODY = f"One request: the whole body as bytes, envelope and all. {_AGED}"
 _ALL = """\
 Every row to the end of the list, as one typed frame; as many requests as that takes.
 
@@ -34,7 +35,9 @@ class Call:
     """One endpoint: call it for a frame; ``.all`` and ``.pages`` walk it; ``.raw`` and ``.body`` leave it as it is.
 
     Parameters are those of the exchange, in its spelling; they are checked before a request is spent. Times may be
-    dates, datetimes, Timestamps or epoch milliseconds, and naive ones mean UTC.
+    dates, datetimes, Timestamps or epoch milliseconds, and naive ones mean UTC. Beside them a call, ``.raw`` and
+    ``.body`` take ``max_age=`` (seconds): the answer is kept, and one that is younger is given instead of asking;
+    offline, whatever was kept is given.
 
     Attributes
     ----------
@@ -52,26 +55,32 @@ class Call:
         self.__doc__ = describe(endpoint)
         self.__signature__ = signature(endpoint)
         # attributes and not properties: IPython completes the parameters of what it can see without running it
-        self.raw = Form(self, "raw", _RAW, lambda params: self._send(params).data)
-        self.body = Form(self, "body", _BODY, lambda params: self._send(params).body)
+        self.raw = Form(self, "raw", _RAW, lambda params: self._send(params)[0].data)
+        self.body = Form(self, "body", _BODY, lambda params: self._send(params)[0].body)
         self.all = Form(self, "all", _ALL, self._all, options={"progress": None, "resume": True})
         self.pages = Form(self, "pages", _PAGES, self._pages, options={"resume": True})
+        self.__doc__ = f"{self.__doc__}\n\n{_AGED}"
 
     def __call__(self, **params: object) -> pd.DataFrame:
         """Return the answer as a typed frame; one request."""
         from bgresearch.frames import decode  # noqa: PLC0415 - pandas, only where a frame is wanted
 
-        reply = self._send(params)
+        reply, words = self._send(params)
         frame = decode(self.endpoint, reply.body)
         frame.attrs["bgresearch"] = {
             **frame.attrs.get("bgresearch", {}), "endpoint": self.endpoint.id, "host": self._desk.sender.host,
-            "label": self._desk.sender.label, "received_ms": reply.received_ms,
+            "label": self._desk.sender.label, "received_ms": reply.received_ms, **words,
         }  # fmt: skip
         return frame
 
-    def _send(self, params: dict[str, object]) -> Reply:
+    def _send(self, params: dict[str, object]) -> tuple[Reply, dict[str, Any]]:
+        """Return the reply, and how old it is where it is kept."""
+        max_age = cast("float | None", params.pop("max_age", None))
         checked = validated(self.endpoint, params, now_ms=self._desk.clock.now_ms())
-        return self._desk.ask(self.endpoint, checked)
+        if max_age is None and not self._desk.offline:
+            return self._desk.ask(self.endpoint, checked), {}
+        answers = self._desk.answers(max_age)
+        return answers.send(self.endpoint, checked), answers.words()
 
     def _all(self, params: dict[str, object]) -> pd.DataFrame:
         wish, resume = params.pop("progress", None), params.pop("resume", True) is not False

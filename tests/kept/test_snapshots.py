@@ -115,3 +115,28 @@ def test_an_age_is_a_number_of_seconds(connect: Connect, source_of: SourceOf) ->
     for age in (-1, float("nan")):
         with pytest.raises(InvalidInput, match=r"max_age: .* is negative"):
             Answers(source_of(connect()), age)
+
+
+def test_the_raw_namespace_keeps_an_answer_when_it_is_told_how_old_it_may_be(
+    connect: Connect, clock: ManualClock, tmp_path: Path
+) -> None:
+    client, offline = connect(), connect(offline=True)
+    client.api.spot.tickers(symbol="BTCUSDT")
+    assert not list(tmp_path.rglob("*.answer"))
+    first = client.api.spot.tickers(symbol="BTCUSDT", max_age=60)
+    clock.advance(30)
+    before = client.requests_sent
+    again = client.api.spot.tickers(symbol="BTCUSDT", max_age=60)
+    assert again.equals(first)
+    assert (first.attrs["bgresearch"]["age_s"], again.attrs["bgresearch"]["age_s"]) == (0, 30)
+    assert client.api.spot.tickers.raw(symbol="BTCUSDT", max_age=60)[0]["symbol"] == "BTCUSDT"
+    assert client.requests_sent == before
+    clock.advance(3600)
+    assert offline.api.spot.tickers(symbol="BTCUSDT").equals(first)
+    with pytest.raises(OfflineError, match=r"Run client.api.spot.tickers\(\.\.\., max_age=0\) once"):
+        offline.api.spot.tickers()
+    assert offline.requests_sent == 0
+
+
+def test_no_endpoint_has_a_parameter_of_that_name() -> None:
+    assert not [endpoint.id for endpoint in load() if endpoint.param("max_age")]
