@@ -34,6 +34,12 @@ def archive(
         str | None,
         typer.Option(metavar="TIME", help="Nothing older.", show_default="as far back as the exchange answers"),
     ] = None,
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--kind", metavar="KIND", help="Only this one, such as fills; may be given again.", show_default="all"
+        ),
+    ] = None,
     data_dir: Annotated[
         Path | None,
         typer.Option(
@@ -51,10 +57,10 @@ def archive(
     with _connected(name, path, password_file, data_dir) as client:
         say = (lambda _words: None) if as_json else (lambda words: typer.echo(words, err=True))
         try:
-            found = client.account.archive(since, say=say)
+            found = client.account.archive(since, kinds=kinds or None, say=say)
         except InvalidInput as error:
             cause = str(error).removeprefix(f"{error.field}: ").removesuffix(error.hint).rstrip()
-            raise InvalidInput(f"--{error.field}", cause, hint=error.hint) from None
+            raise InvalidInput(f"--{error.field.removesuffix('s')}", cause, hint=error.hint) from None
     tell(_described(found), as_json, lambda: str(found))
     if found.failed:
         raise ListsFailed(found)

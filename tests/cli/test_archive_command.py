@@ -15,7 +15,7 @@ from bgresearch.sandbox.server import Server
 from tests.cli.conftest import PASSWORD, Run
 from vault import Vault
 
-SINCE = ("--since", str(time.time_ns() // 1_000_000 - 12 * 3_600_000))
+LITTLE = ("--kind", "fills", "--kind", "deposits", "--since", str(time.time_ns() // 1_000_000 - 12 * 3_600_000))
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def keys(server: Server, environment: dict[str, str], password_file: str) -> tup
 
 def test_through_the_agent_and_again_only_what_is_new(run: Run, keys: tuple[str, str], tmp_path: Path) -> None:
     assert run("vault", "unlock", *keys).status == 0
-    first = run("archive", "readonly", *SINCE, "--json")
+    first = run("archive", "readonly", *LITTLE, "--json")
     assert (first.status, first.err) == (0, "")
     found = first.json()
     by = {(line["kind"], line["lot"]): line for line in found["lines"]}
@@ -45,7 +45,7 @@ def test_through_the_agent_and_again_only_what_is_new(run: Run, keys: tuple[str,
     assert found["new"] > 0
     assert found["due"]
     assert Path(found["folder"]) == tmp_path / "data" / "account" / "4100200301"
-    again = run("archive", "readonly", *SINCE, "--json").json()
+    again = run("archive", "readonly", *LITTLE, "--json").json()
     assert again["new"] <= found["new"] / 2  # the sandbox's trader may have traded meanwhile
     assert all(line["rows"] >= by[line["kind"], line["lot"]]["rows"] for line in again["lines"])
     for path in (tmp_path / "data" / "account").rglob("*"):
@@ -55,7 +55,7 @@ def test_through_the_agent_and_again_only_what_is_new(run: Run, keys: tuple[str,
 
 
 def test_what_a_key_may_not_read_is_named_with_its_box_and_the_status_is_1(run: Run, keys: tuple[str, str]) -> None:
-    shown = run("archive", "spot_only", *SINCE, *keys)
+    shown = run("archive", "spot_only", *LITTLE, *keys)
     assert shown.status == 1
     heading, first = shown.out.splitlines()[:2]
     assert heading.split() == ["kind", "of", "records", "new", "complete", "from", "to", "run", "again", "before"]
@@ -69,6 +69,8 @@ def test_what_a_key_may_not_read_is_named_with_its_box_and_the_status_is_1(run: 
 def test_wrong_words_are_said_in_words(run: Run, keys: tuple[str, str]) -> None:
     refused = run("archive", "readonly", "--since", "2999-01-01", *keys)
     assert (refused.status, "--since: 2999-01-01T00:00:00Z lies in the future" in refused.err) == (2, True)
+    refused = run("archive", "readonly", "--kind", "moons", *keys)
+    assert (refused.status, "--kind: 'moons' is unknown. Use some of fills, orders" in refused.err) == (2, True)
     refused = run("archive", "nobody", *keys, "--json")
     assert refused.status == 1
     assert "'nobody'" in json.loads(refused.err)["error"]["message"]
