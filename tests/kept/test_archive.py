@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import stat
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -13,9 +16,11 @@ from bgresearch.archive import Archive
 from bgresearch.catalogue import Endpoint
 from bgresearch.client import Client
 from bgresearch.clock import ManualClock
-from bgresearch.errors import IncompleteData, InvalidInput, NetworkError, OfflineError
+from bgresearch.errors import IncompleteData, InvalidInput, NetworkError, OfflineError, StoreError
 from bgresearch.intervals import DAY_MS
+from bgresearch.kinds import BILLS, KINDS
 from bgresearch.moments import moment_ms
+from bgresearch.recordable import RECORDABLE
 from bgresearch.sandbox import Exchange
 from bgresearch.spans import Span
 from bgresearch.wire import Reply
@@ -187,6 +192,50 @@ def test_mishaps_on_the_way_lose_nothing_and_double_nothing(
         assert kept(connect()._source, "4100200301", kind, lot, span) == ids, (kind, lot)
 
 
+def test_two_at_once_double_nothing(connect: Connect, exchange: Exchange, clock: ManualClock) -> None:
+    move_to(clock, 20)
+    failed: list[BaseException] = []
+
+    def one() -> None:
+        try:
+            run(connect(), kinds=FEW)
+        except BaseException as error:  # noqa: BLE001 - a thread's end is the test's
+            failed.append(error)
+
+    threads = [threading.Thread(target=one) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    span = Span(START, START + 20 * DAY_MS)
+    for (kind, lot), ids in truth(exchange.accounts["classic"], clock.now_ms(), span).items():
+        if kind in FEW:
+            assert kept(connect()._source, "4100200301", kind, lot, span) == ids, (kind, lot)
+
+
+def test_a_full_disk_ends_it_and_the_next_run_goes_on(connect: Connect, exchange: Exchange, clock: ManualClock) -> None:
+    move_to(clock, 85)
+    client = connect()
+    disk, written = client._source.store._disk, [0]
+
+    def full(file: BinaryIO, data: bytes) -> None:
+        written[0] += 1
+        if written[0] > 2:
+            file.write(data[: len(data) // 2])
+            raise OSError(errno.ENOSPC, "full")
+        file.write(data)
+
+    disk.write = full  # type: ignore[method-assign]
+    with pytest.raises(StoreError, match=r"The disk is full: free some space"):
+        run(client, kinds=FEW)
+    found = run(connect(), kinds=FEW)
+    assert found.complete
+    span = Span(START, clock.now_ms() - FINAL_MS)
+    expected = truth(exchange.accounts["classic"], clock.now_ms(), span)["fills", "spot"]
+    assert kept(connect()._source, "4100200301", "fills", "spot", span) == expected
+
+
 def test_everything_it_writes_is_private(connect: Connect, clock: ManualClock, tmp_path: Path) -> None:
     move_to(clock, 10)
     found = run(connect())
@@ -220,3 +269,22 @@ def test_offline_and_wrong_words_are_refused_before_anything_is_asked(connect: C
     with pytest.raises(InvalidInput, match="kinds: 'moons' is unknown"):
         run(client, kinds=["moons"])
     assert client.requests_sent == 0
+
+
+def test_transfers_are_asked_for_every_coin_of_the_ledger_also_those_that_came_and_went(
+    connect: Connect, clock: ManualClock
+) -> None:
+    move_to(clock, 20)
+    client = connect()
+    at = clock.now_ms() - 3 * DAY_MS
+    line = {"time": at, "bill_id": "1", "account": "spot", "market": "spot", "coin": "DOGE", "kind": "transfer_in"}
+    client._source.store.write(BILLS.series("4100200301", "spot"), BILLS.shape.table([line]), [Span(at, at + 1)])
+    found = run(client, kinds=["transfers"])
+    assert "DOGE" in {line.lot for line in found.lines}
+
+
+def test_the_page_names_every_kind_that_is_archived_and_every_one_that_is_recorded() -> None:
+    pages = Path(__file__).parents[2] / "docs"
+    archive_page, commands = (pages / "archive.md").read_text(), (pages / "cli.md").read_text()
+    assert all(f".{kind}`" in archive_page for kind in KINDS)
+    assert all(f"`{kind}`" in archive_page and f"`{kind}`" in commands for kind in RECORDABLE)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+import errno
+from typing import Any, BinaryIO
 
 import pandas as pd
 import pytest
 
 from bgresearch.client import Client
 from bgresearch.clock import ManualClock
-from bgresearch.errors import IncompleteData, InvalidInput, OfflineError, ParameterRejected
+from bgresearch.errors import IncompleteData, InvalidInput, OfflineError, ParameterRejected, StoreError
 from bgresearch.recordable import RECORDABLE
 from bgresearch.recording import Recorder
 from bgresearch.sandbox import Exchange
@@ -184,6 +185,22 @@ def test_days_lie_in_files_of_their_own_and_are_read_as_one(client: Client, cloc
     with pytest.raises(InvalidInput, match=r"every: open-interest of BTCUSDT was recorded more than one way.*1h, 6h"):
         read(client)
     assert len(read(client, every="6h")) == 5
+
+
+def test_a_full_disk_ends_it_with_words_and_keeps_what_was_recorded(connect: Connect, clock: ManualClock) -> None:
+    client = connect()
+    work = recorder(client)
+    work.run(count=2)
+    clock.advance(1)
+
+    def full(_file: BinaryIO, _data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    client._source.store._disk.write = full  # type: ignore[method-assign]
+    with pytest.raises(StoreError, match=r"The disk is full: free some space"):
+        work.run(count=2)
+    assert work.tallies["BTCUSDT"].rows == 2
+    assert len(read(connect())) == 2
 
 
 def test_symbols_may_be_written_as_ccxt_does(client: Client) -> None:
