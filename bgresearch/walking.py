@@ -24,6 +24,7 @@ _EMPTY_ANSWERS = 3  # an empty page is believed after this many, one that follow
 _REMEMBERED = 4  # pages whose rows are compared with: what comes twice comes on pages that follow each other
 _DEEPEST = "40303"  # deeper than 20,000 rows is not served
 _MOST_BARREN = 50  # pages in a row that bring nothing new before a cursor is said to go in circles
+_LOOKS = 5  # at the first page, while rows keep coming
 _FAR = 500  # pages ahead, to see whether an exchange repeats its last page
 _CUT_SHORT = 100  # candles that an exchange with smaller pages than documented may have stopped at
 
@@ -87,11 +88,9 @@ class _Page:
     rows: list[Any]
     keys: list[str]
     data: Any = field(repr=False)
+    distinct: int  # records: equal rows are one where they have ids
     repeats: bool = False
-
-    @property
-    def distinct(self) -> int:
-        return len(set(self.keys))
+    pushed: int = 0  # rows at the top that were on the page before
 
 
 class Walk:
@@ -179,6 +178,8 @@ class Walk:
                 continue
             empty = 0
             page.repeats = self._repeats(page)
+            if self._way.kind == "page" and self._state.turned and not (self._way.known_by or page.repeats):
+                page = self._settled(page)
             fresh = self._fresh(page)
             self._move(page, fresh)
             self._keep(page.rows, fresh)
@@ -199,7 +200,8 @@ class Walk:
             self._narrow()
             return None
         rows = self._way.rows(data)
-        return _Page(rows, [_key(row) for row in rows], data)
+        keys = [_key(row) for row in rows]
+        return _Page(rows, keys, data, len(set(keys)) if self._way.known_by else len(rows))
 
     def _send(self, params: Mapping[str, object]) -> Any:
         self.asked += 1
@@ -241,10 +243,8 @@ class Walk:
             places: list[int] = []
         elif way.known_by or way.kind == "bars":
             places = self._unseen(page.keys)
-        elif way.kind == "page" and self._state.turned:
-            places = list(range(self._pushed(page), len(page.rows)))
         else:
-            places = list(range(len(page.rows)))
+            places = list(range(page.pushed, len(page.rows)))
         return [at for at in places if way.inside(page.rows[at], span)]
 
     def _unseen(self, keys: list[str]) -> list[int]:
@@ -273,19 +273,26 @@ class Walk:
             return False
         return sorted(map(_key, far)) == again
 
-    def _pushed(self, page: _Page) -> int:
-        """Return how many rows at the top were on the page before, because newer ones push the list on.
+    def _settled(self, page: _Page) -> _Page:
+        """Return a numbered page with how many rows at its top were on the page before, as newer ones push the list on.
 
-        Equal rows on both sides of a border may also be different records: then the first page is as it was.
+        Equal rows on both sides of a border may also be different records: then the first page is as it was. The page
+        is asked for again until nothing came between it and the look at the first one.
         """
-        before = self._last
-        if not any(before[-size:] == page.keys[:size] for size in range(1, len(page.keys) + 1)):
-            return 0
-        head = [_key(row) for row in self._way.rows(self._send(self._params("1")))]
-        moved = next((by for by in range(len(head) + 1) if self._head[: len(head) - by] == head[by:]), 0)
-        more = min(max(0, moved - self._state.shift), len(page.keys))
-        self._state.shift += more
-        return more
+        state, seen = self._state, self._state.shift
+        if not any(self._last[-size:] == page.keys[:size] for size in range(1, len(page.keys) + 1)):
+            return page
+        for _ in range(_LOOKS):
+            head = [_key(row) for row in self._way.rows(self._send(self._params("1")))]
+            moved = next(by for by in range(len(head) + 1) if self._head[: len(head) - by] == head[by:])
+            if moved <= seen:
+                break
+            seen = moved
+            again = self._page()
+            page = again if again is not None and again.rows else page
+        page.pushed = min(seen - state.shift, len(page.rows))
+        state.shift += page.pushed
+        return page
 
     # where to go on
 
