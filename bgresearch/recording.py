@@ -186,7 +186,8 @@ class Recorder:
                 self._miss(symbol, Span(at, at + self._every), self._trouble.cause if self._trouble else "late")
 
     def _is_known(self, symbol: str, at: int) -> bool:
-        if self._source.store.missing(self._series[symbol], Span(at, at + 1)):
+        store, series, instant = self._source.store, self._series[symbol], Span(at, at + 1)
+        if store.missing(series, instant) or store.gaps(series, instant):  # what another one missed may still come
             return False
         self.tallies[symbol].known += 1
         self._say(f"{iso(at)} {symbol}: already recorded by another one")

@@ -177,6 +177,19 @@ def test_a_recorder_in_trouble_puts_no_gap_over_what_another_one_got(connect: Co
     assert poor.tallies["BTCUSDT"].missed == 0
 
 
+def test_what_one_recorder_missed_another_one_fills(connect: Connect, clock: ManualClock) -> None:
+    broken = Exchange(clock=clock)
+    broken.faults.inject("reset", endpoint=ROW)
+    poor, good = connect(sandbox=broken), connect()
+    recorder(poor, every="1m").run(count=1)
+    ((start, _, cause),) = gaps(read(good))
+    assert cause == "no connection"
+    clock.jump(pd.Timestamp(start).value // 1_000_000 - clock.now_ms())
+    recorder(good).run(count=1)
+    assert gaps(read(good)) == []
+    assert len(read(good)) == 1
+
+
 def test_days_lie_in_files_of_their_own_and_are_read_as_one(client: Client, clock: ManualClock) -> None:
     clock.advance(14.9 * 3600)
     recorder(client, every="1h").run(count=3)
