@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from bgresearch.clock import Clock
-from bgresearch.errors import BadResponse, ExchangeError, IncompleteData
+from bgresearch.errors import BadResponse, BgresearchError, ExchangeError, IncompleteData
 from bgresearch.intervals import DAY_MS
 from bgresearch.parameters import END, START
 from bgresearch.spans import Span, subtract
@@ -181,9 +181,16 @@ class Walk:
             if self._way.kind == "page" and self._state.turned and not (self._way.known_by or page.repeats):
                 page = self._settled(page)
             fresh = self._fresh(page)
-            self._move(page, fresh)
-            self._keep(page.rows, fresh)
+            problem: BgresearchError | None = None
+            try:
+                self._move(page, fresh)
+            except (BadResponse, IncompleteData) as error:
+                problem = error  # what came is given out first
+            else:
+                self._keep(page.rows, fresh)
             yield [page.rows[at] for at in fresh]
+            if problem is not None:
+                raise problem
 
     def _keep(self, rows: list[Any], fresh: list[int]) -> None:
         kept = None if len(fresh) == len(rows) else fresh
