@@ -225,7 +225,7 @@ class _Run:
         try:
             missing = self._wanted(kind, lot)
             if missing:
-                self.history.bring(kind, lot, missing)
+                self.history.bring(kind, lot, missing, shown_too=False)
         except (ExchangeError, NetworkError) as error:
             failure = error
         line = Line(

@@ -137,8 +137,20 @@ class History:
         tables = [tail] if kept is None else [kept.cast(kind.shape.schema), tail]
         return pa.concat_tables(tables).sort_by([(kind.time, "ascending"), (kind.id, "ascending")])
 
-    def bring(self, kind: RecordKind, lot: str, missing: Sequence[Span]) -> pa.Table:
+    def bring(self, kind: RecordKind, lot: str, missing: Sequence[Span], *, shown_too: bool = True) -> pa.Table:
         """Fetch spans and keep them window by window; return the records that are not final and so not kept.
+
+        Parameters
+        ----------
+        kind : RecordKind
+            What the records are.
+        lot : str
+            Of which market, coin or book.
+        missing : sequence of Span
+            What is not kept.
+        shown_too : bool
+            Whether somebody looks at what is returned. To keep records alone, nothing need be asked at instants at
+            which something began that is not over: whatever else belongs there is kept when it is.
 
         Raises
         ------
@@ -162,8 +174,8 @@ class History:
                 missing=gone, hint=f"Ask from {iso(now - lookback + 60_000)} on.",
             )  # fmt: skip
         task = _Task(kind, lot, kind.roads(mode, lot), self._begun(kind, mode, lot), now - FINAL_MS)
-        # what is not over has no record yet, so nothing is asked at the instants at which it began
-        missing = subtract(missing, [Span(at, at + 1) for at in task.begun])
+        begun = [Span(at, at + 1) for at in task.begun]
+        missing = [span for span in missing if shown_too or subtract([span], begun)]
         if not missing:
             return kind.shape.schema.empty_table()
         spans = [Span(missing[0].start_ms, now)] if kind.late else missing

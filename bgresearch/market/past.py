@@ -27,7 +27,7 @@ from bgresearch.wire import Sender
 
 _FINAL_MS = 5 * 60_000  # what is younger is shown and asked for again
 _EDGE_MS = 60_000
-_FLUSH_ROWS = 50_000
+_FLUSH_ROWS = 20_000
 _EMPTY_ANSWERS = 3  # an empty page is believed after this many, one that follows a short page at once
 
 TRADES = Shape(

@@ -15,7 +15,7 @@ from bgresearch.clock import ManualClock
 from bgresearch.errors import BadResponse, IncompleteData, OfflineError, PermissionDenied
 from bgresearch.history import FINAL_MS, History
 from bgresearch.identity import Whose
-from bgresearch.kinds import CLOSED_POSITIONS, DEPOSITS, KINDS, TRANSFERS
+from bgresearch.kinds import CLOSED_POSITIONS, DEPOSITS, KINDS, ORDERS, TRANSFERS
 from bgresearch.spans import Span
 from bgresearch.store import Store
 from tests.verbs.told import Answer, Told
@@ -98,6 +98,27 @@ def test_money_on_its_way_is_shown_and_asked_for_again_until_it_arrived(tmp_path
     assert past.table(DEPOSITS, "", span).num_rows == 3
     assert told.sent == asked
     assert past.missing(DEPOSITS, "", span) == ()
+
+
+def test_orders_of_one_instant_are_shown_though_one_of_them_still_stands(tmp_path: Path) -> None:
+    at = NOW_MS - DAY_MS
+    rows = [
+        {"orderId": str(number), "symbol": "BTCUSDT", "side": "buy", "orderType": "limit", "orderStatus": status,
+         "createdTime": str(at), "updatedTime": str(at), "qty": "1", "price": "2"}
+        for number, status in ((1, "filled"), (2, "live"))
+    ]  # fmt: skip
+
+    def answer(row_id: str, params: Mapping[str, Any]) -> Any:
+        told = [row for row in rows if (row["orderStatus"] == "live") == (row_id == "uta.trade_unfilled_orders")]
+        return {"list": [] if params.get("cursor") else within(told, params, "createdTime"), "cursor": ""}
+
+    past, _, _ = history(tmp_path, answer)
+    span = Span(at - 1000, at + 1000)
+    for _ in range(2):
+        assert past.table(ORDERS, "spot", span).column("order_id").to_pylist() == ["1"]
+    rows[1]["orderStatus"] = "cancelled"
+    for _ in range(2):
+        assert past.table(ORDERS, "spot", span).column("order_id").to_pylist() == ["1", "2"]
 
 
 def test_the_last_minutes_are_shown_and_not_kept(tmp_path: Path) -> None:

@@ -114,6 +114,7 @@ def test_transfers(both: tuple[Client, Client]) -> None:
     pd.testing.assert_frame_equal(crossing[["amount"]], told[["amount"]])
     assert list(told.source) == ["unified"] * len(told)
     assert list(crossing.source) == ["spot"] * len(crossing)
+    assert list(crossing.target) == ["funding"] * len(crossing)
     assert unified.client_id.isna().all()
 
 
