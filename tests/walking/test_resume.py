@@ -196,3 +196,27 @@ def test_progress_counts_the_rows(tmp_path: Path) -> None:
     call = desk(tmp_path, sender, ManualClock(NOW_MS))
     call.all(startTime=NOW_MS - DAY_MS, limit=10, progress=lambda done, total: told.append((done, total)))
     assert told == [(10, 0), (20, 0), (25, 0)]
+
+
+def test_what_the_exchange_forgot_during_an_interruption_is_named_and_not_asked_for(tmp_path: Path) -> None:
+    clock, row = ManualClock(NOW_MS), load()["spot.trade_fills"]
+    rows = [{"tradeId": str(10**18 + at), "cTime": str(NOW_MS - (89 - at) * DAY_MS)} for at in range(89)]
+    sender = ListSender(row, rows, time="cTime", known_by="tradeId", habits=Habits())
+    call = Call(Desk(sender, Store(tmp_path, clock=clock), clock, progress=False), row)
+    sender.fails_at = 3
+    with pytest.raises(KeyboardInterrupt):
+        call.all(startTime=NOW_MS - 89 * DAY_MS, limit=10)
+    clock.advance(23 * 3600)
+    sender.fails_at = None
+    frame = call.all(startTime=NOW_MS - 89 * DAY_MS, limit=10)
+    assert len(frame) == 89  # 89 days and 23 hours are within the 90
+    sender.fails_at = sender.sent + 3
+    with pytest.raises(KeyboardInterrupt):
+        call.all(startTime=NOW_MS - 89 * DAY_MS, limit=10)
+    clock.advance(3 * 3600)
+    sender.fails_at = None
+    with pytest.warns(UserWarning, match=r"spot\.trade_fills: what lies in .* is older than the 90 days"):
+        frame = call.all(startTime=NOW_MS - 89 * DAY_MS, limit=10)
+    assert len(frame) == 88
+    oldest = min(int(asked["startTime"]) for asked in sender.asked[-3:])
+    assert oldest >= clock.now_ms() - 90 * DAY_MS
