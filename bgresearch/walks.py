@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from bgresearch.envelope import rows_of
-from bgresearch.errors import BadResponse
+from bgresearch.errors import BadResponse, ExchangeError
 from bgresearch.paging import next_cursor
 from bgresearch.records import RecordKind, Road
 from bgresearch.spans import Span
 from bgresearch.tables import Row
 from bgresearch.wire import Sender
 
+_TOO_DEEP = "40303"  # spot/error-code/restapi
 _EMPTY_ANSWERS = 3  # an empty page is believed after this many, one that follows a short page at once
 
 
@@ -20,6 +21,8 @@ def walked(
     kind: RecordKind, road: Road, sender: Sender, span: Span | None = None, *, trim: bool = True
 ) -> list[Row]:  # fmt: skip
     """Return every record of a window, each once, in any order; without a window every record of the list.
+
+    A window that holds more than the exchange serves in one list (20,000 rows) is halved.
 
     Parameters
     ----------
@@ -39,6 +42,18 @@ def walked(
     BadResponse
         If the list has no end or a row is no record.
     """
+    try:
+        return _walked(kind, road, sender, span, trim=trim)
+    except ExchangeError as error:
+        if error.code != _TOO_DEEP or span is None or span.duration_ms < 2:
+            raise
+    middle = (span.start_ms + span.end_ms) // 2
+    halves = (Span(span.start_ms, middle), Span(middle, span.end_ms))
+    found = {row[kind.id]: row for half in halves for row in walked(kind, road, sender, half, trim=trim)}
+    return list(found.values())
+
+
+def _walked(kind: RecordKind, road: Road, sender: Sender, span: Span | None, *, trim: bool) -> list[Row]:
     found: dict[str, Row] = {}
     cursor, empty, limit, short = _first(road), 0, _limit(road), False
     while True:

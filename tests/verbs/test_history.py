@@ -12,7 +12,7 @@ import pytest
 from bgresearch.candles import Source
 from bgresearch.client import Client
 from bgresearch.clock import ManualClock
-from bgresearch.errors import BadResponse, IncompleteData, OfflineError, PermissionDenied
+from bgresearch.errors import BadResponse, IncompleteData, OfflineError, ParameterRejected, PermissionDenied
 from bgresearch.history import FINAL_MS, History
 from bgresearch.identity import Whose
 from bgresearch.kinds import CLOSED_POSITIONS, DEPOSITS, KINDS, ORDERS, TRANSFERS
@@ -178,6 +178,23 @@ def test_numbered_pages_are_walked_to_the_end(tmp_path: Path) -> None:
     assert got.num_rows == 1234
     assert got.column("target").to_pylist()[0] == "usdt-futures"
     assert [params["pageNum"] for row_id, params in told.asked if "transfer" in row_id][:3] == ["1", "2", "3"]
+
+
+def test_a_window_with_more_than_one_list_serves_is_halved(tmp_path: Path) -> None:
+    rows = [
+        {"transferId": str(n), "coin": "USDT", "size": "1", "fromType": "spot", "toType": "usdt_futures",
+         "status": "Successful", "ts": str(NOW_MS - DAY_MS + n // 3)} for n in range(7_000)
+    ]  # fmt: skip
+
+    def answer(row_id: str, params: Mapping[str, Any]) -> Any:
+        size, number = int(params["limit"]), int(params["pageNum"])
+        if (number - 1) * size >= 2_000:
+            raise ParameterRejected(row_id, "40303", "Can only query up to 2,000 data")
+        return within(rows[::-1], params, "ts")[(number - 1) * size : number * size]
+
+    past, _, _ = history(tmp_path, answer, mode="classic")
+    got = past.table(TRANSFERS, "USDT", Span(NOW_MS - 2 * DAY_MS, NOW_MS))
+    assert sorted(map(int, got.column("transfer_id").to_pylist())) == list(range(7_000))
 
 
 @pytest.mark.parametrize(
