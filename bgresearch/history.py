@@ -7,7 +7,7 @@ withdrawal on its way), because its record comes later and with that time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -18,7 +18,6 @@ from bgresearch.errors import IncompleteData, OfflineError
 from bgresearch.identity import Identity, Mode, Whose
 from bgresearch.intervals import DAY_MS
 from bgresearch.keyring import known_mode, known_uid, remember_mode, remember_uid
-from bgresearch.paging import windows
 from bgresearch.progress import Wish, shown
 from bgresearch.records import RecordKind, Road
 from bgresearch.spans import Span, iso, subtract
@@ -26,6 +25,10 @@ from bgresearch.tables import Row
 from bgresearch.walks import walked
 
 FINAL_MS = 5 * 60_000  # a younger record may still be missing from an answer: shown, but not kept
+_AT_ONCE = 20_000  # records that a window should not exceed by much
+_FIRST_MS = 4 * DAY_MS
+_SHORTEST_MS = DAY_MS // 24
+_LONG_DAYS = 14  # from which length on a bar is worth it
 
 
 class _Task(NamedTuple):
@@ -179,21 +182,35 @@ class History:
         if not missing:
             return kind.shape.schema.empty_table()
         spans = [Span(missing[0].start_ms, now)] if kind.late else missing
-        longest = min(road.longest_ms for road in task.roads)
-        pieces = [piece for span in spans for piece in windows(span, longest)]
         young = [kind.shape.schema.empty_table()]
         late: dict[str, Row] = {}
-        with shown(self._progress, len(pieces), f"{lot} {kind.name}".strip(), unit="windows", least=2) as done:
-            for piece in pieces:
-                rows = self._rows(task, piece)
+        days = sum(_days(span) for span in spans)
+        with shown(self._progress, days, f"{lot} {kind.name}".strip(), unit="days", least=_LONG_DAYS) as done:
+            for piece, rows in self._walked(task, spans):
                 if kind.late:
                     late |= rows
                 else:
                     young.append(self._kept(task, [piece], rows))
-                done(1)
+                done(_days(piece))
         if kind.late:
             young.append(self._kept(task, missing, late))
         return pa.concat_tables(young)
+
+    def _walked(self, task: _Task, spans: Sequence[Span]) -> Iterator[tuple[Span, dict[str, Row]]]:
+        """Yield windows with their records: short ones where there are so many that a long one fills the memory."""
+        longest = min(road.longest_ms for road in task.roads)
+        length = min(longest, _FIRST_MS) if task.kind.many else longest
+        for span in spans:
+            at = span.start_ms
+            while at < span.end_ms:
+                piece = Span(at, min(at + length, span.end_ms))
+                rows = self._rows(task, piece)
+                yield piece, rows
+                at = piece.end_ms
+                if len(rows) > _AT_ONCE:
+                    length = max(length // 2, _SHORTEST_MS)
+                elif len(rows) < _AT_ONCE // 4:
+                    length = min(length * 2, longest)
 
     def _rows(self, task: _Task, piece: Span) -> dict[str, Row]:
         """Return the records of one window by id, whichever road tells them."""
@@ -225,3 +242,7 @@ class History:
             row for road in kind.open(mode, lot) for row in walked(kind, road, self.source.sender)
         )  # fmt: skip
         return {row[kind.time] for row in found}
+
+
+def _days(span: Span) -> int:
+    return -(-span.duration_ms // DAY_MS)

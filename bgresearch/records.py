@@ -97,6 +97,8 @@ class RecordKind:
         everything up to now is asked for, so that neither reading of the documentation loses a record.
     free : bool
         Whether other lots than the listed ones can be named.
+    many : bool
+        Whether an account may have so many that a whole window is too much to hold at once.
     """
 
     name: str
@@ -110,6 +112,7 @@ class RecordKind:
     changing: frozenset[str] = frozenset()
     late: bool = False
     free: bool = False
+    many: bool = False
 
     @property
     def time(self) -> str:

@@ -59,7 +59,7 @@ def _roads(mode: Mode, book: str) -> tuple[Road, ...]:
 
 
 BILLS = RecordKind(
-    "bills", "bills", _SHAPE, "bill_id", "book", {"classic": MARKETS, "unified": UNIFIED_BOOKS}, _roads
+    "bills", "bills", _SHAPE, "bill_id", "book", {"classic": MARKETS, "unified": UNIFIED_BOOKS}, _roads, many=True
 )  # fmt: skip
 
 

@@ -44,7 +44,7 @@ def _roads(mode: Mode, market: str) -> tuple[Road, ...]:
     return (Road("futures.order_fills", partial(shape, _futures), product(market)),)
 
 
-FILLS = RecordKind("fills", "own trades", _SHAPE, "fill_id", "market", by_market(), _roads)
+FILLS = RecordKind("fills", "own trades", _SHAPE, "fill_id", "market", by_market(), _roads, many=True)
 
 
 def _fill(market: str, family: Any, row: Mapping[str, Any]) -> Row:

@@ -57,7 +57,7 @@ def _roads(sources: tuple[str, ...], mode: Mode, market: str) -> tuple[Road, ...
 
 ORDERS = RecordKind(
     "orders", "own orders", Shape("account.orders", ORDER_FIELDS, _SOURCES, index="time"), "order_id", "market",
-    by_market(), partial(_roads, _SOURCES), open=partial(_roads, _OPEN_SOURCES), changing=_OPEN,
+    by_market(), partial(_roads, _SOURCES), open=partial(_roads, _OPEN_SOURCES), changing=_OPEN, many=True,
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from bgresearch.clock import ManualClock
 from bgresearch.errors import BadResponse, IncompleteData, OfflineError, ParameterRejected, PermissionDenied
 from bgresearch.history import FINAL_MS, History
 from bgresearch.identity import Whose
-from bgresearch.kinds import CLOSED_POSITIONS, DEPOSITS, KINDS, ORDERS, TRANSFERS
+from bgresearch.kinds import CLOSED_POSITIONS, DEPOSITS, FILLS, KINDS, ORDERS, TRANSFERS
 from bgresearch.spans import Span
 from bgresearch.store import Store
 from tests.verbs.told import Answer, Told
@@ -195,6 +196,31 @@ def test_a_window_with_more_than_one_list_serves_is_halved(tmp_path: Path) -> No
     past, _, _ = history(tmp_path, answer, mode="classic")
     got = past.table(TRANSFERS, "USDT", Span(NOW_MS - 2 * DAY_MS, NOW_MS))
     assert sorted(map(int, got.column("transfer_id").to_pylist())) == list(range(7_000))
+
+
+def test_where_there_are_many_records_windows_grow_short_and_where_there_are_few_long_again(tmp_path: Path) -> None:
+    start = NOW_MS - 80 * DAY_MS
+    times = [start + n * 10_000 for n in range(60_000)] + [start + (20 + n) * DAY_MS for n in range(59)]
+    rows = [
+        {"execId": str(10**18 + n), "orderId": "1", "symbol": "BTCUSDT", "side": "buy", "createdTime": str(at)}
+        for n, at in enumerate(times)
+    ]  # fmt: skip
+
+    def answer(_row_id: str, params: Mapping[str, Any]) -> Any:
+        first = bisect.bisect_left(times, int(params["startTime"]))
+        last = min(bisect.bisect_right(times, int(params["endTime"])), int(params.get("cursor", 10**19)) - 10**18)
+        page = rows[max(first, last - 100) : last][::-1]
+        return {"list": page, "cursor": page[-1]["execId"] if page else ""}
+
+    past, told, _ = history(tmp_path, answer)
+    got = past.table(FILLS, "spot", Span(start, NOW_MS))
+    assert got.num_rows == len(rows)
+    asked = {(int(str(p["startTime"])), int(str(p["endTime"]))) for _, p in told.asked if "startTime" in p}
+    lengths = [(end - begin) / DAY_MS for begin, end in sorted(asked)]
+    assert max(lengths[:4]) < 4.1
+    assert min(lengths[:4]) < 2.1
+    assert max(lengths) > 25
+    assert len(asked) < 14
 
 
 @pytest.mark.parametrize(
