@@ -56,9 +56,9 @@ def _line(row: Endpoint) -> str:
     pace = f"{limit.count}/s" if limit.seconds == 1 else f"{limit.count} per {limit.seconds:g} s"
     walk = _WALKS[paging.kind] + (f", {paging.max_rows}" if paging.kind != "none" and paging.max_rows else "")
     days = f"{row.max_span_days or ''}" + (f" / {row.lookback_days}" if row.lookback_days else "")
+    name, title = (f"`{row.id}`", row.title) if row.documented else (f"`{row.id}` *", row.path)
     cells = [
-        f"`{row.id}`{'' if row.documented else ' *'}", row.title if row.documented else row.path, row.version, row.permission, f"{pace} {limit.scope}",
-        walk, days.strip(), str(len(row.columns)),
+        name, title, row.version, row.permission, f"{pace} {limit.scope}", walk, days.strip(), str(len(row.columns)),
     ]  # fmt: skip
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |".replace("  |", " |")
 
