@@ -24,9 +24,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import bgresearch
+from bgresearch.account.history import FINAL_MS
 from bgresearch.client import Client
 from bgresearch.clock import ManualClock
-from bgresearch.history import FINAL_MS
 from bgresearch.intervals import DAY_MS
 from bgresearch.moments import moment_ms
 from bgresearch.sandbox import Exchange

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from bgresearch.catalogue import Endpoint, load
 from bgresearch.clock import ManualClock
-from bgresearch.gathering import Desk
 from bgresearch.namespace import Call
+from bgresearch.raw.gathering import Desk
 from bgresearch.store import Store
 from bgresearch.wire import Reply
 

@@ -9,8 +9,11 @@ from bgresearch.account import AccountVerbs
 from bgresearch.candles import Source, candles, foreseen
 from bgresearch.clock import Clock, SystemClock
 from bgresearch.errors import ConfigurationError, OfflineError
-from bgresearch.gathering import Desk
 from bgresearch.identity import Whose
+from bgresearch.kept.recordable import recordable
+from bgresearch.kept.recording import Recorder, Say
+from bgresearch.kept.recordings import cadence_ms, named, recorded
+from bgresearch.kept.rosters import ever_listed
 from bgresearch.market.listings import LISTINGS
 from bgresearch.market.more import MoreVerbs
 from bgresearch.market.verbs import known_market
@@ -19,10 +22,7 @@ from bgresearch.namespace import Api
 from bgresearch.permissions import Permissions, permissions
 from bgresearch.planning import Plan
 from bgresearch.progress import Wish
-from bgresearch.recordable import recordable
-from bgresearch.recording import Recorder, Say
-from bgresearch.recordings import cadence_ms, named, recorded
-from bgresearch.rosters import ever_listed
+from bgresearch.raw.gathering import Desk
 from bgresearch.store import Store
 from bgresearch.symbols import wire_symbol
 from bgresearch.wire import Sender

@@ -7,10 +7,10 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, cast
 
 from bgresearch.catalogue import Endpoint, load
-from bgresearch.describing import describe, signature, turning
-from bgresearch.gathering import Desk, gathered, paged
-from bgresearch.parameters import validated, validated_walk
 from bgresearch.progress import Wish
+from bgresearch.raw.describing import describe, signature, turning
+from bgresearch.raw.gathering import Desk, gathered, paged
+from bgresearch.raw.parameters import validated, validated_walk
 from bgresearch.wire import Reply
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from bgresearch.cli.words import AsJson, tell
 from bgresearch.errors import BgresearchError, InvalidInput
 
 if TYPE_CHECKING:
-    from bgresearch.archive import Archive
+    from bgresearch.account.archive import Archive
     from bgresearch.client import Client
 
 

@@ -14,7 +14,7 @@ from bgresearch.errors import BgresearchError, InvalidInput
 
 if TYPE_CHECKING:
     from bgresearch.client import Client
-    from bgresearch.recording import Recorder
+    from bgresearch.kept.recording import Recorder
 
 _T = TypeVar("_T")
 
@@ -60,7 +60,7 @@ def record(
 ) -> None:
     """Record what the exchange tells only of now, on a schedule. Ctrl-C ends it; what was recorded stays."""
     from bgresearch.connect import connect
-    from bgresearch.recordings import length_ms
+    from bgresearch.kept.recordings import length_ms
 
     with connect(data_dir=data_dir) as client:
         recorder = _recorder(client, kind, symbols, every=every, market=market, quiet=as_json)

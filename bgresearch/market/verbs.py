@@ -12,14 +12,14 @@ import pyarrow as pa
 from bgresearch.candles import Source
 from bgresearch.catalogue import load
 from bgresearch.errors import ExchangeError, InvalidInput, OfflineError, UnknownSymbol
+from bgresearch.kept.rosters import listed
+from bgresearch.kept.snapshots import Answers, checked_age
 from bgresearch.market.listings import COINS, SYMBOLS, coins, symbols
 from bgresearch.market.past import TRADES, past_trades, recent_trades
 from bgresearch.market.quotes import ORDER_BOOK, PRICES, TICKERS, order_book, prices, tickers
 from bgresearch.market.terms import ANNOUNCEMENTS, announcements
 from bgresearch.moments import Moment, span_of
 from bgresearch.progress import Wish
-from bgresearch.rosters import listed
-from bgresearch.snapshots import Answers, checked_age
 from bgresearch.spans import Span, iso
 from bgresearch.symbols import MARKETS, UNKNOWN_CODES, Named, stranger, wire_symbol
 from bgresearch.tables import Row, Shape, documented

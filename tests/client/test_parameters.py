@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bgresearch.catalogue import Endpoint, load
 from bgresearch.client import Client
 from bgresearch.errors import InvalidInput
-from bgresearch.parameters import validated, validated_walk
+from bgresearch.raw.parameters import validated, validated_walk
 
 DAY_MS = 86_400_000
 NOW_MS = 1_795_165_230_000

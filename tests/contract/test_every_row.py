@@ -16,8 +16,8 @@ import bgresearch
 from bgresearch.catalogue import Endpoint, coverage, load
 from bgresearch.client import Client
 from bgresearch.clock import ManualClock
-from bgresearch.describing import turning
 from bgresearch.errors import IncompleteData, UndocumentedData
+from bgresearch.raw.describing import turning
 from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.responders import RESPONDERS
 

@@ -14,14 +14,14 @@ import pytest
 
 from bgresearch.catalogue import Column, Endpoint, load
 from bgresearch.clock import ManualClock
-from bgresearch.describing import turning
 from bgresearch.envelope import unwrap
 from bgresearch.errors import UndocumentedData
 from bgresearch.frames import decode
-from bgresearch.gathering import Desk
 from bgresearch.namespace import Call
+from bgresearch.raw.describing import turning
+from bgresearch.raw.gathering import Desk
+from bgresearch.raw.ways import way_of
 from bgresearch.store import Store
-from bgresearch.ways import way_of
 from bgresearch.wire import Reply
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "bitget" / "samples"

@@ -12,15 +12,15 @@ from typing import BinaryIO
 
 import pytest
 
-from bgresearch.archive import Archive
+from bgresearch.account.archive import Archive
+from bgresearch.account.kinds import BILLS, KINDS
 from bgresearch.catalogue import Endpoint
 from bgresearch.client import Client
 from bgresearch.clock import ManualClock
 from bgresearch.errors import IncompleteData, InvalidInput, NetworkError, OfflineError, StoreError
 from bgresearch.intervals import DAY_MS
-from bgresearch.kinds import BILLS, KINDS
+from bgresearch.kept.recordable import RECORDABLE
 from bgresearch.moments import moment_ms
-from bgresearch.recordable import RECORDABLE
 from bgresearch.sandbox import Exchange
 from bgresearch.spans import Span
 from bgresearch.wire import Reply

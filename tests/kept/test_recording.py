@@ -11,8 +11,8 @@ import pytest
 from bgresearch.client import Client
 from bgresearch.clock import ManualClock
 from bgresearch.errors import IncompleteData, InvalidInput, OfflineError, ParameterRejected, StoreError
-from bgresearch.recordable import RECORDABLE
-from bgresearch.recording import Recorder
+from bgresearch.kept.recordable import RECORDABLE
+from bgresearch.kept.recording import Recorder
 from bgresearch.sandbox import Exchange
 from tests.kept.conftest import Connect
 

@@ -13,7 +13,7 @@ import pytest
 from bgresearch.candles import Source
 from bgresearch.clock import ManualClock
 from bgresearch.errors import BadResponse, InvalidInput, OfflineError
-from bgresearch.rosters import Seen, ever_listed, listed
+from bgresearch.kept.rosters import Seen, ever_listed, listed
 from bgresearch.values import TIME
 from tests.kept.conftest import Connect, SourceOf
 

@@ -10,7 +10,7 @@ import pytest
 from bgresearch.catalogue import load
 from bgresearch.clock import ManualClock
 from bgresearch.errors import InvalidInput, OfflineError, ParameterRejected
-from bgresearch.snapshots import Answers
+from bgresearch.kept.snapshots import Answers
 from tests.kept.conftest import Connect, SourceOf
 
 TICKERS, ASSETS = load()["spot.tickers"], load()["spot.account_assets"]

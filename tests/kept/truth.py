@@ -7,8 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from bgresearch.account.kinds import KINDS
 from bgresearch.candles import Source
-from bgresearch.kinds import KINDS
 from bgresearch.sandbox.accounts import Account
 from bgresearch.spans import Span
 

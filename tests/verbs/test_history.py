@@ -10,13 +10,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from bgresearch.account.history import FINAL_MS, History
+from bgresearch.account.kinds import CLOSED_POSITIONS, DEPOSITS, FILLS, KINDS, ORDERS, TRANSFERS
 from bgresearch.candles import Source
 from bgresearch.client import Client
 from bgresearch.clock import ManualClock
 from bgresearch.errors import BadResponse, IncompleteData, OfflineError, ParameterRejected, PermissionDenied
-from bgresearch.history import FINAL_MS, History
 from bgresearch.identity import Whose
-from bgresearch.kinds import CLOSED_POSITIONS, DEPOSITS, FILLS, KINDS, ORDERS, TRANSFERS
 from bgresearch.spans import Span
 from bgresearch.store import Store
 from tests.verbs.told import Answer, Told

@@ -10,21 +10,21 @@ from typing import Any
 
 import pytest
 
-from bgresearch.assets import classic_assets, unified_assets
+from bgresearch.account.assets import classic_assets, unified_assets
+from bgresearch.account.holdings import balances
+from bgresearch.account.kinds import CLOSED_POSITIONS, KINDS, ORDERS, PLAN_ORDERS
+from bgresearch.account.kinds.orders import OPEN_ORDERS, OPEN_PLAN_ORDERS
+from bgresearch.account.kinds.positions import OPEN_POSITIONS
+from bgresearch.account.records import RecordKind, Road
+from bgresearch.account.walks import walked
 from bgresearch.catalogue import Endpoint, load
 from bgresearch.envelope import rows_of
-from bgresearch.holdings import balances
-from bgresearch.kinds import CLOSED_POSITIONS, KINDS, ORDERS, PLAN_ORDERS
-from bgresearch.kinds.orders import OPEN_ORDERS, OPEN_PLAN_ORDERS
-from bgresearch.kinds.positions import OPEN_POSITIONS
 from bgresearch.market.listings import coins, symbols
 from bgresearch.market.past import FUNDING_RATES, _rate, funding, recent_trades
 from bgresearch.market.quotes import open_interest
 from bgresearch.market.terms import discount_rates, fee_rates, position_tiers
-from bgresearch.records import RecordKind, Road
 from bgresearch.symbols import Named
 from bgresearch.tables import Shape
-from bgresearch.walks import walked
 from bgresearch.wire import Sender
 from tests.verbs.told import Told
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from bgresearch.catalogue import load
 from bgresearch.clock import ManualClock
 from bgresearch.errors import BadResponse, IncompleteData
-from bgresearch.gathering import Desk
 from bgresearch.namespace import Call
+from bgresearch.raw.gathering import Desk
 from bgresearch.store import Store
 from tests.walking.conftest import NOW_MS
 from tests.walking.lists import Habits, ListSender

@@ -16,8 +16,8 @@ import pytest
 from bgresearch.catalogue import load
 from bgresearch.clock import ManualClock
 from bgresearch.errors import OfflineError, StoreError
-from bgresearch.gathering import Desk
 from bgresearch.namespace import Call
+from bgresearch.raw.gathering import Desk
 from bgresearch.sandbox import Exchange
 from bgresearch.store import Store
 from tests.walking.conftest import NOW_MS, Busy, Connect

@@ -8,10 +8,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bgresearch.account.history import History
+from bgresearch.account.kinds import BILLS, CLOSED_POSITIONS, FILLS, KINDS, ORDERS, PLAN_ORDERS
 from bgresearch.candles import Source
-from bgresearch.history import History
 from bgresearch.identity import Whose
-from bgresearch.kinds import BILLS, CLOSED_POSITIONS, FILLS, KINDS, ORDERS, PLAN_ORDERS
 from bgresearch.moments import Moment, span_of
 from bgresearch.progress import Wish
 from bgresearch.spans import Span, iso

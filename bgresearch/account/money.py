@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from bgresearch.account_records import RecordVerbs
-from bgresearch.errors import InvalidInput
-from bgresearch.kinds import (
+from bgresearch.account.kinds import (
     CONVERSIONS,
     DEPOSITS,
     EARN_RECORDS,
@@ -17,6 +15,8 @@ from bgresearch.kinds import (
     TRANSFERS,
     WITHDRAWALS,
 )
+from bgresearch.account.past import RecordVerbs
+from bgresearch.errors import InvalidInput
 from bgresearch.moments import Moment
 from bgresearch.symbols import own_symbol
 from bgresearch.tables import documented

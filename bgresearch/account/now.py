@@ -6,17 +6,26 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from bgresearch.account_money import MoneyVerbs
-from bgresearch.holdings import BALANCES, EARN, OWN_FEE_RATES, SUB_ACCOUNTS, balances, earn, own_fee_rates, sub_accounts
+from bgresearch.account.holdings import (
+    BALANCES,
+    EARN,
+    OWN_FEE_RATES,
+    SUB_ACCOUNTS,
+    balances,
+    earn,
+    own_fee_rates,
+    sub_accounts,
+)
+from bgresearch.account.kinds import CLOSED_POSITIONS, ORDERS, PLAN_ORDERS
+from bgresearch.account.kinds.orders import OPEN_ORDERS, OPEN_PLAN_ORDERS
+from bgresearch.account.kinds.positions import OPEN_POSITIONS
+from bgresearch.account.money import MoneyVerbs
+from bgresearch.account.records import RecordKind
+from bgresearch.account.walks import walked
 from bgresearch.identity import Mode
-from bgresearch.kinds import CLOSED_POSITIONS, ORDERS, PLAN_ORDERS
-from bgresearch.kinds.orders import OPEN_ORDERS, OPEN_PLAN_ORDERS
-from bgresearch.kinds.positions import OPEN_POSITIONS
-from bgresearch.records import RecordKind
-from bgresearch.snapshots import Answers, checked_age
+from bgresearch.kept.snapshots import Answers, checked_age
 from bgresearch.symbols import MARKETS, own_symbol, wire_symbol
 from bgresearch.tables import Row, Shape, documented
-from bgresearch.walks import walked
 from bgresearch.wire import Sender
 
 

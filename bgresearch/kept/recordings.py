@@ -13,8 +13,8 @@ import pandas as pd
 from bgresearch.candles import Source
 from bgresearch.errors import IncompleteData, InvalidInput
 from bgresearch.intervals import DAY_MS, HOUR_MS, MINUTE_MS
+from bgresearch.kept.recordable import Recordable, recordable
 from bgresearch.moments import Moment, span_of
-from bgresearch.recordable import Recordable, recordable
 from bgresearch.spans import Span, iso
 from bgresearch.store import Series
 from bgresearch.symbols import wire_symbol

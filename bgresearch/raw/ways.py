@@ -12,7 +12,7 @@ from bgresearch.envelope import rows_of
 from bgresearch.errors import InvalidInput
 from bgresearch.intervals import DAY_MS, INTERVALS, Family
 from bgresearch.paging import next_cursor, windows
-from bgresearch.parameters import END, START
+from bgresearch.raw.parameters import END, START
 from bgresearch.spans import Span
 
 Kind = Literal["once", "window", "ids", "cursor", "page", "bars"]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from bgresearch.kinds.bills import BILLS
-from bgresearch.kinds.fills import FILLS
-from bgresearch.kinds.lending import INTEREST, LOANS, REPAYMENTS
-from bgresearch.kinds.movements import DEPOSITS, TRANSFERS, WITHDRAWALS
-from bgresearch.kinds.orders import ORDERS, PLAN_ORDERS
-from bgresearch.kinds.positions import CLOSED_POSITIONS
-from bgresearch.kinds.statements import CONVERSIONS, EARN_RECORDS, TAX_RECORDS
-from bgresearch.records import RecordKind
+from bgresearch.account.kinds.bills import BILLS
+from bgresearch.account.kinds.fills import FILLS
+from bgresearch.account.kinds.lending import INTEREST, LOANS, REPAYMENTS
+from bgresearch.account.kinds.movements import DEPOSITS, TRANSFERS, WITHDRAWALS
+from bgresearch.account.kinds.orders import ORDERS, PLAN_ORDERS
+from bgresearch.account.kinds.positions import CLOSED_POSITIONS
+from bgresearch.account.kinds.statements import CONVERSIONS, EARN_RECORDS, TAX_RECORDS
+from bgresearch.account.records import RecordKind
 
 KINDS: dict[str, RecordKind] = {
     kind.name: kind

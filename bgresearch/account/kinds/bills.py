@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from bgresearch.account.records import FUTURES, MARKETS, RecordKind, Road, category, product
 from bgresearch.identity import Mode
-from bgresearch.records import FUTURES, MARKETS, RecordKind, Road, category, product
 from bgresearch.tables import Row, Shape, code, fields, instant, number, text
 
 UNIFIED_BOOKS = ("spot", "margin", *FUTURES, "other")

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from bgresearch.account.records import RecordKind, Road, by_market, category, product
 from bgresearch.identity import Mode
-from bgresearch.records import RecordKind, Road, by_market, category, product
 from bgresearch.tables import Row, Shape, fields, number
 
 _OTHER = {"buy": "sell", "sell": "buy"}

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from bgresearch.account.kinds.bills import UNIFIED_BOOKS
+from bgresearch.account.records import RecordKind, Road
 from bgresearch.identity import Mode
-from bgresearch.kinds.bills import UNIFIED_BOOKS
-from bgresearch.records import RecordKind, Road
 from bgresearch.tables import Row, Shape, code, fields, instant, number, text, word
 
 _LEDGER = "uta.account_financial_records"

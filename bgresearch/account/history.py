@@ -12,17 +12,17 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from bgresearch.assets import classic_assets
+from bgresearch.account.assets import classic_assets
+from bgresearch.account.records import RecordKind, Road
+from bgresearch.account.walks import walked
 from bgresearch.candles import Source
 from bgresearch.errors import IncompleteData, OfflineError
 from bgresearch.identity import Identity, Mode, Whose
 from bgresearch.intervals import DAY_MS
 from bgresearch.keyring import known_mode, known_uid, remember_mode, remember_uid
 from bgresearch.progress import Wish, shown
-from bgresearch.records import RecordKind, Road
 from bgresearch.spans import Span, iso, subtract
 from bgresearch.tables import Row
-from bgresearch.walks import walked
 
 FINAL_MS = 5 * 60_000  # a younger record may still be missing from an answer: shown, but not kept
 _AT_ONCE = 20_000  # records that a window should not exceed by much

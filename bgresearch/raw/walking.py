@@ -15,10 +15,10 @@ from typing import Any, NoReturn
 from bgresearch.clock import Clock
 from bgresearch.errors import BadResponse, BgresearchError, ExchangeError, IncompleteData
 from bgresearch.intervals import DAY_MS
-from bgresearch.parameters import END, START
+from bgresearch.raw.parameters import END, START
+from bgresearch.raw.spooling import Spool, fresh_rows
+from bgresearch.raw.ways import EDGE_MS, Way
 from bgresearch.spans import Span, subtract
-from bgresearch.spooling import Spool, fresh_rows
-from bgresearch.ways import EDGE_MS, Way
 
 _EMPTY_ANSWERS = 3  # an empty page is believed after this many, one that follows a short page at once
 _REMEMBERED = 4  # pages whose rows are compared with: what comes twice comes on pages that follow each other

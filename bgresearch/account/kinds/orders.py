@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from bgresearch.account.kinds.fills import fee_of, traded_side
+from bgresearch.account.records import FUTURES, RecordKind, Road, by_market, category, product
 from bgresearch.identity import Mode
-from bgresearch.kinds.fills import fee_of, traded_side
-from bgresearch.records import FUTURES, RecordKind, Road, by_market, category, product
 from bgresearch.tables import Row, Shape, code, fields, flag, instant, number, text, word
 
 _PLANS = ("normal_plan", "track_plan", "profit_loss")

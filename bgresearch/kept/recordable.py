@@ -8,11 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from bgresearch.account.records import FUTURES, MARKETS, category, product
 from bgresearch.catalogue import Endpoint, load
 from bgresearch.envelope import rows_of
 from bgresearch.errors import BadResponse, InvalidInput
 from bgresearch.intervals import MINUTE_MS
-from bgresearch.records import FUTURES, MARKETS, category, product
 from bgresearch.tables import Row, Shape, fields, instant, number
 from bgresearch.wire import Reply, Sender
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bgresearch.account.records import RecordKind, Road
 from bgresearch.identity import Mode
-from bgresearch.records import RecordKind, Road
 from bgresearch.tables import Row, Shape, code, fields, instant, number, text, word
 
 _CHANGING = frozenset({"pending", "processing", "pending_review", "pending_review_fail", "first_pass_audit"})

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 import pandas as pd
 import pyarrow as pa
 
-from bgresearch.account_now import StandingVerbs
-from bgresearch.archive import Archive, Say, archive
-from bgresearch.assets import ASSET_COLUMNS, classic_assets, unified_assets
+from bgresearch.account.archive import Archive, Say, archive
+from bgresearch.account.assets import ASSET_COLUMNS, classic_assets, unified_assets
+from bgresearch.account.now import StandingVerbs
 from bgresearch.errors import InvalidInput, OfflineError
 from bgresearch.keyring import known_uid
 from bgresearch.moments import Moment

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from bgresearch.account.records import RecordKind, Road
 from bgresearch.envelope import rows_of
 from bgresearch.errors import BadResponse, ExchangeError
 from bgresearch.paging import next_cursor
-from bgresearch.records import RecordKind, Road
 from bgresearch.spans import Span
 from bgresearch.tables import Row
 from bgresearch.wire import Sender

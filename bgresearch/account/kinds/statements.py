@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from bgresearch.account.kinds.bills import UNIFIED_BOOKS
+from bgresearch.account.records import FUTURES, RecordKind, Road, product
 from bgresearch.identity import Mode
-from bgresearch.kinds.bills import UNIFIED_BOOKS
-from bgresearch.records import FUTURES, RecordKind, Road, product
 from bgresearch.tables import Row, Shape, code, fields, instant, number, text, word
 
 _TAX_DAYS = 366  # uta/tax/Get-Tax-Records; the v2 pages name no look-back

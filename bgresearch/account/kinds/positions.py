@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from bgresearch.account.records import FUTURES, RecordKind, Road, by_market, category, product
 from bgresearch.identity import Mode
-from bgresearch.records import FUTURES, RecordKind, Road, by_market, category, product
 from bgresearch.tables import Row, Shape, code, fields, instant, number, text, word
 
 _CLOSED = ("futures.position_history_position", "uta.position_history_position")

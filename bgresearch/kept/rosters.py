@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 
 from bgresearch.candles import Source
 from bgresearch.errors import BadResponse, InvalidInput, OfflineError
+from bgresearch.kept.snapshots import checked_age
 from bgresearch.moments import Moment, moment_ms
-from bgresearch.snapshots import checked_age
 from bgresearch.spans import Span, iso
 from bgresearch.store import Series, digest_of
 from bgresearch.values import TIME

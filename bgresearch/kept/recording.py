@@ -22,8 +22,8 @@ from bgresearch.errors import (
     RateLimited,
     UnknownSymbol,
 )
-from bgresearch.recordable import Recordable
-from bgresearch.recordings import series_of, spelled
+from bgresearch.kept.recordable import Recordable
+from bgresearch.kept.recordings import series_of, spelled
 from bgresearch.spans import Span, iso
 from bgresearch.store import Gap
 from bgresearch.store.ledger import Cause

@@ -13,14 +13,14 @@ from bgresearch.catalogue import Endpoint
 from bgresearch.clock import Clock
 from bgresearch.errors import OfflineError
 from bgresearch.intervals import DAY_MS, HOUR_MS
-from bgresearch.parameters import END, START
+from bgresearch.kept.snapshots import Answers
 from bgresearch.progress import Wish, shown
-from bgresearch.snapshots import Answers
+from bgresearch.raw.parameters import END, START
+from bgresearch.raw.spooling import Spool, fresh_rows, spool
+from bgresearch.raw.walking import State, Walk
+from bgresearch.raw.ways import cut, spans_of, way_of
 from bgresearch.spans import Span, iso
-from bgresearch.spooling import Spool, fresh_rows, spool
 from bgresearch.store import Store
-from bgresearch.walking import State, Walk
-from bgresearch.ways import cut, spans_of, way_of
 from bgresearch.wire import Reply, Sender
 
 if TYPE_CHECKING:

@@ -13,6 +13,9 @@ from typing import Any
 
 import pandas as pd
 
+from bgresearch.account.history import History
+from bgresearch.account.kinds import BILLS, KINDS
+from bgresearch.account.records import RecordKind
 from bgresearch.errors import (
     AddressRejected,
     AuthenticationError,
@@ -23,11 +26,8 @@ from bgresearch.errors import (
     OfflineError,
     PermissionDenied,
 )
-from bgresearch.history import History
 from bgresearch.identity import ABSENT, Identity
-from bgresearch.kinds import BILLS, KINDS
 from bgresearch.moments import Moment, moment_ms
-from bgresearch.records import RecordKind
 from bgresearch.spans import Span, iso, subtract
 
 _SAFETY_MS = 60_000  # the reach moves while one walks
