@@ -26,7 +26,7 @@ from bgresearch.tables import Row
 
 FINAL_MS = 5 * 60_000  # a younger record may still be missing from an answer: shown, but not kept
 _AT_ONCE = 20_000  # records that a window should not exceed by much
-_FIRST_MS = 4 * DAY_MS
+_FIRST_MS = DAY_MS  # of an account with a million fills in 90 days, 11,000 records
 _SHORTEST_MS = DAY_MS // 24
 _LONG_DAYS = 14  # from which length on a bar is worth it
 
@@ -137,8 +137,12 @@ class History:
         if missing:
             tail = self.bring(kind, lot, missing)
         kept = self.source.store.read(series, span)
-        tables = [tail] if kept is None else [kept.cast(kind.shape.schema), tail]
-        return pa.concat_tables(tables).sort_by([(kind.time, "ascending"), (kind.id, "ascending")])
+        if kept is None:
+            return tail.sort_by([(kind.time, "ascending"), (kind.id, "ascending")])
+        kept = kept.cast(kind.shape.schema)
+        if not tail.num_rows:
+            return kept  # in order already, and perhaps very many: sorting would copy them
+        return pa.concat_tables([kept, tail]).sort_by([(kind.time, "ascending"), (kind.id, "ascending")])
 
     def bring(self, kind: RecordKind, lot: str, missing: Sequence[Span], *, shown_too: bool = True) -> pa.Table:
         """Fetch spans and keep them window by window; return the records that are not final and so not kept.

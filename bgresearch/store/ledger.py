@@ -18,7 +18,7 @@ Cause = Literal[
     "before listing", "delisted", "exchange has none",
     "no connection", "too many requests", "maintenance", "refused", "late",
 ]  # fmt: skip
-FORMAT = 1
+FORMAT = 2  # 1 had digests of another kind (digest.py) and is read all the same
 
 
 class Gap(NamedTuple):
@@ -55,7 +55,7 @@ class Ledger:
     rows : int
         Number of rows in the file.
     checksum : str
-        Digest of the rows.
+        Digest of the rows; `digest` knows its kinds.
     """
 
     covered: tuple[Span, ...] = ()
@@ -104,8 +104,8 @@ class Ledger:
         body = json.loads(text)
         if not isinstance(body, dict) or body.pop("digest", None) != _digest(body):
             raise ValueError("the ledger's digest does not match")
-        if body["format"] != FORMAT:
-            raise NewerFormat(f"the ledger has format {body['format']}, this version reads {FORMAT}")
+        if body["format"] not in range(1, FORMAT + 1):
+            raise NewerFormat(f"the ledger has format {body['format']}, this version reads up to {FORMAT}")
         return cls(
             covered=tuple(Span(start, end) for start, end in body["covered"]),
             gaps=tuple(Gap(Span(start, end), _cause(cause), noticed) for start, end, cause, noticed in body["gaps"]),
