@@ -10,19 +10,28 @@ from bgresearch.candles import Source, candles, foreseen
 from bgresearch.clock import Clock, SystemClock
 from bgresearch.errors import ConfigurationError, OfflineError
 from bgresearch.identity import Whose
+from bgresearch.kept.recordable import recordable
+from bgresearch.kept.recording import Recorder, Say
+from bgresearch.kept.recordings import cadence_ms, named, recorded
+from bgresearch.kept.rosters import ever_listed
+from bgresearch.market.listings import LISTINGS
+from bgresearch.market.more import MoreVerbs
+from bgresearch.market.verbs import known_market
 from bgresearch.moments import Moment
 from bgresearch.namespace import Api
 from bgresearch.permissions import Permissions, permissions
 from bgresearch.planning import Plan
 from bgresearch.progress import Wish
+from bgresearch.raw.gathering import Desk
 from bgresearch.store import Store
+from bgresearch.symbols import wire_symbol
 from bgresearch.wire import Sender
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class Client:
+class Client(MoreVerbs):
     """Asks the exchange, keeps what it answers, returns plain DataFrames; `bgresearch.connect` makes it.
 
     Every call works in a script, in a notebook and inside a running event loop, and may be made from several threads.
@@ -65,7 +74,8 @@ class Client:
         Parameters
         ----------
         symbol : str
-            As the exchange spells it: ``BTCUSDT``, futures in USDC ``BTCPERP``.
+            As the exchange spells it: ``BTCUSDT``, futures in USDC ``BTCPERP``; or as ccxt does: ``BTC/USDT:USDT``,
+            which names the market as well.
         interval : str
             1m 3m 5m 15m 30m 1h 2h 4h 6h 12h 1d 3d 1w 1M.
         start, end : str, datetime, Timestamp or int
@@ -113,8 +123,9 @@ class Client:
         >>> client = bgresearch.connect(sandbox=True)                                   # doctest: +SKIP
         >>> client.candles("BTCUSDT", "1h", "2026-01-01", "2026-01-02").close.iloc[-1]  # doctest: +SKIP
         """
+        named = wire_symbol(symbol, market)
         return candles(
-            self._source, symbol, interval, start, end, market=market, price=price, anchor=anchor,
+            self._source, named.symbol, interval, start, end, market=named.market, price=price, anchor=anchor,
             include_open=include_open, progress=self._progress if progress is None else progress,
         )  # fmt: skip
 
@@ -140,6 +151,123 @@ class Client:
         """
         return foreseen(self._source, symbol, interval, start, end, market=market, price=price, anchor=anchor)
 
+    def listings(self, market: str = "spot") -> pd.DataFrame:
+        """Return everything that was ever seen listed in a market, also what is gone, from the lists that are kept.
+
+        Parameters
+        ----------
+        market : str
+            ``spot``, ``usdt-futures``, ``usdc-futures`` or ``coin-futures``.
+
+        Returns
+        -------
+        DataFrame
+            The columns of `symbols` as they were seen last, then first_seen, last_seen (UTC) and gone (boolean: it is
+            not in the newest list). A ticker that was used again is another row, with another time of listing.
+
+        Raises
+        ------
+        OfflineError
+            No list is kept yet: call `symbols` once.
+        InvalidInput
+            There is no such market.
+
+        Notes
+        -----
+        Disk: ``lists/kind=symbols``. Budget: no request.
+
+        Examples
+        --------
+        >>> client.listings("usdt-futures").query("gone")                               # doctest: +SKIP
+        """
+        table = ever_listed(self._source, "symbols", known_market(market)).select(LISTINGS.schema.names)
+        return LISTINGS.frame(table, market=market, host=self.host)
+
+    def recorded(
+        self, kind: str, symbol: str, start: Moment, end: Moment | None = None, *, market: str | None = None,
+        every: str | None = None,
+    ) -> pd.DataFrame:  # fmt: skip
+        """Return what was recorded in ``[start, end)`` of a series that the exchange tells only of now.
+
+        ``bgresearch record open-interest BTCUSDT --every 5m`` records, and so does `recorder`.
+
+        Parameters
+        ----------
+        kind : str
+            ``open-interest``, ``funding-rate``, ``long-short``, ``account-long-short``, ``position-long-short``,
+            ``taker-volume`` or ``order-book``.
+        symbol : str
+            As the exchange spells it.
+        start, end : str, datetime, Timestamp or int
+            Naive means UTC, numbers are epoch milliseconds; without an end up to now.
+        market : str, optional
+            ``usdt-futures`` if not given, for order books ``spot``.
+        every : str, optional
+            The length between two instants, ``5m``; needed where the series was recorded more than one way.
+
+        Returns
+        -------
+        DataFrame
+            Index ``time`` (UTC, ascending): the instant each row was recorded for. Columns told (the exchange's own
+            time of the value, NaT where it tells none), asked (when the answer came), and those of the kind, float64;
+            an order book has a row per side and level. What was missed is in ``df.attrs["bgresearch"]["gaps"]`` with
+            its cause; ``not recorded`` means that nobody was recording.
+
+        Raises
+        ------
+        IncompleteData
+            Nothing of it was ever recorded.
+        InvalidInput
+            An argument that means nothing.
+
+        Notes
+        -----
+        Disk: ``recorded/kind=.../market=.../symbol=.../every=...``, a file a day. Budget: no request.
+
+        Examples
+        --------
+        >>> client.recorded("open-interest", "BTCUSDT", "2026-11-01").open_interest   # doctest: +SKIP
+        """
+        return recorded(self._source, kind, symbol, start, end, market=market, every=every)
+
+    def recorder(
+        self, kind: str, *symbols: str, every: str, market: str | None = None, say: Say = lambda _words: None
+    ) -> Recorder:  # fmt: skip
+        """Return what records a series on a schedule, once its ``run()`` is called.
+
+        Parameters
+        ----------
+        kind, market
+            As of `recorded`.
+        *symbols : str
+            As the exchange spells them.
+        every : str
+            ``30s``, ``5m``, ``1h``, ``1d``: a length that divides a day. Instants are its multiples, UTC.
+        say : callable, optional
+            Told in words what happens.
+
+        Raises
+        ------
+        OfflineError
+            Connected with ``offline=True``.
+        InvalidInput
+            An argument that means nothing.
+
+        Notes
+        -----
+        Disk: each instant is written before the next one is asked for. Budget: one request per symbol and instant.
+        Source: contract/market/Get-Open-Interest, contract/market/Get-Current-Funding-Rate, common/apidata/Long-Short,
+        common/apidata/Account-Long-Short, common/apidata/Position-Long-Short, common/apidata/Taker-Buy-Sell,
+        uta/public/OrderBook.
+
+        Examples
+        --------
+        >>> client.recorder("open-interest", "BTCUSDT", every="5m").run(count=12)     # doctest: +SKIP
+        """
+        what = recordable(kind)
+        place, names = named(what, symbols, market)
+        return Recorder(self._source, what, names, place, cadence_ms(every), say=say)
+
     @cached_property
     def account(self) -> AccountVerbs:
         """The verbs that need a key.
@@ -155,7 +283,8 @@ class Client:
     @cached_property
     def api(self) -> Api:
         """Every endpoint of the table as a callable: ``client.api.spot.tickers()``."""
-        return Api(self._source.sender, offline=self._source.offline)
+        source = self._source
+        return Api(Desk(source.sender, source.store, source.clock, source.offline, self._progress))
 
     def permissions(self) -> Permissions:
         """Return what the key can do: ``.verdict`` in words, ``.can_trade``, ``.can_withdraw``, ``.addresses`` ...

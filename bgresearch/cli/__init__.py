@@ -16,8 +16,10 @@ import typer
 
 from bgresearch import __version__
 from bgresearch.cli import agent, data, keeping, keys, manage, serve
+from bgresearch.cli.archive import archive
 from bgresearch.cli.check import check
 from bgresearch.cli.explore import explore
+from bgresearch.cli.record import record
 from bgresearch.cli.scan import scan
 from bgresearch.cli.setup import setup
 from bgresearch.cli.words import FAILED, WrongUsage, complain, misused
@@ -57,6 +59,8 @@ app.command()(serve.lab)
 app.command(cls=keys.NoArguments)(setup)
 app.command(cls=keys.NoArguments)(check)
 app.command()(explore)
+app.command()(record)
+app.command(cls=keys.NoArguments)(archive)
 app.command()(scan)
 app.add_typer(data.download, name="download")
 for command in (

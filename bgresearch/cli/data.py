@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,9 +19,9 @@ _OPTIONS = {"start": "--since", "end": "--until"}
 
 
 class SymbolsFailed(BgresearchError):
-    """Some of several symbols could not be downloaded; the others were."""
+    """Some of several symbols failed; the others did not."""
 
-    def __init__(self, failed: dict[str, BgresearchError], asked: int) -> None:
+    def __init__(self, failed: Mapping[str, BgresearchError], asked: int) -> None:
         causes = "; ".join(f"{symbol}: {error}" for symbol, error in failed.items())
         super().__init__(f"{len(failed)} of {asked} symbols failed. {causes}")
 

@@ -2,7 +2,8 @@
 
 One file holds a month of intervals below an hour, a year from there to below a day, and everything from a day up: a
 month of 1m bars is 44,640 rows and about a megabyte, small enough to rewrite for one appended bar and large enough
-that a decade is 120 files. Rows without an interval (fills) lie in months.
+that a decade is 120 files. Rows without an interval (fills) lie in months, recordings in days, as a day's file is
+rewritten for every instant.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from urllib.parse import quote
 from bgresearch.intervals import DAY_MS, HOUR_MS, INTERVALS
 from bgresearch.spans import Span
 
-Period = Literal["month", "year", "all"]
+Period = Literal["day", "month", "year", "all"]
 _SPELLED = {("interval", "1M"): "1month"}
 WHOLE = Span(-(2**53), 2**53)  # "all": wider than any timestamp of the exchange, exact in JSON
 
@@ -59,7 +60,10 @@ class Series:
     @property
     def period(self) -> Period:
         """How much time one file holds."""
-        interval = INTERVALS.get(dict(self.keys).get("interval", ""))
+        keys = dict(self.keys)
+        if "every" in keys:
+            return "day"
+        interval = INTERVALS.get(keys.get("interval", ""))
         if interval is None or interval.nominal_ms < HOUR_MS:
             return "month"
         return "year" if interval.nominal_ms < DAY_MS else "all"
@@ -77,6 +81,9 @@ class Series:
         if self.period == "all":
             return "all.parquet", WHOLE
         moment = dt.datetime.fromtimestamp(timestamp_ms / 1000, tz=dt.UTC)
+        if self.period == "day":
+            start_ms = timestamp_ms // DAY_MS * DAY_MS
+            return f"{moment:%Y-%m-%d}.parquet", Span(start_ms, start_ms + DAY_MS)
         if self.period == "year":
             return f"{moment.year:04}.parquet", Span(_ms(moment.year, 1), _ms(moment.year + 1, 1))
         year, month = (moment.year + 1, 1) if moment.month == 12 else (moment.year, moment.month + 1)

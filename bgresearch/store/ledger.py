@@ -14,19 +14,23 @@ from typing import Any, Literal, NamedTuple, cast, get_args
 
 from bgresearch.spans import Span, subtract, union
 
-Cause = Literal["before listing", "delisted", "exchange has none"]
-FORMAT = 1
+Cause = Literal[
+    "before listing", "delisted", "exchange has none",
+    "no connection", "too many requests", "maintenance", "refused", "late",
+]  # fmt: skip
+FORMAT = 2  # 1 had digests of another kind (digest.py) and is read all the same
 
 
 class Gap(NamedTuple):
-    """A span in which the exchange has nothing.
+    """A span in which the exchange has nothing, or in which a recording missed what it had.
 
     Attributes
     ----------
     span : Span
         Half-open, UTC.
     cause : str
-        ``before listing``, ``delisted`` or ``exchange has none``.
+        ``before listing``, ``delisted`` or ``exchange has none``; of a recording why an instant was missed:
+        ``no connection``, ``too many requests``, ``maintenance``, ``refused`` or ``late`` (this machine was).
     noticed_ms : int
         Epoch milliseconds when the exchange was asked.
     """
@@ -51,7 +55,7 @@ class Ledger:
     rows : int
         Number of rows in the file.
     checksum : str
-        Digest of the rows.
+        Digest of the rows; `digest` knows its kinds.
     """
 
     covered: tuple[Span, ...] = ()
@@ -100,8 +104,8 @@ class Ledger:
         body = json.loads(text)
         if not isinstance(body, dict) or body.pop("digest", None) != _digest(body):
             raise ValueError("the ledger's digest does not match")
-        if body["format"] != FORMAT:
-            raise NewerFormat(f"the ledger has format {body['format']}, this version reads {FORMAT}")
+        if body["format"] not in range(1, FORMAT + 1):
+            raise NewerFormat(f"the ledger has format {body['format']}, this version reads up to {FORMAT}")
         return cls(
             covered=tuple(Span(start, end) for start, end in body["covered"]),
             gaps=tuple(Gap(Span(start, end), _cause(cause), noticed) for start, end, cause, noticed in body["gaps"]),

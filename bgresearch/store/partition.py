@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import IO, Any
 
@@ -12,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from bgresearch.spans import Span
+from bgresearch.spans import Span, union
+from bgresearch.store.digest import digest_of, matches
 from bgresearch.store.layout import Series
 from bgresearch.store.ledger import Ledger, NewerFormat
 
@@ -26,7 +26,7 @@ class Damaged(Exception):
 
 def encode(series: Series, table: pa.Table, ledger: Ledger) -> bytes:
     """Return the bytes of a Parquet file with the ledger in its footer."""
-    stamped = replace(ledger, rows=table.num_rows, checksum=checksum(table))
+    stamped = replace(ledger, rows=table.num_rows, checksum=digest_of(table))
     about = {"series": series.name, "keys": dict(series.keys), "time": series.time}
     table = table.replace_schema_metadata({KEY: stamped.to_json(**about)})
     sink = pa.BufferOutputStream()
@@ -35,7 +35,7 @@ def encode(series: Series, table: pa.Table, ledger: Ledger) -> bytes:
         column_encoding={series.time: "DELTA_BINARY_PACKED"}, write_page_checksum=True, store_schema=True,
         sorting_columns=[pq.SortingColumn(table.schema.get_field_index(series.time))],
     )  # fmt: skip
-    return bytes(sink.getvalue().to_pybytes())
+    return bytes(sink.getvalue())
 
 
 def read_ledger(file: IO[bytes]) -> Ledger:
@@ -72,7 +72,7 @@ def decode(file: IO[bytes], series: Series, *, deep: bool = False) -> tuple[pa.T
         parquet = pq.ParquetFile(file, page_checksum_verification=True)
         table = parquet.read()
         ledger = _ledger(parquet.metadata.metadata, table.num_rows)
-        if deep and checksum(table) != ledger.checksum:
+        if deep and not matches(table, ledger.checksum):
             raise Damaged("the digest of the rows does not match")
         times = times_of(table, series.time)
         if len(times) > 1 and np.any(times[1:] < times[:-1]):
@@ -101,19 +101,6 @@ def _ledger(metadata: dict[bytes, bytes] | None, rows: int) -> Ledger:
     return ledger
 
 
-def checksum(table: pa.Table) -> str:
-    """Return a digest of names, types and values of all columns."""
-    digest = hashlib.blake2b(digest_size=16)
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        digest.update(f"{name}:{column.type}:{len(column)};".encode())
-        if column.null_count == 0 and pa.types.is_primitive(column.type) and not pa.types.is_boolean(column.type):
-            raw = column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
-            digest.update(np.ascontiguousarray(raw.to_numpy()).tobytes())
-        else:
-            digest.update(repr(column.to_pylist()).encode())
-    return digest.hexdigest()
-
-
 def times_of(table: pa.Table, name: str) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Return a timestamp column as epoch milliseconds."""
     numbers: np.ndarray[Any, np.dtype[np.int64]] = table.column(name).cast(pa.int64()).to_numpy()
@@ -128,24 +115,31 @@ def within(table: pa.Table, time: str, span: Span) -> pa.Table:
 
 
 def overlaid(series: Series, old: pa.Table | None, new: pa.Table, spans: Sequence[Span]) -> pa.Table:
-    """Return the old rows outside the spans and the new rows, sorted, each told apart once."""
-    parts = [new.replace_schema_metadata(None)]
-    if old is not None:
-        parts += [_outside(old, series.time, spans)]
-    merged = pa.concat_tables([part.cast(parts[0].schema) for part in parts])
-    merged = merged.sort_by([(name, "ascending") for name in (series.time, *series.unique)]).combine_chunks()
-    if merged.num_rows > 1:
-        merged = merged.filter(pa.array(_first_of_its_kind(merged, series)))
-    return merged
+    """Return the old rows outside the spans and the new rows, which lie within, sorted, each told apart once.
+
+    Old rows are in order and told apart already: they are sliced and never copied, as there may be very many.
+    """
+    new = new.replace_schema_metadata(None)
+    new = new.sort_by([(name, "ascending") for name in (series.time, *series.unique)]).combine_chunks()
+    if new.num_rows > 1:
+        new = new.filter(pa.array(_first_of_its_kind(new, series)))
+    if old is None:
+        return new
+    parts, done = [new.slice(0, 0)], 0  # the empty one says which columns there are
+    times = times_of(old, series.time)
+    for span in union(spans):
+        start, end = (int(place) for place in np.searchsorted(times, [span.start_ms, span.end_ms]))
+        parts += [old.slice(done, start - done), within(new, series.time, span)]
+        done = end
+    return joined([*parts, old.slice(done)])
 
 
-def _outside(table: pa.Table, time: str, spans: Iterable[Span]) -> pa.Table:
-    times = times_of(table, time)
-    keep = np.ones(len(times), dtype=bool)
-    for span in spans:
-        start, end = np.searchsorted(times, [span.start_ms, span.end_ms])
-        keep[start:end] = False
-    return table.filter(pa.array(keep))
+def joined(tables: Sequence[pa.Table]) -> pa.Table:
+    """Return the rows of all tables; a column that one lacks, as another version wrote it, is null there."""
+    first = tables[0].schema
+    if all(table.schema.names == first.names for table in tables):
+        return pa.concat_tables([table.cast(first) for table in tables])
+    return pa.concat_tables(tables, promote_options="permissive")
 
 
 def _first_of_its_kind(table: pa.Table, series: Series) -> np.ndarray[Any, np.dtype[np.bool_]]:

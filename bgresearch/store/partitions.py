@@ -11,8 +11,10 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
+from urllib.parse import unquote
 
 import pyarrow as pa
 
@@ -70,6 +72,14 @@ class Store:
         clipped = [(gap.span.intersect(span), gap) for gap in found]
         return tuple(sorted(Gap(part, gap.cause, gap.noticed_ms) for part, gap in clipped if part))
 
+    def known(self, series: Series) -> tuple[Span, ...]:
+        """Return every span about which nothing needs to be asked; reads footers only."""
+        return union(span for ledger in self._all_ledgers(series) for span in ledger.known())
+
+    def count(self, series: Series) -> int:
+        """Return how many rows a series has; reads footers only."""
+        return sum(ledger.rows for ledger in self._all_ledgers(series))
+
     def routes(self, series: Series, span: Span) -> tuple[str, ...]:
         """Return the ids of the endpoints that the rows of the touched partitions came from."""
         return tuple(sorted({route for ledger in self._ledgers(series, span) for route in ledger.sources}))
@@ -87,7 +97,17 @@ class Store:
                 parts.append(partition.within(read[0], series.time, span))
         if not parts:
             return None
-        return parts[0] if len(parts) == 1 else pa.concat_tables([part.cast(parts[0].schema) for part in parts])
+        return parts[0] if len(parts) == 1 else partition.joined(parts)
+
+    def values(self, name: str, key: str) -> tuple[str, ...]:
+        """Return the values of a series' first key that something is kept of, sorted."""
+        folder = self.data_dir / name
+        with in_words("read", folder):
+            try:
+                names = [path.name for path in folder.iterdir() if path.is_dir()]
+            except FileNotFoundError:
+                return ()
+        return tuple(sorted(unquote(one.removeprefix(f"{key}=")) for one in names if one.startswith(f"{key}=")))
 
     def latest(self, series: Series) -> pa.Table | None:
         """Return the rows that share the newest time, or None if there are none."""
@@ -136,8 +156,20 @@ class Store:
                 Ledger(tuple(spans), tuple(_gaps_of(gaps, period)), sources),
             )  # fmt: skip
 
-    def read_private(self, name: str) -> bytes | None:
-        """Return a small private file below the folder, or None if there is none."""
+    def alone(self, series: Series) -> AbstractContextManager[None]:
+        """Hold a series against whoever else asks for it so: to read, decide and write without another in between."""
+        self._mark()
+        return self._disk.locked(self._folder(series))
+
+    def replace_file(self, name: str, data: bytes, *, private: bool) -> None:
+        """Replace a small file below the folder, all or nothing; a private one (below ``account``) is 0600."""
+        self._mark()
+        path = self.data_dir / name
+        with self._disk.locked(path):
+            self._disk.replace(path, data, private=private)
+
+    def read_file(self, name: str) -> bytes | None:
+        """Return a small file below the folder, or None if there is none."""
         path = self.data_dir / name
         with in_words("read", path):
             try:
@@ -150,7 +182,7 @@ class Store:
         self._mark()
         path = self.data_dir / name
         with self._disk.locked(path):
-            self._disk.replace(path, change(self.read_private(name)), private=True)
+            self._disk.replace(path, change(self.read_file(name)), private=True)
 
     def _merge(self, series: Series, name: str, rows: pa.Table, news: Ledger) -> None:
         path = self._folder(series) / name
@@ -180,6 +212,11 @@ class Store:
             if ledger is not None:
                 ledgers.append(ledger)
         return ledgers
+
+    def _all_ledgers(self, series: Series) -> list[Ledger]:
+        paths = (self._folder(series) / name for name in sorted(self._names(series)))
+        ledgers = (self._believed(path, partition.read_ledger) for path in paths)
+        return [ledger for ledger in ledgers if ledger is not None]
 
     def _folder(self, series: Series) -> Path:
         return self.data_dir / series.folder

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import json
+import warnings
 from collections.abc import Callable
 
 import pandas as pd
@@ -61,6 +63,54 @@ def test_a_wrong_name_suggests_near_ones(client: Client) -> None:
         _ = client.api.spt
 
 
+def test_raw_is_what_the_body_says_and_body_is_all_of_it(client: Client) -> None:
+    call = client.api.spot.symbols
+    body = call.body(symbol="BTCUSDT")
+    assert isinstance(body, bytes)
+    assert json.loads(body)["data"] == call.raw(symbol="BTCUSDT")
+    assert json.loads(body)["code"] == "00000"
+
+
+def test_a_call_that_has_one_page_is_walked_with_one_request(client: Client) -> None:
+    call = client.api.spot.symbols
+    whole = call.all()
+    assert client.requests_sent == 1
+    (page,) = call.pages()
+    pd.testing.assert_frame_equal(whole, page)
+    pd.testing.assert_frame_equal(whole, call())
+
+
+def test_every_form_has_its_own_signature_and_words(client: Client) -> None:
+    call = client.api.spot.trade_fills
+    assert "idLessThan" in inspect.signature(call).parameters
+    for form, options in ((call.all, {"progress", "resume"}), (call.pages, {"resume"})):
+        parameters = inspect.signature(form).parameters
+        assert "idLessThan" not in parameters
+        assert options <= set(parameters)
+        assert parameters["limit"].default is None
+        assert "GET /api/v2/spot/trade/fills" in inspect.getdoc(form)
+    assert "startTime" in inspect.signature(client.api.spot.history_candles.all).parameters
+    assert inspect.signature(call.raw) == inspect.signature(call.body) == inspect.signature(call)
+    assert repr(call.all).startswith("<spot.trade_fills.all(*, symbol=None")
+
+
+def test_ipython_completes_areas_calls_forms_and_parameters(client: Client) -> None:
+    pytest.importorskip("jedi")
+    completing = pytest.importorskip("IPython.core.completer")
+    completer = completing.IPCompleter(shell=None, namespace={"client": client}, use_jedi=True)
+
+    def completed(text: str) -> set[str]:
+        with completing.provisionalcompleter(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return {one.text for one in completer.completions(text, len(text))}
+
+    assert "futures" in completed("client.api.fu")
+    assert {"tickers", "trade_fills"} <= completed("client.api.spot.t")
+    assert {"all", "raw", "pages", "body"} <= completed("client.api.spot.trade_fills.")
+    assert "granularity=" in completed("client.api.spot.candles(gran")
+    assert "resume=" in completed("client.api.spot.trade_fills.all(resu")
+
+
 def test_offline_asks_nobody(connect: Connect) -> None:
-    with pytest.raises(OfflineError, match=r"common\.time needs the exchange"):
+    with pytest.raises(OfflineError, match=r"no answer of common\.time is kept"):
         connect(offline=True).api.common.time()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,21 @@ import pandas as pd
 import pytest
 
 from bgresearch.catalogue import Column, Endpoint, load
+from bgresearch.clock import ManualClock
+from bgresearch.envelope import unwrap
 from bgresearch.errors import UndocumentedData
 from bgresearch.frames import decode
+from bgresearch.namespace import Call
+from bgresearch.raw.describing import turning
+from bgresearch.raw.gathering import Desk
+from bgresearch.raw.ways import way_of
+from bgresearch.store import Store
+from bgresearch.wire import Reply
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "bitget" / "samples"
 FILES = sorted(SAMPLES.glob("*.json"))
 UNKNOWN_FIELDS: dict[str, set[str]] = {}  # file name -> fields the table does not know; none among these files
+NOW_MS, DAY_MS = 1_795_165_230_000, 86_400_000
 TEXT = str(pd.Series(["text"]).dtype)  # pandas 3 calls it str, pandas 2 object
 DTYPES = {
     "decimal": "float64", "percent": "float64", "ms": "datetime64[ms, UTC]", "int": "Int64", "flag": "boolean",
@@ -89,6 +99,41 @@ def test_no_value_of_a_recorded_answer_is_lost_or_changed(file: Path):
                 continue
             got = frame[labels[key]].iloc[place]
             assert same(got, value), (key, value, got)
+
+
+class Recorded:
+    """A sender that answers with one recorded body, and with nothing after it."""
+
+    label, host, demo, sent = None, "http://127.0.0.1:1", False, 0
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+
+    def send(self, endpoint: Endpoint, params: Mapping[str, object]) -> Reply:
+        empty = b'{"code":"00000","data":[]}'
+        body = empty if self.sent else self.body
+        self.sent += 1
+        return Reply(endpoint, unwrap(endpoint, 200, body), body, 1, 0)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_recorded_answer_comes_through_the_client_as_a_call_and_as_the_page_of_a_walk(file: Path, tmp_path: Path):
+    row, body = row_of(file), file.read_bytes()
+    clock = ManualClock(NOW_MS)
+    params = {param.name: (param.enum or ("1",))[0] for param in row.params if param.required}
+    times = {name: NOW_MS for name in ("startTime", "endTime") if row.param(name)}
+    desk = Desk(Recorded(body), Store(tmp_path, clock=clock), clock, progress=False)
+    frame = Call(desk, row)(**params | times)
+    pd.testing.assert_frame_equal(frame, decode(row, body))
+    walked = {name: value for name, value in (params | times).items() if name not in turning(row)}
+    if way_of(row, params).strict or row.paging.kind == "none":
+        return  # recorded in another year than the one that is walked
+    walked |= {"startTime": 0} if times and row.lookback_days is None else {}
+    walked |= {"startTime": NOW_MS - DAY_MS} if times and row.lookback_days is not None else {}
+    desk = Desk(Recorded(body), Store(tmp_path, clock=clock), clock, progress=False)
+    whole = Call(desk, row).all(**walked)
+    told, expected = (sorted(map(str, one.astype(str).to_dict("records"))) for one in (whole, frame))
+    assert told == expected
 
 
 def same(got: object, raw: object) -> bool:  # noqa: PLR0911 - one answer per kind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -10,13 +11,14 @@ from bgresearch.catalogue import Endpoint, load
 from bgresearch.intervals import DAY_MS, HOUR_MS
 from bgresearch.sandbox.call import Refusal
 from bgresearch.sandbox.responders import RESPONDERS
+from bgresearch.sandbox.responders.moods import MOOD_RESPONDERS
 from bgresearch.sandbox.responders.service import SERVICE_RESPONDERS
 
 from .conftest import NOW_MS, Ask
 
 GIVEN = {
     "symbol": "BTCUSDT", "productType": "USDT-FUTURES", "category": "USDT-FUTURES", "coin": "USDT",
-    "marginCoin": "USDT", "interval": "1m", "startTime": NOW_MS - 29 * DAY_MS, "endTime": NOW_MS,
+    "marginCoin": "USDT", "interval": "1m", "businessType": "mix", "startTime": NOW_MS - 29 * DAY_MS, "endTime": NOW_MS,
 }  # fmt: skip
 OURS = [name for name in RESPONDERS if name not in SERVICE_RESPONDERS and load()[name].response != "array-rows"]
 RECORDED_ONLY = {"futures.position_history_position": {"cTime", "uTime"}}  # the table says so, every recording ctime
@@ -210,3 +212,37 @@ def test_unknown_symbols_are_refused_everywhere(ask: Ask, route: str, code: str)
     with pytest.raises(Refusal) as caught:
         ask(route, symbol="NOPEUSDT")
     assert caught.value.code == code
+
+
+def test_shares_of_longs_and_shorts_and_of_flows_add_up(ask: Ask) -> None:
+    for name in ("data.futures_long_short", "data.futures_account_long_short", "data.futures_position_long_short"):
+        rows = ask(name, symbol="BTCUSDT", period="1h")
+        for row in rows:
+            *shares, ratio, _ts = (float(value) for value in row.values())
+            assert sum(shares) == pytest.approx(1)
+            assert ratio == pytest.approx(shares[0] / shares[1], abs=1e-4)
+        assert {int(b["ts"]) - int(a["ts"]) for a, b in itertools.pairwise(rows)} == {3_600_000}
+    flow = ask("data.spot_fund_flow", symbol="BTCUSDT", period="1h")
+    assert sum(float(flow[f"{size}BuyRatio"]) for size in ("whale", "dolphin", "fish")) == pytest.approx(1, abs=1e-5)
+
+
+def test_series_of_a_symbol_that_nobody_knows_are_refused(ask: Ask) -> None:
+    for name in load():
+        if name.id in MOOD_RESPONDERS:
+            with pytest.raises(Refusal, match="40034"):
+                ask(name.id, symbol="NOPEUSDT", period="1h")
+
+
+def test_an_insurance_fund_changes_by_what_it_says(ask: Ask) -> None:
+    rows = ask("uta.risk_reserve", symbol="BTCUSDT", category="USDT-FUTURES")["riskReserveRecords"]
+    for newer, older in itertools.pairwise(rows):
+        assert int(newer["balance"]) == int(older["balance"]) + int(newer["amount"])
+
+
+def test_better_levels_pay_less(ask: Ask) -> None:
+    for name in ("spot.vip_fee_rate", "futures.vip_fee_rate"):
+        rows = ask(name)
+        assert [int(row["level"]) for row in rows] == list(range(len(rows)))
+        for cheaper, dearer in zip(rows[1:], rows, strict=False):
+            assert float(cheaper["takerFeeRate"]) <= float(dearer["takerFeeRate"])
+    assert ask("common.trade_rate", symbol="BTCUSDT", businessType="mix")["takerFeeRate"] == rows[0]["takerFeeRate"]

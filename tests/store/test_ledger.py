@@ -51,11 +51,11 @@ def test_a_changed_digit_is_noticed() -> None:
 
 
 def test_a_newer_format_is_not_called_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bgresearch.store.ledger.FORMAT", 2)
+    monkeypatch.setattr("bgresearch.store.ledger.FORMAT", 3)
     text = Ledger().to_json()
     monkeypatch.undo()
-    assert json.loads(text)["format"] == 2
-    with pytest.raises(NewerFormat, match="format 2"):
+    assert json.loads(text)["format"] == 3
+    with pytest.raises(NewerFormat, match="format 3"):
         Ledger.from_json(text)
 
 

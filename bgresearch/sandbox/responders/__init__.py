@@ -8,8 +8,10 @@ from bgresearch.sandbox.responders.candles import CANDLE_RESPONDERS
 from bgresearch.sandbox.responders.contracts import CONTRACT_RESPONDERS
 from bgresearch.sandbox.responders.futures_account import FUTURES_ACCOUNT_RESPONDERS
 from bgresearch.sandbox.responders.listings import LISTING_RESPONDERS
+from bgresearch.sandbox.responders.moods import MOOD_RESPONDERS
 from bgresearch.sandbox.responders.service import SERVICE_RESPONDERS
 from bgresearch.sandbox.responders.spot_account import SPOT_ACCOUNT_RESPONDERS
+from bgresearch.sandbox.responders.terms import TERM_RESPONDERS
 from bgresearch.sandbox.responders.tickers import TICKER_RESPONDERS
 from bgresearch.sandbox.responders.unified import UNIFIED_RESPONDERS
 
@@ -23,4 +25,6 @@ RESPONDERS: dict[str, Responder] = {
     **SPOT_ACCOUNT_RESPONDERS,
     **FUTURES_ACCOUNT_RESPONDERS,
     **UNIFIED_RESPONDERS,
+    **MOOD_RESPONDERS,
+    **TERM_RESPONDERS,
 }

@@ -82,6 +82,8 @@ def _order_row(call: Call, order: Order) -> dict[str, Any]:
     market = order.market
     size, value, fee, _ = filled(order.fills)
     by_cost = order.limit is None and order.buy  # a market buy is sized in quote coin
+    coin = order.fills[0].fee_coin if order.fills else ""
+    detail = {"deduction": False, "feeCoinCode": coin, "totalDeductionFee": 0, "totalFee": -fee / 10**8}
     totals = {"c": 0, "d": 0, "deduction": False, "r": -fee / 10**8, "t": -fee / 10**8, "totalDeductionFee": 0}
     return {
         "userId": account_of(call).uid, "symbol": market.symbol, "orderId": str(order.order_id),
@@ -91,7 +93,7 @@ def _order_row(call: Call, order: Order) -> dict[str, Any]:
         "status": "filled" if order.fills else "cancelled", "priceAvg": average(market, order.fills),
         "baseVolume": size_text(market, size), "quoteVolume": money(value), "enterPointSource": "API",
         "orderSource": "normal" if order.limit else "market", "cTime": str(order.ts_ms), "uTime": str(order.done_ms),
-        "feeDetail": json.dumps({"newFees": totals}) if order.fills else "", "triggerPrice": None,
+        "feeDetail": json.dumps({"newFees": totals, coin: detail}) if order.fills else "", "triggerPrice": None,
         "tpslType": "normal", "cancelReason": "" if order.fills else "normal_cancel",
     }  # fmt: skip
 

@@ -11,6 +11,7 @@ from bgresearch.catalogue import load
 from bgresearch.envelope import rows_of
 from bgresearch.errors import BadResponse, ExchangeError, PermissionDenied
 from bgresearch.identity import ABSENT
+from bgresearch.tables import number
 from bgresearch.wire import Sender
 
 ASSET_COLUMNS = [
@@ -105,17 +106,6 @@ def _row(
         "frozen": _or_zero(frozen), "locked": _or_zero(locked), "total": _or_nan(total),
         "usd_value": _or_nan(usd_value),
     }  # fmt: skip
-
-
-def number(value: object) -> float | None:
-    """Return a number from the exchange's text, or None for "" and null.
-
-    Raises
-    ------
-    ValueError
-        If it is anything else.
-    """
-    return None if value in (None, "") else float(str(value))
 
 
 def _or_nan(value: float | None) -> float:

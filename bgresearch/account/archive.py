@@ -1,0 +1,297 @@
+"""All private history of a key, brought into the store before the exchange forgets it; what is kept is not asked again.
+
+One line per list: a kind of record, and the market, coin or book it is told for. A line that fails does not stop the
+others. Windows are kept one by one, so that whatever ends the work loses at most the one under way.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import pandas as pd
+
+from bgresearch.account.history import History
+from bgresearch.account.kinds import BILLS, KINDS
+from bgresearch.account.records import RecordKind
+from bgresearch.errors import (
+    AddressRejected,
+    AuthenticationError,
+    BadResponse,
+    ExchangeError,
+    InvalidInput,
+    NetworkError,
+    OfflineError,
+    PermissionDenied,
+)
+from bgresearch.identity import ABSENT, Identity
+from bgresearch.moments import Moment, moment_ms
+from bgresearch.spans import Span, iso, subtract
+
+_SAFETY_MS = 60_000  # the reach moves while one walks
+_DEAD_AFTER = 3  # lines in a row without a connection
+NOT_OFFERED = "not offered"
+_HEADINGS = ("kind", "of", "records", "new", "complete from", "to", "run again before")
+_WHOLE_KEY = (AddressRejected, AuthenticationError)  # no other line would fare better
+
+Say = Callable[[str], object]
+Failure = ExchangeError | NetworkError
+
+
+@dataclass(frozen=True)
+class Line:
+    """What is kept of one list.
+
+    Attributes
+    ----------
+    kind, lot : str
+        ``fills``; ``spot``, or empty where there is one list only.
+    rows, new : int
+        Records kept in all, and those of them that came now.
+    first, last : str or None
+        Between which times every record is kept, ISO 8601; None if nothing is.
+    lost : tuple of (str, str)
+        Spans within, or since the time asked for, that the exchange had forgotten before they were kept.
+    due : str or None
+        When the exchange begins to forget what is not kept yet: run it again before.
+    requests : int
+        Requests that left for it.
+    problem, hint : str
+        Why it failed and what to do, empty if it did not. ``not offered`` if this exchange has no such list.
+    """
+
+    kind: str
+    lot: str
+    rows: int = 0
+    new: int = 0
+    first: str | None = None
+    last: str | None = None
+    lost: tuple[tuple[str, str], ...] = ()
+    due: str | None = None
+    requests: int = 0
+    problem: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """What an archive run found and brought.
+
+    Attributes
+    ----------
+    uid, mode : str
+        Whose account, ``classic`` or ``unified``.
+    folder : str
+        Where it lies.
+    lines : tuple of Line
+        One per list.
+    """
+
+    uid: str
+    mode: str
+    folder: str
+    lines: tuple[Line, ...]
+
+    @property
+    def failed(self) -> tuple[Line, ...]:
+        """The lines that failed; lists that this exchange does not have are not among them."""
+        return tuple(line for line in self.lines if line.problem not in {"", NOT_OFFERED})
+
+    @property
+    def complete(self) -> bool:
+        """Whether every list is kept as far as the exchange still knew it."""
+        return not self.failed
+
+    @property
+    def due(self) -> str | None:
+        """When the exchange begins to forget something that is not kept yet."""
+        return min((line.due for line in self.lines if line.due), default=None)
+
+    @property
+    def new(self) -> int:
+        """Records that came now."""
+        return sum(line.new for line in self.lines)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is lost, failing or due, one sentence each."""
+        said = [
+            f"{_name(line)}: {start} to {end} was gone before it was kept."
+            for line in self.lines
+            for start, end in line.lost
+        ]
+        boxes = dict.fromkeys((line.problem, line.hint) for line in self.failed)
+        for problem, hint in boxes:
+            names = _names(line for line in self.failed if (line.problem, line.hint) == (problem, hint))
+            said.append(f"Not archived: {names}. {problem} {hint}".strip())
+        if self.failed:
+            said.append("The exchange forgets more of what failed every day; what is kept stays.")
+        if self.due:
+            said.append(f"Run it again before {self.due[:10]}: the exchange then begins to forget what came since.")
+        return tuple(said)
+
+    def frame(self) -> pd.DataFrame:
+        """Return the lines as a frame, one row each."""
+        frame = pd.DataFrame([asdict(line) for line in self.lines])
+        for name in ("first", "last", "due"):
+            frame[name] = pd.to_datetime(frame[name], utc=True, format="ISO8601")
+        return frame
+
+    def __str__(self) -> str:
+        widths = [max(len(row[place]) for row in self._table()) for place in range(len(_HEADINGS))]
+        rows = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+                for row in self._table()]  # fmt: skip
+        return "\n".join([*rows, "", f"Account {self.uid} ({self.mode}), kept in {self.folder}", *self.warnings])
+
+    def _repr_html_(self) -> str:
+        shown = self.frame().drop(columns=["requests", "hint", "lost"])
+        said = "".join(f"<p>{html.escape(words)}</p>" for words in self.warnings)
+        return str(shown.to_html(index=False, na_rep="", escape=True)) + said
+
+    def _table(self) -> list[tuple[str, ...]]:
+        return [_HEADINGS, *(_cells(line) for line in self.lines if line.problem != NOT_OFFERED)]
+
+
+def archive(
+    history: History, since: Moment | None = None, *, kinds: Iterable[str] | None = None, say: Say = lambda _words: None
+) -> Archive:
+    """Bring every kind of private record that is not kept yet; the verb of the account, which documents it."""
+    wanted = _chosen(kinds)
+    source = history.source
+    if source.offline:
+        raise OfflineError("an archive asks the exchange, and offline=True forbids it.")
+    since_ms = None if since is None else moment_ms(since, "since")[0]
+    if since_ms is not None and since_ms > source.clock.now_ms():
+        raise InvalidInput("since", f"{iso(since_ms)} lies in the future.")
+    run, dead = _Run(history, history.identity(), since_ms), 0
+    lines: list[Line] = []
+    for kind in wanted:
+        for line, error in run.kind(kind):
+            dead = dead + 1 if isinstance(error, NetworkError) and not isinstance(error, BadResponse) else 0
+            if error is not None and (isinstance(error, _WHOLE_KEY) or dead >= _DEAD_AFTER):
+                raise error
+            lines.append(line)
+            say(_said(line))
+    folder = source.store.data_dir / "account" / run.identity.uid
+    return Archive(run.identity.uid, run.identity.mode, str(folder), tuple(lines))
+
+
+def _chosen(kinds: Iterable[str] | None) -> list[RecordKind]:
+    names = list(KINDS) if kinds is None else list(kinds)
+    for name in names:
+        if name not in KINDS:
+            raise InvalidInput("kinds", f"{name!r} is unknown.", hint=f"Use some of {', '.join(KINDS)}.")
+    return [kind for name, kind in KINDS.items() if name in names]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One archive run: whose records, and since when they are wanted."""
+
+    history: History
+    identity: Identity
+    since_ms: int | None
+
+    def kind(self, kind: RecordKind) -> Iterator[tuple[Line, Failure | None]]:
+        """Bring the lists of a kind, one after the other."""
+        try:
+            lots = self.history.lots(kind)
+        except (ExchangeError, NetworkError) as error:  # coins are told by wallets that the key may not see
+            yield Line(kind.name, "", problem=_problem(error), hint=error.hint), error
+            return
+        if kind.lots[self.identity.mode] == "coins":
+            lots = tuple(sorted({*lots, *self._booked_coins()}))
+        for lot in lots:
+            if kind.roads(self.identity.mode, lot):  # none where a list of the account's former mode is kept
+                yield self._list(kind, lot)
+
+    def _booked_coins(self) -> set[str]:
+        """Return the coins of the kept ledger: a coin may have come and gone between two looks at the wallets."""
+        now = self.history.source.clock.now_ms()
+        coins: set[str] = set()
+        for book in self.history.lots(BILLS):
+            series = BILLS.series(self.identity.uid, book)
+            table = self.history.source.store.read(series, Span(now - BILLS.lookback_ms(self.identity.mode, book), now))
+            if table is not None:
+                coins |= set(table.column("coin").unique().to_pylist())
+        return coins - {None}
+
+    def _list(self, kind: RecordKind, lot: str) -> tuple[Line, Failure | None]:
+        source, series = self.history.source, kind.series(self.identity.uid, lot)
+        rows, sent = source.store.count(series), source.sender.sent
+        failure: Failure | None = None
+        try:
+            missing = self._wanted(kind, lot)
+            if missing:
+                self.history.bring(kind, lot, missing, shown_too=False)
+        except (ExchangeError, NetworkError) as error:
+            failure = error
+        line = Line(
+            kind.name, lot, source.store.count(series), requests=source.sender.sent - sent, **self._state(kind, lot)
+        )  # fmt: skip
+        line = replace(line, new=line.rows - rows)
+        if failure is not None:
+            line = replace(line, due=None, problem=_problem(failure), hint=failure.hint)
+            if isinstance(failure, ExchangeError) and failure.code in ABSENT:
+                line = replace(line, problem=NOT_OFFERED, hint="")
+        return line, failure
+
+    def _reach(self, kind: RecordKind, lot: str) -> Span:
+        """Return the span that the exchange still answers."""
+        now = self.history.source.clock.now_ms()
+        return Span(now - kind.lookback_ms(self.identity.mode, lot), now)
+
+    def _wanted(self, kind: RecordKind, lot: str) -> tuple[Span, ...]:
+        """Return what is not kept and can still be asked for."""
+        reach = self._reach(kind, lot)
+        start = max(reach.start_ms + _SAFETY_MS, self.since_ms or 0)
+        return self.history.missing(kind, lot, Span(start, reach.end_ms))
+
+    def _state(self, kind: RecordKind, lot: str) -> dict[str, Any]:
+        """Return between which times all is kept, what is lost, and when more will be."""
+        reach = self._reach(kind, lot)
+        kept = self.history.source.store.known(kind.series(self.identity.uid, lot))
+        first = self.since_ms if self.since_ms is not None else kept[0].start_ms if kept else reach.start_ms
+        lost = subtract([Span(first, reach.start_ms)], kept) if first < reach.start_ms else ()
+        if not kept:
+            return {"lost": _words(lost)}
+        open_ms = subtract([Span(max(kept[0].start_ms, reach.start_ms), reach.end_ms)], kept)[0].start_ms
+        return {
+            "first": iso(kept[0].start_ms), "last": iso(kept[-1].end_ms), "lost": _words(lost),
+            "due": iso(open_ms + reach.duration_ms),
+        }  # fmt: skip
+
+
+def _words(spans: Iterable[Span]) -> tuple[tuple[str, str], ...]:
+    return tuple((iso(span.start_ms), iso(span.end_ms)) for span in spans)
+
+
+def _problem(error: Failure) -> str:
+    if isinstance(error, PermissionDenied):
+        return "The key may not read it."
+    return str(error).removesuffix(error.hint).rstrip()
+
+
+def _name(line: Line) -> str:
+    return f"{line.kind} ({line.lot})" if line.lot else line.kind
+
+
+def _names(lines: Iterable[Line]) -> str:
+    lots: dict[str, list[str]] = {}
+    for line in lines:
+        lots.setdefault(line.kind, []).extend([line.lot] if line.lot else [])
+    return ", ".join(f"{kind} ({', '.join(names)})" if names else kind for kind, names in lots.items())
+
+
+def _said(line: Line) -> str:
+    if line.problem:
+        return f"{_name(line)}: {line.problem} {line.hint}".rstrip()
+    return f"{_name(line)}: {line.new} new, {line.rows} in all"
+
+
+def _cells(line: Line) -> tuple[str, ...]:
+    times = [("-" if at is None else at[:10]) for at in (line.first, line.last, line.due)]
+    state = [*times[:2], "failed" if line.problem else times[2]]
+    return (line.kind.replace("_", " "), line.lot or "-", f"{line.rows:,}", f"{line.new:,}", *state)

@@ -1,0 +1,99 @@
+"""The ledger of an account as the three families of endpoints tell it, as rows of one shape. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from bgresearch.account.records import FUTURES, MARKETS, RecordKind, Road, category, product
+from bgresearch.identity import Mode
+from bgresearch.tables import Row, Shape, code, fields, instant, number, text
+
+UNIFIED_BOOKS = ("spot", "margin", *FUTURES, "other")
+
+_KINDS = (  # the first that fits; words of v2 and v3 for one thing get one name
+    (r"deposit|transfer_in|^trans_from|_token_user_in$|transfer_user_in", "transfer_in"),
+    (r"withdraw|transfer_out|^trans_to|_token_user_out$|transfer_user_out", "transfer_out"),
+    (r"^(force|burst|liq|risk|offset|adl|dte)|captital", "liquidation"),
+    (r"^(open|close)_(long|short)$", ""),
+    (r"delivery", "delivery"),
+    (r"settle_fee", "funding"),
+    (r"interest", "interest"),
+    (r"^borrow|loan_disburse", "borrow"),
+    (r"repay", "repay"),
+    (r"exchange|convert|small_asset", "convert"),
+    (r"reward|bonus|gift|rebate|tracking", "reward"),
+    (r"margin", "margin"),
+    (r"fee", "fee"),
+    (r"^(buy|sell)|_deal$|order_dealt", "trade"),
+)
+
+_SHAPE = Shape(
+    "account.bills",
+    fields("""
+        time time when it was booked
+        bill_id text of the line
+        account category wallet whose balance it is: spot or a futures market; unified
+        market category what it is about: spot or one of the futures markets; missing for money in and out
+        symbol category as the exchange spells it; classic spot lines name none
+        coin category the coin
+        kind category trade, open_long ..., funding, transfer_in, transfer_out, interest, borrow, repay, ... or other
+        word text what the exchange calls it
+        amount number coin; positive came in
+        fee number coin; positive is paid
+        balance number coin in that account afterwards
+    """),
+    ("spot.account_bills", "futures.account_bill", "uta.account_financial_records"),
+    index="time",
+)
+
+
+def _roads(mode: Mode, book: str) -> tuple[Road, ...]:
+    if mode == "unified":
+        return (Road("uta.account_financial_records", partial(_unified, book), category(book)),)
+    if book == "spot":
+        return (Road("spot.account_bills", _spot),)
+    return (Road("futures.account_bill", partial(_futures, book), product(book)),)
+
+
+BILLS = RecordKind(
+    "bills", "bills", _SHAPE, "bill_id", "book", {"classic": MARKETS, "unified": UNIFIED_BOOKS}, _roads, many=True
+)  # fmt: skip
+
+
+def kind_of(said: str) -> str:
+    """Return the common name of what the exchange calls a line of the ledger."""
+    plain = said.lower().replace("-", "_")
+    for pattern, kind in _KINDS:
+        if re.search(pattern, plain):
+            return kind or plain
+    return "other"
+
+
+def _spot(row: Mapping[str, Any]) -> Row:
+    return _line(row["billId"], row["cTime"], row["businessType"], row, amount="size", fee="fees", account="spot")
+
+
+def _futures(market: str, row: Mapping[str, Any]) -> Row:
+    return _line(row["billId"], row["cTime"], row["businessType"], row, account=market)
+
+
+def _unified(book: str, row: Mapping[str, Any]) -> Row:
+    return _line(row["id"], row["ts"], row["type"], row, book=book, account="unified")
+
+
+def _line(
+    bill_id: object, time: object, said: object, row: Mapping[str, Any], *, account: str, book: str = "",
+    amount: str = "amount", fee: str = "fee",
+) -> Row:  # fmt: skip
+    kind = kind_of(str(said))
+    outside = kind in ("transfer_in", "transfer_out") or book == "other"
+    paid = number(row.get(fee))
+    return {
+        "time": instant(time), "bill_id": text(bill_id), "account": account,
+        "market": None if outside else book or account, "symbol": code(row.get("symbol")), "coin": code(row["coin"]),
+        "kind": kind, "word": text(said), "amount": number(row.get(amount)),
+        "fee": None if paid is None else -paid + 0.0, "balance": number(row.get("balance")),
+    }  # fmt: skip

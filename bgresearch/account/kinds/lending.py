@@ -1,0 +1,117 @@
+"""What was borrowed on margin, paid back and paid for it, as v2 and v3 tell it, as rows of one shape. Pure.
+
+Isolated margin is walked symbol by symbol: its lots are symbols, and ``crossed`` is the lot of the others. A unified
+account has no lists of its own for this: its ledger tells it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from bgresearch.account.kinds.bills import UNIFIED_BOOKS
+from bgresearch.account.records import RecordKind, Road
+from bgresearch.identity import Mode
+from bgresearch.tables import Row, Shape, code, fields, instant, number, text, word
+
+_LEDGER = "uta.account_financial_records"
+_COMMON = """
+    time time when it happened
+    updated time when it last changed
+    {name}_id text of the record
+    account category crossed, isolated or unified
+    symbol category of isolated margin
+    coin category the coin
+    amount number coin
+    word text what the exchange calls it
+"""
+
+
+def _kind(
+    name: str, title: str, *, one: str, words: tuple[str, ...], shape: Callable[..., Row], also: str = ""
+) -> RecordKind:  # fmt: skip
+    """Return a kind of margin record.
+
+    Parameters
+    ----------
+    name, title : str
+        Of the verb; in words.
+    one : str
+        The exchange's word for it: ``borrow``, ``repay``, ``interest``.
+    words : tuple of str
+        What the unified ledger calls it.
+    shape : callable
+        Makes the rest of a record out of a v2 row.
+    also : str
+        Columns besides the common ones.
+    """
+
+    def roads(mode: Mode, lot: str) -> tuple[Road, ...]:
+        if mode == "unified":
+            told = partial(_told, one)
+            return tuple(
+                Road(_LEDGER, told, {"category": book.upper(), "type": said})
+                for book in UNIFIED_BOOKS
+                for said in words
+            )
+        if lot == "crossed":
+            return (Road(f"margin.crossed_{one}_history", partial(_margin, one, shape, "crossed"), {}),)
+        return (Road(f"margin.isolated_{one}_history", partial(_margin, one, shape, "isolated"), {"symbol": lot}),)
+
+    sources = (f"margin.crossed_{one}_history", f"margin.isolated_{one}_history", _LEDGER)
+    columns = fields(_COMMON.format(name=one) + also)
+    return RecordKind(
+        name, title, Shape(f"account.{name}", columns, sources, index="time"), f"{one}_id", "margin",
+        {"classic": ("crossed",), "unified": ("unified",)}, roads, free=True,
+    )  # fmt: skip
+
+
+def _margin(one: str, shape: Callable[..., Row], account: str, row: Mapping[str, Any]) -> Row:
+    id_field = {"borrow": "loanId", "repay": "repayId", "interest": "interestId"}[one]
+    return {
+        "time": instant(row["cTime"]), "updated": instant(row.get("uTime")), f"{one}_id": str(row[id_field]),
+        "account": account, "symbol": code(row.get("symbol")), **shape(row),
+    }  # fmt: skip
+
+
+def _told(one: str, row: Mapping[str, Any]) -> Row:
+    amount = number(row.get("amount"))
+    return {
+        "time": instant(row["ts"]), "updated": None, f"{one}_id": str(row["id"]), "account": "unified",
+        "symbol": code(row.get("symbol")), "coin": code(row["coin"]), "amount": None if amount is None else abs(amount),
+        "word": text(row["type"]),
+    }  # fmt: skip
+
+
+def _borrowed(row: Mapping[str, Any]) -> Row:
+    amount = number(row.get("borrowAmount") or row.get("amount"))
+    return {"coin": code(row["coin"]), "amount": amount, "word": word(row.get("borrowType"))}
+
+
+def _repaid(row: Mapping[str, Any]) -> Row:
+    return {
+        "coin": code(row["coin"]), "amount": number(row.get("repayAmount")), "word": word(row.get("repayType")),
+        "principal": number(row.get("repayPrincipal")), "interest": number(row.get("repayInterest")),
+    }  # fmt: skip
+
+
+def _accrued(row: Mapping[str, Any]) -> Row:
+    return {
+        "coin": code(row.get("interestCoin")), "amount": number(row.get("interestAmount")),
+        "word": word(row.get("interstType")), "loan_coin": code(row.get("loanCoin")),
+        "daily_rate": number(row.get("dailyInterestRate")),
+    }  # fmt: skip
+
+
+LOANS = _kind("loans", "margin loans", one="borrow", words=("BORROW",), shape=_borrowed)
+REPAYMENTS = _kind(
+    "repayments", "repayments of margin loans", one="repay", words=("REPAYMENT", "INTEREST_REPAYMENT"), shape=_repaid,
+    also="""principal number coin; classic accounts alone are told
+    interest number coin; classic accounts alone are told""",
+)  # fmt: skip
+INTEREST = _kind(
+    "interest", "interest on margin loans", one="interest", words=("INTEREST_SETTLEMENT_OUT",), shape=_accrued,
+    also="""loan_coin category coin that was borrowed; classic accounts alone are told
+    daily_rate number ratio a day; classic accounts alone are told""",
+)  # fmt: skip

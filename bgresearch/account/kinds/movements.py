@@ -1,0 +1,135 @@
+"""Coins that came in, went out or moved between wallets, as v2 and v3 tell it, as rows of one shape. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bgresearch.account.records import RecordKind, Road
+from bgresearch.identity import Mode
+from bgresearch.tables import Row, Shape, code, fields, instant, number, text, word
+
+_CHANGING = frozenset({"pending", "processing", "pending_review", "pending_review_fail", "first_pass_audit"})
+_WALLETS = {
+    "p2p": "funding", "usdt_futures": "usdt-futures", "usdc_futures": "usdc-futures", "coin_futures": "coin-futures",
+    "crossed_margin": "crossed-margin", "isolated_margin": "isolated-margin",
+}  # fmt: skip
+_ONE: tuple[str, ...] = ("",)
+
+_MOVED = """
+    time time when it was asked for
+    updated time when it last changed
+    {name}_id text of the record
+    coin category the coin
+    amount number coin
+    status category pending, success, fail ...
+    network category the chain
+    transaction_id text on the chain, or of the exchange for transfers inside it
+    from_address text where it came from
+    to_address text where it went
+    way category on_chain, or inside the exchange
+"""
+_PAID = """
+    fee number coin; positive is paid
+    client_id text as its maker named it
+    tag text memo or tag of the address
+    confirmations count on the chain
+"""
+
+_DEPOSIT_SOURCES = ("spot.wallet_deposit_records", "uta.account_deposit_records")
+_WITHDRAWAL_SOURCES = ("spot.wallet_withdrawal_records", "uta.account_withdrawal_records")
+_TRANSFER_SOURCES = ("spot.account_transfer_records", "uta.account_financial_records")
+
+
+def _deposit_roads(mode: Mode, _lot: str) -> tuple[Road, ...]:
+    return (Road(_DEPOSIT_SOURCES[mode == "unified"], _deposit),)
+
+
+def _withdrawal_roads(mode: Mode, _lot: str) -> tuple[Road, ...]:
+    return (Road(_WITHDRAWAL_SOURCES[mode == "unified"], _withdrawal),)
+
+
+def _transfer_roads(mode: Mode, coin: str) -> tuple[Road, ...]:
+    if mode == "classic":
+        return (Road("spot.account_transfer_records", _transfer, {"coin": coin}),)
+    return tuple(
+        Road("uta.account_financial_records", _crossing, {"category": "OTHER", "type": word_})
+        for word_ in ("TRANSFER_IN", "TRANSFER_OUT")
+    )
+
+
+DEPOSITS = RecordKind(
+    "deposits", "deposits",
+    Shape("account.deposits", fields(_MOVED.format(name="deposit")), _DEPOSIT_SOURCES, index="time"),
+    "deposit_id", "", {"classic": _ONE, "unified": _ONE}, _deposit_roads, changing=_CHANGING,
+)  # fmt: skip
+WITHDRAWALS = RecordKind(
+    "withdrawals", "withdrawals",
+    Shape("account.withdrawals", fields(_MOVED.format(name="withdrawal") + _PAID.strip()), _WITHDRAWAL_SOURCES,
+          index="time"),
+    "withdrawal_id", "", {"classic": _ONE, "unified": _ONE}, _withdrawal_roads, changing=_CHANGING,
+)  # fmt: skip
+TRANSFERS = RecordKind(
+    "transfers", "transfers",
+    Shape(
+        "account.transfers",
+        fields("""
+            time time when it happened
+            transfer_id text of the record
+            client_id text as its maker named it; classic accounts alone are told
+            coin category the coin
+            amount number coin
+            source category wallet it left: spot, usdt-futures ..., funding, unified; missing where it is not told
+            target category wallet it went to
+            status category success, ...
+        """),
+        _TRANSFER_SOURCES,
+        index="time",
+    ),
+    "transfer_id", "coin", {"classic": "coins", "unified": ("all",)}, _transfer_roads, changing=_CHANGING, free=True,
+)  # fmt: skip
+
+
+def _moved(name: str, row: Mapping[str, Any]) -> Row:
+    return {
+        "time": instant(row.get("cTime") or row.get("createdTime")),
+        "updated": instant(row.get("uTime") or row.get("updatedTime")), f"{name}_id": str(row["orderId"]),
+        "coin": code(row["coin"]), "amount": number(row.get("size")), "status": word(row.get("status")),
+        "network": text(row.get("chain")), "transaction_id": text(row.get("tradeId") or row.get("recordId")),
+        "from_address": text(row.get("fromAddress")), "to_address": text(row.get("toAddress")),
+        "way": word(row.get("dest")),
+    }  # fmt: skip
+
+
+def _deposit(row: Mapping[str, Any]) -> Row:
+    return _moved("deposit", row)
+
+
+def _withdrawal(row: Mapping[str, Any]) -> Row:
+    paid, confirmed = number(row.get("fee")), text(row.get("confirm"))
+    return {
+        **_moved("withdrawal", row), "fee": None if paid is None else abs(paid),
+        "client_id": text(row.get("clientOid")),
+        "tag": text(row.get("tag")), "confirmations": None if confirmed is None else int(confirmed),
+    }  # fmt: skip
+
+
+def _transfer(row: Mapping[str, Any]) -> Row:
+    source, target = str(row["fromType"]).lower(), str(row["toType"]).lower()
+    status = str(word(row.get("status")))
+    return {
+        "time": instant(row["ts"]), "transfer_id": str(row["transferId"]), "client_id": text(row.get("clientOid")),
+        "coin": code(row["coin"]), "amount": number(row.get("size")), "source": _WALLETS.get(source, source),
+        "target": _WALLETS.get(target, target), "status": {"successful": "success"}.get(status, status),
+    }  # fmt: skip
+
+
+def _crossing(row: Mapping[str, Any]) -> Row:
+    """Return a line of the unified ledger as a transfer: it names the unified account's side alone."""
+    amount = number(row.get("amount"))
+    incoming = str(row["type"]).upper().endswith("_IN")
+    return {
+        "time": instant(row["ts"]), "transfer_id": str(row["id"]), "client_id": None, "coin": code(row["coin"]),
+        "amount": None if amount is None else abs(amount), "source": None if incoming else "unified",
+        "target": "unified" if incoming else None, "status": "success",
+    }  # fmt: skip

@@ -1,0 +1,127 @@
+"""Conversions of coins, tax records and what savings did, as v2 and v3 tell them, as rows of one shape. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from bgresearch.account.kinds.bills import UNIFIED_BOOKS
+from bgresearch.account.records import FUTURES, RecordKind, Road, product
+from bgresearch.identity import Mode
+from bgresearch.tables import Row, Shape, code, fields, instant, number, text, word
+
+_TAX_DAYS = 366  # uta/tax/Get-Tax-Records; the v2 pages name no look-back
+_MARGINS = {"crossed-margin": "crossed", "isolated-margin": "isolated"}
+
+_CONVERT_SHAPE = Shape(
+    "account.conversions",
+    fields("""
+        time time when it happened
+        conversion_id text of the record; unified accounts are told none, it is made of what was converted
+        source_coin category what was given
+        source_amount number source coin
+        target_coin category what was received
+        target_amount number target coin
+        price number as the exchange names it
+        fee number as the exchange names it; classic accounts alone are told
+    """),
+    ("convert.convert_record", "uta.account_convert_records"),
+    index="time",
+)
+_TAX_SHAPE = Shape(
+    "account.tax_records",
+    fields("""
+        time time when it was booked
+        tax_id text of the record
+        book category spot, margin ..., futures market, p2p, other
+        symbol category as the exchange spells it
+        coin category the coin
+        word text what the exchange calls it
+        amount number coin; positive came in
+        fee number coin, as the exchange signs it
+        balance number coin afterwards
+    """),
+    ("tax.spot_record", "tax.future_record", "tax.margin_record", "tax.p2p_record", "uta.tax_records"),
+    index="time",
+)
+_EARN_SHAPE = Shape(
+    "account.earn_records",
+    fields("""
+        time time when it happened
+        record_id text of the record
+        product category flexible or fixed savings
+        coin category the coin
+        settle_coin category the coin it is paid in
+        amount number as the exchange writes it
+        word text subscribe, redeem, pay_interest ...
+    """),
+    ("earn.savings_records",),
+    index="time",
+)
+
+
+def _convert_roads(mode: Mode, pair: str) -> tuple[Road, ...]:
+    if mode == "classic":
+        return (Road("convert.convert_record", _conversion),)
+    source, _, target = pair.partition("/")
+    return (Road("uta.account_convert_records", _conversion, {"fromCoin": source, "toCoin": target}),)
+
+
+def _tax_roads(mode: Mode, book: str) -> tuple[Road, ...]:
+    if mode == "unified":
+        shape, fixed = partial(_tax, book, "type"), {"bizType": book.upper()}
+        return (Road("uta.tax_records", shape, fixed, _TAX_DAYS),)
+    if book in FUTURES:
+        return (Road("tax.future_record", partial(_tax, book, "futureTaxType"), product(book), _TAX_DAYS),)
+    if book in _MARGINS:
+        fixed = {"marginType": _MARGINS[book]}
+        return (Road("tax.margin_record", partial(_tax, book, "marginTaxType"), fixed, _TAX_DAYS),)
+    return (Road(f"tax.{book}_record", partial(_tax, book, f"{book}TaxType"), {}, _TAX_DAYS),)
+
+
+def _earn_roads(mode: Mode, product_: str) -> tuple[Road, ...]:
+    if mode == "unified":
+        return ()
+    return (Road("earn.savings_records", partial(_earned, product_), {"periodType": product_}),)
+
+
+CONVERSIONS = RecordKind(
+    "conversions", "conversions", _CONVERT_SHAPE, "conversion_id", "pair", {"classic": ("all",), "unified": ()},
+    _convert_roads, free=True,
+)  # fmt: skip
+TAX_RECORDS = RecordKind(
+    "tax_records", "tax records", _TAX_SHAPE, "tax_id", "book",
+    {"classic": ("spot", *_MARGINS, *FUTURES, "p2p"), "unified": UNIFIED_BOOKS}, _tax_roads,
+)  # fmt: skip
+EARN_RECORDS = RecordKind(
+    "earn_records", "records of savings", _EARN_SHAPE, "record_id", "product",
+    {"classic": ("flexible", "fixed"), "unified": ()}, _earn_roads,
+)  # fmt: skip
+
+
+def _conversion(row: Mapping[str, Any]) -> Row:
+    made = "-".join(str(row.get(name)) for name in ("ts", "fromCoin", "fromCoinSize", "toCoin", "toCoinSize"))
+    return {
+        "time": instant(row["ts"]), "conversion_id": text(row.get("id")) or made, "source_coin": code(row["fromCoin"]),
+        "source_amount": number(row.get("fromCoinSize")), "target_coin": code(row["toCoin"]),
+        "target_amount": number(row.get("toCoinSize")), "price": number(row.get("cnvtPrice") or row.get("price")),
+        "fee": number(row.get("fee")),
+    }  # fmt: skip
+
+
+def _tax(book: str, said: str, row: Mapping[str, Any]) -> Row:
+    return {
+        "time": instant(row["ts"]), "tax_id": str(row["id"]), "book": book, "symbol": code(row.get("symbol")),
+        "coin": code(row.get("coin") or row.get("marginCoin")), "word": text(row.get(said)),
+        "amount": number(row.get("amount")), "fee": number(row.get("fee")),
+        "balance": number(row.get("balance") or row.get("total")),
+    }  # fmt: skip
+
+
+def _earned(product_: str, row: Mapping[str, Any]) -> Row:
+    return {
+        "time": instant(row["ts"]), "record_id": str(row["orderId"]), "product": product_,
+        "coin": code(row.get("coinName")), "settle_coin": code(row.get("settleCoinName")),
+        "amount": number(row.get("amount")), "word": word(row.get("orderType")),
+    }  # fmt: skip

@@ -1,0 +1,86 @@
+"""``bgresearch archive``: the private history of a key, brought into the data folder before the exchange forgets it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bgresearch.cli.agent import holds
+from bgresearch.cli.asking import PasswordFile, VaultPath, opened
+from bgresearch.cli.words import AsJson, tell
+from bgresearch.errors import BgresearchError, InvalidInput
+
+if TYPE_CHECKING:
+    from bgresearch.account.archive import Archive
+    from bgresearch.client import Client
+
+
+class ListsFailed(BgresearchError):
+    """Some lists could not be archived; the others were."""
+
+    def __init__(self, found: Archive) -> None:
+        super().__init__(f"{len(found.failed)} of {len(found.lines)} lists could not be archived; the others are kept.")
+
+
+def archive(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The key's label.", show_default=False)],
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Nothing older.", show_default="as far back as the exchange answers"),
+    ] = None,
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--kind", metavar="KIND", help="Only this one, such as fills; may be given again.", show_default="all"
+        ),
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            envvar="BGRESEARCH_DATA_DIR",
+            help="Where data is kept.",
+            show_default="in the user's folder",
+        ),
+    ] = None,
+    path: VaultPath = None,
+    password_file: PasswordFile = "",
+    as_json: AsJson = False,
+) -> None:
+    """Bring all private history of a key into the data folder, through the agent if it runs; again only what is new."""
+    with _connected(name, path, password_file, data_dir) as client:
+        say = (lambda _words: None) if as_json else (lambda words: typer.echo(words, err=True))
+        try:
+            found = client.account.archive(since, kinds=kinds or None, say=say)
+        except InvalidInput as error:
+            cause = str(error).removeprefix(f"{error.field}: ").removesuffix(error.hint).rstrip()
+            raise InvalidInput(f"--{error.field.removesuffix('s')}", cause, hint=error.hint) from None
+    tell(_described(found), as_json, lambda: str(found))
+    if found.failed:
+        raise ListsFailed(found)
+
+
+@contextmanager
+def _connected(name: str, path: Path | None, password_file: str, data_dir: Path | None) -> Iterator[Client]:
+    """Give a client of the key: through the agent if it holds the vault, else signing in this process."""
+    from bgresearch.connect import connect
+
+    if not password_file and holds(path):
+        with connect(key=name, data_dir=data_dir) as client:
+            yield client
+        return
+    with opened(path, password_file) as vault:
+        address = os.environ.get("BGRESEARCH_BASE_URL") or vault.get(name).host
+        with connect(key=name, vault=vault, base_url=address, data_dir=data_dir) as client:
+            yield client
+
+
+def _described(found: Archive) -> dict[str, Any]:
+    about = {"uid": found.uid, "mode": found.mode, "folder": found.folder, "new": found.new, "due": found.due}
+    return {**about, "lines": [asdict(line) for line in found.lines], "warnings": list(found.warnings)}

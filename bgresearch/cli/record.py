@@ -1,0 +1,125 @@
+"""``bgresearch record``: series that the exchange tells only of now, on a schedule, until somebody ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from bgresearch.cli.data import SymbolsFailed
+from bgresearch.cli.words import AsJson, table, tell
+from bgresearch.errors import BgresearchError, InvalidInput
+
+if TYPE_CHECKING:
+    from bgresearch.client import Client
+    from bgresearch.kept.recording import Recorder
+
+_T = TypeVar("_T")
+
+
+def record(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND",
+            help="open-interest, funding-rate, long-short, account-long-short, position-long-short, taker-volume, "
+            "order-book.",
+            show_default=False,
+        ),
+    ],
+    symbols: Annotated[
+        list[str], typer.Argument(metavar="SYMBOL", help="As the exchange spells them: BTCUSDT.", show_default=False)
+    ],
+    every: Annotated[str, typer.Option(metavar="LENGTH", help="Between two instants: 30s, 5m, 1h, 1d.")],
+    for_: Annotated[
+        str | None, typer.Option("--for", metavar="LENGTH", help="How long.", show_default="until it is ended")
+    ] = None,
+    count: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="How many instants.", show_default="until it is ended")
+    ] = None,
+    market: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="spot, usdt-futures, usdc-futures, coin-futures.",
+            show_default="usdt-futures; spot for order books",
+        ),
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            envvar="BGRESEARCH_DATA_DIR",
+            help="Where data is kept.",
+            show_default="in the user's folder",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Record what the exchange tells only of now, on a schedule. Ctrl-C ends it; what was recorded stays."""
+    from bgresearch.connect import connect
+    from bgresearch.kept.recordings import length_ms
+
+    with connect(data_dir=data_dir) as client:
+        recorder = _recorder(client, kind, symbols, every=every, market=market, quiet=as_json)
+        first = recorder.next_ms()
+        until_ms = None if for_ is None else first + _of_an_option(lambda: length_ms(for_, "for"))
+        if not as_json:
+            typer.echo(f"Recording {kind} of {', '.join(recorder.tallies)} into {client.data_dir}; Ctrl-C ends it.")
+        failure: BgresearchError | None = None
+        try:
+            recorder.run(until_ms=until_ms, count=count)
+        except (KeyboardInterrupt, SystemExit):  # Ctrl-C, SIGTERM: this is how it is meant to end
+            pass
+        except BgresearchError as error:
+            failure = error
+        place = client.data_dir
+    rows = _rows(recorder)
+    tell({"data_dir": place, "series": rows}, as_json, lambda: f"\n{table(_shown(rows))}\n\nKept in {place}")
+    if failure is not None:
+        raise failure
+    failed = {symbol: tally.failure for symbol, tally in recorder.tallies.items() if tally.failure is not None}
+    if failed:
+        raise SymbolsFailed(failed, len(recorder.tallies))
+
+
+def _recorder(
+    client: Client, kind: str, symbols: list[str], *, every: str, market: str | None, quiet: bool
+) -> Recorder:  # fmt: skip
+    say = (lambda _words: None) if quiet else typer.echo
+    return _of_an_option(lambda: client.recorder(kind, *symbols, every=every, market=market, say=say))
+
+
+def _of_an_option(ask: Callable[[], _T]) -> _T:
+    """What ``ask`` gives; a wrong argument by the name that stands on the command line."""
+    try:
+        return ask()
+    except InvalidInput as error:
+        if error.field in {"kind", "symbol"}:
+            raise
+        cause = str(error).removeprefix(f"{error.field}: ").removesuffix(error.hint).rstrip()
+        raise InvalidInput(f"--{error.field}", cause, hint=error.hint) from None
+
+
+def _rows(recorder: Recorder) -> list[dict[str, Any]]:
+    from bgresearch.spans import iso
+
+    return [
+        {
+            "symbol": symbol,
+            "recorded": tally.rows,
+            "missed": tally.missed,
+            "by_another": tally.known,
+            "first": None if tally.first_ms is None else iso(tally.first_ms),
+            "last": None if tally.last_ms is None else iso(tally.last_ms),
+            "failed": None if tally.failure is None else str(tally.failure),
+        }
+        for symbol, tally in recorder.tallies.items()
+    ]
+
+
+def _shown(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
+    names = ("symbol", "recorded", "missed", "by_another", "first", "last")
+    return [{name.replace("_", " "): "-" if row[name] is None else str(row[name]) for name in names} for row in rows]

@@ -1,0 +1,271 @@
+"""Public histories, kept: trades (the exchange answers 90 days back) and funding rates (since the listing).
+
+Both lists come newest first. A walk keeps what is complete on its way, so that memory holds some thousand rows and an
+interrupted walk loses little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from bgresearch.answers import rows_from, shaped
+from bgresearch.candles import Source
+from bgresearch.catalogue import load
+from bgresearch.errors import BadResponse, IncompleteData, OfflineError
+from bgresearch.intervals import DAY_MS
+from bgresearch.paging import windows
+from bgresearch.progress import Wish, shown
+from bgresearch.spans import Span, iso, subtract
+from bgresearch.store import Series
+from bgresearch.symbols import Named
+from bgresearch.tables import Row, Shape, fields, instant, number, word
+from bgresearch.wire import Sender
+
+_FINAL_MS = 5 * 60_000  # what is younger is shown and asked for again
+_EDGE_MS = 60_000
+_FLUSH_ROWS = 20_000
+_EMPTY_ANSWERS = 3  # an empty page is believed after this many, one that follows a short page at once
+
+TRADES = Shape(
+    "trades",
+    fields("""
+        time time when it was traded; to the second in the history
+        trade_id text of the trade
+        side category buy or sell: what the taker did
+        price number quote coin
+        amount number base coin
+    """),
+    ("spot.fills", "spot.fills_history", "futures.fills", "futures.fills_history"),
+    index="time",
+)
+FUNDING_RATES = Shape(
+    "funding_rates",
+    fields("""
+        time time of the settlement
+        funding_rate number ratio of the position's value; positive: longs paid shorts
+    """),
+    ("futures.history_fund_rate",),
+    index="time",
+)
+FUNDING = Shape(
+    "funding",
+    fields("""
+        symbol text as the exchange spells it
+        market category futures market
+        funding_rate number ratio that is paid at the next settlement, as it stands now
+        next time next settlement
+        interval_hours number hours between two settlements
+        min_rate number ratio
+        max_rate number ratio
+    """),
+    ("futures.current_fund_rate",),
+)
+
+
+def funding(sender: Sender, named: Named) -> list[Row]:
+    """Return the funding rate that is due next."""
+    params = {"symbol": named.symbol, "productType": named.market.upper()}
+
+    def row_of(row: Mapping[str, Any]) -> Row:
+        return {
+            "symbol": str(row["symbol"]), "market": named.market, "funding_rate": number(row["fundingRate"]),
+            "next": instant(row.get("nextUpdate")), "interval_hours": number(row.get("fundingRateInterval")),
+            "min_rate": number(row.get("minFundingRate")), "max_rate": number(row.get("maxFundingRate")),
+        }  # fmt: skip
+
+    return shaped(FUNDING, "futures.current_fund_rate", row_of, rows_from(sender, "futures.current_fund_rate", params))
+
+
+def recent_trades(sender: Sender, named: Named) -> list[Row]:
+    """Return the latest trades, oldest first: at most 500 in spot, 100 of a contract."""
+    row_id = "spot.fills" if named.market == "spot" else "futures.fills"
+    rows = shaped(TRADES, row_id, _trade, rows_from(sender, row_id, _of(named) | {"limit": _most(row_id)}))
+    return sorted(rows, key=lambda row: (row["time"], row["trade_id"]))
+
+
+def past_trades(source: Source, named: Named, span: Span, wish: Wish) -> pa.Table:
+    """Return the trades of a span, from the store and the exchange.
+
+    Raises
+    ------
+    IncompleteData
+        Part of it is older than the exchange answers, and was never kept.
+    OfflineError
+        Offline, and part of it is not kept.
+    """
+    row_id = "spot.fills_history" if named.market == "spot" else "futures.fills_history"
+    endpoint = load()[row_id]
+    lookback = (endpoint.lookback_days or 90) * DAY_MS - _EDGE_MS
+    longest = (endpoint.max_span_days or 7) * DAY_MS - _EDGE_MS
+
+    def bring(kept: _Kept, missing: Span) -> None:
+        for window in reversed(list(windows(missing, longest))):
+            _walk_trades(source.sender, row_id, named, window, kept)
+
+    return _read(source, _Past(TRADES, named, "trade_id", lookback, f"trades of {named.symbol}"), span, wish, bring)
+
+
+def past_funding(source: Source, named: Named, span: Span, wish: Wish) -> pa.Table:
+    """Return the funding rates of a span, from the store and the exchange, as far back as it answers."""
+
+    def bring(kept: _Kept, missing: Span) -> None:
+        _walk_funding(source.sender, named, missing, kept)
+
+    return _read(source, _Past(FUNDING_RATES, named, "time", None, f"funding of {named.symbol}"), span, wish, bring)
+
+
+@dataclass(frozen=True)
+class _Past:
+    """A history: its columns, whose it is, what tells its rows apart, how far back it is answered."""
+
+    shape: Shape
+    named: Named
+    id: str
+    lookback_ms: int | None
+    title: str
+
+    @property
+    def series(self) -> Series:
+        keys = (("market", self.named.market), ("symbol", self.named.symbol))
+        return Series(self.shape.verb, keys, "time", unique=(self.id,) if self.id != "time" else ())
+
+
+@dataclass
+class _Kept:
+    """What a walk from new to old has seen and not yet kept; ``upper_ms`` is the end of what is not kept."""
+
+    source: Source
+    past: _Past
+    endpoint: str
+    upper_ms: int
+    final_ms: int
+    rows: dict[Any, Row] = field(default_factory=dict)
+    young: list[Row] = field(default_factory=list)
+
+    def add(self, rows: list[Row]) -> int:
+        """Take in a page, return how many of its rows are new."""
+        before = len(self.rows)
+        self.rows |= {row[self.past.id]: row for row in rows}
+        return len(self.rows) - before
+
+    def flush(self, lower_ms: int) -> None:
+        """Keep everything from an instant on: the walk has seen all of it."""
+        whole = [row for row in self.rows.values() if lower_ms <= row["time"] < self.upper_ms]
+        covered = Span(lower_ms, min(self.upper_ms, self.final_ms))
+        if covered.end_ms > covered.start_ms:
+            table = self.past.shape.table(row for row in whole if row["time"] < covered.end_ms)
+            self.source.store.write(self.past.series, table, [covered], source=self.endpoint)
+        self.young += [row for row in whole if row["time"] >= max(covered.end_ms, covered.start_ms)]
+        self.rows = {key: row for key, row in self.rows.items() if row["time"] < lower_ms}
+        self.upper_ms = min(self.upper_ms, lower_ms)
+
+
+def _read(
+    source: Source, past: _Past, span: Span, wish: Wish, bring: Callable[[_Kept, Span], None]
+) -> pa.Table:  # fmt: skip
+    source.store.check_host()
+    missing = source.store.missing(past.series, span)
+    young: list[Row] = []
+    if missing and source.offline:
+        raise OfflineError(
+            f"{past.title} are not all kept: {missing[0]} is missing.", missing=missing,
+            hint="Connect without offline=True to fetch them.",
+        )  # fmt: skip
+    now = source.clock.now_ms()
+    gone = subtract(missing, [Span(now - past.lookback_ms, now)]) if past.lookback_ms is not None else ()
+    if gone and past.lookback_ms is not None:
+        raise IncompleteData(
+            f"the exchange answers {past.title} {round(past.lookback_ms / DAY_MS)} days back; {gone[0]} is older and "
+            "was never kept.",
+            missing=gone, hint=f"Ask from {iso(now - past.lookback_ms + _EDGE_MS)} on.",
+        )  # fmt: skip
+    with shown(wish, len(missing), past.title, unit="spans", least=2) as done:
+        for part in reversed(missing):
+            kept = _Kept(source, past, past.shape.sources[-1], part.end_ms, now - _FINAL_MS)
+            bring(kept, part)
+            young += kept.young
+            done(1)
+    table = source.store.read(past.series, span)
+    tables = [past.shape.table(young)] + ([table.cast(past.shape.schema)] if table is not None else [])
+    return pa.concat_tables(tables).sort_by([("time", "ascending"), (past.id, "ascending")])
+
+
+def _walk_trades(sender: Sender, row_id: str, named: Named, window: Span, kept: _Kept) -> None:
+    """Walk one window from new to old by id; of contracts the page size wins over the start, so it ends by time."""
+    below, empty, most = "", 0, int(_most(row_id))
+    short = False
+    while True:
+        params = _of(named) | {"startTime": str(window.start_ms), "endTime": str(window.end_ms), "limit": str(most)}
+        page = shaped(
+            TRADES, row_id, _trade, rows_from(sender, row_id, params | ({"idLessThan": below} if below else {}))
+        )
+        if not page:
+            empty += 1
+            if short or empty >= _EMPTY_ANSWERS:
+                break
+            continue
+        fresh = kept.add([row for row in page if row["time"] < window.end_ms])
+        oldest = min(row["time"] for row in page)
+        following = _smallest(page, row_id)
+        if oldest < window.start_ms:
+            break
+        if following == below and fresh == 0 and not short:
+            raise BadResponse(row_id, f"the page after {below} came twice; the list has no end.")
+        if following == below:
+            break
+        short, below, empty = len(page) < most, following, 0
+        if len(kept.rows) >= _FLUSH_ROWS:
+            kept.flush(oldest + 1)
+    kept.flush(window.start_ms)
+
+
+def _walk_funding(sender: Sender, named: Named, missing: Span, kept: _Kept) -> None:
+    """Walk numbered pages from new to old until one reaches back before the span, or the list ends."""
+    row_id = "futures.history_fund_rate"
+    page_number, empty, most = 1, 0, int(_most(row_id))
+    short = False
+    while True:
+        params = _of(named) | {"pageSize": str(most), "pageNo": str(page_number)}
+        page = shaped(FUNDING_RATES, row_id, _rate, rows_from(sender, row_id, params))
+        if not page:
+            empty += 1
+            if short or empty >= _EMPTY_ANSWERS:
+                break
+            continue
+        fresh = kept.add(page)
+        if min(row["time"] for row in page) < missing.start_ms or (short and fresh == 0):
+            break
+        short, empty, page_number = len(page) < most, 0, page_number + 1
+    kept.flush(missing.start_ms)
+
+
+def _of(named: Named) -> dict[str, str]:
+    return {"symbol": named.symbol} | ({} if named.market == "spot" else {"productType": named.market.upper()})
+
+
+def _most(row_id: str) -> str:
+    endpoint = load()[row_id]
+    sizes = [param.maximum for param in endpoint.params if param.name in ("limit", "pageSize")]
+    return str(endpoint.paging.max_rows or sizes[0] or 100)
+
+
+def _smallest(page: list[Row], row_id: str) -> str:
+    try:
+        return str(min(int(row["trade_id"]) for row in page))
+    except ValueError:
+        raise BadResponse(row_id, "the id of a trade is no number.") from None
+
+
+def _trade(row: Mapping[str, Any]) -> Row:
+    return {
+        "time": int(instant(row["ts"]) or 0), "trade_id": str(row["tradeId"]), "side": word(row["side"]),
+        "price": number(row["price"]), "amount": number(row["size"]),
+    }  # fmt: skip
+
+
+def _rate(row: Mapping[str, Any]) -> Row:
+    return {"time": int(instant(row["fundingTime"]) or 0), "funding_rate": number(row["fundingRate"])}

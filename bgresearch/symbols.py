@@ -1,0 +1,130 @@
+"""Names of markets: the exchange's spelling, ccxt's, and what one coin is called in spot and in futures.
+
+``BTC/USDT`` is spot, ``BTC/USDT:USDT`` a contract settled in USDT, ``BTC/USDC:USDC`` in USDC, ``BTC/USD:BTC`` in the
+coin itself. What has no slash is taken as the exchange's own spelling.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import NamedTuple
+
+from bgresearch.catalogue import load
+from bgresearch.envelope import rows_of
+from bgresearch.errors import BgresearchError, ExchangeError, InvalidInput, UnknownSymbol
+from bgresearch.wire import Sender
+
+MARKETS = ("spot", "usdt-futures", "usdc-futures", "coin-futures")
+
+_FUTURES_NAME = {"LUNA": "LUNA2", "$ALT": "ALT", "MEMECOIN": "MEME"}  # common/faq Q12: spot's name, futures' name
+UNKNOWN_CODES = frozenset(  # what an unknown symbol may be answered with, beside codes that mean nothing else
+    {"40034", "40054", "40072", "40102", "42016", "25100", "25200", "40309", "400171", "400172"}
+)
+
+_SPOT_NAME = {theirs: name for name, theirs in _FUTURES_NAME.items()}
+_HINT = "Write it as the exchange does, BTCUSDT, or as ccxt does: BTC/USDT, BTC/USDT:USDT, BTC/USDC:USDC, BTC/USD:BTC."
+
+
+class Named(NamedTuple):
+    """One market: the exchange's symbol, and where it trades."""
+
+    symbol: str
+    market: str
+
+
+def wire_symbol(symbol: str, market: str, *, default: str = "spot") -> Named:
+    """Return the exchange's symbol and the market, from either spelling.
+
+    Parameters
+    ----------
+    symbol : str
+        As the exchange spells it, in any case of letters, or as ccxt does; that names the market as well.
+    market : str
+        Where it is looked for.
+    default : str
+        The market that a verb takes if none is named: another one that ccxt's spelling names wins over it.
+
+    Raises
+    ------
+    InvalidInput
+        If it is no symbol, or names another market than ``market`` does.
+    """
+    if market not in MARKETS:
+        raise InvalidInput("market", f"{market!r} is unknown.", hint=f"Use one of {', '.join(MARKETS)}.")
+    if not isinstance(symbol, str) or not symbol or symbol != symbol.strip():
+        raise InvalidInput("symbol", f"{symbol!r} is no symbol.", hint=_HINT)
+    if "/" not in symbol:
+        return Named(symbol.upper(), market)
+    found = _from_ccxt(symbol)
+    if market not in (found.market, default):
+        raise InvalidInput(
+            "symbol", f"{symbol!r} names the {found.market} market, and market= says {market}.", hint=_HINT
+        )  # fmt: skip
+    return found
+
+
+def own_symbol(
+    market: str | None, symbol: str | None, *, default: str = "spot"
+) -> tuple[str | None, str | None]:  # fmt: skip
+    """Return market and symbol of a verb that takes any symbol, where both may be left out."""
+    if symbol is None:
+        return market, None
+    if market is None and "/" not in symbol:
+        return None, symbol.upper()
+    named = wire_symbol(symbol, market or default, default=default)
+    return named.market, named.symbol
+
+
+def renamed(symbol: str, market: str) -> str | None:
+    """Return what a symbol of the other kind of market is called in this one, None if it is called the same."""
+    names = _SPOT_NAME if market == "spot" else _FUTURES_NAME
+    for name, theirs in names.items():
+        if symbol.upper() in (f"{name}USDT", name):
+            return f"{theirs}USDT"
+    return None
+
+
+def stranger(sender: Sender, named: Named, error: ExchangeError) -> ExchangeError:
+    """Return an error that names near symbols if the exchange does not list this one, else the same error.
+
+    One more request, which may fail without harm.
+    """
+    symbols = listed_symbols(sender, named.market)
+    if named.symbol in symbols or not (symbols or isinstance(error, UnknownSymbol)):
+        return error
+    said = f"{named.symbol!r} is not listed in the {named.market} market"
+    other = renamed(named.symbol, named.market)
+    near = [other] if other else get_close_matches(named.symbol, symbols, 3, 0.6)
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"Look at client.symbols({named.market!r})."
+    return UnknownSymbol(error.endpoint, error.code, said, http_status=error.http_status, hint=hint)
+
+
+def listed_symbols(sender: Sender, market: str) -> list[str]:
+    """Return the symbols of a market; none if they cannot be had."""
+    row = load()["spot.symbols" if market == "spot" else "futures.contracts"]
+    params = {} if market == "spot" else {"productType": market.upper()}
+    try:
+        return [str(each["symbol"]) for each in rows_of(row, sender.send(row, params).data)]
+    except (BgresearchError, KeyError, TypeError):
+        return []
+
+
+def _from_ccxt(symbol: str) -> Named:
+    pair, colon, settle = symbol.upper().partition(":")
+    base, _, quote = pair.partition("/")
+    if not base or not quote or "/" in quote or (colon and not settle):
+        raise InvalidInput("symbol", f"{symbol!r} is no symbol.", hint=_HINT)
+    if "-" in settle:
+        raise InvalidInput(
+            "symbol", f"{symbol!r} is a contract with a date.", hint="Write those as the exchange does, with market=."
+        )
+    if not colon:
+        return Named(f"{base}{quote}", "spot")
+    name = _FUTURES_NAME.get(base, base)
+    if settle == quote == "USDT":
+        return Named(f"{name}USDT", "usdt-futures")
+    if settle == quote == "USDC":
+        return Named(f"{name}PERP", "usdc-futures")
+    if quote == "USD" and settle == base:
+        return Named(f"{name}USD", "coin-futures")
+    raise InvalidInput("symbol", f"{symbol!r} is settled in a coin that it is not quoted in.", hint=_HINT)
