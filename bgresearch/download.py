@@ -5,10 +5,10 @@ What could not be fetched is named; what was complete stays in the store, whatev
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
@@ -20,7 +20,7 @@ from bgresearch.spans import Span, subtract, union
 from bgresearch.store import Gap, Series, Store
 from bgresearch.store.ledger import Cause
 
-WORKERS = 8  # enough for 20 requests a second at 400 ms each; the limiter sets the pace, not this
+_WORKERS = 48  # in all; a page of every road may be on its way at the same time
 _SETTLED_MS = 10 * 60_000  # a younger absence may just be late: reported, but asked again next time
 _FAREWELL_S = 1.0  # an interruption waits so long for answers on their way
 
@@ -67,8 +67,8 @@ class Download:
         """
         waiting = Counter(self._period(page) for page in plan.pages)
         done: defaultdict[Span, list[Fetched]] = defaultdict(list)
-        running: set[Future[Fetched]] = set()
-        pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="bgresearch")
+        running: dict[Future[Fetched], str] = {}
+        pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="bgresearch")
         try:
             for fetched in self._completed(pool, plan, running):
                 period = self._period(fetched.page)
@@ -89,14 +89,22 @@ class Download:
             self._commit_listing()
         return self._outcome
 
-    def _completed(self, pool: ThreadPoolExecutor, plan: Plan, running: set[Future[Fetched]]) -> Iterator[Fetched]:
-        """Yield pages as they complete, never more than a few of them on their way."""
-        for page in plan.pages:
-            running.add(pool.submit(self._fetcher.fetch, page))
-            if len(running) >= 2 * WORKERS:
-                yield from _finished(running)
-        while running:
-            yield from _finished(running)
+    def _completed(
+        self, pool: ThreadPoolExecutor, plan: Plan, running: dict[Future[Fetched], str]
+    ) -> Iterator[Fetched]:
+        """Yield pages as they complete, of every road as many on their way as saturate it."""
+        queues = Queues(plan.pages)
+        while queues or running:
+            busy = Counter(running.values())
+            for road in queues.roads:
+                while busy[road] < self._fetcher.in_flight(road) and (page := queues.take(road)):
+                    running[pool.submit(self._fetcher.fetch, page)] = road
+                    busy[road] += 1
+            done, _pending = wait(running, return_when="FIRST_COMPLETED")
+            for future in done:
+                fetched = future.result()
+                del running[future]
+                yield fetched
 
     def _period(self, page: Page) -> Span:
         return self._series.period_at(page.span.start_ms)[1]
@@ -150,9 +158,37 @@ def _unique(table: pa.Table) -> pa.Table:
     return table.filter(pa.array(keep, pa.bool_()))
 
 
-def _finished(running: set[Future[Fetched]]) -> Iterable[Fetched]:
-    done, _pending = wait(running, return_when="FIRST_COMPLETED")
-    for future in done:
-        fetched = future.result()
-        running.discard(future)
-        yield fetched
+class Queues:
+    """The pages of a plan by the road they are meant for; a road that has no more takes some of the others'.
+
+    Parameters
+    ----------
+    pages : iterable of Page
+        Oldest first.
+    """
+
+    def __init__(self, pages: Iterable[Page]) -> None:
+        self._waiting: dict[str, deque[Page]] = {}
+        for page in pages:
+            self._waiting.setdefault(page.routes[0].endpoint, deque()).append(page)
+        self.roads = tuple(self._waiting)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._waiting.values()))
+
+    def take(self, road: str) -> Page | None:
+        """Return the next page for a road, the oldest of its own or the newest of the longest other queue that it can serve."""
+        own = self._waiting[road]
+        if own:
+            return own.popleft()
+        longest = max(self._waiting.values(), key=len)
+        return _by(road, longest.pop()) if len(longest) > 1 and _serves(road, longest[-1]) else None
+
+
+def _serves(road: str, page: Page) -> bool:
+    """Return whether a road reaches a page and holds it in one answer."""
+    return any(one.endpoint == road and one.rows >= page.rows for one in page.routes)
+
+
+def _by(road: str, page: Page) -> Page:
+    return replace(page, routes=tuple(sorted(page.routes, key=lambda one: one.endpoint != road)))

@@ -6,6 +6,7 @@ one page learns, the others know: which roads are closed, how far back candles w
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import defaultdict
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from bgresearch.asking import Asker
+from bgresearch.catalogue import load
 from bgresearch.checks import BELIEVED, Checked, weight
 from bgresearch.clock import Clock
 from bgresearch.errors import (
@@ -39,6 +41,8 @@ _SMALLER = {2: 1, 4: 2, 6: 3}  # in these rounds less is asked for at a time: an
 _OWN = 3  # blank answers that an absence needs of its own, however many others speak for it
 _PATIENCE = 3  # questions in a row that an endpoint may leave without an answer before it is asked no more
 _NEVER_MS = 2**53
+_LEAST_IN_FLIGHT, _FIRST_IN_FLIGHT, _MOST_IN_FLIGHT = 4, 8, 40  # requests of one endpoint at a time
+_SLACK = 4  # slots come free in bursts: with no more in flight than on average, each burst would be spread out
 
 
 class Failure(NamedTuple):
@@ -109,6 +113,13 @@ class Fetcher:
         self._lost: defaultdict[str, list[BgresearchError]] = defaultdict(list)
         self._nothing_before: list[int] = []
         self._oldest_ms = _NEVER_MS
+
+    def in_flight(self, endpoint: str) -> int:
+        """Return how many requests of an endpoint saturate its limit: rate times length of a trip (Little's law)."""
+        limit, trip_s = load()[endpoint].limit, self._asker.trip_s.get(endpoint)
+        if trip_s is None:
+            return _FIRST_IN_FLIGHT
+        return max(_LEAST_IN_FLIGHT, min(_MOST_IN_FLIGHT, math.ceil(limit.count / limit.seconds * trip_s * _SLACK)))
 
     def stop(self) -> None:
         """Ask nothing more; pages on their way end as failed."""

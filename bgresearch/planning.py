@@ -6,6 +6,7 @@ documentation states none there. Beyond the look-back the exchange answers with 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
@@ -195,14 +196,30 @@ def plan(what: Subject, asked: Span, missing: Iterable[Span], now_ms: int) -> Pl
         Epoch milliseconds; decides which roads reach.
     """
     spans, pages, grid, roads = tuple(missing), [], what.grid, routes(what)
+    taken = Counter[str]()
     for span in spans:
         at = span.start_ms
         while at < span.end_ms:
-            open_roads = tuple(road for road in roads if road.reaches(at, now_ms))
+            open_roads = _freest_first([road for road in roads if road.reaches(at, now_ms)], taken)
             piece = next(grid.cut(Span(at, span.end_ms), open_roads[0].rows))
             pages.append(Page(piece, grid.count(piece), open_roads))
+            taken[open_roads[0].endpoint] += 1
             at = piece.end_ms
     return Plan(asked, spans, tuple(pages))
+
+
+def _freest_first(roads: list[Route], taken: Counter[str]) -> tuple[Route, ...]:
+    """Return the roads, first the one on which a request may leave soonest; of several the one with the largest pages.
+
+    Roads have independent limits, each a burst of requests per window: so many pages go by the road with the largest
+    ones, the next by the second, and so on, until the first one is free again.
+    """
+
+    def free_s(road: Route) -> float:
+        limit = load()[road.endpoint].limit
+        return taken[road.endpoint] // limit.count * limit.seconds
+
+    return tuple(sorted(roads, key=lambda road: (free_s(road), -road.rows)))
 
 
 def _classic(what: Subject) -> list[Route]:
