@@ -1,6 +1,7 @@
 """How fast history comes from a strict exchange 100 ms away, as a share of what its limits allow.
 
-The sandbox is served by a process of its own: 20 requests a second and route in a sliding window, 100 ms for every answer.
+The sandbox is served by a process of its own: 20 requests a second and route in a sliding window, every answer takes
+100 ms.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ TASKS = {  # name: days back from, to, rows per second that the limits allow, pr
 @contextmanager
 def exchange() -> Iterator[str]:
     """Serve a strict exchange in a process of its own and give its address."""
-    with subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own interpreter
         try:
             assert process.stdout is not None
             yield process.stdout.readline().strip()

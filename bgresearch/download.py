@@ -177,7 +177,7 @@ class Queues:
         return sum(map(len, self._waiting.values()))
 
     def take(self, road: str) -> Page | None:
-        """Return the next page for a road, the oldest of its own or the newest of the longest other queue that it can serve."""
+        """Return the next page for a road: the oldest of its own, else the newest of the longest queue if it can."""
         own = self._waiting[road]
         if own:
             return own.popleft()

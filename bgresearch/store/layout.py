@@ -8,6 +8,7 @@ that a decade is 120 files. Rows without an interval (fills) lie in months.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,9 +53,7 @@ class Series:
 
         Months are written ``interval=1month``: 1m and 1M are one folder where case does not count (macOS, Windows).
         """
-        return Path(
-            self.name, *(f"{key}={quote(_SPELLED.get((key, value), value), safe='')}" for key, value in self.keys)
-        )
+        return _folder(self.name, self.keys)
 
     @property
     def period(self) -> Period:
@@ -83,5 +82,11 @@ class Series:
         return f"{moment:%Y-%m}.parquet", Span(_ms(moment.year, moment.month), _ms(year, month))
 
 
+@functools.lru_cache(4096)
+def _folder(name: str, keys: tuple[tuple[str, str], ...]) -> Path:
+    return Path(name, *(f"{key}={quote(_SPELLED.get((key, value), value), safe='')}" for key, value in keys))
+
+
+@functools.lru_cache(4096)
 def _ms(year: int, month: int) -> int:
     return int(dt.datetime(year, month, 1, tzinfo=dt.UTC).timestamp()) * 1000
