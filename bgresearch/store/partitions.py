@@ -164,13 +164,14 @@ class Store:
     def _merge(self, series: Series, name: str, rows: pa.Table, news: Ledger) -> None:
         path = self._folder(series) / name
         with self._disk.locked(path):
-            current = self._believed(path, lambda file: partition.decode(file, series, deep=True), locked=True)
+            current = self._believed(path, lambda file: self._decoded(file, series), locked=True)
             old, ledger = current or (None, Ledger())
             merged = partition.overlaid(series, old, rows, news.covered)
             level = partition.THOROUGH if rows.num_rows * _A_FEW >= merged.num_rows else partition.QUICK
             known = ledger.extended(news.covered, news.gaps, news.sources)
             data = partition.encode(series, merged, known, level=level)
             self._disk.replace(path, data, private=series.private)
+            self._verified.add(_mark_of(path))  # its digest was made of the rows themselves
 
     def _touched(self, series: Series, covered: Sequence[Span], gaps: Sequence[Gap]) -> list[tuple[str, Span]]:
         found = {period: name for span in covered for name, period in series.periods(span)}
