@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         TimestampError,
         UnknownSymbol,
     )
+    from bgresearch.forms.doors import check, explore, keys, setup, unlock
 
 __version__ = "0.1.0"
 
@@ -67,10 +68,16 @@ __all__ = [
     "TimestampError",
     "UnknownSymbol",
     "__version__",
+    "check",
     "connect",
+    "explore",
+    "keys",
+    "setup",
+    "unlock",
 ]
 
-_HOMES = {"Client": "bgresearch.client", "connect": "bgresearch.connect"}
+_FORMS = dict.fromkeys(("check", "explore", "keys", "setup", "unlock"), "bgresearch.forms.doors")
+_HOMES = {"Client": "bgresearch.client", "connect": "bgresearch.connect", **_FORMS}
 
 
 def __getattr__(name: str) -> Any:

@@ -89,6 +89,18 @@ def candles(
     return frame.set_index("open_time")
 
 
+def foreseen(
+    source: Source, symbol: str, interval: str, start: Moment, end: Moment | None, *, market: str, price: str,
+    anchor: str,
+) -> Plan:  # fmt: skip
+    """Return the requests that `candles` would begin with; reads the store's footers and asks nobody."""
+    what = subject(symbol, interval, market, price, anchor)
+    now = source.clock.now_ms()
+    span = what.grid.outer(span_of(start, end, now))
+    closed = min(span.end_ms, what.grid.closed_before(now - _MARGIN_MS[price]))
+    return planned(source, _base(what), Span(span.start_ms, max(span.start_ms, closed)))
+
+
 def planned(source: Source, what: Subject, span: Span) -> Plan:
     """Return the requests that would fetch what the store misses of a span that is cut where candles open."""
     series = series_of(what)

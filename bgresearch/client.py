@@ -6,13 +6,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bgresearch.account import AccountVerbs
-from bgresearch.candles import Source, candles
+from bgresearch.candles import Source, candles, foreseen
 from bgresearch.clock import Clock, SystemClock
 from bgresearch.errors import ConfigurationError, OfflineError
 from bgresearch.identity import Whose
 from bgresearch.moments import Moment
 from bgresearch.namespace import Api
 from bgresearch.permissions import Permissions, permissions
+from bgresearch.planning import Plan
 from bgresearch.progress import Wish
 from bgresearch.store import Store
 from bgresearch.wire import Sender
@@ -116,6 +117,28 @@ class Client:
             self._source, symbol, interval, start, end, market=market, price=price, anchor=anchor,
             include_open=include_open, progress=self._progress if progress is None else progress,
         )  # fmt: skip
+
+    def plan(
+        self, symbol: str, interval: str, start: Moment, end: Moment | None = None, *, market: str = "spot",
+        price: str = "last", anchor: str = "utc",
+    ) -> Plan:  # fmt: skip
+        """Return what `candles` would cost: ``.requests`` by endpoint, ``.rows``, ``.seconds`` by the exchange's limits.
+
+        Asks nobody; what the store has costs nothing. Parameters as for `candles`.
+
+        Raises
+        ------
+        InvalidInput
+            An argument that means nothing.
+        StoreError
+            The data folder cannot be read.
+
+        Examples
+        --------
+        >>> client = bgresearch.connect(sandbox=True)                                   # doctest: +SKIP
+        >>> client.plan("BTCUSDT", "1m", "2026-01-01", "2026-02-01").requests           # doctest: +SKIP
+        """
+        return foreseen(self._source, symbol, interval, start, end, market=market, price=price, anchor=anchor)
 
     @cached_property
     def account(self) -> AccountVerbs:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import functools
 import logging
 import os
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import platformdirs
 
+from bgresearch.budget import limiter_for
 from bgresearch.client import Client
 from bgresearch.clock import Clock, SystemClock
 from bgresearch.errors import ConfigurationError
-from bgresearch.limits import Limiter, LocalLimiter
+from bgresearch.limits import LocalLimiter
 from bgresearch.progress import Wish
 from bgresearch.store import Store
 from bgresearch.transport import new_session, origin
@@ -29,8 +29,6 @@ SANDBOX_URL = "http://127.0.0.1:1"  # nobody can listen there: the in-process sa
 _LOOPBACK = "loopback"  # ports of a served sandbox come and go, its rows are the same
 
 _log = logging.getLogger(__name__)
-_limiters: dict[str, Limiter] = {}
-_limiters_lock = threading.Lock()
 
 
 class Keys(Protocol):
@@ -102,7 +100,7 @@ def connect(
     else:
         host = origin(base_url or os.environ.get("BGRESEARCH_BASE_URL") or EXCHANGE_URL)
         signer = _signer(key, vault)
-    limiter = _limiter(host, clock) if session is None else LocalLimiter(clock)
+    limiter = limiter_for(host, clock) if session is None else LocalLimiter(clock)
     wire = Wire(host, limiter=limiter, clock=clock, signer=signer, session=session)
     return _client(wire, host, clock, data_dir, offline=offline, progress=progress)
 
@@ -126,7 +124,7 @@ def _agent_sender(key: str, base_url: str | None, clock: Clock, *, offline: bool
     else:
         found = find_key(agent, key)
     host = origin(base_url or found.host)
-    return AgentSender(found, agent=agent, public=Wire(host, limiter=_limiter(host, clock), clock=clock))
+    return AgentSender(found, agent=agent, public=Wire(host, limiter=limiter_for(host, clock), clock=clock))
 
 
 def _signer(key: str | None, vault: Keys | None) -> Signer | None:
@@ -165,14 +163,6 @@ def _adapter(sandbox: bool | Exchange, clock: Clock) -> SandboxAdapter:
     from bgresearch.sandbox import Exchange, SandboxAdapter  # noqa: PLC0415 - only where the sandbox is wanted
 
     return SandboxAdapter(Exchange(clock=clock) if isinstance(sandbox, bool) else sandbox)
-
-
-def _limiter(host: str, clock: Clock) -> Limiter:
-    """Return the limiter that all clients of this process share: the exchange counts per address, not per client."""
-    if not isinstance(clock, SystemClock):
-        return LocalLimiter(clock)
-    with _limiters_lock:
-        return _limiters.setdefault(host, LocalLimiter(clock))
 
 
 def _folder(data_dir: str | os.PathLike[str] | None, *, loopback: bool) -> Path:

@@ -12,11 +12,13 @@ from typing import Any, Literal
 
 from bgresearch.envelope import printable
 from bgresearch.errors import BadResponse, CatalogueError
-from bgresearch.identity import Whose
+from bgresearch.identity import Mode, Whose
 from bgresearch.wire import Sender
 
 Effect = Literal["read", "trade", "transfer", "withdraw"]
 Verdict = Literal["read-only", "can trade", "can transfer", "can withdraw"]
+
+ACCOUNT_INFO: dict[Mode, str] = {"classic": "spot.account_info", "unified": "uta.account_info"}
 
 _EFFECTS: tuple[Effect, ...] = ("read", "trade", "transfer", "withdraw")
 _READ_TYPE = "readonly"  # spelled with a hyphen, an underscore, a blank or nothing between the words
@@ -168,16 +170,28 @@ def classify(codes: Iterable[str], *, unified: bool, key_type: str = "") -> tupl
 def permissions(sender: Sender, whose: Whose) -> Permissions:
     """Return what the sender's key can do; asks the exchange two or three times."""
     identity = whose.identity()
-    info = whose.key_info()
-    unified = identity.mode == "unified"
+    return of_key_info(
+        whose.key_info(), mode=identity.mode, uid=identity.uid, demo=sender.demo, label=sender.label or ""
+    )
+
+
+def of_key_info(info: Any, *, mode: Mode, uid: str, demo: bool, label: str) -> Permissions:
+    """Return what a key can do by the ``data`` of the row in `ACCOUNT_INFO` that fits the account's mode.
+
+    Raises
+    ------
+    BadResponse
+        It names no authorities.
+    """
+    unified = mode == "unified"
     field = "permissions" if unified else "authorities"
-    codes = info.get(field)
+    codes = info.get(field) if isinstance(info, dict) else None
     if not isinstance(codes, list | str):  # an empty list is an answer, none is not
-        raise BadResponse("uta.account_info" if unified else "spot.account_info", f"no {field} in the answer.")
+        raise BadResponse(ACCOUNT_INFO[mode], f"no {field} in the answer.")
     return Permissions(
         authorities=classify(_list_of(codes), unified=unified, key_type=str(info.get("permType") or "")),
         addresses=tuple(_list_of(info.get("ips"))),
-        mode=identity.mode, demo=sender.demo, uid=identity.uid, label=sender.label or "",
+        mode=mode, demo=demo, uid=uid, label=label,
     )  # fmt: skip
 
 

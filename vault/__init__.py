@@ -39,13 +39,14 @@ from vault.errors import (
     WrongRecoveryCode,
 )
 from vault.hosts import EXCHANGE_HOST, normalise_host
-from vault.intake import Intake, seal_box
+from vault.intake import Intake, open_reply, seal_box
 from vault.keys import Checked
 from vault.leaks import Leak, Searcher
 from vault.loopback import loopback_credential
 from vault.memory import Forgetful, Memory
 from vault.recovery import new_code
 from vault.restoring import Generation
+from vault.staged import Staged
 from vault.trail import AuditEvent, AuditTrail
 from vault.transfer import Candidate, Incoming, from_found, read_copy
 from vault.vault import Vault
@@ -84,6 +85,7 @@ __all__ = [
     "ReducedProtection",
     "RollbackWarning",
     "Searcher",
+    "Staged",
     "StorageFailed",
     "Surroundings",
     "TooManyKeys",
@@ -103,6 +105,7 @@ __all__ = [
     "loopback_credential",
     "new_code",
     "normalise_host",
+    "open_reply",
     "read_copy",
     "seal_box",
 ]

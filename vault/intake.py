@@ -26,11 +26,12 @@ from vault.contents import Surroundings
 from vault.entries import SECRET_FIELDS
 from vault.errors import BoxRefused, InvalidField
 from vault.fields import checked_name
-from vault.hidden import Hidden, NoCopies
+from vault.hidden import Hidden, NoCopies, without_frames
 
 VERSION = 1
 SALT = b"bgresearch sealed box v1: salt"
 INFO = b"bgresearch sealed box v1: AES-256-GCM key"
+REPLY_INFO = b"bgresearch sealed box v1: reply key"
 KEY_BYTES = 32  # AES-256, and a raw X25519 key
 NONCE_BYTES = 16
 IV_BYTES = 12
@@ -43,6 +44,8 @@ Box = dict[str, Any]
 
 _OFFER_NAMES = {"version", "public_key", "nonce", "label", "fields", "expires_ms"}
 _BOX_NAMES = {"version", "nonce", "public_key", "iv", "ciphertext"}
+_REPLY_NAMES = {"version", "iv", "ciphertext"}
+_BOX_LINE, _REPLY_LINE = f"bgresearch sealed box v{VERSION}", f"bgresearch sealed reply v{VERSION}"
 
 
 class Intake(NoCopies):
@@ -116,6 +119,10 @@ class Intake(NoCopies):
         }
         return {**self.__offers[nonce], "fields": list(fields)}
 
+    def withdraw(self, nonce: str) -> None:
+        """Take an offer back; one that is gone already is no error."""
+        self.__offers.pop(nonce, None)
+
     def open(self, box: Mapping[str, Any]) -> dict[str, Hidden[str]]:
         """Return the texts in a box by field, each hidden; its nonce is used up by trying.
 
@@ -124,6 +131,10 @@ class Intake(NoCopies):
         BoxRefused
             Malformed, expired, opened or tried before, sealed for another intake, another label or other fields.
         """
+        return self.open_to_reply(box)[0]
+
+    def open_to_reply(self, box: Mapping[str, Any]) -> tuple[dict[str, Hidden[str]], Reply]:
+        """Return the same as `open`, and what seals a reply for the sender of the box alone."""
         parts = _parsed_box(box)
         offer = self.__offers.pop(box["nonce"], None)
         if offer is None:
@@ -139,13 +150,33 @@ class Intake(NoCopies):
                 "this box does not open: it was sealed for another process, another label or other fields, or was "
                 "changed on its way; ask for a new offer"
             )
-        return opened
+        bound = _associated_data(offer, box["public_key"], first=_REPLY_LINE)
+        return opened, Reply(_shared_key(self.__key, parts.public_key, REPLY_INFO), bound, self.__surroundings)
 
     def __repr__(self) -> str:
         return f"<Intake {self.fingerprint}, open offers: {len(self.__offers)}>"
 
     def __public_key(self) -> bytes:
         return self.__key.value.public_key().public_bytes_raw()
+
+
+class Reply(NoCopies):
+    """Seals one reply for the sender of a box, who still has its one-time key; `Intake.open_to_reply` makes it."""
+
+    __slots__ = ("__bound", "__key", "__surroundings")
+
+    def __init__(self, key: Hidden[bytes] | None, bound: bytes, surroundings: Surroundings) -> None:
+        self.__key, self.__bound, self.__surroundings = key, bound, surroundings
+
+    def seal(self, fields: Mapping[str, Hidden[str]]) -> Box:
+        """Return the box with these texts; works once, as the key is gone then."""
+        key, self.__key = self.__key, None
+        if key is None:
+            raise BoxRefused("a reply was sealed already; have the box typed and sealed again")
+        return _sealed_reply(key, fields, self.__bound, self.__surroundings.random_bytes(IV_BYTES))
+
+    def __repr__(self) -> str:
+        return "<Reply>"
 
 
 def fingerprint_of(public_key: str) -> str:
@@ -179,6 +210,41 @@ def seal_box(offer: Mapping[str, Any], fields: Mapping[str, str], *, private_key
     return sealed_content(offer, content, private_key or secrets.token_bytes(KEY_BYTES))
 
 
+@without_frames
+def open_reply(
+    offer: Mapping[str, Any], reply: Mapping[str, Any], *, private_key: Hidden[bytes]
+) -> dict[str, Hidden[str]]:
+    """Return the texts in the reply to a box: what the browser's form does, for terminals and tests.
+
+    Parameters
+    ----------
+    offer : mapping
+        The one that the box answered.
+    reply : mapping
+        What came back.
+    private_key : Hidden bytes
+        The one-time key that the box was sealed with.
+
+    Raises
+    ------
+    BoxRefused
+        Malformed, or not the reply to that box.
+    """
+    if not isinstance(reply, Mapping) or set(reply) != _REPLY_NAMES or type(reply["version"]) is not int:
+        raise BoxRefused("this is not a sealed reply: it has missing or unknown fields")
+    if reply["version"] != VERSION:
+        raise BoxRefused(f"this reply is not of version {VERSION}; update the older side")
+    own = Hidden(X25519PrivateKey.from_private_bytes(private_key.value))
+    sender = _encoded(own.value.public_key().public_bytes_raw())
+    shared = _shared_key(own, _decoded(offer["public_key"], KEY_BYTES), REPLY_INFO)
+    bound = _associated_data(offer, sender, first=_REPLY_LINE)
+    parts = _Parts(b"", _decoded(reply["iv"], IV_BYTES), _decoded(reply["ciphertext"]))
+    opened = None if shared is None else _texts_in(shared, parts, bound)
+    if opened is None:
+        raise BoxRefused("this reply does not open: it answers another box, or was changed on its way")
+    return opened
+
+
 def sealed_content(offer: Mapping[str, Any], content: Hidden[bytes], private_key: bytes) -> Box:
     """Return the box around these bytes; the one-time private key also gives the IV, so it must never be used twice."""
     sender = Hidden(X25519PrivateKey.from_private_bytes(private_key))
@@ -209,19 +275,27 @@ def _parsed_box(box: object) -> _Parts:
     return _Parts(_decoded(box["public_key"], KEY_BYTES), _decoded(box["iv"], IV_BYTES), _decoded(box["ciphertext"]))
 
 
-def _associated_data(offer: Mapping[str, Any], sender: str) -> bytes:
+def _associated_data(offer: Mapping[str, Any], sender: str, *, first: str = _BOX_LINE) -> bytes:
     """Return what a box is bound to: lines of text; a label has no line break, so there is one reading."""
     fields = ",".join(offer["fields"])
     lines = (offer["public_key"], sender, offer["nonce"], str(offer["expires_ms"]), fields, offer["label"])
-    return "\n".join((f"bgresearch sealed box v{VERSION}", *lines)).encode("utf-8")
+    return "\n".join((first, *lines)).encode("utf-8")
 
 
-def _shared_key(own: Hidden[X25519PrivateKey], other: bytes) -> Hidden[bytes] | None:
+@without_frames
+def _shared_key(own: Hidden[X25519PrivateKey], other: bytes, info: bytes = INFO) -> Hidden[bytes] | None:
     try:
         agreed = Hidden(own.value.exchange(X25519PublicKey.from_public_bytes(other)))
     except ValueError:  # a point of low order: the result would be all zeros
         return None
-    return Hidden(HKDF(SHA256(), KEY_BYTES, salt=SALT, info=INFO).derive(agreed.value))
+    return Hidden(HKDF(SHA256(), KEY_BYTES, salt=SALT, info=info).derive(agreed.value))
+
+
+@without_frames
+def _sealed_reply(key: Hidden[bytes], fields: Mapping[str, Hidden[str]], bound: bytes, iv: bytes) -> Box:
+    content = Hidden(json.dumps({name: text.value for name, text in fields.items()}, ensure_ascii=False).encode())
+    ciphertext = AESGCM(key.value).encrypt(iv, content.value, bound)
+    return {"version": VERSION, "iv": _encoded(iv), "ciphertext": _encoded(ciphertext)}
 
 
 def _decrypted(
@@ -229,17 +303,19 @@ def _decrypted(
 ) -> dict[str, Hidden[str]] | None:
     """Return the texts, or None; never raises, as a JSON error would carry them."""
     shared = _shared_key(key, parts.public_key)
-    if shared is None:
-        return None
+    opened = None if shared is None else _texts_in(shared, parts, bound)
+    return opened if opened is not None and set(opened) == set(fields) else None
+
+
+@without_frames
+def _texts_in(shared: Hidden[bytes], parts: _Parts, bound: bytes) -> dict[str, Hidden[str]] | None:
     try:
         content = Hidden(json.loads(AESGCM(shared.value).decrypt(parts.iv, parts.ciphertext, bound)))
     except (InvalidTag, ValueError, RecursionError):
         return None
-    if not isinstance(content.value, dict) or set(content.value) != set(fields):
+    if not isinstance(content.value, dict) or not all(isinstance(text, str) for text in content.value.values()):
         return None
-    if not all(isinstance(content.value[name], str) for name in fields):
-        return None
-    return {name: Hidden(content.value[name]) for name in fields}
+    return {name: Hidden(text) for name, text in content.value.items()}
 
 
 def _encoded(data: bytes) -> str:

@@ -52,6 +52,7 @@ class KeyVerbs(OpenVault):
         demo: bool = False,
         note: str = "",
         account: str = "",
+        rotate_by: str = "",
     ) -> None:
         """Save a key under a name.
 
@@ -68,6 +69,8 @@ class KeyVerbs(OpenVault):
             Whether the key belongs to the demo environment.
         note, account : str
             Words of your own, shown in listings.
+        rotate_by : str
+            Date by which to replace it, ``YYYY-MM-DD``; if empty, 90 days from now, or a year for a key with addresses.
 
         Raises
         ------
@@ -81,26 +84,12 @@ class KeyVerbs(OpenVault):
             The change could not be saved; the file is as it was unless the message says otherwise.
         """
         triple = Triple(Hidden(api_key), Hidden(secret_key), Hidden(passphrase))
-        del api_key, secret_key, passphrase
-        around = self._surroundings()
+        words = Hidden({"name": name, "host": host, "note": note, "account": account, "rotate_by": rotate_by})
+        # a secret pasted into one of them must not stand in a traceback's variables
+        del api_key, secret_key, passphrase, name, host, note, account, rotate_by
         if type(demo) is not bool:
             raise InvalidField("demo must be True or False", field="demo")
-        kind, kept = accepted(triple)
-        slot = Slot(
-            id=around.random_bytes(16).hex(),
-            name=checked_name(name),
-            kind=kind,
-            host=normalise_host(host),
-            demo=demo,
-            note=checked_note(note),
-            account=checked_account(account),
-            created=iso_utc(around.now_ms()),
-            triple=kept,
-            extra=Hidden({}),
-        )
-        del name, note, account  # a secret pasted into one of them must not stand in a traceback's variables
-        check_says_no_secret(slot)
-        self._change_slots(lambda slots: with_slot(slots, slot), trail.Happening(trail.ADDED, slot.id))
+        self._add(triple, words, demo=demo)
 
     def names(self) -> list[str]:
         """Return the names of the keys, sorted, as of opening or of this object's last change."""
@@ -274,6 +263,27 @@ class KeyVerbs(OpenVault):
         """
         happening = trail.Happening(trail.REMOVED, found(self._state().slots, name).id)
         self._change_slots(lambda slots: without(slots, name), happening)
+
+    def _add(
+        self, triple: Triple, words: Hidden[dict[str, str]], *, demo: bool, checked: Checked | None = None
+    ) -> None:
+        """Save a key, with what a check at the exchange found before if there was one."""
+        around = self._surroundings()
+        kind, kept = accepted(triple)
+        now = iso_utc(around.now_ms())
+        slot = Slot(
+            id=around.random_bytes(16).hex(), name=checked_name(words.value["name"]), kind=kind,
+            host=normalise_host(words.value["host"]), demo=demo, note=checked_note(words.value["note"]),
+            account=checked_account(words.value["account"]), created=now, triple=kept, extra=Hidden({}),
+            rotate_by=_checked_date(words.value["rotate_by"]),
+        )  # fmt: skip
+        events = [trail.ADDED]
+        if checked is not None:
+            verdict, has_addresses = _checked_result(checked)
+            slot = replace(slot, checked=now, verdict=verdict, has_addresses=has_addresses)
+            events.append(trail.CHECKED)
+        check_says_no_secret(slot)
+        self._change_slots(lambda slots: with_slot(slots, slot), *(trail.Happening(one, slot.id) for one in events))
 
     def _edit(self, name: str, event: str, /, **changes: str | bool | None) -> None:
         """Change public fields of one key."""

@@ -6,12 +6,13 @@ The alphabet is Crockford's base 32: no I, L, O, U; case, hyphens and spaces do 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets
 from collections.abc import Callable
 from typing import Any
 
 from vault.errors import InvalidField
-from vault.hidden import Hidden
+from vault.hidden import Hidden, without_frames
 
 RANDOM_BYTES, CHECK_BYTES = 17, 3
 GROUPS, GROUP_CHARACTERS = 8, 4
@@ -20,6 +21,7 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
 
 
+@without_frames
 def new_code(random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> Hidden[str]:
     """Return a new code; show it once, and hand it to `Vault.set_recovery` when the person has it on paper."""
     drawn = Hidden(random_bytes(RANDOM_BYTES))
@@ -28,6 +30,7 @@ def new_code(random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> Hidd
     return Hidden("-".join(letters.value[at : at + GROUP_CHARACTERS] for at in range(0, 32, GROUP_CHARACTERS)))
 
 
+@without_frames
 def code_bytes(code: Hidden[str]) -> Hidden[bytes]:
     """Return the random part of a code.
 
@@ -46,6 +49,15 @@ def code_bytes(code: Hidden[str]) -> Hidden[bytes]:
     return Hidden(data.value[:RANDOM_BYTES])
 
 
+@without_frames
+def is_group(code: Hidden[str], number: int, typed: Hidden[str]) -> bool:
+    """Return whether this is what stands in a code's group, counted from 1; read as a code is, any case and spaces."""
+    group = Hidden(code.value.split("-")[number - 1])
+    read = Hidden(typed.value.strip().upper().translate(_READ_AS))
+    return hmac.compare_digest(group.value.encode("utf-8"), read.value.encode("utf-8", "replace"))
+
+
+@without_frames
 def _decoded(code: Hidden[Any]) -> Hidden[bytes] | None:
     if not isinstance(code.value, str):
         return None
@@ -58,5 +70,6 @@ def _decoded(code: Hidden[Any]) -> Hidden[bytes] | None:
     return Hidden(number.to_bytes(RANDOM_BYTES + CHECK_BYTES, "big"))
 
 
+@without_frames
 def _check(drawn: Hidden[bytes]) -> bytes:
     return hashlib.sha256(b"bgresearch recovery code " + drawn.value).digest()[:CHECK_BYTES]

@@ -2,75 +2,49 @@
 
 from __future__ import annotations
 
+import json
 import os
-import socket
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
-from bgresearch.agent.place import UNLOCK, Place, check_socket, default_place, need_sockets, peer_is_me
-from bgresearch.agent.protocol import (
-    MAX_HEADER_BYTES,
-    Ask,
+from bgresearch.agent import told
+from bgresearch.agent.line import QUICK_S, Line
+from bgresearch.agent.messages import (
+    Audit,
+    Check,
+    Discard,
+    Edit,
+    Examine,
     Fetch,
-    Header,
+    Keep,
     Lock,
+    Offer,
+    Open,
+    Purpose,
+    Remove,
+    Rename,
     Request,
+    Search,
     Status,
-    Unlock,
-    decode_header,
-    encode_request,
 )
+from bgresearch.agent.place import Place, default_place, need_sockets
+from bgresearch.agent.protocol import MAX_SEARCHED_BYTES, Header, encode_request
+from bgresearch.agent.told import AgentKey, AgentStatus, Examination
 from bgresearch.errors import AgentError, AgentUnavailable
-from bgresearch.transport import origin
+from bgresearch.onboarding.finding import Finding
+from bgresearch.permissions import Permissions
+from vault import Leak
+from vault.leaks import OVERLAP
+from vault.trail import AuditEvent, AuditTrail
+
+__all__ = ["Agent", "AgentKey", "AgentStatus", "Examination"]
 
 _PATIENCE_S = 900.0  # a request may wait for a slot, and five minutes after a refused address
-_QUICK_S = 5.0  # what asks no exchange
-
-
-@dataclass(frozen=True, slots=True)
-class AgentKey:
-    """What the agent says of a key: its label, the only host it is used with, demo or live, and a fingerprint."""
-
-    label: str
-    host: str
-    demo: bool
-    fingerprint: str
-
-
-@dataclass(frozen=True, slots=True)
-class AgentStatus:
-    """What the agent says of itself.
-
-    Attributes
-    ----------
-    pid : int
-        Its process.
-    vault : str
-        The vault's file.
-    unlocked : bool
-        Whether it has the keys.
-    keys : tuple of AgentKey
-        What can be asked with.
-    fingerprint : str
-        Of the key that passwords are sealed to; a form shows the same.
-    uptime_s, locks_in_s : float
-        Seconds since its start, and until it locks if nobody uses it.
-    weak : tuple of str
-        What the platform could not forbid and what the vault warned of, in words.
-    """
-
-    pid: int
-    vault: str
-    unlocked: bool
-    keys: tuple[AgentKey, ...]
-    fingerprint: str
-    uptime_s: float
-    locks_in_s: float
-    weak: tuple[str, ...]
+_VAULT_S = 60.0  # what reads or saves the vault, or derives a key
+_REPEATABLE = (Fetch, Status, Lock, Offer, Check, Audit, Search)
 
 
 class Agent:
@@ -86,7 +60,7 @@ class Agent:
         need_sockets()
         self.place = place or default_place()
         self._lock = threading.Lock()
-        self._idle: list[_Line] = []
+        self._idle: list[Line] = []
         self._process = os.getpid()
         weakref.finalize(self, _close_all, self._idle)
 
@@ -100,7 +74,7 @@ class Agent:
         AgentError
             Folder, socket or the process behind it could be somebody else's.
         """
-        return _status(self._result(Status()))
+        return told.status_of(self._result(Status()))
 
     def is_there(self) -> bool:
         """Return whether an agent answers."""
@@ -115,22 +89,135 @@ class Agent:
         self._result(Lock())
         self.close()
 
-    def offer(self) -> dict[str, Any]:
-        """Return what is needed to seal the master password for this agent."""
-        offer = self._result(Ask()).get("offer")
-        if not isinstance(offer, dict):
-            raise AgentError("the agent's offer makes no sense.")
-        return offer
+    def offer(
+        self, purpose: Purpose = "unlock", label: str = "unlock", *, host: str = "", demo: bool = False
+    ) -> dict[str, Any]:
+        """Return what is needed to seal something for this agent: ``offer``, ``fingerprint``, perhaps ``asked``.
 
-    def unlock(self, box: Mapping[str, Any]) -> AgentStatus:
-        """Return its status after it opened the vault with the sealed master password.
+        Parameters
+        ----------
+        purpose : str
+            What the box will be for: ``unlock``, ``create``, ``strength`` or ``recovery`` (field ``password``),
+            ``recover`` (``recovery_code``), ``keyring`` (``code``), ``confirm`` (``first``, ``second``: the groups of
+            the recovery code whose numbers, from 1, stand in ``asked``), ``key`` or ``rotate`` (``api_key``,
+            ``secret_key``, ``passphrase``).
+        label : str
+            For ``key`` the new key's name, for ``rotate`` that of the key to replace; otherwise not used.
+        host : str, optional
+            Of a new key; the exchange's own by default.
+        demo : bool
+            Whether a new key belongs to the demo environment.
 
         Raises
         ------
-        WrongPassword, BoxRefused, VaultError
-            The password is not the vault's own, or the box is not a fresh one for this agent.
+        InvalidField, HostNotAllowed
+            A name or a host that cannot be accepted.
+        AgentError
+            ``confirm`` without a new recovery code that waits for it.
         """
-        return _status(self._result(Unlock(box), patience_s=_PATIENCE_S))
+        answer = self._result(Offer(purpose, label, host, demo))
+        if not isinstance(answer.get("offer"), dict) or not isinstance(answer.get("fingerprint"), str):
+            raise AgentError("the agent's offer makes no sense.")
+        return answer
+
+    def open(self, box: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what came of a sealed box, by the purpose of its offer.
+
+        ``unlock``, ``recover``, ``keyring``, ``create``: the status. ``strength``: ``score`` (0-4), ``guesses_log10``,
+        ``words``. ``recovery``: ``reply``, a box for the sealer alone. ``confirm``: ``confirmed``. ``key``, ``rotate``:
+        ``staged`` (None if a field cannot be accepted), ``label`` and ``findings``, each ``field`` and ``words``.
+
+        Raises
+        ------
+        WrongPassword, WrongRecoveryCode, NoRecovery
+            It does not open the vault; the next one is heard only after a pause.
+        BoxRefused
+            The box is not a fresh one for this agent.
+        VaultError, AgentError
+            What else can go wrong, in words.
+        """
+        return self._result(Open(box), _VAULT_S)
+
+    def unlock(self, box: Mapping[str, Any]) -> AgentStatus:
+        """Return its status after it opened the vault with a sealed password or code; otherwise as `open`."""
+        return told.status_of(self.open(box))
+
+    def examine(self, staged: str) -> Examination:
+        """Return the findings about a staged key, each as it comes; two requests to the agent, a few to the exchange.
+
+        Raises
+        ------
+        AgentError
+            Nothing is staged under this id: it was kept, discarded or forgotten after 15 minutes.
+        """
+        return Examination(self._examined(staged))
+
+    def keep(
+        self, staged: str, *, note: str = "", account: str = "", rotate_by: str = "", accept_trade: bool = False
+    ) -> AgentKey:
+        """Save a staged key that was examined and passed; return what may be said of it.
+
+        A key that can withdraw is never kept; one that can trade or transfer only with ``accept_trade=True``. For a
+        rotation, the key takes the old one's place; note, account and date stay where the new ones are empty.
+
+        Raises
+        ------
+        AgentError
+            It was not examined here, did not pass, or may do more than read.
+        InvalidField, DuplicateKey, TooManyKeys, VaultError
+            The vault cannot take it.
+        """
+        said = self._result(Keep(staged, note, account, rotate_by, accept_trade), _VAULT_S)
+        return told.key_of(said.get("key") or {})
+
+    def discard(self, staged: str) -> None:
+        """Make it forget a staged key; one that is gone already is no error."""
+        self._result(Discard(staged))
+
+    def check(self, key: str) -> tuple[tuple[Finding, ...], Permissions | None]:
+        """Return the findings about a stored key and what it may do (None if it was refused); the verdict is saved."""
+        said = self._result(Check(key), _PATIENCE_S)
+        return told.findings_of(said), told.permissions_of(said)
+
+    def rename(self, key: str, new: str) -> AgentStatus:
+        """Give a key another name."""
+        return told.status_of(self._result(Rename(key, new), _VAULT_S))
+
+    def edit(
+        self, key: str, *, note: str | None = None, account: str | None = None, rotate_by: str | None = None
+    ) -> AgentStatus:
+        """Change what is said about a key; what is None stays."""
+        return told.status_of(self._result(Edit(key, note, account, rotate_by), _VAULT_S))
+
+    def remove(self, key: str) -> AgentStatus:
+        """Take a key out of the vault; the exchange still knows it until it is deleted there."""
+        return told.status_of(self._result(Remove(key), _VAULT_S))
+
+    def trail(self) -> AuditTrail:
+        """Return the vault's audit trail and what is wrong with it."""
+        header, body = self._asked(Audit(), _VAULT_S)
+        return told.trail_of(header.result, json.loads(body))
+
+    def audit(self) -> tuple[AuditEvent, ...]:
+        """Return the events of the vault's audit trail, oldest first."""
+        return self.trail().events
+
+    def search(self, data: bytes) -> list[Leak]:
+        """Return which of the vault's secrets are in the data, each form once, at its first place; none is shown.
+
+        Raises
+        ------
+        AgentError
+            More was searched within a minute than the agent allows; the message says how long to wait.
+        """
+        found: dict[tuple[str, str, str], Leak] = {}
+        for start in range(0, max(len(data) - OVERLAP, 1), MAX_SEARCHED_BYTES - OVERLAP):
+            part = data[start : start + MAX_SEARCHED_BYTES]
+            for leak in told.leaks_of(self._result(Search(part), _VAULT_S)):
+                offset = leak.offset + start if leak.offset >= 0 else leak.offset
+                found.setdefault((leak.label, leak.field, leak.form), Leak(leak.label, leak.field, leak.form, offset))
+        whole = {(leak.label, leak.field) for leak in found.values() if leak.offset >= 0}
+        return [leak for leak in found.values() if leak.offset >= 0 or (leak.label, leak.field) not in whole]
 
     def fetch(self, request: Fetch) -> tuple[Header, bytes]:
         """Return what the exchange answered to one row of the table, or a header with the error."""
@@ -150,21 +237,33 @@ class Agent:
     def __repr__(self) -> str:
         return f"<Agent at {str(self.place.socket)!r}>"
 
-    def _result(self, request: Request, patience_s: float = _QUICK_S) -> dict[str, Any]:
-        header, _ = self._ask(request, patience_s)
+    def _examined(self, staged: str) -> Generator[Finding, None, Permissions | None]:
+        yield from told.findings_of(self._result(Examine(staged, "reach"), _PATIENCE_S))
+        said = self._result(Examine(staged, "key"), _PATIENCE_S)
+        yield from told.findings_of(said)
+        return told.permissions_of(said)
+
+    def _result(self, request: Request, patience_s: float = QUICK_S) -> dict[str, Any]:
+        return self._asked(request, patience_s)[0].result
+
+    def _asked(self, request: Request, patience_s: float) -> tuple[Header, bytes]:
+        header, body = self._ask(request, patience_s)
         if header.error is not None:
             raise header.error
-        return header.result
+        return header, body
 
     def _ask(self, request: Request, patience_s: float) -> tuple[Header, bytes]:
         message = encode_request(request)
-        while (line := self._waiting()) is not None:  # the agent may have closed it; a read can be repeated
-            with suppress(AgentUnavailable), self._used(line):
+        if not isinstance(request, _REPEATABLE):  # so that nothing is done twice, it is said once, on a line of its own
+            with closing(Line(self.place)) as line:
                 return line.ask(message, patience_s)
-        with self._used(_Line(self.place)) as line:
+        while (waiting := self._waiting()) is not None:  # the agent may have closed it; a read can be repeated
+            with suppress(AgentUnavailable), self._used(waiting):
+                return waiting.ask(message, patience_s)
+        with self._used(Line(self.place)) as line:
             return line.ask(message, patience_s)
 
-    def _waiting(self) -> _Line | None:
+    def _waiting(self) -> Line | None:
         with self._lock:
             if self._process != os.getpid():  # a fork: the connections are the parent's
                 self._process = os.getpid()
@@ -172,7 +271,7 @@ class Agent:
             return self._idle.pop() if self._idle else None
 
     @contextmanager
-    def _used(self, line: _Line) -> Iterator[_Line]:
+    def _used(self, line: Line) -> Iterator[Line]:
         """Keep the connection for the next one, unless anything at all went wrong on it."""
         whole = False
         try:
@@ -186,66 +285,6 @@ class Agent:
                 line.close()
 
 
-class _Line:
-    """One connection to the agent, for one request at a time."""
-
-    def __init__(self, place: Place) -> None:
-        check_socket(place)
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(_QUICK_S)
-        try:
-            self._socket.connect(str(place.socket))
-        except OSError:
-            self._socket.close()
-            raise AgentUnavailable("no agent is running.", hint=UNLOCK) from None
-        if not peer_is_me(self._socket):
-            self._socket.close()
-            raise AgentError(f"the process behind {place.socket} runs as another user; nothing was sent to it.")
-        self._answers = self._socket.makefile("rb")
-        self.is_closed = False
-
-    def ask(self, message: bytes, patience_s: float) -> tuple[Header, bytes]:
-        try:
-            self._socket.settimeout(patience_s)
-            self._socket.sendall(message)
-            first = self._answers.readline(MAX_HEADER_BYTES + 1)
-            if not first.endswith(b"\n") and len(first) <= MAX_HEADER_BYTES:
-                raise _gone()
-            header = decode_header(first)
-            body = self._answers.read(header.body_bytes)
-        except TimeoutError:
-            raise AgentError("the agent does not answer.", hint="Type: bgresearch vault lock, then unlock.") from None
-        except OSError:
-            raise _gone() from None
-        if len(body) != header.body_bytes:
-            raise _gone()
-        return header, body
-
-    def close(self) -> None:
-        self.is_closed = True
-        self._answers.close()
-        self._socket.close()
-
-
-def _close_all(lines: list[_Line]) -> None:
+def _close_all(lines: list[Line]) -> None:
     while lines:
         lines.pop().close()
-
-
-def _gone() -> AgentUnavailable:
-    return AgentUnavailable("the agent went away: it was locked or ended.", hint=UNLOCK)
-
-
-def _status(said: dict[str, Any]) -> AgentStatus:
-    try:
-        keys = tuple(
-            AgentKey(str(key["label"]), origin(key["host"]), bool(key["demo"]), str(key["fingerprint"]))
-            for key in said["keys"]
-        )
-        return AgentStatus(
-            pid=int(said["pid"]), vault=str(said["vault"]), unlocked=bool(said["unlocked"]), keys=keys,
-            fingerprint=str(said["fingerprint"]), uptime_s=float(said["uptime_s"]),
-            locks_in_s=float(said["locks_in_s"]), weak=tuple(str(words) for words in said["weak"]),
-        )  # fmt: skip
-    except (KeyError, TypeError, ValueError):
-        raise AgentError("the agent's status makes no sense.") from None

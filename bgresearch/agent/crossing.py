@@ -15,6 +15,7 @@ from vault.errors import VaultError
 _ATTRIBUTES = frozenset(
     {"code", "endpoint", "field", "hint", "http_status", "known", "name", "said", "until_ms"}
 )  # fmt: skip
+REFUSALS = (BgresearchError, VaultError)  # what asking the agent can raise, for who may not know the vault
 _KINDS: dict[str, type[Exception]] = {
     name: kind
     for module, root in ((bgresearch.errors, BgresearchError), (vault.errors, VaultError))

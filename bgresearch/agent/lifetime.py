@@ -98,11 +98,12 @@ class BackOff:
             self._trying = self._trying or wait_s == 0
             return wait_s
 
-    def end(self, *, wrong: bool) -> None:
-        """Take in whether the password was wrong."""
+    def end(self, *, wrong: bool | None) -> None:
+        """Take in whether the password was wrong; None if it was not even tried."""
         with self._lock:
             self._trying = False
-            self._wrong = self._wrong + 1 if wrong else 0
+            if wrong is not None:
+                self._wrong = self._wrong + 1 if wrong else 0
             if wrong:
                 pause_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(self._wrong - 1, 16))
                 self._not_before_s = self._clock.monotonic_s() + pause_s

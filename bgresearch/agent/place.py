@@ -53,6 +53,13 @@ def default_place() -> Place:
         return Place(platformdirs.user_runtime_path("bgresearch", appauthor=False))
 
 
+def default_vault() -> Path:
+    """Return where the vault lies: ``BGRESEARCH_VAULT``, else in the platform's folder for a user's settings."""
+    if chosen := os.environ.get("BGRESEARCH_VAULT"):
+        return Path(chosen).absolute()
+    return platformdirs.user_config_path("bgresearch", appauthor=False) / "vault"
+
+
 def need_sockets() -> None:
     """Raise `AgentUnavailable` where there are no unix sockets."""
     if not hasattr(socket, "AF_UNIX") or sys.platform == "win32":
@@ -96,6 +103,15 @@ def check_socket(place: Place) -> None:
     except FileNotFoundError:
         raise AgentUnavailable("no agent is running.", hint=UNLOCK) from None
     _check(place.socket, found, SOCKET_MODE, is_right=stat.S_ISSOCK(found.st_mode), kind="a socket")
+
+
+def identity_of(place: Place) -> tuple[int, int] | None:
+    """Return what tells the socket that lies there from any other one; None if there is none."""
+    try:
+        found = place.socket.lstat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def peer_is_me(connection: socket.socket) -> bool:

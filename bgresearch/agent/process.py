@@ -52,7 +52,7 @@ def _live(order: bytes, weak: tuple[str, ...]) -> int:
 
 
 def _serve(wanted: Any, weak: tuple[str, ...]) -> None:
-    from bgresearch.agent.place import Place, prepare  # noqa: PLC0415
+    from bgresearch.agent.place import Place, identity_of, prepare  # noqa: PLC0415
 
     place = Place(Path(wanted.value["folder"]))
     prepare(place)
@@ -72,14 +72,16 @@ def _serve(wanted: Any, weak: tuple[str, ...]) -> None:
     if wanted.value.get("password") is not None:
         service.unlock(Hidden(wanted.value["password"]))
     del wanted
-    server = Server(listen(place), service, lifetime=lifetime, clock=clock)
+    server = Server(listen(place), service, lifetime=lifetime, clock=clock, place=place)
+    mine = identity_of(place)
     server.end_on_signals()
     _more_descriptors()
     sys.setswitchinterval(_SWITCH_S)
     _tell({"started": True, "pid": os.getpid()})
     _leave_streams()
     server.run()
-    place.socket.unlink(missing_ok=True)  # ours: the lock is still held; ending the process lets go of it
+    if identity_of(place) == mine:  # somebody may have put another one there, lock and all
+        place.socket.unlink(missing_ok=True)
 
 
 def _only_one(place: Any) -> bool:

@@ -1,69 +1,59 @@
 """What crosses the agent's socket. Pure: bytes to messages and back, refusing what is malformed.
 
-A request is one line of JSON, at most 64 KiB. An answer is one line of JSON, its header, and then exactly as many bytes
-of body as the header says. Every message carries the protocol's version. No request can name a method, a path or an
-address to send to, and no answer has a place for a secret.
+A request is one line of JSON, at most 64 KiB; a search alone may be longer. An answer is one line of JSON, its header,
+and then exactly as many bytes of body as the header says. Every message carries the protocol's version. No request can
+name a method, a path or an address to send to; a secret comes in only inside a sealed box, and no answer has one in
+clear.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 from bgresearch.agent.crossing import described, rebuilt
+from bgresearch.agent.messages import (
+    PURPOSES,
+    Audit,
+    Check,
+    Discard,
+    Edit,
+    Examine,
+    Fetch,
+    Keep,
+    Lock,
+    Offer,
+    Open,
+    Remove,
+    Rename,
+    Request,
+    Search,
+    Status,
+)
 from bgresearch.envelope import MAX_BODY_BYTES
 from bgresearch.errors import AgentError
 
-VERSION = 1
+VERSION = 2
 MAX_LINE_BYTES = 64 * 1024
-MAX_HEADER_BYTES = 1024 * 1024  # a status names every key of a vault
+MAX_SEARCHED_BYTES = 192 * 1024  # of one search: three times what neighbouring parts share
+MAX_SEARCH_LINE_BYTES = MAX_SEARCHED_BYTES * 4 // 3 + 1024  # base64, and room for what is around it
+MAX_HEADER_BYTES = 4 * 1024 * 1024  # a status names every key of a vault, whose file has 1 MiB at most
 MAX_PARAMS = 64
 
 _ENDPOINT = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 _PARAM = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+_SEARCH_START = f'{{"v":{VERSION},"op":"search",'.encode("ascii")
 _LOCK_AND_UNLOCK = "Type: bgresearch vault lock, then: bgresearch vault unlock."
-
-
-@dataclass(frozen=True, slots=True)
-class Fetch:
-    """Ask the exchange one row of the table, signed with a key; ``host`` is where the asker takes the key to belong."""
-
-    key: str
-    host: str
-    endpoint: str
-    params: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Say who you are, which keys there are, and how long until you lock."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lock:
-    """Forget everything: end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Ask for an offer: what somebody needs to seal the master password for this agent alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unlock:
-    """Open the vault with the master password in a sealed box."""
-
-    box: Mapping[str, Any] = field(repr=False)
-
-
-Request = Fetch | Status | Lock | Ask | Unlock
 _OPERATIONS: dict[str, type[Request]] = {
-    "fetch": Fetch, "status": Status, "lock": Lock, "offer": Ask, "unlock": Unlock,
+    "fetch": Fetch, "status": Status, "lock": Lock, "offer": Offer, "open": Open, "examine": Examine, "keep": Keep,
+    "discard": Discard, "check": Check, "rename": Rename, "edit": Edit, "remove": Remove, "audit": Audit,
+    "search": Search,
 }  # fmt: skip
-_PLAIN: dict[type[Request], Request] = {Status: Status(), Lock: Lock(), Ask: Ask()}
 _NAMES = {kind: name for name, kind in _OPERATIONS.items()}
 
 
@@ -85,11 +75,18 @@ def encode_request(request: Request) -> bytes:
     AgentError
         It is longer than a line may be.
     """
-    fields = {name: getattr(request, name) for name in request.__slots__}
-    line = _line({"v": VERSION, "op": _NAMES[type(request)], **fields})
-    if len(line) > MAX_LINE_BYTES:
-        raise AgentError(f"the request is longer than {MAX_LINE_BYTES} bytes.", hint="Ask for less at once.")
+    message = {one.name: getattr(request, one.name) for one in fields(request)}
+    if isinstance(request, Search):
+        message["data"] = base64.b64encode(request.data).decode("ascii")
+    line = _line({"v": VERSION, "op": _NAMES[type(request)], **message})
+    if len(line) > (most := longest(line)):
+        raise AgentError(f"the request is longer than {most} bytes.", hint="Ask for less at once.")
     return line
+
+
+def longest(start: bytes | bytearray) -> int:
+    """Return how long a line may be that starts like this."""
+    return MAX_SEARCH_LINE_BYTES if start.startswith(_SEARCH_START) else MAX_LINE_BYTES
 
 
 def decode_request(line: bytes) -> Request:
@@ -100,16 +97,15 @@ def decode_request(line: bytes) -> Request:
     AgentError
         The line is too long, not JSON, of another version, or has fields more, fewer or other than it should.
     """
-    message = _message(line, MAX_LINE_BYTES)
+    message = _message(line, longest(line))
     operation = message.pop("op", None)
     kind = _OPERATIONS.get(operation) if isinstance(operation, str) else None
     if kind is None:
         raise AgentError("no such operation.", hint=f"There is {', '.join(_OPERATIONS)}.")
-    if set(message) != set(kind.__slots__):
-        raise AgentError(f"{operation} needs exactly these fields: {', '.join(kind.__slots__) or 'none'}.")
-    if kind is Fetch:
-        return _fetch(message)
-    return Unlock(message["box"]) if kind is Unlock else _PLAIN[kind]
+    if set(message) != {one.name for one in fields(kind)}:
+        names = ", ".join(one.name for one in fields(kind))
+        raise AgentError(f"{operation} needs exactly these fields: {names or 'none'}.")
+    return kind(**{one.name: _CHECKS[str(one.type)](one.name, message[one.name]) for one in fields(kind)})
 
 
 def encode_answer(result: Mapping[str, Any], body: bytes = b"", *, sent: int = 0) -> bytes:
@@ -141,20 +137,54 @@ def decode_header(line: bytes) -> Header:
     return Header(message["result"], None, length, sent)
 
 
-def _fetch(message: dict[str, Any]) -> Fetch:
-    if not all(isinstance(message[name], str) for name in ("key", "host", "endpoint")):
-        raise AgentError("key, host and endpoint must be text.")
-    if not _ENDPOINT.fullmatch(message["endpoint"]):
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise AgentError(f"{name} must be text.")
+    if name == "endpoint" and not _ENDPOINT.fullmatch(value):
         raise AgentError("an endpoint is named by its id in the table, such as spot.account_info.")
-    return Fetch(message["key"], message["host"], message["endpoint"], _checked_params(message["params"]))
+    if name == "purpose" and value not in PURPOSES:
+        raise AgentError("no such purpose.", hint=f"There is {', '.join(PURPOSES)}.")
+    return value
 
 
-def _checked_params(params: object) -> dict[str, str]:
+def _text_or_none(name: str, value: object) -> str | None:
+    return None if value is None else _text(name, value)
+
+
+def _flag(name: str, value: object) -> bool:
+    if type(value) is not bool:
+        raise AgentError(f"{name} must be true or false.")
+    return value
+
+
+def _box(name: str, value: object) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise AgentError(f"{name} must be an object.")
+    return value
+
+
+def _params(_: str, params: object) -> dict[str, str]:
     if not isinstance(params, dict) or len(params) > MAX_PARAMS:
         raise AgentError(f"params must be an object of at most {MAX_PARAMS} texts.")
     if not all(_PARAM.fullmatch(name) and isinstance(value, str) for name, value in params.items()):
         raise AgentError("params must have plain names and texts as values.")
     return params
+
+
+def _bytes(name: str, value: object) -> bytes:
+    try:
+        data = base64.b64decode(value, validate=True) if isinstance(value, str) else None
+    except (binascii.Error, ValueError):
+        data = None
+    if data is None or len(data) > MAX_SEARCHED_BYTES:
+        raise AgentError(f"{name} must be base64 of at most {MAX_SEARCHED_BYTES} bytes.")
+    return data
+
+
+_CHECKS: dict[str, Callable[[str, object], Any]] = {  # by the type as it is written above
+    "str": _text, "str | None": _text_or_none, "bool": _flag, "Mapping[str, Any]": _box,
+    "Mapping[str, str]": _params, "bytes": _bytes,
+}  # fmt: skip
 
 
 def _line(message: Mapping[str, Any]) -> bytes:

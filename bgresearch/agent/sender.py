@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import NoReturn, SupportsIndex
 
 from bgresearch.agent.client import Agent, AgentKey
+from bgresearch.agent.messages import Fetch
 from bgresearch.agent.place import UNLOCK
-from bgresearch.agent.protocol import Fetch
 from bgresearch.catalogue import Endpoint
 from bgresearch.envelope import unwrap
 from bgresearch.errors import AgentError, AgentUnavailable, ConfigurationError

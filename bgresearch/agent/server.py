@@ -14,16 +14,9 @@ import socket
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from bgresearch.agent.lifetime import Lifetime
-from bgresearch.agent.place import SOCKET_MODE, Place, peer_is_me
-from bgresearch.agent.protocol import (
-    MAX_LINE_BYTES,
-    Fetch,
-    Lock,
-    Unlock,
-    decode_request,
-    encode_answer,
-    encode_error,
-)
+from bgresearch.agent.messages import Fetch, Lock, Offer, Request, Status
+from bgresearch.agent.place import SOCKET_MODE, Place, identity_of, peer_is_me
+from bgresearch.agent.protocol import decode_request, encode_answer, encode_error, longest
 from bgresearch.agent.service import Service
 from bgresearch.clock import Clock
 from bgresearch.errors import AgentError
@@ -31,6 +24,7 @@ from bgresearch.errors import AgentError
 MAX_CONNECTIONS = 256
 MAX_WAITING_BYTES = 256 * 1024 * 1024  # answers that their callers have not read yet
 WORKERS = 64  # most of them wait for the exchange or for a slot
+CLERKS = 8  # for all that is no fetch, so that a person does not wait behind research
 PATIENCE_S = 10.0  # for the rest of a line, or for an answer to be read
 _TICK_S = 1.0  # how late a lock may be
 _CHUNK_BYTES = 65_536
@@ -96,13 +90,20 @@ class Server:
         When to lock.
     clock : Clock
         For the patience with callers.
+    place : Place, optional
+        Where its socket lies; once another one lies there, or none, nobody can reach it and it ends.
     """
 
-    def __init__(self, listener: socket.socket, service: Service, *, lifetime: Lifetime, clock: Clock) -> None:
+    def __init__(
+        self, listener: socket.socket, service: Service, *, lifetime: Lifetime, clock: Clock, place: Place | None = None
+    ) -> None:
         self._listener, self._service, self._lifetime, self._clock = listener, service, lifetime, clock
+        self._place = place
+        self._mine = identity_of(place) if place is not None else None
         self._selector = selectors.DefaultSelector()
         self._callers: dict[int, Caller] = {}
-        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="agent")
+        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="agent")
+        self._clerks = ThreadPoolExecutor(CLERKS, thread_name_prefix="agent-clerk")
         self._done: collections.deque[tuple[Caller, Future[bytes]]] = collections.deque()
         self._bell, self._ringer = socket.socketpair()
         self._why = ""
@@ -130,7 +131,8 @@ class Server:
         """Drop everybody; threads that wait for the exchange end with the process."""
         for caller in list(self._callers.values()):
             self._drop(caller)
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._workers.shutdown(wait=False, cancel_futures=True)
+        self._clerks.shutdown(wait=False, cancel_futures=True)
         self._selector.close()
         self._bell.close()
         self._ringer.close()
@@ -191,10 +193,11 @@ class Server:
 
     def _next(self, caller: Caller) -> None:
         """Take the next whole line, if there is one, and have it answered."""
-        end = caller.incoming.find(b"\n", 0, MAX_LINE_BYTES)
+        most = longest(caller.incoming)
+        end = caller.incoming.find(b"\n", 0, most)
         if end < 0:
-            if len(caller.incoming) >= MAX_LINE_BYTES:
-                self._refuse(caller, AgentError(f"a line is longer than {MAX_LINE_BYTES} bytes."))
+            if len(caller.incoming) >= most:
+                self._refuse(caller, AgentError(f"a line is longer than {most} bytes."))
             return
         line = bytes(caller.incoming[: end + 1])
         del caller.incoming[: end + 1]
@@ -206,13 +209,14 @@ class Server:
         if isinstance(request, Lock):
             self._say(caller, encode_answer({"locked": True}))
             self._why = "it was told to lock"
-        elif isinstance(request, Fetch | Unlock):
-            self._work(caller, request)
-        else:
+        elif isinstance(request, Status | Offer):  # neither asks, saves nor derives anything
             self._say(caller, self._service.answer(request))
+        else:
+            self._work(caller, request)
 
-    def _work(self, caller: Caller, request: Fetch | Unlock) -> None:
-        caller.work = self._pool.submit(self._service.answer, request)
+    def _work(self, caller: Caller, request: Request) -> None:
+        pool = self._workers if isinstance(request, Fetch) else self._clerks
+        caller.work = pool.submit(self._service.answer, request)
         self._watch(caller)
         caller.work.add_done_callback(lambda done: self._finished(caller, done))
 
@@ -293,6 +297,8 @@ class Server:
         if now_s - self._swept_s < _TICK_S:
             return
         self._swept_s = now_s
+        if self._place is not None and identity_of(self._place) != self._mine:
+            self._why = self._why or "its socket was taken away"
         waiting = sum(len(caller.outgoing) for caller in self._callers.values())
         owing = sorted((caller for caller in self._callers.values() if caller.stalls), key=lambda one: one.progress_s)
         for caller in owing:

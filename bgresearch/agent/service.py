@@ -1,52 +1,59 @@
-"""What the agent does: holds the unlocked vault and answers one request at a time per caller. Knows no socket.
+"""What the agent does: answers one request at a time per caller. Knows no socket; the other rooms know what to do.
 
-A request names a key, a row of the table and parameters. Method, path and address come from the table and the key.
+A fetch names a key, a row of the table and parameters. Method, path and address come from the table and the key.
 """
 
 from __future__ import annotations
 
-import contextlib
+import json
 import os
-import threading
-import warnings
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bgresearch.agent.accounts import ByAccount
-from bgresearch.agent.lifetime import BackOff, Lifetime
-from bgresearch.agent.place import UNLOCK
-from bgresearch.agent.protocol import Ask, Fetch, Status, Unlock, encode_answer, encode_error
+from bgresearch.agent.held import Held, MakeSender, wire
+from bgresearch.agent.lifetime import Lifetime
+from bgresearch.agent.messages import (
+    Audit,
+    Check,
+    Discard,
+    Edit,
+    Examine,
+    Fetch,
+    Keep,
+    Lock,
+    Offer,
+    Open,
+    Remove,
+    Rename,
+    Request,
+    Search,
+    Status,
+)
+from bgresearch.agent.offers import Offers
+from bgresearch.agent.opening import Opening
+from bgresearch.agent.protocol import encode_answer, encode_error
+from bgresearch.agent.searching import Searching
+from bgresearch.agent.staging import Staging
+from bgresearch.agent.strength import strength
 from bgresearch.catalogue import load
 from bgresearch.clock import Clock
-from bgresearch.errors import AgentError, AgentUnavailable, BgresearchError, ConfigurationError, InvalidInput
-from bgresearch.intervals import DAY_MS
-from bgresearch.limits import Limiter, LocalLimiter
+from bgresearch.errors import BadResponse, BgresearchError, InvalidInput
+from bgresearch.permissions import ACCOUNT_INFO, of_key_info
 from bgresearch.transport import origin
-from bgresearch.wire import Sender, Signer, Wire
-from vault import StorageFailed, Vault, VaultBusy, VaultChanged, VaultError, WrongPassword
+from bgresearch.wire import Reply
+from vault import KeyInfo, VaultError
 from vault.hidden import Hidden
-from vault.intake import Intake
-
-OFFER_S = 300  # time to type a password in
-PASSWORD = "password"  # noqa: S105 - the name of a field
-UNLOCK_LABEL = "unlock"
-
-MakeSender = Callable[[str, Limiter, Clock, Signer], Sender]
-
-
-def wire(host: str, limiter: Limiter, clock: Clock, signer: Signer) -> Sender:
-    """Return the sender of one key: the same wire as in every other process."""
-    return Wire(host, limiter=limiter, clock=clock, signer=signer)
 
 
 class Service:
-    """The unlocked vault behind five operations; safe to share between threads.
+    """The unlocked vault behind the operations of the protocol; safe to share between threads.
 
     Parameters
     ----------
     path : Path
-        The vault's file.
+        The vault's file, which need not be there yet.
     clock : Clock
         Time, and who waits.
     lifetime : Lifetime
@@ -61,60 +68,26 @@ class Service:
         self, path: Path, *, clock: Clock, lifetime: Lifetime, make_sender: MakeSender = wire,
         weak: tuple[str, ...] = (),
     ) -> None:  # fmt: skip
-        self._path, self._weak = path, weak
-        self._clock, self._lifetime, self._make_sender = clock, lifetime, make_sender
-        self._intake = Intake()
-        self._back_off = BackOff(clock)
-        self._lock = threading.Lock()
-        self._intake_lock = threading.Lock()
-        self._notices: tuple[str, ...] = ()
-        self._noted: dict[str, int] = {}
-        self._vault: Vault | None = None
-        self._seen: tuple[int, ...] = ()
-        self._senders: dict[str, Sender] = {}
-        self._limiters: dict[str, ByAccount] = {}
+        self._weak, self._clock, self._lifetime = weak, clock, lifetime
+        self._held = Held(path, clock=clock, lifetime=lifetime, make_sender=make_sender)
+        self._offers = Offers()
+        self._opening = Opening(self._held, clock=clock, lifetime=lifetime)
+        self._staging = Staging(self._held, clock=clock)
+        self._searching = Searching(self._held, clock=clock)
+        self._answers: dict[type[Request], Callable[[Any], bytes]] = {
+            Fetch: self._fetch, Status: self._told, Lock: self._told, Offer: self._offer, Open: self._open,
+            Examine: self._examine, Keep: self._keep, Discard: self._discard, Check: self._check,
+            Rename: self._rename, Edit: self._edit, Remove: self._remove, Audit: self._audit, Search: self._search,
+        }  # fmt: skip
 
     def unlock(self, password: Hidden[str]) -> None:
-        """Open the vault, or open it anew.
+        """Open the vault, or open it anew; raises as `Opening.unlock`."""
+        self._opening.unlock(password)
 
-        Raises
-        ------
-        WrongPassword
-            Not its password; the next one is heard only after a pause.
-        AgentError
-            Another password is being tried, or the pause is not over.
-        VaultError
-            The file cannot be read or believed.
-        """
-        if (wait_s := self._back_off.begin()) > 0:
-            raise AgentError("a wrong password was typed before.", hint=f"Wait {wait_s:.1f} s, then type it again.")
-        wrong = False
-        try:
-            seen = self._signature()
-            with warnings.catch_warnings(record=True) as said:
-                opened = Vault.open(self._path, password.value)
-            with self._lock:
-                self._vault, self._seen, self._senders = opened, seen, {}
-            self._notices = tuple(str(one.message) for one in said)
-        except WrongPassword:
-            wrong = True
-            raise
-        finally:
-            self._back_off.end(wrong=wrong)
-        self._lifetime.used()
-
-    def answer(self, request: Fetch | Status | Ask | Unlock) -> bytes:
+    def answer(self, request: Request) -> bytes:
         """Return the encoded answer, which may be an error."""
         try:
-            if isinstance(request, Fetch):
-                return self._fetch(request)
-            if isinstance(request, Ask):
-                return encode_answer(self._offer())
-            if isinstance(request, Unlock):
-                with self._intake_lock:
-                    opened = self._intake.open(request.box)
-                self.unlock(opened[PASSWORD])
-            return encode_answer(self._status())
+            return self._answers[type(request)](request)
         except (BgresearchError, VaultError) as error:
             return encode_error(error)
 
@@ -124,7 +97,7 @@ class Service:
                 "endpoint", f"{request.endpoint!r} is not in the table.", hint="Only its rows are asked."
             )
         endpoint = load()[request.endpoint]
-        sender, limiter = self._sender(request)
+        sender, limiter = self._held.sender(request.key, request.host)
         self._lifetime.used()
         before = limiter.count()
         try:
@@ -132,77 +105,103 @@ class Service:
         except BgresearchError as error:
             return encode_error(error, sent=limiter.count() - before)
         limiter.learn(endpoint, request.key, reply.data)
+        if endpoint.id in ACCOUNT_INFO.values():
+            self._note_check(request.key, reply)
         told = {"attempts": reply.attempts, "asked_ms": reply.asked_ms, "received_ms": reply.received_ms}
         return encode_answer(told, reply.body, sent=limiter.count() - before)
 
-    def _offer(self) -> dict[str, Any]:
-        with self._intake_lock:
-            offer = self._intake.offer(UNLOCK_LABEL, OFFER_S, fields=(PASSWORD,))
-        return {"offer": offer, "fingerprint": self._intake.fingerprint}
-
-    def _sender(self, request: Fetch) -> tuple[Sender, ByAccount]:
-        with self._lock:
-            vault = self._fresh()
-            sender = self._senders.get(request.key)
-            if sender is None:
-                credential = vault.get(request.key)
-                limiter = self._limiters.setdefault(origin(credential.host), ByAccount(LocalLimiter(self._clock)))
-                sender = self._make_sender(credential.host, limiter, self._clock, credential)
-                self._senders[request.key] = sender
-            if request.host != sender.host:
-                raise ConfigurationError(
-                    f"The key {request.key!r} is bound to {sender.host} and is never sent to {request.host[:80]!r}.",
-                    hint="Use the key's own host, or add a key for this one.",
-                )
-            self._note_use(vault, request.key)
-            return sender, self._limiters[sender.host]
-
-    def _note_use(self, vault: Vault, key: str) -> None:
-        """Have the audit trail say that a key was used today; a vault that cannot be saved is no reason to refuse."""
-        today = self._clock.now_ms() // DAY_MS
-        if self._noted.get(key) != today:
-            with contextlib.suppress(VaultBusy, StorageFailed):
-                vault.record_use(key)
-            self._noted[key] = today
-
-    def _fresh(self) -> Vault:
-        """Return the vault as its file is now: keys that were added or removed meanwhile count."""
-        if self._vault is None:
-            raise AgentUnavailable("the vault is locked.", hint=UNLOCK)
-        seen = self._signature()
-        if seen != self._seen:
-            try:
-                changed = self._vault.reload()
-            except VaultChanged:
-                self._vault, self._senders = None, {}
-                self._lifetime.finish("the vault's password was changed")
-                raise
-            if changed:
-                self._senders = {}
-            self._seen = seen
-        return self._vault
-
-    def _signature(self) -> tuple[int, ...]:
+    def _note_check(self, key: str, reply: Reply) -> None:
+        mode = next(mode for mode, row in ACCOUNT_INFO.items() if row == reply.endpoint.id)
         try:
-            found = os.stat(self._path, follow_symlinks=False)  # noqa: PTH116 - half the time of Path.stat, per request
-        except OSError:
-            return ()  # reading it says what is wrong
-        return found.st_ino, found.st_mtime_ns, found.st_size
+            found = of_key_info(reply.data, mode=mode, uid="", demo=False, label=key)
+        except BadResponse:
+            return
+        self._held.note_check(key, found.verdict, has_addresses=bool(found.addresses))
+
+    def _offer(self, request: Offer) -> bytes:
+        asked = {"asked": self._opening.asked()} if request.purpose == "confirm" else {}
+        return encode_answer({**self._offers.offer(request), **asked})
+
+    def _open(self, request: Open) -> bytes:
+        promise, texts, reply = self._offers.open(request.box)
+        self._lifetime.used()
+        if promise.purpose == "strength":
+            return encode_answer(strength(texts["password"]))
+        if promise.purpose == "recovery":
+            return encode_answer(self._opening.new_recovery(texts["password"], reply))
+        if promise.purpose == "confirm":
+            return encode_answer(self._opening.confirm(texts))
+        if promise.purpose in {"key", "rotate"}:
+            return encode_answer(self._staging.stage(promise, texts))
+        (text,) = texts.values()
+        verbs = {"unlock": self._opening.unlock, "recover": self._opening.recover}
+        verbs |= {"keyring": self._opening.keyring, "create": self._opening.create}
+        verbs[promise.purpose](text)
+        return encode_answer(self._status())
+
+    def _examine(self, request: Examine) -> bytes:
+        self._lifetime.used()
+        return encode_answer(self._staging.examine(request.staged, request.stage))
+
+    def _keep(self, request: Keep) -> bytes:
+        self._lifetime.used()
+        label = self._staging.keep(request)
+        with self._held.vault() as vault:
+            (kept,) = (info for info in vault.describe() if info.label == label)
+        return encode_answer({"key": self._key(kept)})
+
+    def _discard(self, request: Discard) -> bytes:
+        self._staging.discard(request.staged)
+        return encode_answer({"discarded": True})
+
+    def _check(self, request: Check) -> bytes:
+        self._lifetime.used()
+        return encode_answer(self._staging.check(request.key))
+
+    def _rename(self, request: Rename) -> bytes:
+        self._lifetime.used()
+        with self._held.changing() as vault:
+            vault.rename(request.key, request.new)
+        return encode_answer(self._status())
+
+    def _edit(self, request: Edit) -> bytes:
+        self._lifetime.used()
+        with self._held.changing() as vault:
+            vault.edit(request.key, note=request.note, account=request.account, rotate_by=request.rotate_by)
+        return encode_answer(self._status())
+
+    def _remove(self, request: Remove) -> bytes:
+        self._lifetime.used()
+        with self._held.changing() as vault:
+            vault.remove(request.key)
+        return encode_answer(self._status())
+
+    def _audit(self, _: Audit) -> bytes:
+        with self._held.vault() as vault:
+            trail = vault.audit()
+        events = json.dumps([asdict(event) for event in trail.events]).encode("ascii")
+        return encode_answer({"problems": list(trail.problems)}, events)
+
+    def _search(self, request: Search) -> bytes:
+        return encode_answer(self._searching.find(request.data))
+
+    def _told(self, _: Status | Lock) -> bytes:
+        return encode_answer(self._status())
 
     def _status(self) -> dict[str, Any]:
-        vault = self._vault
-        if vault is not None and self._lock.acquire(blocking=False):  # the loop calls this and may not wait
-            try:
-                vault = self._fresh()
-            finally:
-                self._lock.release()
-        keys = vault.describe() if vault is not None else []
-        shown = [
-            {"label": key.label, "host": origin(key.host), "demo": key.demo, "fingerprint": key.fingerprint}
-            for key in keys
-        ]
+        vault = self._held.look()
         return {
-            "pid": os.getpid(), "vault": str(self._path), "unlocked": vault is not None, "keys": shown,
-            "fingerprint": self._intake.fingerprint, "uptime_s": round(self._lifetime.uptime_s, 3),
-            "locks_in_s": round(self._lifetime.left_s, 3), "weak": [*self._weak, *self._notices],
+            "pid": os.getpid(), "vault": str(self._held.path), "exists": bool(self._held.signature()),
+            "unlocked": vault is not None, "unlocks": vault.unlocks() if vault is not None else [],
+            "keys": [self._key(info) for info in vault.describe()] if vault is not None else [],
+            "fingerprint": self._offers.fingerprint, "uptime_s": round(self._lifetime.uptime_s, 3),
+            "locks_in_s": round(self._lifetime.left_s, 3), "weak": [*self._weak, *self._opening.notices],
+        }  # fmt: skip
+
+    def _key(self, info: KeyInfo) -> dict[str, Any]:
+        return {
+            "label": info.label, "host": origin(info.host), "demo": info.demo, "fingerprint": info.fingerprint,
+            "note": info.note, "account": info.account, "created": info.created, "last_checked": info.checked,
+            "last_verdict": info.verdict, "has_addresses": info.has_addresses, "last_used": info.used,
+            "rotate_by": info.rotate_by, "reminder": info.reminder(self._clock.now_ms()),
         }  # fmt: skip

@@ -74,7 +74,7 @@ def check_vault(status: AgentStatus, vault: Path) -> None:
 def unlock(agent: Agent, password: Hidden[str]) -> AgentStatus:
     """Return the status of a running agent after sealing the master password to it."""
     offer = agent.offer()
-    return agent.unlock(seal_box(offer, {"password": password.value}))
+    return agent.unlock(seal_box(offer["offer"], {"password": password.value}))
 
 
 def _told(order: Hidden[dict[str, object]]) -> dict[str, object]:

@@ -6,7 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bgresearch.cli.asking import PasswordFile, VaultPath, default_vault, master_password
+from bgresearch.agent.place import default_vault
+from bgresearch.cli.asking import PasswordFile, VaultPath, master_password
 from bgresearch.cli.words import AsJson, table, tell
 from bgresearch.errors import AgentUnavailable
 

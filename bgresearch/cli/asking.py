@@ -17,6 +17,7 @@ from typing import Annotated
 import typer
 
 from bgresearch.agent.hardening import harden
+from bgresearch.agent.place import default_vault
 from bgresearch.errors import ConfigurationError, InvalidInput
 from vault import Vault
 from vault.hidden import Hidden
@@ -99,13 +100,6 @@ def opened(path: Path | None, password_file: str) -> Vault:
 
         return Vault.open_with_keyring(place, oskeyring.fetch(Vault.id_of(place), oskeyring.system_backend()).value)
     return Vault.open(place, master_password(password_file).value)
-
-
-def default_vault() -> Path:
-    """Return where the vault lies if nothing else is said: the platform's folder for a user's settings."""
-    import platformdirs
-
-    return platformdirs.user_config_path("bgresearch", appauthor=False) / "vault"
 
 
 def _typed(question: str, hint: str) -> Hidden[str]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bgresearch.cli.asking import PasswordFile, VaultPath, default_vault, from_stdin, master_password, opened, secret
+from bgresearch.agent.place import default_vault
+from bgresearch.cli.asking import PasswordFile, VaultPath, from_stdin, master_password, opened, secret
 from bgresearch.cli.keys import Name, triple_of
 from bgresearch.cli.words import AsJson, table, tell
 from bgresearch.errors import ConfigurationError, InvalidInput

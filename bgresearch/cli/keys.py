@@ -10,11 +10,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from bgresearch.agent.place import default_vault
 from bgresearch.cli.asking import (
     Fields,
     PasswordFile,
     VaultPath,
-    default_vault,
     from_stdin,
     master_password,
     opened,

@@ -78,7 +78,12 @@ class Exchange:
         self.accounts = make_accounts(self.world)
         self._keys = KeyRing(keys)
         self._quotas = Quotas() if limits else None
+        self._restricted: dict[str, str] = {}
         self._catalogue = load()
+
+    def restrict(self, account: str, code: str = "40023") -> None:
+        """Restrict an account, as the exchange does for a while: its keys are refused with this code; "" ends it."""
+        self._restricted[account] = code
 
     def handle(self, request: Request) -> Response:
         """Return the answer to one request; never raises for anything a caller can send."""
@@ -119,6 +124,8 @@ class Exchange:
             lowered = {name.lower(): value for name, value in request.headers.items()}
             key = self._keys.authenticate(request, lowered, now_ms)
             account = self.accounts[key.account]
+            if code := self._restricted.get(key.account):
+                raise Refusal(code, "The account is restricted")
             self._count(endpoint, account.uid, request.address, counted_ms, headers)
             demo_header = lowered.get("paptrading")
             admit(endpoint, key, account.mode, address=request.address, demo_header=demo_header)

@@ -15,8 +15,8 @@ import pytest
 
 import bgresearch
 from bgresearch.agent.client import Agent
+from bgresearch.agent.messages import Fetch
 from bgresearch.agent.place import Place
-from bgresearch.agent.protocol import Fetch
 from bgresearch.agent.sender import AgentSender, find_key
 from bgresearch.agent.start import start, unlock
 from bgresearch.catalogue import load
@@ -193,7 +193,7 @@ def test_a_box_opens_once_and_only_here(begin: Start, place: Place) -> None:
         for box in (seal_box(foreign, {"password": PASSWORD}), {"nonsense": 1}):
             with pytest.raises(BoxRefused):
                 agent.unlock(box)
-        box = seal_box(offer, {"password": PASSWORD})
+        box = seal_box(offer["offer"], {"password": PASSWORD})
         assert agent.unlock(box).unlocked
         with pytest.raises(BoxRefused):
             agent.unlock(box)

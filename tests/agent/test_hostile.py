@@ -138,8 +138,8 @@ FIELDS = [
 OPERATIONS = [
     {"op": operation}
     for operation in (
-        "post", "get", "sign", "headers", "reveal", "secret", "export", "add", "remove", "rename", "passwd", "open",
-        "close", "eval", "exec", "import", "pickle", "order", "withdraw", "transfer", "FETCH", "fetch ",
+        "post", "get", "sign", "headers", "reveal", "secret", "export", "add", "import", "unlock", "passwd", "restore",
+        "close", "eval", "exec", "rotate", "pickle", "order", "withdraw", "transfer", "FETCH", "fetch ",
         "", None, 1, {}, [], True, "decrypt", "keys", "credential", "dump", "env", "stop",
     )
 ]  # fmt: skip

@@ -113,7 +113,7 @@ def test_the_process_behind_the_socket_must_be_of_this_user(
     begin: Start, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin()
-    monkeypatch.setattr("bgresearch.agent.client.peer_is_me", lambda _: False)
+    monkeypatch.setattr("bgresearch.agent.line.peer_is_me", lambda _: False)
     with pytest.raises(AgentError, match="runs as another user; nothing was sent to it"):
         Agent(place).status()
 

@@ -13,15 +13,29 @@ from hypothesis import strategies as st
 import bgresearch.errors
 import vault.errors
 from bgresearch.agent.crossing import described, rebuilt
+from bgresearch.agent.messages import (
+    PURPOSES,
+    Audit,
+    Check,
+    Discard,
+    Edit,
+    Examine,
+    Fetch,
+    Keep,
+    Lock,
+    Offer,
+    Open,
+    Remove,
+    Rename,
+    Request,
+    Search,
+    Status,
+)
 from bgresearch.agent.protocol import (
     MAX_LINE_BYTES,
+    MAX_SEARCH_LINE_BYTES,
+    MAX_SEARCHED_BYTES,
     VERSION,
-    Ask,
-    Fetch,
-    Lock,
-    Request,
-    Status,
-    Unlock,
     decode_header,
     decode_request,
     encode_answer,
@@ -44,14 +58,29 @@ JSON = st.recursive(
     max_leaves=12,
 )
 
+OTHERS = st.one_of(
+    st.sampled_from([Status(), Lock(), Audit()]),
+    st.builds(Offer, st.sampled_from(PURPOSES), TEXT, TEXT, st.booleans()),
+    st.dictionaries(TEXT, TEXT, max_size=5).map(Open),
+    st.builds(Examine, TEXT, TEXT),
+    st.builds(Keep, TEXT, TEXT, TEXT, TEXT, st.booleans()),
+    st.builds(Rename, TEXT, TEXT),
+    st.builds(Edit, TEXT, st.none() | TEXT, st.none() | TEXT, st.none() | TEXT),
+    TEXT.map(Discard) | TEXT.map(Check) | TEXT.map(Remove),
+    st.binary(max_size=200).map(Search),
+)
+
 FETCH = {"v": VERSION, "op": "fetch", "key": "research", "host": "h", "endpoint": "spot.account_info", "params": {}}
+
+OFFER = {"v": VERSION, "op": "offer", "purpose": "unlock", "label": "", "host": "", "demo": False}
+KEEP = {"v": VERSION, "op": "keep", "staged": "", "note": "", "account": "", "rotate_by": "", "accept_trade": False}
 
 
 def line(message: Any) -> bytes:
     return json.dumps(message).encode() + b"\n"
 
 
-@given(FETCHES | st.sampled_from([Status(), Lock(), Ask()]) | st.dictionaries(TEXT, TEXT, max_size=5).map(Unlock))
+@given(FETCHES | OTHERS)
 def test_a_request_comes_back_as_it_was(request: Request) -> None:
     encoded = encode_request(request)
     assert encoded.count(b"\n") == 1
@@ -88,14 +117,14 @@ def test_a_request_with_a_changed_byte_is_refused_or_still_a_plain_request(data:
         found = decode_request(bytes(encoded))
     except AgentError:
         return
-    assert isinstance(found, Fetch | Status | Lock | Ask)
+    assert isinstance(found, Fetch | Status | Lock | Audit)
 
 
 @pytest.mark.parametrize(
     "message",
     [
         {},
-        {**FETCH, "v": 2},
+        {**FETCH, "v": 1},
         {**FETCH, "v": True},
         {**FETCH, "v": "1"},
         {**FETCH, "op": "sign"},
@@ -115,7 +144,27 @@ def test_a_request_with_a_changed_byte_is_refused_or_still_a_plain_request(data:
         {**FETCH, "params": {"": "c"}},
         {**FETCH, "params": {f"a{number}": "" for number in range(65)}},
         {"v": VERSION, "op": "status", "secret": True},
-        {"v": VERSION, "op": "unlock", "password": "typed"},
+        {"v": VERSION, "op": "open", "password": "typed"},
+        {"v": VERSION, "op": "open", "box": "typed"},
+        {"v": VERSION, "op": "unlock", "box": {}},
+        {"v": VERSION, "op": "offer"},
+        {**OFFER, "purpose": "typed"},
+        {**OFFER, "purpose": None},
+        {**OFFER, "label": None},
+        {**OFFER, "demo": 0},
+        {**OFFER, "demo": None},
+        {**OFFER, "fields": ["api_key"]},
+        {**KEEP, "accept_trade": 1},
+        {**KEEP, "accept_trade": "true"},
+        {**KEEP, "accept_withdraw": True},
+        {**KEEP, "permissions": {}},
+        {**KEEP, "note": None},
+        {"v": VERSION, "op": "edit", "key": "a", "note": 1, "account": None, "rotate_by": None},
+        {"v": VERSION, "op": "edit", "key": "a", "note": None, "account": None, "rotate_by": None, "host": "typed"},
+        {"v": VERSION, "op": "search", "data": "typed!"},
+        {"v": VERSION, "op": "search", "data": None},
+        {"v": VERSION, "op": "search", "data": [1]},
+        {"v": VERSION, "op": "search", "data": "é"},
     ],
     ids=repr,
 )
@@ -136,6 +185,20 @@ def test_lines_and_bodies_have_a_largest_size() -> None:
         encode_request(Fetch("k", "h", "spot.account_info", {"a": "x" * MAX_LINE_BYTES}))
     with pytest.raises(AgentError, match="longer than 65536 bytes"):
         decode_request(b" " * (MAX_LINE_BYTES + 1))
+    most = Search(b"x" * MAX_SEARCHED_BYTES)
+    assert decode_request(encode_request(most)) == most
+    with pytest.raises(AgentError, match=f"base64 of at most {MAX_SEARCHED_BYTES} bytes"):
+        decode_request(encode_request(Search(b"x" * (MAX_SEARCHED_BYTES + 1))))
+    with pytest.raises(AgentError, match=f"longer than {MAX_SEARCH_LINE_BYTES} bytes"):
+        encode_request(Search(b"x" * MAX_SEARCH_LINE_BYTES))
+    for start in (
+        b'{"op":"search","v":2,',
+        b'{"v":2,"op":"keep",',
+        b'{"v":2, "op":"search",',
+        b' {"v":2,"op":"search",',
+    ):
+        with pytest.raises(AgentError, match="longer than 65536 bytes"):
+            decode_request(start + b" " * MAX_LINE_BYTES)
     for length in (-1, MAX_BODY_BYTES + 1, True, 1.0, "1", None):
         with pytest.raises(AgentError, match="no believable length"):
             decode_header(line({"v": VERSION, "result": {}, "body": length, "sent": 0}))

@@ -1,18 +1,26 @@
-"""Chromium without a window, without a network, on a page from disk."""
+"""Chromium without a window, without a network: on a page from disk, or on Jupyter's own servers on loopback."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 
+from bgresearch.sandbox.server import Server
+from tests.browser import harness
+from tests.browser.harness import Home, JupyterServer, Place, Sheet
+
+FOREIGN_NAME = "notebooks.example"  # a name that leads to this machine and is not localhost, so not a secure context
 QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--disable-component-update", "--disable-sync", f"--host-resolver-rules=MAP {FOREIGN_NAME} 127.0.0.1",
 )  # fmt: skip
+
+Open = Callable[..., Sheet]
 
 
 def chromium() -> str | None:
@@ -20,17 +28,83 @@ def chromium() -> str | None:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A started Chromium; where CI says that it runs everything, its absence is a failure.
+def playwright() -> Iterator[Playwright]:
+    """Playwright, where Chromium is; where CI says that it runs everything, its absence is a failure.
 
     For one module alone: while it lasts, Playwright keeps an event loop running in this thread.
     """
-    path = chromium()
-    if path is None:
+    if chromium() is None:
         if os.environ.get("CI") == "true":
             pytest.fail("Chromium is missing, and CI runs everything: apt-get install chromium")
         pytest.skip("Chromium is not installed: apt-get install chromium")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=list(QUIET))
+    with sync_playwright() as started:
         yield started
-        started.close()
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """A started Chromium."""
+    started = playwright.chromium.launch(executable_path=chromium(), args=list(QUIET))
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="session")
+def exchange_url() -> Iterator[str]:
+    with Server() as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    """JupyterLab and Notebook; widget state is saved with notebooks."""
+    server = harness.start_server(tmp_path_factory.mktemp("lab"))
+    yield server
+    server.end()
+
+
+@pytest.fixture(scope="session")
+def voila(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    server = harness.start_server(tmp_path_factory.mktemp("voila"), voila=True)
+    yield server
+    server.end()
+
+
+@pytest.fixture
+def person(exchange_url: str) -> Iterator[Home]:
+    """Somebody without a vault yet."""
+    with harness.home(exchange_url) as made:
+        yield made
+
+
+@pytest.fixture
+def profile(playwright: Playwright, tmp_path: Path) -> Iterator[BrowserContext]:
+    """A browser with a profile on disk, which is at ``tmp_path / "profile"``."""
+    options = {"executable_path": chromium(), "args": list(QUIET), "viewport": {"width": 1240, "height": 1000}}
+    context = playwright.chromium.launch_persistent_context(tmp_path / "profile", **options)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def open_sheet(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Open]:
+    """Open a notebook of these cells: ``open_sheet(cells)``, in JupyterLab unless told otherwise, and run it."""
+    contexts = []
+
+    def one(
+        cells: list[str], *, place: Place = "lab", width: int = 1240, host: str = "127.0.0.1",
+        context: BrowserContext | None = None,
+    ) -> Sheet:  # fmt: skip
+        server: JupyterServer = request.getfixturevalue("voila" if place == "voila" else "lab")
+        if context is None:
+            context = browser.new_context(viewport={"width": width, "height": 1000})
+            contexts.append(context)
+        name = server.write(f"sheet-{len(list(server.notebooks.glob('*.ipynb')))}.ipynb", cells)
+        sheet = harness.listen(Sheet(context.new_page(), server, name, place))
+        sheet.open(host=host)
+        sheet.run()
+        return sheet
+
+    yield one
+    for context in contexts:
+        context.close()

@@ -1,0 +1,56 @@
+"""A log as bytes, for whoever keeps it: a check sum and numbers of 8 bytes; no name and no secret."""
+
+from __future__ import annotations
+
+import struct
+import sys
+import zlib
+from array import array
+
+from bgresearch.limits import Log
+
+_SUM = struct.Struct("<I")
+_HEAD = struct.Struct("<dddI")  # when it was written, the pause's end, the shortest trip; how many departures are back
+
+
+class Damaged(Exception):
+    """Bytes that no log was written as, or a file that is no budget."""
+
+
+def encode(log: Log, written_s: float) -> bytes:
+    """Return the bytes of a log as it is at that moment."""
+    head = _HEAD.pack(written_s, log.paused_until_s, log.trip_s, log.back)
+    body = head + _turned(array("d", log.departures)).tobytes()
+    return _SUM.pack(zlib.crc32(body)) + body
+
+
+def decode(data: object, now_s: float) -> Log:
+    """Return the log that was written.
+
+    One that was written later than now is from before the machine was started anew, or its clock was set back: how
+    long ago that was is not known, so it counts as written just now.
+
+    Raises
+    ------
+    Damaged
+        The bytes are not what was written.
+    """
+    if not isinstance(data, bytes) or len(data) < _SUM.size + _HEAD.size:
+        raise Damaged("a log is cut off")
+    body = memoryview(data)[_SUM.size :]
+    if _SUM.pack(zlib.crc32(body)) != data[: _SUM.size]:
+        raise Damaged("a check sum is wrong")
+    written_s, paused_until_s, trip_s, back = _HEAD.unpack_from(body)
+    departures = array("d")
+    departures.frombytes(body[_HEAD.size :])
+    log = Log(_turned(departures), paused_until_s=paused_until_s, back=back, trip_s=trip_s)
+    if written_s > now_s:
+        log.shift(now_s - written_s)
+    return log
+
+
+def _turned(numbers: array[float]) -> array[float]:
+    """Return the numbers in the order of bytes that all machines write: the little end first."""
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers

@@ -1,0 +1,26 @@
+"""What a person fills in: a notebook's forms. Importing this is cheap; widgets come with the first form.
+
+A form never sees what is typed into it: the browser seals that for the agent, and the kernel relays ciphertext.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bgresearch.forms.sealed import Field, SealedInput
+
+_HOMES = {"Field": "sealed", "SealedInput": "sealed"}
+
+__all__ = ["Field", "SealedInput"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,238 @@
+"""The explorer: choose candles, see what they cost, get them, look at them, take them along. Needs no key."""
+
+from __future__ import annotations
+
+import datetime as dt
+import html
+import re
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import ipywidgets as widgets
+import pandas as pd
+
+from bgresearch.errors import BgresearchError, ConfigurationError, InvalidInput
+from bgresearch.forms.beside import Runner, in_thread
+from bgresearch.forms.look import Form, Labelled, button, note, subheading, table, verdict
+from bgresearch.intervals import INTERVALS
+from bgresearch.lenses.chart import candles_figure
+from bgresearch.planning import Market, Plan
+
+if TYPE_CHECKING:
+    from bgresearch.client import Client
+
+_SHOWN_ROWS = 5  # at the beginning and at the end
+_DAYS = 7  # what is offered first
+_HEADING = "Explore candles"
+
+
+class Stopped(BgresearchError):
+    """Somebody pressed the button that stops a download."""
+
+
+class Explorer(Form):
+    """A form that ends in a DataFrame.
+
+    Parameters
+    ----------
+    client : Client
+        Who is asked.
+    run : callable, optional
+        Does work beside the kernel's own.
+    folder : Path, optional
+        Where files are saved; where the notebook is, by default.
+    today : date, optional
+        For tests.
+
+    Attributes
+    ----------
+    frame : DataFrame or None
+        What was downloaded last.
+    """
+
+    def __init__(
+        self, client: Client, *, run: Runner = in_thread, folder: Path | None = None, today: dt.date | None = None
+    ) -> None:
+        super().__init__("Data explorer", broad=True)
+        self.frame: pd.DataFrame | None = None
+        self._client, self._run, self._folder = client, run, folder or Path()
+        self._stop = threading.Event()
+        self.fields = _fields(today or dt.datetime.now(dt.UTC).date())
+        self.price_button = button("Show the cost", self._price, main=True)
+        self.load_button = button("Download", self._load, main=True)
+        self.stop_button = button("Stop", self._stop.set)
+        self.bar = widgets.IntProgress(description="Download", min=0, max=1)
+        self.cost, self.result = widgets.VBox(), widgets.VBox()
+        for name in ("market", "symbol", "interval", "start", "end"):
+            self.fields[name].control.observe(self._changed, "value")
+        self.fields["market"].control.observe(lambda _: self._run(self._list_symbols), "value")
+        self.show(_HEADING, [*self.fields.values(), self.cost, self.result], [self.price_button], quiet=True)
+        self._run(self._list_symbols)
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What is chosen, as arguments of ``client.candles``."""
+        chosen = {name: str(field.value).strip() for name, field in self.fields.items()}
+        return {**chosen, "symbol": chosen["symbol"].upper(), "end": chosen["end"] or None}
+
+    def _list_symbols(self) -> None:
+        market = self.fields["market"].value
+        try:
+            if market == "spot":
+                listed = self._client.api.spot.symbols()
+            else:
+                listed = self._client.api.futures.contracts(productType=market.upper())
+        except BgresearchError:
+            return  # a symbol can be typed without the list
+        if market == self.fields["market"].value:
+            self.fields["symbol"].control.options = sorted({*listed["symbol"].astype("str")})
+
+    def _changed(self, _: object) -> None:
+        self.cost.children, self.nav.children = (), (self.price_button,)
+
+    def _price(self) -> None:
+        if (plan := self._checked(lambda: self._client.plan(**self.asked))) is None:
+            return
+        words = priced(plan)
+        self.cost.children = (subheading("What it costs"), note(*words))
+        self.nav.children = (self.load_button, self.price_button)
+        self.say(" ".join(words))
+
+    def _load(self) -> None:
+        self._stop.clear()
+        self.bar.value, self.result.children = 0, (self.bar,)
+        self.nav.children = (self.stop_button,)
+        self.say("Downloading.")
+        self._run(self._fetch)
+
+    def _fetch(self) -> None:
+        try:
+            frame = self._checked(lambda: self._client.candles(**self.asked, progress=self._progress))
+        finally:
+            self.nav.children = (self.load_button, self.price_button)
+        if frame is None:
+            return
+        self.frame = frame
+        self.result.children = (self._told(frame), *self._pictures(frame), *self._takeaway(frame))
+        self.say(f"{len(frame)} candles are here.")
+
+    def _progress(self, done: int, total: int) -> None:
+        if self._stop.is_set():
+            raise Stopped("Stopped.", hint="What was complete is kept: download again to fetch only the rest.")
+        self.bar.max, self.bar.value = max(total, 1), done
+
+    def _checked(self, ask: Callable[[], Any]) -> Any:
+        """Return what was asked for, or None and the reason beside the field that it belongs to."""
+        for field in self.fields.values():
+            field.problem("")
+        try:
+            return ask()
+        except InvalidInput as error:
+            named = self.fields.get(error.field.partition(",")[0], self.fields["symbol"])
+            named.problem(str(error).removeprefix(f"{error.field}: "))
+            self._refused(str(error))
+        except BgresearchError as error:
+            self._refused(str(error))
+            self.result.children = (verdict("warn" if isinstance(error, Stopped) else "bad", str(error)),)
+        return None
+
+    def _refused(self, words: str) -> None:
+        self.result.children = ()
+        self.say(words)
+
+    def _told(self, frame: pd.DataFrame) -> widgets.HTML:
+        told = frame.attrs["bgresearch"]
+        gaps = len(told["gaps"])
+        holes = f"{gaps} spans have no candles at the exchange." if gaps else "No candle is missing."
+        return verdict("good", f"{len(frame):,} closed candles of {told['symbol']}, {told['interval']}", holes)
+
+    def _pictures(self, frame: pd.DataFrame) -> tuple[widgets.Widget, ...]:
+        if frame.empty:
+            return ()
+        return (*_chart(frame), _rows(frame))
+
+    def _takeaway(self, frame: pd.DataFrame) -> tuple[widgets.Widget, ...]:
+        name = Labelled(
+            widgets.Text(value=_file_name(frame), description="File name"), "Without ending; an existing file stays."
+        )
+        said = note("")
+        row = widgets.HBox(
+            [
+                button("Save as CSV", lambda: self._save(frame, name, ".csv", said)),
+                button("Save as Parquet", lambda: self._save(frame, name, ".parquet", said)),
+            ]
+        )
+        row.add_class("bg-nav")
+        return subheading("Take it along"), name, row, said
+
+    def _save(self, frame: pd.DataFrame, name: Labelled, ending: str, said: widgets.HTML) -> None:
+        path = (self._folder / f"{name.value.strip()}{ending}").absolute()
+        name.problem("")
+        try:
+            with path.open("xb") as file:
+                frame.to_csv(file) if ending == ".csv" else frame.to_parquet(file)
+        except FileExistsError:
+            name.problem(f"{path.name} exists already. Choose another name.")
+        except OSError as error:
+            name.problem(f"{path} cannot be written: {error.strerror}.")
+        else:
+            said.value = f"<p>Saved: {html.escape(str(path))}</p>"
+            self.say(f"Saved as {path.name}.")
+
+
+def priced(plan: Plan) -> tuple[str, ...]:
+    """Return what a plan costs, in plain sentences."""
+    if not plan.pages:
+        return ("Everything is in the local store already: no request is needed.",)
+    requests = sum(plan.requests.values())
+    roads = ", ".join(f"{count:,} to {row}" for row, count in plan.requests.items())
+    seconds = "less than a second" if plan.seconds < 1 else f"about {plan.seconds:,.0f} s"
+    return (
+        f"{plan.rows:,} candles are missing in the local store.",
+        f"{requests:,} request{'s' if requests != 1 else ''} ({roads}): {seconds} by the exchange's limits.",
+    )
+
+
+def _fields(today: dt.date) -> dict[str, Labelled]:
+    start = today - dt.timedelta(days=_DAYS)
+    when = "UTC, like 2026-01-31 or 2026-01-31T12:00."
+    return {
+        "market": Labelled(widgets.Dropdown(options=get_args(Market), description="Market")),
+        "symbol": Labelled(
+            widgets.Combobox(value="BTCUSDT", description="Symbol", ensure_option=False), "Type a part of it to search."
+        ),
+        "interval": Labelled(widgets.Dropdown(options=list(INTERVALS), value="1h", description="Interval")),
+        "start": Labelled(widgets.Text(value=start.isoformat(), description="From"), when),
+        "end": Labelled(
+            widgets.Text(value=today.isoformat(), description="To, not included"), f"{when} Empty means now."
+        ),
+    }  # fmt: skip
+
+
+def _chart(frame: pd.DataFrame) -> tuple[widgets.Widget, ...]:
+    try:
+        figure = candles_figure(frame)
+    except ConfigurationError as error:  # plotly is an extra
+        return (verdict("unknown", "No chart.", str(error)),)
+    import plotly.graph_objects as go  # noqa: PLC0415 - an extra, and slow to import
+
+    return (go.FigureWidget(figure),)
+
+
+def _rows(frame: pd.DataFrame) -> widgets.HTML:
+    cut = len(frame) > 2 * _SHOWN_ROWS
+    shown = pd.concat([frame.head(_SHOWN_ROWS), frame.tail(_SHOWN_ROWS)]) if cut else frame
+    rows = [
+        [f"{when:%Y-%m-%d %H:%M}", *(f"{value:,.10g}" for value in values)]
+        for when, values in zip(shown.index, shown.itertuples(index=False), strict=True)
+    ]
+    caption = f"The first and the last {_SHOWN_ROWS} of {len(frame):,} candles, UTC" if cut else "All candles, UTC"
+    return table(caption, ["open_time", *map(str, frame.columns)], rows, wide=True)
+
+
+def _file_name(frame: pd.DataFrame) -> str:
+    told = frame.attrs["bgresearch"]
+    parts = (told["symbol"], told["market"], told["interval"], *(moment[:10] for moment in told["asked"]))
+    return re.sub(r"[^\w.-]+", "-", "-".join(parts))

@@ -1,0 +1,99 @@
+// The heading of a form, and what ipywidgets cannot say by itself: the form's name, where the focus goes, which problem
+// belongs to which field, and what changed. It sees words that everybody may see, never what is typed.
+
+let count = 0;
+
+function tie(form) {
+  for (const field of form.querySelectorAll(".bg-field")) {
+    const input = field.querySelector("input, select, textarea");
+    if (!input) continue;
+    const told = [];
+    for (const kind of ["bg-help", "bg-problem"]) {
+      const words = field.querySelector(`.${kind} .widget-html-content`);
+      if (!words || !words.textContent.trim()) continue;
+      words.id ||= `bg-words-${++count}`;
+      told.push(words.id);
+    }
+    const wrong = Boolean(field.querySelector(".bg-problem .widget-html-content")?.textContent.trim());
+    set(input, "aria-describedby", told.join(" "));
+    set(input, "aria-invalid", wrong ? "true" : "");
+  }
+  for (const group of form.querySelectorAll(".widget-radio")) {
+    const label = group.querySelector(".widget-label");
+    const box = group.querySelector(".widget-radio-box");
+    if (!label || !box) continue;
+    label.id ||= `bg-words-${++count}`;
+    set(box, "role", "radiogroup");
+    set(box, "aria-labelledby", label.id);
+  }
+  for (const bar of form.querySelectorAll(".widget-hprogress .progress")) {
+    const fill = bar.querySelector(".progress-bar");
+    set(bar, "role", "progressbar");
+    set(bar, "aria-label", bar.closest(".widget-hprogress").querySelector(".widget-label")?.textContent || "Progress");
+    set(bar, "aria-valuetext", fill?.style.width || "0%");
+  }
+  for (const icon of form.querySelectorAll("i.fa")) set(icon, "aria-hidden", "true");
+}
+
+function set(element, name, value) {
+  if (!value) element.removeAttribute(name);
+  else if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+}
+
+function element(tag, name, parent) {
+  const made = document.createElement(tag);
+  made.className = name;
+  parent.appendChild(made);
+  return made;
+}
+
+function render({ model, el }) {
+  el.classList.add("bg-guide");
+  const steps = element("p", "bg-progress", el);
+  const heading = element("h2", "bg-heading", el);
+  heading.tabIndex = -1;
+  const said = element("div", "bg-said", el);
+  said.setAttribute("role", "status");
+  said.setAttribute("aria-live", "polite");
+  let form = null;
+  let waiting = 0;
+  const watcher = new MutationObserver(() => {
+    waiting ||= requestAnimationFrame(() => {
+      waiting = 0;
+      if (form) tie(form);
+    });
+  });
+
+  const show = () => {
+    steps.textContent = model.get("progress");
+    steps.hidden = !model.get("progress");
+    heading.textContent = model.get("heading");
+    if (said.textContent !== model.get("said")) said.textContent = model.get("said");
+  };
+  const focus = () => requestAnimationFrame(() => heading.focus({ preventScroll: false }));
+  const adopt = () => {
+    form = el.closest(".bg-form");
+    if (!form) {
+      waiting = requestAnimationFrame(adopt);
+      return;
+    }
+    waiting = 0;
+    form.setAttribute("role", "region");
+    form.setAttribute("aria-label", model.get("name"));
+    form.setAttribute("data-lm-suppress-shortcuts", "true"); // a key pressed in here is no command of the notebook's
+    watcher.observe(form, { childList: true, subtree: true, characterData: true, attributeFilter: ["style"] });
+    tie(form);
+  };
+  model.on("change:progress change:heading change:said", show);
+  model.on("change:moved", focus);
+  show();
+  adopt();
+  return () => {
+    watcher.disconnect();
+    cancelAnimationFrame(waiting);
+    model.off("change:progress change:heading change:said", show);
+    model.off("change:moved", focus);
+  };
+}
+
+export default { render };

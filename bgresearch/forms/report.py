@@ -1,0 +1,82 @@
+"""The permission report: what a stored key may do, as a matrix, with advice and what each area of the table needs."""
+
+from __future__ import annotations
+
+import ipywidgets as widgets
+
+from bgresearch.agent.crossing import REFUSALS
+from bgresearch.forms.desk import Desk
+from bgresearch.forms.look import Form, button, listed, note, subheading, verdict
+from bgresearch.forms.telling import Stages, areas, judged, rights
+from bgresearch.onboarding import words
+from bgresearch.onboarding.finding import Finding
+from bgresearch.onboarding.purposes import PURPOSES, boxes
+from bgresearch.permissions import Permissions
+
+
+class Report(Form):
+    """The form of ``bg.check("name")``.
+
+    Parameters
+    ----------
+    desk : Desk
+        The agent.
+    label : str
+        The key's name.
+
+    Attributes
+    ----------
+    found : Permissions or None
+        What the exchange said last.
+    """
+
+    def __init__(self, desk: Desk, label: str) -> None:
+        super().__init__(f"Permission report of {label}", broad=True)
+        self.found: Permissions | None = None
+        self._desk, self._label = desk, label
+        desk.key(label)  # a wrong name is an error in the cell that has it
+        self._check(quiet=True)
+
+    def _check(self, *, quiet: bool = False) -> None:
+        self.show(f"What {self._label} may do", [note(words.CHECKING), Stages()], quiet=quiet)
+        self._desk.run(self._ask)
+
+    def _ask(self) -> None:
+        again = button("Check again", self._check)
+        try:
+            findings, self.found = self._desk.agent.check(self._label)
+        except REFUSALS as refusal:
+            self.body.children, self.nav.children = (verdict("bad", str(refusal)),), (again,)
+            self.say(str(refusal))
+            return
+        self.body.children = tuple(report(findings, self.found))
+        self.nav.children = (again,)
+        self.say("The report is here.")
+
+
+def report(findings: tuple[Finding, ...], found: Permissions | None) -> list[widgets.Widget]:
+    """Return what a check came to: the stages alone where the exchange refused the key."""
+    if found is None:
+        return [verdict("bad", words.CHECK_FAILED), Stages(findings)]
+    where = ", ".join(found.addresses) or "any address"
+    account = f"Account {found.uid}, {found.mode}{', demo' if found.demo else ''}; usable from {where}."
+    return [
+        *judged(found),
+        note(account),
+        subheading("Advice"),
+        listed([*found.advice, *_least()] if found.advice else ["Nothing to do.", *_least()]),
+        rights(found),
+        areas(found),
+        subheading("The check"),
+        Stages(findings),
+    ]
+
+
+def _least() -> list[str]:
+    """Return which boxes each purpose needs of a classic and of a unified account."""
+    said = []
+    for one in PURPOSES.values():
+        needs = [f"{mode}: {', '.join(box.words for box in boxes([one], mode))}" for mode in one.modes]
+        if needs and not one.demo:
+            said.append(f"{one.title} needs no more than: {'; '.join(needs)}.")
+    return said

@@ -1,0 +1,424 @@
+// The form of a SealedInput. What is typed lives in its input elements alone, from the first key to the sealing; it is
+// never put into an attribute, the console, an error, the widget's model or a message that is not sealed.
+
+const PATIENCE_MS = 15_000; // a kernel that is alive answers within one
+const OFFER_MS = 200_000; // the agent keeps one for 300 s
+const PAUSE_MS = 400; // after the last key, before a password's strength is asked
+const STRENGTHS = ["very weak", "weak", "fair", "good", "strong"];
+const SILENT = "The notebook's kernel does not answer. Run the cell again, then type the texts again.";
+
+function made(tag, className, parent, text = "") {
+  const one = document.createElement(tag);
+  one.className = className;
+  one.textContent = text;
+  parent?.append(one);
+  return one;
+}
+
+/** Questions to the kernel that wait for their answer. */
+class Kernel {
+  constructor(model, view) {
+    Object.assign(this, { model, view, number: 0, waiting: new Map() });
+  }
+
+  ask(purpose) {
+    const number = ++this.number;
+    return new Promise((resolve, reject) => {
+      const fail = (words) => reject(new Unsealable(words));
+      const timer = setTimeout(() => this.#settle(number)?.fail(SILENT), PATIENCE_MS);
+      this.waiting.set(number, { resolve, fail, timer });
+      this.tell({ kind: "ask", purpose, number });
+    });
+  }
+
+  tell(message) {
+    this.model.send({ ...message, view: this.view });
+  }
+
+  answered(message) {
+    this.#settle(message.number)?.resolve(message);
+  }
+
+  /** Whether somebody was waiting for what was refused. */
+  refused(message) {
+    const one = this.#settle(message.number);
+    one?.fail(message.words);
+    return Boolean(one);
+  }
+
+  end() {
+    for (const number of [...this.waiting.keys()]) this.#settle(number);
+  }
+
+  #settle(number) {
+    const one = this.waiting.get(number);
+    this.waiting.delete(number);
+    clearTimeout(one?.timer);
+    return one;
+  }
+}
+
+/** One text: label, input, show and hide, help, problem; typed twice if it is new. */
+class Typed {
+  constructor(spec, id, parent, changed) {
+    Object.assign(this, { spec, id, changed, shown: false, said: "" });
+    this.box = made("div", "bgs-field", parent);
+    this.label = made("label", "bgs-label", this.box, spec.label);
+    this.label.htmlFor = id;
+    this.row = made("div", "bgs-row", this.box);
+    this.toggle = made("button", "bgs-button bgs-toggle", this.row, "Show");
+    this.toggle.type = "button";
+    this.toggle.addEventListener("click", () => this.show(!this.shown));
+    this.again = null;
+    if (spec.is_new) {
+      this.againLabel = made("label", "bgs-label", this.box, `${spec.label}, once more`);
+      this.againLabel.htmlFor = `${id}-again`;
+      this.againRow = made("div", "bgs-row", this.box);
+    }
+    this.help = made("p", "bgs-help", this.box, spec.help);
+    this.help.id = `${id}-help`;
+    this.problem = made("p", "bgs-problem", this.box);
+    this.problem.id = `${id}-problem`;
+    this.problem.setAttribute("aria-live", "polite");
+    this.renew();
+  }
+
+  /** Empty: with elements that have never held anything, so that nothing can be undone. */
+  renew() {
+    const had = document.activeElement === this.input ? "input" : document.activeElement === this.again ? "again" : "";
+    this.input = this.#fresh(this.id, this.input, this.row);
+    if (this.spec.is_new) this.again = this.#fresh(`${this.id}-again`, this.again, this.againRow);
+    this.show(false);
+    if (had) this.input.focus();
+  }
+
+  #fresh(id, old, row) {
+    const input = document.createElement(this.spec.kind === "pem" ? "textarea" : "input");
+    input.className = "bgs-input";
+    input.id = id;
+    if (input.tagName === "INPUT") input.type = "password";
+    else input.rows = 4;
+    const quiet = { autocomplete: "one-time-code", autocapitalize: "off", autocorrect: "off", spellcheck: "false",
+      "aria-describedby": `${this.id}-help ${this.id}-problem`, "data-1p-ignore": "true", "data-bwignore": "true",
+      "data-lpignore": "true", "data-form-type": "other" };
+    for (const [name, value] of Object.entries(quiet)) input.setAttribute(name, value);
+    input.addEventListener("input", () => this.changed(this));
+    input.addEventListener("paste", (event) => event.stopPropagation()); // the notebook has its own idea of pasting
+    if (old) {
+      input.disabled = old.disabled;
+      old.value = "";
+      old.replaceWith(input);
+    } else row.prepend(input);
+    return input;
+  }
+
+  get text() {
+    return this.input.value;
+  }
+
+  get inputs() {
+    return this.again ? [this.input, this.again] : [this.input];
+  }
+
+  show(shown) {
+    this.shown = shown;
+    for (const input of this.inputs) {
+      if (input.tagName === "INPUT") input.type = shown ? "text" : "password";
+      input.classList.toggle("bgs-masked", !shown);
+    }
+    this.toggle.textContent = shown ? "Hide" : "Show";
+    this.toggle.setAttribute("aria-label", `${shown ? "Hide" : "Show"} ${this.label.textContent}`);
+    this.toggle.setAttribute("aria-pressed", String(shown));
+  }
+
+  rename(label) {
+    this.label.textContent = label;
+    this.show(this.shown);
+  }
+
+  /** What is wrong with it as it stands. */
+  wrong(isFinished) {
+    const found = blemish(this.spec.kind, this.text);
+    if (found) return `${this.label.textContent} ${found}.`;
+    if (isFinished && this.text === "") return `${this.label.textContent} is empty.`;
+    if (this.again && (isFinished || this.again.value !== "") && this.again.value !== this.text) {
+      return isFinished || !this.text.startsWith(this.again.value) ? "The two are not the same." : "";
+    }
+    return "";
+  }
+
+  say(words, isProblem) {
+    const said = words && `${isProblem ? "✕" : "▲"} ${words}`;
+    if (this.problem.textContent !== said) this.problem.textContent = said;
+    this.problem.classList.toggle("bgs-warning", !isProblem);
+    for (const input of this.inputs) {
+      if (words && isProblem) input.setAttribute("aria-invalid", "true");
+      else input.removeAttribute("aria-invalid");
+    }
+  }
+}
+
+class Form {
+  constructor(model, el) {
+    const view = encoded(crypto.getRandomValues(new Uint8Array(9)));
+    Object.assign(this, { model, view, el, kernel: new Kernel(model, view), held: null, opener: null, busy: false });
+    this.purpose = model.get("_purpose");
+    this.fields = model.get("_fields").map((spec, place) => new Typed(spec, `bgs-${view}-${place}`, el, (one) => this.typed(one)));
+    this.meter = model.get("_has_meter") ? new Meter(this) : null;
+    this.agent = made("p", "bgs-agent", el);
+    this.button = made("button", "bgs-button bgs-submit", el, model.get("submit"));
+    this.button.type = "button";
+    this.button.addEventListener("click", () => this.submit());
+    this.status = made("p", "bgs-status", el);
+    this.status.setAttribute("role", "status");
+    this.reply = made("div", "bgs-reply", el);
+    el.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && event.target.tagName === "INPUT" && !event.isComposing) this.submit();
+    });
+    this.follow();
+  }
+
+  async greet() {
+    try {
+      this.held = await this.fresh();
+    } catch (error) {
+      this.say(words(error), true);
+    }
+  }
+
+  /** What the kernel says of itself: words, and whether anything is taken. */
+  follow() {
+    this.button.textContent = this.model.get("submit");
+    const disabled = this.model.get("disabled");
+    for (const one of this.fields) for (const input of [...one.inputs, one.toggle]) input.disabled = disabled;
+    this.button.disabled = disabled;
+    this.say(this.model.get("status"), false);
+  }
+
+  say(text, isProblem) {
+    const said = text && isProblem ? `✕ ${text}` : text;
+    if (this.status.textContent !== said) this.status.textContent = said;
+    this.status.classList.toggle("bgs-problem", isProblem);
+  }
+
+  typed(field) {
+    const found = swapped(Object.fromEntries(this.fields.map((one) => [one.spec.name, one.text])));
+    for (const one of this.fields) {
+      const wrong = one.wrong(false);
+      const odd = one.text.length > 3 ? found[one.spec.name] : ""; // the first keys say nothing yet
+      if (one === field || !one.problem.textContent.startsWith("✕")) {
+        one.say(wrong || (odd ? `${one.label.textContent} ${odd}. Are the fields in the right place?` : ""), Boolean(wrong));
+      }
+    }
+    if (field === this.fields[0]) this.meter?.typed();
+  }
+
+  /** An offer that nobody has used; tells whose it is. */
+  async fresh() {
+    const answer = await this.kernel.ask(this.purpose);
+    const fingerprint = await fingerprintOf(answer.offer.public_key);
+    const changed = this.fingerprint && this.fingerprint !== fingerprint;
+    this.fingerprint = fingerprint;
+    this.agent.replaceChildren("Sealed for the agent ", made("code", "bgs-fingerprint", null, fingerprint),
+      ". Compare: the command ", made("code", "", null, "bgresearch vault status"), " shows the same.");
+    const asked = answer.asked.join();
+    const others = this.asked !== undefined && this.asked !== asked;
+    this.asked = asked;
+    this.fields.forEach((one, place) => one.rename(one.spec.label.replace("#", () => answer.asked[place] ?? "#")));
+    return { offer: answer.offer, since: Date.now(), changed, others };
+  }
+
+  async offer() {
+    const held = this.held;
+    this.held = null;
+    const one = held && Date.now() - held.since < OFFER_MS ? held : await this.fresh();
+    if (!one.changed && !one.others) return one.offer;
+    this.held = { ...one, changed: false, others: false };
+    if (one.others) this.empty();
+    throw new Unsealable(one.others ? "Other words are asked for now: type these."
+      : "This is another agent than before. Compare its fingerprint, then press the button again.");
+  }
+
+  async submit() {
+    if (this.busy || this.model.get("disabled")) return;
+    const wrong = this.fields.map((one) => [one, one.wrong(true)]).filter(([, found]) => found);
+    for (const [one, found] of wrong) one.say(found, true);
+    if (wrong.length) {
+      wrong[0][0].input.focus();
+      return;
+    }
+    this.busy = true;
+    this.say("Sealing …", false);
+    this.fields.forEach((one) => one.inputs.forEach((input) => { input.readOnly = true; }));
+    try {
+      const offer = await this.offer();
+      const { box, opener } = await seal(offer, Object.fromEntries(this.fields.map((one) => [one.spec.name, one.text])));
+      this.empty();
+      this.opener = opener;
+      this.say("Sealed; the agent is at work.", false);
+      this.kernel.tell({ kind: "box", purpose: this.purpose, box });
+    } catch (error) {
+      this.say(words(error), true);
+    } finally {
+      this.busy = false;
+      this.fields.forEach((one) => one.inputs.forEach((input) => { input.readOnly = false; }));
+    }
+  }
+
+  empty() {
+    this.opener = null;
+    this.meter?.clear();
+    for (const one of this.fields) {
+      one.renew();
+      one.say("", false);
+    }
+  }
+
+  heard(message) {
+    if (message.view && message.view !== this.view) return;
+    if (message.kind === "offer") this.kernel.answered(message);
+    else if (message.kind === "strength") this.meter?.heard(message);
+    else if (message.kind === "problem" && !this.kernel.refused(message)) this.problem(message);
+    else if (message.kind === "clear") this.clear();
+    else if (message.kind === "reply") this.open(message.box);
+    else if (message.kind === "taken" && this.status.textContent.startsWith("Sealed;")) this.say(this.model.get("status"), false);
+  }
+
+  problem({ field, words: said }) {
+    const one = this.fields.find((candidate) => candidate.spec.name === field);
+    if (!one) {
+      this.say(said, true);
+      return;
+    }
+    one.say(said, true);
+    one.input.focus();
+    this.say("", false);
+  }
+
+  clear() {
+    this.empty();
+    this.reply.replaceChildren();
+  }
+
+  async open(box) {
+    const opener = this.opener;
+    this.opener = null;
+    if (!opener) {
+      this.say("This page cannot open the agent's reply any more. Start this step again.", true);
+      return;
+    }
+    try {
+      const texts = await openReply(opener, box);
+      this.reply.replaceChildren();
+      for (const [name, text] of Object.entries(texts)) {
+        made("h3", "bgs-label", this.reply, `Your ${name.replaceAll("_", " ")}`);
+        made("p", "bgs-secret", this.reply, String(text)).tabIndex = 0;
+      }
+      const away = made("button", "bgs-button", this.reply, "I have written it down: put it away");
+      away.type = "button";
+      away.addEventListener("click", () => this.putAway());
+      this.reply.querySelector(".bgs-secret").focus();
+    } catch (error) {
+      this.say(words(error), true);
+    }
+  }
+
+  putAway() {
+    this.reply.replaceChildren();
+    this.say("Put away; this page does not have it any more.", false);
+    this.kernel.tell({ kind: "forgotten" });
+    this.button.focus();
+  }
+
+  end() {
+    this.kernel.end();
+    this.clear();
+  }
+}
+
+/** How strong a new password is: sealed for the agent while it is typed, which answers with a score and words. */
+class Meter {
+  constructor(form) {
+    this.form = form;
+    this.box = made("div", "bgs-meter", form.fields[0].box);
+    this.bar = made("div", "bgs-bar", this.box);
+    this.bar.setAttribute("aria-hidden", "true"); // the words say the same
+    for (let part = 0; part < STRENGTHS.length - 1; part += 1) made("span", "bgs-part", this.bar);
+    this.words = made("p", "bgs-help", this.box);
+    this.words.setAttribute("aria-live", "polite");
+    this.clear();
+  }
+
+  typed() {
+    clearTimeout(this.timer);
+    this.newest = null;
+    if (this.form.fields[0].text === "") this.clear();
+    else this.timer = setTimeout(() => this.ask(), PAUSE_MS);
+  }
+
+  async ask() {
+    const asked = (this.newest = {});
+    try {
+      const { offer, number } = await this.form.kernel.ask("strength");
+      const text = this.form.fields[0].text;
+      if (this.newest !== asked || text === "" || (await fingerprintOf(offer.public_key)) !== this.form.fingerprint) return;
+      asked.number = number;
+      const { box } = await seal(offer, Object.fromEntries(offer.fields.map((name) => [name, text])));
+      this.form.kernel.tell({ kind: "box", purpose: "strength", number, box });
+    } catch {
+      this.clear(); // the meter is a help; without it a password is sealed all the same
+    }
+  }
+
+  heard({ number, score, words: said }) {
+    if (!this.newest || number !== this.newest.number) return;
+    const place = Math.max(0, Math.min(STRENGTHS.length - 1, Number(score) || 0));
+    this.bar.dataset.score = String(place);
+    this.words.textContent = [`Strength: ${STRENGTHS[place]}.`, ...said].join(" ");
+    this.box.hidden = false;
+  }
+
+  clear() {
+    clearTimeout(this.timer);
+    this.newest = null;
+    this.box.hidden = true;
+    this.words.textContent = "";
+    delete this.bar.dataset.score;
+  }
+}
+
+function words(error) {
+  return error instanceof Unsealable ? error.message : "The browser could not seal this. Load the page again, or use the terminal.";
+}
+
+function refusal(model, el, reason) {
+  made("p", "bgs-problem", el, `✕ ${reason}`);
+  const instead = made("p", "bgs-help", el, "Nothing can be typed here. In a terminal on the notebook's machine, type ");
+  made("code", "", instead, model.get("terminal"));
+  instead.append(", or open the notebook as http://localhost.");
+}
+
+async function render({ model, el }) {
+  el.classList.add("bgs");
+  el.setAttribute("role", "group");
+  el.setAttribute("aria-label", "Sealed input");
+  el.setAttribute("data-lm-suppress-shortcuts", "true"); // a key pressed here is no command of the notebook's
+  const reason = await whyNot();
+  if (reason) return void refusal(model, el, reason);
+  const form = new Form(model, el);
+  const heard = (message) => form.heard(message);
+  const follow = () => form.follow();
+  const leave = () => form.clear();
+  model.on("msg:custom", heard);
+  model.on("change:submit change:status change:disabled", follow);
+  globalThis.addEventListener("pagehide", leave);
+  void form.greet();
+  return () => {
+    form.end();
+    model.off("msg:custom", heard);
+    model.off("change:submit change:status change:disabled", follow);
+    globalThis.removeEventListener("pagehide", leave);
+  };
+}
+
+export default { render };

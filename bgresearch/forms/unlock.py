@@ -1,0 +1,85 @@
+"""Opening the vault: the master password or the recovery code, sealed in the browser, or the system's keyring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import ipywidgets as widgets
+
+from bgresearch.agent.messages import Purpose
+from bgresearch.forms.desk import Desk
+from bgresearch.forms.look import Form, button, note, verdict
+from bgresearch.forms.sealed import Box, Field, SealedInput
+from bgresearch.onboarding import words
+
+TERMINAL = "bgresearch vault unlock"
+_FIELDS: dict[Purpose, Field] = {
+    "unlock": Field("password", "Master password", "password"),
+    "recover": Field("recovery_code", "Recovery code", "code"),
+}
+_OTHER_WAY: dict[Purpose, tuple[str, Purpose]] = {
+    "unlock": ("Use the recovery code instead", "recover"),
+    "recover": ("Use the master password instead", "unlock"),
+}
+
+
+class Unlocking(widgets.VBox):  # type: ignore[misc]  # its base has no types
+    """The sealed form and the way to the other one.
+
+    Parameters
+    ----------
+    desk : Desk
+        Whose vault.
+    opened : callable
+        Called once the vault is open.
+    """
+
+    def __init__(self, desk: Desk, opened: Callable[[], object]) -> None:
+        super().__init__()
+        self._desk, self._opened = desk, opened
+        self.sealed: SealedInput
+        self._choose("unlock")
+
+    def _choose(self, purpose: Purpose) -> None:
+        self.sealed = SealedInput(
+            [_FIELDS[purpose]], offer=lambda _: self._desk.offer(purpose), purpose=purpose, submit="Unlock",
+            terminal=TERMINAL,
+        )  # fmt: skip
+        self.sealed.on_box(self._open)
+        other_words, other = _OTHER_WAY[purpose]
+        row = widgets.HBox([button(other_words, lambda: self._choose(other))])
+        row.add_class("bg-nav")
+        self.children = (self.sealed, row)
+
+    def _open(self, box: Box) -> None:
+        self._desk.agent.unlock(box)
+        self.sealed.clear()
+        self._opened()
+
+
+class Unlock(Form):
+    """The form of ``bg.unlock()``."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__("Unlock the vault")
+        self._desk = desk
+        self._show(quiet=True)
+
+    def _show(self, *, quiet: bool = False) -> None:
+        status = self._desk.status()
+        if not status.exists:
+            body = [verdict("unknown", "There is no vault yet.", "bg.setup() makes one together with your first key.")]
+            self.show("Unlock the vault", body, [button("Look again", self._show)], quiet=quiet)
+        elif status.unlocked:
+            count = len(status.keys)
+            held = f"It holds {count} {'key' if count == 1 else 'keys'}."
+            until = f"It locks by itself after {status.locks_in_s / 60:.0f} minutes without a request."
+            body = [verdict("good", "The vault is open.", held, until)]
+            self.show("Unlock the vault", body, [button("Lock", self._lock)], quiet=quiet)
+            self.say("The vault is open.")
+        else:
+            self.show("Unlock the vault", [note(words.OPEN_VAULT), Unlocking(self._desk, self._show)], quiet=quiet)
+
+    def _lock(self) -> None:
+        self._desk.agent.lock()
+        self._show()

@@ -1,0 +1,91 @@
+"""A key that was typed in and is not in a vault yet: it can sign, so that it is examined before it is saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from vault.contents import Surroundings, iso_utc
+from vault.credential import Credential
+from vault.entries import SECRET_FIELDS, Slot, Triple
+from vault.errors import InvalidField
+from vault.fields import check_says_no_secret, checked_name
+from vault.hidden import Hidden, NoCopies, without_frames
+from vault.hosts import EXCHANGE_HOST, normalise_host
+from vault.keys import Checked, KeyVerbs
+from vault.rsa import accepted
+
+
+class Staged(NoCopies):
+    """A key outside any vault; its three texts leave it only into a vault, or as signed headers of a read.
+
+    Parameters
+    ----------
+    label : str
+        The name it will have, or the name of the key that it will replace.
+    fields : mapping of str to Hidden str
+        ``api_key``, ``secret_key``, ``passphrase``.
+    host : str
+        The only address it will ever be used with.
+    demo : bool
+        Whether it belongs to the demo environment.
+    surroundings : Surroundings, optional
+        Clock and randomness for tests.
+
+    Raises
+    ------
+    InvalidField, HostNotAllowed
+        A field cannot be accepted; the message names it, never its value.
+    """
+
+    __slots__ = ("__slot", "__surroundings", "__weakref__")
+
+    def __init__(
+        self,
+        label: str,
+        fields: Mapping[str, Hidden[str]],
+        *,
+        host: str = EXCHANGE_HOST,
+        demo: bool = False,
+        surroundings: Surroundings | None = None,
+    ) -> None:
+        if type(demo) is not bool:
+            raise InvalidField("demo must be True or False", field="demo")
+        self.__surroundings = surroundings or Surroundings()
+        kind, triple = accepted(Triple(**{field: fields[field] for field in SECRET_FIELDS}))
+        self.__slot = Slot(
+            id="", name=checked_name(label), kind=kind, host=normalise_host(host), demo=demo, note="", account="",
+            created=iso_utc(self.__surroundings.now_ms()), triple=triple, extra=Hidden({}),
+        )  # fmt: skip
+        check_says_no_secret(self.__slot)
+
+    @property
+    def label(self) -> str:
+        """The name that it was staged under."""
+        return self.__slot.name
+
+    @property
+    def fingerprint(self) -> str:
+        """First 16 hex digits of a hash of the API key."""
+        return self.__slot.fingerprint
+
+    def credential(self) -> Credential:
+        """Return what signs reads with it."""
+        return Credential(self.__slot, self.__surroundings.now_ms)
+
+    def save(
+        self, vault: KeyVerbs, *, checked: Checked, note: str = "", account: str = "", rotate_by: str = ""
+    ) -> None:
+        """Save it as a new key of the vault, with what its check found; raises as `Vault.add`."""
+        slot = self.__slot
+        words = Hidden({"name": slot.name, "host": slot.host, "note": note, "account": account, "rotate_by": rotate_by})
+        del note, account, rotate_by
+        vault._add(slot.triple, words, demo=slot.demo, checked=checked)
+
+    @without_frames
+    def replace(self, vault: KeyVerbs, *, checked: Checked) -> None:
+        """Put it in the place of the vault's key of the same name; raises as `Vault.rotate`."""
+        texts = {field: getattr(self.__slot.triple, field).value for field in SECRET_FIELDS}
+        vault.rotate(self.__slot.name, **texts, check=lambda _: checked)
+
+    def __repr__(self) -> str:
+        return f"<Staged {self.label!r} for {self.__slot.host}, fingerprint {self.fingerprint}>"
