@@ -276,7 +276,7 @@ class _Report:
         return {
             "verb": "candles", "host": self._source.sender.host, "label": self._source.sender.label,
             "market": what.market, "price": what.price, "symbol": what.symbol, "interval": what.interval.name,
-            "anchor": what.anchor, **made,
+            "anchor": what.anchor, **made, **({"pin": self._source.store.pin} if self._source.store.pin else {}),
             "asked": [iso(self._asked.start_ms), iso(self._asked.end_ms)],
             "closed": [iso(closed.start_ms), iso(closed.end_ms)],
             "endpoints": sorted({*self.endpoints, *requests}), "requests": dict(requests),

@@ -10,12 +10,13 @@ from bgresearch.candles import Source, candles, foreseen
 from bgresearch.clock import Clock, SystemClock
 from bgresearch.errors import ConfigurationError, OfflineError
 from bgresearch.identity import Whose
-from bgresearch.moments import Moment
+from bgresearch.moments import Moment, span_of
 from bgresearch.namespace import Api
 from bgresearch.permissions import Permissions, permissions
 from bgresearch.planning import Plan
 from bgresearch.progress import Wish
 from bgresearch.store import Store
+from bgresearch.verifying import Revision, Verified, revisions, verify
 from bgresearch.wire import Sender
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class Client:
         self, symbol: str, interval: str, start: Moment, end: Moment | None = None, *, market: str = "spot",
         price: str = "last", anchor: str = "utc",
     ) -> Plan:  # fmt: skip
-        """Return what `candles` would cost: ``.requests`` by endpoint, ``.rows``, ``.seconds`` by the exchange's limits.
+        """Return what `candles` would cost: ``.requests`` by endpoint, ``.rows``, ``.bytes``, ``.seconds`` at least.
 
         Asks nobody; what the store has costs nothing. Parameters as for `candles`.
 
@@ -139,6 +140,38 @@ class Client:
         >>> client.plan("BTCUSDT", "1m", "2026-01-01", "2026-02-01").requests           # doctest: +SKIP
         """
         return foreseen(self._source, symbol, interval, start, end, market=market, price=price, anchor=anchor)
+
+    def verify(self, *, repair: bool = False) -> Verified:
+        """Return what is wrong with the kept data: ``.flaws``, ``.sound``; with ``repair``, what was fetched again.
+
+        Reads every file of the data folder. Damaged files are set aside, never deleted; only what is bad is fetched.
+
+        Raises
+        ------
+        StoreError
+            The data folder cannot be read or written.
+        """
+        return verify(self._source, repair=repair)
+
+    def revisions(
+        self, start: Moment, end: Moment | None = None, *, symbols: tuple[str, ...] = ()
+    ) -> list[Revision]:  # fmt: skip
+        """Return the kept closed candles that the exchange answers differently today; fetches all of them again.
+
+        Parameters
+        ----------
+        start, end : str, datetime, Timestamp or int
+            Only what is kept of ``[start, end)`` is compared.
+        symbols : tuple of str
+            Only these; all by default.
+
+        Raises
+        ------
+        IncompleteData
+            Part of it could not be fetched.
+        """
+        span = span_of(start, end, self._source.clock.now_ms())
+        return list(revisions(self._source, span, symbols=symbols))
 
     @cached_property
     def account(self) -> AccountVerbs:

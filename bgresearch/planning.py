@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from bgresearch.catalogue import load
 from bgresearch.errors import InvalidInput
 from bgresearch.intervals import DAY_MS, HOUR_MS, Anchor, Family, Interval, interval
 from bgresearch.paging import Grid
-from bgresearch.spans import Span
+from bgresearch.spans import Span, iso
 
 Market = Literal["spot", "usdt-futures", "usdc-futures", "coin-futures"]
 Price = Literal["last", "mark", "index"]
@@ -27,6 +27,7 @@ _RECENT_DAYS = {
 _EDGE_MS = HOUR_MS  # pages this close to the end of a look-back take the road that goes further
 _UNIFIED_HISTORY_DAYS = 90  # uta/public/Get-History-Candle-Data
 _UNIFIED_CANDLES = 1000  # uta/changelog of 2025-11-28: so many in all
+_ROW_BYTES = 96  # of a candle in an answer, as those of the documentation
 _FUTURES_SPAN_MS = 90 * DAY_MS  # longest request of futures and v3 candles
 
 
@@ -129,11 +130,14 @@ class Plan:
         What of it is not in the store.
     pages : tuple of Page
         One request each, oldest first.
+    rows_kept : int
+        Candles that open where nothing is missing.
     """
 
     asked: Span
     missing: tuple[Span, ...] = ()
     pages: tuple[Page, ...] = field(default=(), repr=False)
+    rows_kept: int = 0
 
     @property
     def rows(self) -> int:
@@ -149,10 +153,30 @@ class Plan:
         return counts
 
     @property
+    def bytes(self) -> int:
+        """What the answers will weigh, about, before they are packed for the way."""
+        return self.rows * _ROW_BYTES
+
+    @property
     def seconds(self) -> float:
         """Time the exchange's own limits need; endpoints have independent limits."""
         limits = {row: load()[row].limit for row in self.requests}
         return max((n * limits[row].seconds / limits[row].count for row, n in self.requests.items()), default=0.0)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the price as plain values; ``rows_kept`` and ``missing`` say what the store has and what it lacks."""
+        missing = [[iso(span.start_ms), iso(span.end_ms)] for span in self.missing]
+        return {
+            "asked": [iso(self.asked.start_ms), iso(self.asked.end_ms)], "missing": missing, "rows": self.rows,
+            "rows_kept": self.rows_kept, "requests": self.requests, "bytes": self.bytes, "seconds": self.seconds,
+        }  # fmt: skip
+
+    def __str__(self) -> str:
+        kept = f"{self.rows_kept:,} candles are kept, {self.rows:,} are to be fetched"
+        if not self.pages:
+            return f"{self.asked}: {kept}."
+        by = ", ".join(f"{count} requests of {row}" for row, count in self.requests.items())
+        return f"{self.asked}: {kept}: {by}; about {self.bytes / 1e6:.1f} MB, at least {self.seconds:.1f} s."
 
 
 def subject(symbol: str, interval_name: str, market: str, price: str, anchor: str) -> Subject:
@@ -205,7 +229,7 @@ def plan(what: Subject, asked: Span, missing: Iterable[Span], now_ms: int) -> Pl
             pages.append(Page(piece, grid.count(piece), open_roads))
             taken[open_roads[0].endpoint] += 1
             at = piece.end_ms
-    return Plan(asked, spans, tuple(pages))
+    return Plan(asked, spans, tuple(pages), grid.count(asked) - sum(page.rows for page in pages))
 
 
 def _freest_first(roads: list[Route], taken: Counter[str]) -> tuple[Route, ...]:

@@ -15,7 +15,7 @@ from typing import Annotated, TextIO
 import typer
 
 from bgresearch import __version__
-from bgresearch.cli import agent, data, keeping, keys, serve
+from bgresearch.cli import agent, data, keeping, keys, serve, store
 from bgresearch.cli.scan import scan
 from bgresearch.cli.words import FAILED, WrongUsage, complain, misused
 from bgresearch.errors import BgresearchError
@@ -53,6 +53,9 @@ app.command()(serve.sandbox)
 app.command()(serve.lab)
 app.command(cls=keys.NoArguments)(data.check)
 app.command()(scan)
+app.command()(store.plan)
+app.command()(store.verify)
+app.command()(store.pin)
 app.add_typer(data.download, name="download")
 for command in (
     *(agent.unlock, agent.lock, agent.status),

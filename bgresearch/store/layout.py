@@ -19,7 +19,7 @@ from bgresearch.intervals import DAY_MS, HOUR_MS, INTERVALS
 from bgresearch.spans import Span
 
 Period = Literal["month", "year", "all"]
-_SPELLED = {("interval", "1M"): "1month"}
+SPELLED = {("interval", "1M"): "1month"}
 WHOLE = Span(-(2**53), 2**53)  # "all": wider than any timestamp of the exchange, exact in JSON
 
 
@@ -84,7 +84,7 @@ class Series:
 
 @functools.lru_cache(4096)
 def _folder(name: str, keys: tuple[tuple[str, str], ...]) -> Path:
-    return Path(name, *(f"{key}={quote(_SPELLED.get((key, value), value), safe='')}" for key, value in keys))
+    return Path(name, *(f"{key}={quote(SPELLED.get((key, value), value), safe='')}" for key, value in keys))
 
 
 @functools.lru_cache(4096)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, cast, get_args
 
 from bgresearch.spans import Span, subtract, union
@@ -74,6 +74,11 @@ class Ledger:
             old = merged.get(route, (first, last))
             merged[route] = (min(old[0], first), max(old[1], last))
         return Ledger(union([*self.covered, *newer]), _joined([*kept, *fresh]), merged, self.rows, self.checksum)
+
+    def without(self, span: Span) -> Ledger:
+        """Return this ledger with nothing said about a span."""
+        gaps = [gap._replace(span=left) for gap in self.gaps for left in subtract([gap.span], [span])]
+        return replace(self, covered=subtract(self.covered, [span]), gaps=tuple(gaps))
 
     def to_json(self, **about: object) -> bytes:
         """Return the ledger as JSON, with a digest of itself."""

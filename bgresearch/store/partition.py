@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -48,7 +49,7 @@ def read_ledger(file: IO[bytes]) -> Ledger:
     Damaged
         If there is no intact ledger in it.
     """
-    with _damage_in_words():
+    with damage_in_words():
         metadata = pq.ParquetFile(file).metadata
         return _ledger(metadata.metadata, metadata.num_rows)
 
@@ -70,7 +71,7 @@ def decode(file: IO[bytes], series: Series, *, deep: bool = False) -> tuple[pa.T
     Damaged
         If anything in it does not fit together.
     """
-    with _damage_in_words():
+    with damage_in_words():
         parquet = pq.ParquetFile(file, page_checksum_verification=True)
         table = parquet.read(use_threads=False)  # whole files are read side by side
         ledger = _ledger(parquet.metadata.metadata, table.num_rows)
@@ -82,6 +83,21 @@ def decode(file: IO[bytes], series: Series, *, deep: bool = False) -> tuple[pa.T
         return table.replace_schema_metadata(None), ledger
 
 
+def decode_any(file: IO[bytes]) -> tuple[pa.Table, Ledger, str]:
+    """Return rows, ledger and the name of the column that orders them, whatever the file belongs to; digests compared.
+
+    Raises
+    ------
+    Damaged
+        If anything in it does not fit together.
+    """
+    with damage_in_words():
+        about = json.loads((pq.ParquetFile(file).metadata.metadata or {})[KEY])
+        series = Series(str(about["series"]), (), str(about["time"]))
+    file.seek(0)
+    return (*decode(file, series, deep=True), series.time)
+
+
 def decode_again(paths: Sequence[Path], series: Series) -> pa.Table:
     """Return the rows of files in the order of their time; compares the checksums of the pages alone.
 
@@ -90,7 +106,7 @@ def decode_again(paths: Sequence[Path], series: Series) -> pa.Table:
     Damaged
         If one of them cannot be read, or they are not in order.
     """
-    with _damage_in_words():
+    with damage_in_words():
         names = [str(path) for path in paths]
         table = pq.read_table(names, partitioning=None, page_checksum_verification=True)
         times = times_of(table, series.time)
@@ -99,7 +115,9 @@ def decode_again(paths: Sequence[Path], series: Series) -> pa.Table:
         return table.replace_schema_metadata(None)
 
 
-class _damage_in_words:  # noqa: N801 - reads as a statement
+class damage_in_words:  # noqa: N801 - reads as a statement
+    """Turn whatever a reader of Parquet or JSON trips over into `Damaged`."""
+
     def __enter__(self) -> None:
         return None
 

@@ -49,16 +49,19 @@ class Store:
         Gives the time of gaps and fetches.
     disk : Disk
         The file system; tests hand in one that is full.
+    pin : str
+        Name and digest if it is a pin: nothing is written then, and damage is an error instead of being healed.
     """
 
     def __init__(
-        self, data_dir: Path | str, *, host: str = "", clock: Clock | None = None, disk: Disk | None = None
-    ) -> None:
+        self, data_dir: Path | str, *, host: str = "", clock: Clock | None = None, disk: Disk | None = None,
+        pin: str = "",
+    ) -> None:  # fmt: skip
         self.data_dir = Path(data_dir).expanduser().absolute()
         self.host = host
         self._clock = clock or SystemClock()
         self._disk = disk or Disk(self.data_dir)
-        self._marked = False
+        self._marked, self.pin = False, pin
         self._verified: set[_FileMark | None] = set()
         self._ledgers_read: dict[Path, tuple[_FileMark, Ledger]] = {}
 
@@ -130,6 +133,7 @@ class Store:
         StoreError
             If the folder cannot be written; what was there before is intact.
         """
+        self._refuse_frozen()
         covered, gaps = union(covered), tuple(gaps)
         table = table.sort_by(series.time)
         times = partition.times_of(table, series.time)
@@ -271,7 +275,45 @@ class Store:
         self._verified.add(mark)
         return read
 
+    def set_aside(self, path: Path, why: str) -> None:
+        """Put a damaged file aside, unless a writer has replaced it by an intact one meanwhile.
+
+        Parameters
+        ----------
+        path : Path
+            The file, below the data folder.
+        why : str
+            What is wrong with it.
+        """
+        whole = self.data_dir / path
+        with self._disk.locked(whole):
+            try:
+                self._opened(whole, partition.decode_any)
+            except partition.Damaged:
+                self._set_aside(whole, partition.Damaged(why))
+
+    def forget(self, series: Series, span: Span) -> None:
+        """Drop rows and ledger of a span, so that it is asked for again."""
+        self._refuse_frozen()
+        for name, period in self._present(series, span):
+            path = self._folder(series) / name
+            with self._disk.locked(path):
+                current = self._believed(path, lambda file: partition.decode(file, series), locked=True)
+                if current is None:
+                    continue
+                doomed = [part for part in [span.intersect(period)] if part]
+                rows = partition.overlaid(series, current[0], current[0].slice(0, 0), doomed)
+                self._disk.replace(
+                    path, partition.encode(series, rows, current[1].without(span)), private=series.private
+                )
+
+    def _refuse_frozen(self) -> None:
+        if self.pin:
+            raise StoreError(f"{self.data_dir} is a pin and never changes.", hint="Connect without pin= to write.")
+
     def _set_aside(self, path: Path, cause: partition.Damaged) -> None:
+        if self.pin:
+            raise StoreError(f"{path} of this pin is damaged ({cause}).", hint="Type: bgresearch pin verify NAME.")
         stamp = dt.datetime.fromtimestamp(self._clock.now_ms() / 1000, tz=dt.UTC).strftime("%Y%m%dT%H%M%SZ")
         aside = self._disk.set_aside(path, stamp)
         warnings.warn(
