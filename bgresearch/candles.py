@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,10 +34,11 @@ from bgresearch.errors import (
 )
 from bgresearch.fetching import Failure, Fetcher
 from bgresearch.frames import CANDLE_SCHEMA, to_frame
-from bgresearch.intervals import INTERVALS
+from bgresearch.intervals import DAY_MS, INTERVALS
 from bgresearch.moments import Moment, span_of
 from bgresearch.planning import Plan, Subject, plan, routes, subject
 from bgresearch.progress import Wish, shown
+from bgresearch.reaches import FILE, Reaches, from_json, to_json
 from bgresearch.spans import Span, iso, subtract
 from bgresearch.store import Gap, Series, Store
 from bgresearch.values import TIME
@@ -110,7 +113,7 @@ def planned(source: Source, what: Subject, span: Span) -> Plan:
         for _name, period in series.periods(hole)
         if (part := hole.intersect(period))
     ]
-    return plan(what, span, missing, source.clock.now_ms())
+    return plan(what, span, missing, source.clock.now_ms(), _reaches(source))
 
 
 def series_of(what: Subject) -> Series:
@@ -156,8 +159,10 @@ def _fetch(source: Source, what: Subject, todo: Plan, progress: Wish, report: _R
             missing=todo.missing, hint="Connect without offline=True to fetch it.",
         )  # fmt: skip
     start_ms = todo.missing[0].start_ms
-    fetcher = Fetcher(report.asker, source.clock, what, start_ms, lambda: _stranger(source, what))
-    download = Download(fetcher, source.store, source.clock, series_of(what))
+    reaches = _reaches(source)
+    stranger = partial(_stranger, source, what)
+    fetcher = Fetcher(report.asker, source.clock, what, start_ms, stranger=stranger, reaches=reaches)
+    download = Download(fetcher, source.store, source.clock, series_of(what), routes(what, reaches))
     try:
         with shown(progress, todo.rows, f"{what.symbol} {what.interval.name}") as done:
             outcome = download.run(todo, done)
@@ -166,9 +171,35 @@ def _fetch(source: Source, what: Subject, todo: Plan, progress: Wish, report: _R
         if better is None:
             raise
         raise better from error
+    finally:
+        _remember(source, reaches)
     report.late = outcome.late
     if outcome.failed:
         raise _incomplete(what, outcome.failed)
+
+
+def _reaches(source: Source) -> Reaches:
+    """Return what earlier downloads into this folder learned about how far back roads answer."""
+    text = source.store.read_private(FILE)
+    try:
+        return Reaches(from_json(json.loads(text or b"{}")))
+    except (ValueError, RecursionError):
+        return Reaches()
+
+
+def _remember(source: Source, reaches: Reaches) -> None:
+    news = reaches.news()
+    if not any(learned.bad_ms is not None or learned.good_ms > DAY_MS for learned in news.values()):
+        return
+
+    def with_news(text: bytes | None) -> bytes:
+        try:
+            known = from_json(json.loads(text or b"{}"))
+        except (ValueError, RecursionError):
+            known = {}
+        return json.dumps(to_json(known | news)).encode()
+
+    source.store.edit_private(FILE, with_news)
 
 
 def _incomplete(what: Subject, failed: Sequence[Failure]) -> BgresearchError:

@@ -15,12 +15,13 @@ import pyarrow as pa
 from bgresearch.clock import Clock
 from bgresearch.fetching import Failure, Fetched, Fetcher
 from bgresearch.frames import CANDLE_SCHEMA
-from bgresearch.planning import Page, Plan
+from bgresearch.planning import Page, Plan, Route
 from bgresearch.spans import Span, subtract, union
 from bgresearch.store import Gap, Series, Store
 from bgresearch.store.ledger import Cause
 
 _WORKERS = 48  # in all; a page of every road may be on its way at the same time
+_WORTH_EXPLORING = 20  # pages: more than one burst of requests
 _SETTLED_MS = 10 * 60_000  # a younger absence may just be late: reported, but asked again next time
 _FAREWELL_S = 1.0  # an interruption waits so long for answers on their way
 
@@ -48,10 +49,15 @@ class Download:
         Decides which absences are settled.
     series : Series
         Where they belong in the store.
+    roads : iterable of Route
+        Every road there is to them.
     """
 
-    def __init__(self, fetcher: Fetcher, store: Store, clock: Clock, series: Series) -> None:
+    def __init__(
+        self, fetcher: Fetcher, store: Store, clock: Clock, series: Series, roads: Iterable[Route]
+    ) -> None:  # fmt: skip
         self._fetcher, self._store, self._clock, self._series = fetcher, store, clock, series
+        self._roads = tuple(roads)
         self._outcome = Outcome()
         self._unlisted: list[Gap] = []
 
@@ -65,7 +71,9 @@ class Download:
         StoreError
             If the store cannot be written.
         """
-        waiting = Counter(self._period(page) for page in plan.pages)
+        waiting: Counter[Span] = Counter()
+        for page in plan.pages:
+            waiting[self._period(page)] += page.rows
         done: defaultdict[Span, list[Fetched]] = defaultdict(list)
         running: dict[Future[Fetched], str] = {}
         pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="bgresearch")
@@ -73,7 +81,7 @@ class Download:
             for fetched in self._completed(pool, plan, running):
                 period = self._period(fetched.page)
                 done[period].append(fetched)
-                waiting[period] -= 1
+                waiting[period] -= fetched.page.rows
                 progress(fetched.page.rows)
                 if not waiting[period]:
                     self._commit(done.pop(period))
@@ -93,17 +101,23 @@ class Download:
         self, pool: ThreadPoolExecutor, plan: Plan, running: dict[Future[Fetched], str]
     ) -> Iterator[Fetched]:
         """Yield pages as they complete, of every road as many on their way as saturate it."""
-        queues = Queues(plan.pages)
+        queues = Queues(plan.pages, self._roads, self._period)
+        trusted: Counter[str] = Counter()
         while queues or running:
             busy = Counter(running.values())
             for road in queues.roads:
-                while busy[road] < self._fetcher.in_flight(road) and (page := queues.take(road)):
+                while busy[road] < self._fetcher.in_flight(road):
+                    page = queues.take(road)
+                    if page is None and busy[road] <= trusted[road] and self._fetcher.may_explore(road):
+                        page = queues.explore(road)
+                    if page is None:
+                        break
                     running[pool.submit(self._fetcher.fetch, page)] = road
                     busy[road] += 1
             done, _pending = wait(running, return_when="FIRST_COMPLETED")
             for future in done:
                 fetched = future.result()
-                del running[future]
+                trusted[running.pop(future)] += 1
                 yield fetched
 
     def _period(self, page: Page) -> Span:
@@ -165,30 +179,55 @@ class Queues:
     ----------
     pages : iterable of Page
         Oldest first.
+    roads : iterable of Route
+        Every road, those that the plan does not take too.
+    period_of : callable
+        Tells the partition of a page; what is taken together must belong to one.
     """
 
-    def __init__(self, pages: Iterable[Page]) -> None:
-        self._waiting: dict[str, deque[Page]] = {}
+    def __init__(self, pages: Iterable[Page], roads: Iterable[Route], period_of: Callable[[Page], Span]) -> None:
+        self._roads = {road.endpoint: road for road in roads}
+        self._waiting: dict[str, deque[Page]] = {endpoint: deque() for endpoint in self._roads}
         for page in pages:
-            self._waiting.setdefault(page.routes[0].endpoint, deque()).append(page)
-        self.roads = tuple(self._waiting)
+            self._waiting[page.routes[0].endpoint].append(page)
+        self._period_of = period_of
+        self.roads = tuple(self._roads)
 
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values()))
 
     def take(self, road: str) -> Page | None:
-        """Return the next page for a road: the oldest of its own, else the newest of the longest queue if it can."""
+        """Return the next page for a road: the oldest of its own, else the newest that it can serve of the others'."""
         own = self._waiting[road]
-        if own:
-            return own.popleft()
-        longest = max(self._waiting.values(), key=len)
-        return _by(road, longest.pop()) if len(longest) > 1 and _serves(road, longest[-1]) else None
+        return (
+            own.popleft() if own else self._newest(road, lambda page: any(road == one.endpoint for one in page.routes))
+        )
+
+    def explore(self, road: str) -> Page | None:
+        """Return a page that a road is not known to reach, to find out whether it does; if there is enough to do."""
+        return self._newest(road, lambda page: True) if len(self) > _WORTH_EXPLORING else None
+
+    def _newest(self, road: str, may: Callable[[Page], bool]) -> Page | None:
+        """Take the newest pages of the longest queue, as many as one answer of the road holds."""
+        route, longest = self._roads[road], max(self._waiting.values(), key=len)
+        taken: Page | None = None
+        while len(longest) > 1 and may(longest[-1]):
+            together = _joined(longest[-1], taken)
+            if (
+                together is None
+                or together.rows > route.rows
+                or self._period_of(together) != self._period_of(longest[-1])
+            ):
+                break
+            longest.pop()
+            taken = together
+        return taken and replace(taken, routes=(route, *(one for one in taken.routes if one.endpoint != road)))
 
 
-def _serves(road: str, page: Page) -> bool:
-    """Return whether a road reaches a page and holds it in one answer."""
-    return any(one.endpoint == road and one.rows >= page.rows for one in page.routes)
-
-
-def _by(road: str, page: Page) -> Page:
-    return replace(page, routes=tuple(sorted(page.routes, key=lambda one: one.endpoint != road)))
+def _joined(earlier: Page, later: Page | None) -> Page | None:
+    """Return both as one page, None if they do not touch."""
+    if later is None:
+        return earlier
+    if earlier.span.end_ms != later.span.start_ms:
+        return None
+    return Page(Span(earlier.span.start_ms, later.span.end_ms), earlier.rows + later.rows, earlier.routes)

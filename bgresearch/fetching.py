@@ -33,8 +33,10 @@ from bgresearch.errors import (
 from bgresearch.intervals import DAY_MS
 from bgresearch.listing import Life, agrees, find_life
 from bgresearch.planning import Page, Route, Subject
+from bgresearch.reaches import Reaches
 from bgresearch.spans import Span, subtract, union
 from bgresearch.store.ledger import Cause
+from bgresearch.store.partition import within
 
 _TURNS = 30  # rounds of questions about one page before it is given up
 _SMALLER = {2: 1, 4: 2, 6: 3}  # in these rounds less is asked for at a time: answers of 700 were seen empty, 600 not
@@ -62,6 +64,7 @@ class Fetched:
     gaps: list[Span] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
     roads: set[str] = field(default_factory=set)
+    blanks: list[tuple[str, Span]] = field(default_factory=list)
 
 
 class _Hole(NamedTuple):
@@ -89,11 +92,15 @@ class Fetcher:
         Which candles.
     start_ms : int
         Where the first page begins; the listing is searched from there on.
+    reaches : Reaches, optional
+        Told how far back roads answer.
     stranger : callable, optional
         Asked once if nothing at all is found: returns an error if the exchange does not know the symbol.
 
     Attributes
     ----------
+    reaches : Reaches
+        How far back roads answer.
     life : Life or None
         Between which days there are candles, once that had to be found out.
     unknown : BgresearchError or None
@@ -102,12 +109,13 @@ class Fetcher:
 
     def __init__(
         self, asker: Asker, clock: Clock, what: Subject, start_ms: int,
-        stranger: Callable[[], BgresearchError | None] = lambda: None,
+        *, stranger: Callable[[], BgresearchError | None] = lambda: None, reaches: Reaches | None = None,
     ) -> None:  # fmt: skip
         self.life: Life | None = None
         self.unknown: BgresearchError | None = None
         self._asker, self._clock, self._what, self._start_ms = asker, clock, what, start_ms
         self._stranger, self._grid = stranger, what.grid
+        self.reaches = reaches or Reaches()
         self._surveying, self._stop, self._surveys = threading.Lock(), threading.Event(), 0
         self._refused: dict[str, ExchangeError] = {}
         self._lost: defaultdict[str, list[BgresearchError]] = defaultdict(list)
@@ -149,7 +157,24 @@ class Fetcher:
         result.gaps += believed
         failed = subtract([hole.span for hole in holes], believed)
         result.failed += [Failure(span, *self._reason(page, doubt)) for span in failed]
+        self._learn(result)
         return result
+
+    def _learn(self, result: Fetched) -> None:
+        """Note which roads were blank where others had rows."""
+        now_ms = self._clock.now_ms()
+        for endpoint, span in result.blanks:
+            opens = [within(table, "open_time", span) for table in result.tables]
+            newest = max((table.column("open_time")[-1].value for table in opens if table.num_rows), default=None)
+            if newest is not None:
+                self.reaches.missed(endpoint, self._what.interval.name, now_ms - newest, now_ms)
+
+    def may_explore(self, endpoint: str) -> bool:
+        """Return whether a road may be asked for more than it is known to answer."""
+        open_road = endpoint not in self._refused and len(self._lost[endpoint]) < _PATIENCE
+        return open_road and self.reaches.may_reach_further(
+            endpoint, self._what.interval.name, self._clock.now_ms()
+        )  # fmt: skip
 
     def cause(self, hole: Span) -> Cause:
         """Return why there is nothing; ask when all pages of a partition have come."""
@@ -178,7 +203,9 @@ class Fetcher:
             tight = Span(parts[0].span.start_ms, parts[-1].span.end_ms)
             checked = self._asked(road, tight, 1 + turn, result) if self._is_open(road) else doubt
             if isinstance(checked, Checked):
-                left += _still_absent(parts, checked, obeys_start=road.starts)
+                absent = _still_absent(parts, checked, obeys_start=road.starts)
+                shown = road.shows_absence(tight, self._clock.now_ms())
+                left += absent if shown else [_before(hole, parts) for hole in absent]
             else:
                 left, doubt = left + parts, checked or doubt
         return sorted(left), doubt
@@ -220,9 +247,11 @@ class Fetcher:
     def _accept(self, checked: Checked, road: Route, span: Span, result: Fetched) -> None:
         result.roads.add(road.endpoint)
         if checked.seen is None:
-            if not road.starts:
+            if not road.starts and road.shows_absence(span, self._clock.now_ms()):
                 self._nothing_before.append(span.end_ms)
+            result.blanks.append((road.endpoint, span))
             return
+        self.reaches.saw(road.endpoint, self._what.interval.name, self._clock.now_ms() - checked.seen.start_ms)
         self._oldest_ms = min(self._oldest_ms, checked.seen.start_ms)
         if checked.table.num_rows:
             result.tables.append(checked.table)
@@ -271,6 +300,11 @@ class Fetcher:
         outside = subtract(looked, [alive])
         result.gaps += outside
         return [_Hole(part, hole.evidence) for hole in holes for part in subtract([hole.span], outside)]
+
+
+def _before(hole: _Hole, parts: list[_Hole]) -> _Hole:
+    """Return what is left of a part with no more to speak for its absence than before."""
+    return next(hole._replace(evidence=part.evidence) for part in parts if part.span.intersect(hole.span))
 
 
 def _still_absent(parts: list[_Hole], checked: Checked, *, obeys_start: bool) -> list[_Hole]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from bgresearch.catalogue import load
 from bgresearch.errors import InvalidInput
 from bgresearch.intervals import DAY_MS, HOUR_MS, Anchor, Family, Interval, interval
 from bgresearch.paging import Grid
+from bgresearch.reaches import Reaches
 from bgresearch.spans import Span, iso
 
 Market = Literal["spot", "usdt-futures", "usdc-futures", "coin-futures"]
@@ -74,6 +75,8 @@ class Route:
         not cut where candles open.
     most : int
         Candles that one answer may hold.
+    documented_ms : int or None
+        How far back it answers by the documentation: beyond that it shows what there is, but not what there is not.
     """
 
     endpoint: str
@@ -83,6 +86,11 @@ class Route:
     starts: bool
     spare: int
     most: int
+    documented_ms: int | None = None
+
+    def shows_absence(self, span: Span, now_ms: int) -> bool:
+        """Return whether it says something that nothing came for a span."""
+        return self.documented_ms is None or span.start_ms >= now_ms - self.documented_ms
 
     def reaches(self, start_ms: int, now_ms: int) -> bool:
         """Return whether a page that begins there can be had on this road."""
@@ -200,12 +208,21 @@ def subject(symbol: str, interval_name: str, market: str, price: str, anchor: st
     return Subject(market, symbol.upper(), price, length, anchor)  # type: ignore[arg-type]  # checked against the words above
 
 
-def routes(what: Subject) -> tuple[Route, ...]:
-    """Return every road to these candles, the one with the largest pages first."""
-    return (*_classic(what), *_unified(what))
+def routes(what: Subject, reaches: Reaches | None = None) -> tuple[Route, ...]:
+    """Return every road to these candles, as far as each reaches by what was learned, else by the documentation."""
+    roads = (*_classic(what), *_unified(what))
+    return tuple(_learned(road, what, reaches) for road in roads) if reaches else roads
 
 
-def plan(what: Subject, asked: Span, missing: Iterable[Span], now_ms: int) -> Plan:
+def _learned(road: Route, what: Subject, reaches: Reaches) -> Route:
+    if road.reach_ms is None:
+        return road
+    return replace(road, reach_ms=reaches.reach_ms(road.endpoint, what.interval.name, road.reach_ms))
+
+
+def plan(
+    what: Subject, asked: Span, missing: Iterable[Span], now_ms: int, reaches: Reaches | None = None
+) -> Plan:  # fmt: skip
     """Return the requests that fetch what is missing.
 
     Parameters
@@ -218,8 +235,10 @@ def plan(what: Subject, asked: Span, missing: Iterable[Span], now_ms: int) -> Pl
         What of it to fetch, already cut at the borders of partitions.
     now_ms : int
         Epoch milliseconds; decides which roads reach.
+    reaches : Reaches, optional
+        What was learned about that.
     """
-    spans, pages, grid, roads = tuple(missing), [], what.grid, routes(what)
+    spans, pages, grid, roads = tuple(missing), [], what.grid, routes(what, reaches)
     taken = Counter[str]()
     for span in spans:
         at = span.start_ms
@@ -287,4 +306,5 @@ def _route(row_id: str, what: Subject, reach: int | None, fixed: dict[str, str],
     if endpoint.max_span_days is not None or what.market != "spot":
         rows = min(rows, _FUTURES_SPAN_MS // length)
     spare = min(4 if what.grid.vague else 2, rows - 1)
-    return Route(row_id, rows - spare, reach and reach - length, fixed, starts, spare, most)
+    reach_ms = reach and reach - length
+    return Route(row_id, rows - spare, reach_ms, fixed, starts, spare, most, reach_ms)

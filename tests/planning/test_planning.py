@@ -127,5 +127,5 @@ def test_words_that_mean_nothing_are_refused_with_those_that_do(arguments: tuple
 
 def test_nothing_missing_costs_nothing() -> None:
     made = plan(subject(BTC, "1m", "spot", "last", "utc"), Span(0, 60_000), [], NOW_MS)
-    assert made == Plan(Span(0, 60_000))
+    assert made == Plan(Span(0, 60_000), rows_kept=1)
     assert (made.rows, made.requests, made.seconds) == (0, {}, 0.0)
