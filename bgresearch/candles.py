@@ -33,6 +33,7 @@ from bgresearch.errors import (
     UnknownSymbol,
 )
 from bgresearch.fetching import Failure, Fetcher
+from bgresearch.filling import checked, filled
 from bgresearch.frames import CANDLE_SCHEMA, to_frame
 from bgresearch.intervals import DAY_MS, INTERVALS
 from bgresearch.moments import Moment, span_of
@@ -45,6 +46,7 @@ from bgresearch.values import TIME
 from bgresearch.wire import Sender
 
 _MARGIN_MS = {"last": 2_000, "mark": 60_000, "index": 60_000}  # mark and index candles are finished late
+_NO_MARKET = ("before listing", "delisted")  # there was nothing to fill
 _ROUNDS = 3  # a partition found damaged while reading is fetched again, so often
 
 
@@ -72,9 +74,10 @@ class Source:
 
 def candles(
     source: Source, symbol: str, interval: str, start: Moment, end: Moment | None, *, market: str, price: str,
-    anchor: str, include_open: bool, progress: Wish,
+    anchor: str, include_open: bool, progress: Wish, fill: str = "none",
 ) -> pd.DataFrame:  # fmt: skip
     """Return candles; the verb of the client, which documents it."""
+    way = checked(fill)
     what = subject(symbol, interval, market, price, anchor)
     now = source.clock.now_ms()
     asked = span_of(start, end, now)
@@ -88,8 +91,9 @@ def candles(
         table = pa.concat_tables([table, _still_open(source, base, Span(closed_span.end_ms, span.end_ms), report)])
     if base != what:
         table = _folded(table, what)
-    frame = to_frame(_cut(table, asked), **report.words(closed_span))
-    return frame.set_index("open_time")
+    frame = to_frame(_cut(table, asked), **report.words(closed_span)).set_index("open_time")
+    holes = [part for gap in report.all_gaps() if gap.cause not in _NO_MARKET and (part := gap.span.intersect(asked))]
+    return filled(frame, holes, what.grid, way)
 
 
 def foreseen(
@@ -299,6 +303,10 @@ class _Report:
         self.endpoints: tuple[str, ...] = ()
         self._source, self._what, self._base, self._asked = source, what, base, asked
 
+    def all_gaps(self) -> list[Gap]:
+        """Return the gaps of the store and those too young to be kept there."""
+        return sorted([*self.gaps, *self.late])
+
     def words(self, closed: Span) -> dict[str, Any]:
         """Return the report."""
         what = self._what
@@ -313,6 +321,6 @@ class _Report:
             "endpoints": sorted({*self.endpoints, *requests}), "requests": dict(requests),
             "gaps": [
                 {"start": iso(gap.span.start_ms), "end": iso(gap.span.end_ms), "cause": gap.cause}
-                for gap in sorted([*self.gaps, *self.late])
+                for gap in self.all_gaps()
             ],
         }  # fmt: skip

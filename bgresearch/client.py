@@ -60,6 +60,7 @@ class Client:
     def candles(
         self, symbol: str, interval: str, start: Moment, end: Moment | None = None, *, market: str = "spot",
         price: str = "last", anchor: str = "utc", include_open: bool = False, progress: Wish | None = None,
+        fill: str = "none",
     ) -> pd.DataFrame:  # fmt: skip
         """Return every candle that opens in ``[start, end)`` and is closed.
 
@@ -81,6 +82,10 @@ class Client:
             Whether the candle that is still forming is wanted too; it is fetched anew every time and never stored.
         progress : "auto", bool or callable, optional
             Overrides the client's.
+        fill : str
+            What to do with candles that the exchange does not have although the symbol was listed: ``none`` leaves them
+            out; ``nan`` puts in rows of NaN; ``ffill`` puts in the last close with a volume of 0. With either, the
+            column ``filled`` (bool) says which rows are no candles. Nothing of it is stored.
 
         Returns
         -------
@@ -116,7 +121,7 @@ class Client:
         """
         return candles(
             self._source, symbol, interval, start, end, market=market, price=price, anchor=anchor,
-            include_open=include_open, progress=self._progress if progress is None else progress,
+            include_open=include_open, progress=self._progress if progress is None else progress, fill=fill,
         )  # fmt: skip
 
     def plan(
