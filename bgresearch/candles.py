@@ -42,6 +42,7 @@ from bgresearch.progress import Wish, shown
 from bgresearch.reaches import FILE, Reaches, from_json, to_json
 from bgresearch.spans import Span, iso, subtract
 from bgresearch.store import Gap, Series, Store
+from bgresearch.store.spool import Spool
 from bgresearch.values import TIME
 from bgresearch.wire import Sender
 
@@ -140,6 +141,8 @@ def _closed(source: Source, what: Subject, span: Span, progress: Wish, report: _
     empty = CANDLE_SCHEMA.empty_table()
     if not span.duration_ms:
         return empty
+    if not source.store.pin:
+        Spool(source.store, series).recover()
     for _ in range(_ROUNDS):
         todo = planned(source, what, span)
         if todo.missing:

@@ -19,6 +19,7 @@ from bgresearch.planning import Page, Plan, Route
 from bgresearch.spans import Span, subtract, union
 from bgresearch.store import Gap, Series, Store
 from bgresearch.store.ledger import Cause
+from bgresearch.store.spool import Spool
 
 _WORKERS = 48  # in all; a page of every road may be on its way at the same time
 _WORTH_EXPLORING = 20  # pages: more than one burst of requests
@@ -58,6 +59,7 @@ class Download:
     ) -> None:  # fmt: skip
         self._fetcher, self._store, self._clock, self._series = fetcher, store, clock, series
         self._roads = tuple(roads)
+        self._spool = Spool(store, series)
         self._outcome = Outcome()
         self._unlisted: list[Gap] = []
 
@@ -85,6 +87,8 @@ class Download:
                 progress(fetched.page.rows)
                 if not waiting[period]:
                     self._commit(done.pop(period))
+                else:
+                    self._keep(fetched)
         finally:
             self._fetcher.stop()
             pool.shutdown(wait=False, cancel_futures=True)
@@ -152,6 +156,15 @@ class Download:
             table = pa.concat_tables([empty, *(table for fetched in pages for table in fetched.tables)])
             roads = sorted({road for fetched in pages for road in fetched.roads})
             self._store.write(self._series, _unique(table), covered, gaps, ",".join(roads))
+            self._spool.drop(fetched.kept for fetched in pages if fetched.kept)
+
+    def _keep(self, fetched: Fetched) -> None:
+        """Have a page survive a kill until its partition is complete; absences are judged anew in any case."""
+        if fetched.tables and self._fetcher.unknown is None:
+            doubtful = [*fetched.gaps, *(failure.span for failure in fetched.failed)]
+            covered = subtract([fetched.page.span], doubtful)
+            table = _unique(pa.concat_tables(fetched.tables))
+            fetched.kept = self._spool.put(table, covered, ",".join(sorted(fetched.roads)))
 
     def _commit_listing(self) -> None:
         """Write once what lies before the listing, not into every partition that would be empty for ever."""

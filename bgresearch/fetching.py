@@ -11,6 +11,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -57,7 +58,7 @@ class Failure(NamedTuple):
 
 @dataclass
 class Fetched:
-    """What became of one page: its rows, where the exchange has none, what failed, and who answered."""
+    """What became of one page: its rows, where the exchange has none, what failed, who answered, where it is kept."""
 
     page: Page
     tables: list[pa.Table] = field(default_factory=list)
@@ -65,6 +66,7 @@ class Fetched:
     failed: list[Failure] = field(default_factory=list)
     roads: set[str] = field(default_factory=set)
     blanks: list[tuple[str, Span]] = field(default_factory=list)
+    kept: Path | None = None
 
 
 class _Hole(NamedTuple):
