@@ -3,8 +3,8 @@
     python benchmarks/download_kill.py --kills 200 --symbols 20 --days 4
 
 The exchange is the sandbox, served by this process, which counts the pages it answers. Every run is a process of its
-own that goes on with all symbols, one after the other. Prints one JSON object; exit status 1 if the result is not exactly
-what the exchange has, a file is damaged, or more pages were asked again than were on their way.
+own that goes on with all symbols, one after the other. Prints one JSON object; exit status 1 if the result is not
+exactly what the exchange has, a file is damaged, or more pages were asked again than were on their way.
 """
 
 from __future__ import annotations
