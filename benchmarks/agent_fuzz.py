@@ -19,6 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bgresearch.agent.client import Agent
+from bgresearch.agent.messages import PURPOSES
 from bgresearch.agent.place import Place
 from bgresearch.agent.protocol import VERSION
 from bgresearch.agent.start import start
@@ -40,9 +41,19 @@ def frames() -> list[bytes]:
         "endpoint": "spot.account_info",
         "params": {"coin": "BTC"},
     }
-    box = {"version": 1, "nonce": "AAAA", "public_key": "AAAA", "iv": "AAAA", "ciphertext": "AAAA"}
-    messages = [{"op": "fetch", **plain}, {"op": "status"}, {"op": "offer"}, {"op": "unlock", "box": box}]
-    return [json.dumps({"v": VERSION, **message}).encode() + b"\n" for message in messages]
+    part = "A" * 22
+    box = {"version": 1, "nonce": part, "public_key": "A" * 43, "iv": "A" * 16, "ciphertext": part}
+    words = {"note": "words", "account": "main", "rotate_by": "2031-01-31"}
+    messages = [
+        {"op": "fetch", **plain}, {"op": "status"}, {"op": "open", "box": box}, {"op": "audit"},
+        *({"op": "offer", "purpose": purpose, "label": "new", "host": HOST, "demo": False} for purpose in PURPOSES),
+        *({"op": "examine", "staged": part, "stage": stage} for stage in ("reach", "key")),
+        {"op": "keep", "staged": part, **words, "accept_trade": True}, {"op": "discard", "staged": part},
+        {"op": "check", "key": "nobody"}, {"op": "rename", "key": "nobody", "new": "new"},
+        {"op": "edit", "key": "nobody", **words}, {"op": "remove", "key": "nobody"},
+        {"op": "search", "data": "QUJD" * 20}, {"op": "search", "data": "QUJD" * 40_000},
+    ]  # fmt: skip
+    return [json.dumps({"v": VERSION, **message}, separators=(",", ":")).encode() + b"\n" for message in messages]
 
 
 def broken(chance: random.Random, whole: list[bytes]) -> bytes:

@@ -28,8 +28,8 @@ from urllib3.response import HTTPResponse
 
 from bgresearch.agent.client import Agent
 from bgresearch.agent.lifetime import Lifetime
+from bgresearch.agent.messages import Fetch
 from bgresearch.agent.place import Place, prepare
-from bgresearch.agent.protocol import Fetch
 from bgresearch.agent.server import Server, listen
 from bgresearch.agent.service import Service
 from bgresearch.clock import Clock, ManualClock, SystemClock

@@ -76,18 +76,23 @@ def window_of(endpoint: Endpoint) -> Window:
 class Log:
     """The departures that still count, oldest first; how many came back, the shortest trip; the pause that is on.
 
+    ``first_s`` is when the first answer of all came. What left before that opened its connection on the way, so its
+    trip says nothing of the way back.
+
     ``changed`` says whether there is anything to keep; what only grew old is forgotten again by the next reader.
     """
 
-    __slots__ = ("back", "changed", "departures", "paused_until_s", "trip_s")
+    __slots__ = ("back", "changed", "departures", "first_s", "paused_until_s", "trip_s")
 
     def __init__(
-        self, departures: Iterable[float] = (), *, paused_until_s: float = 0.0, back: int = 0, trip_s: float = math.inf
-    ) -> None:
+        self, departures: Iterable[float] = (), *, paused_until_s: float = 0.0, back: int = 0, trip_s: float = math.inf,
+        first_s: float = math.inf,
+    ) -> None:  # fmt: skip
         self.departures = deque(departures)
         self.paused_until_s = paused_until_s
         self.back = back
         self.trip_s = trip_s
+        self.first_s = first_s
         self.changed = False
 
     def ready_s(self, window: Window, now_s: float) -> float:
@@ -111,7 +116,7 @@ class Log:
 
     def _held_up(self, place: int) -> bool:
         """Return whether a departure is still out; unknown, and so False, before any came back."""
-        return place >= self.back and self.trip_s < math.inf
+        return place >= self.back and self.first_s < math.inf
 
     def left(self, now_s: float) -> None:
         """Count one departure."""
@@ -129,13 +134,16 @@ class Log:
         """Count the oldest departure that is still out as later, if it was held up on its way.
 
         Whichever request it was: the first answer cannot come before the first arrival, the second not before the
-        second. The way back takes half of the shortest trip.
+        second. The way back takes half of the shortest trip, or no time at all while none is known.
         """
         if self.back >= len(self.departures):
             return
         left_s = self.departures[self.back]
-        self.trip_s = min(self.trip_s, now_s - left_s)
-        arrived_s = min(now_s - self.trip_s / 2, left_s + _LONGEST_WAY_S)
+        self.first_s = min(self.first_s, now_s)
+        if left_s >= self.first_s:
+            self.trip_s = min(self.trip_s, now_s - left_s)
+        way_back_s = self.trip_s / 2 if self.trip_s < math.inf else 0.0
+        arrived_s = min(now_s - way_back_s, left_s + _LONGEST_WAY_S)
         self.departures[self.back] = max(left_s, arrived_s - forgiven_s)
         self.back += 1
         self.changed = True
@@ -149,6 +157,7 @@ class Log:
         """Move every moment, as another clock counts from another start."""
         self.departures = deque(moment + by_s for moment in self.departures)
         self.paused_until_s += by_s
+        self.first_s += by_s
         self.changed = True
 
 

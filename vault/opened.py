@@ -95,7 +95,7 @@ class OpenVault(NoCopies):
             raw = file.read_trail()
         former = state.body.value.get(trail.FORMER)
         labels = {**(former if isinstance(former, dict) else {}), **{slot.id: slot.name for slot in state.slots}}
-        return trail.verified(raw, trail.head_of(state.body.value), labels)
+        return trail.verified(raw, trail.head_of(state.body), labels)
 
     def close(self) -> None:
         """Drop every reference to secrets; the object can no longer be used."""
@@ -145,7 +145,7 @@ class OpenVault(NoCopies):
             if generation > MAX_GENERATION:
                 raise StorageFailed("the vault has no generation numbers left; move the .kept files beside it away")
             body = with_former_names(current.body, current.slots, draft.slots)
-            head, lines = trail.extended(trail.head_of(body.value), happenings, iso_utc(around.now_ms()))
+            head, lines = trail.extended(trail.head_of(body), happenings, iso_utc(around.now_ms()))
             body = Hidden({**body.value, trail.FIELD: head.as_json()})
             state = sealed(replace(draft.header, generation=generation), draft.data_key, body, draft.slots, around)
             file.append_trail(lines, head.size - len(lines))

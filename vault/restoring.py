@@ -96,7 +96,7 @@ def _head(file: VaultFile, present: Envelope | None, data_key: Hidden[bytes]) ->
     """Return where the trail goes on: where the present file says it ends, else where it ends on disk."""
     if present is not None:
         try:
-            return trail.head_of(sealing.unseal(present, data_key).value)
+            return trail.head_of(sealing.unseal(present, data_key))
         except DamagedVault:
             pass  # another data key, or damaged inside
     return trail.head_in(file.read_trail())

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 from vault.entries import HMAC_KIND, RSA_KIND, Triple
 from vault.errors import InvalidField
 from vault.fields import check_triple
-from vault.hidden import Hidden
+from vault.hidden import Hidden, without_frames
 
 MIN_BITS, MAX_BITS = 2048, 8192
 MAX_PEM_CHARACTERS = 16 * 1024
@@ -26,6 +26,7 @@ MAX_PEM_CHARACTERS = 16 * 1024
 _BEGIN = "-----BEGIN "
 
 
+@without_frames
 def accepted(triple: Triple) -> tuple[str, Triple]:
     """Return the kind of a key and its triple as it is kept, or refuse what was pasted wrongly.
 
@@ -59,6 +60,7 @@ def _checked_pem(pem: Hidden[str]) -> Hidden[str]:
     return kept
 
 
+@without_frames
 def _canonical_pem(pem: Hidden[str]) -> Hidden[str] | None:
     """Return the key as PKCS#8, or None; never raises, as it sees the key."""
     if len(pem.value) > MAX_PEM_CHARACTERS or not pem.value.isascii():

@@ -17,7 +17,7 @@ from typing import Any
 from vault.disk import FILE_MODE
 from vault.entries import SECRET_FIELDS
 from vault.errors import InvalidField, StorageFailed
-from vault.hidden import Hidden
+from vault.hidden import Hidden, without_frames
 
 MAX_SOURCE_BYTES = 4 * 1024 * 1024
 EXCHANGE = "bitget"
@@ -62,11 +62,13 @@ class Found:
         return f"<Found {self.label!r} in {', '.join(self.places.values())}>"
 
 
+@without_frames
 def from_environment(environment: Mapping[str, str] | None = None) -> list[Found]:
     """Return the keys in environment variables such as BITGET_API_KEY, BITGET_SECRET_KEY, BITGET_PASSPHRASE."""
     return _from_variables({name: Hidden(text) for name, text in (environment or os.environ).items()})
 
 
+@without_frames
 def from_file(path: Path) -> list[Found]:
     """Return the keys in a .env or JSON file.
 
@@ -78,6 +80,7 @@ def from_file(path: Path) -> list[Found]:
     return from_text(_text_of(path))
 
 
+@without_frames
 def from_text(text: Hidden[str]) -> list[Found]:
     """Return the keys in the text of a .env or JSON file."""
     if text.value.lstrip()[:1] not in {"{", "["}:
@@ -88,6 +91,7 @@ def from_text(text: Hidden[str]) -> list[Found]:
     return list(_in_json(parsed, ()))
 
 
+@without_frames
 def cleaned_file(path: Path, found: list[Found]) -> None:
     """Take the keys out of their file: variables lose their lines, JSON texts become empty; all else stays.
 
@@ -116,6 +120,7 @@ def cleaned_file(path: Path, found: list[Found]) -> None:
         raise StorageFailed(f"could not write {path}: {error.strerror}; it is as it was") from None
 
 
+@without_frames
 def without_keys(text: Hidden[str], found: list[Found]) -> Hidden[str]:
     """Return the text without these keys."""
     places = {place for one in found for place in one.places.values()}

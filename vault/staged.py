@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from vault.contents import Surroundings, iso_utc
 from vault.credential import Credential
 from vault.entries import SECRET_FIELDS, Slot, Triple
-from vault.errors import InvalidField
+from vault.errors import InvalidField, VaultChanged
 from vault.fields import check_says_no_secret, checked_name
 from vault.hidden import Hidden, NoCopies, without_frames
 from vault.hosts import EXCHANGE_HOST, normalise_host
@@ -48,15 +48,18 @@ class Staged(NoCopies):
         demo: bool = False,
         surroundings: Surroundings | None = None,
     ) -> None:
+        named = Hidden(label)
+        del label  # it may turn out to hold a secret
+        self.__surroundings = surroundings or Surroundings()
         if type(demo) is not bool:
             raise InvalidField("demo must be True or False", field="demo")
-        self.__surroundings = surroundings or Surroundings()
         kind, triple = accepted(Triple(**{field: fields[field] for field in SECRET_FIELDS}))
-        self.__slot = Slot(
-            id="", name=checked_name(label), kind=kind, host=normalise_host(host), demo=demo, note="", account="",
+        slot = Slot(
+            id="", name=checked_name(named.value), kind=kind, host=normalise_host(host), demo=demo, note="", account="",
             created=iso_utc(self.__surroundings.now_ms()), triple=triple, extra=Hidden({}),
         )  # fmt: skip
-        check_says_no_secret(self.__slot)
+        check_says_no_secret(slot)
+        self.__slot = slot
 
     @property
     def label(self) -> str:
@@ -83,9 +86,26 @@ class Staged(NoCopies):
 
     @without_frames
     def replace(self, vault: KeyVerbs, *, checked: Checked) -> None:
-        """Put it in the place of the vault's key of the same name; raises as `Vault.rotate`."""
+        """Put it in the place of the vault's key of the same name; raises as `Vault.rotate`.
+
+        Raises
+        ------
+        VaultChanged
+            The vault's key is bound to another host or environment now than the one that this key was made for.
+        """
         texts = {field: getattr(self.__slot.triple, field).value for field in SECRET_FIELDS}
-        vault.rotate(self.__slot.name, **texts, check=lambda _: checked)
+        vault.rotate(self.label, **texts, check=lambda pending: self._agreed(pending, checked))
+
+    def _agreed(self, pending: Credential, checked: Checked) -> Checked:
+        if (pending.host, pending.demo) != (self.__slot.host, self.__slot.demo):
+            raise VaultChanged(
+                f"the key {self.label!r} was bound to another host or environment meanwhile; the old key stays, start "
+                "the rotation anew"
+            )
+        return checked
 
     def __repr__(self) -> str:
-        return f"<Staged {self.label!r} for {self.__slot.host}, fingerprint {self.fingerprint}>"
+        slot: Slot | None = getattr(self, "_Staged__slot", None)  # none while it is being made, or if it was refused
+        if slot is None:
+            return "<Staged, refused>"
+        return f"<Staged {slot.name!r} for {slot.host}, fingerprint {slot.fingerprint}>"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vault.envelope import canonical, digest
+from vault.hidden import Hidden
 
 FIELD = "trail"  # its head in the vault's body
 FORMER = "former"  # labels of removed keys there, by id
@@ -82,9 +83,9 @@ class AuditTrail:
     problems: tuple[str, ...]
 
 
-def head_of(body: dict[str, Any]) -> Head:
+def head_of(body: Hidden[dict[str, Any]]) -> Head:
     """Return the head in an opened body; a vault from before the trail has an empty one."""
-    found = body.get(FIELD)
+    found = body.value.get(FIELD)
     return Head(found["count"], found["sha256"], found["size"]) if isinstance(found, dict) else Head()
 
 

@@ -19,7 +19,7 @@ from vault.entries import Slot, Triple
 from vault.envelope import MAX_FILE_BYTES, STANDARD, Header
 from vault.errors import DuplicateKey, InvalidField, StorageFailed, TooManyKeys, VaultChanged
 from vault.fields import check_says_no_secret, checked_name, checked_password
-from vault.hidden import Hidden, NoCopies
+from vault.hidden import Hidden, NoCopies, without_frames
 from vault.hosts import EXCHANGE_HOST, normalise_host
 from vault.opened import OpenVault
 from vault.rsa import accepted
@@ -179,9 +179,14 @@ class TransferVerbs(OpenVault):
         self._change_slots(joined, *(trail.Happening(trail.IMPORTED, slot.id) for slot in coming))
         self.reload()
         saved = self._state().slots
-        if any(found(saved, slot.name).as_json() != slot.as_json() for slot in coming):
+        if not _are_saved(coming, saved):
             raise VaultChanged("another process changed the imported keys at once; look at them before you go on")
         return [slot.name for slot in coming]
+
+
+@without_frames
+def _are_saved(coming: Sequence[Slot], saved: tuple[Slot, ...]) -> bool:
+    return all(found(saved, slot.name).as_json() == slot.as_json() for slot in coming)
 
 
 def _write_new(path: Path, data: bytes) -> None:

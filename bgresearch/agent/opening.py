@@ -16,7 +16,7 @@ from bgresearch.agent.held import Held
 from bgresearch.agent.lifetime import BackOff, Lifetime
 from bgresearch.clock import Clock
 from bgresearch.errors import AgentError
-from vault import InvalidField, NoRecovery, Profile, Vault, VaultExists, WrongPassword, calibrated, new_code
+from vault import InvalidField, NoRecovery, Profile, Vault, VaultExists, WrongPassword, new_code
 from vault.hidden import Hidden, NoCopies, without_frames
 from vault.intake import Reply
 from vault.recovery import GROUPS, is_group
@@ -41,9 +41,7 @@ class Opening:
         Gives the costs of a new vault's key derivation.
     """
 
-    def __init__(
-        self, held: Held, *, clock: Clock, lifetime: Lifetime, profile: Callable[[], Profile] = calibrated
-    ) -> None:
+    def __init__(self, held: Held, *, clock: Clock, lifetime: Lifetime, profile: Callable[[], Profile]) -> None:
         self._held, self._clock, self._lifetime, self._profile = held, clock, lifetime, profile
         self._back_off = BackOff(clock)
         self._lock = threading.Lock()
@@ -101,17 +99,7 @@ class Opening:
             pending = self._waiting()
             for field, number in zip(("first", "second"), pending.asked, strict=True):
                 if not is_group(pending.code, number, texts[field]):
-                    pending.tries += 1
-                    left = MOST_TRIES - pending.tries
-                    if left == 0:
-                        self._pending = None
-                        raise AgentError(
-                            f"group {number} is not the one that was shown, for the fifth time.", hint=AGAIN
-                        )
-                    raise InvalidField(
-                        f"group {number} is not the one that was shown; compare it with the paper ({left} tries left)",
-                        field=field,
-                    )
+                    raise self._refusal(pending, field, number)
         with self._trying(), self._held.changing() as vault:
             _set_recovery(vault, pending)
         with self._lock:

@@ -13,6 +13,7 @@ import signal
 import socket
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from bgresearch.agent.caller import Caller
 from bgresearch.agent.lifetime import Lifetime
 from bgresearch.agent.messages import Fetch, Lock, Offer, Request, Status
 from bgresearch.agent.place import SOCKET_MODE, Place, identity_of, peer_is_me
@@ -44,37 +45,6 @@ def listen(place: Place) -> socket.socket:
     listener.setblocking(False)
     place.newborn.replace(place.socket)
     return listener
-
-
-class Caller:
-    """One connection: what came in, what still has to go out, and whether a thread works for it."""
-
-    __slots__ = ("ends", "incoming", "outgoing", "progress_s", "socket", "work")
-
-    def __init__(self, connection: socket.socket, now_s: float) -> None:
-        self.socket = connection
-        self.incoming = bytearray()
-        self.outgoing = memoryview(b"")
-        self.work: Future[bytes] | None = None
-        self.ends = False
-        self.progress_s = now_s
-
-    @property
-    def works(self) -> bool:
-        """Whether a thread works for it."""
-        return self.work is not None
-
-    @property
-    def interest(self) -> int:
-        """What the loop waits for: to write, to read, or for the thread."""
-        if self.outgoing:
-            return selectors.EVENT_WRITE
-        return 0 if self.works else selectors.EVENT_READ
-
-    @property
-    def stalls(self) -> bool:
-        """Whether the other side owes something."""
-        return bool(self.outgoing) or (bool(self.incoming) and not self.works)
 
 
 class Server:

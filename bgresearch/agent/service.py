@@ -43,7 +43,7 @@ from bgresearch.errors import BadResponse, BgresearchError, InvalidInput
 from bgresearch.permissions import ACCOUNT_INFO, of_key_info
 from bgresearch.transport import origin
 from bgresearch.wire import Reply
-from vault import KeyInfo, VaultError
+from vault import KeyInfo, Profile, VaultError, calibrated
 from vault.hidden import Hidden
 
 
@@ -62,16 +62,18 @@ class Service:
         Makes the sender of one key.
     weak : tuple of str
         What this platform could not forbid, in words.
+    profile : callable
+        Gives the costs of a new vault's key derivation.
     """
 
     def __init__(
         self, path: Path, *, clock: Clock, lifetime: Lifetime, make_sender: MakeSender = wire,
-        weak: tuple[str, ...] = (),
+        weak: tuple[str, ...] = (), profile: Callable[[], Profile] = calibrated,
     ) -> None:  # fmt: skip
         self._weak, self._clock, self._lifetime = weak, clock, lifetime
         self._held = Held(path, clock=clock, lifetime=lifetime, make_sender=make_sender)
         self._offers = Offers()
-        self._opening = Opening(self._held, clock=clock, lifetime=lifetime)
+        self._opening = Opening(self._held, clock=clock, lifetime=lifetime, profile=profile)
         self._staging = Staging(self._held, clock=clock)
         self._searching = Searching(self._held, clock=clock)
         self._answers: dict[type[Request], Callable[[Any], bytes]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from importlib import import_module
+from collections.abc import Callable
 from typing import Any
 
 from bgresearch.errors import ConfigurationError
@@ -23,20 +23,20 @@ def strength(password: Hidden[str]) -> dict[str, Any]:
         The package that judges is not installed.
     """
     try:
-        judge: Any = import_module("zxcvbn")
+        from zxcvbn import zxcvbn  # noqa: PLC0415 - an extra; its lists of words take a moment
     except ImportError:
         raise ConfigurationError(
             "the zxcvbn package is not installed.", hint="pip install 'bgresearch[forms]'."
         ) from None
     with _lock:
-        return _judged(judge, password)
+        return _judged(zxcvbn, password)
 
 
 @without_frames
-def _judged(judge: Any, password: Hidden[str]) -> dict[str, Any]:
+def _judged(judge: Callable[[str], Any], password: Hidden[str]) -> dict[str, Any]:
     if password.value == "":
         return {"score": 0, "guesses_log10": 0.0, "words": []}
-    found = Hidden(judge.zxcvbn(password.value[:LONGEST]))
+    found = Hidden(judge(password.value[:LONGEST]))
     feedback = found.value["feedback"]
     words = [feedback["warning"], *feedback["suggestions"]]
     return {

@@ -79,8 +79,10 @@ class FileBook:
                     self._close()
                     damage = found
                 except (sqlite3.Error, OSError) as error:
+                    was_moved = self._connection is not None and self._identity() != self._seen
                     self._close()
-                    raise self._unusable(str(error)) from error
+                    if not was_moved:
+                        raise self._unusable(str(error)) from error
         raise self._unusable("it changes again and again")
 
     def close(self) -> None:
@@ -92,7 +94,7 @@ class FileBook:
         connection = self._connection or self._open()
         try:
             connection.execute("BEGIN IMMEDIATE")
-            if self._identity() != self._seen or self._place.path(self._number + 1).exists():
+            if self._place.path(self._number + 1).exists():
                 raise _Gone
             now_s = self._clock.monotonic_s()
             logs = [self._read(connection, name, now_s) for name in names]
@@ -134,7 +136,7 @@ class FileBook:
     def _identity(self) -> tuple[int, int] | None:
         try:
             found = os.stat(self._place.path(self._number), follow_symlinks=False)  # noqa: PTH116 - half the time
-        except FileNotFoundError:
+        except OSError:
             return None
         return found.st_dev, found.st_ino
 

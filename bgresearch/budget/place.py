@@ -21,7 +21,7 @@ from bgresearch.budget.record import Damaged
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 LOCK_S = 5.0  # longest wait for another process's change, which takes a tenth of a millisecond
-_APPLICATION, _VERSION = 0x62677262, 1  # mark a file as a budget that this version understands
+_APPLICATION, _VERSION = 0x62677262, 2  # mark a file as a budget that this version understands
 _TABLE = "CREATE TABLE log (host TEXT, name TEXT, written_s REAL, body BLOB, PRIMARY KEY (host, name)) WITHOUT ROWID"
 _PASSING = {  # the file is not at fault
     sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
@@ -124,7 +124,9 @@ class Place:
             marks = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
             if marks != [_APPLICATION, _VERSION]:
                 raise Damaged("another program or version has made it")
-            connection.execute("PRAGMA journal_mode=TRUNCATE")
+            if (verdict := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+                raise Damaged(str(verdict))
+            connection.execute("PRAGMA journal_mode=PERSIST")
             connection.execute("PRAGMA synchronous=OFF")  # a power cut ends every process that counts, too
         except sqlite3.DatabaseError as error:
             connection.close()

@@ -15,8 +15,11 @@ from typing import Annotated, TextIO
 import typer
 
 from bgresearch import __version__
-from bgresearch.cli import agent, data, keeping, keys, serve, store
+from bgresearch.cli import agent, data, keeping, keys, manage, serve, store
+from bgresearch.cli.check import check
+from bgresearch.cli.explore import explore
 from bgresearch.cli.scan import scan
+from bgresearch.cli.setup import setup
 from bgresearch.cli.words import FAILED, WrongUsage, complain, misused
 from bgresearch.errors import BgresearchError
 from vault import ReducedProtection, RollbackWarning, VaultError
@@ -51,7 +54,9 @@ def _top(
 app.command()(serve.demo)
 app.command()(serve.sandbox)
 app.command()(serve.lab)
-app.command(cls=keys.NoArguments)(data.check)
+app.command(cls=keys.NoArguments)(setup)
+app.command(cls=keys.NoArguments)(check)
+app.command()(explore)
 app.command()(scan)
 app.command()(store.plan)
 app.command()(store.verify)
@@ -64,6 +69,7 @@ for command in (
 ):
     keys.app.command(cls=keys.NoArguments)(command)
 keys.app.command("import", cls=keys.NoArguments)(keeping.import_keys)
+app.add_typer(manage.app, name="keys")
 app.add_typer(keys.app, name="vault")
 
 

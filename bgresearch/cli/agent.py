@@ -4,27 +4,48 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from bgresearch.agent.place import default_vault
-from bgresearch.cli.asking import PasswordFile, VaultPath, master_password
+from bgresearch.cli.asking import KEYRING, PasswordFile, VaultPath, from_stdin, master_password, secret
 from bgresearch.cli.words import AsJson, table, tell
-from bgresearch.errors import AgentUnavailable
+from bgresearch.errors import AgentUnavailable, ConfigurationError, InvalidInput
 
 if TYPE_CHECKING:
     from bgresearch.agent.client import AgentStatus
 
 
-def unlock(path: VaultPath = None, password_file: PasswordFile = "", as_json: AsJson = False) -> None:
+_CODE = "recovery_code"
+
+
+def unlock(
+    recovery: Annotated[
+        bool, typer.Option("--recovery", help="With the recovery code, if the master password is lost.")
+    ] = False,
+    keyring: Annotated[bool, typer.Option("--keyring", help="With what the system's keyring holds.")] = False,
+    stdin: Annotated[
+        bool, typer.Option("--stdin", help='With --recovery: read {"recovery_code"} as JSON from standard input.')
+    ] = False,
+    path: VaultPath = None,
+    password_file: PasswordFile = "",
+    as_json: AsJson = False,
+) -> None:
     """Start the agent: it holds the keys and makes the private requests until it locks."""
     from bgresearch.agent.start import check_vault, start
 
+    if recovery and keyring:
+        raise InvalidInput("--recovery", "it cannot be combined with --keyring.")
     place = path or default_vault()
     status = running()
     if status is not None:
         check_vault(status, place)
     if status is None or not status.unlocked:
-        status = start(place, master_password(password_file))
+        if recovery or keyring or password_file == KEYRING:
+            status = _otherwise(path, stdin=stdin, recovery=recovery)
+        else:
+            status = start(place, master_password(password_file))
     shown = status
     tell(asdict(shown), as_json, lambda: _words(shown))
 
@@ -59,6 +80,22 @@ def running() -> AgentStatus | None:
             return agent.status()
     except AgentUnavailable:
         return None
+
+
+def _otherwise(path: Path | None, *, stdin: bool, recovery: bool) -> AgentStatus:
+    """Return the status after unlocking with recovery code or keyring, sealed to an agent that starts locked."""
+    from bgresearch.agent.client import Agent
+    from bgresearch.cli import sealed
+
+    with Agent() as agent:
+        if not sealed.ready(agent, path).exists:
+            raise ConfigurationError(f"There is no vault at {path or default_vault()}.")
+        if recovery:
+            code = from_stdin(_CODE) if stdin else {_CODE: secret("Recovery code", hint="Use --stdin.")}
+            sealed.send(agent, "recover", code)
+        else:
+            sealed.unlock_with_keyring(agent, path)
+        return agent.status()
 
 
 def holds(vault: Path | None) -> bool:

@@ -44,7 +44,7 @@ Fields = dict[str, Hidden[str]]
 
 _STANDARD_INPUT = "-"
 _LONGEST_LINE = 8192  # characters, far above the longest password
-_KEYRING = "@keyring"  # where it is enough to open the vault
+KEYRING = "@keyring"  # where it is enough to open the vault
 _NO_TERMINAL = "There is no terminal to ask on."
 
 
@@ -95,11 +95,31 @@ def from_stdin(*names: str) -> Fields:
 def opened(path: Path | None, password_file: str) -> Vault:
     """Return the vault, opened with the password that was asked for, or with what the system's keyring holds."""
     place = path or default_vault()
-    if password_file == _KEYRING:
+    if password_file == KEYRING:
         from bgresearch import oskeyring
 
         return Vault.open_with_keyring(place, oskeyring.fetch(Vault.id_of(place), oskeyring.system_backend()).value)
     return Vault.open(place, master_password(password_file).value)
+
+
+def answer(question: str, *, default: str = "") -> str:
+    """Return one line that a person typed; nothing secret may be asked like this.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no terminal.
+    """
+    if not sys.stdin.isatty():
+        raise ConfigurationError(_NO_TERMINAL, hint="Use --stdin, or say it with options.")
+    return str(typer.prompt(question, default=default, show_default=bool(default))).strip()
+
+
+def agreed(question: str, *, default: bool) -> bool:
+    """Return whether a person said yes."""
+    while (said := answer(f"{question} [{'Y/n' if default else 'y/N'}]").lower()) not in {"", "y", "yes", "n", "no"}:
+        typer.echo("Type y or n.")
+    return said[:1] == "y" if said else default
 
 
 def _typed(question: str, hint: str) -> Hidden[str]:

@@ -1,27 +1,18 @@
-"""``bgresearch download`` and ``bgresearch check``: what asks an exchange."""
+"""``bgresearch download``: brings data into the local store."""
 
 from __future__ import annotations
 
-import os
-import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bgresearch.cli.agent import holds
-from bgresearch.cli.asking import PasswordFile, VaultPath, opened
 from bgresearch.cli.words import AsJson, table, tell
 from bgresearch.errors import BgresearchError, ExchangeError, IncompleteData, InvalidInput, NetworkError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bgresearch.permissions import Permissions
-    from vault import Vault
-
-CAN_WRITE, CAN_WITHDRAW = 3, 4
 _OF_ONE_SYMBOL = (ExchangeError, IncompleteData, NetworkError)  # another symbol may fare better
 _OPTIONS = {"start": "--since", "end": "--until"}
 
@@ -100,42 +91,10 @@ def candles(
         raise SymbolsFailed(failed, len(symbols))
 
 
-def check(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The key's label.", show_default=False)],
-    path: VaultPath = None,
-    password_file: PasswordFile = "",
-    as_json: AsJson = False,
-) -> None:
-    """Ask the exchange what a key may do, through the agent if it runs. Exit status 3: it can write. 4: withdraw."""
-    from bgresearch.connect import connect
-
-    reminder = ""
-    if not password_file and holds(path):
-        with connect(key=name) as client:
-            found = client.permissions()
-    else:
-        with opened(path, password_file) as vault:
-            address = os.environ.get("BGRESEARCH_BASE_URL") or vault.get(name).host
-            with connect(key=name, vault=vault, base_url=address) as client:
-                found = client.permissions()
-            reminder = _noted(vault, name, found)
-    words = f"{found}\n  -> {reminder}" if reminder else str(found)
-    tell({**_described(found), "reminder": reminder}, as_json, lambda: words)
-    raise typer.Exit(CAN_WITHDRAW if found.can_withdraw else 0 if found.read_only else CAN_WRITE)
-
-
 def _of_an_option(error: InvalidInput) -> InvalidInput:
     """The same error by the name that stands on the command line."""
     cause = str(error).removeprefix(f"{error.field}: ").removesuffix(error.hint).rstrip()
     return InvalidInput(_OPTIONS.get(error.field, f"--{error.field}"), cause, hint=error.hint)
-
-
-def _noted(vault: Vault, name: str, found: Permissions) -> str:
-    """Note in the vault what the exchange said; return what there is to do about the key's age."""
-    vault.record_check(name, found.verdict, bool(found.addresses))
-    vault.record_use(name)
-    info = next(one for one in vault.describe() if one.label == name)
-    return info.reminder(time.time_ns() // 1_000_000)
 
 
 def _summary(symbol: str, frame: pd.DataFrame, requests: int) -> dict[str, Any]:
@@ -157,8 +116,3 @@ def _shown(done: list[dict[str, Any]]) -> list[dict[str, str]]:
         }
         for one in done
     ]
-
-
-def _described(found: Permissions) -> dict[str, Any]:
-    judged = ("verdict", "read_only", "can_trade", "can_transfer", "can_withdraw", "advice")
-    return {**asdict(found), **{name: getattr(found, name) for name in judged}}

@@ -44,8 +44,8 @@ class NoArguments(TyperCommand):
         return super().invoke(ctx)
 
 
-_TRIPLE = ("api_key", "secret_key", "passphrase")
-_QUESTIONS = {"api_key": "API key", "secret_key": "Secret key", "passphrase": "Passphrase"}
+TRIPLE = ("api_key", "secret_key", "passphrase")
+QUESTIONS = {"api_key": "API key", "secret_key": "Secret key", "passphrase": "Passphrase"}
 
 
 @app.command(cls=NoArguments)
@@ -151,9 +151,9 @@ def passwd(
 def triple_of(stdin: bool, rsa_key: Path | None) -> Fields:
     """Return the three texts of a key: from standard input, or asked for; an RSA private key from its file."""
     if stdin:
-        return from_stdin(*_TRIPLE)
+        return from_stdin(*TRIPLE)
     hint = "Use --stdin and give the key as JSON."
-    wanted = {field: question for field, question in _QUESTIONS.items() if rsa_key is None or field != "secret_key"}
+    wanted = {field: question for field, question in QUESTIONS.items() if rsa_key is None or field != "secret_key"}
     asked = {field: secret(question, hint=hint) for field, question in wanted.items()}
     return asked if rsa_key is None else {**asked, "secret_key": Hidden(rsa_key.read_text(encoding="ascii"))}
 

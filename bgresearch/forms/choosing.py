@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import html
 from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
-from bgresearch.forms.look import Labelled, Page, button, code, listed, note, subheading, verdict
+from bgresearch.forms.look import Labelled, Page, button, code, listed, note, subheading, table, verdict
 from bgresearch.onboarding import addresses, purposes, words
 from bgresearch.onboarding.addresses import check_addresses
 from bgresearch.onboarding.purposes import PURPOSES, Mode, Purpose
@@ -123,4 +124,9 @@ class Addresses(Page):
 
 
 def _steps(wanted: tuple[Purpose, ...], mode: Mode) -> tuple[widgets.Widget, ...]:
-    return subheading(f"On the exchange's page, for a {mode} account"), listed(purposes.instructions(wanted, mode))
+    """Return what to do on the exchange's page, and the boxes to tick as a table."""
+    boxes = purposes.boxes(wanted, mode)
+    steps = purposes.instructions(wanted, mode)[: -len(boxes)]
+    rows = [[html.escape(box.words), html.escape(box.reach)] for box in boxes]
+    ticks = table(f"Boxes to tick, {mode} account", ["Box", "What can be read with it"], rows)
+    return subheading(f"On the exchange's page, for a {mode} account"), listed(steps, ordered=True), ticks

@@ -50,7 +50,7 @@ def keys() -> Manager:
     ConfigurationError
         Not in a notebook, or the extra ``forms`` is missing.
     """
-    _need("bgresearch keys")
+    _need("bgresearch keys list")
     from bgresearch.forms.desk import Desk
     from bgresearch.forms.manager import Manager
 
@@ -105,7 +105,7 @@ def explore(client: Client | None = None) -> Explorer:
     ConfigurationError
         Not in a notebook, or the extra ``forms`` is missing.
     """
-    _need("bgresearch download candles")
+    _need("bgresearch explore")
     from bgresearch.connect import connect
     from bgresearch.forms.explorer import Explorer
 

@@ -68,7 +68,9 @@ class Explorer(Form):
         for name in ("market", "symbol", "interval", "start", "end"):
             self.fields[name].control.observe(self._changed, "value")
         self.fields["market"].control.observe(lambda _: self._run(self._list_symbols), "value")
-        self.show(_HEADING, [*self.fields.values(), self.cost, self.result], [self.price_button], quiet=True)
+        grid = widgets.HBox(tuple(self.fields.values()))
+        grid.add_class("bg-grid")
+        self.show(_HEADING, [grid, self.cost, self.result], [self.price_button], quiet=True)
         self._run(self._list_symbols)
 
     @property
@@ -91,6 +93,7 @@ class Explorer(Form):
 
     def _changed(self, _: object) -> None:
         self.cost.children, self.nav.children = (), (self.price_button,)
+        self.price_button.add_class("mod-primary")
 
     def _price(self) -> None:
         if (plan := self._checked(lambda: self._client.plan(**self.asked))) is None:
@@ -98,6 +101,7 @@ class Explorer(Form):
         words = priced(plan)
         self.cost.children = (subheading("What it costs"), note(*words))
         self.nav.children = (self.load_button, self.price_button)
+        self.price_button.remove_class("mod-primary")
         self.say(" ".join(words))
 
     def _load(self) -> None:
@@ -218,7 +222,9 @@ def _chart(frame: pd.DataFrame) -> tuple[widgets.Widget, ...]:
         return (verdict("unknown", "No chart.", str(error)),)
     import plotly.graph_objects as go  # noqa: PLC0415 - an extra, and slow to import
 
-    return (go.FigureWidget(figure),)
+    title = figure.layout.title
+    figure.update_layout(title={"text": f"{title.text} · {title.subtitle.text}", "subtitle": {"text": ""}})
+    return (go.FigureWidget(figure),)  # its two lines would overlap
 
 
 def _rows(frame: pd.DataFrame) -> widgets.HTML:

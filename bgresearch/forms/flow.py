@@ -88,6 +88,11 @@ def can_go_back(progress: Progress) -> bool:
     return progress.step not in {"before", "done"}
 
 
+def has_lost(progress: Progress, standing: Standing) -> bool:
+    """Return whether what was sealed and not kept is gone with the agent that held it."""
+    return progress.staged != "" and not (standing.unlocked and standing.fingerprint == progress.holder)
+
+
 def resumed(progress: Progress, standing: Standing) -> tuple[Progress, str]:
     """Return where to go on with another kernel, page or agent, and what to say about it.
 

@@ -32,6 +32,9 @@ function tie(form) {
     set(bar, "aria-label", bar.closest(".widget-hprogress").querySelector(".widget-label")?.textContent || "Progress");
     set(bar, "aria-valuetext", fill?.style.width || "0%");
   }
+  for (const one of form.querySelectorAll("button, input, select, textarea, [tabindex]")) {
+    set(one, "data-lm-suppress-shortcuts", "true"); // a notebook's shortcuts look at the focused element before the form
+  }
   for (const icon of form.querySelectorAll("i.fa")) set(icon, "aria-hidden", "true");
 }
 

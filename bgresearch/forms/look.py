@@ -82,6 +82,8 @@ class Labelled(widgets.VBox):  # type: ignore[misc]  # its base has no types
 
     def __init__(self, control: widgets.Widget, help: str = "") -> None:  # noqa: A002 - the word of every form
         control.style.description_width = "initial"
+        if control.has_trait("continuous_update"):
+            control.continuous_update = False  # whole texts: echoes of half of one would get in its way
         self.control = control
         self._help, self._problem = note(help), note("")
         self._help.add_class("bg-help")

@@ -112,7 +112,12 @@ class Manager(Form):
 
     def _rotate(self) -> None:
         label = self.chosen.value
-        rotating = Rotating(self, self.desk.key(label))
+        try:
+            rotating = Rotating(self, self.desk.key(label))
+        except REFUSALS as refusal:  # the vault was locked meanwhile, or the key removed elsewhere
+            self.overview()
+            self.say(str(refusal))
+            return
         self._page("Replace", [listed(words.ROTATE, ordered=True), rotating], [])
 
     def _rename(self) -> None:

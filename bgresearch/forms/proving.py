@@ -42,7 +42,6 @@ class Paste(Page):
         self._demo = demo
         suggested = wizard.progress.label or ("demo" if demo else "research")
         self.label = Labelled(widgets.Text(value=suggested, description="Name of the key"), words.LABEL_HELP)
-        self.label.control.continuous_update = False
         self.body = (self.label,)
         self.buttons = (button("Next", self._name, main=True),)
 
@@ -71,11 +70,7 @@ class Paste(Page):
             FIELDS, offer=lambda _: self._offer(label), purpose="key", submit="Seal and check", terminal=TERMINAL
         )
         self.sealed.on_box(lambda box: self._open(label, box))
-        fingerprint = self._wizard.desk.status().fingerprint
-        self.body = (
-            verdict("unknown", f"Name of the key: {label}"), note(words.KEY_HELP), self.sealed,
-            note(words.FINGERPRINT.format(fingerprint=fingerprint)),
-        )  # fmt: skip
+        self.body = (note(f"Name of the key: {label}", words.KEY_HELP), self.sealed)
         self.buttons = (button("Change the name", lambda: self._rename(label)),)
         self._wizard.refresh()
 

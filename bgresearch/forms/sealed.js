@@ -2,7 +2,6 @@
 // never put into an attribute, the console, an error, the widget's model or a message that is not sealed.
 
 const PATIENCE_MS = 15_000; // a kernel that is alive answers within one
-const OFFER_MS = 200_000; // the agent keeps one for 300 s
 const PAUSE_MS = 400; // after the last key, before a password's strength is asked
 const STRENGTHS = ["very weak", "weak", "fair", "good", "strong"];
 const SILENT = "The notebook's kernel does not answer. Run the cell again, then type the texts again.";
@@ -11,8 +10,15 @@ function made(tag, className, parent, text = "") {
   const one = document.createElement(tag);
   one.className = className;
   one.textContent = text;
+  if (tag === "button") ours(one).type = "button";
   parent?.append(one);
   return one;
+}
+
+/** A key pressed here is no command of the notebook's; its shortcuts look at the focused element before its parents. */
+function ours(element) {
+  element.setAttribute("data-lm-suppress-shortcuts", "true");
+  return element;
 }
 
 /** Questions to the kernel that wait for their answer. */
@@ -67,11 +73,10 @@ class Typed {
     this.label.htmlFor = id;
     this.row = made("div", "bgs-row", this.box);
     this.toggle = made("button", "bgs-button bgs-toggle", this.row, "Show");
-    this.toggle.type = "button";
     this.toggle.addEventListener("click", () => this.show(!this.shown));
     this.again = null;
     if (spec.is_new) {
-      this.againLabel = made("label", "bgs-label", this.box, `${spec.label}, once more`);
+      this.againLabel = made("label", "bgs-label", this.box, `${spec.label}, again`);
       this.againLabel.htmlFor = `${id}-again`;
       this.againRow = made("div", "bgs-row", this.box);
     }
@@ -93,8 +98,7 @@ class Typed {
   }
 
   #fresh(id, old, row) {
-    const input = document.createElement(this.spec.kind === "pem" ? "textarea" : "input");
-    input.className = "bgs-input";
+    const input = ours(made(this.spec.kind === "pem" ? "textarea" : "input", "bgs-input", null));
     input.id = id;
     if (input.tagName === "INPUT") input.type = "password";
     else input.rows = 4;
@@ -161,13 +165,12 @@ class Typed {
 class Form {
   constructor(model, el) {
     const view = encoded(crypto.getRandomValues(new Uint8Array(9)));
-    Object.assign(this, { model, view, el, kernel: new Kernel(model, view), held: null, opener: null, busy: false });
+    Object.assign(this, { model, view, el, kernel: new Kernel(model, view), opener: null, busy: false });
     this.purpose = model.get("_purpose");
     this.fields = model.get("_fields").map((spec, place) => new Typed(spec, `bgs-${view}-${place}`, el, (one) => this.typed(one)));
     this.meter = model.get("_has_meter") ? new Meter(this) : null;
     this.agent = made("p", "bgs-agent", el);
     this.button = made("button", "bgs-button bgs-submit", el, model.get("submit"));
-    this.button.type = "button";
     this.button.addEventListener("click", () => this.submit());
     this.status = made("p", "bgs-status", el);
     this.status.setAttribute("role", "status");
@@ -180,7 +183,7 @@ class Form {
 
   async greet() {
     try {
-      this.held = await this.fresh();
+      await this.fresh();
     } catch (error) {
       this.say(words(error), true);
     }
@@ -213,30 +216,31 @@ class Form {
     if (field === this.fields[0]) this.meter?.typed();
   }
 
-  /** An offer that nobody has used; tells whose it is. */
+  /** An offer that nobody has used, whose it is, and whether the person has seen that before. */
   async fresh() {
-    const answer = await this.kernel.ask(this.purpose);
-    const fingerprint = await fingerprintOf(answer.offer.public_key);
-    const changed = this.fingerprint && this.fingerprint !== fingerprint;
+    const { offer, asked } = await this.kernel.ask(this.purpose);
+    const fingerprint = await fingerprintOf(offer.public_key);
+    const isOther = this.fingerprint !== undefined && this.fingerprint !== fingerprint;
+    const asksOthers = this.asked !== undefined && this.asked !== asked.join();
     this.fingerprint = fingerprint;
+    this.asked = asked.join();
     this.agent.replaceChildren("Sealed for the agent ", made("code", "bgs-fingerprint", null, fingerprint),
       ". Compare: the command ", made("code", "", null, "bgresearch vault status"), " shows the same.");
-    const asked = answer.asked.join();
-    const others = this.asked !== undefined && this.asked !== asked;
-    this.asked = asked;
-    this.fields.forEach((one, place) => one.rename(one.spec.label.replace("#", () => answer.asked[place] ?? "#")));
-    return { offer: answer.offer, since: Date.now(), changed, others };
+    this.fields.forEach((one, place) => one.rename(one.spec.label.replace("#", () => asked[place] ?? "#")));
+    return { offer, isOther, asksOthers };
   }
 
+  /** Asked for at the last moment: a kernel or an agent that has gone is noticed while the texts are still here. */
   async offer() {
-    const held = this.held;
-    this.held = null;
-    const one = held && Date.now() - held.since < OFFER_MS ? held : await this.fresh();
-    if (!one.changed && !one.others) return one.offer;
-    this.held = { ...one, changed: false, others: false };
-    if (one.others) this.empty();
-    throw new Unsealable(one.others ? "Other words are asked for now: type these."
-      : "This is another agent than before. Compare its fingerprint, then press the button again.");
+    const { offer, isOther, asksOthers } = await this.fresh();
+    if (asksOthers) {
+      this.empty();
+      throw new Unsealable("Other words are asked for now: type these.");
+    }
+    if (isOther) {
+      throw new Unsealable("This is another agent than before. Compare its fingerprint, then press the button again.");
+    }
+    return offer;
   }
 
   async submit() {
@@ -312,10 +316,9 @@ class Form {
       this.reply.replaceChildren();
       for (const [name, text] of Object.entries(texts)) {
         made("h3", "bgs-label", this.reply, `Your ${name.replaceAll("_", " ")}`);
-        made("p", "bgs-secret", this.reply, String(text)).tabIndex = 0;
+        ours(made("p", "bgs-secret", this.reply, String(text))).tabIndex = 0;
       }
       const away = made("button", "bgs-button", this.reply, "I have written it down: put it away");
-      away.type = "button";
       away.addEventListener("click", () => this.putAway());
       this.reply.querySelector(".bgs-secret").focus();
     } catch (error) {
@@ -402,7 +405,7 @@ async function render({ model, el }) {
   el.classList.add("bgs");
   el.setAttribute("role", "group");
   el.setAttribute("aria-label", "Sealed input");
-  el.setAttribute("data-lm-suppress-shortcuts", "true"); // a key pressed here is no command of the notebook's
+  ours(el);
   const reason = await whyNot();
   if (reason) return void refusal(model, el, reason);
   const form = new Form(model, el);

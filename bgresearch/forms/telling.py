@@ -92,9 +92,10 @@ def areas(found: Permissions) -> widgets.HTML:
 
 def balances_table(frame: pd.DataFrame) -> widgets.Widget:
     """Return the largest balances; the frame has them all."""
-    if frame.empty:
+    held = frame[frame["total"] != 0]
+    if held.empty:
         return note("The account holds nothing, and says so: the key works.")
-    shown = frame.sort_values("usd_value", ascending=False, na_position="last")
+    shown = held.sort_values("usd_value", ascending=False, na_position="last")
     rows = [
         [
             *(html.escape(str(row[name])) for name in ("account", "coin")),
@@ -104,7 +105,7 @@ def balances_table(frame: pd.DataFrame) -> widgets.Widget:
         for row in shown.head(_MOST_ROWS).to_dict("records")
     ]
     skipped = frame.attrs["bgresearch"]["skipped"]
-    caption = f"{len(rows)} of {len(frame)} balances" if len(frame) > len(rows) else "All balances"
+    caption = f"{len(rows)} of {len(held)} balances" if len(held) > len(rows) else "All balances that are not zero"
     caption += f"; not allowed to see: {', '.join(skipped)}" if skipped else ""
     return table(caption, ["Account", "Coin", "Total", "Worth in USD"], rows)
 

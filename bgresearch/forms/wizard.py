@@ -13,7 +13,7 @@ from bgresearch.agent.crossing import REFUSALS
 from bgresearch.errors import AgentUnavailable
 from bgresearch.forms import choosing, opening, proving
 from bgresearch.forms.desk import Desk
-from bgresearch.forms.flow import Progress, Standing, Step, back, can_go_back, forward, resumed, words_of
+from bgresearch.forms.flow import Progress, Standing, Step, back, can_go_back, forward, has_lost, resumed, words_of
 from bgresearch.forms.look import Form, Page, button, verdict
 from bgresearch.onboarding import words
 from bgresearch.onboarding.purposes import PURPOSES, Purpose
@@ -66,7 +66,7 @@ class Wizard(Form):
         self.warnings: tuple[str, ...] = ()
         self.renew = ""
         self.page: Page
-        self._turns = 0
+        self._turns, self._said = 0, ""
         progress, said = resumed(desk.recall(), desk.standing())
         self.turn(progress, said=said, quiet=True)
 
@@ -88,26 +88,30 @@ class Wizard(Form):
     def turn(self, progress: Progress, *, said: str = "", quiet: bool = False) -> None:
         """Show the page of another step."""
         self._turns += 1
-        self.progress = progress
+        self.progress, self._said = progress, said
         self.desk.remember(progress)
         self.page = _PAGES[progress.step](self)
-        self.refresh(said=said, quiet=quiet)
+        self.refresh(quiet=quiet)
         self.page.shown()
 
-    def refresh(self, *, said: str = "", quiet: bool = False) -> None:
+    def refresh(self, *, quiet: bool = False) -> None:
         """Show the page as it is now, after it has changed."""
         around = [button("Back", self.back)] if can_go_back(self.progress) else []
         if self.progress.step not in {"before", "done"}:
             around.append(button("Start over", self.restart))
-        body = [verdict("unknown", said), *self.page.body] if said else self.page.body
+        body = [verdict("unknown", self._said), *self.page.body] if self._said else self.page.body
         heading = words.STEP_TITLES[self.progress.step]
         self.show(heading, body, [*self.page.buttons, *around], progress=words_of(self.progress.step), quiet=quiet)
-        self.guide.said = said
+        self.say(self._said)
 
     def forward(self, **changes: Any) -> None:
         """Go on, with what was chosen here."""
         with self.asking():
-            self.turn(forward(replace(self.progress, **changes), self.standing))
+            standing = self.standing
+            if has_lost(self.progress, standing):
+                self.resume()
+            else:
+                self.turn(forward(replace(self.progress, **changes), standing))
 
     def back(self) -> None:
         """Go to the page before; a sealed key that is not kept is forgotten."""

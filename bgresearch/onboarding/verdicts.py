@@ -18,7 +18,6 @@ from bgresearch.permissions import Authority, Permissions
 Colour = Literal["green", "amber", "red"]
 Keep = Literal["yes", "on purpose", "never"]
 
-COLOUR_WORDS: dict[Colour, str] = {"green": "Good", "amber": "Could be safer", "red": "Dangerous"}
 COLOUR_SIGNS: dict[Colour, str] = {"green": "✓", "amber": "!", "red": "✗"}
 ON_PURPOSE = "I know that this key can {can}, and that research does not need it. Keep it all the same."
 NOT_EXAMINED = "The key was not examined yet, or a stage did not pass; nothing was saved."

@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
+import secrets
 import select
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bgresearch.agent.client import Agent, AgentStatus
+from bgresearch.agent.lifetime import Lifetime
+from bgresearch.agent.messages import Examine, Keep, Offer, Open, Request
 from bgresearch.agent.place import Place
+from bgresearch.agent.protocol import decode_header
 from bgresearch.agent.sender import AgentSender, find_key
+from bgresearch.agent.service import Service
 from bgresearch.agent.start import start
-from bgresearch.clock import SystemClock
-from bgresearch.limits import LocalLimiter
-from bgresearch.sandbox import SANDBOX_KEYS
+from bgresearch.clock import Clock, ManualClock, SystemClock
+from bgresearch.limits import Limiter, LocalLimiter
+from bgresearch.sandbox import SANDBOX_KEYS, Exchange, SandboxAdapter
 from bgresearch.sandbox.server import Server
-from bgresearch.wire import Wire
-from vault import FLOOR, Vault
+from bgresearch.transport import new_session
+from bgresearch.wire import Signer, Wire
+from vault import FLOOR, FileSystem, Surroundings, Vault, open_reply, seal_box
 from vault.hidden import Hidden
+from vault.storage import VaultFile
 
 PASSWORD = "correct horse battery"
 PATIENCE_S = 60  # whatever takes longer hangs
 KEY = SANDBOX_KEYS["readonly"]
 SECRETS = (KEY.secret_key, KEY.passphrase)
+HERE = "http://127.0.0.1:1"  # where the sandbox in this process is mounted
 
 Start = Callable[..., AgentStatus]
 
@@ -91,6 +103,90 @@ def sender(agent: Agent) -> Iterator[AgentSender]:
     clock = SystemClock()
     with Wire(key.host, limiter=LocalLimiter(clock), clock=clock) as public:
         yield AgentSender(key, agent=agent, public=public)
+
+
+class Desk:
+    """A service without process and socket, on a clock that is moved by hand; it asks the sandbox in this process."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.clock = ManualClock(time.time_ns() // 1_000_000)
+        self.exchange = Exchange(clock=self.clock, limits=False)
+        self.lifetime = Lifetime(self.clock, slept_s=lambda: 0.0)
+        self.service = Service(
+            path, clock=self.clock, lifetime=self.lifetime, make_sender=self._sender, profile=lambda: FLOOR
+        )
+        self.said = b""  # everything that was ever answered
+
+    def _sender(self, host: str, limiter: Limiter, clock: Clock, signer: Signer) -> Wire:
+        session = new_session()
+        session.mount(HERE, SandboxAdapter(self.exchange))
+        return Wire(host, limiter=limiter, clock=clock, signer=signer, session=session)
+
+    def ask(self, request: Request) -> dict[str, Any]:
+        answer = self.service.answer(request)
+        self.said += answer
+        header = decode_header(answer.partition(b"\n")[0])
+        if header.error is not None:
+            raise header.error
+        return header.result
+
+    def offer(self, purpose: str, label: str = "x", host: str = HERE, *, demo: bool = False) -> dict[str, Any]:
+        return self.ask(Offer(purpose, label, host, demo))
+
+    def seal(self, purpose: str, label: str = "x", *, demo: bool = False, **texts: str) -> dict[str, Any]:
+        return self.ask(Open(seal_box(self.offer(purpose, label, demo=demo)["offer"], texts)))
+
+    def open(self) -> Desk:
+        """With a vault of its own, empty and unlocked."""
+        shutil.copytree(_empty_vault().path.parent, self.path.parent)
+        self.service._held.adopt(self.vault(), ())
+        return self
+
+    def vault(self) -> Vault:
+        """The vault as another process has it, without deriving a key."""
+        known = _empty_vault()
+        twin = Vault(VaultFile(self.path, FileSystem(), 0.1), Surroundings(lock_timeout_s=0.1), known._state())
+        twin.reload()
+        return twin
+
+    def stage(self, name: str, label: str = "", purpose: str = "key", **changed: str) -> dict[str, Any]:
+        """Type in one of the sandbox's keys."""
+        return self.seal(purpose, label or name, demo=SANDBOX_KEYS[name].demo, **{**triple_of(name), **changed})
+
+    def examined(self, name: str, label: str = "", purpose: str = "key", **changed: str) -> str:
+        staged = self.stage(name, label, purpose, **changed)["staged"]
+        self.ask(Examine(staged, "reach"))
+        self.ask(Examine(staged, "key"))
+        return str(staged)
+
+    def keep(self, staged: str, *, note: str = "", accept_trade: bool = False) -> dict[str, Any]:
+        return dict(self.ask(Keep(staged, note, "", "", accept_trade))["key"])
+
+    def new_code(self, password: str = PASSWORD) -> str:
+        """The recovery code, as the browser would show it."""
+        offer, private_key = self.offer("recovery")["offer"], secrets.token_bytes(32)
+        answer = self.ask(Open(seal_box(offer, {"password": password}, private_key=private_key)))
+        return open_reply(offer, answer["reply"], private_key=Hidden(private_key))["recovery_code"].value
+
+
+@functools.cache
+def _empty_vault() -> Vault:
+    folder = Path(tempfile.mkdtemp(prefix="bg-"))
+    atexit.register(shutil.rmtree, folder)
+    return Vault.create(folder / "keys" / "vault", PASSWORD, profile=FLOOR)
+
+
+def triple_of(name: str) -> dict[str, str]:
+    key = SANDBOX_KEYS[name]
+    return {"api_key": key.api_key, "secret_key": key.secret_key, "passphrase": key.passphrase}
+
+
+@pytest.fixture
+def desk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """Without a vault yet; generations of the other tests' vaults, which are twins, are not remembered."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
+    return Desk(folder / "keys" / "vault")
 
 
 def wait_for_end(pid: int) -> None:

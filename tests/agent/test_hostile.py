@@ -7,16 +7,26 @@ import itertools
 import json
 import socket
 import struct
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bgresearch.agent.caller import Caller
 from bgresearch.agent.client import Agent
+from bgresearch.agent.messages import Examine, Fetch, Keep, Open, Rename, Search
 from bgresearch.agent.place import Place
-from bgresearch.agent.protocol import MAX_LINE_BYTES, VERSION, decode_header
-from bgresearch.agent.server import MAX_CONNECTIONS, PATIENCE_S, Caller, Server, listen
+from bgresearch.agent.protocol import (
+    MAX_LINE_BYTES,
+    MAX_SEARCHED_BYTES,
+    VERSION,
+    decode_header,
+    encode_answer,
+    encode_request,
+)
+from bgresearch.agent.server import MAX_CONNECTIONS, PATIENCE_S, WORKERS, Server, listen
 from bgresearch.agent.start import start
 from bgresearch.catalogue import load
 from bgresearch.clock import ManualClock
@@ -185,8 +195,9 @@ def test_the_trap_works(trapped: Place, trap: Trap) -> None:
 
 
 def test_a_line_of_a_mebibyte_is_refused(trapped: Place) -> None:
-    for byte in (b"x", b"[", b"\x00", b" "):
-        answer = said(trapped, byte * (1 << 20))
+    search = b'{"v":2,"op":"search","data":"'
+    for begins, byte in ((b"", b"x"), (b"", b"["), (b"", b"\x00"), (b"", b" "), (search, b"A"), (search, b'"')):
+        answer = said(trapped, begins + byte * (1 << 20))
         assert answer == b"" or "longer than" in str(decode_header(answer).error)
     with Agent(trapped) as agent:
         assert agent.is_there()
@@ -233,6 +244,46 @@ def test_who_hangs_up_at_once_stops_nobody(trapped: Place) -> None:
         line.close()
     with Agent(trapped) as agent:
         assert agent.is_there()
+
+
+def test_the_longest_search_is_heard_and_nothing_else_is_as_long(trapped: Place) -> None:
+    line = encode_request(Search(b"x" * MAX_SEARCHED_BYTES))
+    assert decode_header(said(trapped, line)).result == {"leaks": []}
+    other = line.replace(b'"op":"search","data"', b'"op":"remove","key"')
+    assert "longer than 65536 bytes" in str(decode_header(said(trapped, other)).error)
+
+
+class Stuck:
+    """A service whose fetches wait until somebody lets them go."""
+
+    def __init__(self) -> None:
+        self.go, self.waiting = threading.Event(), threading.Semaphore(0)
+
+    def answer(self, request: object) -> bytes:
+        if isinstance(request, Fetch):
+            self.waiting.release()
+            assert self.go.wait(2 * WAIT_S)
+        return encode_answer({})
+
+
+def test_a_person_does_not_wait_behind_research(folder: Path) -> None:
+    place, stuck = Place(folder), Stuck()
+    server = Server(listen(place), stuck, lifetime=Forever(), clock=ManualClock(0))  # type: ignore[arg-type]
+    loop = threading.Thread(target=server.run)
+    loop.start()
+    lines = [connected(place) for _ in range(WORKERS + 5)]
+    try:
+        for line in lines:
+            line.sendall(encode_request(Fetch("a", "b", "spot.account_info", {})))
+        assert all(stuck.waiting.acquire(timeout=WAIT_S) for _ in range(WORKERS))
+        for request in (Rename("a", "b"), Open({}), Examine("a", "key"), Keep("a", "", "", "", False), Search(b"x")):
+            assert decode_header(said(place, encode_request(request))).error is None
+    finally:
+        stuck.go.set()
+        server.end("over")
+        loop.join(WAIT_S)
+        for line in lines:
+            line.close()
 
 
 class Silent:

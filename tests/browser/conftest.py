@@ -89,7 +89,7 @@ def profile(playwright: Playwright, tmp_path: Path) -> Iterator[BrowserContext]:
 @pytest.fixture
 def open_sheet(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Open]:
     """Open a notebook of these cells: ``open_sheet(cells)``, in JupyterLab unless told otherwise, and run it."""
-    contexts = []
+    contexts, sheets = [], []
 
     def one(
         cells: list[str], *, place: Place = "lab", width: int = 1240, host: str = "127.0.0.1",
@@ -101,6 +101,7 @@ def open_sheet(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Ope
             contexts.append(context)
         name = server.write(f"sheet-{len(list(server.notebooks.glob('*.ipynb')))}.ipynb", cells)
         sheet = harness.listen(Sheet(context.new_page(), server, name, place))
+        sheets.append(sheet)
         sheet.open(host=host)
         sheet.run()
         return sheet
@@ -108,3 +109,5 @@ def open_sheet(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Ope
     yield one
     for context in contexts:
         context.close()
+    for server in {sheet.server.port: sheet.server for sheet in sheets if sheet.place != "voila"}.values():
+        server.end_kernels()

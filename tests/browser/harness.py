@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
-from urllib.request import urlopen
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import nbformat
 from axe_playwright_python.sync_playwright import Axe
@@ -112,7 +113,8 @@ class JupyterServer:
         return self.folder / "home" / ".ipython" / "profile_default" / "history.sqlite"
 
     def address(self, name: str, place: Place, *, host: str = "127.0.0.1") -> str:
-        ways = {"lab": "lab/tree", "notebook": "notebooks", "voila": "voila/render"}
+        own = f"lab/workspaces/{Path(name).stem}/tree"  # or it would show the last one's notebook again
+        ways = {"lab": own, "notebook": "notebooks", "voila": "voila/render"}
         return f"http://{host}:{self.port}/{ways[place]}/{name}?token={self.token}"
 
     def kernels(self) -> list[int]:
@@ -129,6 +131,16 @@ class JupyterServer:
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(notebook, self.notebooks / name)
         return name
+
+    def end_kernels(self) -> None:
+        """End every kernel, whatever it does."""
+        address = f"{self.url}/api/kernels"
+        token = {"Authorization": f"token {self.token}"}
+        with urlopen(Request(address, headers=token), timeout=GOODBYE_S) as answer:  # noqa: S310 - loopback
+            running = json.load(answer)
+        for one in running:
+            ended = Request(f"{address}/{one['id']}", headers=token, method="DELETE")  # noqa: S310
+            urlopen(ended, timeout=GOODBYE_S).close()  # noqa: S310
 
     def end(self) -> None:
         if self.process.poll() is None:
@@ -152,7 +164,7 @@ def start_server(folder: Path, *, voila: bool = False, host: str = "127.0.0.1") 
         )  # fmt: skip
     server = JupyterServer(folder, process, port, token, log)
     try:
-        _wait_until_it_answers(server, "/voila/static/style.css" if voila else "/api/status")
+        _wait_until_it_answers(server, "/" if voila else "/api/status")
     except BaseException:
         server.end()
         raise
@@ -206,8 +218,10 @@ def _wait_until_it_answers(server: JupyterServer, path: str) -> None:
     """Ask until there is an answer or the process has ended; waiting for the process is what takes the time."""
     for _ in range(PATIENCE_S * 10):
         try:
-            with urlopen(f"{server.url}{path}?token={server.token}", timeout=PATIENCE_S):  # noqa: S310 - loopback
+            with urlopen(f"{server.url}{path}?token={server.token}", timeout=GOODBYE_S):  # noqa: S310 - loopback
                 return
+        except HTTPError:  # it is there, and means no
+            break
         except OSError:
             try:
                 server.process.wait(0.1)
@@ -264,7 +278,7 @@ class Sheet:
         """Change JupyterLab's theme, and wait until it is there."""
         wanted = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}[which]
         self.page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", wanted)
-        self.page.locator(f"body[data-jp-theme-name='{wanted}']").wait_for(timeout=PATIENCE_MS)
+        self.page.locator(f"body[data-jp-theme-name='{wanted}']").wait_for(state="attached", timeout=PATIENCE_MS)
 
 
 def listen(sheet: Sheet) -> Sheet:

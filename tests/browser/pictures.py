@@ -1,4 +1,4 @@
-"""Takes the README's pictures of the report page that the demo writes: ``make pictures``."""
+"""Takes the pictures of README and docs: the demo's page, every step of the wizard, the other forms."""
 
 from __future__ import annotations
 
@@ -11,10 +11,19 @@ from typing import Literal
 from playwright.sync_api import Browser, sync_playwright
 from rich.console import Console
 
-from bgresearch.demo import NOTEBOOK, Demo
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))  # the tests are no package that is installed
 
-IMAGES = Path(__file__).parents[2] / "docs" / "images"
+from bgresearch.demo import NOTEBOOK, Demo  # noqa: E402
+from bgresearch.onboarding import words  # noqa: E402
+from bgresearch.sandbox.server import Server  # noqa: E402
+from tests.browser.harness import Sheet, home, start_server  # noqa: E402
+from tests.browser.walking import Walk  # noqa: E402
+
+IMAGES = ROOT / "docs" / "images"
 HEADLESS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+TALL = {"width": 1240, "height": 2000}
+SHOWN = ("before", "purpose", "address", "vault", "key", "check", "verdict", "done", "keys", "report", "explorer")
 SIZE = {"width": 1180, "height": 1110}
 
 
@@ -25,6 +34,58 @@ def take(browser: Browser, page: Path, scheme: Literal["light", "dark"], image: 
     tab.wait_for_selector("#figure-1-0 .js-line")
     tab.screenshot(path=str(image))
     context.close()
+
+
+def forms(browser: Browser, folder: Path, theme: Literal["light", "dark"]) -> None:
+    """Walk through the wizard and the other forms in JupyterLab, on the sandbox, and take a picture of each page."""
+    with Server() as exchange, home(exchange.url) as person:
+        server = start_server(folder)
+        tab = browser.new_context(viewport=TALL).new_page()
+        ending = "" if theme == "light" else "-dark"
+
+        def look(name: str) -> None:
+            if name in SHOWN:
+                tab.locator(".bg-form").last.screenshot(
+                    path=str(IMAGES / f"form-{name}{ending}.png"), animations="disabled"
+                )
+
+        def opened(call: str) -> Walk:
+            name = server.write(f"{call.partition('(')[0]}.ipynb", [person.cell, f"import bgresearch as bg\nbg.{call}"])
+            sheet = Sheet(tab, server, name, "lab")
+            sheet.open()
+            sheet.theme(theme)
+            sheet.run()
+            return Walk(tab, look)
+
+        try:
+            wizard(opened("setup()"))
+            keys = opened("keys()")
+            keys.see("Keys in the vault")
+            keys.look("keys")
+            report = opened('check("research")')
+            report.see("What the key may do")
+            report.look("report")
+            explorer = opened("explore()")
+            explorer.press("Show the cost")
+            explorer.press("Download")
+            explorer.form.locator(".js-plotly-plot .boxes path").first.wait_for(state="attached")
+            explorer.look("explorer")
+        finally:
+            server.end()
+            tab.context.close()
+
+
+def wizard(walk: Walk) -> None:
+    walk.choose("My own spot history", "8.8.8.8")
+    walk.make_vault()
+    walk.hand_in("readonly")
+    walk.see(words.CHECK_PASSED)
+    walk.look("check")
+    walk.press("See the verdict")
+    walk.at("verdict")
+    walk.press("Save the key")
+    walk.see("Worth in USD")
+    walk.look("done")
 
 
 def main() -> int:
@@ -38,6 +99,8 @@ def main() -> int:
         browser = playwright.chromium.launch(executable_path=chromium, args=HEADLESS)
         take(browser, page, "light", IMAGES / "demo-chart.png")
         take(browser, page, "dark", IMAGES / "demo-chart-dark.png")
+        for theme in ("light", "dark"):
+            forms(browser, Path(folder) / theme, theme)
         browser.close()
     return 0
 

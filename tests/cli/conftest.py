@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from bgresearch.agent.client import Agent
+from bgresearch.agent.client import Agent, AgentKey
 from bgresearch.agent.place import Place
 
 PATIENCE_S = 60  # a process that says nothing for this long hangs
@@ -86,7 +86,9 @@ class Child:
 
 
 Run = Callable[..., Ran]
-Converse = Callable[[Sequence[str], Sequence[tuple[str, str]]], Ran]
+Kept = Callable[[], dict[str, AgentKey]]
+Answer = str | Callable[[str], str]  # what is typed, or what makes it of all that was shown
+Converse = Callable[[Sequence[str], Sequence[tuple[str, Answer]]], Ran]
 
 
 @pytest.fixture
@@ -158,6 +160,17 @@ def vault(run: Run, password_file: str) -> str:
     return password_file
 
 
+@pytest.fixture
+def kept(agent_folder: str) -> Kept:
+    """What the agent says of its keys, by label."""
+
+    def now() -> dict[str, AgentKey]:
+        with Agent(Place(Path(agent_folder))) as agent:
+            return {key.label: key for key in agent.status().keys}
+
+    return now
+
+
 _WITH_TERMINAL = (
     "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
 )
@@ -167,7 +180,7 @@ _WITH_TERMINAL = (
 def converse(environment: dict[str, str], tmp_path: Path) -> Converse:
     """Run one command on a terminal of its own and answer its questions; what the terminal showed is ``out``."""
 
-    def one(arguments: Sequence[str], answers: Sequence[tuple[str, str]]) -> Ran:
+    def one(arguments: Sequence[str], answers: Sequence[tuple[str, Answer]]) -> Ran:
         master, slave = pty.openpty()
         command = [sys.executable, "-c", _WITH_TERMINAL, sys.executable, "-m", "bgresearch", *arguments]
         process = subprocess.Popen(  # noqa: S603
@@ -182,7 +195,8 @@ def converse(environment: dict[str, str], tmp_path: Path) -> Converse:
                     more = _heard(master)
                     assert more, f"{question!r} never came:\n{shown}"
                     shown += more
-                os.write(master, f"{answer}\n".encode())
+                typed = answer if isinstance(answer, str) else answer(shown)
+                os.write(master, f"{typed}\n".encode())
             while more := _heard(master):
                 shown += more
             return Ran(process.wait(PATIENCE_S), shown, "")

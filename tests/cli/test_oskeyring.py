@@ -9,6 +9,10 @@ from types import ModuleType
 import pytest
 
 from bgresearch import oskeyring
+from bgresearch.agent.client import Agent
+from bgresearch.agent.place import Place
+from bgresearch.agent.start import start
+from bgresearch.cli.sealed import unlock_with_keyring
 from bgresearch.errors import ConfigurationError
 from vault import FLOOR, Vault, new_code
 
@@ -93,3 +97,16 @@ def test_without_the_package_the_way_out_is_said(monkeypatch: pytest.MonkeyPatch
 def test_a_keyring_that_keeps_nothing_is_noticed() -> None:
     with pytest.raises(ConfigurationError, match="knows nothing"):
         oskeyring.keep("id", new_code(), Forgetting())
+
+
+def test_the_keyring_unlocks_a_locked_agent_by_a_sealed_box(tmp_path: Path, agent_folder: str) -> None:
+    path, place = tmp_path / "keys" / "vault", Place(Path(agent_folder))
+    backend, code = Kept(), new_code()
+    with Vault.create(path, PASSWORD, profile=FLOOR) as vault:
+        vault.set_keyring(PASSWORD, code.value)
+        oskeyring.keep(vault.vault_id, code, backend)
+    assert not start(path, None, place=place).unlocked
+    with Agent(place) as agent:
+        unlock_with_keyring(agent, path, backend)
+        assert agent.status().unlocked
+        agent.lock()

@@ -13,7 +13,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 EXTRAS_IN_CONDA = ("charts", "forms", "sandbox", "lab")
-BROUGHT_FOR_OTHERS = {"ipykernel", "ipywidgets", "jupyterlab"}  # a kernel, tqdm's bar in a notebook, a command
+BROUGHT_FOR_OTHERS = {"ipykernel", "jupyterlab"}  # a kernel, a command
 
 
 def project() -> dict[str, Any]:

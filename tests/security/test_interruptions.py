@@ -17,11 +17,15 @@ import pytest
 from bgresearch.catalogue import load
 from bgresearch.wire import Wire
 from tests.security.conftest import Street, credential, secrets_in, with_secrets
-from vault import EXCHANGE_HOST, FLOOR, Surroundings, Vault
+from vault import EXCHANGE_HOST, FLOOR, Intake, Staged, Surroundings, Vault, open_reply
+from vault.boxes import content_of
 from vault.contents import State, believed_slots, sealed
 from vault.envelope import parse
 from vault.hidden import Hidden
+from vault.intake import sealed_content
+from vault.recovery import code_bytes, is_group
 from vault.sealing import key_from_password, open_envelope, wrap_data_key
+from vault.sources import from_text, without_keys
 
 PRIVATE = load()["spot.account_assets"]
 TESTS = str(Path(__file__).parent)
@@ -80,10 +84,17 @@ def leaks_of(error: BaseException | None, also: Hidden[str] = NOTHING) -> Leaks:
         while trace is not None:
             code = trace.tb_frame.f_code
             if not code.co_filename.startswith(TESTS):
-                values = [(name, repr(value)) for name, value in trace.tb_frame.f_locals.items()]
+                values = [(name, shown(value)) for name, value in trace.tb_frame.f_locals.items()]
                 found += [(code.co_qualname, name) for name, text in values if secrets_in(text) or also.value in text]
             trace = trace.tb_next
     return found
+
+
+def shown(value: object) -> str:
+    try:
+        return repr(value)
+    except AttributeError:  # it was interrupted while it was made, and cannot show itself
+        return ""
 
 
 def all_leaks(call: Callable[[], object], *, stride: int = 1, also: Hidden[str] = NOTHING) -> tuple[int, Leaks]:
@@ -167,6 +178,43 @@ def test_sealing_and_unsealing_can_be_interrupted_anywhere(written: tuple[bytes,
         tried, leaks = all_leaks(call, also=Hidden(state.data_key.value.hex()))
         assert tried > 20
         assert leaks == []
+
+
+def test_boxes_replies_codes_and_pasted_keys_can_be_interrupted_anywhere() -> None:
+    texts = {name: Hidden(text) for name, text in with_secrets().items()}
+    private_key, now = Hidden(bytes(range(1, 33))), [0]
+    around = Surroundings(now_ms=lambda: now[0])
+    intake = Intake(around)
+
+    def reply() -> None:
+        now[0] += 3_600_000  # offers of calls that were interrupted are over
+        offer = intake.offer("one", 60)
+        content = content_of(Hidden({name: text.value for name, text in texts.items()}))
+        assert content is not None
+        opened, reply = intake.open_to_reply(sealed_content(offer, content, private_key))
+        open_reply(offer, reply.seal(opened), private_key=private_key)
+
+    def stage() -> None:
+        Staged("one", texts, surroundings=around).credential().headers(
+            "GET", PRIVATE.path, timestamp_ms=1_780_000_000_000
+        )
+
+    def found() -> None:
+        lines = Hidden("".join(f"BITGET_{name.upper()}={text.value}\n" for name, text in texts.items()))
+        without_keys(lines, from_text(lines))
+
+    for call in (reply, stage, found):
+        tried, leaks = all_leaks(call)
+        assert tried > 20
+        assert {(function.rpartition(".")[2], name) for function, name in leaks} <= {("__init__", "value")}
+
+
+def test_a_recovery_code_can_be_interrupted_anywhere() -> None:
+    code = Hidden("WQRN-7V5R-46TE-4AMW-GCRD-01M5-BWVH-N3R0")
+    for part in (code, Hidden("46TE"), Hidden(code.value.replace("-", ""))):
+        tried, leaks = all_leaks(lambda: (code_bytes(code), is_group(code, 3, Hidden("46te"))), also=part)
+        assert tried > 20
+        assert {(function.rpartition(".")[2], name) for function, name in leaks} <= {("__init__", "value")}
 
 
 def test_a_full_stack_shows_no_secret_of_a_signature() -> None:

@@ -22,6 +22,7 @@ MAY_SPEAK = {  # module: what it may import of them
     "bgresearch/transport.py": {"requests", "urllib3", "ssl", "http"},
     "bgresearch/wire.py": {"requests"},
     "bgresearch/notebook.py": {"asyncio"},
+    "bgresearch/agent/caller.py": {"socket", "selectors"},
     "bgresearch/agent/line.py": {"socket"},  # the agent's unix socket, which no other machine can reach
     "bgresearch/agent/place.py": {"socket"},
     "bgresearch/agent/server.py": {"socket", "selectors"},

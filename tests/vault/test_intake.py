@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from vault import BoxRefused, Intake, InvalidField, Surroundings, seal_box
+from vault import BoxRefused, Intake, InvalidField, Surroundings, open_reply, seal_box
 from vault.hidden import Hidden
 from vault.intake import MAX_OPEN_OFFERS, MAX_TTL_S, fingerprint_of, sealed_content
 
 VECTOR = json.loads((Path(__file__).parents[1] / "vectors" / "sealed_box_v1.json").read_text("utf-8"))
+VECTOR_OF_REPLY = Path(__file__).parents[1] / "vectors" / "sealed_reply_v1.json"
+SENDER = Hidden(bytes(range(1, 33)))
 TEXTS = {"api_key": "bg_key", "secret_key": "s3cr3t", "passphrase": "Straße 🔑"}
 
 
@@ -137,7 +139,7 @@ def test_500_replayed_late_foreign_and_changed_boxes_are_refused(intake: Intake,
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b'"text"', b'{"api_key": "k"}', b"\xff", b"[" * 5000])
 def test_a_box_whose_content_is_not_the_named_texts_is_refused(intake: Intake, content: bytes) -> None:
-    box = sealed_content(intake.offer("research", 60), Hidden(content), bytes(range(32)))
+    box = sealed_content(intake.offer("research", 60), Hidden(content), Hidden(bytes(range(32))))
     with pytest.raises(BoxRefused, match="does not open"):
         intake.open(box)
 
@@ -209,3 +211,98 @@ def test_every_intake_and_every_offer_is_another(intake: Intake) -> None:
     offer = intake.offer("research", 60)
     one, two = seal_box(offer, TEXTS), seal_box(offer, TEXTS)
     assert not {one[name] for name in ("public_key", "iv", "ciphertext")} & set(two.values())
+
+
+def replied(intake: Intake, **words: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """An offer and the reply to its box, which was sealed with `SENDER`."""
+    offer = intake.offer("recovery", 60, fields=("password",))
+    _, reply = intake.open_to_reply(seal_box(offer, {"password": "typed"}, private_key=SENDER.value))
+    return offer, reply.seal({name: Hidden(text) for name, text in words.items()})
+
+
+def test_the_pinned_reply_opens_forever() -> None:
+    """The same numbers prove an opener in another language."""
+    vector = json.loads(VECTOR_OF_REPLY.read_text("utf-8"))
+    drawn = iter(bytes.fromhex(vector[name]) for name in ("intake_private_key", "nonce", "iv"))
+    intake = Intake(Surroundings(now_ms=lambda: vector["now_ms"], random_bytes=lambda length: next(drawn)))
+    assert intake.offer(vector["label"], vector["ttl_s"], fields=("password",)) == vector["offer"]
+    private_key = bytes.fromhex(vector["sender_private_key"])
+    assert seal_box(vector["offer"], vector["box_fields"], private_key=private_key) == vector["box"]
+    opened, reply = intake.open_to_reply(vector["box"])
+    assert values(opened) == vector["box_fields"]
+    assert reply.seal({name: Hidden(text) for name, text in vector["reply_fields"].items()}) == vector["reply"]
+    assert (
+        values(open_reply(vector["offer"], vector["reply"], private_key=Hidden(private_key))) == vector["reply_fields"]
+    )
+
+
+def test_a_reply_opens_for_the_sender_of_its_box_alone(intake: Intake) -> None:
+    offer, reply = replied(intake, recovery_code="WQRN")
+    assert values(open_reply(offer, reply, private_key=SENDER)) == {"recovery_code": "WQRN"}
+    assert "WQRN" not in json.dumps(reply)
+    later, other = replied(intake, recovery_code="WQRN")
+    strangers = [
+        (offer, reply, Hidden(bytes(32))), (later, reply, SENDER), (offer, other, SENDER),
+        ({**offer, "label": "unlock"}, reply, SENDER), ({**offer, "fields": ["code"]}, reply, SENDER),
+        ({**offer, "expires_ms": offer["expires_ms"] + 1}, reply, SENDER),
+        ({**offer, "public_key": Intake().offer("recovery", 60)["public_key"]}, reply, SENDER),
+        (offer, {**reply, "ciphertext": spoilt(reply["ciphertext"])}, SENDER),
+        (offer, {**reply, "iv": spoilt(reply["iv"])}, SENDER),
+    ]  # fmt: skip
+    for claimed, box, key in strangers:
+        with pytest.raises(BoxRefused, match="does not open"):
+            open_reply(claimed, box, private_key=key)
+
+
+def test_a_box_is_no_reply_and_a_reply_no_box(intake: Intake) -> None:
+    """They are sealed with different keys and bound to different first lines, so neither is taken for the other."""
+    offer = intake.offer("recovery", 60, fields=("password",))
+    box = seal_box(offer, {"password": "typed"}, private_key=SENDER.value)
+    echoed = {name: box[name] for name in ("version", "iv", "ciphertext")}
+    with pytest.raises(BoxRefused, match="does not open"):
+        open_reply(offer, echoed, private_key=SENDER)
+    _, reply = intake.open_to_reply(box)
+    sealed = reply.seal({"password": Hidden("typed")})
+    again = intake.offer("recovery", 60, fields=("password",))
+    with pytest.raises(BoxRefused, match="does not open"):
+        intake.open({**box, **sealed, "nonce": again["nonce"]})
+
+
+def test_one_box_gets_one_reply(intake: Intake) -> None:
+    _, reply = intake.open_to_reply(seal_box(intake.offer("x", 60), TEXTS))
+    reply.seal({"recovery_code": Hidden("x")})
+    with pytest.raises(BoxRefused, match="sealed already"):
+        reply.seal({"recovery_code": Hidden("x")})
+    assert repr(reply) == "<Reply>"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"version": 2}, {"version": True}, {"more": 1}, {"iv": "A" * 15}, {"iv": None}, {"ciphertext": ""},
+     {"ciphertext": "A B"}, {"ciphertext": "A" * 20_000}],
+)  # fmt: skip
+def test_a_malformed_reply_is_refused(intake: Intake, change: dict[str, Any]) -> None:
+    offer, reply = replied(intake, recovery_code="WQRN")
+    with pytest.raises(BoxRefused):
+        open_reply(offer, {**reply, **change}, private_key=SENDER)
+
+
+@pytest.mark.parametrize("reply", [None, [], "reply", {}, {"version": 1, "iv": "x"}])
+def test_what_is_no_reply_at_all_is_refused(intake: Intake, reply: Any) -> None:
+    with pytest.raises(BoxRefused, match="not a sealed reply"):
+        open_reply(intake.offer("recovery", 60), reply, private_key=SENDER)
+
+
+def test_an_offer_that_was_taken_back_opens_nothing(intake: Intake) -> None:
+    offers = [intake.offer("x", 60) for _ in range(MAX_OPEN_OFFERS)]
+    intake.withdraw(offers[0]["nonce"])
+    intake.withdraw(offers[0]["nonce"])
+    with pytest.raises(BoxRefused, match="no open offer"):
+        intake.open(seal_box(offers[0], TEXTS))
+    assert values(intake.open(seal_box(intake.offer("x", 60), TEXTS))) == TEXTS
+
+
+def test_half_a_character_is_refused_without_being_told(intake: Intake) -> None:
+    with pytest.raises(BoxRefused, match="half a character") as refusal:
+        seal_box(intake.offer("x", 60), {**TEXTS, "passphrase": "typed\ud800"})
+    assert (refusal.value.__cause__, refusal.value.__context__) == (None, None)

@@ -26,7 +26,18 @@ from rich.pretty import Pretty
 from rich.traceback import Traceback
 
 import vault as package
-from vault import FLOOR, Credential, NotCopyable, Surroundings, Vault, VaultError
+from vault import (
+    FLOOR,
+    Checked,
+    Credential,
+    Intake,
+    NotCopyable,
+    Staged,
+    Surroundings,
+    Vault,
+    VaultError,
+    seal_box,
+)
 from vault.contents import State
 from vault.credential import SignedHeaders
 from vault.envelope import Wrap
@@ -106,6 +117,12 @@ def printed_by_rich(thing: RenderableType) -> str:
     return console.file.getvalue()
 
 
+def given_to(vault: Vault) -> dict[str, str]:
+    """The triple of the one key in the vault."""
+    triple = vault._state().slots[0].triple
+    return {field: getattr(triple, field).value for field in ("api_key", "secret_key", "passphrase")}
+
+
 def things(vault: Vault, path: Path, key_source: Callable[[Wrap], Hidden[bytes]]) -> list[object]:
     credential = vault.get("research")
     opened = open_envelope(path.read_bytes(), key_source)
@@ -113,7 +130,12 @@ def things(vault: Vault, path: Path, key_source: Callable[[Wrap], Hidden[bytes]]
     assert isinstance(state, State)
     headers = credential.headers("GET", "/api/v2/x")
     listed = vault.describe()
-    return [vault, credential, headers, opened, state, state.slots, state.slots[0], state.slots[0].triple, listed]
+    boxed = {name: Hidden(text) for name, text in given_to(vault).items()}
+    staged = Staged("other", boxed)
+    intake = Intake()
+    _, reply = intake.open_to_reply(seal_box(intake.offer("other", 60), given_to(vault)))
+    new = [staged, staged.credential(), intake, reply, reply.seal(boxed)]
+    return [*new, vault, credential, headers, opened, state, state.slots, state.slots[0], state.slots[0].triple, listed]
 
 
 def test_no_way_of_showing_an_object_shows_a_secret(
@@ -130,7 +152,9 @@ def test_no_way_of_showing_an_object_shows_a_secret(
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_pickle_is_refused(vault: Vault, protocol: int) -> None:
     credential = vault.get("research")
-    for thing in (vault, credential, credential.headers("GET", "/api/v2/x"), Hidden("x"), [credential], {1: vault}):
+    staged = Staged("other", {name: Hidden(text) for name, text in given_to(vault).items()})
+    headers = credential.headers("GET", "/api/v2/x")
+    for thing in (vault, credential, headers, Hidden("x"), [credential], {1: vault}, staged, Intake()):
         with pytest.raises(NotCopyable, match="neither pickled nor copied"):
             pickle.dumps(thing, protocol)
 
@@ -141,7 +165,7 @@ def test_copy_is_refused(vault: Vault, path: Path, key_source: Callable[[Wrap], 
         for way in (copy.copy, copy.deepcopy, lambda thing: thing.__getstate__(), lambda thing: thing.__reduce__()):
             with pytest.raises(NotCopyable):
                 way(thing)
-    for record in things(vault, path, key_source)[3:5]:
+    for record in things(vault, path, key_source)[8:10]:
         with pytest.raises(NotCopyable):
             dataclasses.asdict(record)
 
@@ -185,6 +209,9 @@ def failing_calls(
     def triple(**changes: Any) -> dict[str, Any]:
         return {**sheet.triple, **changes}
 
+    def boxed(texts: dict[str, str]) -> dict[str, Hidden[str]]:
+        return {name: Hidden(text) for name, text in texts.items()}
+
     def damaged(raw: bytes) -> Path:
         path.write_bytes(raw)
         return path
@@ -219,6 +246,25 @@ def failing_calls(
         for shown in ("name", "note", "account"):
             fields = Hidden({"name": "other", **sheet.triple, shown: f"my {sheet.triple[field]}"})
             failing[f"add {field} in {shown}"] = lambda fields=fields: vault.add(**fields.value)
+        failing[f"stage spoilt {field}"] = lambda spoilt=spoilt: Staged("x", boxed(spoilt.value))
+        failing[f"stage {field} as label"] = lambda field=field: Staged(sheet.triple[field], boxed(sheet.triple))
+        failing[f"keep {field} in note"] = lambda field=field: Staged("x", boxed(sheet.triple)).save(
+            vault, checked=Checked("read-only"), note=f"my {sheet.triple[field]}"
+        )
+    failing |= {
+        "stage bad host": lambda: Staged("x", boxed(sheet.triple), host="https://elsewhere.example"),
+        "stage bad demo": lambda: Staged("x", boxed(sheet.triple), demo=3),
+        "keep same key": lambda: Staged("x", boxed(sheet.triple)).save(vault, checked=Checked("read-only")),
+        "keep bad verdict": lambda: Staged("x", boxed(triple(api_key="new"))).save(vault, checked=Checked("a\nb")),
+        "rotate to same key": lambda: Staged("research", boxed(sheet.triple)).replace(vault, checked=Checked("x")),
+        "rotate unknown": lambda: Staged("none", boxed(triple(api_key="new"))).replace(vault, checked=Checked("x")),
+        "rotate demo": lambda: Staged("research", boxed(triple(api_key="new")), demo=True).replace(
+            vault, checked=Checked("x")
+        ),
+        "seal surrogate": lambda: seal_box(Intake().offer("x", 60), triple(passphrase=sheet.password + "\ud800")),
+        "open foreign": lambda: Intake().open(seal_box(Intake().offer("x", 60), sheet.triple)),
+        "recover mistyped": lambda: Vault.open_with_recovery(path, sheet.password),
+    }
     for at in range(30):
         around = Surroundings(filesystem=recorder(at))
         state = vault._OpenVault__state

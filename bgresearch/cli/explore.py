@@ -1,0 +1,154 @@
+"""``bgresearch explore``: find a symbol, see what its candles cost, get them, look at them, take them along. No key."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+
+from bgresearch.cli.asking import agreed, answer
+from bgresearch.cli.words import AsJson, table, tell
+from bgresearch.errors import ConfigurationError, InvalidInput
+from bgresearch.onboarding.costs import priced
+from bgresearch.planning import Market
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bgresearch.client import Client
+
+_MOST_SHOWN = 20  # symbols
+_DAYS = 7  # what is offered first
+_OPTIONS = {"start": "--since", "end": "--until"}
+_ENDINGS = (".csv", ".parquet")
+
+
+def explore(
+    symbol: Annotated[
+        str | None, typer.Argument(metavar="SYMBOL", help="As the exchange spells it; asked for if left out.")
+    ] = None,
+    search: Annotated[str, typer.Option(metavar="TEXT", help="List the symbols with this in them, and end.")] = "",
+    market: Annotated[str, typer.Option(metavar="NAME", help=f"{', '.join(get_args(Market))}.")] = "spot",
+    interval: Annotated[str, typer.Option(metavar="LENGTH", help="1m 3m 5m 15m 30m 1h 2h 4h 6h 12h 1d 3d 1w 1M.")] = "",
+    since: Annotated[str, typer.Option(metavar="TIME", help="First instant, UTC; a week ago.")] = "",
+    until: Annotated[str, typer.Option(metavar="TIME", help="First instant that is no longer wanted; now.")] = "",
+    price: Annotated[str, typer.Option(metavar="KIND", help="last, mark, index.")] = "last",
+    export: Annotated[Path | None, typer.Option(metavar="FILE", help="Save them as .csv or .parquet.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Download without asking.")] = False,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", envvar="BGRESEARCH_DATA_DIR", help="Where data is kept.",
+                     show_default="in the user's folder"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Show what candles cost before they are downloaded, then a summary; export them if wanted."""
+    from bgresearch.connect import connect
+
+    _check_export(export)
+    if market not in get_args(Market):
+        raise InvalidInput("--market", f"{market!r} is no market.", hint=f"There is {', '.join(get_args(Market))}.")
+    with connect(data_dir=data_dir) as client:
+        if search:
+            found = _symbols(client, market, search)
+            words = f"{_few(found)}\n{len(found)} symbols."
+            tell({"market": market, "symbols": found}, as_json, lambda: words)
+            return
+        symbol = symbol or _chosen_symbol(client, market)
+        asks = not (yes or as_json)
+        interval = interval or (answer("Interval", default="1h") if asks else "1h")
+        week_ago = (dt.datetime.now(dt.UTC).date() - dt.timedelta(days=_DAYS)).isoformat()
+        since = since or (answer("From (UTC)", default=week_ago) if asks else week_ago)
+        wanted = {"symbol": symbol, "interval": interval, "start": since, "end": until or None}
+        frame, costs = _downloaded(client, {**wanted, "market": market, "price": price}, asks=asks, as_json=as_json)
+    told = {**_summary(frame), "costs": list(costs), "file": None}
+    if export is not None:
+        told["file"] = str(_exported(frame, export))
+    tell(told, as_json, lambda: _words(told))
+
+
+def _downloaded(
+    client: Client, wanted: dict[str, Any], *, asks: bool, as_json: bool
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    try:
+        plan = client.plan(**wanted)
+        costs = priced(plan)
+        if not as_json:
+            typer.echo("\n".join(costs))
+        if plan.pages and asks and not agreed("Download them?", default=True):
+            raise ConfigurationError("Nothing was downloaded.")
+        return client.candles(**wanted, progress=False if as_json else "auto"), costs
+    except InvalidInput as error:
+        cause = str(error).removeprefix(f"{error.field}: ").removesuffix(error.hint).rstrip()
+        named = _OPTIONS.get(error.field, error.field if error.field == "symbol" else f"--{error.field}")
+        raise InvalidInput(named, cause, hint=error.hint) from None
+
+
+def _symbols(client: Client, market: str, text: str) -> list[str]:
+    """Return the symbols of a market that have a text in them, shortest first; one request."""
+    futures = client.api.futures.contracts
+    listed = client.api.spot.symbols() if market == "spot" else futures(productType=market.upper())
+    wanted = text.strip().upper()
+    return sorted((one for one in {*listed["symbol"].astype(str)} if wanted in one), key=lambda one: (len(one), one))
+
+
+def _chosen_symbol(client: Client, market: str) -> str:
+    """Return the symbol that a person picked, after searching as often as need be."""
+    while True:
+        found = _symbols(client, market, text := answer(f"Symbol in {market}, or a part of it", default="BTCUSDT"))
+        if text.strip().upper() in found or len(found) == 1:
+            return text.strip().upper() if len(found) != 1 else found[0]
+        typer.echo(f"{_few(found)}\nType one of them." if found else "There is none with this in it.")
+
+
+def _few(found: list[str]) -> str:
+    shown = ", ".join(found[:_MOST_SHOWN])
+    return f"{shown} and {len(found) - _MOST_SHOWN} more" if len(found) > _MOST_SHOWN else shown
+
+
+def _check_export(export: Path | None) -> None:
+    if export is None:
+        return
+    if export.suffix not in _ENDINGS:
+        raise InvalidInput("--export", f"{export.name} ends in neither .csv nor .parquet.")
+    if export.exists():
+        raise InvalidInput("--export", f"{export} exists already.", hint="Choose another name.")
+
+
+def _exported(frame: pd.DataFrame, export: Path) -> Path:
+    with export.open("xb") as file:  # never over something that came meanwhile
+        if export.suffix == ".csv":
+            frame.to_csv(file)
+        else:
+            frame.to_parquet(file)
+    return export.absolute()
+
+
+def _summary(frame: pd.DataFrame) -> dict[str, Any]:
+    from bgresearch.moments import moment_ms
+    from bgresearch.spans import iso
+
+    told = frame.attrs["bgresearch"]
+    named = {name: told[name] for name in ("symbol", "market", "price", "interval")}
+    known = {"candles": len(frame), "gaps": told["gaps"]}
+    if not len(frame):
+        return {**named, **known}
+    ends = {"first": frame.index[0], "last": frame.index[-1]}
+    return {
+        **named, **known, **{name: iso(moment_ms(moment, name)[0]) for name, moment in ends.items()},
+        "open": float(frame["open"].iloc[0]), "close": float(frame["close"].iloc[-1]),
+        "high": float(frame["high"].max()), "low": float(frame["low"].min()), "volume": float(frame["volume"].sum()),
+    }  # fmt: skip
+
+
+def _words(told: dict[str, Any]) -> str:
+    where = f"{told['market']}, {told['price']}"
+    title = f"{told['candles']:,} closed candles of {told['symbol']} ({where}), {told['interval']}"
+    if not told["candles"]:
+        return f"{title}: the exchange has none in this span."
+    row = {name: f"{told[name]:,.10g}" if isinstance(told[name], float) else told[name] for name in
+           ("first", "last", "open", "high", "low", "close", "volume")}  # fmt: skip
+    gaps = f"{len(told['gaps'])} spans have no candles at the exchange." if told["gaps"] else "No candle is missing."
+    return "\n".join([title, table([row]), gaps, *([f"Saved: {told['file']}"] if told["file"] else [])])

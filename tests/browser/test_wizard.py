@@ -1,0 +1,261 @@
+"""The wizard in a real browser: every kind of key, every barrier, the keyboard alone, and what interrupts it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page
+
+from bgresearch.agent.client import Agent
+from bgresearch.agent.place import Place
+from bgresearch.onboarding import words
+from bgresearch.sandbox import SANDBOX_KEYS
+from tests.browser.conftest import Open
+from tests.browser.harness import PATIENCE_MS, Home, assert_accessible
+from tests.browser.walking import PASSWORD, SETUP, Walk, prepare
+
+_MOST_TABS = 60  # until somebody gives up
+_ACTIVE = """() => {
+  const one = document.activeElement;
+  const label = one.labels?.[0]?.textContent || one.getAttribute("aria-label") || one.textContent;
+  return (label || "").trim();
+}"""
+_CUT_OFF = """() => {
+  const form = [...document.querySelectorAll(".bg-form")].at(-1);
+  const frame = form.getBoundingClientRect();
+  return [...form.querySelectorAll("p, li, h2, h3, button, label, input, td, th, pre, span")].filter(one => {
+    const box = one.getBoundingClientRect();
+    if (!box.width || one.closest(".bg-said, .bg-wide")) return false;
+    return box.right > frame.right + 1 || box.left < frame.left - 1;
+  }).map(one => one.outerHTML.slice(0, 120));
+}"""
+
+
+class Inspector:
+    """Looks at every page that a walk passes: barriers, and words that reach out of the form."""
+
+    def __init__(self, page: Page) -> None:
+        self.page, self.seen = page, []
+
+    def __call__(self, name: str) -> None:
+        assert_accessible(self.page)
+        assert self.page.evaluate(_CUT_OFF) == [], name
+        self.seen.append(name)
+
+
+@pytest.fixture
+def vault_holder(person: Home) -> Home:
+    """Somebody with an open vault, in front of the page of the new key."""
+    prepare(person, keys={"old": "unified_trader"})
+    return person
+
+
+@pytest.fixture
+def agent(person: Home) -> Iterator[Agent]:
+    with Agent(Place(person.agent)) as agent:
+        yield agent
+
+
+def mistakes(sheet_complaints: list[str]) -> list[str]:
+    return [one for one in sheet_complaints if "bgresearch" in one or "anywidget" in one or "TypeError" in one]
+
+
+def test_from_nothing_to_the_first_balances_without_a_barrier_on_any_page(
+    open_sheet: Open, person: Home, agent: Agent
+) -> None:
+    sheet = open_sheet([person.cell, SETUP])
+    looked = Inspector(sheet.page)
+    walk = Walk(sheet.page, looked)
+    walk.choose("My own spot history", "8.8.8.8")
+    walk.make_vault()
+    walk.hand_in("readonly")
+    walk.see(words.CHECK_PASSED)
+    walk.look("check")
+    walk.press("See the verdict")
+    walk.at("verdict")
+    walk.see("Green: this key only reads")
+    assert agent.status().keys == ()
+    walk.press("Save the key")
+    walk.at("done", "done-begun")
+    walk.see("Worth in USD")
+    walk.look("done")
+    walk.see(words.DONE)
+    assert [key.label for key in agent.status().keys] == ["research"]
+    assert len(looked.seen) == 15
+    assert mistakes(sheet.complaints) == []
+
+
+def test_in_a_narrow_dark_pane_nothing_is_cut_off(open_sheet: Open, vault_holder: Home) -> None:
+    sheet = open_sheet([vault_holder.cell, SETUP], width=480)
+    sheet.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+    sheet.page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+    sheet.page.locator("body[data-jp-theme-light='false']").wait_for(state="attached", timeout=PATIENCE_MS)
+    looked = Inspector(sheet.page)
+    walk = Walk(sheet.page, looked)
+    walk.hand_in("trader")
+    walk.see(words.CHECK_PASSED)
+    walk.press("See the verdict")
+    walk.at("verdict")
+    walk.press("Start over")
+    walk.choose("Tax records", "8.8.8.8")
+    assert "address" in looked.seen
+
+
+def test_each_mistake_is_caught_where_it_happens_and_nothing_is_saved(
+    open_sheet: Open, vault_holder: Home, agent: Agent
+) -> None:
+    sheet = open_sheet([vault_holder.cell, SETUP])
+    looked = Inspector(sheet.page)
+    walk = Walk(sheet.page, looked)
+    for name, changed, said in (
+        ("readonly", {"SecretKey": "0" * 64}, "SecretKey fits: failed"),
+        ("readonly", {"Passphrase": "wrong"}, "Passphrase: failed"),
+        ("other_address", {}, "Network address: failed"),
+        ("demo", {}, "Demo or live: failed"),
+    ):
+        walk.hand_in(name, **changed)
+        walk.see(said)
+        walk.see(words.CHECK_FAILED)
+        walk.look(f"refused-{name}")
+        walk.press("Back")
+    assert [key.label for key in agent.status().keys] == ["old"]
+
+
+def test_a_withdrawing_key_is_refused_and_a_trading_one_kept_only_on_purpose(
+    open_sheet: Open, vault_holder: Home, agent: Agent
+) -> None:
+    sheet = open_sheet([vault_holder.cell, SETUP])
+    walk = Walk(sheet.page, Inspector(sheet.page))
+    walk.hand_in("withdrawer")
+    walk.see(words.CHECK_PASSED)
+    walk.press("See the verdict")
+    walk.at("verdict", "verdict-withdraws")
+    walk.see("Red: this key can send coins away.")
+    assert walk.form.get_by_role("button", name="Save the key").count() == 0
+    walk.press("Back")
+    walk.hand_in("trader", "risky")
+    walk.see(words.CHECK_PASSED)
+    walk.press("See the verdict")
+    walk.at("verdict", "verdict-trades")
+    walk.press("Save the key")
+    field = walk.form.get_by_label("Type the key's name to keep it all the same")
+    walk.see("Tick the box above and type risky.")
+    assert field.get_attribute("aria-invalid") == "true"
+    described = str(field.get_attribute("aria-describedby")).split()
+    assert "Tick the box" in "".join(sheet.page.locator(f"#{one}").inner_text() for one in described)
+    assert [key.label for key in agent.status().keys] == ["old"]
+    walk.tick("I know that this key can trade")
+    field.fill("risky")
+    walk.press("Save the key")
+    walk.at("done", "done-risky")
+    assert [key.label for key in agent.status().keys] == ["old", "risky"]
+
+
+@pytest.mark.parametrize(("purpose", "key"), [("demo", "demo"), ("unified", "unified")])
+def test_a_demo_key_and_a_unified_account_end_in_balances_too(
+    open_sheet: Open, person: Home, agent: Agent, purpose: str, key: str
+) -> None:
+    prepare(person, (purpose,))
+    sheet = open_sheet([person.cell, SETUP])
+    walk = Walk(sheet.page)
+    walk.hand_in(key)
+    walk.see(words.CHECK_PASSED)
+    walk.press("See the verdict")
+    walk.press("Save the key")
+    walk.see("Worth in USD")
+    (kept,) = agent.status().keys
+    assert kept.demo == (key == "demo")
+
+
+def test_the_keyboard_is_enough_and_the_focus_follows(open_sheet: Open, person: Home) -> None:
+    sheet = open_sheet([person.cell, SETUP])
+    walk = Walk(sheet.page)
+    walk.see("Begin")
+    sheet.page.locator(".bg-heading").evaluate("heading => heading.focus()")  # somebody who has just come into the form
+
+    def reach(name: str) -> None:
+        for _ in range(_MOST_TABS):
+            if sheet.page.evaluate(_ACTIVE).startswith(name):
+                return
+            sheet.page.keyboard.press("Tab")
+        pytest.fail(f"{name!r} cannot be reached with Tab")
+
+    def press(name: str, key: str = "Enter") -> None:
+        reach(name)
+        sheet.page.keyboard.press(key)
+
+    def arrived(step: str) -> None:
+        walk.form.locator(".bg-heading:focus", has_text=words.STEP_TITLES[step]).wait_for(timeout=PATIENCE_MS)
+
+    def write(name: str, text: str) -> None:
+        reach(name)
+        sheet.page.keyboard.press("ControlOrMeta+a")
+        sheet.page.keyboard.type(text)
+
+    press("Begin")
+    arrived("purpose")
+    press("My own spot history", "Space")
+    press("Next")
+    arrived("address")
+    write(words.ADDRESS_QUESTION, "8.8.8.8")
+    press("Next")
+    arrived("open")
+    sheet.page.locator(".bgs-fingerprint").wait_for(timeout=PATIENCE_MS)
+    write("New master password", PASSWORD)
+    sheet.page.keyboard.press("Tab")
+    write("New master password, again", PASSWORD)
+    press("Make the vault")
+    walk.see("Your vault is made and open.")
+    arrived("open")
+    press("Go on without a recovery code")
+    arrived("key")
+    press("Next")
+    walk.see(words.KEY_HELP[:30])
+    sheet.page.locator(".bgs-fingerprint").wait_for(timeout=PATIENCE_MS)
+    key = SANDBOX_KEYS["readonly"]
+    for label, text in (("API key", key.api_key), ("SecretKey", key.secret_key), ("Passphrase", key.passphrase)):
+        write(label, text)
+        sheet.page.keyboard.press("Tab")
+    press("Seal and check")
+    walk.see(words.CHECK_PASSED)
+    press("See the verdict")
+    arrived("verdict")
+    press("Save the key")
+    arrived("done")
+    walk.see("Worth in USD")
+
+
+def test_a_kernel_that_starts_anew_and_an_agent_that_locks_cost_the_typed_secret_alone(
+    open_sheet: Open, vault_holder: Home, agent: Agent
+) -> None:
+    sheet = open_sheet([vault_holder.cell, SETUP])
+    walk = Walk(sheet.page)
+    walk.hand_in("readonly")
+    walk.see(words.CHECK_PASSED)
+    sheet.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    sheet.run()
+    walk.see("You go on where you were.")
+    walk.see(words.CHECK_PASSED)
+    agent.lock()
+    walk.press("See the verdict")
+    walk.at("open")
+    walk.see("locked meanwhile")
+    walk.type("Master password", PASSWORD)
+    walk.press("Unlock")
+    walk.at("key")
+    assert walk.form.get_by_label("Name of the key").input_value() == "research"
+
+
+def test_a_page_that_is_loaded_again_shows_the_same_step(open_sheet: Open, person: Home) -> None:
+    sheet = open_sheet([person.cell, SETUP])
+    walk = Walk(sheet.page)
+    walk.choose("My own spot history", "8.8.8.8")
+    walk.at("open")
+    sheet.save()
+    sheet.page.reload()
+    walk.at("open")
+    walk.type("New master password", PASSWORD)
+    memory = json.loads((person.folder / "state" / "bgresearch" / "setup.json").read_text("utf-8"))
+    assert memory["step"] == "open"

@@ -1,0 +1,115 @@
+"""What a person does in the wizard, by the words on it: shared by tests and by the script that takes pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from playwright.sync_api import Locator, Page
+
+from bgresearch.agent.place import Place
+from bgresearch.agent.start import start
+from bgresearch.forms.flow import Progress, to_text
+from bgresearch.onboarding import words
+from bgresearch.sandbox import SANDBOX_KEYS
+from tests.browser.harness import PATIENCE_MS, Home
+from vault import FLOOR, Vault
+from vault.hidden import Hidden
+
+PASSWORD = "correct horse battery staple"
+SETUP = "import bgresearch as bg\nbg.setup()"
+Look = Callable[[str], object]
+
+
+def nothing(_: str) -> None:
+    """Look at nothing."""
+
+
+class Walk:
+    """Somebody in front of a form.
+
+    Parameters
+    ----------
+    page : Page
+        With the form in it.
+    look : callable
+        Told the name of every page that is there: takes pictures, or looks for barriers.
+    """
+
+    def __init__(self, page: Page, look: Look = nothing) -> None:
+        self.page, self._look = page, look
+        self.form = page.locator(".bg-form").last
+
+    def see(self, text: str) -> Locator:
+        """Wait until these words can be seen in the form."""
+        found = self.form.get_by_text(text).first
+        found.wait_for(timeout=PATIENCE_MS)
+        return found
+
+    def at(self, step: str, name: str = "") -> None:
+        """Wait for a step, and look at it."""
+        self.form.get_by_role("heading", name=words.STEP_TITLES[step]).wait_for(timeout=PATIENCE_MS)
+        self.look(name or step)
+
+    def look(self, name: str) -> None:
+        self._look(name)
+
+    def press(self, name: str) -> None:
+        self.form.get_by_role("button", name=name, exact=True).click(timeout=PATIENCE_MS)
+
+    def type(self, label: str, text: str) -> None:
+        self.form.get_by_label(label, exact=True).first.fill(text, timeout=PATIENCE_MS)
+
+    def tick(self, words_on_it: str) -> None:
+        self.form.get_by_role("checkbox", name=words_on_it).check(timeout=PATIENCE_MS)
+
+    def choose(self, purpose: str, addresses: str) -> None:
+        """Go to the page of the vault."""
+        self.at("before")
+        self.press("Begin")
+        self.at("purpose", "purpose-empty")
+        self.tick(purpose)
+        self.see("On the exchange's page")
+        self.look("purpose")
+        self.press("Next")
+        self.at("address", "address-empty")
+        self.type(words.ADDRESS_QUESTION, addresses)
+        self.look("address")
+        self.press("Next")
+
+    def make_vault(self) -> None:
+        """Type a new master password, go on without a recovery code."""
+        self.at("open", "vault-empty")
+        self.type("New master password", PASSWORD)
+        self.type("New master password, again", PASSWORD)
+        self.look("vault")
+        self.press("Make the vault")
+        self.see("Your vault is made and open.")
+        self.look("recovery")
+        self.press("Go on without a recovery code")
+
+    def hand_in(self, name: str, label: str = "research", **changed: str) -> None:
+        """Name a key of the sandbox and seal it."""
+        key = SANDBOX_KEYS[name]
+        self.at("key", "name")
+        self.type("Name of the key", label)
+        self.press("Next")
+        self.see(words.KEY_HELP[:30])
+        texts = {"API key": key.api_key, "SecretKey": key.secret_key, "Passphrase": key.passphrase} | changed
+        for field, text in texts.items():
+            self.type(field, text)
+        self.look("key")
+        self.press("Seal and check")
+        self.at("check", "check-begun")
+
+
+def prepare(person: Home, purposes: tuple[str, ...] = ("spot",), keys: Mapping[str, str] | None = None) -> None:
+    """Give a person an open vault with some keys of the sandbox by label, and a wizard on the page of the new key."""
+    with Vault.create(person.vault, PASSWORD, profile=FLOOR) as vault:
+        for label, name in (keys or {}).items():
+            key = SANDBOX_KEYS[name]
+            triple = {"api_key": key.api_key, "secret_key": key.secret_key, "passphrase": key.passphrase}
+            vault.add(label, **triple, host=person.base_url)
+    start(person.vault, Hidden(PASSWORD), place=Place(person.agent))
+    memory = person.folder / "state" / "bgresearch" / "setup.json"
+    memory.parent.mkdir(parents=True)
+    memory.write_text(to_text(Progress("key", purposes, ("8.8.8.8",))), encoding="utf-8")

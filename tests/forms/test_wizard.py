@@ -1,0 +1,352 @@
+"""The wizard from the first page to the first balances, with a real agent and a served exchange, without a browser."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+from ipywidgets import Widget
+
+from bgresearch.forms.choosing import Addresses, Purposes
+from bgresearch.forms.desk import Desk
+from bgresearch.forms.opening import Opening
+from bgresearch.forms.proving import Paste, Verdict
+from bgresearch.forms.wizard import Wizard
+from bgresearch.onboarding import words
+from tests.forms.conftest import PASSWORD, end_agent, fill, problems, triple, unlock
+from tests.forms.reading import buttons, press, text_of
+
+TODAY = dt.date(2026, 11, 20)
+
+
+def start(desk: Desk) -> Wizard:
+    return Wizard(desk, today=TODAY)
+
+
+def walk_to_vault(wizard: Wizard, *purposes: str, addresses: str = "8.8.8.8") -> None:
+    """Go through the first three pages."""
+    press(wizard, "Begin")
+    assert isinstance(wizard.page, Purposes)
+    for name in purposes or ("spot",):
+        wizard.page.choices[name].value = True
+    press(wizard, "Next")
+    assert isinstance(wizard.page, Addresses)
+    wizard.page.typed.control.value = addresses
+    press(wizard, "Next")
+
+
+def hand_in(wizard: Wizard, key: str, label: str = "mine", **changed: str) -> dict[str, str]:
+    """Name the key and seal it; return the problems that the form was told."""
+    assert isinstance(wizard.page, Paste)
+    wizard.page.label.control.value = label
+    press(wizard, "Next")
+    return problems(fill(wizard.page.sealed, {**triple(key), **changed}))
+
+
+def heading(wizard: Wizard) -> tuple[str, str]:
+    return wizard.guide.progress, wizard.guide.heading
+
+
+@pytest.fixture
+def at_key(opened: Desk) -> Wizard:
+    """A wizard on the page of the key; the vault is open."""
+    wizard = start(opened)
+    walk_to_vault(wizard)
+    return wizard
+
+
+def test_from_nothing_to_balances_with_a_new_vault(desk: Desk, folder: Path) -> None:
+    wizard = start(desk)
+    assert heading(wizard) == ("Step 1 of 8", words.STEP_TITLES["before"])
+    assert all(sentence in text_of(wizard) for sentence in words.BEFORE)
+    walk_to_vault(wizard)
+    assert heading(wizard)[0] == "Step 4 of 8"
+    assert isinstance(wizard.page, Opening)
+    assert problems(fill(wizard.page.sealed, {"password": PASSWORD})) == {}
+    assert "recovery code" in text_of(wizard)
+    press(wizard, "Go on without a recovery code")
+    assert hand_in(wizard, "readonly") == {}
+    assert heading(wizard)[0] == "Step 6 of 8"
+    assert text_of(wizard).count(": in order.") == 9
+    press(wizard, "See the verdict")
+    assert "Green: this key only reads" in text_of(wizard)
+    assert desk.status().keys == ()
+    press(wizard, "Save the key")
+    assert heading(wizard)[0] == "Step 8 of 8"
+    (kept,) = desk.status().keys
+    assert (kept.label, kept.rotate_by, kept.last_verdict) == ("mine", "2027-11-20", "read-only")
+    assert wizard.balances is not None
+    assert {"account", "coin", "total"} <= set(wizard.balances.columns)
+    assert words.DONE in text_of(wizard)
+    assert "2027-11-20" in text_of(wizard)
+    assert 'bg.connect(key="mine")' in text_of(wizard)
+    assert str(wizard.balances["coin"].iloc[0]) in text_of(wizard)
+
+
+def test_a_recovery_code_is_shown_sealed_and_two_groups_are_asked_back(desk: Desk) -> None:
+    wizard = start(desk)
+    walk_to_vault(wizard)
+    assert isinstance(wizard.page, Opening)
+    fill(wizard.page.sealed, {"password": PASSWORD})
+    said = fill(wizard.page.sealed, {"password": PASSWORD})
+    (reply,) = [one for one in said if one["kind"] == "reply"]
+    assert set(reply["box"]) == {"version", "iv", "ciphertext"}
+    wizard.page.sealed._heard(wizard.page.sealed, {"kind": "forgotten"}, [])
+    assert words.RECOVERY_ASKED in text_of(wizard)
+    said = fill(wizard.page.sealed, {"first": "WRONG", "second": "WRONG"})
+    assert len([one for one in said if one["kind"] == "offer" and len(one["asked"]) == 2]) == 1
+    assert problems(said)
+    assert heading(wizard)[0] == "Step 4 of 8"
+
+
+def test_a_wrong_new_recovery_password_is_said_in_the_form(desk: Desk) -> None:
+    wizard = start(desk)
+    walk_to_vault(wizard)
+    assert isinstance(wizard.page, Opening)
+    fill(wizard.page.sealed, {"password": PASSWORD})
+    assert "" in problems(fill(wizard.page.sealed, {"password": "something else"}))
+
+
+def test_a_vault_that_is_there_is_unlocked_and_a_wrong_password_is_said_in_the_form(with_keys: Desk) -> None:
+    wizard = start(with_keys)
+    walk_to_vault(wizard)
+    assert isinstance(wizard.page, Opening)
+    assert "password" in problems(fill(wizard.page.unlocking.sealed, {"password": "wrong"}))[""]
+    assert heading(wizard)[0] == "Step 4 of 8"
+
+
+def test_an_open_vault_is_not_asked_for(at_key: Wizard) -> None:
+    assert heading(at_key)[0] == "Step 5 of 8"
+    press(at_key, "Back")
+    assert heading(at_key)[0] == "Step 3 of 8"
+
+
+def test_market_data_alone_needs_no_key_and_stops_kindly(desk: Desk) -> None:
+    wizard = start(desk)
+    press(wizard, "Begin")
+    assert isinstance(wizard.page, Purposes)
+    wizard.page.choices["market"].value = True
+    press(wizard, "Next")
+    assert "You need no key." in text_of(wizard)
+    assert "bg.connect().candles(" in text_of(wizard)
+    assert buttons(wizard) == ["Back", "Start over"]
+
+
+def test_something_has_to_be_chosen_and_demo_stands_alone(desk: Desk) -> None:
+    wizard = start(desk)
+    press(wizard, "Begin")
+    assert isinstance(wizard.page, Purposes)
+    press(wizard, "Next")
+    assert "Choose at least one." in text_of(wizard)
+    wizard.page.choices["spot"].value = wizard.page.choices["demo"].value = True
+    assert "Choose at least one." not in text_of(wizard)
+    press(wizard, "Next")
+    assert "a key of its own" in text_of(wizard)
+
+
+def test_the_boxes_to_tick_follow_the_purposes_and_the_mode(desk: Desk) -> None:
+    wizard = start(desk)
+    press(wizard, "Begin")
+    assert isinstance(wizard.page, Purposes)
+    page = wizard.page
+    assert "for a classic account" not in text_of(wizard)
+    page.choices["tax"].value = True
+    assert "for a classic account" in text_of(page.told)
+    assert "tax: tax records" in text_of(page.told)
+    page.mode.control.value = "Unified"
+    assert "for a classic account" not in text_of(page.told)
+    page.choices["tax"].value = False
+    assert text_of(page.told) == ""
+
+
+@pytest.mark.parametrize("address", ["192.168.1.2", "127.0.0.1", "100.64.0.1", "203.0.113.7", "example.com"])
+def test_an_address_that_cannot_be_listed_is_refused_with_the_reason_beside_the_field(desk: Desk, address: str) -> None:
+    wizard = start(desk)
+    walk_to_vault(wizard, addresses=f"8.8.8.8 {address}")
+    assert isinstance(wizard.page, Addresses)
+    assert address in text_of(wizard.page.typed)
+    assert heading(wizard)[0] == "Step 3 of 8"
+
+
+def test_no_address_at_all_is_warned_of_once(desk: Desk) -> None:
+    wizard = start(desk)
+    walk_to_vault(wizard, addresses="")
+    assert words.ADDRESS_NONE in text_of(wizard)
+    press(wizard, "Next")
+    assert heading(wizard)[0] == "Step 4 of 8"
+    press(wizard, "Back")
+    assert heading(wizard)[0] == "Step 3 of 8"
+
+
+def test_a_name_that_is_taken_or_impossible_is_refused_beside_it(at_key: Wizard) -> None:
+    assert isinstance(at_key.page, Paste)
+    for name in ("research", "two\nlines", ""):
+        at_key.page.label.control.value = name
+        press(at_key, "Next")
+        assert at_key.page.label._problem.value, name
+        assert heading(at_key)[0] == "Step 5 of 8"
+
+
+def test_a_space_around_a_text_is_named_beside_its_field_and_nothing_is_staged(at_key: Wizard) -> None:
+    found = hand_in(at_key, "readonly", secret_key=triple("readonly")["secret_key"] + " ")
+    assert "space" in found["secret_key"]
+    assert heading(at_key)[0] == "Step 5 of 8"
+
+
+def test_swapped_fields_are_warned_of_and_never_blocked(at_key: Wizard) -> None:
+    key = triple("readonly")
+    hand_in(at_key, "readonly", api_key=key["secret_key"], secret_key=key["api_key"])
+    assert heading(at_key)[0] == "Step 6 of 8"
+    assert "API key looks like a SecretKey." in text_of(at_key)
+    assert words.CHECK_FAILED in text_of(at_key)
+
+
+@pytest.mark.parametrize(
+    ("key", "changed", "stage"),
+    [
+        ("readonly", {"secret_key": "0" * 64}, "SecretKey fits"),
+        ("readonly", {"passphrase": "wrong"}, "Passphrase"),
+        ("readonly", {"api_key": "bg_" + "0" * 32}, "API key known"),
+        ("other_address", {}, "Network address"),
+    ],
+)
+def test_a_key_that_is_refused_names_the_stage_and_is_not_kept(
+    at_key: Wizard, key: str, changed: dict[str, str], stage: str
+) -> None:
+    assert hand_in(at_key, key, **changed) == {}
+    said = text_of(at_key)
+    assert f"{stage}: failed" in said
+    assert "See the verdict" not in buttons(at_key)
+    assert len(at_key.desk.status().keys) == 2
+    press(at_key, "Back")
+    assert isinstance(at_key.page, Paste)
+    assert at_key.page.label.value == "mine"
+
+
+def test_a_demo_key_is_checked_in_its_own_environment(opened: Desk) -> None:
+    wizard = start(opened)
+    walk_to_vault(wizard, "demo")
+    hand_in(wizard, "demo", "play")
+    press(wizard, "See the verdict")
+    press(wizard, "Save the key")
+    assert opened.key("play").demo
+
+
+def test_a_demo_key_for_live_purposes_is_told_apart(at_key: Wizard) -> None:
+    hand_in(at_key, "demo")
+    assert "Demo or live: failed" in text_of(at_key)
+
+
+def test_a_unified_account_is_recognised_and_its_balances_come(opened: Desk) -> None:
+    wizard = start(opened)
+    walk_to_vault(wizard, "unified")
+    hand_in(wizard, "unified")
+    press(wizard, "See the verdict")
+    press(wizard, "Save the key")
+    assert wizard.found is not None
+    assert wizard.found.mode == "unified"
+    assert wizard.balances is not None
+    assert not wizard.balances.empty
+
+
+def test_a_key_from_anywhere_is_amber_and_due_sooner(at_key: Wizard) -> None:
+    hand_in(at_key, "no_address_list")
+    press(at_key, "See the verdict")
+    assert "Amber" in text_of(at_key)
+    press(at_key, "Save the key")
+    assert at_key.desk.key("mine").rotate_by == "2027-02-18"
+
+
+def test_a_trading_key_is_kept_only_on_purpose(at_key: Wizard) -> None:
+    hand_in(at_key, "trader")
+    press(at_key, "See the verdict")
+    assert "Red: this key can trade" in text_of(at_key)
+    assert isinstance(at_key.page, Verdict)
+    page = at_key.page
+    press(at_key, "Save the key")
+    page.accepted.value = True
+    press(at_key, "Save the key")
+    page.accepted.value, page.typed.control.value = False, "mine"
+    press(at_key, "Save the key")
+    assert len(at_key.desk.status().keys) == 2
+    page.accepted.value = True
+    press(at_key, "Save the key")
+    assert at_key.desk.key("mine").last_verdict == "can trade"
+
+
+def test_a_withdrawing_key_cannot_be_kept_at_all(at_key: Wizard) -> None:
+    hand_in(at_key, "withdrawer")
+    press(at_key, "See the verdict")
+    assert "Red: this key can send coins away." in text_of(at_key)
+    assert buttons(at_key) == ["Check again", "Back", "Start over"]
+    press(at_key, "Start over")
+    assert heading(at_key)[0] == "Step 1 of 8"
+
+
+def test_the_boxes_that_a_purpose_lacks_are_named(opened: Desk) -> None:
+    wizard = start(opened)
+    walk_to_vault(wizard, "spot", "tax")
+    hand_in(wizard, "spot_only")
+    press(wizard, "See the verdict")
+    assert "these boxes are missing: tax, wallet transfer" in text_of(wizard)
+
+
+def test_a_reminder_that_is_no_date_is_said_beside_it(at_key: Wizard) -> None:
+    hand_in(at_key, "readonly")
+    press(at_key, "See the verdict")
+    assert isinstance(at_key.page, Verdict)
+    at_key.page.renew.control.value = "soon"
+    press(at_key, "Save the key")
+    assert "not a date" in text_of(at_key.page.renew)
+    assert heading(at_key)[0] == "Step 7 of 8"
+
+
+def test_another_kernel_goes_on_where_the_last_one_was(at_key: Wizard) -> None:
+    hand_in(at_key, "readonly")
+    press(at_key, "See the verdict")
+    other = start(at_key.desk)
+    assert heading(other)[0] == "Step 6 of 8"
+    assert "You go on where you were." in text_of(other)
+    press(other, "See the verdict")
+    press(other, "Save the key")
+    assert other.desk.key("mine").label == "mine"
+
+
+def test_an_agent_that_locks_in_the_middle_costs_the_typed_secret_alone(at_key: Wizard) -> None:
+    hand_in(at_key, "readonly")
+    press(at_key, "See the verdict")
+    end_agent(at_key.desk.agent)
+    press(at_key, "Save the key")
+    assert heading(at_key)[0] == "Step 4 of 8"
+    assert "locked meanwhile" in text_of(at_key)
+    assert (at_key.progress.purposes, at_key.progress.addresses) == (("spot",), ("8.8.8.8",))
+    assert isinstance(at_key.page, Opening)
+    fill(at_key.page.unlocking.sealed, {"password": PASSWORD})
+    assert heading(at_key)[0] == "Step 5 of 8"
+    assert isinstance(at_key.page, Paste)
+    assert at_key.page.label.value == "mine"
+
+
+def test_another_agent_has_forgotten_what_was_sealed_and_the_wizard_says_so(at_key: Wizard) -> None:
+    hand_in(at_key, "readonly")
+    end_agent(at_key.desk.agent)
+    unlock(at_key.desk)
+    other = start(at_key.desk)
+    assert heading(other)[0] == "Step 5 of 8"
+    assert "forgotten" in text_of(other)
+
+
+def test_progress_is_remembered_for_its_owner_alone_and_without_a_secret(at_key: Wizard, folder: Path) -> None:
+    hand_in(at_key, "readonly")
+    (kept,) = (folder / "state").iterdir()
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert not [secret for secret in triple("readonly").values() if secret in kept.read_text("utf-8")]
+
+
+def test_no_secret_is_in_the_state_of_any_widget(at_key: Wizard) -> None:
+    hand_in(at_key, "readonly")
+    press(at_key, "See the verdict")
+    state = str(Widget.get_manager_state())
+    assert "mine" in state
+    assert not [secret for secret in (*triple("readonly").values(), PASSWORD) if secret in state]
