@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from bgresearch.account import AccountVerbs
 from bgresearch.candles import Source, candles, foreseen
 from bgresearch.clock import Clock, SystemClock
 from bgresearch.errors import ConfigurationError, OfflineError
+from bgresearch.gathering import WORKERS, download
 from bgresearch.identity import Whose
 from bgresearch.moments import Moment, span_of
 from bgresearch.namespace import Api
@@ -122,6 +124,64 @@ class Client:
         return candles(
             self._source, symbol, interval, start, end, market=market, price=price, anchor=anchor,
             include_open=include_open, progress=self._progress if progress is None else progress, fill=fill,
+        )  # fmt: skip
+
+    def download(
+        self, symbols: str | Sequence[str], interval: str, start: Moment, end: Moment | None = None, *,
+        market: str = "spot", price: str = "last", workers: int = WORKERS, progress: Wish | None = None,
+    ) -> pd.DataFrame:  # fmt: skip
+        """Bring closed candles of many symbols into the store and return what is there, a row per symbol.
+
+        Nothing is read back, so memory stays small however much is brought. What fails for one symbol does not stop
+        the others. After an interruption, what was complete is in the store and is not asked for again.
+
+        Parameters
+        ----------
+        symbols : str or sequence of str
+            One, several, or ``"ALL"``: every symbol that the market lists now, and those that the store knows from
+            before, delisted ones among them.
+        interval : str
+            1m 3m 5m 15m 30m 1h 2h 4h 6h 12h 1d 3d 1w 1M.
+        start, end : str, datetime, Timestamp or int
+            As for `candles`; the end is excluded, without one it is now.
+        market, price : str
+            As for `candles`.
+        workers : int
+            Symbols at a time at most; fewer where one alone uses all that the limits allow.
+        progress : "auto", bool or callable, optional
+            Overrides the client's.
+
+        Returns
+        -------
+        DataFrame
+            A row per symbol: symbol (str), candles (int64, in the store), first, last (datetime64[ms, UTC], opens),
+            gaps (int64), requests (int64), error (str, missing where nothing failed).
+            ``df.attrs["bgresearch"]`` has gaps and errors by symbol, and which symbols are no longer listed.
+
+        Raises
+        ------
+        InvalidInput
+            An argument that means nothing; no request was spent.
+        NetworkError, IncompleteData
+            Eight symbols in a row got no answer.
+        StoreError
+            The data folder cannot be read or written.
+        BgresearchError
+            A single symbol was given as a str, and it failed; or ``"ALL"``, and the list of symbols cannot be had.
+
+        Notes
+        -----
+        Budget: as `candles`, and one request for the list of symbols.
+        Source: spot/market/Get-Symbols, contract/market/Get-All-Symbols-Contracts, and those of `candles`.
+
+        Examples
+        --------
+        >>> client = bgresearch.connect(sandbox=True)                                            # doctest: +SKIP
+        >>> client.download(["BTCUSDT", "ETHUSDT"], "1h", "2026-01-01", "2026-02-01").candles    # doctest: +SKIP
+        """
+        return download(
+            self._source, symbols, interval, start, end, market=market, price=price, workers=workers,
+            progress=self._progress if progress is None else progress,
         )  # fmt: skip
 
     def plan(

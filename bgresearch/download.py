@@ -5,14 +5,16 @@ What could not be fetched is named; what was complete stays in the store, whatev
 
 from __future__ import annotations
 
+import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
 from bgresearch.clock import Clock
+from bgresearch.crew import Crew
 from bgresearch.fetching import Failure, Fetched, Fetcher
 from bgresearch.frames import CANDLE_SCHEMA
 from bgresearch.planning import Page, Plan, Route
@@ -24,7 +26,8 @@ from bgresearch.store.spool import Spool
 _WORKERS = 48  # in all; a page of every road may be on its way at the same time
 _WORTH_EXPLORING = 20  # pages: more than one burst of requests
 _SETTLED_MS = 10 * 60_000  # a younger absence may just be late: reported, but asked again next time
-_FAREWELL_S = 1.0  # an interruption waits so long for answers on their way
+_FAREWELL_S = 0.5  # an interruption waits so long for answers on their way
+_LOOK_S = 0.1  # how often somebody who waits looks whether to stop
 
 Progress = Callable[[int], None]
 
@@ -35,6 +38,10 @@ class Outcome:
 
     failed: list[Failure] = field(default_factory=list)
     late: list[Gap] = field(default_factory=list)
+
+
+class Stopped(Exception):
+    """Somebody asked for the end of a download; what was complete is in the store."""
 
 
 class Download:
@@ -52,13 +59,16 @@ class Download:
         Where they belong in the store.
     roads : iterable of Route
         Every road there is to them.
+    stop : Event, optional
+        Set by whoever wants it to end soon.
     """
 
     def __init__(
-        self, fetcher: Fetcher, store: Store, clock: Clock, series: Series, roads: Iterable[Route]
+        self, fetcher: Fetcher, store: Store, clock: Clock, series: Series, roads: Iterable[Route],
+        *, stop: threading.Event | None = None,
     ) -> None:  # fmt: skip
         self._fetcher, self._store, self._clock, self._series = fetcher, store, clock, series
-        self._roads = tuple(roads)
+        self._roads, self._stop = tuple(roads), stop or threading.Event()
         self._spool = Spool(store, series)
         self._outcome = Outcome()
         self._unlisted: list[Gap] = []
@@ -72,15 +82,17 @@ class Download:
             If the exchange refuses the question itself (an unknown symbol, a refused parameter).
         StoreError
             If the store cannot be written.
+        Stopped
+            If somebody wished so.
         """
         waiting: Counter[Span] = Counter()
         for page in plan.pages:
             waiting[self._period(page)] += page.rows
         done: defaultdict[Span, list[Fetched]] = defaultdict(list)
         running: dict[Future[Fetched], str] = {}
-        pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="bgresearch")
+        crew = Crew(_WORKERS, "bgresearch")
         try:
-            for fetched in self._completed(pool, plan, running):
+            for fetched in self._completed(crew, plan, running):
                 period = self._period(fetched.page)
                 done[period].append(fetched)
                 waiting[period] -= fetched.page.rows
@@ -91,7 +103,7 @@ class Download:
                     self._keep(fetched)
         finally:
             self._fetcher.stop()
-            pool.shutdown(wait=False, cancel_futures=True)
+            crew.dismiss()
             wait(running, timeout=_FAREWELL_S)
             for future in running:  # an interruption: what has come is kept
                 if future.done() and not future.cancelled() and future.exception() is None:
@@ -101,9 +113,7 @@ class Download:
             self._commit_listing()
         return self._outcome
 
-    def _completed(
-        self, pool: ThreadPoolExecutor, plan: Plan, running: dict[Future[Fetched], str]
-    ) -> Iterator[Fetched]:
+    def _completed(self, crew: Crew, plan: Plan, running: dict[Future[Fetched], str]) -> Iterator[Fetched]:
         """Yield pages as they complete, of every road as many on their way as saturate it."""
         queues = Queues(plan.pages, self._roads, self._period)
         trusted: Counter[str] = Counter()
@@ -116,9 +126,11 @@ class Download:
                         page = queues.explore(road)
                     if page is None:
                         break
-                    running[pool.submit(self._fetcher.fetch, page)] = road
+                    running[crew.submit(self._fetcher.fetch, page)] = road
                     busy[road] += 1
-            done, _pending = wait(running, return_when="FIRST_COMPLETED")
+            done, _pending = wait(running, timeout=_LOOK_S, return_when="FIRST_COMPLETED")
+            if self._stop.is_set():
+                raise Stopped
             for future in done:
                 fetched = future.result()
                 trusted[running.pop(future)] += 1

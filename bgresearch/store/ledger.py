@@ -64,6 +64,10 @@ class Ledger:
         """Return the spans about which nothing needs to be asked."""
         return union([*self.covered, *(gap.span for gap in self.gaps)])
 
+    def whole(self) -> tuple[Span, ...]:
+        """Return the spans in which no row is absent."""
+        return subtract(self.covered, [gap.span for gap in self.gaps])
+
     def extended(self, covered: Iterable[Span], gaps: Iterable[Gap], sources: Mapping[str, tuple[int, int]]) -> Ledger:
         """Return this ledger with newer knowledge, which wins where both speak of the same instant."""
         newer, fresh = union(covered), tuple(gaps)

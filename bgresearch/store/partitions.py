@@ -76,7 +76,12 @@ class Store:
         """Return the gaps within the span, clipped to it; reads footers only."""
         found = [gap for ledger in self._ledgers(series, span) for gap in ledger.gaps]
         clipped = [(gap.span.intersect(span), gap) for gap in found]
-        return tuple(sorted(Gap(part, gap.cause, gap.noticed_ms) for part, gap in clipped if part))
+        return tuple(sorted(gap._replace(span=part) for part, gap in clipped if part))
+
+    def kept(self, series: Series, span: Span) -> tuple[Span, ...]:
+        """Return the parts of the span in which no row is absent; reads footers only."""
+        whole = [part for ledger in self._ledgers(series, span) for part in ledger.whole()]
+        return union(part for each in whole if (part := each.intersect(span)))
 
     def routes(self, series: Series, span: Span) -> tuple[str, ...]:
         """Return the ids of the endpoints that the rows of the touched partitions came from."""
