@@ -7,9 +7,9 @@ a request on its way, or five minutes of rest that the exchange demands.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from queue import SimpleQueue
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -28,35 +28,47 @@ class Crew:
     """
 
     def __init__(self, most: int, name: str) -> None:
-        self._most, self._name, self._threads = most, name, 0
-        self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
-        self._free = threading.Semaphore(0)
-        self._dismissed = threading.Event()
+        self._most, self._name, self._threads, self._free = most, name, 0, 0
+        self._tasks: deque[_Task] = deque()
+        self._news = threading.Condition()
+        self._dismissed = False
 
     def submit(self, work: Callable[..., T], *arguments: Any) -> Future[T]:
-        """Return the future of some work; call it from one thread alone."""
+        """Return the future of some work."""
         future: Future[T] = Future()
-        self._tasks.put((future, work, arguments))
-        if not self._free.acquire(blocking=False) and self._threads < self._most:
+        with self._news:
+            self._tasks.append((future, work, arguments))
+            if self._free >= len(self._tasks) or self._threads >= self._most:
+                self._news.notify()
+                return future
             self._threads += 1
-            threading.Thread(target=self._labour, name=f"{self._name}-{self._threads}", daemon=True).start()
+            name = f"{self._name}-{self._threads}"
+        threading.Thread(target=self._labour, name=name, daemon=True).start()
         return future
 
     def dismiss(self) -> None:
         """Begin nothing more: what waits is cancelled, and who is at work leaves after it."""
-        self._dismissed.set()
-        for _ in range(self._threads):
-            self._tasks.put(None)
+        with self._news:
+            self._dismissed = True
+            for future, _work, _arguments in self._tasks:
+                future.cancel()
+            self._tasks.clear()
+            self._news.notify_all()
 
     def _labour(self) -> None:
-        while (task := self._tasks.get()) is not None:
+        while (task := self._next()) is not None:
             future, work, arguments = task
-            if self._dismissed.is_set():
-                future.cancel()
-            elif future.set_running_or_notify_cancel():
+            if future.set_running_or_notify_cancel():
                 try:
                     future.set_result(work(*arguments))
                 except BaseException as error:  # noqa: BLE001 - all of them: whoever asks the future gets it raised
                     future.set_exception(error)
             del task, future
-            self._free.release()
+
+    def _next(self) -> _Task | None:
+        with self._news:
+            self._free += 1
+            while not self._tasks and not self._dismissed:
+                self._news.wait()
+            self._free -= 1
+            return self._tasks.popleft() if self._tasks else None

@@ -176,7 +176,7 @@ class Download:
             doubtful = [*fetched.gaps, *(failure.span for failure in fetched.failed)]
             covered = subtract([fetched.page.span], doubtful)
             table = _unique(pa.concat_tables(fetched.tables))
-            fetched.kept = self._spool.put(table, covered, ",".join(sorted(fetched.roads)))
+            fetched.kept = self._spool.keep(table, covered, ",".join(sorted(fetched.roads)))
 
     def _commit_listing(self) -> None:
         """Write once what lies before the listing, not into every partition that would be empty for ever."""

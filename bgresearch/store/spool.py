@@ -43,7 +43,7 @@ class Spool:
         name = hashlib.sha256(series.folder.as_posix().encode()).hexdigest()[:32]
         self._folder = store.data_dir / FOLDER / name
 
-    def put(self, table: pa.Table, covered: Iterable[Span], source: str) -> Path:
+    def keep(self, table: pa.Table, covered: Iterable[Span], source: str) -> Path:
         """Keep a page until its partition is written, and return its place.
 
         Raises

@@ -29,7 +29,7 @@ def test_what_waits_is_in_the_store_after_recovering_and_nowhere_else(tmp_path: 
     spool = Spool(store, SERIES)
     for first in (0, 500, 200):
         table, span = page(first, 200)
-        spool.put(table, [span], "spot.candles")
+        spool.keep(table, [span], "spot.candles")
     whole = Span(0, 700 * MINUTE_MS)
     assert store.missing(SERIES, whole) == (whole,)
     assert Spool(store, SERIES).recover() == 3
@@ -45,18 +45,18 @@ def test_a_damaged_page_is_left_out_and_asked_again(tmp_path: Path) -> None:
     store = Store(tmp_path)
     spool = Spool(store, SERIES)
     table, span = page(0, 200)
-    path = spool.put(table, [span], "spot.candles")
+    path = spool.keep(table, [span], "spot.candles")
     for damage in (b"", path.read_bytes()[:-1], path.read_bytes()[:-5] + b"12345"):
         path.write_bytes(damage)
         assert spool.recover() == 0
         assert store.missing(SERIES, span) == (span,)
-        spool.put(table, [span], "spot.candles").replace(path)
+        spool.keep(table, [span], "spot.candles").replace(path)
 
 
 def test_what_a_killed_writer_left_half_written_is_swept_and_that_of_a_living_one_is_not(tmp_path: Path) -> None:
     spool = Spool(Store(tmp_path), SERIES)
     table, span = page(0, 10)
-    folder = spool.put(table, [span], "x").parent
+    folder = spool.keep(table, [span], "x").parent
     dead, alive = folder / "a.999999999.tmp", folder / f"b.{os.getpid()}.tmp"
     for path in (dead, alive):
         path.write_bytes(b"half")
