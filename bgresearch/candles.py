@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,17 +34,21 @@ from bgresearch.errors import (
     UnknownSymbol,
 )
 from bgresearch.fetching import Failure, Fetcher
+from bgresearch.filling import checked, filled
 from bgresearch.frames import CANDLE_SCHEMA, to_frame
-from bgresearch.intervals import INTERVALS
+from bgresearch.intervals import DAY_MS, INTERVALS
 from bgresearch.moments import Moment, span_of
 from bgresearch.planning import Plan, Subject, plan, routes, subject
 from bgresearch.progress import Wish, shown
+from bgresearch.reaches import FILE, Reaches, from_json, to_json
 from bgresearch.spans import Span, iso, subtract
 from bgresearch.store import Gap, Series, Store
+from bgresearch.store.spool import Spool
 from bgresearch.values import TIME
 from bgresearch.wire import Sender
 
 _MARGIN_MS = {"last": 2_000, "mark": 60_000, "index": 60_000}  # mark and index candles are finished late
+_NO_MARKET = ("before listing", "delisted")  # there was nothing to fill
 _ROUNDS = 3  # a partition found damaged while reading is fetched again, so often
 
 
@@ -69,24 +76,24 @@ class Source:
 
 def candles(
     source: Source, symbol: str, interval: str, start: Moment, end: Moment | None, *, market: str, price: str,
-    anchor: str, include_open: bool, progress: Wish,
+    anchor: str, include_open: bool, progress: Wish, fill: str = "none",
 ) -> pd.DataFrame:  # fmt: skip
     """Return candles; the verb of the client, which documents it."""
+    way = checked(fill)
     what = subject(symbol, interval, market, price, anchor)
     now = source.clock.now_ms()
     asked = span_of(start, end, now)
-    base = _base(what)
-    report = _Report(source, what, base, asked)
-    span = what.grid.outer(asked)
-    closed = min(span.end_ms, what.grid.closed_before(now - _MARGIN_MS[price]))
-    closed_span = Span(span.start_ms, max(span.start_ms, closed))
+    base = base_of(what)
+    report = Report(source, what, base, asked)
+    span, closed_span = what.grid.outer(asked), closed_part(what, asked, now)
     table = _closed(source, base, closed_span, progress, report)
     if include_open and closed_span.end_ms < span.end_ms and not source.offline:
         table = pa.concat_tables([table, _still_open(source, base, Span(closed_span.end_ms, span.end_ms), report)])
     if base != what:
         table = _folded(table, what)
-    frame = to_frame(_cut(table, asked), **report.words(closed_span))
-    return frame.set_index("open_time")
+    frame = to_frame(_cut(table, asked), **report.words(closed_span)).set_index("open_time")
+    holes = [part for gap in report.all_gaps() if gap.cause not in _NO_MARKET and (part := gap.span.intersect(asked))]
+    return filled(frame, holes, what.grid, way)
 
 
 def foreseen(
@@ -96,9 +103,14 @@ def foreseen(
     """Return the requests that `candles` would begin with; reads the store's footers and asks nobody."""
     what = subject(symbol, interval, market, price, anchor)
     now = source.clock.now_ms()
-    span = what.grid.outer(span_of(start, end, now))
-    closed = min(span.end_ms, what.grid.closed_before(now - _MARGIN_MS[price]))
-    return planned(source, _base(what), Span(span.start_ms, max(span.start_ms, closed)))
+    return planned(source, base_of(what), closed_part(what, span_of(start, end, now), now))
+
+
+def closed_part(what: Subject, asked: Span, now_ms: int) -> Span:
+    """Return the part of a span whose candles are closed, cut where they open."""
+    span = what.grid.outer(asked)
+    closed = min(span.end_ms, what.grid.closed_before(now_ms - _MARGIN_MS[what.price]))
+    return Span(span.start_ms, max(span.start_ms, closed))
 
 
 def planned(source: Source, what: Subject, span: Span) -> Plan:
@@ -110,7 +122,7 @@ def planned(source: Source, what: Subject, span: Span) -> Plan:
         for _name, period in series.periods(hole)
         if (part := hole.intersect(period))
     ]
-    return plan(what, span, missing, source.clock.now_ms())
+    return plan(what, span, missing, source.clock.now_ms(), _reaches(source))
 
 
 def series_of(what: Subject) -> Series:
@@ -120,13 +132,13 @@ def series_of(what: Subject) -> Series:
     return Series("candles-utc8" if moved else "candles", keys, "open_time")
 
 
-def _base(what: Subject) -> Subject:
+def base_of(what: Subject) -> Subject:
     """Return what is really fetched: the exchange has no 2h candles for spot, so they are made of 1h ones."""
     made = what.market == "spot" and what.interval.name == "2h"
     return replace(what, interval=INTERVALS["1h"]) if made else what
 
 
-def _closed(source: Source, what: Subject, span: Span, progress: Wish, report: _Report) -> pa.Table:
+def _closed(source: Source, what: Subject, span: Span, progress: Wish, report: Report) -> pa.Table:
     """Return the closed candles of a span, fetching what the store misses."""
     series = series_of(what)
     source.store.check_host()
@@ -134,9 +146,7 @@ def _closed(source: Source, what: Subject, span: Span, progress: Wish, report: _
     if not span.duration_ms:
         return empty
     for _ in range(_ROUNDS):
-        todo = planned(source, what, span)
-        if todo.missing:
-            _fetch(source, what, todo, progress, report)
+        bring(source, what, span, progress, report)
         table = source.store.read(series, span)
         left = subtract(source.store.missing(series, span), [gap.span for gap in report.late])
         if not left:
@@ -148,7 +158,43 @@ def _closed(source: Source, what: Subject, span: Span, progress: Wish, report: _
     return empty if table is None else table.cast(empty.schema)
 
 
-def _fetch(source: Source, what: Subject, todo: Plan, progress: Wish, report: _Report) -> None:
+def bring(
+    source: Source, what: Subject, span: Span, progress: Wish, report: Report, *, stop: threading.Event | None = None
+) -> None:  # fmt: skip
+    """Fetch into the store what it misses of a span; nothing is read back.
+
+    Parameters
+    ----------
+    source : Source
+        One exchange, one store.
+    what : Subject
+        What is really fetched, see `base_of`.
+    span : Span
+        Closed candles, cut where they open.
+    progress : "auto", bool or callable
+        Who is told.
+    report : Report
+        Learns what was asked, and what is absent but too young to be kept as such.
+    stop : Event, optional
+        Set by whoever wants it to end soon.
+
+    Raises
+    ------
+    BgresearchError
+        As the verb ``candles``.
+    Stopped
+        If somebody wished so.
+    """
+    if not source.store.pin:
+        Spool(source.store, series_of(what)).recover()
+    todo = planned(source, what, span)
+    if todo.missing:
+        _fetch(source, what, todo, progress, report, stop=stop)
+
+
+def _fetch(
+    source: Source, what: Subject, todo: Plan, progress: Wish, report: Report, *, stop: threading.Event | None
+) -> None:  # fmt: skip
     if source.offline:
         raise OfflineError(
             f"{what.symbol} {what.interval.name} ({what.market}, {what.price}) is not all in {source.store.data_dir}: "
@@ -156,19 +202,47 @@ def _fetch(source: Source, what: Subject, todo: Plan, progress: Wish, report: _R
             missing=todo.missing, hint="Connect without offline=True to fetch it.",
         )  # fmt: skip
     start_ms = todo.missing[0].start_ms
-    fetcher = Fetcher(report.asker, source.clock, what, start_ms, lambda: _stranger(source, what))
-    download = Download(fetcher, source.store, source.clock, series_of(what))
+    reaches = _reaches(source)
+    stranger = partial(_stranger, source, what)
+    fetcher = Fetcher(report.asker, source.clock, what, start_ms, stranger=stranger, reaches=reaches)
+    download = Download(fetcher, source.store, source.clock, series_of(what), routes(what, reaches), stop=stop)
     try:
-        with shown(progress, todo.rows, f"{what.symbol} {what.interval.name}") as done:
+        with shown(progress, todo.rows, f"{what.symbol} {what.interval.name}", limit_s=todo.seconds) as done:
             outcome = download.run(todo, done)
     except ExchangeError as error:
         better = _stranger(source, what, error) if _may_be_the_symbol(error) else None
         if better is None:
             raise
         raise better from error
+    finally:
+        _remember(source, reaches)
     report.late = outcome.late
     if outcome.failed:
         raise _incomplete(what, outcome.failed)
+
+
+def _reaches(source: Source) -> Reaches:
+    """Return what earlier downloads into this folder learned about how far back roads answer."""
+    text = source.store.read_file(FILE)
+    try:
+        return Reaches(from_json(json.loads(text or b"{}")))
+    except (ValueError, RecursionError):
+        return Reaches()
+
+
+def _remember(source: Source, reaches: Reaches) -> None:
+    news = reaches.news()
+    if not any(learned.bad_ms is not None or learned.good_ms > DAY_MS for learned in news.values()):
+        return
+
+    def with_news(text: bytes | None) -> bytes:
+        try:
+            known = from_json(json.loads(text or b"{}"))
+        except (ValueError, RecursionError):
+            known = {}
+        return json.dumps(to_json(known | news)).encode()
+
+    source.store.edit_private(FILE, with_news)
 
 
 def _incomplete(what: Subject, failed: Sequence[Failure]) -> BgresearchError:
@@ -183,7 +257,7 @@ def _incomplete(what: Subject, failed: Sequence[Failure]) -> BgresearchError:
     return error
 
 
-def _still_open(source: Source, what: Subject, span: Span, report: _Report) -> pa.Table:
+def _still_open(source: Source, what: Subject, span: Span, report: Report) -> pa.Table:
     """Return the candles that are not closed yet; they are never stored."""
     now = source.clock.now_ms()
     road = routes(what)[0]
@@ -213,7 +287,8 @@ def _folded(table: pa.Table, what: Subject) -> pa.Table:
 
 def _cut(table: pa.Table, span: Span) -> pa.Table:
     times = table.column("open_time").cast(pa.int64()).to_numpy()
-    return table.filter(pa.array((times >= span.start_ms) & (times < span.end_ms)))
+    start, end = np.searchsorted(times, [span.start_ms, span.end_ms])
+    return table.slice(int(start), int(end - start))
 
 
 def _listed(spans: Sequence[Span]) -> str:
@@ -223,8 +298,23 @@ def _listed(spans: Sequence[Span]) -> str:
 
 _UNKNOWN = frozenset({"40034", "40054", "40072", "40102", "42016", "25100", "40309", "400171", "400172"})
 _FOUND_OUT = "00000"  # nothing was refused: the symbol is in no list and has no candles
-_LISTS = {"spot": "spot.symbols"}
+_LISTS, _CONTRACTS = {"spot": "spot.symbols"}, "futures.contracts"
 _KEYS_FAULT = (AddressRejected, AuthenticationError, ExchangeUnavailable, PermissionDenied, RateLimited, TimestampError)
+
+
+def listed(source: Source, market: str) -> list[str]:
+    """Return the symbols that the exchange lists in a market now; one request.
+
+    Raises
+    ------
+    BgresearchError
+        Whatever the wire raises.
+    KeyError, TypeError
+        The answer is no list of symbols.
+    """
+    row = load()[_LISTS.get(market, _CONTRACTS)]
+    params = {} if market == "spot" else {"productType": market.upper()}
+    return [str(each["symbol"]) for each in rows_of(row, source.sender.send(row, params).data)]
 
 
 def _may_be_the_symbol(error: ExchangeError) -> bool:
@@ -234,10 +324,9 @@ def _may_be_the_symbol(error: ExchangeError) -> bool:
 
 def _stranger(source: Source, what: Subject, error: ExchangeError | None = None) -> UnknownSymbol | None:
     """Return an error that names near symbols, if the exchange really does not list this one."""
-    row = load()[_LISTS.get(what.market, "futures.contracts")]
-    params = {} if what.market == "spot" else {"productType": what.market.upper()}
+    row = load()[_LISTS.get(what.market, _CONTRACTS)]
     try:
-        symbols = [str(each["symbol"]) for each in rows_of(row, source.sender.send(row, params).data)]
+        symbols = listed(source, what.market)
     except (BgresearchError, KeyError, TypeError):
         return None if error is None or error.code not in _UNKNOWN else _unknown(what, error)
     if what.symbol in symbols or not (symbols or error):
@@ -257,7 +346,7 @@ def _unknown(what: Subject, error: ExchangeError) -> UnknownSymbol:
     return UnknownSymbol(error.endpoint, error.code, said, http_status=error.http_status, hint=hint)
 
 
-class _Report:
+class Report:
     """What lands in ``df.attrs``: plain JSON values, never a secret."""
 
     def __init__(self, source: Source, what: Subject, base: Subject, asked: Span) -> None:
@@ -267,6 +356,10 @@ class _Report:
         self.endpoints: tuple[str, ...] = ()
         self._source, self._what, self._base, self._asked = source, what, base, asked
 
+    def all_gaps(self) -> list[Gap]:
+        """Return the gaps of the store and those too young to be kept there."""
+        return sorted([*self.gaps, *self.late])
+
     def words(self, closed: Span) -> dict[str, Any]:
         """Return the report."""
         what = self._what
@@ -275,12 +368,14 @@ class _Report:
         return {
             "verb": "candles", "host": self._source.sender.host, "label": self._source.sender.label,
             "market": what.market, "price": what.price, "symbol": what.symbol, "interval": what.interval.name,
-            "anchor": what.anchor, **made,
+            "anchor": what.anchor, **made, **({"pin": self._source.store.pin} if self._source.store.pin else {}),
             "asked": [iso(self._asked.start_ms), iso(self._asked.end_ms)],
             "closed": [iso(closed.start_ms), iso(closed.end_ms)],
             "endpoints": sorted({*self.endpoints, *requests}), "requests": dict(requests),
-            "gaps": [
-                {"start": iso(gap.span.start_ms), "end": iso(gap.span.end_ms), "cause": gap.cause}
-                for gap in sorted([*self.gaps, *self.late])
-            ],
+            "gaps": [gap_in_words(gap) for gap in self.all_gaps()],
         }  # fmt: skip
+
+
+def gap_in_words(gap: Gap) -> dict[str, str]:
+    """Return a gap as plain values."""
+    return {"start": iso(gap.span.start_ms), "end": iso(gap.span.end_ms), "cause": gap.cause}

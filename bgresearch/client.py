@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from bgresearch.account import AccountVerbs
 from bgresearch.candles import Source, candles, foreseen
 from bgresearch.clock import Clock, SystemClock
 from bgresearch.errors import ConfigurationError, OfflineError
+from bgresearch.gathering import WORKERS, download
 from bgresearch.identity import Whose
 from bgresearch.kept.recordable import recordable
 from bgresearch.kept.recording import Recorder, Say
@@ -17,7 +19,7 @@ from bgresearch.kept.rosters import ever_listed
 from bgresearch.market.listings import LISTINGS
 from bgresearch.market.more import MoreVerbs
 from bgresearch.market.verbs import known_market
-from bgresearch.moments import Moment
+from bgresearch.moments import Moment, span_of
 from bgresearch.namespace import Api
 from bgresearch.permissions import Permissions, permissions
 from bgresearch.planning import Plan
@@ -25,6 +27,7 @@ from bgresearch.progress import Wish
 from bgresearch.raw.gathering import Desk
 from bgresearch.store import Store
 from bgresearch.symbols import wire_symbol
+from bgresearch.verifying import Revision, Verified, revisions, verify
 from bgresearch.wire import Sender
 
 if TYPE_CHECKING:
@@ -68,6 +71,7 @@ class Client(MoreVerbs):
     def candles(
         self, symbol: str, interval: str, start: Moment, end: Moment | None = None, *, market: str = "spot",
         price: str = "last", anchor: str = "utc", include_open: bool = False, progress: Wish | None = None,
+        fill: str = "none",
     ) -> pd.DataFrame:  # fmt: skip
         """Return every candle that opens in ``[start, end)`` and is closed.
 
@@ -90,6 +94,10 @@ class Client(MoreVerbs):
             Whether the candle that is still forming is wanted too; it is fetched anew every time and never stored.
         progress : "auto", bool or callable, optional
             Overrides the client's.
+        fill : str
+            What to do with candles that the exchange does not have although the symbol was listed: ``none`` leaves them
+            out; ``nan`` puts in rows of NaN; ``ffill`` puts in the last close with a volume of 0. With either, the
+            column ``filled`` (bool) says which rows are no candles. Nothing of it is stored.
 
         Returns
         -------
@@ -126,14 +134,72 @@ class Client(MoreVerbs):
         named = wire_symbol(symbol, market)
         return candles(
             self._source, named.symbol, interval, start, end, market=named.market, price=price, anchor=anchor,
-            include_open=include_open, progress=self._progress if progress is None else progress,
+            include_open=include_open, progress=self._progress if progress is None else progress, fill=fill,
+        )  # fmt: skip
+
+    def download(
+        self, symbols: str | Sequence[str], interval: str, start: Moment, end: Moment | None = None, *,
+        market: str = "spot", price: str = "last", workers: int = WORKERS, progress: Wish | None = None,
+    ) -> pd.DataFrame:  # fmt: skip
+        """Bring closed candles of many symbols into the store and return what is there, a row per symbol.
+
+        Nothing is read back, so memory stays small however much is brought. What fails for one symbol does not stop
+        the others. After an interruption, what was complete is in the store and is not asked for again.
+
+        Parameters
+        ----------
+        symbols : str or sequence of str
+            One, several, or ``"ALL"``: every symbol that the market lists now, and those that the store knows from
+            before, delisted ones among them.
+        interval : str
+            1m 3m 5m 15m 30m 1h 2h 4h 6h 12h 1d 3d 1w 1M.
+        start, end : str, datetime, Timestamp or int
+            As for `candles`; the end is excluded, without one it is now.
+        market, price : str
+            As for `candles`.
+        workers : int
+            Symbols at a time at most; fewer where one alone uses all that the limits allow.
+        progress : "auto", bool or callable, optional
+            Overrides the client's.
+
+        Returns
+        -------
+        DataFrame
+            A row per symbol: symbol (str), candles (int64, in the store), first, last (datetime64[ms, UTC], opens),
+            gaps (int64), requests (int64), error (str, missing where nothing failed).
+            ``df.attrs["bgresearch"]`` has gaps and errors by symbol, and which symbols are no longer listed.
+
+        Raises
+        ------
+        InvalidInput
+            An argument that means nothing; no request was spent.
+        NetworkError, IncompleteData
+            Eight symbols in a row got no answer.
+        StoreError
+            The data folder cannot be read or written.
+        BgresearchError
+            A single symbol was given as a str, and it failed; or ``"ALL"``, and the list of symbols cannot be had.
+
+        Notes
+        -----
+        Budget: as `candles`, and one request for the list of symbols.
+        Source: spot/market/Get-Symbols, contract/market/Get-All-Symbols-Contracts, and those of `candles`.
+
+        Examples
+        --------
+        >>> client = bgresearch.connect(sandbox=True)                                            # doctest: +SKIP
+        >>> client.download(["BTCUSDT", "ETHUSDT"], "1h", "2026-01-01", "2026-02-01").candles    # doctest: +SKIP
+        """
+        return download(
+            self._source, symbols, interval, start, end, market=market, price=price, workers=workers,
+            progress=self._progress if progress is None else progress,
         )  # fmt: skip
 
     def plan(
         self, symbol: str, interval: str, start: Moment, end: Moment | None = None, *, market: str = "spot",
         price: str = "last", anchor: str = "utc",
     ) -> Plan:  # fmt: skip
-        """Return what `candles` would cost: ``.requests`` by endpoint, ``.rows``, ``.seconds`` by the limits.
+        """Return what `candles` would cost: ``.requests`` by endpoint, ``.rows``, ``.bytes``, ``.seconds`` at least.
 
         Asks nobody; what the store has costs nothing. Parameters as for `candles`.
 
@@ -149,7 +215,42 @@ class Client(MoreVerbs):
         >>> client = bgresearch.connect(sandbox=True)                                   # doctest: +SKIP
         >>> client.plan("BTCUSDT", "1m", "2026-01-01", "2026-02-01").requests           # doctest: +SKIP
         """
-        return foreseen(self._source, symbol, interval, start, end, market=market, price=price, anchor=anchor)
+        named = wire_symbol(symbol, market)
+        return foreseen(
+            self._source, named.symbol, interval, start, end, market=named.market, price=price, anchor=anchor
+        )  # fmt: skip
+
+    def verify(self, *, repair: bool = False) -> Verified:
+        """Return what is wrong with the kept data: ``.flaws``, ``.sound``; with ``repair``, what was fetched again.
+
+        Reads every file of the data folder. Damaged files are set aside, never deleted; only what is bad is fetched.
+
+        Raises
+        ------
+        StoreError
+            The data folder cannot be read or written.
+        """
+        return verify(self._source, repair=repair)
+
+    def revisions(
+        self, start: Moment, end: Moment | None = None, *, symbols: tuple[str, ...] = ()
+    ) -> list[Revision]:  # fmt: skip
+        """Return the kept closed candles that the exchange answers differently today; fetches all of them again.
+
+        Parameters
+        ----------
+        start, end : str, datetime, Timestamp or int
+            Only what is kept of ``[start, end)`` is compared.
+        symbols : tuple of str
+            Only these; all by default.
+
+        Raises
+        ------
+        IncompleteData
+            Part of it could not be fetched.
+        """
+        span = span_of(start, end, self._source.clock.now_ms())
+        return list(revisions(self._source, span, symbols=symbols))
 
     def listings(self, market: str = "spot") -> pd.DataFrame:
         """Return everything that was ever seen listed in a market, also what is gone, from the lists that are kept.

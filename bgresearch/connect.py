@@ -41,7 +41,7 @@ class Keys(Protocol):
 def connect(
     *, key: str | None = None, vault: Keys | None = None, sandbox: bool | Exchange = False,
     base_url: str | None = None, data_dir: str | os.PathLike[str] | None = None, offline: bool = False,
-    progress: Wish = "auto", clock: Clock | None = None,
+    progress: Wish = "auto", clock: Clock | None = None, pin: str | None = None,
 ) -> Client:  # fmt: skip
     """Return a client; nothing is asked of the exchange and nothing written yet.
 
@@ -68,6 +68,8 @@ def connect(
         Whether longer work shows a bar.
     clock : Clock, optional
         For tests.
+    pin : str, optional
+        Read what was frozen under this name with ``bgresearch pin``, bit for bit, and ask nobody; no key is needed.
 
     Raises
     ------
@@ -83,6 +85,8 @@ def connect(
     >>> client.candles("BTCUSDT", "1d", "2026-01-01", "2026-02-01")                              # doctest: +SKIP
     """
     clock = clock or SystemClock()
+    if pin is not None:
+        return _pinned(pin, data_dir, base_url, clock, progress)
     if key is not None and vault is None and not sandbox:
         sender = _agent_sender(key, base_url or os.environ.get("BGRESEARCH_BASE_URL"), clock, offline=offline)
         return _client(sender, sender.host, clock, data_dir, offline=offline, progress=progress)
@@ -103,6 +107,19 @@ def connect(
     limiter = limiter_for(host, clock) if session is None else LocalLimiter(clock)
     wire = Wire(host, limiter=limiter, clock=clock, signer=signer, session=session)
     return _client(wire, host, clock, data_dir, offline=offline, progress=progress)
+
+
+def _pinned(
+    name: str, data_dir: str | os.PathLike[str] | None, base_url: str | None, clock: Clock, progress: Wish
+) -> Client:
+    from bgresearch.store import pins  # noqa: PLC0415 - only for a pin
+
+    host = origin(base_url or os.environ.get("BGRESEARCH_BASE_URL") or EXCHANGE_URL)
+    found = pins.load(_folder(data_dir, loopback=host.startswith("http://")), name)
+    store = Store(found.folder, clock=clock, pin=f"{found.name} {found.digest}")
+    return Client(
+        Wire(host, limiter=LocalLimiter(clock), clock=clock), store, clock=clock, offline=True, progress=progress
+    )
 
 
 def _client(

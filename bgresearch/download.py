@@ -5,24 +5,29 @@ What could not be fetched is named; what was complete stays in the store, whatev
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+import threading
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
 from bgresearch.clock import Clock
+from bgresearch.crew import Crew
 from bgresearch.fetching import Failure, Fetched, Fetcher
 from bgresearch.frames import CANDLE_SCHEMA
-from bgresearch.planning import Page, Plan
+from bgresearch.planning import Page, Plan, Route
 from bgresearch.spans import Span, subtract, union
 from bgresearch.store import Gap, Series, Store
 from bgresearch.store.ledger import Cause
+from bgresearch.store.spool import Spool
 
-WORKERS = 8  # enough for 20 requests a second at 400 ms each; the limiter sets the pace, not this
+_WORKERS = 48  # in all; a page of every road may be on its way at the same time
+_WORTH_EXPLORING = 20  # pages: more than one burst of requests
 _SETTLED_MS = 10 * 60_000  # a younger absence may just be late: reported, but asked again next time
-_FAREWELL_S = 1.0  # an interruption waits so long for answers on their way
+_FAREWELL_S = 0.5  # an interruption waits so long for answers on their way
+_LOOK_S = 0.1  # how often somebody who waits looks whether to stop
 
 Progress = Callable[[int], None]
 
@@ -33,6 +38,10 @@ class Outcome:
 
     failed: list[Failure] = field(default_factory=list)
     late: list[Gap] = field(default_factory=list)
+
+
+class Stopped(Exception):
+    """Somebody asked for the end of a download; what was complete is in the store."""
 
 
 class Download:
@@ -48,10 +57,19 @@ class Download:
         Decides which absences are settled.
     series : Series
         Where they belong in the store.
+    roads : iterable of Route
+        Every road there is to them.
+    stop : Event, optional
+        Set by whoever wants it to end soon.
     """
 
-    def __init__(self, fetcher: Fetcher, store: Store, clock: Clock, series: Series) -> None:
+    def __init__(
+        self, fetcher: Fetcher, store: Store, clock: Clock, series: Series, roads: Iterable[Route],
+        *, stop: threading.Event | None = None,
+    ) -> None:  # fmt: skip
         self._fetcher, self._store, self._clock, self._series = fetcher, store, clock, series
+        self._roads, self._stop = tuple(roads), stop or threading.Event()
+        self._spool = Spool(store, series)
         self._outcome = Outcome()
         self._unlisted: list[Gap] = []
 
@@ -64,22 +82,28 @@ class Download:
             If the exchange refuses the question itself (an unknown symbol, a refused parameter).
         StoreError
             If the store cannot be written.
+        Stopped
+            If somebody wished so.
         """
-        waiting = Counter(self._period(page) for page in plan.pages)
+        waiting: Counter[Span] = Counter()
+        for page in plan.pages:
+            waiting[self._period(page)] += page.rows
         done: defaultdict[Span, list[Fetched]] = defaultdict(list)
-        running: set[Future[Fetched]] = set()
-        pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="bgresearch")
+        running: dict[Future[Fetched], str] = {}
+        crew = Crew(_WORKERS, "bgresearch")
         try:
-            for fetched in self._completed(pool, plan, running):
+            for fetched in self._completed(crew, plan, running):
                 period = self._period(fetched.page)
                 done[period].append(fetched)
-                waiting[period] -= 1
+                waiting[period] -= fetched.page.rows
                 progress(fetched.page.rows)
                 if not waiting[period]:
                     self._commit(done.pop(period))
+                else:
+                    self._keep(fetched)
         finally:
             self._fetcher.stop()
-            pool.shutdown(wait=False, cancel_futures=True)
+            crew.dismiss()
             wait(running, timeout=_FAREWELL_S)
             for future in running:  # an interruption: what has come is kept
                 if future.done() and not future.cancelled() and future.exception() is None:
@@ -89,14 +113,28 @@ class Download:
             self._commit_listing()
         return self._outcome
 
-    def _completed(self, pool: ThreadPoolExecutor, plan: Plan, running: set[Future[Fetched]]) -> Iterator[Fetched]:
-        """Yield pages as they complete, never more than a few of them on their way."""
-        for page in plan.pages:
-            running.add(pool.submit(self._fetcher.fetch, page))
-            if len(running) >= 2 * WORKERS:
-                yield from _finished(running)
-        while running:
-            yield from _finished(running)
+    def _completed(self, crew: Crew, plan: Plan, running: dict[Future[Fetched], str]) -> Iterator[Fetched]:
+        """Yield pages as they complete, of every road as many on their way as saturate it."""
+        queues = Queues(plan.pages, self._roads, self._period)
+        trusted: Counter[str] = Counter()
+        while queues or running:
+            busy = Counter(running.values())
+            for road in queues.roads:
+                while busy[road] < self._fetcher.in_flight(road):
+                    page = queues.take(road)
+                    if page is None and busy[road] <= trusted[road] and self._fetcher.may_explore(road):
+                        page = queues.explore(road)
+                    if page is None:
+                        break
+                    running[crew.submit(self._fetcher.fetch, page)] = road
+                    busy[road] += 1
+            done, _pending = wait(running, timeout=_LOOK_S, return_when="FIRST_COMPLETED")
+            if self._stop.is_set():
+                raise Stopped
+            for future in done:
+                fetched = future.result()
+                trusted[running.pop(future)] += 1
+                yield fetched
 
     def _period(self, page: Page) -> Span:
         return self._series.period_at(page.span.start_ms)[1]
@@ -130,6 +168,15 @@ class Download:
             table = pa.concat_tables([empty, *(table for fetched in pages for table in fetched.tables)])
             roads = sorted({road for fetched in pages for road in fetched.roads})
             self._store.write(self._series, _unique(table), covered, gaps, ",".join(roads))
+            self._spool.drop(fetched.kept for fetched in pages if fetched.kept)
+
+    def _keep(self, fetched: Fetched) -> None:
+        """Have a page survive a kill until its partition is complete; absences are judged anew in any case."""
+        if fetched.tables and self._fetcher.unknown is None:
+            doubtful = [*fetched.gaps, *(failure.span for failure in fetched.failed)]
+            covered = subtract([fetched.page.span], doubtful)
+            table = _unique(pa.concat_tables(fetched.tables))
+            fetched.kept = self._spool.keep(table, covered, ",".join(sorted(fetched.roads)))
 
     def _commit_listing(self) -> None:
         """Write once what lies before the listing, not into every partition that would be empty for ever."""
@@ -150,9 +197,62 @@ def _unique(table: pa.Table) -> pa.Table:
     return table.filter(pa.array(keep, pa.bool_()))
 
 
-def _finished(running: set[Future[Fetched]]) -> Iterable[Fetched]:
-    done, _pending = wait(running, return_when="FIRST_COMPLETED")
-    for future in done:
-        fetched = future.result()
-        running.discard(future)
-        yield fetched
+class Queues:
+    """The pages of a plan by the road they are meant for; a road that has no more takes some of the others'.
+
+    Parameters
+    ----------
+    pages : iterable of Page
+        Oldest first.
+    roads : iterable of Route
+        Every road, those that the plan does not take too.
+    period_of : callable
+        Tells the partition of a page; what is taken together must belong to one.
+    """
+
+    def __init__(self, pages: Iterable[Page], roads: Iterable[Route], period_of: Callable[[Page], Span]) -> None:
+        self._roads = {road.endpoint: road for road in roads}
+        self._waiting: dict[str, deque[Page]] = {endpoint: deque() for endpoint in self._roads}
+        for page in pages:
+            self._waiting[page.routes[0].endpoint].append(page)
+        self._period_of = period_of
+        self.roads = tuple(self._roads)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._waiting.values()))
+
+    def take(self, road: str) -> Page | None:
+        """Return the next page for a road: the oldest of its own, else the newest that it can serve of the others'."""
+        own = self._waiting[road]
+        return (
+            own.popleft() if own else self._newest(road, lambda page: any(road == one.endpoint for one in page.routes))
+        )
+
+    def explore(self, road: str) -> Page | None:
+        """Return a page that a road is not known to reach, to find out whether it does; if there is enough to do."""
+        return self._newest(road, lambda page: True) if len(self) > _WORTH_EXPLORING else None
+
+    def _newest(self, road: str, may: Callable[[Page], bool]) -> Page | None:
+        """Take the newest pages of the longest queue, as many as one answer of the road holds."""
+        route, longest = self._roads[road], max(self._waiting.values(), key=len)
+        taken: Page | None = None
+        while len(longest) > 1 and may(longest[-1]):
+            together = _joined(longest[-1], taken)
+            if (
+                together is None
+                or together.rows > route.rows
+                or self._period_of(together) != self._period_of(longest[-1])
+            ):
+                break
+            longest.pop()
+            taken = together
+        return taken and replace(taken, routes=(route, *(one for one in taken.routes if one.endpoint != road)))
+
+
+def _joined(earlier: Page, later: Page | None) -> Page | None:
+    """Return both as one page, None if they do not touch."""
+    if later is None:
+        return earlier
+    if earlier.span.end_ms != later.span.start_ms:
+        return None
+    return Page(Span(earlier.span.start_ms, later.span.end_ms), earlier.rows + later.rows, earlier.routes)

@@ -6,15 +6,18 @@ one page learns, the others know: which roads are closed, how far back candles w
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
 
 from bgresearch.asking import Asker
+from bgresearch.catalogue import load
 from bgresearch.checks import BELIEVED, Checked, weight
 from bgresearch.clock import Clock
 from bgresearch.errors import (
@@ -31,14 +34,18 @@ from bgresearch.errors import (
 from bgresearch.intervals import DAY_MS
 from bgresearch.listing import Life, agrees, find_life
 from bgresearch.planning import Page, Route, Subject
+from bgresearch.reaches import Reaches
 from bgresearch.spans import Span, subtract, union
 from bgresearch.store.ledger import Cause
+from bgresearch.store.partition import within
 
 _TURNS = 30  # rounds of questions about one page before it is given up
 _SMALLER = {2: 1, 4: 2, 6: 3}  # in these rounds less is asked for at a time: answers of 700 were seen empty, 600 not
 _OWN = 3  # blank answers that an absence needs of its own, however many others speak for it
 _PATIENCE = 3  # questions in a row that an endpoint may leave without an answer before it is asked no more
 _NEVER_MS = 2**53
+_LEAST_IN_FLIGHT, _FIRST_IN_FLIGHT, _MOST_IN_FLIGHT = 4, 8, 40  # requests of one endpoint at a time
+_SLACK = 4  # slots come free in bursts: with no more in flight than on average, each burst would be spread out
 
 
 class Failure(NamedTuple):
@@ -51,13 +58,15 @@ class Failure(NamedTuple):
 
 @dataclass
 class Fetched:
-    """What became of one page: its rows, where the exchange has none, what failed, and who answered."""
+    """What became of one page: its rows, where the exchange has none, what failed, who answered, where it is kept."""
 
     page: Page
     tables: list[pa.Table] = field(default_factory=list)
     gaps: list[Span] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
     roads: set[str] = field(default_factory=set)
+    blanks: list[tuple[str, Span]] = field(default_factory=list)
+    kept: Path | None = None
 
 
 class _Hole(NamedTuple):
@@ -85,11 +94,15 @@ class Fetcher:
         Which candles.
     start_ms : int
         Where the first page begins; the listing is searched from there on.
+    reaches : Reaches, optional
+        Told how far back roads answer.
     stranger : callable, optional
         Asked once if nothing at all is found: returns an error if the exchange does not know the symbol.
 
     Attributes
     ----------
+    reaches : Reaches
+        How far back roads answer.
     life : Life or None
         Between which days there are candles, once that had to be found out.
     unknown : BgresearchError or None
@@ -98,17 +111,25 @@ class Fetcher:
 
     def __init__(
         self, asker: Asker, clock: Clock, what: Subject, start_ms: int,
-        stranger: Callable[[], BgresearchError | None] = lambda: None,
+        *, stranger: Callable[[], BgresearchError | None] = lambda: None, reaches: Reaches | None = None,
     ) -> None:  # fmt: skip
         self.life: Life | None = None
         self.unknown: BgresearchError | None = None
         self._asker, self._clock, self._what, self._start_ms = asker, clock, what, start_ms
         self._stranger, self._grid = stranger, what.grid
+        self.reaches = reaches or Reaches()
         self._surveying, self._stop, self._surveys = threading.Lock(), threading.Event(), 0
         self._refused: dict[str, ExchangeError] = {}
         self._lost: defaultdict[str, list[BgresearchError]] = defaultdict(list)
         self._nothing_before: list[int] = []
         self._oldest_ms = _NEVER_MS
+
+    def in_flight(self, endpoint: str) -> int:
+        """Return how many requests of an endpoint saturate its limit: rate times length of a trip (Little's law)."""
+        limit, trip_s = load()[endpoint].limit, self._asker.trip_s.get(endpoint)
+        if trip_s is None:
+            return _FIRST_IN_FLIGHT
+        return max(_LEAST_IN_FLIGHT, min(_MOST_IN_FLIGHT, math.ceil(limit.count / limit.seconds * trip_s * _SLACK)))
 
     def stop(self) -> None:
         """Ask nothing more; pages on their way end as failed."""
@@ -138,7 +159,24 @@ class Fetcher:
         result.gaps += believed
         failed = subtract([hole.span for hole in holes], believed)
         result.failed += [Failure(span, *self._reason(page, doubt)) for span in failed]
+        self._learn(result)
         return result
+
+    def _learn(self, result: Fetched) -> None:
+        """Note which roads were blank where others had rows."""
+        now_ms = self._clock.now_ms()
+        for endpoint, span in result.blanks:
+            opens = [within(table, "open_time", span) for table in result.tables]
+            newest = max((table.column("open_time")[-1].value for table in opens if table.num_rows), default=None)
+            if newest is not None:
+                self.reaches.missed(endpoint, self._what.interval.name, now_ms - newest, now_ms)
+
+    def may_explore(self, endpoint: str) -> bool:
+        """Return whether a road may be asked for more than it is known to answer."""
+        open_road = endpoint not in self._refused and len(self._lost[endpoint]) < _PATIENCE
+        return open_road and self.reaches.may_reach_further(
+            endpoint, self._what.interval.name, self._clock.now_ms()
+        )  # fmt: skip
 
     def cause(self, hole: Span) -> Cause:
         """Return why there is nothing; ask when all pages of a partition have come."""
@@ -167,7 +205,9 @@ class Fetcher:
             tight = Span(parts[0].span.start_ms, parts[-1].span.end_ms)
             checked = self._asked(road, tight, 1 + turn, result) if self._is_open(road) else doubt
             if isinstance(checked, Checked):
-                left += _still_absent(parts, checked, obeys_start=road.starts)
+                absent = _still_absent(parts, checked, obeys_start=road.starts)
+                shown = road.shows_absence(tight, self._clock.now_ms())
+                left += absent if shown else [_before(hole, parts) for hole in absent]
             else:
                 left, doubt = left + parts, checked or doubt
         return sorted(left), doubt
@@ -209,9 +249,11 @@ class Fetcher:
     def _accept(self, checked: Checked, road: Route, span: Span, result: Fetched) -> None:
         result.roads.add(road.endpoint)
         if checked.seen is None:
-            if not road.starts:
+            if not road.starts and road.shows_absence(span, self._clock.now_ms()):
                 self._nothing_before.append(span.end_ms)
+            result.blanks.append((road.endpoint, span))
             return
+        self.reaches.saw(road.endpoint, self._what.interval.name, self._clock.now_ms() - checked.seen.start_ms)
         self._oldest_ms = min(self._oldest_ms, checked.seen.start_ms)
         if checked.table.num_rows:
             result.tables.append(checked.table)
@@ -260,6 +302,11 @@ class Fetcher:
         outside = subtract(looked, [alive])
         result.gaps += outside
         return [_Hole(part, hole.evidence) for hole in holes for part in subtract([hole.span], outside)]
+
+
+def _before(hole: _Hole, parts: list[_Hole]) -> _Hole:
+    """Return what is left of a part with no more to speak for its absence than before."""
+    return next(hole._replace(evidence=part.evidence) for part in parts if part.span.intersect(hole.span))
 
 
 def _still_absent(parts: list[_Hole], checked: Checked, *, obeys_start: bool) -> list[_Hole]:

@@ -6,15 +6,17 @@ documentation states none there. Beyond the look-back the exchange answers with 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal, get_args
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, get_args
 
 from bgresearch.catalogue import load
 from bgresearch.errors import InvalidInput
 from bgresearch.intervals import DAY_MS, HOUR_MS, Anchor, Family, Interval, interval
 from bgresearch.paging import Grid
-from bgresearch.spans import Span
+from bgresearch.reaches import Reaches
+from bgresearch.spans import Span, iso
 
 Market = Literal["spot", "usdt-futures", "usdc-futures", "coin-futures"]
 Price = Literal["last", "mark", "index"]
@@ -26,6 +28,7 @@ _RECENT_DAYS = {
 _EDGE_MS = HOUR_MS  # pages this close to the end of a look-back take the road that goes further
 _UNIFIED_HISTORY_DAYS = 90  # uta/public/Get-History-Candle-Data
 _UNIFIED_CANDLES = 1000  # uta/changelog of 2025-11-28: so many in all
+_ROW_BYTES = 96  # of a candle in an answer, as those of the documentation
 _FUTURES_SPAN_MS = 90 * DAY_MS  # longest request of futures and v3 candles
 
 
@@ -72,6 +75,8 @@ class Route:
         not cut where candles open.
     most : int
         Candles that one answer may hold.
+    documented_ms : int or None
+        How far back it answers by the documentation: beyond that it shows what there is, but not what there is not.
     """
 
     endpoint: str
@@ -81,6 +86,11 @@ class Route:
     starts: bool
     spare: int
     most: int
+    documented_ms: int | None = None
+
+    def shows_absence(self, span: Span, now_ms: int) -> bool:
+        """Return whether it says something that nothing came for a span."""
+        return self.documented_ms is None or span.start_ms >= now_ms - self.documented_ms
 
     def reaches(self, start_ms: int, now_ms: int) -> bool:
         """Return whether a page that begins there can be had on this road."""
@@ -128,11 +138,14 @@ class Plan:
         What of it is not in the store.
     pages : tuple of Page
         One request each, oldest first.
+    rows_kept : int
+        Candles that open where nothing is missing.
     """
 
     asked: Span
     missing: tuple[Span, ...] = ()
     pages: tuple[Page, ...] = field(default=(), repr=False)
+    rows_kept: int = 0
 
     @property
     def rows(self) -> int:
@@ -148,10 +161,30 @@ class Plan:
         return counts
 
     @property
+    def bytes(self) -> int:
+        """What the answers will weigh, about, before they are packed for the way."""
+        return self.rows * _ROW_BYTES
+
+    @property
     def seconds(self) -> float:
         """Time the exchange's own limits need; endpoints have independent limits."""
         limits = {row: load()[row].limit for row in self.requests}
         return max((n * limits[row].seconds / limits[row].count for row, n in self.requests.items()), default=0.0)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the price as plain values; ``rows_kept`` and ``missing`` say what the store has and what it lacks."""
+        missing = [[iso(span.start_ms), iso(span.end_ms)] for span in self.missing]
+        return {
+            "asked": [iso(self.asked.start_ms), iso(self.asked.end_ms)], "missing": missing, "rows": self.rows,
+            "rows_kept": self.rows_kept, "requests": self.requests, "bytes": self.bytes, "seconds": self.seconds,
+        }  # fmt: skip
+
+    def __str__(self) -> str:
+        kept = f"{self.rows_kept:,} candles are kept, {self.rows:,} are to be fetched"
+        if not self.pages:
+            return f"{self.asked}: {kept}."
+        by = ", ".join(f"{count} requests of {row}" for row, count in self.requests.items())
+        return f"{self.asked}: {kept}: {by}; about {self.bytes / 1e6:.1f} MB, at least {self.seconds:.1f} s."
 
 
 def subject(symbol: str, interval_name: str, market: str, price: str, anchor: str) -> Subject:
@@ -175,12 +208,21 @@ def subject(symbol: str, interval_name: str, market: str, price: str, anchor: st
     return Subject(market, symbol.upper(), price, length, anchor)  # type: ignore[arg-type]  # checked against the words above
 
 
-def routes(what: Subject) -> tuple[Route, ...]:
-    """Return every road to these candles, the one with the largest pages first."""
-    return (*_classic(what), *_unified(what))
+def routes(what: Subject, reaches: Reaches | None = None) -> tuple[Route, ...]:
+    """Return every road to these candles, as far as each reaches by what was learned, else by the documentation."""
+    roads = (*_classic(what), *_unified(what))
+    return tuple(_learned(road, what, reaches) for road in roads) if reaches else roads
 
 
-def plan(what: Subject, asked: Span, missing: Iterable[Span], now_ms: int) -> Plan:
+def _learned(road: Route, what: Subject, reaches: Reaches) -> Route:
+    if road.reach_ms is None:
+        return road
+    return replace(road, reach_ms=reaches.reach_ms(road.endpoint, what.interval.name, road.reach_ms))
+
+
+def plan(
+    what: Subject, asked: Span, missing: Iterable[Span], now_ms: int, reaches: Reaches | None = None
+) -> Plan:  # fmt: skip
     """Return the requests that fetch what is missing.
 
     Parameters
@@ -193,16 +235,34 @@ def plan(what: Subject, asked: Span, missing: Iterable[Span], now_ms: int) -> Pl
         What of it to fetch, already cut at the borders of partitions.
     now_ms : int
         Epoch milliseconds; decides which roads reach.
+    reaches : Reaches, optional
+        What was learned about that.
     """
-    spans, pages, grid, roads = tuple(missing), [], what.grid, routes(what)
+    spans, pages, grid, roads = tuple(missing), [], what.grid, routes(what, reaches)
+    taken = Counter[str]()
     for span in spans:
         at = span.start_ms
         while at < span.end_ms:
-            open_roads = tuple(road for road in roads if road.reaches(at, now_ms))
+            open_roads = _freest_first([road for road in roads if road.reaches(at, now_ms)], taken)
             piece = next(grid.cut(Span(at, span.end_ms), open_roads[0].rows))
             pages.append(Page(piece, grid.count(piece), open_roads))
+            taken[open_roads[0].endpoint] += 1
             at = piece.end_ms
-    return Plan(asked, spans, tuple(pages))
+    return Plan(asked, spans, tuple(pages), grid.count(asked) - sum(page.rows for page in pages))
+
+
+def _freest_first(roads: list[Route], taken: Counter[str]) -> tuple[Route, ...]:
+    """Return the roads, first the one on which a request may leave soonest; of several the one with the largest pages.
+
+    Roads have independent limits, each a burst of requests per window: so many pages go by the road with the largest
+    ones, the next by the second, and so on, until the first one is free again.
+    """
+
+    def free_s(road: Route) -> float:
+        limit = load()[road.endpoint].limit
+        return taken[road.endpoint] // limit.count * limit.seconds
+
+    return tuple(sorted(roads, key=lambda road: (free_s(road), -road.rows)))
 
 
 def _classic(what: Subject) -> list[Route]:
@@ -246,4 +306,5 @@ def _route(row_id: str, what: Subject, reach: int | None, fixed: dict[str, str],
     if endpoint.max_span_days is not None or what.market != "spot":
         rows = min(rows, _FUTURES_SPAN_MS // length)
     spare = min(4 if what.grid.vague else 2, rows - 1)
-    return Route(row_id, rows - spare, reach and reach - length, fixed, starts, spare, most)
+    reach_ms = reach and reach - length
+    return Route(row_id, rows - spare, reach_ms, fixed, starts, spare, most, reach_ms)

@@ -16,7 +16,7 @@ _SHORT = 2_000  # rows that come before a bar could be read
 
 @contextlib.contextmanager
 def shown(
-    wish: Wish, total: int, title: str, *, unit: str = "rows", least: int = _SHORT
+    wish: Wish, total: int, title: str, *, unit: str = "rows", least: int = _SHORT, limit_s: float = 0.0
 ) -> Iterator[Callable[[int], None]]:
     """Give a function that is told how much more is done.
 
@@ -32,6 +32,8 @@ def shown(
         What is counted.
     least : int
         From how many units on ``auto`` shows a bar.
+    limit_s : float
+        How long the whole takes at least by the exchange's limits; the bar tells the share of them that is used.
     """
     if callable(wish):
         yield _counting(wish, total)
@@ -46,6 +48,10 @@ def shown(
     with tqdm(total=total, desc=title, unit=f" {unit}", unit_scale=True, leave=False) as bar:
 
         def grow(more: int) -> None:
+            elapsed_s = bar.format_dict["elapsed"]
+            if limit_s and total and elapsed_s:
+                share = limit_s * min(1.0, (bar.n + more) / total) / elapsed_s
+                bar.set_postfix_str(f"{share:.0%} of the limit", refresh=False)
             bar.update(more)
 
         yield grow

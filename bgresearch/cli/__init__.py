@@ -15,7 +15,7 @@ from typing import Annotated, TextIO
 import typer
 
 from bgresearch import __version__
-from bgresearch.cli import agent, data, keeping, keys, manage, serve
+from bgresearch.cli import agent, data, keeping, keys, manage, serve, store
 from bgresearch.cli.archive import archive
 from bgresearch.cli.check import check
 from bgresearch.cli.explore import explore
@@ -62,6 +62,9 @@ app.command()(explore)
 app.command()(record)
 app.command(cls=keys.NoArguments)(archive)
 app.command()(scan)
+app.command()(store.plan)
+app.command()(store.verify)
+app.command()(store.pin)
 app.add_typer(data.download, name="download")
 for command in (
     *(agent.unlock, agent.lock, agent.status),

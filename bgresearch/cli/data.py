@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from bgresearch.cli.words import AsJson, table, tell
-from bgresearch.errors import BgresearchError, ExchangeError, IncompleteData, InvalidInput, NetworkError
+from bgresearch.errors import BgresearchError, InvalidInput
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-_OF_ONE_SYMBOL = (ExchangeError, IncompleteData, NetworkError)  # another symbol may fare better
+_TOLD = 10  # failures that a person reads
 _OPTIONS = {"start": "--since", "end": "--until"}
 
 
 class SymbolsFailed(BgresearchError):
     """Some of several symbols failed; the others did not."""
 
-    def __init__(self, failed: Mapping[str, BgresearchError], asked: int) -> None:
-        causes = "; ".join(f"{symbol}: {error}" for symbol, error in failed.items())
-        super().__init__(f"{len(failed)} of {asked} symbols failed. {causes}")
+    def __init__(self, failed: Mapping[str, str], asked: int) -> None:
+        told = [f"{symbol}: {error}" for symbol, error in failed.items()]
+        more = f"; and {len(told) - _TOLD} more, which --json names" if len(told) > _TOLD else ""
+        super().__init__(f"{len(failed)} of {asked} symbols failed. {'; '.join(told[:_TOLD])}{more}")
 
 
 download = typer.Typer(no_args_is_help=True, help="Bring data into the local store; what is there is not asked again.")
@@ -36,9 +34,14 @@ def _group() -> None:
 
 @download.command()
 def candles(
+    named: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SYMBOL]...", help="As the exchange spells them: BTCUSDT.", show_default=False),
+    ] = None,
+    *,
     symbols: Annotated[
-        list[str], typer.Argument(metavar="SYMBOL", help="As the exchange spells them: BTCUSDT.", show_default=False)
-    ],
+        str, typer.Option(metavar="ALL|LIST", help="ALL of the market, or some, with commas between them.")
+    ] = "",
     since: Annotated[
         str, typer.Option(metavar="TIME", help="First instant: 2024-01-01, 2024-01-01T12:00, epoch milliseconds. UTC.")
     ],
@@ -61,35 +64,40 @@ def candles(
             show_default="in the user's folder",
         ),
     ] = None,
+    workers: Annotated[int, typer.Option(metavar="COUNT", min=1, help="Symbols at a time at most.")] = 16,
     as_json: AsJson = False,
 ) -> None:
     """Download candles of one or more symbols and say what is there; one that fails does not stop the others."""
     from bgresearch.connect import connect
 
-    done: list[dict[str, Any]] = []
-    failed: dict[str, BgresearchError] = {}
+    wanted = _wanted(named or [], symbols)
     with connect(data_dir=data_dir) as client:
-        for symbol in symbols:
-            before = client.requests_sent
-            try:
-                frame = client.candles(symbol, interval, since, until, market=market, price=price)
-            except (*_OF_ONE_SYMBOL, InvalidInput) as error:
-                if isinstance(error, InvalidInput) and error.field != "symbol":
-                    raise _of_an_option(error) from None
-                failed[symbol] = error
-            else:
-                done.append(_summary(symbol, frame, client.requests_sent - before))
+        try:
+            frame = client.download(
+                wanted[0] if len(wanted) == 1 else wanted, interval, since, until, market=market, price=price,
+                workers=workers,
+            )  # fmt: skip
+        except InvalidInput as error:
+            raise error if error.field == "symbol" else _of_an_option(error) from None
         place = client.data_dir
-    if failed and len(symbols) == 1:
-        raise failed[symbols[0]]
-    missed = [
-        {"symbol": symbol, "kind": type(error).__name__, "message": str(error)} for symbol, error in failed.items()
-    ]
+    about = frame.attrs["bgresearch"]
+    failed = [{"symbol": symbol, **error} for symbol, error in about["errors"].items()]
+    done = [_summary(row, about["gaps"]) for row in frame.to_dict("records") if row["symbol"] not in about["errors"]]
     if done or as_json:
-        result = {"data_dir": place, "series": done, "failed": missed}
+        result = {"data_dir": place, "series": done, "failed": failed, "no_longer_listed": about["no_longer_listed"]}
         tell(result, as_json, lambda: f"{table(_shown(done))}\n\nKept in {place}")
     if failed:
-        raise SymbolsFailed(failed, len(symbols))
+        raise SymbolsFailed({symbol: error["message"] for symbol, error in about["errors"].items()}, len(frame))
+
+
+def _wanted(named: list[str], symbols: str) -> list[str]:
+    """The symbols that are named in either way; ``ALL`` stands alone."""
+    listed = [name.strip() for name in symbols.split(",")] if symbols else []
+    if not (named or listed):
+        raise InvalidInput("symbols", "no symbol is named.", hint="Name some, or all of a market: --symbols ALL.")
+    if "ALL" in listed and [*named, *listed] != ["ALL"]:
+        raise InvalidInput("--symbols", "ALL stands alone.", hint="Name symbols, or say ALL.")
+    return [*named, *listed]
 
 
 def _of_an_option(error: InvalidInput) -> InvalidInput:
@@ -98,11 +106,10 @@ def _of_an_option(error: InvalidInput) -> InvalidInput:
     return InvalidInput(_OPTIONS.get(error.field, f"--{error.field}"), cause, hint=error.hint)
 
 
-def _summary(symbol: str, frame: pd.DataFrame, requests: int) -> dict[str, Any]:
-    ends = (frame.index[0], frame.index[-1]) if len(frame) else (None, None)
-    first, last = (moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment is not None else None for moment in ends)
-    gaps = frame.attrs["bgresearch"]["gaps"]
-    return {"symbol": symbol, "candles": len(frame), "first": first, "last": last, "gaps": gaps, "requests": requests}
+def _summary(row: dict[Any, Any], gaps: dict[str, list[Any]]) -> dict[str, Any]:
+    first, last = (row[end].strftime("%Y-%m-%dT%H:%M:%SZ") if row["candles"] else None for end in ("first", "last"))
+    counts = {"candles": row["candles"], "first": first, "last": last}
+    return {"symbol": row["symbol"], **counts, "gaps": gaps.get(row["symbol"], []), "requests": row["requests"]}
 
 
 def _shown(done: list[dict[str, Any]]) -> list[dict[str, str]]:

@@ -82,7 +82,7 @@ def record(
         raise failure
     failed = {symbol: tally.failure for symbol, tally in recorder.tallies.items() if tally.failure is not None}
     if failed:
-        raise SymbolsFailed(failed, len(recorder.tallies))
+        raise SymbolsFailed({symbol: str(error) for symbol, error in failed.items()}, len(recorder.tallies))
 
 
 def _recorder(

@@ -9,6 +9,7 @@ rewritten for every instant.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from bgresearch.intervals import DAY_MS, HOUR_MS, INTERVALS
 from bgresearch.spans import Span
 
 Period = Literal["day", "month", "year", "all"]
-_SPELLED = {("interval", "1M"): "1month"}
+SPELLED = {("interval", "1M"): "1month"}
 WHOLE = Span(-(2**53), 2**53)  # "all": wider than any timestamp of the exchange, exact in JSON
 
 
@@ -53,9 +54,12 @@ class Series:
 
         Months are written ``interval=1month``: 1m and 1M are one folder where case does not count (macOS, Windows).
         """
-        return Path(
-            self.name, *(f"{key}={quote(_SPELLED.get((key, value), value), safe='')}" for key, value in self.keys)
-        )
+        return _folder(self.name, self.keys)
+
+    @property
+    def uniform(self) -> bool:
+        """Whether all files have the same columns; other series may gain one with time."""
+        return self.name.startswith("candles")
 
     @property
     def period(self) -> Period:
@@ -90,5 +94,11 @@ class Series:
         return f"{moment:%Y-%m}.parquet", Span(_ms(moment.year, moment.month), _ms(year, month))
 
 
+@functools.lru_cache(4096)
+def _folder(name: str, keys: tuple[tuple[str, str], ...]) -> Path:
+    return Path(name, *(f"{key}={quote(SPELLED.get((key, value), value), safe='')}" for key, value in keys))
+
+
+@functools.lru_cache(4096)
 def _ms(year: int, month: int) -> int:
     return int(dt.datetime(year, month, 1, tzinfo=dt.UTC).timestamp()) * 1000

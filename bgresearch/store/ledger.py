@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, cast, get_args
 
 from bgresearch.spans import Span, subtract, union
@@ -68,6 +68,10 @@ class Ledger:
         """Return the spans about which nothing needs to be asked."""
         return union([*self.covered, *(gap.span for gap in self.gaps)])
 
+    def whole(self) -> tuple[Span, ...]:
+        """Return the spans in which no row is absent."""
+        return subtract(self.covered, [gap.span for gap in self.gaps])
+
     def extended(self, covered: Iterable[Span], gaps: Iterable[Gap], sources: Mapping[str, tuple[int, int]]) -> Ledger:
         """Return this ledger with newer knowledge, which wins where both speak of the same instant."""
         newer, fresh = union(covered), tuple(gaps)
@@ -78,6 +82,11 @@ class Ledger:
             old = merged.get(route, (first, last))
             merged[route] = (min(old[0], first), max(old[1], last))
         return Ledger(union([*self.covered, *newer]), _joined([*kept, *fresh]), merged, self.rows, self.checksum)
+
+    def without(self, span: Span) -> Ledger:
+        """Return this ledger with nothing said about a span."""
+        gaps = [gap._replace(span=left) for gap in self.gaps for left in subtract([gap.span], [span])]
+        return replace(self, covered=subtract(self.covered, [span]), gaps=tuple(gaps))
 
     def to_json(self, **about: object) -> bytes:
         """Return the ledger as JSON, with a digest of itself."""

@@ -71,6 +71,8 @@ def test_a_person_reads_a_table(run: Run, server: Server) -> None:
         (("", *WEEK), 2, "symbol: '' is no symbol. Write it as"),
         (("BTCUSD", *WEEK), 1, "is not listed in the spot market"),
         (("BTCUSDT",), 2, "--since"),
+        (WEEK, 2, "no symbol is named. Name some, or all of a market: --symbols ALL."),
+        (("BTCUSDT", "--symbols", "ALL", *WEEK), 2, "ALL stands alone"),
     ],
 )
 def test_wrong_input_is_said_in_words(
@@ -94,6 +96,18 @@ def test_a_symbol_that_fails_does_not_stop_the_others(run: Run, server: Server) 
     assert [one["symbol"] for one in told.json()["series"]] == ["BTCUSDT", "ETHUSDT"]
     assert [(one["symbol"], one["kind"]) for one in told.json()["failed"]] == [("NOPEUSDT", "UnknownSymbol")]
     assert json.loads(told.err)["error"]["kind"] == "SymbolsFailed"
+
+
+def test_all_symbols_of_a_market_come_with_one_word(run: Run, server: Server) -> None:
+    asked = ("--interval", "1d", "--since", "2026-11-01", "--until", "2026-11-10", "--market", "coin-futures")
+    told = run("download", "candles", "--symbols", "ALL", *asked, "--json", BGRESEARCH_BASE_URL=server.url)
+    assert (told.status, told.err) == (0, "")
+    series = told.json()["series"]
+    assert {"BTCUSD", "ETHUSD"} <= {one["symbol"] for one in series}
+    assert {one["candles"] for one in series} == {9}
+    both = run("download", "candles", "BTCUSD", "--symbols", "ETHUSD,BTCUSD", *asked, "--json",
+               BGRESEARCH_BASE_URL=server.url)  # fmt: skip
+    assert [(one["symbol"], one["requests"]) for one in both.json()["series"]] == [("BTCUSD", 0), ("ETHUSD", 0)]
 
 
 def test_an_address_that_is_refused_is_named_as_it_was_given(run: Run) -> None:

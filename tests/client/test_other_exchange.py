@@ -196,11 +196,12 @@ def test_a_storm_of_faults_changes_nothing(start: Start, seed: int, listed_after
         same(client.candles("BTCUSDT", "1m", *span), truth(exchange, span))
 
 
-def test_a_recent_month_of_minutes_costs_forty_odd_requests_and_a_second_look_none(start: Start) -> None:
+def test_a_recent_month_of_minutes_costs_less_than_a_hundred_requests_and_a_second_look_none(start: Start) -> None:
     exchange, client = start()
     span = (TODAY - 29 * DAY, TODAY)
     client.candles("BTCUSDT", "1m", *span)
-    assert exchange.count("/api/v2/spot/market/candles") == len(exchange.requests) <= 29 * 1440 / 1000 + 3
+    assert exchange.count("/api/v2/spot/market/candles") <= 29 * 1440 / 1000 + 3
+    assert len(exchange.requests) <= 100  # other roads help while that one's limit is used up
     before = len(exchange.requests)
     same(client.candles("BTCUSDT", "1m", *span), truth(exchange, span))
     assert len(exchange.requests) == before

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -57,16 +59,30 @@ def test_no_request_is_wider_than_ninety_days_or_its_limit(interval: str) -> Non
             assert what.market == "spot" or span.duration_ms <= 90 * DAY_MS
 
 
-def test_recent_candles_take_the_road_with_large_pages_and_older_ones_the_one_that_reaches() -> None:
+def test_a_burst_of_recent_pages_takes_the_road_with_large_ones_alone() -> None:
     what = subject(BTC, "1m", "spot", "last", "utc")
-    span = Span(NOW_MS // DAY_MS * DAY_MS - 40 * DAY_MS, NOW_MS // DAY_MS * DAY_MS)
+    span = Span(NOW_MS // DAY_MS * DAY_MS - 10 * DAY_MS, NOW_MS // DAY_MS * DAY_MS)
+    assert set(plan(what, span, [span], NOW_MS).requests) == {"spot.candles"}
+
+
+def test_what_exceeds_a_burst_goes_by_every_road_that_reaches_in_proportion_to_its_limit() -> None:
+    what = subject(BTC, "1m", "spot", "last", "utc")
+    span = Span(NOW_MS // DAY_MS * DAY_MS - 85 * DAY_MS, NOW_MS // DAY_MS * DAY_MS)
     made = plan(what, span, [span], NOW_MS)
-    assert set(made.requests) == {"spot.candles", "spot.history_candles"}
-    border = NOW_MS - 30 * DAY_MS
-    assert all((page.routes[0].endpoint == "spot.candles") == (page.span.start_ms > border) for page in made.pages
-               if abs(page.span.start_ms - border) > 2 * HOUR_MS)  # fmt: skip
-    assert made.rows == 40 * 1440
-    assert made.seconds == pytest.approx(made.requests["spot.history_candles"] / 20)
+    assert set(made.requests) == {"spot.candles", "spot.history_candles", "uta.history_candles"}
+    old = [page for page in made.pages if page.span.start_ms < NOW_MS - 31 * DAY_MS]
+    rows = Counter(page.routes[0].endpoint for page in old for _ in range(page.rows))
+    assert rows["spot.history_candles"] == pytest.approx(2 * rows["uta.history_candles"], rel=0.1)
+    assert made.seconds < 85 * 1440 / 6000 + 2
+
+
+def test_no_page_goes_by_a_road_that_does_not_reach_it() -> None:
+    what = subject(BTC, "1m", "spot", "last", "utc")
+    span = Span(NOW_MS // DAY_MS * DAY_MS - 120 * DAY_MS, NOW_MS // DAY_MS * DAY_MS)
+    for page in plan(what, span, [span], NOW_MS).pages:
+        age_ms = NOW_MS - page.span.start_ms
+        assert all(road.reach_ms is None or age_ms < road.reach_ms for road in page.routes)
+        assert page.routes[0].endpoint == "spot.history_candles" or age_ms < 90 * DAY_MS
 
 
 def test_spot_history_is_asked_by_its_end_alone() -> None:
@@ -111,5 +127,5 @@ def test_words_that_mean_nothing_are_refused_with_those_that_do(arguments: tuple
 
 def test_nothing_missing_costs_nothing() -> None:
     made = plan(subject(BTC, "1m", "spot", "last", "utc"), Span(0, 60_000), [], NOW_MS)
-    assert made == Plan(Span(0, 60_000))
+    assert made == Plan(Span(0, 60_000), rows_kept=1)
     assert (made.rows, made.requests, made.seconds) == (0, {}, 0.0)

@@ -1,0 +1,205 @@
+"""``bgresearch plan``, ``verify`` and ``pin``: what a download costs, whether what is kept is sound, freezing it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bgresearch.cli.words import AsJson, table, tell
+from bgresearch.errors import BgresearchError, InvalidInput, StoreError
+
+if TYPE_CHECKING:
+    from bgresearch.store.pins import Pin
+    from bgresearch.verifying import Revision, Verified
+
+_SHOWN = 20  # lines of a list that a person reads
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir", metavar="FOLDER", envvar="BGRESEARCH_DATA_DIR", help="Where data is kept.",
+        show_default="in the user's folder",
+    ),
+]  # fmt: skip
+Since = Annotated[str, typer.Option(metavar="TIME", help="First instant: 2024-01-01, 2024-01-01T12:00. UTC.")]
+Until = Annotated[
+    str | None, typer.Option(metavar="TIME", help="First instant that is no longer wanted.", show_default="now")
+]
+
+
+class StoreUnsound(BgresearchError):
+    """Something in the store is not as it should be; it was told before."""
+
+
+def plan(
+    symbols: Annotated[
+        list[str], typer.Argument(metavar="SYMBOL", help="As the exchange spells them: BTCUSDT.", show_default=False)
+    ],
+    since: Since,
+    until: Until = None,
+    interval: Annotated[
+        str, typer.Option(metavar="LENGTH", help="1m 3m 5m 15m 30m 1h 2h 4h 6h 12h 1d 3d 1w 1M.")
+    ] = "1m",
+    market: Annotated[
+        str, typer.Option(metavar="NAME", help="spot, usdt-futures, usdc-futures, coin-futures.")
+    ] = "spot",
+    price: Annotated[str, typer.Option(metavar="KIND", help="last, mark, index.")] = "last",
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a download of candles would cost; asks nobody."""
+    from bgresearch.connect import connect
+
+    rows: list[dict[str, Any]] = []
+    with connect(data_dir=data_dir) as client:
+        for symbol in symbols:
+            made = client.plan(symbol, interval, since, until, market=market, price=price)
+            rows.append({"symbol": symbol, **made.as_json()})
+    shown = [
+        {
+            "symbol": row["symbol"], "kept": f"{row['rows_kept']:,}", "to fetch": f"{row['rows']:,}",
+            "requests": ", ".join(f"{count} {name}" for name, count in row["requests"].items()) or "none",
+            "MB": f"{row['bytes'] / 1e6:.1f}", "seconds": f"{row['seconds']:.1f}",
+        }
+        for row in rows
+    ]  # fmt: skip
+    tell({"plans": rows}, as_json, lambda: table(shown))
+
+
+def verify(
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Set damaged files aside and fetch again what is bad.")
+    ] = False,
+    against_exchange: Annotated[
+        bool, typer.Option("--against-exchange", help="Ask the exchange for closed candles again and compare.")
+    ] = False,
+    since: Annotated[str, typer.Option(metavar="TIME", help="With --against-exchange: from when.")] = "2017-01-01",
+    until: Until = None,
+    symbol: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SYMBOL", help="With --against-exchange: only this one; may be repeated."),
+    ] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look at every kept file: readable, as written, in order, as its ledger says. Exit status 1: something is not."""
+    from bgresearch.connect import connect
+
+    with connect(data_dir=data_dir, progress=False) as client:
+        found = client.verify(repair=repair)
+        revised = client.revisions(since, until, symbols=tuple(symbol or ())) if against_exchange else []
+        place = client.data_dir
+    result = {
+        "data_dir": place, "files": found.files, "flaws": [_flaw(found, number) for number in range(len(found.flaws))],
+        "revisions": [asdict(one) for one in revised],
+    }  # fmt: skip
+    tell(result, as_json, lambda: _words(found, revised, place, asked=against_exchange))
+    if not found.sound or revised:
+        left = len(found.flaws) - len(found.repaired)
+        raise StoreUnsound(
+            f"{left} flaws, {len(revised)} values that the exchange answers differently.",
+            hint="" if repair or not found.flaws else "Type: bgresearch verify --repair.",
+        )
+
+
+def pin(
+    what: Annotated[str, typer.Argument(metavar="NAME|diff|list|remove|verify", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="[NAME]", show_default=False)] = "",
+    account: Annotated[bool, typer.Option("--account", help="Freeze the data of your accounts as well.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Freeze what is kept under a name, by hard links; or compare, list, remove or verify what was frozen."""
+    from bgresearch.connect import connect
+    from bgresearch.store import pins
+
+    with connect(data_dir=data_dir, offline=True) as client:
+        root = Path(client.data_dir)
+    if what == "list":
+        there = [_listed(root, one) for one in pins.names(root)]
+        tell({"pins": there}, as_json, lambda: table([_row(one) for one in there]) if there else "No pins.")
+        return
+    if what not in pins.RESERVED:
+        if name:
+            raise InvalidInput("NAME", f"{what!r} is no verb.", hint="pin NAME, or pin diff|list|remove|verify NAME.")
+        made = _pin(pins.create(root, what, time.time_ns() // 1_000_000, private=account))
+        use = f"Read it: bg.connect(pin={what!r}). What has changed since: bgresearch pin diff {what}."
+        tell(made, as_json, lambda: f"{table([_row(made)])}\n\n{use}")
+        return
+    if not name:
+        raise InvalidInput("NAME", f"which pin is meant? {what} needs its name.", hint="See: bgresearch pin list.")
+    if what == "remove":
+        pins.remove(root, name)
+        tell({"pin": name}, as_json, lambda: f"The pin {name} is gone; the data that is kept now was not touched.")
+        return
+    frozen = pins.load(root, name)
+    if what == "verify":
+        bad = pins.changed(frozen)
+        tell(
+            {**_pin(frozen), "changed": bad},
+            as_json,
+            lambda: "\n".join(bad) or f"{len(frozen.files)} files, as frozen.",
+        )
+        if bad:
+            raise StoreUnsound(f"{len(bad)} files of the pin {name} are not what they were.")
+        return
+    changes = pins.diff(root, frozen)
+    told = {"pin": name, "digest": frozen.digest, "changes": [asdict(one) for one in changes]}
+    shown = [{key: str(value) for key, value in asdict(one).items()} for one in changes]
+    tell(told, as_json, lambda: table(shown) if shown else f"Nothing has changed since {name} was frozen.")
+
+
+def _flaw(found: Verified, number: int) -> dict[str, Any]:
+    flaw = found.flaws[number]
+    why = next((words for one, words in found.failed if one is flaw), "")
+    span = [flaw.span.start_ms, flaw.span.end_ms] if flaw.span else None
+    return {
+        "path": flaw.path.as_posix(), "kind": flaw.kind, "words": flaw.words, "span_ms": span,
+        "repaired": flaw in found.repaired, "not_repaired_because": why,
+    }  # fmt: skip
+
+
+def _words(found: Verified, revised: list[Revision], place: str, *, asked: bool) -> str:
+    lines = [f"{found.files} files in {place}: {'all sound' if not found.flaws else f'{len(found.flaws)} flaws'}."]
+    for flaw in found.flaws:
+        why = next((words for one, words in found.failed if one is flaw), "")
+        state = "repaired" if flaw in found.repaired else f"not repaired: {why}" if why else ""
+        at = f" {flaw.span}" if flaw.span else ""
+        lines.append(f"  {flaw.path.as_posix()}{at}: {flaw.words}{f' ({state})' if state else ''}")
+    if asked:
+        lines.append(f"The exchange answers {len(revised) or 'no'} values differently today.")
+        lines += [
+            f"  {one.path} {one.open_time} {one.column or 'candle'}: kept {one.kept}, today {one.answered}"
+            for one in revised[:_SHOWN]
+        ]
+        lines += [f"  ... and {len(revised) - _SHOWN} more; --json lists them all"] if len(revised) > _SHOWN else []
+    return "\n".join(lines)
+
+
+def _pin(found: Pin) -> dict[str, Any]:
+    return {
+        "pin": found.name, "folder": str(found.folder), "created_ms": found.created_ms, "files": len(found.files),
+        "rows": found.rows, "bytes": found.size, "digest": found.digest,
+    }  # fmt: skip
+
+
+def _listed(root: Path, name: str) -> dict[str, Any]:
+    from bgresearch.store import pins
+
+    try:
+        return _pin(pins.load(root, name))
+    except StoreError as error:
+        return {"pin": name, "error": str(error)}
+
+
+def _row(found: dict[str, Any]) -> dict[str, str]:
+    if "error" in found:
+        return {"pin": found["pin"], "files": "-", "rows": "-", "MB": "-", "digest": found["error"]}
+    return {
+        "pin": found["pin"], "files": f"{found['files']:,}", "rows": f"{found['rows']:,}",
+        "MB": f"{found['bytes'] / 1e6:.1f}", "digest": found["digest"][:16],
+    }  # fmt: skip

@@ -1,0 +1,20 @@
+"""A short run of the script that kills downloads; its long run stands in benchmarks/README.md."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "download_kill.py"
+
+
+def test_a_killed_download_loses_nothing_damages_nothing_and_asks_only_again_what_was_on_its_way() -> None:
+    arguments = ("--kills", "4", "--symbols", "2", "--days", "3")
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, timeout=180, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout)
+    assert (told["kills"], told["damaged"], told["wrong"]) == (4, 0, 0)

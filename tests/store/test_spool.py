@@ -1,0 +1,64 @@
+"""Pages that wait for their partition: moved into the store after a kill, ignored when damaged."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pyarrow as pa
+
+from bgresearch.frames import CANDLE_SCHEMA
+from bgresearch.spans import Span
+from bgresearch.store import Series, Store
+from bgresearch.store.spool import FOLDER, Spool
+
+MINUTE_MS = 60_000
+KEYS = (("market", "spot"), ("price", "last"), ("symbol", "BTCUSDT"), ("interval", "1m"))
+SERIES = Series("candles", KEYS, "open_time")
+
+
+def page(first: int, rows: int) -> tuple[pa.Table, Span]:
+    times = pa.array([(first + at) * MINUTE_MS for at in range(rows)], pa.timestamp("ms", "UTC"))
+    values = pa.array([float(first + at) for at in range(rows)])
+    span = Span(first * MINUTE_MS, (first + rows) * MINUTE_MS)
+    return pa.Table.from_arrays([times, *[values] * 6], schema=CANDLE_SCHEMA), span
+
+
+def test_what_waits_is_in_the_store_after_recovering_and_nowhere_else(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    spool = Spool(store, SERIES)
+    for first in (0, 500, 200):
+        table, span = page(first, 200)
+        spool.keep(table, [span], "spot.candles")
+    whole = Span(0, 700 * MINUTE_MS)
+    assert store.missing(SERIES, whole) == (whole,)
+    assert Spool(store, SERIES).recover() == 3
+    assert store.missing(SERIES, whole) == (Span(400 * MINUTE_MS, 500 * MINUTE_MS),)
+    kept = store.read(SERIES, whole)
+    assert kept is not None
+    assert kept.column("open").to_pylist() == [*map(float, range(400)), *map(float, range(500, 700))]
+    assert not any((tmp_path / FOLDER).iterdir())
+    assert Spool(store, SERIES).recover() == 0
+
+
+def test_a_damaged_page_is_left_out_and_asked_again(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    spool = Spool(store, SERIES)
+    table, span = page(0, 200)
+    path = spool.keep(table, [span], "spot.candles")
+    for damage in (b"", path.read_bytes()[:-1], path.read_bytes()[:-5] + b"12345"):
+        path.write_bytes(damage)
+        assert spool.recover() == 0
+        assert store.missing(SERIES, span) == (span,)
+        spool.keep(table, [span], "spot.candles").replace(path)
+
+
+def test_what_a_killed_writer_left_half_written_is_swept_and_that_of_a_living_one_is_not(tmp_path: Path) -> None:
+    spool = Spool(Store(tmp_path), SERIES)
+    table, span = page(0, 10)
+    folder = spool.keep(table, [span], "x").parent
+    dead, alive = folder / "a.999999999.tmp", folder / f"b.{os.getpid()}.tmp"
+    for path in (dead, alive):
+        path.write_bytes(b"half")
+    spool.recover()
+    assert (dead.exists(), alive.exists()) == (False, True)
