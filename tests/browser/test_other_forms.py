@@ -12,6 +12,11 @@ from tests.browser.harness import PATIENCE_MS, Home, Place
 from tests.browser.test_wizard import Inspector
 from tests.browser.walking import PASSWORD, Walk, prepare
 
+_CHART_FILLS = """() => {
+  const form = document.querySelector(".bg-form");
+  const inner = form.clientWidth - 2 * parseFloat(getComputedStyle(form).paddingLeft);
+  return Math.abs(form.querySelector(".js-plotly-plot .main-svg").getBoundingClientRect().width - inner) < 12;
+}"""
 KEYS = {"research": "readonly", "risky": "unified_trader"}
 
 
@@ -37,7 +42,7 @@ def test_keys_are_checked_renamed_and_removed_and_unlocked_without_a_barrier(ope
     walk.tick(words.COMPROMISED_DELETED)
     walk.press("Next")
     walk.press("Remove it here")
-    walk.see(words.REMOVED.format(label="archive"))
+    walk.see("Removed 'archive' here too.")
     with Agent(AgentPlace(person.agent)) as agent:
         assert [key.label for key in agent.status().keys] == ["risky"]
         agent.lock()
@@ -62,3 +67,6 @@ def test_the_explorer_leads_from_a_cost_to_a_chart(open_sheet: Open, person: Hom
     walk.see("168 closed candles of ETHUSDT, 1h")
     walk.form.locator(".js-plotly-plot .boxes path").first.wait_for(timeout=PATIENCE_MS, state="attached")
     walk.look("chart")
+    for width in (1240, 700):
+        sheet.page.set_viewport_size({"width": width, "height": 1000})
+        sheet.page.wait_for_function(_CHART_FILLS, timeout=PATIENCE_MS)
