@@ -18,7 +18,7 @@ from bgresearch.demo import NOTEBOOK, Demo  # noqa: E402
 from bgresearch.onboarding import words  # noqa: E402
 from bgresearch.sandbox.server import Server  # noqa: E402
 from tests.browser.harness import Sheet, home, start_server  # noqa: E402
-from tests.browser.walking import Walk  # noqa: E402
+from tests.browser.walking import CHART_FILLS, Walk  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 HEADLESS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -69,6 +69,7 @@ def forms(browser: Browser, folder: Path, theme: Literal["light", "dark"]) -> No
             explorer.press("Show the cost")
             explorer.press("Download")
             explorer.form.locator(".js-plotly-plot .boxes path").first.wait_for(state="attached")
+            tab.wait_for_function(CHART_FILLS)
             explorer.look("explorer")
         finally:
             server.end()

@@ -10,13 +10,8 @@ from bgresearch.onboarding import words
 from tests.browser.conftest import Open
 from tests.browser.harness import PATIENCE_MS, Home, Place
 from tests.browser.test_wizard import Inspector
-from tests.browser.walking import PASSWORD, Walk, prepare
+from tests.browser.walking import CHART_FILLS, PASSWORD, Walk, prepare
 
-_CHART_FILLS = """() => {
-  const form = document.querySelector(".bg-form");
-  const inner = form.clientWidth - 2 * parseFloat(getComputedStyle(form).paddingLeft);
-  return Math.abs(form.querySelector(".js-plotly-plot .main-svg").getBoundingClientRect().width - inner) < 12;
-}"""
 KEYS = {"research": "readonly", "risky": "unified_trader"}
 
 
@@ -69,4 +64,4 @@ def test_the_explorer_leads_from_a_cost_to_a_chart(open_sheet: Open, person: Hom
     walk.look("chart")
     for width in (1240, 700):
         sheet.page.set_viewport_size({"width": width, "height": 1000})
-        sheet.page.wait_for_function(_CHART_FILLS, timeout=PATIENCE_MS)
+        sheet.page.wait_for_function(CHART_FILLS, timeout=PATIENCE_MS)

@@ -17,6 +17,11 @@ from vault.hidden import Hidden
 
 PASSWORD = "correct horse battery staple"
 SETUP = "import bgresearch as bg\nbg.setup()"
+CHART_FILLS = """() => {
+  const form = document.querySelector(".bg-form");
+  const inner = form.clientWidth - 2 * parseFloat(getComputedStyle(form).paddingLeft);
+  return Math.abs(form.querySelector(".js-plotly-plot .main-svg").getBoundingClientRect().width - inner) < 12;
+}"""
 Look = Callable[[str], object]
 
 
