@@ -133,14 +133,19 @@ def shrink(browser: Browser, image: Path) -> None:
     ]
     for lost_bits in range(8):
         step = 1 << lost_bits
-        coarse = np.minimum((pixels.astype(np.uint16) + step // 2) // step * step, 255).astype(np.uint8)
-        colours, places = np.unique(coarse.reshape(-1, 3), axis=0, return_inverse=True)
+        coarse = np.minimum((pixels.astype(np.uint32) + step // 2) // step * step, 255)
+        colours, places = np.unique(coarse @ np.array([1 << 16, 1 << 8, 1], np.uint32), return_inverse=True)
         if len(colours) <= _PALETTE:
             break
     rows = places.astype(np.uint8).reshape(shown["height"], shown["width"])
     lines = np.hstack([np.zeros((len(rows), 1), np.uint8), rows]).tobytes()  # 0: no filter
     header = struct.pack(">IIBBBBB", shown["width"], shown["height"], 8, 3, 0, 0, 0)  # 8 bits, palette
-    parts = ((b"IHDR", header), (b"PLTE", colours.tobytes()), (b"IDAT", zlib.compress(lines, 9)), (b"IEND", b""))
+    parts = (
+        (b"IHDR", header),
+        (b"PLTE", colours.astype(">u4").view(np.uint8).reshape(-1, 4)[:, 1:].tobytes()),
+        (b"IDAT", zlib.compress(lines, 9)),
+        (b"IEND", b""),
+    )
     image.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*part) for part in parts))
 
 
