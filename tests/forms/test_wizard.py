@@ -77,6 +77,8 @@ def test_from_nothing_to_balances_with_a_new_vault(desk: Desk, folder: Path) -> 
     assert heading(wizard)[0] == "Step 8 of 8"
     (kept,) = desk.status().keys
     assert (kept.label, kept.rotate_by, kept.last_verdict) == ("mine", "2027-11-20", "read-only")
+    assert wizard.found is not None
+    assert kept.account == wizard.found.uid != ""
     assert wizard.balances is not None
     assert {"account", "coin", "total"} <= set(wizard.balances.columns)
     assert words.DONE in text_of(wizard)
