@@ -200,7 +200,8 @@ class Verdict(Page):
             wizard.say("The reminder is not a date.")
             return
         with wizard.asking():
-            wizard.desk.agent.keep(wizard.progress.staged, rotate_by=date, accept_trade=self._on_purpose)
+            account, staged = self._found.uid, wizard.progress.staged
+            wizard.desk.agent.keep(staged, account=account, rotate_by=date, accept_trade=self._on_purpose)
             wizard.renew = date
             wizard.forward(staged="", holder="")
 

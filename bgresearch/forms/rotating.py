@@ -80,7 +80,7 @@ class Rotating(widgets.VBox):  # type: ignore[misc]  # its base has no types
 
         def keep() -> str:
             date = verdicts.rotate_by(manager.today, found).isoformat()
-            manager.desk.agent.keep(staged, rotate_by=date)
+            manager.desk.agent.keep(staged, account=found.uid, rotate_by=date)
             return words.ROTATED.format(label=label)
 
         manager.ask(keep)

@@ -1,4 +1,7 @@
-"""Opening the vault: the master password or the recovery code, sealed in the browser, or the system's keyring."""
+"""Opening the vault: the master password or the recovery code, sealed in the browser.
+
+The system's keyring is not offered here, on purpose: it is set up in a terminal.
+"""
 
 from __future__ import annotations
 

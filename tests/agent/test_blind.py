@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import random
 
 import pytest
 
 from bgresearch.agent.blind import BlindSieve
 from tests.agent.conftest import HERE, Desk, triple_of
+from vault import NotCopyable
 from vault.hidden import Hidden
 from vault.leaks import AnySieve, Needle, Sieve
 
@@ -79,6 +82,15 @@ def test_every_search_has_a_key_of_its_own() -> None:
     for _ in range(3):
         found(sieve, b"x" * 100)
     assert drawn == [8, 2048] * 3
+
+
+def test_it_shows_nothing_and_cannot_be_copied() -> None:
+    sieve = BlindSieve(needles(b"f00dfeedf00dfeed"))
+    held = [getattr(sieve, f"_BlindSieve__{name}") for name in ("by_length", "random_bytes")]
+    assert not any("f00d" in text for text in (repr(sieve), f"{sieve}", repr(held), repr(dir(sieve))))
+    for copying in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(NotCopyable):
+            copying(sieve)
 
 
 def test_the_agent_searches_blindly(desk: Desk) -> None:

@@ -115,6 +115,7 @@ def test_a_key_is_replaced_only_by_one_that_was_checked(manager: Manager) -> Non
     assert words.ROTATED.format(label="research") in text_of(manager)
     assert manager.desk.key("research").fingerprint != before
     assert manager.desk.key("research").has_addresses is False
+    assert manager.desk.key("research").account != ""
 
 
 def test_a_locked_vault_is_opened_in_place(with_keys: Desk) -> None:

@@ -14,6 +14,7 @@ from bgresearch.forms.opening import Opening
 from bgresearch.forms.proving import Paste, Verdict
 from bgresearch.forms.wizard import Wizard
 from bgresearch.onboarding import words
+from bgresearch.sandbox.server import Server
 from tests.forms.conftest import PASSWORD, end_agent, fill, problems, triple, unlock
 from tests.forms.reading import buttons, press, text_of
 
@@ -76,6 +77,8 @@ def test_from_nothing_to_balances_with_a_new_vault(desk: Desk, folder: Path) -> 
     assert heading(wizard)[0] == "Step 8 of 8"
     (kept,) = desk.status().keys
     assert (kept.label, kept.rotate_by, kept.last_verdict) == ("mine", "2027-11-20", "read-only")
+    assert wizard.found is not None
+    assert kept.account == wizard.found.uid != ""
     assert wizard.balances is not None
     assert {"account", "coin", "total"} <= set(wizard.balances.columns)
     assert words.DONE in text_of(wizard)
@@ -385,3 +388,16 @@ def test_no_secret_is_in_the_state_of_any_widget(at_key: Wizard) -> None:
     state = str(Widget.get_manager_state())
     assert "mine" in state
     assert not [secret for secret in (*triple("readonly").values(), PASSWORD) if secret in state]
+
+
+@pytest.mark.parametrize(("code", "stage"), [("40008", "Clock"), ("40018", "Network address")])
+def test_a_stage_that_fails_at_the_exchange_stops_before_anything_can_be_saved(
+    at_key: Wizard, exchange: Server, code: str, stage: str
+) -> None:
+    exchange.exchange.restrict("classic", code)
+    try:
+        hand_in(at_key, "readonly")
+    finally:
+        exchange.exchange.restrict("classic", "")
+    assert f"{stage}: failed" in text_of(at_key)
+    assert not {"See the verdict", "Save the key"} & set(buttons(at_key))
