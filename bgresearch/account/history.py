@@ -71,7 +71,7 @@ class History:
                 f"whose key {sender.label!r} is, the exchange alone knows.", hint="Connect without offline=True."
             )
         identity = self._whose.identity()
-        remember_uid(self.source.store, sender.host, sender.label or "", identity.uid)
+        remember_uid(self.source.store, sender, identity.uid)
         remember_mode(self.source.store, identity)
         return identity
 
@@ -93,7 +93,7 @@ class History:
     def uid(self) -> str:
         """Return the user id, from the remembered ones if possible."""
         sender = self.source.sender
-        uid = known_uid(self.source.store, sender.host, sender.label or "")
+        uid = known_uid(self.source.store, sender)
         if uid is not None:
             return uid
         if self.source.offline:
