@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import pandas as pd
@@ -17,6 +18,8 @@ from bgresearch.progress import Wish
 from bgresearch.spans import Span, iso
 from bgresearch.symbols import own_symbol
 from bgresearch.tables import Shape, documented
+
+_NONE_TOLD = "The exchange tells this account no {} without naming a {}, and none are kept: the frame is empty."
 
 
 class RecordVerbs:
@@ -193,6 +196,8 @@ class RecordVerbs:
         asked = span_of(start, end, now)
         span = Span(asked.start_ms, min(asked.end_ms, now))
         lots = self._history.lots(kind) if lot is None else (lot,)
+        if not lots:
+            warnings.warn(_NONE_TOLD.format(kind.title, kind.lot), UserWarning, stacklevel=3)
         tables = [self._history.table(kind, one, span) for one in lots]
         table = pa.concat_tables([kind.shape.schema.empty_table(), *tables])
         table = table.sort_by([(kind.time, "ascending"), (kind.id, "ascending")])
