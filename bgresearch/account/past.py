@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+import logging
 from typing import Any
 
 import pandas as pd
@@ -20,6 +20,7 @@ from bgresearch.symbols import own_symbol
 from bgresearch.tables import Shape, documented
 
 _NONE_TOLD = "The exchange tells this account no {} without naming a {}, and none are kept: the frame is empty."
+_log = logging.getLogger(__name__)
 
 
 class RecordVerbs:
@@ -196,15 +197,16 @@ class RecordVerbs:
         asked = span_of(start, end, now)
         span = Span(asked.start_ms, min(asked.end_ms, now))
         lots = self._history.lots(kind) if lot is None else (lot,)
-        if not lots:
-            warnings.warn(_NONE_TOLD.format(kind.title, kind.lot), UserWarning, stacklevel=3)
         tables = [self._history.table(kind, one, span) for one in lots]
         table = pa.concat_tables([kind.shape.schema.empty_table(), *tables])
         table = table.sort_by([(kind.time, "ascending"), (kind.id, "ascending")])
         for column, value in only.items():
             if value is not None:
                 table = table.filter(pc.equal(table.column(column), value.upper()))
-        words = {kind.lot: lot, **only} if kind.lot else only
+        words: dict[str, Any] = {kind.lot: lot, **only} if kind.lot else dict(only)
+        if not lots:  # an empty frame that does not mean that there was nothing
+            words["not_told"] = _NONE_TOLD.format(kind.title, kind.lot)
+            _log.warning(words["not_told"])
         return self._told(kind.shape, table, **words, asked=[iso(span.start_ms), iso(span.end_ms)])
 
     def _told(self, shape: Shape, table: pa.Table, **words: Any) -> pd.DataFrame:

@@ -31,12 +31,18 @@ def test_what_a_classic_account_kept_is_still_given_after_it_became_a_unified_on
     assert set(kept.index) == set(after.index[: len(kept)])
 
 
-def test_a_list_that_an_account_is_not_told_is_not_silently_empty(connect: Connect) -> None:
+def test_a_list_that_an_account_is_not_told_is_not_silently_empty(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
     account = connect(key="unified").account
-    with pytest.warns(UserWarning, match="tells this account no records of savings without naming a product"):
-        assert account.earn_records(*SPAN).empty
-    with pytest.warns(UserWarning, match="no conversions without naming a pair"):
-        assert account.conversions(*SPAN).empty
+    for verb, said in (
+        ("earn_records", "tells this account no records of savings without naming a product"),
+        ("conversions", "tells this account no conversions without naming a pair"),
+    ):
+        frame = getattr(account, verb)(*SPAN)
+        assert frame.empty
+        assert said in frame.attrs["bgresearch"]["not_told"]
+        assert said in caplog.text
     with pytest.raises(InvalidInput, match="product: a unified account is told no records of savings of 'flexible'"):
         account.earn_records(*SPAN, product="flexible")
 
