@@ -14,6 +14,7 @@ from bgresearch.budget import limiter_for
 from bgresearch.client import Client
 from bgresearch.clock import Clock, SystemClock
 from bgresearch.errors import ConfigurationError
+from bgresearch.keyring import known_label
 from bgresearch.limits import LocalLimiter
 from bgresearch.progress import Wish
 from bgresearch.store import Store
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 EXCHANGE_URL = "https://api.bitget.com"
 SANDBOX_URL = "http://127.0.0.1:1"  # nobody can listen there: the in-process sandbox is mounted at it
+_DEMO = " (demo environment)"
 _LOOPBACK = "loopback"  # ports of a served sandbox come and go, its rows are the same
 
 _log = logging.getLogger(__name__)
@@ -60,8 +62,8 @@ def connect(
         Another address of the exchange; else ``BGRESEARCH_BASE_URL``, else the agent's key's own host, else
         https://api.bitget.com. Only https, or http to this machine.
     data_dir : path, optional
-        Where answers are kept; else ``BGRESEARCH_DATA_DIR``, else the platform's folder. One folder belongs to one
-        exchange.
+        Where answers are kept; else ``BGRESEARCH_DATA_DIR``, else the platform's folder (a demo key has its own). One
+        folder belongs to one exchange, and its demo environment counts as another.
     offline : bool
         Never ask; what is not kept raises `OfflineError`.
     progress : "auto", bool or callable
@@ -88,7 +90,7 @@ def connect(
     if pin is not None:
         return _pinned(pin, data_dir, base_url, clock, progress)
     if key is not None and vault is None and not sandbox:
-        sender = _agent_sender(key, base_url or os.environ.get("BGRESEARCH_BASE_URL"), clock, offline=offline)
+        sender = _agent_sender(key, base_url or os.environ.get("BGRESEARCH_BASE_URL"), clock, data_dir, offline=offline)
         return _client(sender, sender.host, clock, data_dir, offline=offline, progress=progress)
     session = None
     if sandbox:
@@ -126,22 +128,40 @@ def _client(
     sender: Sender, host: str, clock: Clock, data_dir: str | os.PathLike[str] | None, *, offline: bool, progress: Wish
 ) -> Client:
     loopback = host.startswith("http://")
-    store = Store(_folder(data_dir, loopback=loopback), host=_LOOPBACK if loopback else host, clock=clock)
+    owner = _owner(host, demo=sender.demo)
+    store = Store(_folder(data_dir, loopback=loopback, demo=sender.demo), host=owner, clock=clock)
     store.check_host()
     return Client(sender, store, clock=clock, offline=offline, progress=progress)
 
 
-def _agent_sender(key: str, base_url: str | None, clock: Clock, *, offline: bool) -> AgentSender:
+def _owner(host: str, *, demo: bool) -> str:
+    """Return whose data it is: made-up markets and balances of the demo environment are another exchange's."""
+    place = _LOOPBACK if host.startswith("http://") else host
+    return f"{place}{_DEMO}" if demo else place
+
+
+def _agent_sender(
+    key: str, base_url: str | None, clock: Clock, data_dir: str | os.PathLike[str] | None, *, offline: bool
+) -> AgentSender:
     from bgresearch.agent.client import Agent, AgentKey  # noqa: PLC0415 - only for a key
     from bgresearch.agent.sender import AgentSender, find_key  # noqa: PLC0415
 
     agent = Agent()
     if offline:  # what is kept can be read while the vault is locked
-        found = AgentKey(key, origin(base_url or EXCHANGE_URL), demo=False, fingerprint="")
+        host = origin(base_url or EXCHANGE_URL)
+        found = AgentKey(key, host, demo=_kept_as_demo(key, host, data_dir), fingerprint="")
     else:
         found = find_key(agent, key)
     host = origin(base_url or found.host)
     return AgentSender(found, agent=agent, public=Wire(host, limiter=limiter_for(host, clock), clock=clock))
+
+
+def _kept_as_demo(key: str, host: str, data_dir: str | os.PathLike[str] | None) -> bool:
+    """Return whether what is kept of a key comes from the demo environment; offline, nobody else can tell."""
+    live, demo = (Store(_folder(data_dir, loopback=host.startswith("http://"), demo=one)) for one in (False, True))
+    if live.data_dir == demo.data_dir:
+        return live.owner() == _owner(host, demo=True)
+    return known_label(demo, host, key) and not known_label(live, host, key)
 
 
 def _signer(key: str | None, vault: Keys | None) -> Signer | None:
@@ -182,11 +202,12 @@ def _adapter(sandbox: bool | Exchange, clock: Clock) -> SandboxAdapter:
     return SandboxAdapter(Exchange(clock=clock) if isinstance(sandbox, bool) else sandbox)
 
 
-def _folder(data_dir: str | os.PathLike[str] | None, *, loopback: bool) -> Path:
+def _folder(data_dir: str | os.PathLike[str] | None, *, loopback: bool, demo: bool) -> Path:
     """Return where answers are kept: made-up data never lands in the folder of real data by default."""
     chosen = data_dir if data_dir is not None else os.environ.get("BGRESEARCH_DATA_DIR")
     if chosen:
         return Path(chosen)
     if loopback:
-        return platformdirs.user_cache_path("bgresearch", appauthor=False) / "sandbox"
-    return platformdirs.user_data_path("bgresearch", appauthor=False)
+        return platformdirs.user_cache_path("bgresearch", appauthor=False) / ("sandbox-demo" if demo else "sandbox")
+    # beside the folder of real data and not in it, where folders are series
+    return platformdirs.user_data_path("bgresearch-demo" if demo else "bgresearch", appauthor=False)

@@ -56,6 +56,9 @@ _BOXES = {
     "uta_trade:read_write": "unified account trade (with write, although the call only reads)",
 }  # fmt: skip
 
+_AGAIN = "if it was changed lately, connect again."
+_ASK_V2 = f"The account is a classic one and this is a unified-account (v3) call: use the v2 counterpart; {_AGAIN}"
+_ASK_V3 = f"The account is a unified one and this is a classic-account (v2) call: use the v3 counterpart; {_AGAIN}"
 _HINTS = {
     "403": "The exchange's edge refused this network address before looking at the request: try from another network "
     "or region, and check VPN and proxy.",
@@ -68,9 +71,9 @@ _HINTS = {
     "40036": "The passphrase is the one chosen when the key was made; it cannot be recovered, only a new key helps.",
     "40037": "The API key is unknown: check it, and that it was not deleted.",
     "40038": "Add this machine's public address to the key's address list on the exchange's API page.",
-    "40084": "The account is a classic one and this is a unified-account (v3) call: use the v2 counterpart.",
-    "40085": "The account is a unified one and this is a classic-account (v2) call: use the v3 counterpart.",
-    "25245": "The account is a classic one and this is a unified-account (v3) call: use the v2 counterpart.",
+    "40084": _ASK_V2,
+    "40085": _ASK_V3,
+    "25245": _ASK_V2,
     "40099": "A demo key works in the demo environment alone and a live key in the live one: add the key again "
     "with the right demo setting.",
     "40303": "Narrow the time span: deeper than 20,000 rows is not served.",
@@ -165,9 +168,12 @@ def rows_key(endpoint: Endpoint, data: Mapping[str, Any]) -> str | None:
     """Return the key of ``data`` that holds the rows, or None if ``data`` is itself the row."""
     if endpoint.rows_at in data:
         return endpoint.rows_at
-    if not endpoint.rows_at and endpoint.response == "object":
+    if not endpoint.rows_at and endpoint.response == "object" and endpoint.columns:
         return None
     lists = [key for key, value in data.items() if isinstance(value, list)]
+    if not endpoint.columns:  # nobody documents the answer: one list of objects in it is its rows
+        rows = [key for key in lists if data[key] and isinstance(data[key][0], dict)]
+        return rows[0] if len(rows) == 1 else None
     known = _row_names(endpoint)
     likeness = {key: len(known & _first_keys(data[key])) for key in lists}
     best = max(lists, key=likeness.__getitem__, default=None)

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bgresearch.catalogue import Column, Endpoint
-from bgresearch.envelope import rows_key, rows_of, unwrap
+from bgresearch.envelope import rows_key, rows_of, unwrap, without_secrets
 from bgresearch.errors import BadResponse, UndocumentedData
 from bgresearch.values import TIME, as_text, to_array
 
@@ -71,6 +71,7 @@ def decode(endpoint: Endpoint, body: bytes) -> pd.DataFrame:
         symbol  fundingRate
     0  BTCUSDT       0.0005
     """
+    body = without_secrets(body) if endpoint.private else body  # whoever read it, as the wire does
     return to_frame(to_table(endpoint, unwrap(endpoint, 200, body)), source=endpoint.page or "other clients")
 
 

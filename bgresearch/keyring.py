@@ -7,25 +7,40 @@ import json
 from bgresearch.errors import StoreError
 from bgresearch.identity import Identity, Mode
 from bgresearch.store import Store
+from bgresearch.wire import Sender
 
 _MODES = "account/modes.json"
 
 
-def known_uid(store: Store, host: str, label: str) -> str | None:
-    """Return the remembered user id, or None."""
-    found = _read(store).get(host, {}).get(label)
-    return str(found) if found else None
+def known_label(store: Store, host: str, label: str) -> bool:
+    """Return whether a user id is remembered for a label."""
+    return label in _read(store).get(host, {})
 
 
-def remember_uid(store: Store, host: str, label: str, uid: str) -> None:
+def known_uid(store: Store, sender: Sender) -> str | None:
+    """Return the remembered user id of a sender's key, or None.
+
+    A label may be given to another key, of another account: the remembered id is that key's, and is not believed.
+    """
+    known, label = _read(store), sender.label or ""
+    mark, kept = _mark(sender), known.get(_marks(sender), {}).get(label, "")
+    if mark and kept and mark != kept:
+        return None
+    return known.get(sender.host, {}).get(label) or None
+
+
+def remember_uid(store: Store, sender: Sender, uid: str) -> None:
     """Remember it; writes only what is new."""
-    if known_uid(store, host, label) == uid:
+    label, mark = sender.label or "", _mark(sender)
+    if known_uid(store, sender) == uid and (not mark or _read(store).get(_marks(sender), {}).get(label) == mark):
         return
 
     def with_uid(text: bytes | None) -> bytes:
-        uids = _parsed(text)
-        uids.setdefault(host, {})[label] = uid
-        return json.dumps(uids, sort_keys=True).encode()
+        known = _parsed(text)
+        known.setdefault(sender.host, {})[label] = uid
+        if mark:
+            known.setdefault(_marks(sender), {})[label] = mark
+        return json.dumps(known, sort_keys=True).encode()
 
     store.edit_private("account/keys.json", with_uid)
 
@@ -47,6 +62,15 @@ def remember_mode(store: Store, identity: Identity) -> None:
         return json.dumps(modes, sort_keys=True).encode()
 
     store.edit_private(_MODES, with_mode)
+
+
+def _mark(sender: Sender) -> str:
+    """Return what tells the keys of one label apart, "" where a sender does not know (offline, without the agent)."""
+    return str(getattr(sender, "fingerprint", ""))
+
+
+def _marks(sender: Sender) -> str:
+    return f"fingerprints {sender.host}"
 
 
 def _read(store: Store) -> dict[str, dict[str, str]]:

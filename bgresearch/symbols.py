@@ -63,6 +63,20 @@ def wire_symbol(symbol: str, market: str, *, default: str = "spot") -> Named:
     return found
 
 
+def only_of(market: str, symbol: str) -> Named:
+    """Return market and symbol of a verb that is about one kind of market alone.
+
+    Raises
+    ------
+    InvalidInput
+        If ccxt's spelling names another one, whose figures these are not.
+    """
+    named = wire_symbol(symbol, market, default=market)
+    if named.market != market:
+        raise InvalidInput("symbol", f"{symbol!r} names the {named.market} market, and this is of {market} alone.")
+    return named
+
+
 def own_symbol(
     market: str | None, symbol: str | None, *, default: str = "spot"
 ) -> tuple[str | None, str | None]:  # fmt: skip

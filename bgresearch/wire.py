@@ -169,6 +169,11 @@ class Wire:
         return self._signer is not None and self._signer.demo
 
     @property
+    def fingerprint(self) -> str:
+        """The key's fingerprint, which tells keys of one label apart; "" where the signer knows none."""
+        return str(getattr(self._signer, "fingerprint", ""))
+
+    @property
     def sent(self) -> int:
         """Requests that left so far, repeated ones and those for the exchange's clock included."""
         return self._sent

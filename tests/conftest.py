@@ -6,7 +6,10 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+settings.register_profile("patient", deadline=None)  # tests share a machine, and claim nothing about time
+settings.load_profile("patient")
 _tests = count()
 
 

@@ -16,7 +16,7 @@ from bgresearch.account.assets import classic_assets
 from bgresearch.account.records import RecordKind, Road
 from bgresearch.account.walks import walked
 from bgresearch.candles import Source
-from bgresearch.errors import IncompleteData, OfflineError
+from bgresearch.errors import IncompleteData, InvalidInput, OfflineError
 from bgresearch.identity import Identity, Mode, Whose
 from bgresearch.intervals import DAY_MS
 from bgresearch.keyring import known_mode, known_uid, remember_mode, remember_uid
@@ -71,7 +71,7 @@ class History:
                 f"whose key {sender.label!r} is, the exchange alone knows.", hint="Connect without offline=True."
             )
         identity = self._whose.identity()
-        remember_uid(self.source.store, sender.host, sender.label or "", identity.uid)
+        remember_uid(self.source.store, sender, identity.uid)
         remember_mode(self.source.store, identity)
         return identity
 
@@ -93,7 +93,7 @@ class History:
     def uid(self) -> str:
         """Return the user id, from the remembered ones if possible."""
         sender = self.source.sender
-        uid = known_uid(self.source.store, sender.host, sender.label or "")
+        uid = known_uid(self.source.store, sender)
         if uid is not None:
             return uid
         if self.source.offline:
@@ -110,7 +110,7 @@ class History:
         lots = kind.lots[mode]
         if lots == "coins":
             lots = tuple(sorted({"USDT", *(row["coin"] for row in classic_assets(self.source.sender, []))}))
-        return tuple(dict.fromkeys((*lots, *(self._kept_lots(kind) if kind.free else ()))))
+        return tuple(dict.fromkeys((*lots, *self._kept_lots(kind))))  # kept: named once, or of a former mode
 
     def _kept_lots(self, kind: RecordKind) -> tuple[str, ...]:
         if not kind.lot:
@@ -134,6 +134,10 @@ class History:
         series = kind.series(self.uid(), lot)
         tail = kind.shape.schema.empty_table()
         missing = self.source.store.missing(series, span)
+        if missing and not kind.roads(self.mode(), lot):
+            if lot not in self._kept_lots(kind):
+                raise InvalidInput(kind.lot, f"a {self.mode()} account is told no {kind.title} of {lot!r}.")
+            missing = ()  # from before the account's mode was changed: what is kept is all that there will be
         if missing:
             tail = self.bring(kind, lot, missing)
         kept = self.source.store.read(series, span)

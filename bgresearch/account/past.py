@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pandas as pd
@@ -17,6 +18,9 @@ from bgresearch.progress import Wish
 from bgresearch.spans import Span, iso
 from bgresearch.symbols import own_symbol
 from bgresearch.tables import Shape, documented
+
+_NONE_TOLD = "The exchange tells this account no {} without naming a {}, and none are kept: the frame is empty."
+_log = logging.getLogger(__name__)
 
 
 class RecordVerbs:
@@ -199,7 +203,10 @@ class RecordVerbs:
         for column, value in only.items():
             if value is not None:
                 table = table.filter(pc.equal(table.column(column), value.upper()))
-        words = {kind.lot: lot, **only} if kind.lot else only
+        words: dict[str, Any] = {kind.lot: lot, **only} if kind.lot else dict(only)
+        if not lots:  # an empty frame that does not mean that there was nothing
+            words["not_told"] = _NONE_TOLD.format(kind.title, kind.lot)
+            _log.warning(words["not_told"])
         return self._told(kind.shape, table, **words, asked=[iso(span.start_ms), iso(span.end_ms)])
 
     def _told(self, shape: Shape, table: pa.Table, **words: Any) -> pd.DataFrame:

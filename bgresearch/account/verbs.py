@@ -144,7 +144,7 @@ class AccountVerbs(StandingVerbs):
 
     def _kept_assets(self) -> pa.Table | None:
         sender = self._source.sender
-        uid = known_uid(self._source.store, sender.host, sender.label or "")
+        uid = known_uid(self._source.store, sender)
         return None if uid is None else self._source.store.latest(_assets_series(uid))
 
     def _assets_frame(self, table: pa.Table, *, age_ms: int, skipped: list[str]) -> pd.DataFrame:

@@ -62,6 +62,11 @@ class AgentSender:
         return self._key.demo
 
     @property
+    def fingerprint(self) -> str:
+        """The key's fingerprint, "" if the agent was not asked."""
+        return self._key.fingerprint
+
+    @property
     def sent(self) -> int:
         """Requests that left for this sender, those that the agent made included."""
         return self._public.sent + self._sent

@@ -110,7 +110,7 @@ class Recorder:
                 hint=f"{what.name} takes {spelled(what.least_ms)} at least.",
             )
         self._source, self._what, self._every, self._say = source, what, every_ms, say
-        self._series = {one: series_of(source, what, market, one, spelled(every_ms)) for one in symbols}
+        self._series = {one: series_of(what, market, one, spelled(every_ms)) for one in symbols}
         self._market = market
         self._trouble: _Trouble | None = None
         self.tallies = {symbol: Tally() for symbol in self._series}

@@ -31,7 +31,7 @@ def recorded(
     now = source.clock.now_ms()
     asked = span_of(start, end, now)
     length = spelled(cadence_ms(every)) if every else _only_one(source, what, place, symbol=symbol, asked=asked)
-    series, step = series_of(source, what, place, symbol, length), cadence_ms(length)
+    series, step = series_of(what, place, symbol, length), cadence_ms(length)
     first = -(-asked.start_ms // step) * step
     last = now + 1 if end is None else min(asked.end_ms, now + 1)  # an instant is over as soon as it is there
     span = Span(first, max(first, -(-last // step) * step))
@@ -48,10 +48,10 @@ def recorded(
     )  # fmt: skip
 
 
-def series_of(source: Source, what: Recordable, market: str, symbol: str, every: str) -> Series:
-    """Return where a recording lies; what the demo environment told lies apart."""
+def series_of(what: Recordable, market: str, symbol: str, every: str) -> Series:
+    """Return where a recording lies."""
     keys = (("kind", what.name), ("market", market), ("symbol", symbol), ("every", every))
-    return Series("recorded-demo" if source.sender.demo else "recorded", keys, "time", unique=what.unique)
+    return Series("recorded", keys, "time", unique=what.unique)
 
 
 def length_ms(text: str, name: str) -> int:
@@ -107,7 +107,7 @@ def named(what: Recordable, symbols: Sequence[str], market: str | None) -> tuple
 
 def _only_one(source: Source, what: Recordable, market: str, *, symbol: str, asked: Span) -> str:
     """Return the one length between two instants at which a series was recorded."""
-    folder = series_of(source, what, market, symbol, "1d").folder.parent
+    folder = series_of(what, market, symbol, "1d").folder.parent
     kept = source.store.values(folder.as_posix(), "every")
     if not kept:
         raise IncompleteData(

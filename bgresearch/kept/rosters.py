@@ -2,7 +2,7 @@
 
 A list is kept whole when it changed and only then; while it stays the same, the span over which it was seen to is
 extended. What is delisted stays in the older lists, and a ticker that is used again is another row: its listing time
-differs. Series: ``lists/kind=symbols/market=spot``; demo lists lie apart.
+differs. Series: ``lists/kind=symbols/market=spot``.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def listed(
     """
     now = source.clock.now_ms()
     at_ms = _moment(at, now)
-    series = _series(source, kind, market)
+    series = _series(kind, market)
     confirmed = _confirmed(source, series)
     if not source.offline and _must_ask(confirmed, at_ms, checked_age(max_age), now):
         _look(source, series, ask)
@@ -138,7 +138,7 @@ def ever_listed(source: Source, kind: str, market: str, *, listing: str = "liste
         The columns of the list, then ``first_seen``, ``last_seen`` (timestamp[ms, UTC]) and ``gone`` (bool: it is not
         in the newest list).
     """
-    series, now = _series(source, kind, market), source.clock.now_ms()
+    series, now = _series(kind, market), source.clock.now_ms()
     table = source.store.read(series, Span(_SINCE_MS, now + 1))
     if table is None or not table.num_rows:
         raise OfflineError(f"no list of {market} {kind} is kept.", hint=f"Run client.{kind}(market={market!r}) once.")
@@ -159,9 +159,8 @@ def ever_listed(source: Source, kind: str, market: str, *, listing: str = "liste
     return rows.append_column("gone", pa.array([at < max(until.values()) for at in last], pa.bool_()))
 
 
-def _series(source: Source, kind: str, market: str) -> Series:
-    name = "lists-demo" if source.sender.demo else "lists"
-    return Series(name, (("kind", kind), ("market", market)), _SEEN, unique=(_PLACE,))
+def _series(kind: str, market: str) -> Series:
+    return Series("lists", (("kind", kind), ("market", market)), _SEEN, unique=(_PLACE,))
 
 
 def _moment(at: Moment | None, now: int) -> int | None:

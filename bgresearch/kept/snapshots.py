@@ -1,7 +1,7 @@
 """What the exchange says only of now, kept with its age: answers to single questions. Never a secret, never a history.
 
 An answer lies below ``snapshots`` as it came, one file per question, the newest only; answers about an account lie
-below ``account/<uid>/snapshots``, and those of the demo environment apart from the real ones.
+below ``account/<uid>/snapshots``.
 """
 
 from __future__ import annotations
@@ -107,11 +107,11 @@ class Answers:
         name = f"{endpoint.id}/{hashlib.sha256(_spelled(params).encode()).hexdigest()[:24]}.answer"
         sender = self._source.sender
         if not endpoint.private:
-            return f"snapshots{'-demo' if sender.demo else ''}/{name}"
-        uid = known_uid(self._source.store, sender.host, sender.label or "")
+            return f"snapshots/{name}"
+        uid = known_uid(self._source.store, sender)
         if uid is None and ask:
             uid = Whose(sender).identity().uid
-            remember_uid(self._source.store, sender.host, sender.label or "", uid)
+            remember_uid(self._source.store, sender, uid)
         return None if uid is None else f"account/{uid}/snapshots/{name}"
 
     def _hint(self, endpoint: Endpoint) -> str:

@@ -17,7 +17,7 @@ from bgresearch.market.flows import (
     taker_volume,
 )
 from bgresearch.market.verbs import MarketVerbs
-from bgresearch.symbols import wire_symbol
+from bgresearch.symbols import only_of
 from bgresearch.tables import documented
 
 _DEFAULT = "usdt-futures"
@@ -53,7 +53,7 @@ class FlowVerbs(MarketVerbs):
         How far back the rows go is not documented: ``bgresearch record long-short`` keeps them.
         Disk: the newest answer is kept. Budget: one request, one per second.
         """
-        named = wire_symbol(symbol, _DEFAULT)
+        named = only_of("spot" if of == "margin" else _DEFAULT, symbol)
         return self._asked(
             LONG_SHORT, lambda sender: long_short(sender, named.symbol, period, of), max_age, named=named, of=of
         )  # fmt: skip
@@ -78,7 +78,7 @@ class FlowVerbs(MarketVerbs):
         -----
         Disk: the newest answer is kept. Budget: one request, one per second.
         """
-        named = wire_symbol(symbol, _DEFAULT)
+        named = only_of(_DEFAULT, symbol)
         return self._asked(
             TAKER_VOLUME, lambda sender: taker_volume(sender, named.symbol, period), max_age, named=named
         )
@@ -104,7 +104,7 @@ class FlowVerbs(MarketVerbs):
         The answer has no time; ``df.attrs["bgresearch"]["asked"]`` is when it came.
         Disk: the newest answer is kept. Budget: one request, one per second.
         """
-        named = wire_symbol(symbol, "spot")
+        named = only_of("spot", symbol)
         return self._asked(FUND_FLOW, lambda sender: fund_flow(sender, named.symbol, period), max_age, named=named)
 
     @documented(NET_FLOW)
@@ -127,7 +127,7 @@ class FlowVerbs(MarketVerbs):
         -----
         Disk: the newest answer is kept. Budget: one request, one per second.
         """
-        named = wire_symbol(symbol, "spot")
+        named = only_of("spot", symbol)
         return self._asked(
             NET_FLOW, lambda sender: net_flow(sender, named.symbol, whales=whales), max_age, named=named, whales=whales
         )  # fmt: skip
@@ -152,7 +152,7 @@ class FlowVerbs(MarketVerbs):
         -----
         Disk: the newest answers are kept. Budget: two requests, one per second each.
         """
-        named = wire_symbol(symbol, "spot")
+        named = only_of("spot", symbol)
         return self._asked(
             MARGIN_SERIES, lambda sender: margin_series(sender, named.symbol, period), max_age, named=named
         )

@@ -46,25 +46,27 @@ class Disk:
     ----------
     root : Path
         The data folder; made when first written to.
+    patience_s : float
+        How long to wait for a lock that another process holds.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, *, patience_s: float = _LOCK_TIMEOUT_S) -> None:
+        self.root, self._patience_s = root, patience_s
 
     @contextlib.contextmanager
     def locked(self, path: Path) -> Iterator[None]:
         """Hold the lock of one file, across threads and processes; lock files lie in the hidden folder ``.locks``."""
         name = hashlib.sha256(path.relative_to(self.root).as_posix().encode()).hexdigest()[:32]
         folder = self.root / ".locks"
-        lock = filelock.FileLock(folder / f"{name}.lock", timeout=_LOCK_TIMEOUT_S, thread_local=False)
-        try:
-            with in_words("lock", path):
-                folder.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(folder / f"{name}.lock", timeout=self._patience_s, thread_local=False)
+        with in_words("lock", path):
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
                 lock.acquire()
-        except filelock.Timeout:
-            raise StoreError(
-                f"{path} was locked by another process for {_LOCK_TIMEOUT_S:.0f} s.", hint="End it, or wait for it."
-            ) from None
+            except filelock.Timeout:  # an OSError too
+                raise StoreError(
+                    f"{path} was locked by another process for {self._patience_s:g} s.", hint="End it, or wait for it."
+                ) from None
         try:
             yield
         finally:

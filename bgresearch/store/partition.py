@@ -54,7 +54,9 @@ def read_ledger(file: IO[bytes]) -> Ledger:
         return _ledger(metadata.metadata, metadata.num_rows)
 
 
-def decode(file: IO[bytes], series: Series, *, deep: bool = False) -> tuple[pa.Table, Ledger]:
+def decode(
+    file: IO[bytes], series: Series, *, deep: bool = False
+) -> tuple[pa.Table, Ledger]:  # fmt: skip
     """Return rows and ledger of an open Parquet file.
 
     Parameters

@@ -46,7 +46,8 @@ class Store:
     data_dir : Path
         The folder; made when first written to.
     host : str
-        The exchange the rows come from. A folder belongs to one host for ever; empty means "do not look".
+        The exchange the rows come from, and its environment. A folder belongs to one for ever; empty means "do not
+        look".
     clock : Clock
         Gives the time of gaps and fetches.
     disk : Disk
@@ -213,6 +214,8 @@ class Store:
             data = partition.encode(series, merged, known, level=level)
             self._disk.replace(path, data, private=series.private)
             self._verified.add(_mark_of(path))  # its digest was made of the rows themselves
+        del current, old, merged
+        pa.default_memory_pool().release_unused()  # a long walk rewrites a month a hundred times
 
     def _touched(self, series: Series, covered: Sequence[Span], gaps: Sequence[Gap]) -> list[tuple[str, Span]]:
         found = {period: name for span in covered for name, period in series.periods(span)}
@@ -377,27 +380,31 @@ class Store:
                     self._disk.replace(path, json.dumps({"format": 1, "host": self.host}).encode())
         self._marked = True
 
-    def check_host(self) -> None:
-        """Refuse a folder that holds the data of another exchange.
-
-        Raises
-        ------
-        ConfigurationError
-            If it does: rows of two exchanges under one folder could never be told apart again.
-        """
+    def owner(self) -> str | None:
+        """Return the exchange whose data the folder holds, None if nothing is kept in it."""
         path = self.data_dir / _MARKER
         try:
             with in_words("read", path):
                 text = path.read_bytes()
         except StoreError as error:
             if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
-                return
+                return None
             raise
         try:
-            host = json.loads(text)["host"]
+            return str(json.loads(text)["host"])
         except (ValueError, KeyError, TypeError, RecursionError):
             raise StoreError(f"{path} is damaged.", hint="Delete it if the folder holds no mixed data.") from None
-        if self.host and host != self.host:
+
+    def check_host(self) -> None:
+        """Refuse a folder that holds the data of another exchange, or of its other environment.
+
+        Raises
+        ------
+        ConfigurationError
+            If it does: rows of two exchanges under one folder could never be told apart again.
+        """
+        host = self.owner()
+        if self.host and host is not None and host != self.host:
             raise ConfigurationError(
                 f"the data folder {self.data_dir} holds data of {host}, not of {self.host}.",
                 hint="Give another folder with data_dir=.",

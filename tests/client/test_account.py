@@ -40,9 +40,11 @@ def test_every_fill_comes_once(connect: Connect, exchange: Exchange, clock: Manu
     assert got.fill_id.is_unique
 
 
-def test_fills_have_the_same_shape_whichever_version_answers(connect: Connect) -> None:
+def test_fills_have_the_same_shape_whichever_version_answers(connect: Connect, tmp_path: Path) -> None:
     frames = [
-        connect(key=key).account.fills(START, market=market) for key in KEYS for market in ("spot", "usdt-futures")
+        connect(key=key, data_dir=tmp_path / key).account.fills(START, market=market)
+        for key in KEYS
+        for market in ("spot", "usdt-futures")
     ]
     assert len({tuple(frame.columns) for frame in frames}) == 1
     for frame in frames:
@@ -144,8 +146,8 @@ def test_assets_are_what_the_wallets_hold(connect: Connect, exchange: Exchange, 
         assert free == pytest.approx(held.free / 1e8) if wallet == "spot" else free <= held.free / 1e8
 
 
-def test_assets_have_the_same_shape_whichever_version_answers(connect: Connect) -> None:
-    frames = [connect(key=key).account.assets() for key in KEYS]
+def test_assets_have_the_same_shape_whichever_version_answers(connect: Connect, tmp_path: Path) -> None:
+    frames = [connect(key=key, data_dir=tmp_path / key).account.assets() for key in KEYS]
     columns = ["account", "coin", "available", "frozen", "locked", "total", "usd_value"]
     for frame in frames:
         assert list(frame.columns) == columns
@@ -188,7 +190,9 @@ def test_account_data_is_private_and_holds_no_secret(connect: Connect, tmp_path:
     for path in account.rglob("*"):
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
     keys = json.loads((account / "keys.json").read_text())
+    marks = keys.pop("fingerprints http://127.0.0.1:1")
     assert keys == {"http://127.0.0.1:1": {"readonly": "4100200301"}}
+    assert len(marks["readonly"]) == 16
     assert sorted(path.name for path in (account / "4100200301").iterdir()) == ["assets", "fills"]
 
 

@@ -191,15 +191,10 @@ def test_an_older_look_that_comes_late_undoes_nothing(source: Source, clock: Man
     assert board.symbols(max_age=3600) == ["BUSDT"]
 
 
-def test_the_lists_of_markets_and_kinds_and_of_the_demo_environment_lie_apart(
-    connect: Connect, source_of: SourceOf
-) -> None:
-    source, demo = source_of(connect()), source_of(connect(key="demo"))
+def test_the_lists_of_markets_and_kinds_lie_apart(source: Source) -> None:
     for place, symbol in ((("symbols", "spot"), "A"), (("coins", "spot"), "B"), (("symbols", "usdt-futures"), "C")):
         listed(source, *place, Board(source, (symbol, 1)).ask)
-    listed(demo, "symbols", "spot", Board(demo, ("D", 1)).ask)
     assert ever_listed(source, "symbols", "spot").column("symbol").to_pylist() == ["A"]
-    assert ever_listed(demo, "symbols", "spot").column("symbol").to_pylist() == ["D"]
 
 
 def test_wrong_moments_are_refused(source: Source) -> None:

@@ -246,3 +246,14 @@ def test_reading_writes_nothing(store: Store, series: Series, tmp_path: Path) ->
         assert store.read(series, hours(0, 1)) is None
         assert store.missing(series, hours(0, 1)) == (hours(0, 1),)
     assert not store.data_dir.exists()
+
+
+def test_a_lock_that_another_process_holds_is_named_after_a_while(tmp_path: Path) -> None:
+    path = tmp_path / "fills" / "2024-01.parquet"
+    other = Disk(tmp_path, patience_s=0.01)
+    said = pytest.raises(StoreError, match=r"2024-01\.parquet was locked by another process for 0\.01 s\.")
+    with Disk(tmp_path).locked(path), said as caught, other.locked(path):
+        raise AssertionError("nobody else gets in")
+    assert caught.value.hint == "End it, or wait for it."
+    with other.locked(path):
+        pass
