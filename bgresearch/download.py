@@ -140,7 +140,8 @@ class Download:
         return self._series.period_at(page.span.start_ms)[1]
 
     def _gap(self, span: Span, cause: Cause) -> Gap:
-        return Gap(span, cause, self._clock.now_ms())
+        now = self._clock.now_ms()
+        return Gap(span, cause, now).looked_at(now)
 
     def _commit(self, pages: list[Fetched]) -> None:
         """Write what is believed of one partition."""
@@ -154,7 +155,7 @@ class Download:
             unknown = [failure.span for failure in fetched.failed]
             for gap in (self._gap(span, self._fetcher.cause(span)) for span in union(fetched.gaps)):
                 late = subtract([gap.span], [settled])
-                self._outcome.late += [gap._replace(span=span) for span in late]
+                self._outcome.late += [gap._replace(span=span, again_ms=gap.noticed_ms) for span in late]
                 unknown += late
                 kept = [gap._replace(span=span) for span in subtract([gap.span], late)]
                 if gap.cause == "before listing":

@@ -272,7 +272,8 @@ class _Gathering:
         result.candles = sum(map(grid.count, counted))
         if counted:
             result.first_ms, result.last_ms = grid.opens(counted[0])[0], grid.opens(counted[-1])[-1]
-        result.gaps = tuple(sorted([*self._source.store.gaps(series, task.span), *report.late]))
+        report.gaps = self._source.store.gaps(series, task.span)
+        result.gaps = report.all_gaps()
 
 
 def _around(part: Span, what: Subject) -> Span:
