@@ -26,8 +26,8 @@ from bgresearch.store.spool import Spool
 _WORKERS = 48  # in all; a page of every road may be on its way at the same time
 _WORTH_EXPLORING = 20  # pages: more than one burst of requests
 _SETTLED_MS = 10 * 60_000  # a younger absence may just be late: reported, but asked again next time
-_FAREWELL_S = 0.5  # an interruption waits so long for answers on their way
-_LOOK_S = 0.1  # how often somebody who waits looks whether to stop
+_FAREWELL_S = 0.3  # an interruption waits so long for answers on their way
+_LOOK_S = 0.05  # how often somebody who waits looks whether to stop
 
 Progress = Callable[[int], None]
 
