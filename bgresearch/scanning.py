@@ -23,6 +23,9 @@ OVERLAP_BYTES = 64 * 1024  # more than any form of a secret is long
 MAX_NOTEBOOK_BYTES = 256 * 1024 * 1024
 
 _LINE_END = b"\n"
+# A repository from somewhere else names programs in its settings that git would start: none of them, and no fetching.
+_GIT = ("git", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "core.sshCommand=false")
+_QUIET = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
 _SQLITE = b"SQLite format 3\x00"
 
 
@@ -238,7 +241,7 @@ def _in_database(file: Path, finder: Finder, known: set[tuple[str, str]]) -> lis
 
 def _git_objects(folder: Path, finder: Finder) -> tuple[list[Hit], int]:
     """Return what lies in every object of a repository, loose or packed, and how many objects there are."""
-    command = ["git", "-C", str(folder), "cat-file", "--batch-all-objects", "--batch", "--buffer", "--unordered"]
+    command = [*_GIT, "-C", str(folder), "cat-file", "--batch-all-objects", "--batch", "--buffer", "--unordered"]
     found: list[tuple[str, str, Found]] = []
     count = 0
     with _started(command) as process:
@@ -257,12 +260,12 @@ def _git_objects(folder: Path, finder: Finder) -> tuple[list[Hit], int]:
 
 def _object_names(folder: Path) -> dict[str, str]:
     """Return under which path a commit knows each object; what no branch reaches has none."""
-    lines = os.fsdecode(_git(folder, "rev-list", "--objects", "--all")).splitlines()
+    lines = os.fsdecode(_git(folder, "rev-list", "--objects", "--all", "--missing=allow-any")).splitlines()
     return {parts[0]: parts[1] for line in lines if len(parts := line.split(" ", 1)) == 2}
 
 
 def _git(folder: Path, *arguments: str) -> bytes:
-    with _started(["git", "-C", str(folder), *arguments]) as process:
+    with _started([*_GIT, "-C", str(folder), *arguments]) as process:
         answer, _ = process.communicate()
     if process.returncode:
         raise ConfigurationError(f"git {arguments[0]} failed in {folder}.", hint="Is it a git repository?")
@@ -271,7 +274,10 @@ def _git(folder: Path, *arguments: str) -> bytes:
 
 def _started(command: list[str]) -> subprocess.Popen[bytes]:
     try:
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)  # noqa: S603
+        return subprocess.Popen(  # noqa: S603
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            env={**os.environ, **_QUIET},
+        )  # fmt: skip
     except FileNotFoundError:
         raise ConfigurationError("git is not installed.", hint="Install it, or scan with --no-git.") from None
 

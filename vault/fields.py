@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import unicodedata
 
 from vault.entries import SECRET_FIELDS, Slot, Triple
@@ -53,6 +54,21 @@ def checked_note(note: str) -> str:
 def checked_account(account: str) -> str:
     """Return an account's name, possibly empty."""
     return _checked_line(account, "account", MAX_NAME_CHARACTERS)
+
+
+def checked_date(text: str) -> str:
+    """Return a date as ``YYYY-MM-DD``, or an empty text as it is."""
+    if text == "":
+        return ""
+    try:
+        return dt.date.fromisoformat(text).isoformat()
+    except (TypeError, ValueError):
+        raise InvalidField("rotate_by must be a date such as 2027-01-31", field="rotate_by") from None
+
+
+def shown(text: str) -> str:
+    """Return the beginning of a stranger's text for a listing: what could paint on a terminal is made visible."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text[:64])
 
 
 @without_frames

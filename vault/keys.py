@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import NamedTuple
@@ -17,12 +16,13 @@ from vault.fields import (
     MAX_NAME_CHARACTERS,
     check_says_no_secret,
     checked_account,
+    checked_date,
     checked_name,
     checked_note,
 )
 from vault.hidden import Hidden
 from vault.hosts import EXCHANGE_HOST, normalise_host
-from vault.leaks import Searcher
+from vault.leaks import AnySieve, Needle, Searcher, Sieve
 from vault.opened import OpenVault
 from vault.rsa import accepted
 
@@ -114,9 +114,15 @@ class KeyVerbs(OpenVault):
             raise NewerVersion(f"the key {name!r} is of a kind ({slot.kind[:32]!r}) that needs a newer bgresearch")
         return Credential(slot, self._surroundings().now_ms)
 
-    def searcher(self) -> Searcher:
-        """Return what finds the secrets of this vault's keys in files, without telling them."""
-        return Searcher(self._state().slots)
+    def searcher(self, sieve: Callable[[Iterable[Needle]], AnySieve] = Sieve) -> Searcher:
+        """Return what finds the secrets of this vault's keys in files, without telling them.
+
+        Parameters
+        ----------
+        sieve : callable
+            Makes what finds many texts at once; the default is fast, and slower where a part of a secret lies.
+        """
+        return Searcher(self._state().slots, sieve)
 
     def rename(self, name: str, new: str) -> None:
         """Give a key another name.
@@ -153,7 +159,7 @@ class KeyVerbs(OpenVault):
         given = {
             "note": None if note is None else checked_note(note),
             "account": None if account is None else checked_account(account),
-            "rotate_by": None if rotate_by is None else _checked_date(rotate_by),
+            "rotate_by": None if rotate_by is None else checked_date(rotate_by),
         }
         del note, account, rotate_by
         self._edit(name, trail.EDITED, **{field: text for field, text in given.items() if text is not None})
@@ -207,7 +213,8 @@ class KeyVerbs(OpenVault):
         """Put a new key in the place of an old one; the old one goes only when the new one is in and was checked.
 
         The new key is saved first, under the old name and ``(new)``, so that it is not lost whatever happens. If the
-        check fails, it is taken out again and the old one stays. If the process is killed, both stay.
+        check fails, it is taken out again and the old one stays. If the process is killed or the disk refuses half-way,
+        both stay, and the same rotation can be done again.
 
         Parameters
         ----------
@@ -235,7 +242,7 @@ class KeyVerbs(OpenVault):
             checked="", verdict="", has_addresses=None, rotate_by="",
         )  # fmt: skip
         check_says_no_secret(pending)
-        self._change_slots(lambda slots: with_slot(slots, pending, is_limited=False))
+        self._change_slots(lambda slots: with_slot(_without_same(slots, pending), pending, is_limited=False))
         if check is not None:
             with ExitStack() as on_failure:
                 on_failure.callback(self._change_slots, lambda slots: without(slots, pending.name))
@@ -275,7 +282,7 @@ class KeyVerbs(OpenVault):
             id=around.random_bytes(16).hex(), name=checked_name(words.value["name"]), kind=kind,
             host=normalise_host(words.value["host"]), demo=demo, note=checked_note(words.value["note"]),
             account=checked_account(words.value["account"]), created=now, triple=kept, extra=Hidden({}),
-            rotate_by=_checked_date(words.value["rotate_by"]),
+            rotate_by=checked_date(words.value["rotate_by"]),
         )  # fmt: skip
         events = [trail.ADDED]
         if checked is not None:
@@ -299,13 +306,12 @@ class KeyVerbs(OpenVault):
         self._change_slots(edited, trail.Happening(event, known.id))
 
 
-def _checked_date(text: str) -> str:
-    if text == "":
-        return ""
-    try:
-        return dt.date.fromisoformat(text).isoformat()
-    except (TypeError, ValueError):
-        raise InvalidField("rotate_by must be a date such as 2027-01-31", field="rotate_by") from None
+def _without_same(slots: tuple[Slot, ...], pending: Slot) -> tuple[Slot, ...]:
+    """Return the slots without what a rotation to the same key left behind half-way."""
+    api_key = pending.triple.api_key
+    return tuple(
+        slot for slot in slots if not (slot.name == pending.name and slot.triple.api_key.value == api_key.value)
+    )
 
 
 def _checked_result(result: Checked) -> Checked:

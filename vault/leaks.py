@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from vault.entries import RSA_KIND, SECRET_FIELDS, Slot
 from vault.hidden import Hidden, NoCopies
@@ -45,25 +46,29 @@ class Leak:
 
 
 @dataclass(frozen=True, slots=True)
-class _Needle:
+class Needle:
+    """One form of one secret, and what to say if it is found."""
+
     label: str
     field: str
     form: str
     pattern: Hidden[bytes]
 
 
-class _Sieve(NoCopies):
+class Sieve(NoCopies):
     """Many needles looked for at once.
 
     A needle of 15 bytes or more, wherever it lies, covers at least one 8-byte block of the data whole (one of 7 bytes a
     4-byte block). So the set of all such pieces of all needles rules out clean data in one pass; what is left is
     searched needle by needle.
+
+    It takes longer where a part of a needle lies: only for who asks nobody else, never for answering a stranger.
     """
 
     __slots__ = ("__by_block",)
 
-    def __init__(self, needles: Iterable[_Needle]) -> None:
-        sizes: dict[int, list[_Needle]] = {block: [] for block in _BLOCKS}
+    def __init__(self, needles: Iterable[Needle]) -> None:
+        sizes: dict[int, list[Needle]] = {block: [] for block in _BLOCKS}
         for needle in needles:
             sizes[8 if len(needle.pattern.value) >= 15 else 4].append(needle)
         self.__by_block = [
@@ -71,7 +76,7 @@ class _Sieve(NoCopies):
             for block, some in sizes.items()
         ]
 
-    def caught(self, data: bytes) -> Iterator[tuple[_Needle, int]]:
+    def caught(self, data: bytes) -> Iterator[tuple[Needle, int]]:
         """Give each needle that is in the data, with its first place."""
         for block, pieces, needles in self.__by_block:
             words = memoryview(data)[: len(data) // block * block].cast(_BLOCKS[block])  # type: ignore[call-overload]
@@ -83,8 +88,22 @@ class _Sieve(NoCopies):
                     yield needle, offset
 
 
+class AnySieve(Protocol):
+    """Whatever finds needles in bytes: `Sieve`, or one that takes the same time whatever it is given."""
+
+    def caught(self, data: bytes) -> Iterable[tuple[Needle, int]]:
+        """Give each needle that is in the data, with its first place."""
+
+
 class Searcher(NoCopies):
     """Finds the secrets of a vault in bytes; `Vault.searcher` makes it.
+
+    Parameters
+    ----------
+    slots : iterable of Slot
+        Whose secrets.
+    sieve : callable
+        Makes what finds many needles at once.
 
     Attributes
     ----------
@@ -94,7 +113,7 @@ class Searcher(NoCopies):
 
     __slots__ = ("__needles", "__split", "too_short")
 
-    def __init__(self, slots: Iterable[Slot]) -> None:
+    def __init__(self, slots: Iterable[Slot], sieve: Callable[[Iterable[Needle]], AnySieve] = Sieve) -> None:
         kept = tuple(slots)
         self.too_short = tuple(
             (slot.name, field)
@@ -102,8 +121,8 @@ class Searcher(NoCopies):
             for field in SECRET_FIELDS
             if len(getattr(slot.triple, field).value) < SHORTEST
         )
-        self.__needles = _Sieve(needle for slot in kept for needle in _needles(slot))
-        self.__split = _Sieve(needle for slot in kept for needle in _split_needles(slot))
+        self.__needles = sieve(needle for slot in kept for needle in _needles(slot))
+        self.__split = sieve(needle for slot in kept for needle in _split_needles(slot))
 
     def find(self, data: bytes) -> list[Leak]:
         """Return the secrets in the data, each form once, at its first place."""
@@ -123,22 +142,22 @@ def _pieces(pattern: Hidden[bytes], block: int) -> Iterator[int]:
         yield int.from_bytes(pattern.value[at : at + block], sys.byteorder)
 
 
-def _needles(slot: Slot) -> Iterator[_Needle]:
+def _needles(slot: Slot) -> Iterator[Needle]:
     for field in SECRET_FIELDS:
         seen: set[bytes] = set()
         for text in _texts(slot, field):
             for form, pattern in _forms(text):
                 if len(pattern.value) >= SHORTEST and pattern.value not in seen:
                     seen.add(pattern.value)
-                    yield _Needle(slot.name, field, form, pattern)
+                    yield Needle(slot.name, field, form, pattern)
 
 
-def _split_needles(slot: Slot) -> Iterator[_Needle]:
+def _split_needles(slot: Slot) -> Iterator[Needle]:
     for field in SECRET_FIELDS:
         whole = "".join(text.value for text in _texts(slot, field))
         squeezed = Hidden(whole.encode("utf-8").translate(None, _NOT_ALNUM))
         if len(squeezed.value) >= SHORTEST_SPLIT:
-            yield _Needle(slot.name, field, _SPLIT, squeezed)
+            yield Needle(slot.name, field, _SPLIT, squeezed)
 
 
 def _texts(slot: Slot, field: str) -> list[Hidden[str]]:

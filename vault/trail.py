@@ -102,13 +102,13 @@ def head_in(raw: bytes) -> Head:
 
 def extended(head: Head, happenings: tuple[Happening, ...], at: str) -> tuple[Head, bytes]:
     """Return the new head and the lines to append behind the old one."""
-    written = b""
+    written: list[bytes] = []
     for happening in happenings:
         numbered = {"number": head.count + 1, "at": at, "event": happening.event, "key": happening.key}
         line = canonical({**numbered, "previous": head.sha256}) + b"\n"
         head = Head(head.count + 1, digest(line), head.size + len(line))
-        written += line
-    return head, written
+        written.append(line)
+    return head, b"".join(written)
 
 
 def verified(raw: bytes, head: Head, labels: dict[str, str]) -> AuditTrail:

@@ -7,6 +7,7 @@ labels and fingerprints, and saved in one change.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,11 +15,20 @@ from pathlib import Path
 
 from vault import sealing, trail
 from vault.contents import Surroundings, believed_slots, found, iso_utc, password_wrap, sealed, with_slot
+from vault.credential import SIGNATURES
 from vault.disk import FILE_MODE
 from vault.entries import Slot, Triple
 from vault.envelope import MAX_FILE_BYTES, STANDARD, Header
 from vault.errors import DuplicateKey, InvalidField, StorageFailed, TooManyKeys, VaultChanged
-from vault.fields import check_says_no_secret, checked_name, checked_password
+from vault.fields import (
+    check_says_no_secret,
+    checked_account,
+    checked_date,
+    checked_name,
+    checked_note,
+    checked_password,
+    shown,
+)
 from vault.hidden import Hidden, NoCopies, without_frames
 from vault.hosts import EXCHANGE_HOST, normalise_host
 from vault.opened import OpenVault
@@ -84,7 +94,15 @@ def read_copy(path: str | os.PathLike[str], password: str, *, surroundings: Surr
         raise StorageFailed(f"could not read {path}: {error.strerror}; check the path") from None
     opened = sealing.open_envelope(raw, lambda wrap: sealing.key_from_password(checked, wrap))
     around = surroundings or Surroundings()
-    return Incoming([replace(slot, id=around.random_bytes(16).hex()) for slot in believed_slots(opened.body)])
+    slots: list[Slot] = []
+    refused: list[Candidate] = []
+    for slot in believed_slots(opened.body):
+        try:
+            slots.append(_held_to_the_rules(replace(slot, id=around.random_bytes(16).hex())))
+        except InvalidField as error:
+            environment = "demo" if slot.demo else "live"
+            refused.append(Candidate(shown(slot.name), shown(slot.host), environment, slot.fingerprint, str(error)))
+    return Incoming(slots, refused)
 
 
 def from_found(
@@ -105,7 +123,7 @@ def from_found(
             check_says_no_secret(slot)
             slots.append(slot)
         except InvalidField as error:
-            refused.append(Candidate(key.label[:64], bound, "demo" if demo else "live", "", str(error)))
+            refused.append(Candidate(shown(key.label), bound, "demo" if demo else "live", "", str(error)))
     return Incoming(slots, refused)
 
 
@@ -182,6 +200,29 @@ class TransferVerbs(OpenVault):
         if not _are_saved(coming, saved):
             raise VaultChanged("another process changed the imported keys at once; look at them before you go on")
         return [slot.name for slot in coming]
+
+
+def _held_to_the_rules(slot: Slot) -> Slot:
+    """Return a key of a copy as the vault takes it, or refuse it: whoever made the copy may have written anything."""
+    if slot.kind in SIGNATURES:
+        kind, triple = accepted(slot.triple)
+        slot = replace(slot, kind=kind, triple=triple)
+    checked = replace(
+        slot, name=checked_name(slot.name), host=normalise_host(slot.host), note=checked_note(slot.note),
+        account=checked_account(slot.account), verdict=checked_account(slot.verdict),
+        created=_checked_time(slot.created), checked=slot.checked and _checked_time(slot.checked),
+        used=checked_date(slot.used), rotate_by=checked_date(slot.rotate_by),
+    )  # fmt: skip
+    check_says_no_secret(checked)
+    return checked
+
+
+def _checked_time(text: str) -> str:
+    try:
+        dt.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z")
+    except ValueError:
+        raise InvalidField("a time in the copy is no time such as 2027-01-31T00:00:00Z", field="created") from None
+    return text
 
 
 @without_frames

@@ -36,7 +36,7 @@ from bgresearch.agent.told import AgentKey, AgentStatus, Examination
 from bgresearch.errors import AgentError, AgentUnavailable
 from bgresearch.onboarding.finding import Finding
 from bgresearch.permissions import Permissions
-from vault import Leak
+from vault import Leak, VaultError
 from vault.leaks import OVERLAP
 from vault.trail import AuditEvent, AuditTrail
 
@@ -77,11 +77,13 @@ class Agent:
         return told.status_of(self._result(Status()))
 
     def is_there(self) -> bool:
-        """Return whether an agent answers."""
+        """Return whether an agent answers, be it that something is wrong with its vault."""
         try:
             self.status()
         except AgentError:
             return False
+        except VaultError:
+            return True
         return True
 
     def lock(self) -> None:
@@ -194,12 +196,12 @@ class Agent:
         return told.status_of(self._result(Remove(key), _VAULT_S))
 
     def trail(self) -> AuditTrail:
-        """Return the vault's audit trail and what is wrong with it."""
+        """Return the newest 20,000 events of the vault's audit trail and what is wrong with the whole of it."""
         header, body = self._asked(Audit(), _VAULT_S)
         return told.trail_of(header.result, json.loads(body))
 
     def audit(self) -> tuple[AuditEvent, ...]:
-        """Return the events of the vault's audit trail, oldest first."""
+        """Return the newest 20,000 events of the vault's audit trail, oldest first."""
         return self.trail().events
 
     def search(self, data: bytes) -> list[Leak]:

@@ -9,19 +9,31 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from bgresearch.agent.accounts import ByAccount
 from bgresearch.agent.lifetime import Lifetime
 from bgresearch.agent.place import UNLOCK
 from bgresearch.budget import limiter_for
 from bgresearch.clock import Clock
-from bgresearch.errors import AgentUnavailable, ConfigurationError
+from bgresearch.errors import AgentError, AgentUnavailable, ConfigurationError
 from bgresearch.intervals import DAY_MS
 from bgresearch.limits import Limiter
 from bgresearch.transport import origin
 from bgresearch.wire import Sender, Signer, Wire
-from vault import KeyInfo, Searcher, StorageFailed, Vault, VaultBusy, VaultChanged, VaultError
+from vault import (
+    Credential,
+    KeyInfo,
+    Searcher,
+    StorageFailed,
+    TooManyKeys,
+    Vault,
+    VaultBusy,
+    VaultChanged,
+    VaultError,
+)
 
+MOST_HOSTS = 32  # each has a budget of its own for as long as the agent lives
 CHECK_PAUSE_S = 60.0  # between two looks at whether a verdict should be written down
 
 MakeSender = Callable[[str, Limiter, Clock, Signer], Sender]
@@ -30,6 +42,14 @@ MakeSender = Callable[[str, Limiter, Clock, Signer], Sender]
 def wire(host: str, limiter: Limiter, clock: Clock, signer: Signer) -> Sender:
     """Return the sender of one key: the same wire as in every other process."""
     return Wire(host, limiter=limiter, clock=clock, signer=signer)
+
+
+class Sending(NamedTuple):
+    """What asks with one key, and which key that is."""
+
+    sender: Sender
+    limiter: ByAccount
+    fingerprint: str
 
 
 class Held:
@@ -53,7 +73,8 @@ class Held:
         self._lock = threading.Lock()
         self._vault: Vault | None = None
         self._seen: tuple[int, ...] = ()
-        self._senders: dict[str, Sender] = {}
+        self._senders: dict[str, Sending] = {}
+        self._hosts = threading.Lock()
         self._limiters: dict[str, ByAccount] = {}
         self._searcher: Searcher | None = None
         self._noted: dict[str, int] = {}
@@ -111,36 +132,56 @@ class Held:
             finally:
                 self._forget()
 
-    def sender(self, key: str, host: str | None = None) -> tuple[Sender, ByAccount]:
-        """Return the sender of a key and its limiter; ``host`` is where the asker takes the key to belong."""
+    def sender(self, key: str, host: str | None = None) -> Sending:
+        """Return what asks with a key; ``host`` is where the asker takes the key to belong."""
         with self.vault() as vault:
-            sender = self._senders.get(key)
-            if sender is None:
-                sender, _ = self.sender_of(vault.get(key))
-                self._senders[key] = sender
+            sending = self._senders.get(key)
+            if sending is None:
+                sending = self._senders[key] = self.sender_of(vault.get(key))
+            sender = sending.sender
             if host is not None and host != sender.host:
                 raise ConfigurationError(
                     f"The key {key!r} is bound to {sender.host} and is never sent to {host[:80]!r}.",
                     hint="Use the key's own host, or add a key for this one.",
                 )
             self._note_use(vault, key)
-            return sender, self._limiters[sender.host]
+            return sending
 
-    def sender_of(self, signer: Signer) -> tuple[Sender, ByAccount]:
-        """Return a new sender for one key, which need not be in the vault, and the limiter of its host."""
-        host = origin(signer.host)
-        limiter = self._limiters.setdefault(host, ByAccount(limiter_for(host, self._clock)))
-        return self._make_sender(signer.host, limiter, self._clock, signer), limiter
+    def sender_of(self, key: Credential) -> Sending:
+        """Return what asks with one key, which need not be in the vault.
+
+        Raises
+        ------
+        AgentError
+            It belongs to one address too many.
+        """
+        host = origin(key.host)
+        with self._hosts:
+            if host not in self._limiters and len(self._limiters) >= MOST_HOSTS:
+                raise AgentError(
+                    f"this agent has asked {MOST_HOSTS} addresses already.",
+                    hint="Type: bgresearch vault lock, then again.",
+                )
+            limiter = self._limiters.setdefault(host, ByAccount(limiter_for(host, self._clock)))
+        return Sending(self._make_sender(key.host, limiter, self._clock, key), limiter, key.fingerprint)
 
     def searcher(self) -> Searcher:
         """Return what finds the secrets of the vault's keys."""
         with self.vault() as vault:
             if self._searcher is None:
-                self._searcher = vault.searcher()
+                from bgresearch.agent.blind import BlindSieve  # noqa: PLC0415 - numpy, for who has something searched
+
+                self._searcher = vault.searcher(BlindSieve)
             return self._searcher
 
-    def note_check(self, key: str, verdict: str, *, has_addresses: bool) -> None:
-        """Write down what the exchange said of a key, if that is new or a day old.
+    def record_check(self, key: str, fingerprint: str, verdict: str, *, has_addresses: bool) -> None:
+        """Write down what the exchange said of a key, unless another one has its name by now."""
+        with self.vault() as vault:
+            if any((info.label, info.fingerprint) == (key, fingerprint) for info in vault.describe()):
+                vault.record_check(key, verdict, has_addresses)
+
+    def note_check(self, key: str, fingerprint: str, verdict: str, *, has_addresses: bool) -> None:
+        """Do the same if it is new or a day old.
 
         Looked at once a minute for each key; a vault that cannot be saved is no reason to refuse an answer.
         """
@@ -149,7 +190,7 @@ class Held:
             return
         self._looked[key] = now_s
         with contextlib.suppress(VaultError, AgentUnavailable), self.vault() as vault:
-            known = [info for info in vault.describe() if info.label == key]
+            known = [info for info in vault.describe() if (info.label, info.fingerprint) == (key, fingerprint)]
             if known and not _is_known(known[0], verdict, has_addresses, self._clock.now_ms()):
                 vault.record_check(key, verdict, has_addresses)
 
@@ -157,7 +198,7 @@ class Held:
         """Have the audit trail say that a key was used today; a vault that cannot be saved is no reason to refuse."""
         today = self._clock.now_ms() // DAY_MS
         if self._noted.get(key) != today:
-            with contextlib.suppress(VaultBusy, StorageFailed):
+            with contextlib.suppress(VaultBusy, StorageFailed, TooManyKeys):
                 vault.record_use(key)
             self._noted[key] = today
 

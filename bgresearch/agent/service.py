@@ -46,6 +46,8 @@ from bgresearch.wire import Reply
 from vault import KeyInfo, Profile, VaultError, calibrated
 from vault.hidden import Hidden
 
+MOST_EVENTS = 20_000  # of the audit trail, the newest; some 2 MiB of an answer's 8
+
 
 class Service:
     """The unlocked vault behind the operations of the protocol; safe to share between threads.
@@ -99,7 +101,7 @@ class Service:
                 "endpoint", f"{request.endpoint!r} is not in the table.", hint="Only its rows are asked."
             )
         endpoint = load()[request.endpoint]
-        sender, limiter = self._held.sender(request.key, request.host)
+        sender, limiter, fingerprint = self._held.sender(request.key, request.host)
         self._lifetime.used()
         before = limiter.count()
         try:
@@ -108,17 +110,17 @@ class Service:
             return encode_error(error, sent=limiter.count() - before)
         limiter.learn(endpoint, request.key, reply.data)
         if endpoint.id in ACCOUNT_INFO.values():
-            self._note_check(request.key, reply)
+            self._note_check(request.key, fingerprint, reply)
         told = {"attempts": reply.attempts, "asked_ms": reply.asked_ms, "received_ms": reply.received_ms}
         return encode_answer(told, reply.body, sent=limiter.count() - before)
 
-    def _note_check(self, key: str, reply: Reply) -> None:
+    def _note_check(self, key: str, fingerprint: str, reply: Reply) -> None:
         mode = next(mode for mode, row in ACCOUNT_INFO.items() if row == reply.endpoint.id)
         try:
             found = of_key_info(reply.data, mode=mode, uid="", demo=False, label=key)
         except BadResponse:
             return
-        self._held.note_check(key, found.verdict, has_addresses=bool(found.addresses))
+        self._held.note_check(key, fingerprint, found.verdict, has_addresses=bool(found.addresses))
 
     def _offer(self, request: Offer) -> bytes:
         asked = {"asked": self._opening.asked()} if request.purpose == "confirm" else {}
@@ -181,7 +183,7 @@ class Service:
     def _audit(self, _: Audit) -> bytes:
         with self._held.vault() as vault:
             trail = vault.audit()
-        events = json.dumps([asdict(event) for event in trail.events]).encode("ascii")
+        events = json.dumps([asdict(event) for event in trail.events[-MOST_EVENTS:]]).encode("ascii")
         return encode_answer({"problems": list(trail.problems)}, events)
 
     def _search(self, request: Search) -> bytes:

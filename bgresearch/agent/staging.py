@@ -18,7 +18,7 @@ from bgresearch.onboarding.finding import Finding
 from bgresearch.onboarding.pasted import hints
 from bgresearch.permissions import Permissions
 from bgresearch.wire import Sender
-from vault import Checked, InvalidField, Staged
+from vault import Checked, Credential, InvalidField, Staged
 from vault.hidden import Hidden, without_frames
 
 STAGED_S = 900.0
@@ -29,10 +29,11 @@ STAGES = ("reach", "key")
 class _Waiting:
     """One staged key; what it may do is known once it was examined here and the exchange accepted it."""
 
-    __slots__ = ("key", "permissions", "purpose", "sender", "until_s")
+    __slots__ = ("key", "permissions", "purpose", "replaces", "sender", "until_s")
 
-    def __init__(self, key: Staged, sender: Sender, purpose: str, until_s: float) -> None:
+    def __init__(self, key: Staged, sender: Sender, purpose: str, replaces: str, until_s: float) -> None:
         self.key, self.sender, self.purpose, self.until_s = key, sender, purpose, until_s
+        self.replaces = replaces  # fingerprint of the key whose place it takes
         self.permissions: Permissions | None = None
 
 
@@ -54,11 +55,11 @@ class Staging:
 
     def stage(self, promise: Promise, texts: dict[str, Hidden[str]]) -> dict[str, Any]:
         """Return the id of a typed key and what looks wrong with it; no id if a field cannot be accepted at all."""
-        host, demo = promise.host, promise.demo
+        host, demo, replaces = promise.host, promise.demo, ""
         with self._held.vault() as vault:
             if promise.purpose == "rotate":
                 old = vault.get(promise.label)
-                host, demo = old.host, old.demo
+                host, demo, replaces = old.host, old.demo, old.fingerprint
         findings = _hints(texts)
         try:
             key = Staged(promise.label, texts, host=host, demo=demo)
@@ -68,7 +69,7 @@ class Staging:
             if error.field not in {one["field"] for one in findings}:
                 findings.append({"field": error.field, "words": str(error).removeprefix(f"{error.field} ")})
             return {"staged": None, "label": promise.label, "findings": findings}
-        return {"staged": self._added(key, promise.purpose), "label": promise.label, "findings": findings}
+        return {"staged": self._added(key, promise.purpose, replaces), "label": promise.label, "findings": findings}
 
     def examine(self, staged: str, stage: str) -> dict[str, Any]:
         """Return the findings of one stage, and after ``key`` what the key may do."""
@@ -95,6 +96,7 @@ class Staging:
         words = {"note": request.note, "account": request.account, "rotate_by": request.rotate_by}
         with self._held.changing() as vault:
             if waiting.purpose == "rotate":
+                _check_same(vault.get(waiting.key.label), waiting)
                 waiting.key.replace(vault, checked=checked)
                 if given := {field: text for field, text in words.items() if text}:
                     vault.edit(waiting.key.label, **given)
@@ -105,14 +107,13 @@ class Staging:
 
     def check(self, key: str) -> dict[str, Any]:
         """Return the findings about a stored key and what it may do, and write the verdict down."""
-        sender, _ = self._held.sender(key)
+        sender, _, fingerprint = self._held.sender(key)
         findings, found = examine_reach(sender, self._clock), None
         if passed(findings):
             rest, found = examine_key(sender, Whose(sender))
             findings = (*findings, *rest)
         if found is not None:
-            with self._held.vault() as vault:
-                vault.record_check(key, found.verdict, bool(found.addresses))
+            self._held.record_check(key, fingerprint, found.verdict, has_addresses=bool(found.addresses))
         return _answer(findings, found)
 
     def discard(self, staged: str) -> None:
@@ -120,10 +121,10 @@ class Staging:
         with self._lock:
             self._waiting.pop(staged, None)
 
-    def _added(self, key: Staged, purpose: str) -> str:
+    def _added(self, key: Staged, purpose: str, replaces: str) -> str:
         """Return the id of a new staged key; it takes the place of one for the same purpose and label."""
-        sender, _ = self._held.sender_of(key.credential())
-        waiting = _Waiting(key, sender, purpose, self._clock.monotonic_s() + STAGED_S)
+        sender = self._held.sender_of(key.credential()).sender
+        waiting = _Waiting(key, sender, purpose, replaces, self._clock.monotonic_s() + STAGED_S)
         with self._lock:
             self._forget_late()
             same = [name for name, one in self._waiting.items() if (one.purpose, one.key.label) == (purpose, key.label)]
@@ -151,6 +152,14 @@ class Staging:
     def _forget_late(self) -> None:
         now_s = self._clock.monotonic_s()
         self._waiting = {name: one for name, one in self._waiting.items() if one.until_s > now_s}
+
+
+def _check_same(old: Credential, waiting: _Waiting) -> None:
+    if old.fingerprint != waiting.replaces:
+        raise AgentError(
+            f"another key is called {old.name!r} now than when its replacement was typed.",
+            hint="Look at your keys, then start the rotation anew.",
+        )
 
 
 def _allowed(found: Permissions | None, *, accept_trade: bool) -> Permissions:

@@ -12,7 +12,7 @@ from bgresearch.agent.client import Agent, AgentStatus
 from bgresearch.agent.crossing import rebuilt
 from bgresearch.agent.place import Place, default_place, need_sockets
 from bgresearch.errors import AgentError, AgentUnavailable
-from vault.hidden import Hidden
+from vault.hidden import Hidden, without_frames
 from vault.intake import seal_box
 
 _COMMAND = ("-E", "-P", "-m", "bgresearch.agent")  # -E, -P: neither variables nor the current folder add code to it
@@ -77,6 +77,7 @@ def unlock(agent: Agent, password: Hidden[str]) -> AgentStatus:
     return agent.unlock(seal_box(offer["offer"], {"password": password.value}))
 
 
+@without_frames
 def _told(order: Hidden[dict[str, object]]) -> dict[str, object]:
     environment = {
         name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_FAMILIES)

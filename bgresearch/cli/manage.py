@@ -19,6 +19,7 @@ from bgresearch.cli.words import AsJson, table, tell
 from bgresearch.errors import ConfigurationError
 from bgresearch.moments import moment_ms
 from bgresearch.onboarding import words
+from vault import EXCHANGE_HOST
 
 if TYPE_CHECKING:
     from bgresearch.agent.client import Agent, AgentKey
@@ -71,9 +72,11 @@ def rotate(
     """Put a new key in the place of an old one, after it was checked like every new key."""
     say: Callable[[str], object] = (lambda _words: None) if as_json else typer.echo
     with unlocked(path, password_file) as agent:
-        _known(agent, name)
+        old = _known(agent, name)
         for sentence in words.ROTATE:
             say(f"- {sentence}")
+        if old.host != EXCHANGE_HOST:
+            say(f"! {name!r} is bound to {old.host}: the new key is tried and used there, not at the exchange.")
         wanted = Wanted("rotate", name)
         outcome = typed_until_kept(agent, wanted, asks=not stdin, accept_trade=accept_trade, say=say)
     said = words.ROTATED.format(label=name) if outcome.kept else words.NOT_SAVED

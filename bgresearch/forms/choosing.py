@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bgresearch.forms.wizard import Wizard
 
 MARKET_LINES = 'import bgresearch as bg\nbg.connect().candles("BTCUSDT", "1h", "2026-01-01", "2026-02-01")'
+_LATER = "Read what the key will need; you make it in step 5, where the boxes stand again."
 _NOTHING_CHOSEN = "Choose at least one."
 _DEMO_ALONE = "A demo key is a key of its own, made in demo mode: choose the demo environment alone, or leave it out."
 _MODES: dict[str, tuple[Mode, ...]] = {
@@ -67,7 +68,8 @@ class Purposes(Page):
             self.told.children = ()
             return
         modes = [mode for mode in _MODES[self.mode.value] if any(mode in one.modes for one in self.wanted)]
-        self.told.children = tuple(part for mode in modes for part in _steps(self.wanted, mode))
+        steps = (part for mode in modes for part in _steps(self.wanted, mode))
+        self.told.children = (note(_LATER), *steps)
         self._wizard.say("What to tick on the exchange's page stands below.")
 
     def _next(self) -> None:
@@ -101,7 +103,7 @@ class Addresses(Page):
         self.typed.control.observe(lambda _: self._forget(), "value")
         self.body = (note(addresses.WHY, addresses.CHANGES, addresses.FIND_OUT), self.typed, self.told)
         self.buttons = (button("Next", self._next, main=True),)
-        self._accepted = ""
+        self._accepted: str | None = None
 
     def _forget(self) -> None:
         self.typed.problem("")
@@ -115,8 +117,8 @@ class Addresses(Page):
             self._wizard.say(" ".join(bad))
             return
         cautions = [one.words for one in found if one.words] if found else [words.ADDRESS_NONE]
-        if cautions and self._accepted != self.typed.value.strip() + "?":
-            self._accepted = self.typed.value.strip() + "?"
+        if cautions and self._accepted != self.typed.value:
+            self._accepted = self.typed.value
             self.told.children = (verdict("warn", "Go on like this?", *cautions, "Press Next again, or change it."),)
             self._wizard.say(" ".join(cautions))
             return

@@ -6,7 +6,7 @@ import contextlib
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import platformdirs
 
@@ -17,8 +17,6 @@ from bgresearch.agent.start import start
 from bgresearch.errors import AgentUnavailable, ConfigurationError
 from bgresearch.forms.beside import Runner, in_thread
 from bgresearch.forms.flow import Progress, Standing, from_text, to_text
-
-Environment = Literal["live", "demo"]
 
 
 class Desk:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 import html
 import re
 import threading
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 _SHOWN_ROWS = 5  # at the beginning and at the end
 _DAYS = 7  # what is offered first
 _HEADING = "Explore candles"
+_PANE = {  # as wide as the pane, and with few enough buttons not to lie on the heading
+    "responsive": True, "displaylogo": False,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "sendDataToCloud", "sendChartToCloud"],
+}  # fmt: skip
 
 
 class Stopped(BgresearchError):
@@ -99,10 +104,21 @@ class Explorer(Form):
         if (plan := self._checked(lambda: self._client.plan(**self.asked))) is None:
             return
         words = priced(plan)
-        self.cost.children = (subheading("What it costs"), note(*words))
+        strange = self._not_listed()
+        doubt = (verdict("warn", strange),) if strange else ()
+        self.cost.children = (subheading("What it costs"), note(*words), *doubt)
         self.nav.children = (self.load_button, self.price_button)
         self.price_button.remove_class("mod-primary")
-        self.say(" ".join(words))
+        self.say(" ".join([*words, strange]).strip())
+
+    def _not_listed(self) -> str:
+        """Return a word of doubt about a symbol that the exchange does not list now; empty without its list."""
+        listed, symbol = self.fields["symbol"].control.options, self.asked["symbol"]
+        if not listed or symbol in listed:
+            return ""
+        near = difflib.get_close_matches(symbol, listed, n=3)
+        meant = f" Did you mean {', '.join(near)}?" if near else ""
+        return f"{symbol} is not in the exchange's list for {self.asked['market']}.{meant}"
 
     def _load(self) -> None:
         self._stop.clear()
@@ -201,7 +217,7 @@ def priced(plan: Plan) -> tuple[str, ...]:
 
 def _fields(today: dt.date) -> dict[str, Labelled]:
     start = today - dt.timedelta(days=_DAYS)
-    when = "UTC, like 2026-01-31 or 2026-01-31T12:00."
+    when = "UTC: 2026-01-31 or 2026-01-31T12:00."
     return {
         "market": Labelled(widgets.Dropdown(options=get_args(Market), description="Market")),
         "symbol": Labelled(
@@ -223,8 +239,13 @@ def _chart(frame: pd.DataFrame) -> tuple[widgets.Widget, ...]:
     import plotly.graph_objects as go  # noqa: PLC0415 - an extra, and slow to import
 
     title = figure.layout.title
-    figure.update_layout(title={"text": f"{title.text} · {title.subtitle.text}", "subtitle": {"text": ""}})
-    return (go.FigureWidget(figure),)  # its two lines would overlap
+    figure.update_layout(
+        title={"text": f"{title.text} · {title.subtitle.text}", "subtitle": {"text": ""}},  # two lines would overlap
+        autosize=True, margin={"l": 56, "r": 8},
+    )  # fmt: skip
+    shown = go.FigureWidget(figure)
+    shown._config = {**shown._config, **_PANE}
+    return (shown,)
 
 
 def _rows(frame: pd.DataFrame) -> widgets.HTML:
@@ -235,7 +256,7 @@ def _rows(frame: pd.DataFrame) -> widgets.HTML:
         for when, values in zip(shown.index, shown.itertuples(index=False), strict=True)
     ]
     caption = f"The first and the last {_SHOWN_ROWS} of {len(frame):,} candles, UTC" if cut else "All candles, UTC"
-    return table(caption, ["open_time", *map(str, frame.columns)], rows, wide=True)
+    return table(caption, ["open_time", *map(str, frame.columns)], rows, wide=True, numbers=frame.shape[1])
 
 
 def _file_name(frame: pd.DataFrame) -> str:

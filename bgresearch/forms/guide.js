@@ -60,6 +60,14 @@ function render({ model, el }) {
   said.setAttribute("aria-live", "polite");
   let form = null;
   let waiting = 0;
+  let resizing = 0;
+  // a chart draws itself anew only when the window changes, and its first time before it has a place in the pane
+  const sizes = new ResizeObserver(() => {
+    resizing ||= requestAnimationFrame(() => {
+      resizing = 0;
+      if (form?.querySelector(".js-plotly-plot")) globalThis.dispatchEvent(new Event("resize"));
+    });
+  });
   const watcher = new MutationObserver(() => {
     waiting ||= requestAnimationFrame(() => {
       waiting = 0;
@@ -85,6 +93,7 @@ function render({ model, el }) {
     form.setAttribute("aria-label", model.get("name"));
     form.setAttribute("data-lm-suppress-shortcuts", "true"); // a key pressed in here is no command of the notebook's
     watcher.observe(form, { childList: true, subtree: true, characterData: true, attributeFilter: ["style"] });
+    sizes.observe(form);
     tie(form);
   };
   model.on("change:progress change:heading change:said", show);
@@ -93,7 +102,9 @@ function render({ model, el }) {
   adopt();
   return () => {
     watcher.disconnect();
+    sizes.disconnect();
     cancelAnimationFrame(waiting);
+    cancelAnimationFrame(resizing);
     model.off("change:progress change:heading change:said", show);
     model.off("change:moved", focus);
   };

@@ -146,7 +146,9 @@ def verdict(tone: Tone, words: str, *more: str) -> widgets.HTML:
     return widgets.HTML(f'<div class="bg-verdict bg-{tone}"><p>{badge(tone, words)}</p>{rest}</div>')
 
 
-def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]], *, wide: bool = False) -> widgets.HTML:
+def table(
+    caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]], *, wide: bool = False, numbers: int = 0
+) -> widgets.HTML:
     """Return a table whose first column heads its rows.
 
     Parameters
@@ -159,17 +161,24 @@ def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]], 
         Cells as HTML: escape what is not made here.
     wide : bool
         Whether cells keep to one line, so that a narrow pane scrolls.
+    numbers : int
+        How many of the last columns hold numbers, which stand at the right.
     """
-    short = ' class="bg-short"' if wide else ""
-    head = "".join(f'<th scope="col"{short}>{html.escape(words)}</th>' for words in headings)
+    short = "bg-short" if wide else ""
+    kinds = [short] * (len(headings) - numbers) + [f"{short} bg-number".strip()] * numbers
+    styles = [f' class="{kind}"' if kind else "" for kind in kinds]
+    head = "".join(
+        f'<th scope="col"{style}>{html.escape(words)}</th>' for words, style in zip(headings, styles, strict=True)
+    )
     body = "".join(
-        f'<tr><th scope="row"{short}>{first}</th>{"".join(f"<td{short}>{cell}</td>" for cell in rest)}</tr>'
+        f'<tr><th scope="row"{styles[0]}>{first}</th>'
+        f"{''.join(f'<td{style}>{cell}</td>' for cell, style in zip(rest, styles[1:], strict=True))}</tr>"
         for first, *rest in rows
     )
     name = html.escape(caption)
     return widgets.HTML(
-        f'<div class="bg-wide" role="region" aria-label="{name}" tabindex="0"><table><caption>{name}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<div class="bg-wide" role="region" aria-label="{name}" tabindex="0"><table>'
+        f"<caption><span>{name}</span></caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 

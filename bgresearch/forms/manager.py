@@ -18,7 +18,8 @@ from bgresearch.forms.unlock import Unlocking
 from bgresearch.onboarding import words
 
 _HEADING = "Your keys"
-_COLUMNS = ("Name", "Account", "Environment", "Verdict", "Age", "Replace by", "Last used")
+_GONE = "Removed {label!r} here too. Make a new key with bg.setup()."
+_COLUMNS = ("Name", "Verdict", "Replace by", "Environment", "Account", "Age", "Last used")
 
 
 class Manager(Form):
@@ -47,8 +48,7 @@ class Manager(Form):
             body = [note("There is no vault yet. bg.setup() makes one together with your first key.")]
             self.show(_HEADING, body, [button("Look again", self.overview)], quiet=quiet)
         elif not status.unlocked:
-            body = [note(words.OPEN_VAULT), Unlocking(self.desk, self.overview)]
-            self.show(_HEADING, body, quiet=quiet)
+            self.show(_HEADING, [Unlocking(self.desk, self.overview)], quiet=quiet)
         elif not status.keys:
             empty = note("The vault is open and holds no key. bg.setup() makes one.")
             self.show(_HEADING, [*told, empty], [button("Look again", self.overview)], quiet=quiet)
@@ -60,7 +60,7 @@ class Manager(Form):
             reminders = [f"{key.label}: {key.reminder}" for key in status.keys if key.reminder]
             due = [verdict("warn", "To do", *reminders)] if reminders else []
             rows = [self._row(key) for key in status.keys]
-            body = [*told, *due, table("Keys in the vault", _COLUMNS, rows), self.chosen]
+            body = [*told, *due, table("Keys in the vault", _COLUMNS, rows, wide=True), self.chosen]
             self.show(_HEADING, body, self._deeds(), quiet=quiet)
         self.say(said)
 
@@ -88,8 +88,8 @@ class Manager(Form):
 
     def _row(self, key: AgentKey) -> list[str]:
         return [
-            html.escape(key.label), html.escape(key.account or "-"), "demo" if key.demo else "live", _verdict(key),
-            _age(key, self.today), html.escape(key.rotate_by or "-"), html.escape(key.last_used or "never"),
+            html.escape(key.label), _verdict(key), html.escape(key.rotate_by or "-"), "demo" if key.demo else "live",
+            html.escape(key.account or "-"), _age(key, self.today), html.escape(key.last_used or "never"),
         ]  # fmt: skip
 
     def _page(self, heading: str, body: list[widgets.Widget], buttons: list[widgets.Button]) -> None:
@@ -134,14 +134,14 @@ class Manager(Form):
 
     def _remove(self) -> None:
         label = self.chosen.value
-        self._page("Remove", [verdict("warn", words.REMOVE)], [self._remover(label, "Remove it here")])
+        self._page("Remove", [verdict("warn", words.REMOVE)], [self._remover(label, words.REMOVED)])
 
-    def _remover(self, label: str, on_it: str) -> widgets.Button:
+    def _remover(self, label: str, said: str) -> widgets.Button:
         def remove() -> str:
             self.desk.agent.remove(label)
-            return words.REMOVED.format(label=label)
+            return said.format(label=label)
 
-        return button(on_it, lambda: self.ask(remove), danger=True)
+        return button("Remove it here", lambda: self.ask(remove), danger=True)
 
     def _leaked(self) -> None:
         """First the exchange, then the rest: the vault forgets the key only once it is deleted there."""
@@ -155,7 +155,7 @@ class Manager(Form):
                 self.say(words.COMPROMISED_NOT_YET)
                 return
             body = [subheading("Then"), listed(words.COMPROMISED, ordered=True)]
-            self._page("It may have leaked", body, [self._remover(label, "Remove it here")])
+            self._page("It may have leaked", body, [self._remover(label, _GONE)])
 
         first = verdict("bad", words.COMPROMISED_FIRST)
         self._page("It may have leaked", [first, deleted, told], [button("Next", go_on, main=True)])

@@ -24,7 +24,7 @@ class Opening(Page):
         self.sealed: SealedInput
         if wizard.standing.exists:
             self.unlocking = Unlocking(wizard.desk, wizard.forward)
-            self.body = (note(words.OPEN_VAULT), self.unlocking)
+            self.body = (self.unlocking,)
         else:
             self._ask_for_password()
 
@@ -62,6 +62,7 @@ class Opening(Page):
 
     def _show_code(self, box: Box) -> None:
         self.sealed.show_reply(self._wizard.desk.agent.open(box)["reply"])
+        self._wizard.nav.children = self._wizard.nav.children[len(self.buttons) :]  # it is there: put it away first
 
     def _ask_back(self) -> None:
         self.sealed = SealedInput(

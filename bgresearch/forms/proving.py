@@ -18,8 +18,8 @@ from bgresearch.forms.telling import Stages, balances_table, judged
 from bgresearch.onboarding import verdicts, words
 from bgresearch.onboarding.examine import passed
 from bgresearch.onboarding.finding import Finding
+from bgresearch.onboarding.purposes import DEMO_FIRST, KINDS_OF_KEY, READ_ONLY, Mode, boxes, lacking, surplus
 from bgresearch.onboarding.purposes import Box as Tick
-from bgresearch.onboarding.purposes import lacking, surplus
 
 if TYPE_CHECKING:
     from bgresearch.forms.wizard import Wizard
@@ -42,13 +42,18 @@ class Paste(Page):
         self._demo = demo
         suggested = wizard.progress.label or ("demo" if demo else "research")
         self.label = Labelled(widgets.Text(value=suggested, description="Name of the key"), words.LABEL_HELP)
-        self.body = (self.label,)
+        self._made = (subheading("Make the key on the exchange now"), listed(_to_make(wizard), ordered=True))
+        self.body = (*self._made, subheading("Then come back and name it"), self.label)
         self.buttons = (button("Next", self._name, main=True),)
 
     def _name(self) -> None:
         label = self.label.value.strip()
         with self._wizard.asking():
-            taken = {key.label for key in self._wizard.desk.status().keys}
+            status = self._wizard.desk.status()
+            if not status.unlocked:  # locked meanwhile: nobody types three texts to be told so
+                self._wizard.resume()
+                return
+            taken = {key.label for key in status.keys}
             try:
                 if label in taken:
                     self._refuse(words.LABEL_TAKEN)
@@ -76,7 +81,7 @@ class Paste(Page):
 
     def _rename(self, label: str) -> None:
         self.label.control.value = label
-        self.body, self.buttons = (self.label,), (button("Next", self._name, main=True),)
+        self.body, self.buttons = (*self._made, self.label), (button("Next", self._name, main=True),)
         self._wizard.refresh()
 
     def _offer(self, label: str) -> Answer:
@@ -140,7 +145,7 @@ class Check(Page):
             self.buttons = (button("See the verdict", self._wizard.forward, main=True), again)
             end = verdict("good", words.CHECK_PASSED)
         else:
-            self.buttons = (again,)
+            self.buttons = (button("Type the key again", self._wizard.back, main=True), again)
             end = verdict("bad", words.CHECK_FAILED)
         self.body = (*self.body, end)
         self._wizard.refresh()
@@ -171,7 +176,9 @@ class Verdict(Page):
             ),
             "A date such as 2027-01-31.",
         )
-        again = button("Check again", lambda: wizard.turn(replace(wizard.progress, step="check")))
+        again = button(
+            "Check again", lambda: wizard.turn(replace(wizard.progress, step="check")), main=judgement.keep != "yes"
+        )
         keep = button("Save the key", self._keep, main=judgement.keep == "yes", danger=judgement.keep != "yes")
         asked: dict[str, tuple[widgets.Widget, ...]] = {
             "yes": (self.renew,), "on purpose": (self.accepted, self.typed, self.renew), "never": (),
@@ -179,7 +186,7 @@ class Verdict(Page):
         self.body = (
             *judged(found), *_advice(wizard), *asked[judgement.keep],
         )  # fmt: skip
-        self.buttons = (again,) if judgement.keep == "never" else (keep, again)
+        self.buttons = {"yes": (keep, again), "on purpose": (again, keep), "never": (again,)}[judgement.keep]
         self._on_purpose = judgement.keep == "on purpose"
 
     def _keep(self) -> None:
@@ -229,21 +236,40 @@ class Done(Page):
         self._wizard.say(f"{words.DONE}. Your balances are here: {len(frame)} rows.")
 
 
+def _to_make(wizard: Wizard) -> list[str]:
+    """Return what to do on the exchange's page, with what was chosen on the pages before."""
+    modes: tuple[Mode, ...] = ("unified", "classic")
+    ticks = {
+        mode: _listed(boxes(wizard.wanted, mode)) for mode in modes if any(mode in one.modes for one in wizard.wanted)
+    }
+    allowed = ", ".join(wizard.progress.addresses)
+    return [
+        *([DEMO_FIRST] if any(one.demo for one in wizard.wanted) else []),
+        "Sign in on the exchange's site, open its page of API keys, and make a new key.",
+        "Choose a passphrase there, and note it: it is asked for here.",
+        READ_ONLY,
+        KINDS_OF_KEY,
+        *(f"Tick, for a {mode} account: {named}." for mode, named in ticks.items()),
+        f"Put into its address list: {allowed}." if allowed else "Leave its address list empty.",
+        "Leave the page open that shows the SecretKey: it is shown once.",
+    ]
+
+
 def _advice(wizard: Wizard) -> tuple[widgets.Widget, ...]:
     """Return what the key lacks for what was chosen, and what it could do without."""
     found = wizard.found
     if found is None:
         return ()
     said = []
-    if boxes := lacking(wizard.wanted, found):
-        said.append(words.LACKING.format(boxes=_listed(boxes)))
-    if boxes := surplus(wizard.wanted, found):
-        said.append(words.LEAST.format(boxes=_listed(boxes)))
-    return (listed(said),) if said else ()
+    if missing := lacking(wizard.wanted, found):
+        said.append(words.LACKING.format(boxes=_listed(missing)))
+    if spare := surplus(wizard.wanted, found):
+        said.append(words.LEAST.format(boxes=_listed(spare)))
+    return (note(*said),) if said else ()
 
 
-def _listed(boxes: tuple[Tick, ...]) -> str:
-    return ", ".join(box.words for box in boxes)
+def _listed(ticks: tuple[Tick, ...]) -> str:
+    return ", ".join(tick.words for tick in ticks)
 
 
 def _date(field: Labelled) -> str | None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import html
+
 import ipywidgets as widgets
 
 from bgresearch.agent.crossing import REFUSALS
 from bgresearch.forms.desk import Desk
-from bgresearch.forms.look import Form, button, listed, note, subheading, verdict
+from bgresearch.forms.look import Form, button, listed, note, subheading, table, verdict
 from bgresearch.forms.telling import Stages, areas, judged, rights
 from bgresearch.onboarding import words
 from bgresearch.onboarding.finding import Finding
-from bgresearch.onboarding.purposes import PURPOSES, boxes
+from bgresearch.onboarding.purposes import PURPOSES, Box, Mode, boxes
 from bgresearch.permissions import Permissions
 
 
@@ -64,19 +66,21 @@ def report(findings: tuple[Finding, ...], found: Permissions | None) -> list[wid
         *judged(found),
         note(account),
         subheading("Advice"),
-        listed([*found.advice, *_least()] if found.advice else ["Nothing to do.", *_least()]),
+        listed(found.advice or ["Nothing to do."]),
         rights(found),
         areas(found),
+        _least(found.mode),
         subheading("The check"),
         Stages(findings),
     ]
 
 
-def _least() -> list[str]:
-    """Return which boxes each purpose needs of a classic and of a unified account."""
-    said = []
-    for one in PURPOSES.values():
-        needs = [f"{mode}: {', '.join(box.words for box in boxes([one], mode))}" for mode in one.modes]
-        if needs and not one.demo:
-            said.append(f"{one.title} needs no more than: {'; '.join(needs)}.")
-    return said
+def _least(mode: Mode) -> widgets.HTML:
+    """Return which boxes each purpose needs of an account in this mode."""
+    needed = {one.title: boxes([one], mode) for one in PURPOSES.values() if not one.demo}
+    rows = [[html.escape(title), html.escape(_named(ticks))] for title, ticks in needed.items() if ticks]
+    return table(f"The least that each purpose needs, {mode} account", ["Purpose", "Boxes, for reading"], rows)
+
+
+def _named(ticks: tuple[Box, ...]) -> str:
+    return ", ".join(box.words for box in ticks)

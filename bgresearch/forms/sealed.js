@@ -6,21 +6,6 @@ const PAUSE_MS = 400; // after the last key, before a password's strength is ask
 const STRENGTHS = ["very weak", "weak", "fair", "good", "strong"];
 const SILENT = "The notebook's kernel does not answer. Run the cell again, then type the texts again.";
 
-function made(tag, className, parent, text = "") {
-  const one = document.createElement(tag);
-  one.className = className;
-  one.textContent = text;
-  if (tag === "button") ours(one).type = "button";
-  parent?.append(one);
-  return one;
-}
-
-/** A key pressed here is no command of the notebook's; its shortcuts look at the focused element before its parents. */
-function ours(element) {
-  element.setAttribute("data-lm-suppress-shortcuts", "true");
-  return element;
-}
-
 /** Questions to the kernel that wait for their answer. */
 class Kernel {
   constructor(model, view) {
@@ -61,104 +46,6 @@ class Kernel {
     this.waiting.delete(number);
     clearTimeout(one?.timer);
     return one;
-  }
-}
-
-/** One text: label, input, show and hide, help, problem; typed twice if it is new. */
-class Typed {
-  constructor(spec, id, parent, changed) {
-    Object.assign(this, { spec, id, changed, shown: false, said: "" });
-    this.box = made("div", "bgs-field", parent);
-    this.label = made("label", "bgs-label", this.box, spec.label);
-    this.label.htmlFor = id;
-    this.row = made("div", "bgs-row", this.box);
-    this.toggle = made("button", "bgs-button bgs-toggle", this.row, "Show");
-    this.toggle.addEventListener("click", () => this.show(!this.shown));
-    this.again = null;
-    if (spec.is_new) {
-      this.againLabel = made("label", "bgs-label", this.box, `${spec.label}, again`);
-      this.againLabel.htmlFor = `${id}-again`;
-      this.againRow = made("div", "bgs-row", this.box);
-    }
-    this.help = made("p", "bgs-help", this.box, spec.help);
-    this.help.id = `${id}-help`;
-    this.problem = made("p", "bgs-problem", this.box);
-    this.problem.id = `${id}-problem`;
-    this.problem.setAttribute("aria-live", "polite");
-    this.renew();
-  }
-
-  /** Empty: with elements that have never held anything, so that nothing can be undone. */
-  renew() {
-    const had = document.activeElement === this.input ? "input" : document.activeElement === this.again ? "again" : "";
-    this.input = this.#fresh(this.id, this.input, this.row);
-    if (this.spec.is_new) this.again = this.#fresh(`${this.id}-again`, this.again, this.againRow);
-    this.show(false);
-    if (had) this.input.focus();
-  }
-
-  #fresh(id, old, row) {
-    const input = ours(made(this.spec.kind === "pem" ? "textarea" : "input", "bgs-input", null));
-    input.id = id;
-    if (input.tagName === "INPUT") input.type = "password";
-    else input.rows = 4;
-    const quiet = { autocomplete: "one-time-code", autocapitalize: "off", autocorrect: "off", spellcheck: "false",
-      "aria-describedby": `${this.id}-help ${this.id}-problem`, "data-1p-ignore": "true", "data-bwignore": "true",
-      "data-lpignore": "true", "data-form-type": "other" };
-    for (const [name, value] of Object.entries(quiet)) input.setAttribute(name, value);
-    input.addEventListener("input", () => this.changed(this));
-    input.addEventListener("paste", (event) => event.stopPropagation()); // the notebook has its own idea of pasting
-    if (old) {
-      input.disabled = old.disabled;
-      old.value = "";
-      old.replaceWith(input);
-    } else row.prepend(input);
-    return input;
-  }
-
-  get text() {
-    return this.input.value;
-  }
-
-  get inputs() {
-    return this.again ? [this.input, this.again] : [this.input];
-  }
-
-  show(shown) {
-    this.shown = shown;
-    for (const input of this.inputs) {
-      if (input.tagName === "INPUT") input.type = shown ? "text" : "password";
-      input.classList.toggle("bgs-masked", !shown);
-    }
-    this.toggle.textContent = shown ? "Hide" : "Show";
-    this.toggle.setAttribute("aria-label", `${shown ? "Hide" : "Show"} ${this.label.textContent}`);
-    this.toggle.setAttribute("aria-pressed", String(shown));
-  }
-
-  rename(label) {
-    this.label.textContent = label;
-    this.show(this.shown);
-  }
-
-  /** What is wrong with it as it stands. */
-  wrong(isFinished) {
-    const found = blemish(this.spec.kind, this.text);
-    if (found) return `${this.label.textContent} ${found}.`;
-    if (isFinished && this.text === "") return `${this.label.textContent} is empty.`;
-    if (this.again && (isFinished || this.again.value !== "") && this.again.value !== this.text) {
-      return isFinished || !this.text.startsWith(this.again.value) ? "The two are not the same." : "";
-    }
-    return "";
-  }
-
-  say(words, isProblem) {
-    const said = words && `${isProblem ? "✕" : "▲"} ${words}`;
-    if (this.problem.textContent !== said) this.problem.textContent = said;
-    this.problem.classList.toggle("bgs-warning", !isProblem);
-    for (const input of this.inputs) {
-      if (words && isProblem) input.setAttribute("aria-invalid", "true");
-      else input.removeAttribute("aria-invalid");
-    }
   }
 }
 
@@ -225,7 +112,7 @@ class Form {
     this.fingerprint = fingerprint;
     this.asked = asked.join();
     this.agent.replaceChildren("Sealed for the agent ", made("code", "bgs-fingerprint", null, fingerprint),
-      ". Compare: the command ", made("code", "", null, "bgresearch vault status"), " shows the same.");
+      ", which alone can open it. To compare: ", made("code", "", null, "bgresearch vault status"), " shows the same number.");
     this.fields.forEach((one, place) => one.rename(one.spec.label.replace("#", () => asked[place] ?? "#")));
     return { offer, isOther, asksOthers };
   }
@@ -301,7 +188,13 @@ class Form {
 
   clear() {
     this.empty();
+    this.#dropReply();
+  }
+
+  /** What was replied goes, and what it stood in place of comes back. */
+  #dropReply() {
     this.reply.replaceChildren();
+    this.el.classList.remove("bgs-replied");
   }
 
   async open(box) {
@@ -320,6 +213,8 @@ class Form {
       }
       const away = made("button", "bgs-button", this.reply, "I have written it down: put it away");
       away.addEventListener("click", () => this.putAway());
+      this.el.classList.add("bgs-replied");
+      this.say("", false);
       this.reply.querySelector(".bgs-secret").focus();
     } catch (error) {
       this.say(words(error), true);
@@ -327,7 +222,7 @@ class Form {
   }
 
   putAway() {
-    this.reply.replaceChildren();
+    this.#dropReply();
     this.say("Put away; this page does not have it any more.", false);
     this.kernel.tell({ kind: "forgotten" });
     this.button.focus();
@@ -343,7 +238,8 @@ class Form {
 class Meter {
   constructor(form) {
     this.form = form;
-    this.box = made("div", "bgs-meter", form.fields[0].box);
+    this.box = made("div", "bgs-meter");
+    form.fields[0].row.after(this.box); // beneath what it is about, before it is typed again
     this.bar = made("div", "bgs-bar", this.box);
     this.bar.setAttribute("aria-hidden", "true"); // the words say the same
     for (let part = 0; part < STRENGTHS.length - 1; part += 1) made("span", "bgs-part", this.bar);

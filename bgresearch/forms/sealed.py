@@ -24,7 +24,7 @@ Answer = Mapping[str, Any]
 
 STRENGTH = "strength"
 FORM = ""  # a problem of the whole form, not of one field
-_PARTS = ("sealing.js", "pasted.js", "sealed.js")  # in this order one module
+_PARTS = ("sealing.js", "pasted.js", "typed.js", "sealed.js")  # in this order one module
 
 
 def _package_text(*names: str) -> str:

@@ -72,7 +72,7 @@ def rights(found: Permissions) -> widgets.HTML:
         [
             html.escape(line.words if line.known else f"{line.words} (not documented: counts as write)"),
             badge("good", "reads") if line.reads else badge("unknown", "no"),
-            badge("bad", line.worst) if line.writes else badge("good" if line.reads else "unknown", "no"),
+            badge("bad", line.worst) if line.writes else badge("unknown", "no"),
         ]
         for line in matrix(found)
     ]
@@ -87,7 +87,7 @@ def areas(found: Permissions) -> widgets.HTML:
         state = "all" if open_rows == all_rows else "a part" if open_rows else "nothing"
         needed = ", ".join(box.words for box in boxes) or "-"
         rows.append([html.escape(name), badge(tone, f"{state}: {open_rows} of {all_rows}"), html.escape(needed)])
-    return table(words.AREAS, ["Area", "Endpoints it may ask", "Boxes for the others"], rows)
+    return table(words.AREAS, ["Area", "Requests it may make", "Boxes for the others"], rows)
 
 
 def balances_table(frame: pd.DataFrame) -> widgets.Widget:
@@ -107,7 +107,7 @@ def balances_table(frame: pd.DataFrame) -> widgets.Widget:
     skipped = frame.attrs["bgresearch"]["skipped"]
     caption = f"{len(rows)} of {len(held)} balances" if len(held) > len(rows) else "All balances that are not zero"
     caption += f"; not allowed to see: {', '.join(skipped)}" if skipped else ""
-    return table(caption, ["Account", "Coin", "Total", "Worth in USD"], rows)
+    return table(caption, ["Account", "Coin", "Total", "Worth in USD"], rows, numbers=2)
 
 
 def _outcome(finding: Finding) -> str:

@@ -1,4 +1,7 @@
-"""Opening the vault: the master password or the recovery code, sealed in the browser, or the system's keyring."""
+"""Opening the vault: the master password or the recovery code, sealed in the browser.
+
+The system's keyring is not offered here, on purpose: it is set up in a terminal.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,10 @@ TERMINAL = "bgresearch vault unlock"
 _FIELDS: dict[Purpose, Field] = {
     "unlock": Field("password", "Master password", "password"),
     "recover": Field("recovery_code", "Recovery code", "code"),
+}
+_HELP: dict[Purpose, str] = {
+    "unlock": words.OPEN_VAULT,
+    "recover": "Your vault is locked. Type the recovery code that you wrote down: eight groups, dashes or not.",
 }
 _OTHER_WAY: dict[Purpose, tuple[str, Purpose]] = {
     "unlock": ("Use the recovery code instead", "recover"),
@@ -49,7 +56,7 @@ class Unlocking(widgets.VBox):  # type: ignore[misc]  # its base has no types
         other_words, other = _OTHER_WAY[purpose]
         row = widgets.HBox([button(other_words, lambda: self._choose(other))])
         row.add_class("bg-nav")
-        self.children = (self.sealed, row)
+        self.children = (note(_HELP[purpose]), self.sealed, row)
 
     def _open(self, box: Box) -> None:
         self._desk.agent.unlock(box)
@@ -75,10 +82,10 @@ class Unlock(Form):
             held = f"It holds {count} {'key' if count == 1 else 'keys'}."
             until = f"It locks by itself after {status.locks_in_s / 60:.0f} minutes without a request."
             body = [verdict("good", "The vault is open.", held, until)]
-            self.show("Unlock the vault", body, [button("Lock", self._lock)], quiet=quiet)
+            self.show("Your vault", body, [button("Lock", self._lock)], quiet=quiet)
             self.say("The vault is open.")
         else:
-            self.show("Unlock the vault", [note(words.OPEN_VAULT), Unlocking(self._desk, self._show)], quiet=quiet)
+            self.show("Unlock the vault", [Unlocking(self._desk, self._show)], quiet=quiet)
 
     def _lock(self) -> None:
         self._desk.agent.lock()

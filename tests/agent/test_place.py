@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import subprocess
+import sys
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -13,8 +16,10 @@ from bgresearch.agent import place as room
 from bgresearch.agent.client import Agent
 from bgresearch.agent.place import Place, check_socket, default_place, need_sockets, peer_is_me, prepare
 from bgresearch.agent.server import listen
+from bgresearch.agent.start import start
 from bgresearch.errors import AgentError, AgentUnavailable
-from tests.agent.conftest import Start
+from tests.agent.conftest import PASSWORD, Start
+from vault.hidden import Hidden
 
 NOT_ME = 61_234
 
@@ -147,3 +152,20 @@ def test_without_unix_sockets_the_way_round_is_named(monkeypatch: pytest.MonkeyP
     monkeypatch.delattr(room.socket, "AF_UNIX")
     with pytest.raises(AgentUnavailable, match=r"less protection: connect\(key=\.\.\., vault=Vault\.open"):
         need_sockets()
+
+
+def test_ctrl_c_while_the_agent_starts_shows_no_password(place: Place, vault_file: Path) -> None:
+    def press(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code is subprocess.Popen.communicate.__code__:
+            raise KeyboardInterrupt
+
+    before = sys.gettrace()
+    sys.settrace(press)
+    try:
+        with pytest.raises(KeyboardInterrupt) as caught:
+            start(vault_file, Hidden(PASSWORD), place=place)
+    finally:
+        sys.settrace(before)
+    frames = [entry.frame.raw for entry in caught.traceback if Path(entry.path) != Path(__file__)]
+    assert frames
+    assert not [name for frame in frames for name, value in frame.f_locals.items() if PASSWORD in repr(value)]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+
+from bgresearch.agent.messages import PURPOSES, Lock, Offer, Request
+from bgresearch.agent.protocol import decode_request
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 PATIENCE_S = 120
@@ -35,6 +39,17 @@ def test_broken_frames_do_no_harm() -> None:
     found = figures("agent_fuzz.py", "--frames", "2000")
     assert found["frames"] == 2000
     assert [found[bad] for bad in ("crashes", "hangs", "leaks")] == [0, 0, 0]
+
+
+def test_the_frames_to_break_are_of_every_operation_but_the_one_that_ends_the_agent() -> None:
+    script = importlib.util.spec_from_file_location("agent_fuzz", BENCHMARKS / "agent_fuzz.py")
+    assert script is not None
+    assert script.loader is not None
+    fuzz = importlib.util.module_from_spec(script)
+    script.loader.exec_module(fuzz)
+    requests = [decode_request(frame) for frame in fuzz.frames()]
+    assert {type(request) for request in requests} == set(get_args(Request)) - {Lock}
+    assert {request.purpose for request in requests if isinstance(request, Offer)} == set(PURPOSES)
 
 
 @needs_proc

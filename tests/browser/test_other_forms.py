@@ -10,7 +10,7 @@ from bgresearch.onboarding import words
 from tests.browser.conftest import Open
 from tests.browser.harness import PATIENCE_MS, Home, Place
 from tests.browser.test_wizard import Inspector
-from tests.browser.walking import PASSWORD, Walk, prepare
+from tests.browser.walking import CHART_FILLS, PASSWORD, Walk, prepare
 
 KEYS = {"research": "readonly", "risky": "unified_trader"}
 
@@ -37,7 +37,7 @@ def test_keys_are_checked_renamed_and_removed_and_unlocked_without_a_barrier(ope
     walk.tick(words.COMPROMISED_DELETED)
     walk.press("Next")
     walk.press("Remove it here")
-    walk.see(words.REMOVED.format(label="archive"))
+    walk.see("Removed 'archive' here too.")
     with Agent(AgentPlace(person.agent)) as agent:
         assert [key.label for key in agent.status().keys] == ["risky"]
         agent.lock()
@@ -62,3 +62,6 @@ def test_the_explorer_leads_from_a_cost_to_a_chart(open_sheet: Open, person: Hom
     walk.see("168 closed candles of ETHUSDT, 1h")
     walk.form.locator(".js-plotly-plot .boxes path").first.wait_for(timeout=PATIENCE_MS, state="attached")
     walk.look("chart")
+    for width in (1240, 700):
+        sheet.page.set_viewport_size({"width": width, "height": 1000})
+        sheet.page.wait_for_function(CHART_FILLS, timeout=PATIENCE_MS)

@@ -11,6 +11,7 @@ from playwright.sync_api import BrowserContext, expect
 
 from tests.browser.conftest import FOREIGN_NAME, Open
 from tests.browser.harness import Home, Place, Sheet, assert_accessible
+from tests.browser.stage import ORIGIN
 from tests.browser.walking import SETUP
 
 TEXTS = {
@@ -18,6 +19,7 @@ TEXTS = {
     "SecretKey": "b1e55edb1e55edb1e55edb1e55ed0042",
     "Passphrase": "HarbourBridge77",
 }
+ORDINARY = "Plantedville77"
 CELL = f"""
 import json, subprocess, sys
 from bgresearch.forms import Field, SealedInput
@@ -123,7 +125,20 @@ def test_jupyter_over_plain_http_under_another_name_is_refused_with_the_command(
     assert sheet.page.locator(".bgs :is(input, textarea, button)").count() == 0
 
 
-def test_the_browser_offers_to_keep_nothing(open_sheet: Open, profile: BrowserContext, tmp_path: Path) -> None:
+def submit_an_ordinary_form(context: BrowserContext) -> None:
+    """What a browser does keep, to show that this one keeps such things and that they are found."""
+    page = context.new_page()
+    form = '<form method="post"><label>City <input name="city"></label><button>Go</button></form>'
+    page.route(f"{ORIGIN}/**", lambda route: route.fulfill(body=form, content_type="text/html"))
+    page.goto(f"{ORIGIN}/form")
+    page.get_by_label("City").click()
+    page.keyboard.type(ORDINARY)
+    with page.expect_navigation():
+        page.get_by_role("button").click()
+
+
+def test_the_browser_keeps_nothing_of_it(open_sheet: Open, profile: BrowserContext, tmp_path: Path) -> None:
+    submit_an_ordinary_form(profile)
     sheet = open_sheet([CELL], context=profile)
     fill(sheet)
     for label in TEXTS:  # the worst case: shown as plain text, as a form's field would be
@@ -133,8 +148,10 @@ def test_the_browser_offers_to_keep_nothing(open_sheet: Open, profile: BrowserCo
     sheet.page.goto("about:blank")  # leaving a page is when a browser keeps what was typed
     profile.close()
     folder = tmp_path / "profile" / "Default"
-    for name, table in (("Login Data", "logins"), ("Web Data", "autofill")):
-        with sqlite3.connect(folder / name) as database:
-            assert database.execute(f"select count(*) from {table}").fetchone() == (0,)  # noqa: S608
-    held = [path for path in (tmp_path / "profile").rglob("*") if path.is_file()]
-    assert [path.name for path in held if any(text.encode() in path.read_bytes() for text in TEXTS.values())] == []
+    with sqlite3.connect(folder / "Web Data") as database:
+        assert database.execute("select value from autofill").fetchall() == [(ORDINARY,)]
+    with sqlite3.connect(folder / "Login Data") as database:
+        assert database.execute("select count(*) from logins").fetchone() == (0,)
+    held = {path.name: path.read_bytes() for path in (tmp_path / "profile").rglob("*") if path.is_file()}
+    assert "Web Data" in [name for name, data in held.items() if ORDINARY.encode() in data]
+    assert [name for name, data in held.items() if any(text.encode() in data for text in TEXTS.values())] == []

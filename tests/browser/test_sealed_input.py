@@ -382,6 +382,7 @@ def test_the_reply_is_opened_here_shown_and_put_away(stage: Stage) -> None:
     stage.button.click()
     expect(stage.page.get_by_text(code)).to_be_visible()
     expect(stage.page.get_by_text(code)).to_be_focused()
+    expect(stage.button).to_be_hidden()  # nothing is to be typed while it is shown
     assert_accessible(stage.page)
     attributes = stage.page.evaluate(
         "() => [...document.querySelectorAll('*')].flatMap((it) => [...it.attributes].map((a) => a.value)).join(' ')"
@@ -389,6 +390,7 @@ def test_the_reply_is_opened_here_shown_and_put_away(stage: Stage) -> None:
     assert code not in attributes + json.dumps(stage.page.evaluate("() => window.sent"))
     stage.page.get_by_role("button", name="put it away").click()
     expect(stage.status).to_contain_text("Put away")
+    expect(stage.button).to_be_visible()
     assert code not in stage.seen()
     assert away == [True]
     stage.deliver(lambda: form.show_reply(replies[-1]))  # its key is gone

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -14,14 +15,17 @@ from bgresearch.onboarding import words
 from bgresearch.sandbox import SANDBOX_KEYS
 from tests.browser.conftest import Open
 from tests.browser.harness import PATIENCE_MS, Home, assert_accessible
+from tests.browser.harness import Place as JupyterPlace
 from tests.browser.walking import PASSWORD, SETUP, Walk, prepare
 
 _MOST_TABS = 60  # until somebody gives up
-_ACTIVE = """() => {
-  const one = document.activeElement;
+_NAME = """(one) => {
   const label = one.labels?.[0]?.textContent || one.getAttribute("aria-label") || one.textContent;
   return (label || "").trim();
 }"""
+_ACTIVE = f"() => ({_NAME})(document.activeElement)"
+_THERE = f"""(name) => [...document.querySelectorAll(".bg-form :is(button, input, textarea, select)")]
+  .some((one) => one.checkVisibility() && ({_NAME})(one).startsWith(name))"""
 _CUT_OFF = """() => {
   const form = [...document.querySelectorAll(".bg-form")].at(-1);
   const frame = form.getBoundingClientRect();
@@ -176,6 +180,7 @@ def test_the_keyboard_is_enough_and_the_focus_follows(open_sheet: Open, person: 
     sheet.page.locator(".bg-heading").evaluate("heading => heading.focus()")  # somebody who has just come into the form
 
     def reach(name: str) -> None:
+        sheet.page.wait_for_function(_THERE, arg=name, timeout=PATIENCE_MS)  # a page comes after its heading
         for _ in range(_MOST_TABS):
             if sheet.page.evaluate(_ACTIVE).startswith(name):
                 return
@@ -248,14 +253,103 @@ def test_a_kernel_that_starts_anew_and_an_agent_that_locks_cost_the_typed_secret
     assert walk.form.get_by_label("Name of the key").input_value() == "research"
 
 
-def test_a_page_that_is_loaded_again_shows_the_same_step(open_sheet: Open, person: Home) -> None:
+def test_a_recovery_code_is_shown_once_and_two_groups_are_asked_back(
+    open_sheet: Open, person: Home, agent: Agent
+) -> None:
     sheet = open_sheet([person.cell, SETUP])
-    walk = Walk(sheet.page)
+    walk = Walk(sheet.page, Inspector(sheet.page))
     walk.choose("My own spot history", "8.8.8.8")
+    walk.make_vault(with_recovery=True)
+    secret = walk.form.locator(".bgs-secret")
+    secret.wait_for(timeout=PATIENCE_MS)
+    groups = secret.inner_text().strip().split("-")
+    walk.press("I have written it down: put it away")
+    walk.see(words.RECOVERY_ASKED)
+    assert secret.count() == 0
+    walk.form.get_by_text(re.compile(r"Group \d")).first.wait_for(timeout=PATIENCE_MS)
+    asked = [int(one.split()[-1]) for one in walk.form.locator("label", has_text="Group").all_inner_texts()]
+    for number in asked:
+        walk.type(f"Group {number}", groups[number - 1])
+    walk.look("asked-back")
+    walk.press("Compare")
+    walk.at("key")
+    assert "recovery" in agent.status().unlocks
+
+
+def test_a_page_that_is_loaded_again_in_any_step_shows_the_same_step(
+    open_sheet: Open, person: Home, agent: Agent
+) -> None:
+    sheet = open_sheet([person.cell, SETUP])
+    again: list[str] = []
+
+    def load_again(name: str) -> None:
+        if name in words.STEP_TITLES:
+            sheet.save()
+            sheet.page.reload()
+            walk.form.get_by_role("heading", name=words.STEP_TITLES[name]).wait_for(timeout=PATIENCE_MS)
+            again.append(name)
+
+    walk = Walk(sheet.page, load_again)
+    walk.at("before")
+    walk.press("Begin")
+    walk.at("purpose")
+    walk.tick("My own spot history")
+    walk.press("Next")
+    walk.at("address")
+    walk.type(words.ADDRESS_QUESTION, "8.8.8.8")
+    walk.press("Next")
     walk.at("open")
-    sheet.save()
-    sheet.page.reload()
-    walk.at("open")
-    walk.type("New master password", PASSWORD)
     memory = json.loads((person.folder / "state" / "bgresearch" / "setup.json").read_text("utf-8"))
     assert memory["step"] == "open"
+    walk.type("New master password", PASSWORD)
+    walk.type("New master password, again", PASSWORD)
+    walk.press("Make the vault")
+    walk.press("Go on without a recovery code")
+    walk.at("key")
+    walk.type_key("readonly")
+    walk.press("Seal and check")
+    walk.at("check")
+    walk.see(words.CHECK_PASSED)
+    walk.press("See the verdict")
+    walk.at("verdict")
+    walk.press("Save the key")
+    walk.at("done")
+    walk.see("Worth in USD")
+    assert again == list(words.STEP_TITLES)
+    assert [key.label for key in agent.status().keys] == ["research"]
+
+
+def test_a_kernel_that_starts_anew_while_a_key_is_typed_costs_the_typed_texts_alone(
+    open_sheet: Open, vault_holder: Home
+) -> None:
+    sheet = open_sheet([vault_holder.cell, SETUP])
+    walk = Walk(sheet.page)
+    walk.at("key")
+    walk.type_key("readonly")
+    sheet.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    sheet.run()
+    walk.see("You go on where you were.")
+    walk.type_key("readonly")
+    walk.press("Seal and check")
+    walk.see(words.CHECK_PASSED)
+
+
+@pytest.mark.parametrize("place", ["notebook", "voila"])
+def test_notebook_and_voila_show_the_whole_wizard_and_the_keys_too(
+    open_sheet: Open, person: Home, agent: Agent, place: JupyterPlace
+) -> None:
+    sheet = open_sheet([person.cell, SETUP], place=place)
+    walk = Walk(sheet.page)
+    walk.choose("My own spot history", "8.8.8.8")
+    walk.make_vault()
+    walk.hand_in("readonly")
+    walk.see(words.CHECK_PASSED)
+    walk.press("See the verdict")
+    walk.press("Save the key")
+    walk.see("Worth in USD")
+    assert_accessible(sheet.page)
+    assert [key.label for key in agent.status().keys] == ["research"]
+    keys = Walk(open_sheet([person.cell, "import bgresearch as bg\nbg.keys()"], place=place).page)
+    keys.see("Keys in the vault")
+    keys.press("Check")
+    keys.see("What the key may do")

@@ -17,6 +17,11 @@ from vault.hidden import Hidden
 
 PASSWORD = "correct horse battery staple"
 SETUP = "import bgresearch as bg\nbg.setup()"
+CHART_FILLS = """() => {
+  const form = document.querySelector(".bg-form");
+  const inner = form.clientWidth - 2 * parseFloat(getComputedStyle(form).paddingLeft);
+  return Math.abs(form.querySelector(".js-plotly-plot .main-svg").getBoundingClientRect().width - inner) < 12;
+}"""
 Look = Callable[[str], object]
 
 
@@ -76,27 +81,36 @@ class Walk:
         self.look("address")
         self.press("Next")
 
-    def make_vault(self) -> None:
-        """Type a new master password, go on without a recovery code."""
+    def make_vault(self, *, with_recovery: bool = False) -> None:
+        """Type a new master password; go on without a recovery code, or have one shown."""
         self.at("open", "vault-empty")
         self.type("New master password", PASSWORD)
         self.type("New master password, again", PASSWORD)
+        self.see("Strength:")
         self.look("vault")
         self.press("Make the vault")
         self.see("Your vault is made and open.")
         self.look("recovery")
-        self.press("Go on without a recovery code")
+        if with_recovery:
+            self.type("Master password, once more", PASSWORD)
+            self.press("Show a recovery code")
+        else:
+            self.press("Go on without a recovery code")
 
-    def hand_in(self, name: str, label: str = "research", **changed: str) -> None:
-        """Name a key of the sandbox and seal it."""
+    def type_key(self, name: str, label: str = "research", **changed: str) -> None:
+        """Name a key of the sandbox and type its three texts."""
         key = SANDBOX_KEYS[name]
-        self.at("key", "name")
         self.type("Name of the key", label)
         self.press("Next")
         self.see(words.KEY_HELP[:30])
         texts = {"API key": key.api_key, "SecretKey": key.secret_key, "Passphrase": key.passphrase} | changed
         for field, text in texts.items():
             self.type(field, text)
+
+    def hand_in(self, name: str, label: str = "research", **changed: str) -> None:
+        """Name a key of the sandbox and seal it."""
+        self.at("key", "name")
+        self.type_key(name, label, **changed)
         self.look("key")
         self.press("Seal and check")
         self.at("check", "check-begun")

@@ -94,6 +94,7 @@ def test_a_rotation_can_be_typed(converse: Converse) -> None:
     new = SANDBOX_KEYS["no_address_list"]
     ran = converse(["keys", "rotate", "readonly"], texts(new))
     assert ran.status == 0, ran.out
+    assert "'readonly' is bound to http://127.0.0.1" in ran.out, "not the exchange: said before anything is typed"
     assert "Amber: this key only reads, from anywhere." in ran.out
     assert clean(ran, new)
 

@@ -56,12 +56,20 @@ def desk(folder: Path) -> Iterator[Desk]:
             end_agent(desk.agent)
 
 
-@pytest.fixture
-def with_keys(folder: Path, exchange: Server, desk: Desk) -> Desk:
-    """A desk with a locked vault that holds the keys ``research`` (reads) and ``risky`` (trades)."""
-    with Vault.create(folder / "keys" / "vault", PASSWORD, profile=FLOOR) as vault:
+@pytest.fixture(scope="session")
+def keys_folder(exchange: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a vault, made once: every test gets a copy."""
+    made = tmp_path_factory.mktemp("vault") / "keys"
+    with Vault.create(made / "vault", PASSWORD, profile=FLOOR) as vault:
         for label, name in (("research", "readonly"), ("risky", "unified_trader")):
             vault.add(label, **triple(name), host=exchange.url)
+    return made
+
+
+@pytest.fixture
+def with_keys(folder: Path, keys_folder: Path, desk: Desk) -> Desk:
+    """A desk with a locked vault that holds the keys ``research`` (reads) and ``risky`` (trades)."""
+    shutil.copytree(keys_folder, folder / "keys")
     return desk
 
 

@@ -61,7 +61,8 @@ def test_a_download_ends_in_a_frame_a_chart_and_a_table(explorer: Explorer, clie
     assert explorer.frame is not None
     pd.testing.assert_frame_equal(explorer.frame, client.candles("ETHUSDT", "1h", "2026-11-13", "2026-11-20"))
     assert "168 closed candles of ETHUSDT, 1h" in text_of(explorer.result)
-    assert any(type(child).__name__ == "FigureWidget" for child in explorer.result.children)
+    (chart,) = [child for child in explorer.result.children if type(child).__name__ == "FigureWidget"]
+    assert (chart.layout.width, chart._config["responsive"]) == (None, True)
     assert text_of(explorer.result).count("2026-11-13 00:00") == 1
     press(explorer, "Show the cost")
     assert "no request is needed" in text_of(explorer.cost)
@@ -86,6 +87,8 @@ def test_what_means_nothing_is_said_beside_its_field(explorer: Explorer, field: 
 def test_an_unknown_symbol_is_named_with_near_ones_and_can_be_put_right(explorer: Explorer) -> None:
     explorer.fields["symbol"].control.value = "BTCUSDTT"
     press(explorer, "Show the cost")
+    assert "BTCUSDTT is not in the exchange's list for spot. Did you mean BTCUSDT" in text_of(explorer.cost)
+    assert "is not in the exchange's list" in explorer.guide.said
     press(explorer, "Download")
     assert "Did you mean BTCUSDT" in text_of(explorer.result)
     assert buttons(explorer) == ["Download", "Show the cost"]

@@ -38,8 +38,8 @@ def sealed(manager: Manager) -> Rotating:
 
 
 def test_the_table_says_what_is_known_of_each_key(manager: Manager) -> None:
-    said = text_of(manager)
-    assert "research - live ○ not checked yet 3 days" in said
+    said, due = text_of(manager), manager.desk.key("research").rotate_by
+    assert f"research ○ not checked yet {due} live - 3 days never" in said
     assert said.count("never") == 2
     assert buttons(manager) == DEEDS
 
@@ -93,6 +93,8 @@ def test_a_leaked_key_is_deleted_at_the_exchange_before_the_vault_forgets_it(man
     assert all(sentence in text_of(manager) for sentence in words.COMPROMISED)
     press(manager, "Remove it here")
     assert labels(manager) == ["risky"]
+    assert "Removed 'research' here too." in text_of(manager)
+    assert "delete it on the exchange" not in text_of(manager)
 
 
 def test_a_key_is_replaced_only_by_one_that_was_checked(manager: Manager) -> None:
@@ -102,6 +104,7 @@ def test_a_key_is_replaced_only_by_one_that_was_checked(manager: Manager) -> Non
     before = manager.desk.key("research").fingerprint
     fill(sealed(manager).sealed, triple("trader"))
     assert "Red: this key can trade" in text_of(manager)
+    assert "Replace the key" not in buttons(sealed(manager))
     press(manager, "Type another key")
     fill(sealed(manager).sealed, triple("readonly") | {"passphrase": "wrong"})
     assert words.CHECK_FAILED in text_of(manager)
@@ -149,10 +152,11 @@ def test_the_report_has_rights_areas_and_what_the_rest_would_need(opened: Desk) 
     report = Report(opened, "research")
     said = text_of(report)
     assert report.found is not None
-    assert "spot trade ✓ reads ✓ no" in said
+    assert "spot trade ✓ reads ○ no" in said
     assert "wallet withdrawal ○ no ○ no" in said
     assert "spot ✓ all:" in said
-    assert "Tax records needs no more than: classic: tax" in said
+    assert "classic account Purpose Boxes, for reading My own spot history spot trade, wallet transfer" in said
+    assert "unified" not in said
     risky = text_of(Report(opened, "risky"))
     assert "✕ withdraw" in risky
     assert "How to mend it on the exchange" in risky
@@ -168,6 +172,8 @@ def test_unlocking_says_who_is_there_and_locks_again(with_keys: Desk) -> None:
     (unlocking,) = [part for part in parts(form) if isinstance(part, Unlocking)]
     assert "password" in problems(fill(unlocking.sealed, {"password": "wrong"}))[""]
     press(form, "Use the recovery code instead")
+    assert words.OPEN_VAULT not in text_of(form)
+    assert "recovery code" in text_of(form)
     assert problems(fill(unlocking.sealed, {"recovery_code": "AAAA"}))
     press(form, "Use the master password instead")
     assert unlocking.sealed._purpose == "unlock"

@@ -26,6 +26,7 @@ FIELDS = [
     Field("passphrase", "Passphrase", "passphrase"),
 ]
 ROOT = Path(__file__).parents[2]
+SCRIPTS = ("sealing.js", "pasted.js", "typed.js", "sealed.js")
 
 
 class Desk:
@@ -168,9 +169,7 @@ def test_naming_the_forms_loads_no_widgets() -> None:
 
 
 def test_the_script_sets_no_html_from_data_and_writes_to_no_console_or_store() -> None:
-    script = "".join(
-        (ROOT / "bgresearch/forms" / name).read_text("utf-8") for name in ("sealing.js", "pasted.js", "sealed.js")
-    )
+    script = "".join((ROOT / "bgresearch/forms" / name).read_text("utf-8") for name in SCRIPTS)
     markup = ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "<form"]
     stores = ["console.", "localStorage", "sessionStorage", "indexedDB", "model.set", "save_changes"]
     assert [word for word in (*markup, *stores, "eval(", "fetch(", "XMLHttpRequest") if word in script] == []
@@ -182,4 +181,4 @@ def test_the_wheel_brings_the_scripts(tmp_path: Path) -> None:
         patch.chdir(ROOT)
         name = build.build_wheel(str(tmp_path))
     files = zipfile.ZipFile(tmp_path / name).namelist()
-    assert {f"bgresearch/forms/{one}" for one in ("sealing.js", "pasted.js", "sealed.js", "sealed.css")} <= set(files)
+    assert {f"bgresearch/forms/{one}" for one in (*SCRIPTS, "sealed.css")} <= set(files)

@@ -14,6 +14,7 @@ from bgresearch.forms.opening import Opening
 from bgresearch.forms.proving import Paste, Verdict
 from bgresearch.forms.wizard import Wizard
 from bgresearch.onboarding import words
+from bgresearch.sandbox.server import Server
 from tests.forms.conftest import PASSWORD, end_agent, fill, problems, triple, unlock
 from tests.forms.reading import buttons, press, text_of
 
@@ -153,7 +154,7 @@ def test_the_boxes_to_tick_follow_the_purposes_and_the_mode(desk: Desk) -> None:
     assert "for a classic account" not in text_of(wizard)
     page.choices["tax"].value = True
     assert "for a classic account" in text_of(page.told)
-    assert "tax: tax records" in text_of(page.told)
+    assert "classic account Box What can be read with it tax tax records" in text_of(page.told)
     page.mode.control.value = "Unified"
     assert "for a classic account" not in text_of(page.told)
     page.choices["tax"].value = False
@@ -217,9 +218,10 @@ def test_a_key_that_is_refused_names_the_stage_and_is_not_kept(
     assert hand_in(at_key, key, **changed) == {}
     said = text_of(at_key)
     assert f"{stage}: failed" in said
+    assert buttons(at_key)[0] == "Type the key again"
     assert "See the verdict" not in buttons(at_key)
     assert len(at_key.desk.status().keys) == 2
-    press(at_key, "Back")
+    press(at_key, "Type the key again")
     assert isinstance(at_key.page, Paste)
     assert at_key.page.label.value == "mine"
 
@@ -264,6 +266,7 @@ def test_a_trading_key_is_kept_only_on_purpose(at_key: Wizard) -> None:
     assert "Red: this key can trade" in text_of(at_key)
     assert isinstance(at_key.page, Verdict)
     page = at_key.page
+    assert buttons(at_key)[:2] == ["Check again", "Save the key"]
     press(at_key, "Save the key")
     page.accepted.value = True
     press(at_key, "Save the key")
@@ -292,6 +295,15 @@ def test_the_boxes_that_a_purpose_lacks_are_named(opened: Desk) -> None:
     assert "these boxes are missing: tax, wallet transfer" in text_of(wizard)
 
 
+def test_a_key_that_is_in_the_vault_already_is_refused_in_words(at_key: Wizard) -> None:
+    hand_in(at_key, "readonly")
+    press(at_key, "See the verdict")
+    press(at_key, "Save the key")
+    assert heading(at_key)[0] == "Step 7 of 8"
+    assert "bg-refusal" in at_key.body.children[0]._dom_classes
+    assert "research" in text_of(at_key.body.children[0])
+
+
 def test_a_reminder_that_is_no_date_is_said_beside_it(at_key: Wizard) -> None:
     hand_in(at_key, "readonly")
     press(at_key, "See the verdict")
@@ -303,7 +315,7 @@ def test_a_reminder_that_is_no_date_is_said_beside_it(at_key: Wizard) -> None:
 
 
 def test_another_kernel_goes_on_where_the_last_one_was(at_key: Wizard) -> None:
-    hand_in(at_key, "readonly")
+    hand_in(at_key, "no_address_list")
     press(at_key, "See the verdict")
     other = start(at_key.desk)
     assert heading(other)[0] == "Step 6 of 8"
@@ -328,6 +340,30 @@ def test_an_agent_that_locks_in_the_middle_costs_the_typed_secret_alone(at_key: 
     assert at_key.page.label.value == "mine"
 
 
+def test_an_agent_that_locks_before_the_verdict_is_noticed_at_once(at_key: Wizard) -> None:
+    hand_in(at_key, "readonly")
+    end_agent(at_key.desk.agent)
+    press(at_key, "See the verdict")
+    assert heading(at_key)[0] == "Step 4 of 8"
+    assert "locked meanwhile" in text_of(at_key)
+
+
+def test_a_vault_that_locked_is_noticed_before_the_three_texts_are_typed(at_key: Wizard) -> None:
+    end_agent(at_key.desk.agent)
+    press(at_key, "Next")
+    assert heading(at_key)[0] == "Step 4 of 8"
+    assert "locked meanwhile" in text_of(at_key)
+
+
+def test_the_page_of_the_key_says_what_to_make_on_the_exchange_with_everything_chosen_before(opened: Desk) -> None:
+    wizard = start(opened)
+    walk_to_vault(wizard, "spot", addresses="8.8.8.8 8.8.4.4")
+    said = text_of(wizard)
+    assert "Tick, for a classic account: spot trade, wallet transfer." in said
+    assert "Put into its address list: 8.8.8.8, 8.8.4.4." in said
+    assert "Choose a passphrase there" in said
+
+
 def test_another_agent_has_forgotten_what_was_sealed_and_the_wizard_says_so(at_key: Wizard) -> None:
     hand_in(at_key, "readonly")
     end_agent(at_key.desk.agent)
@@ -350,3 +386,16 @@ def test_no_secret_is_in_the_state_of_any_widget(at_key: Wizard) -> None:
     state = str(Widget.get_manager_state())
     assert "mine" in state
     assert not [secret for secret in (*triple("readonly").values(), PASSWORD) if secret in state]
+
+
+@pytest.mark.parametrize(("code", "stage"), [("40008", "Clock"), ("40018", "Network address")])
+def test_a_stage_that_fails_at_the_exchange_stops_before_anything_can_be_saved(
+    at_key: Wizard, exchange: Server, code: str, stage: str
+) -> None:
+    exchange.exchange.restrict("classic", code)
+    try:
+        hand_in(at_key, "readonly")
+    finally:
+        exchange.exchange.restrict("classic", "")
+    assert f"{stage}: failed" in text_of(at_key)
+    assert not {"See the verdict", "Save the key"} & set(buttons(at_key))

@@ -155,6 +155,35 @@ def test_a_staged_file_is_searched_as_it_is_staged(repository: Path) -> None:
     assert scan_staged(repository, Plain()).hits == ()
 
 
+def test_a_repository_from_elsewhere_starts_no_program_of_its_own(repository: Path, tmp_path: Path) -> None:
+    """Its settings name programs; an object that is missing would be fetched with one of them."""
+    write(repository / "gone.py", b"to be missing")
+    write(repository / "key.py", SECRET)
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "one")
+    write(repository / "key.py", SECRET + b" staged")
+    git(repository, "add", ".")
+    started = tmp_path / "started"
+    hook = write(repository / ".git" / "hooks" / "post-index-change", f"#!/bin/sh\ntouch {started}\n".encode())
+    hook.chmod(0o700)
+    settings = {
+        **dict.fromkeys(("core.fsmonitor", "core.sshCommand", "diff.external"), f"touch {started}"),
+        "core.repositoryformatversion": "1", "extensions.partialClone": "origin", "protocol.ssh.allow": "always",
+        "remote.origin.url": "ssh://elsewhere.example/x", "remote.origin.promisor": "true",
+    }  # fmt: skip
+    for name, value in settings.items():
+        git(repository, "config", name, value)
+    gone = subprocess.run(  # noqa: S603
+        ["git", "-C", str(repository), "rev-parse", "HEAD:gone.py"],  # noqa: S607
+        check=True, capture_output=True, text=True,
+    ).stdout.strip()  # fmt: skip
+    (repository / ".git" / "objects" / gone[:2] / gone[2:]).unlink()
+    started.unlink(missing_ok=True)
+    assert {hit.where for hit in scan([repository], Plain()).hits} >= {"key.py"}
+    assert len(scan_staged(repository, Plain()).hits) == 1
+    assert not started.exists()
+
+
 def test_links_pipes_and_what_cannot_be_read(tmp_path: Path) -> None:
     outside = write(tmp_path / "outside" / "file", SECRET)
     inside = tmp_path / "inside"

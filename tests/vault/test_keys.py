@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import itertools
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from vault import (
     DuplicateKey,
     InvalidField,
     KeyInfo,
+    StorageFailed,
     Surroundings,
     TooManyKeys,
     UnknownKey,
@@ -181,6 +183,28 @@ def test_an_old_key_removed_while_the_new_one_is_checked_leaves_the_new_one(
     with pytest.raises(UnknownKey):
         dated.rotate("research", **NEW, check=check)
     assert opened(path).names() == ["demo", "research (new)"]
+
+
+def test_a_rotation_that_the_disk_stopped_anywhere_can_be_done_again(
+    path: Path, opened: Callable[..., Vault], recorder: Any
+) -> None:
+    whole, audit = path.read_bytes(), path.with_name("vault.audit")
+    lines = audit.read_bytes()
+    opened(path, Surroundings(filesystem=(calls := recorder()))).rotate("research", **NEW)
+    half_way = 0
+    for at in range(len(calls.calls)):
+        path.write_bytes(whole)
+        audit.write_bytes(lines)
+        broken = Surroundings(filesystem=recorder(fail_at=at, code=errno.ENOSPC))
+        with pytest.raises(StorageFailed):
+            opened(path, broken).rotate("research", **NEW)
+        half_way += opened(path).names() == ["demo", "research", "research (new)"]
+        if api_key(opened(path), "research") != "bg_new":  # else the new one was in place before the disk refused
+            opened(path).rotate("research", **NEW)
+        assert opened(path).names() == ["demo", "research"]
+        assert api_key(opened(path), "research") == "bg_new"
+        assert opened(path).audit().problems == ()
+    assert half_way
 
 
 def test_a_key_rotates_in_an_account_that_is_full(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from vault import AuditTrail, Checked, StorageFailed, UnsafePath, Vault, new_code
+from vault.trail import head_of, verified
 
 VECTOR = json.loads((Path(__file__).parents[1] / "vectors" / "vault_v1.json").read_text("utf-8"))
 NEW = {"api_key": "bg_new", "secret_key": "new-secret-new", "passphrase": "new passphrase"}
@@ -71,13 +72,17 @@ def test_every_cut_of_the_trail_is_noticed(told: Vault) -> None:
     assert "10 of 10 lines are missing" in told.audit().problems[0]
 
 
-def test_every_changed_byte_of_the_trail_is_noticed(told: Vault) -> None:
-    whole = trail(told).read_bytes()
+def test_every_flipped_bit_of_the_trail_is_noticed(told: Vault) -> None:
+    whole, head = trail(told).read_bytes(), head_of(told._state().body)
+    assert verified(whole, head, {}).problems == ()
     unnoticed = 0
-    for at in range(0, len(whole), 3):
-        trail(told).write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
-        unnoticed += told.audit().problems == ()
+    for at in range(8 * len(whole)):
+        changed = bytes([whole[at // 8] ^ 1 << at % 8])
+        unnoticed += verified(whole[: at // 8] + changed + whole[at // 8 + 1 :], head, {}).problems == ()
     assert unnoticed == 0
+    for at in range(0, len(whole), 97):
+        trail(told).write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+        assert told.audit().problems
 
 
 def test_lines_taken_out_swapped_or_put_in_are_noticed(told: Vault) -> None:

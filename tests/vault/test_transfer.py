@@ -3,12 +3,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from vault import (
+    FLOOR,
     DamagedVault,
     InvalidField,
     StorageFailed,
@@ -17,6 +19,7 @@ from vault import (
     from_found,
     read_copy,
 )
+from vault.entries import Triple
 from vault.hidden import Hidden
 from vault.sources import Found, cleaned_file, from_environment, from_file, from_text, without_keys
 
@@ -76,6 +79,35 @@ def test_a_copy_overwrites_nothing_and_says_no_secret(vault: Vault, tmp_path: Pa
     vault.export(tmp_path / "copy", COPY_PASSWORD)
     text = (tmp_path / "copy").read_text()
     assert not any(secret in text for secret in triple.values())
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"name": "\x1b[31mred"}, {"name": "a/b"}, {"note": "\x1b]0;title\x07"}, {"account": "x\u202ey"},
+        {"verdict": "read-only\x1b[2J"}, {"host": "https://elsewhere.example"}, {"rotate_by": "soon"},
+        {"created": "never"}, {"checked": "\x9b1m"}, {"used": "today"}, {"note": "my OrchardLane42"},
+        {"triple": Triple(Hidden("bg_1\r\nx: y"), Hidden("s" * 9), Hidden("p" * 9))},
+    ],
+)  # fmt: skip
+def test_a_copy_that_somebody_else_made_is_held_to_the_rules(
+    vault: Vault, tmp_path: Path, changed: dict[str, Any]
+) -> None:
+    vault._change_slots(lambda slots: tuple(replace(slot, **changed) for slot in slots[:1]))
+    vault.export(tmp_path / "copy", COPY_PASSWORD)
+    incoming = read_copy(tmp_path / "copy", COPY_PASSWORD)
+    other = Vault.create(tmp_path / "other" / "vault", COPY_PASSWORD, profile=FLOOR)
+    (candidate,) = other.preview(incoming)
+    assert candidate.problem
+    assert all(text.isprintable() and "OrchardLane42" not in text for text in asdict(candidate).values())
+    assert other.import_keys(incoming) == []
+
+
+def test_a_label_of_a_plain_file_cannot_paint(vault: Vault) -> None:
+    found = Found("\x1b[2Jkey", {field: Hidden(text) for field, text in KEY.items()}, {})
+    (candidate,) = vault.preview(from_found([found]))
+    assert candidate.problem
+    assert candidate.label.isprintable()
 
 
 def test_a_damaged_or_missing_copy_is_refused(vault: Vault, tmp_path: Path) -> None:
