@@ -94,7 +94,8 @@ def main() -> int:
                 kills += 1
             else:
                 finished += 1
-            process.wait()
+            if process.wait() not in (0, -signal.SIGKILL):
+                raise SystemExit(f"a run failed by itself, with status {process.returncode}")
             asked_again = max(asked_again, sum(exchange.pages.values()) - len(exchange.pages) - before)
             damaged += sum(bool(inspect(folder, path)) for path in files_of(folder)) if folder.is_dir() else 0
             if finished > 3:  # everything is there: begin anew

@@ -41,8 +41,9 @@ from bgresearch.moments import Moment, span_of
 from bgresearch.planning import Plan, Subject, plan, routes, subject
 from bgresearch.progress import Wish, shown
 from bgresearch.reaches import FILE, Reaches, from_json, to_json
-from bgresearch.spans import Span, iso, subtract
+from bgresearch.spans import Span, iso, subtract, union
 from bgresearch.store import Gap, Series, Store
+from bgresearch.store.ledger import NEVER_MS, joined
 from bgresearch.store.spool import Spool
 from bgresearch.values import TIME
 from bgresearch.wire import Sender
@@ -116,12 +117,13 @@ def closed_part(what: Subject, asked: Span, now_ms: int) -> Span:
 def planned(source: Source, what: Subject, span: Span) -> Plan:
     """Return the requests that would fetch what the store misses of a span that is cut where candles open."""
     series = series_of(what)
+    wanted = source.store.missing(series, span)
+    if not (source.offline or source.store.pin):
+        due = [part for gap in source.store.due(series, span) if (part := gap.span.intersect(span))]
+        wanted = union([*wanted, *due])
     missing = [
-        part
-        for hole in source.store.missing(series, span)
-        for _name, period in series.periods(hole)
-        if (part := hole.intersect(period))
-    ]
+        part for hole in wanted for _name, period in series.periods(hole) if (part := hole.intersect(period))
+    ]  # fmt: skip
     return plan(what, span, missing, source.clock.now_ms(), _reaches(source))
 
 
@@ -202,6 +204,8 @@ def _fetch(
             missing=todo.missing, hint="Connect without offline=True to fetch it.",
         )  # fmt: skip
     start_ms = todo.missing[0].start_ms
+    due = source.store.due(series_of(what), todo.asked)
+    needed = subtract(todo.missing, [gap.span for gap in due])  # what was believed absent before may stay so
     reaches = _reaches(source)
     stranger = partial(_stranger, source, what)
     fetcher = Fetcher(report.asker, source.clock, what, start_ms, stranger=stranger, reaches=reaches)
@@ -210,6 +214,9 @@ def _fetch(
         with shown(progress, todo.rows, f"{what.symbol} {what.interval.name}", limit_s=todo.seconds) as done:
             outcome = download.run(todo, done)
     except ExchangeError as error:
+        if not needed:
+            _look_later(source, series_of(what), due)
+            return
         better = _stranger(source, what, error) if _may_be_the_symbol(error) else None
         if better is None:
             raise
@@ -217,8 +224,17 @@ def _fetch(
     finally:
         _remember(source, reaches)
     report.late = outcome.late
+    failed = [failure for failure in outcome.failed if any(failure.span.intersect(part) for part in needed)]
+    if failed:
+        raise _incomplete(what, failed)
     if outcome.failed:
-        raise _incomplete(what, outcome.failed)
+        source.store.rest(series_of(what))
+
+
+def _look_later(source: Source, series: Series, due: Sequence[Gap]) -> None:
+    """Note that the exchange was asked again about gaps, and has nothing to say of them."""
+    now = source.clock.now_ms()
+    source.store.write(series, CANDLE_SCHEMA.empty_table(), (), [gap._replace(noticed_ms=now) for gap in due])
 
 
 def _reaches(source: Source) -> Reaches:
@@ -356,9 +372,9 @@ class Report:
         self.endpoints: tuple[str, ...] = ()
         self._source, self._what, self._base, self._asked = source, what, base, asked
 
-    def all_gaps(self) -> list[Gap]:
+    def all_gaps(self) -> tuple[Gap, ...]:
         """Return the gaps of the store and those too young to be kept there."""
-        return sorted([*self.gaps, *self.late])
+        return joined([*self.gaps, *self.late])
 
     def words(self, closed: Span) -> dict[str, Any]:
         """Return the report."""
@@ -376,6 +392,8 @@ class Report:
         }  # fmt: skip
 
 
-def gap_in_words(gap: Gap) -> dict[str, str]:
-    """Return a gap as plain values."""
-    return {"start": iso(gap.span.start_ms), "end": iso(gap.span.end_ms), "cause": gap.cause}
+def gap_in_words(gap: Gap) -> dict[str, str | None]:
+    """Return a gap as plain values: when it was noticed, and from when on it is asked about again, None for never."""
+    again = iso(gap.again_ms) if gap.again_ms < NEVER_MS else None
+    told = {"start": iso(gap.span.start_ms), "end": iso(gap.span.end_ms), "cause": gap.cause}
+    return {**told, "noticed": iso(gap.noticed_ms), "again": again}

@@ -26,8 +26,8 @@ from bgresearch.store.spool import Spool
 _WORKERS = 48  # in all; a page of every road may be on its way at the same time
 _WORTH_EXPLORING = 20  # pages: more than one burst of requests
 _SETTLED_MS = 10 * 60_000  # a younger absence may just be late: reported, but asked again next time
-_FAREWELL_S = 0.5  # an interruption waits so long for answers on their way
-_LOOK_S = 0.1  # how often somebody who waits looks whether to stop
+_FAREWELL_S = 0.3  # an interruption waits so long for answers on their way
+_LOOK_S = 0.05  # how often somebody who waits looks whether to stop
 
 Progress = Callable[[int], None]
 
@@ -140,7 +140,8 @@ class Download:
         return self._series.period_at(page.span.start_ms)[1]
 
     def _gap(self, span: Span, cause: Cause) -> Gap:
-        return Gap(span, cause, self._clock.now_ms())
+        now = self._clock.now_ms()
+        return Gap(span, cause, now).looked_at(now)
 
     def _commit(self, pages: list[Fetched]) -> None:
         """Write what is believed of one partition."""
@@ -154,7 +155,7 @@ class Download:
             unknown = [failure.span for failure in fetched.failed]
             for gap in (self._gap(span, self._fetcher.cause(span)) for span in union(fetched.gaps)):
                 late = subtract([gap.span], [settled])
-                self._outcome.late += [gap._replace(span=span) for span in late]
+                self._outcome.late += [gap._replace(span=span, again_ms=gap.noticed_ms) for span in late]
                 unknown += late
                 kept = [gap._replace(span=span) for span in subtract([gap.span], late)]
                 if gap.cause == "before listing":

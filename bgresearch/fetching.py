@@ -122,7 +122,7 @@ class Fetcher:
         self._refused: dict[str, ExchangeError] = {}
         self._lost: defaultdict[str, list[BgresearchError]] = defaultdict(list)
         self._nothing_before: list[int] = []
-        self._oldest_ms = _NEVER_MS
+        self._oldest_ms, self._newest_ms = _NEVER_MS, -_NEVER_MS
 
     def in_flight(self, endpoint: str) -> int:
         """Return how many requests of an endpoint saturate its limit: rate times length of a trip (Little's law)."""
@@ -181,7 +181,8 @@ class Fetcher:
     def cause(self, hole: Span) -> Cause:
         """Return why there is nothing; ask when all pages of a partition have come."""
         if self.life is None or self.life.never:
-            return "exchange has none"
+            between = self._oldest_ms < hole.start_ms and hole.end_ms <= self._newest_ms
+            return "exchange has none" if between else "unknown"
         alive = self.life.span(self._grid)
         on_the_day = hole.start_ms < self.life.first_ms + DAY_MS and hole.end_ms <= self._oldest_ms
         if hole.start_ms <= alive.start_ms or on_the_day:
@@ -255,6 +256,7 @@ class Fetcher:
             return
         self.reaches.saw(road.endpoint, self._what.interval.name, self._clock.now_ms() - checked.seen.start_ms)
         self._oldest_ms = min(self._oldest_ms, checked.seen.start_ms)
+        self._newest_ms = max(self._newest_ms, checked.seen.end_ms)
         if checked.table.num_rows:
             result.tables.append(checked.table)
             self._grid = self._grid.learned(checked.table.column("open_time")[0].value)

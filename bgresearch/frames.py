@@ -14,9 +14,9 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from bgresearch.catalogue import Column, Endpoint
 from bgresearch.envelope import rows_key, rows_of, unwrap, without_secrets
@@ -127,7 +127,7 @@ def candle_table(endpoint: Endpoint, rows: list[Any]) -> pa.Table:
     places = [_place(endpoint, alias) for alias in _CANDLE_ALIASES]
     if not rows:
         return CANDLE_SCHEMA.empty_table()
-    if any(type(row) is not list or len(row) <= max(places) for row in rows):
+    if set(map(type, rows)) != {list} or min(map(len, rows)) <= max(places):
         raise BadResponse(endpoint.id, "a candle is no list or is cut short.")
     columns = list(zip(*rows, strict=False))
     try:
@@ -135,7 +135,7 @@ def candle_table(endpoint: Endpoint, rows: list[Any]) -> pa.Table:
         numbers = [_texts(columns[place]).cast(pa.float64()) for place in places[1:]]
     except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError):
         raise BadResponse(endpoint.id, "a candle holds something else than numbers.") from None
-    if times.null_count or any(array.null_count or not pc.all(pc.is_finite(array)).as_py() for array in numbers):
+    if times.null_count or any(array.null_count or not np.isfinite(array.to_numpy()).all() for array in numbers):
         raise BadResponse(endpoint.id, "a candle holds an empty or infinite number.")
     return pa.Table.from_arrays([times, *numbers], schema=CANDLE_SCHEMA)
 

@@ -50,7 +50,7 @@ WORKERS = 16  # symbols at a time
 _AHEAD_PAGES = 64  # as many pages on their way or about to leave keep every road busy: then no further symbol begins
 _PATIENCE = 8  # symbols in a row that bring nothing but a dead network
 _LOOK_S = 0.1  # between two looks at how far everybody is
-_FAREWELL_S = 0.8  # an interruption waits so long for what is complete to be kept
+_FAREWELL_S = 0.7  # an interruption waits so long for what is complete to be kept
 _OF_ONE_SYMBOL = (ExchangeError, IncompleteData, InvalidInput, NetworkError, OfflineError)  # others may fare better
 _COLUMNS = ("symbol", "candles", "first", "last", "gaps", "requests", "error")
 _LISTED_GAPS = 1_000  # of one symbol, in the report
@@ -272,7 +272,8 @@ class _Gathering:
         result.candles = sum(map(grid.count, counted))
         if counted:
             result.first_ms, result.last_ms = grid.opens(counted[0])[0], grid.opens(counted[-1])[-1]
-        result.gaps = tuple(sorted([*self._source.store.gaps(series, task.span), *report.late]))
+        report.gaps = self._source.store.gaps(series, task.span)
+        result.gaps = report.all_gaps()
 
 
 def _around(part: Span, what: Subject) -> Span:

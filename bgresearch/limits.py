@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import threading
-from collections import deque
+import weakref
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
@@ -205,6 +207,8 @@ class BookLimiter:
         self._clock = clock
         self._book = book
         self._told_ms = 0
+        self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        _limiters.add(self)
 
     def acquire(self, endpoint: Endpoint, identity: str) -> None:
         """Wait until a request may leave, and count it.
@@ -216,10 +220,15 @@ class BookLimiter:
         identity : str
             Whose limit it is where the row counts by uid; rows that count by address share one log.
         """
-        while (wait := self._try(endpoint, identity)).seconds > 0:
-            if wait.seconds >= LONG_WAIT_S:
-                self._tell(wait)
-            self._clock.sleep(wait.seconds)
+        with self._turns[_name(endpoint, identity)]:  # one waits for the next slot, the others for their turn
+            while (wait := self._try(endpoint, identity)).seconds > 0:
+                if wait.seconds >= LONG_WAIT_S:
+                    self._tell(wait)
+                self._clock.sleep(wait.seconds)
+
+    def forget_turns(self) -> None:
+        """Let nobody wait for a thread that is not there: a fork copies locks, but not who holds them."""
+        self._turns = defaultdict(threading.Lock)
 
     def answered(self, endpoint: Endpoint, identity: str) -> None:
         """Count a request that was held up on its way from when it can have arrived."""
@@ -271,6 +280,18 @@ class BookLimiter:
         if until_ms > self._told_ms + LONG_WAIT_S * 1000:
             self._told_ms = until_ms
             _notices.warning("%s; requests wait until %s", wait.reason, iso(until_ms))
+
+
+_limiters: weakref.WeakSet[BookLimiter] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for limiter in list(_limiters):
+        limiter.forget_turns()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class LocalLimiter(BookLimiter):

@@ -8,17 +8,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, cast, get_args
 
+from bgresearch.intervals import DAY_MS, HOUR_MS
 from bgresearch.spans import Span, subtract, union
 
 Cause = Literal[
-    "before listing", "delisted", "exchange has none",
+    "before listing", "delisted", "exchange has none", "unknown",
     "no connection", "too many requests", "maintenance", "refused", "late",
 ]  # fmt: skip
-FORMAT = 2  # 1 had digests of another kind (digest.py) and is read all the same
+FORMAT = 2  # 1 had digests of another kind (digest.py), did not say when to look again, and is read all the same
+NEVER_MS = 2**53
+_LOOKS: Mapping[Cause, tuple[int, ...]] = {
+    "before listing": (),
+    "delisted": (7 * DAY_MS, 30 * DAY_MS),  # it may be listed again
+    "exchange has none": (DAY_MS, 7 * DAY_MS, 30 * DAY_MS),
+    "unknown": (DAY_MS, 7 * DAY_MS, 30 * DAY_MS),
+}
+_YOUNG_MS = DAY_MS  # what was missing so shortly after it should have come is often only late
 
 
 class Gap(NamedTuple):
@@ -29,15 +38,30 @@ class Gap(NamedTuple):
     span : Span
         Half-open, UTC.
     cause : str
-        ``before listing``, ``delisted`` or ``exchange has none``; of a recording why an instant was missed:
-        ``no connection``, ``too many requests``, ``maintenance``, ``refused`` or ``late`` (this machine was).
+        ``before listing``, ``delisted``, ``exchange has none`` (there are candles before and after), or ``unknown``;
+        of a recording why an instant was missed: ``no connection``, ``too many requests``, ``maintenance``,
+        ``refused`` or ``late`` (this machine was).
     noticed_ms : int
-        Epoch milliseconds when the exchange was asked.
+        Epoch milliseconds when the exchange was first asked.
+    again_ms : int
+        Epoch milliseconds from which on it is asked again.
     """
 
     span: Span
     cause: Cause
     noticed_ms: int
+    again_ms: int = NEVER_MS
+
+    def looked_at(self, now_ms: int) -> Gap:
+        """Return the gap as it is after a look that found nothing: a day after the first, a week, a month, never.
+
+        What is younger than a day is looked at after an hour, too. What lies before a listing is not looked at again.
+        """
+        looks = _LOOKS.get(self.cause, ())
+        if looks and self.noticed_ms - self.span.end_ms < _YOUNG_MS:
+            looks = (HOUR_MS, *looks)
+        again = (self.noticed_ms + after_ms for after_ms in looks)
+        return self._replace(again_ms=next((at for at in again if at > now_ms), NEVER_MS))
 
 
 @dataclass(frozen=True)
@@ -76,12 +100,17 @@ class Ledger:
         """Return this ledger with newer knowledge, which wins where both speak of the same instant."""
         newer, fresh = union(covered), tuple(gaps)
         holes = [*newer, *(gap.span for gap in fresh)]
-        kept = [Gap(left, gap.cause, gap.noticed_ms) for gap in self.gaps for left in subtract([gap.span], holes)]
+        kept = [gap._replace(span=left) for gap in self.gaps for left in subtract([gap.span], holes)]
+        seen = [part for gap in fresh for part in _seen_before(gap, self.gaps)]
         merged = dict(self.sources)
         for route, (first, last) in sources.items():
             old = merged.get(route, (first, last))
             merged[route] = (min(old[0], first), max(old[1], last))
-        return Ledger(union([*self.covered, *newer]), _joined([*kept, *fresh]), merged, self.rows, self.checksum)
+        return Ledger(union([*self.covered, *newer]), _joined([*kept, *seen]), merged, self.rows, self.checksum)
+
+    def due(self, now_ms: int) -> tuple[Gap, ...]:
+        """Return the gaps about which the exchange should be asked again."""
+        return tuple(gap for gap in self.gaps if gap.again_ms <= now_ms)
 
     def without(self, span: Span) -> Ledger:
         """Return this ledger with nothing said about a span."""
@@ -94,7 +123,7 @@ class Ledger:
             **about,
             "format": FORMAT,
             "covered": [list(span) for span in self.covered],
-            "gaps": [[*gap.span, gap.cause, gap.noticed_ms] for gap in self.gaps],
+            "gaps": [[*gap.span, gap.cause, gap.noticed_ms, gap.again_ms] for gap in self.gaps],
             "sources": {route: list(times) for route, times in sorted(self.sources.items())},
             "rows": self.rows,
             "checksum": self.checksum,
@@ -117,7 +146,7 @@ class Ledger:
             raise NewerFormat(f"the ledger has format {body['format']}, this version reads up to {FORMAT}")
         return cls(
             covered=tuple(Span(start, end) for start, end in body["covered"]),
-            gaps=tuple(Gap(Span(start, end), _cause(cause), noticed) for start, end, cause, noticed in body["gaps"]),
+            gaps=tuple(map(_gap, body["gaps"])),
             sources={route: (first, last) for route, (first, last) in body["sources"].items()},
             rows=body["rows"],
             checksum=body["checksum"],
@@ -126,6 +155,24 @@ class Ledger:
 
 class NewerFormat(Exception):
     """Written by a newer version: neither damaged nor readable."""
+
+
+def _gap(told: list[Any]) -> Gap:
+    start, end, cause, noticed, *again = told
+    gap = Gap(Span(start, end), _cause(cause), noticed)
+    return gap._replace(again_ms=again[0]) if again else gap.looked_at(noticed)
+
+
+def _seen_before(fresh: Gap, known: Iterable[Gap]) -> Iterator[Gap]:
+    """Yield the parts of a gap, those that were known for the same cause as noticed then, and looked at now."""
+    same = [gap for gap in known if gap.cause == fresh.cause and gap.noticed_ms < fresh.noticed_ms]
+    left = [fresh.span]
+    for gap in same:
+        for part in (part for each in left if (part := each.intersect(gap.span))):
+            yield gap._replace(span=part).looked_at(fresh.noticed_ms)
+        left = list(subtract(left, [gap.span]))
+    for part in left:
+        yield fresh._replace(span=part)
 
 
 def _cause(text: str) -> Cause:
@@ -139,14 +186,22 @@ def _digest(body: Mapping[str, Any]) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def _joined(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
-    """Return the gaps in order, those that touch and share a cause as one."""
-    joined: list[Gap] = []
+def joined(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
+    """Return the gaps in order, those that touch and share a cause as one: noticed last, looked at again first."""
+    return _joined(gaps, lambda one, other: one.cause == other.cause)
+
+
+def _joined(
+    gaps: Iterable[Gap],
+    alike: Callable[[Gap, Gap], bool] = lambda one, other: (one.cause, one.again_ms) == (other.cause, other.again_ms),
+) -> tuple[Gap, ...]:
+    whole: list[Gap] = []
     for gap in sorted(gaps):
-        last = joined[-1] if joined else None
-        if last and last.cause == gap.cause and last.span.end_ms >= gap.span.start_ms:
-            end = max(last.span.end_ms, gap.span.end_ms)
-            joined[-1] = Gap(Span(last.span.start_ms, end), gap.cause, max(last.noticed_ms, gap.noticed_ms))
+        last = whole[-1] if whole else None
+        if last and alike(last, gap) and last.span.end_ms >= gap.span.start_ms:
+            span = Span(last.span.start_ms, max(last.span.end_ms, gap.span.end_ms))
+            noticed, again = max(last.noticed_ms, gap.noticed_ms), min(last.again_ms, gap.again_ms)
+            whole[-1] = Gap(span, last.cause, noticed, again)
         else:
-            joined.append(gap)
-    return tuple(joined)
+            whole.append(gap)
+    return tuple(whole)

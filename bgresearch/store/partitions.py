@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from bgresearch.clock import Clock, SystemClock
 from bgresearch.errors import ConfigurationError, StoreError
+from bgresearch.intervals import HOUR_MS
 from bgresearch.spans import Span, subtract, union
 from bgresearch.store import partition
 from bgresearch.store.disk import Disk, in_words
@@ -66,6 +67,7 @@ class Store:
         self._disk = disk or Disk(self.data_dir)
         self._marked, self.pin = False, pin
         self._verified: set[_FileMark | None] = set()
+        self._rested: dict[Path, int] = {}
         self._ledgers_read: dict[Path, tuple[_FileMark, Ledger]] = {}
 
     def missing(self, series: Series, span: Span) -> tuple[Span, ...]:
@@ -80,6 +82,18 @@ class Store:
         found = [gap for ledger in self._ledgers(series, span) for gap in ledger.gaps]
         clipped = [(gap.span.intersect(span), gap) for gap in found]
         return tuple(sorted(gap._replace(span=part) for part, gap in clipped if part))
+
+    def due(self, series: Series, span: Span) -> tuple[Gap, ...]:
+        """Return the gaps that touch the span and about which to ask again; reads footers only."""
+        now = self._clock.now_ms()
+        if now < self._rested.get(series.folder, 0):
+            return ()
+        found = [gap for ledger in self._ledgers(series, span) for gap in ledger.due(now)]
+        return tuple(gap for gap in found if gap.span.intersect(span))
+
+    def rest(self, series: Series) -> None:
+        """Ask again about no gap of a series for an hour: nobody answered. Only this process remembers."""
+        self._rested[series.folder] = self._clock.now_ms() + HOUR_MS
 
     def kept(self, series: Series, span: Span) -> tuple[Span, ...]:
         """Return the parts of the span in which no row is absent; reads footers only."""

@@ -78,7 +78,13 @@ def test_an_hour_of_maintenance_is_absent_and_named(client: Client, truth: Truth
     same(got, truth(*asked))
     assert len(got) == 4 * 60
     assert got.attrs["bgresearch"]["gaps"] == [
-        {"start": "2026-03-11T06:00:00Z", "end": "2026-03-11T07:00:00Z", "cause": "exchange has none"}
+        {
+            "start": "2026-03-11T06:00:00Z",
+            "end": "2026-03-11T07:00:00Z",
+            "cause": "exchange has none",
+            "noticed": "2026-11-20T09:00:30Z",
+            "again": "2026-11-21T09:00:30Z",
+        }
     ]
 
 
@@ -96,8 +102,14 @@ def test_a_listing_in_mid_range_is_found_in_few_requests_and_remembered(client: 
     got = client.candles(*asked)
     same(got, truth(*asked))
     report = got.attrs["bgresearch"]
-    assert report["gaps"] == [
-        {"start": "2019-01-01T00:00:00Z", "end": "2026-06-15T00:00:00Z", "cause": "before listing"}
+    assert [gap | {"noticed": ""} for gap in report["gaps"]] == [
+        {
+            "start": "2019-01-01T00:00:00Z",
+            "end": "2026-06-15T00:00:00Z",
+            "cause": "before listing",
+            "noticed": "",
+            "again": None,
+        }
     ]
     assert sum(report["requests"].values()) < 80  # 19,600 pages lie before the listing
     before = client.requests_sent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -162,6 +162,20 @@ def test_a_folder_that_vanishes_in_the_middle_is_made_again_and_nothing_is_missi
     span = ("2026-01-20", "2026-02-10")
     connect(progress=vanish).candles("BTCUSDT", "1m", *span)
     same(connect().candles("BTCUSDT", "1m", *span), truth("BTCUSDT", "1m", *span))
+
+
+def test_two_downloads_of_one_symbol_at_the_same_time_lose_nothing(connect: Connect, truth: Truth) -> None:
+    span = ("2026-03-25", "2026-04-05")
+    with ThreadPoolExecutor(2) as pool:
+        counted = [
+            pool.submit(connect().download, ["BTCUSDT"], "1m", *span),
+            pool.submit(connect().download, ["BTCUSDT", "ETHUSDT"], "1m", "2026-03-28", "2026-04-07"),
+        ]
+        assert counted[0].result()["candles"].tolist() == [11 * 1440]
+        assert counted[1].result()["candles"].tolist() == [10 * 1440] * 2
+    same(connect(offline=True).candles("BTCUSDT", "1m", "2026-03-25", "2026-04-07"),
+         truth("BTCUSDT", "1m", "2026-03-25", "2026-04-07"))  # fmt: skip
+    assert connect().verify().sound
 
 
 def test_a_symbol_that_is_delisted_in_the_middle_ends_there_and_says_so(start: Start) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 import bgresearch
 from bgresearch.client import Client
+from bgresearch.clock import ManualClock
 from bgresearch.errors import UnknownSymbol
 from tests.client.other_exchange import DAY, HOUR, MINUTE, Habits, Market, OtherExchange, bar
 
@@ -35,6 +36,11 @@ def truth(exchange: OtherExchange, span: tuple[int, int], length: int = MINUTE) 
 
 def same(got: pd.DataFrame, expected: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(got, expected, check_exact=True, check_freq=False)
+
+
+def gaps_in_full(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = frame.attrs["bgresearch"]["gaps"]
+    return found
 
 
 def gaps(got: pd.DataFrame) -> list[tuple[int, int, str]]:
@@ -97,6 +103,69 @@ def test_a_real_gap_is_believed_however_emptiness_is_spelled(
     same(got, truth(exchange, span))
     assert gaps(got) == [(*hole, "exchange has none")]
     assert len(exchange.requests) < 60
+
+
+def test_a_gap_is_asked_again_when_it_is_due_and_what_has_come_since_is_taken(start: Start, clock: ManualClock) -> None:
+    exchange, client = start()
+    holes = ((OLD[0] + HOUR, OLD[0] + 2 * HOUR), (OLD[0] + 5 * HOUR, OLD[0] + 6 * HOUR))
+    exchange.markets["BTCUSDT"].gaps = holes
+    client.candles("BTCUSDT", "1m", *OLD)
+    before = len(exchange.requests)
+    exchange.markets["BTCUSDT"].gaps = holes[1:]
+    clock.advance(DAY / 1000 - 60)
+    assert len(client.candles("BTCUSDT", "1m", *OLD)) == len(truth(exchange, OLD)) - 60
+    assert len(exchange.requests) == before
+    clock.advance(120)
+    got = client.candles("BTCUSDT", "1m", *OLD)
+    same(got, truth(exchange, OLD))
+    assert gaps(got) == [(*holes[1], "exchange has none")]
+    told = got.attrs["bgresearch"]["gaps"][0]
+    assert pd.Timestamp(told["again"]) - pd.Timestamp(told["noticed"]) == pd.Timedelta(days=7)
+    asked = len(exchange.requests)
+    assert before < asked < before + 30
+    client.candles("BTCUSDT", "1m", *OLD)
+    assert len(exchange.requests) == asked
+
+
+@pytest.mark.parametrize("dead", [True, False], ids=["dead", "no longer listed"])
+def test_a_gap_that_is_due_is_no_reason_to_fail(start: Start, clock: ManualClock, *, dead: bool) -> None:
+    exchange, client = start()
+    exchange.markets["BTCUSDT"].gaps = ((OLD[0] + HOUR, OLD[0] + 2 * HOUR),)
+    kept = client.candles("BTCUSDT", "1m", *OLD)
+    clock.advance(2 * DAY / 1000)
+    if dead:
+        exchange.habits.faults = {"reset": 1.0}
+    else:
+        del exchange.markets["BTCUSDT"]
+    same(client.candles("BTCUSDT", "1m", *OLD), kept)
+    asked = len(exchange.requests)
+    same(client.candles("BTCUSDT", "1m", *OLD), kept)
+    assert len(exchange.requests) == asked
+    again = gaps_in_full(client.candles("BTCUSDT", "1m", *OLD))[0]["again"]
+    assert (pd.Timestamp(again) < pd.Timestamp(clock.now_ms(), unit="ms", tz="UTC")) is dead
+
+
+def test_offline_what_is_due_is_not_missing(start: Start, clock: ManualClock) -> None:
+    exchange, client = start()
+    exchange.markets["BTCUSDT"].gaps = ((OLD[0] + HOUR, OLD[0] + 2 * HOUR),)
+    kept = client.candles("BTCUSDT", "1m", *OLD)
+    clock.advance(2 * DAY / 1000)
+    offline = bgresearch.connect(
+        base_url=exchange.url, data_dir=client.data_dir, offline=True, clock=clock, progress=False
+    )
+    same(offline.candles("BTCUSDT", "1m", *OLD), kept)
+
+
+def test_what_is_absent_without_a_day_or_a_candle_that_tells_why_is_unknown(start: Start) -> None:
+    habits = Habits(**NO_V3)
+    habits.granularities = ONLY_MINUTES
+    exchange, client = start(habits)
+    exchange.markets["BTCUSDT"].gaps = ((OLD[0], OLD[0] + 6 * HOUR), (OLD[0] + 9 * HOUR, OLD[0] + 10 * HOUR))
+    exchange.markets["BTCUSDT"].listed_ms = OLD[0]
+    assert [cause for _start, _end, cause in gaps(client.candles("BTCUSDT", "1m", *OLD))] == [
+        "unknown",
+        "exchange has none",
+    ]
 
 
 def test_many_small_gaps_cost_few_questions(start: Start) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bgresearch.intervals import DAY_MS, HOUR_MS
 from bgresearch.spans import Span, subtract
-from bgresearch.store.ledger import Gap, Ledger, NewerFormat
+from bgresearch.store.ledger import NEVER_MS, Cause, Gap, Ledger, NewerFormat
 
 spans = st.builds(lambda start, length: Span(start, start + length), st.integers(0, 60), st.integers(1, 15))
 gaps = st.builds(Gap, spans, st.sampled_from(["delisted", "exchange has none"]), st.integers(0, 9))
@@ -42,6 +44,48 @@ def test_rows_that_came_end_the_gap_they_lie_in(
 def test_a_ledger_survives_its_json(known: tuple[list[Span], list[Gap]], sources: dict[str, tuple[int, int]]) -> None:
     ledger = Ledger().extended(*known, sources)
     assert Ledger.from_json(ledger.to_json(series="candles")) == ledger
+
+
+@pytest.mark.parametrize(
+    ("cause", "age", "days"),
+    [
+        ("exchange has none", 99, (1, 7, 30)),
+        ("exchange has none", 0.5, (HOUR_MS / DAY_MS, 1, 7, 30)),
+        ("unknown", 99, (1, 7, 30)),
+        ("delisted", 99, (7, 30)),
+        ("before listing", 0.5, ()),
+    ],
+)
+def test_a_gap_is_looked_at_again_ever_more_seldom_and_then_never(
+    cause: Cause, age: float, days: tuple[float, ...]
+) -> None:
+    noticed = 1_700_000_000_000
+    span = Span(noticed - int(age * DAY_MS) - HOUR_MS, noticed - int(age * DAY_MS))
+    gap = Gap(span, cause, noticed).looked_at(noticed)
+    for after in days:
+        assert gap.again_ms == noticed + after * DAY_MS
+        ledger = Ledger().extended([], [gap], {})
+        assert not ledger.due(gap.again_ms - 1)
+        assert ledger.due(gap.again_ms) == (gap,)
+        look = Gap(span, cause, gap.again_ms).looked_at(gap.again_ms)  # nothing came again
+        (gap,) = ledger.extended([span], [look], {}).gaps
+        assert gap.noticed_ms == noticed
+    assert gap.again_ms == NEVER_MS
+
+
+def test_a_ledger_of_the_first_format_is_read_and_its_gaps_are_looked_at_again() -> None:
+    text = (
+        b'{"series":"candles","format":1,"covered":[[0,100]],"gaps":[[10,20,"exchange has none",864000000],'
+        b'[-50,0,"before listing",5]],"sources":{},"rows":90,"checksum":"x","digest":"%s"}'
+    )
+    body = json.loads(text.replace(b"%s", b""))
+    del body["digest"]
+    digest = hashlib.blake2b(json.dumps(body, sort_keys=True, separators=(",", ":")).encode(), digest_size=16)
+    ledger = Ledger.from_json(text.replace(b"%s", digest.hexdigest().encode()))
+    assert ledger.gaps == (
+        Gap(Span(10, 20), "exchange has none", 864000000, 864000000 + DAY_MS), Gap(Span(-50, 0), "before listing", 5)
+    )  # fmt: skip
+    assert Ledger.from_json(ledger.to_json()) == ledger
 
 
 def test_a_changed_digit_is_noticed() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 
+from bgresearch.errors import StoreError
 from bgresearch.frames import CANDLE_SCHEMA
 from bgresearch.spans import Span
 from bgresearch.store import Series, Store
@@ -62,3 +65,17 @@ def test_what_a_killed_writer_left_half_written_is_swept_and_that_of_a_living_on
         path.write_bytes(b"half")
     spool.recover()
     assert (dead.exists(), alive.exists()) == (False, True)
+
+
+def test_a_full_disk_is_named_and_leaves_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, data: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(data[:100])
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    spool = Spool(Store(tmp_path), SERIES)
+    monkeypatch.setattr(Path, "write_bytes", full)
+    table, span = page(0, 200)
+    with pytest.raises(StoreError, match=r"cannot write .*: No space left.*free some space"):
+        spool.keep(table, [span], "spot.candles")
+    assert not [path for path in (tmp_path / FOLDER).rglob("*") if path.is_file()]
