@@ -117,7 +117,7 @@ def _pinned(
     from bgresearch.store import pins  # noqa: PLC0415 - only for a pin
 
     host = origin(base_url or os.environ.get("BGRESEARCH_BASE_URL") or EXCHANGE_URL)
-    found = pins.load(_folder(data_dir, loopback=host.startswith("http://")), name)
+    found = pins.load(_folder(data_dir, loopback=host.startswith("http://"), demo=False), name)
     store = Store(found.folder, clock=clock, pin=f"{found.name} {found.digest}")
     return Client(
         Wire(host, limiter=LocalLimiter(clock), clock=clock), store, clock=clock, offline=True, progress=progress

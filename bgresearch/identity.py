@@ -27,6 +27,7 @@ _CLASSIC = frozenset({"40084", "25245"})  # a classic account called v3
 _UNIFIED = frozenset({"40085"})  # a unified account called v2
 ABSENT = frozenset({"404", "405", "40404"})  # this exchange has no such path
 _NO_ANSWER = (AddressRejected, AuthenticationError, ExchangeUnavailable, RateLimited, TimestampError)
+_TURNS = 3  # every key has an account: an empty answer is a mishap
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,10 @@ class Whose:
 
     def _object(self, row_id: str) -> dict[str, Any]:
         endpoint = load()[row_id]
-        rows = rows_of(endpoint, self._sender.send(endpoint, {}).data)
+        for _ in range(_TURNS):
+            rows = rows_of(endpoint, self._sender.send(endpoint, {}).data)
+            if rows:
+                break
         if len(rows) != 1 or not isinstance(rows[0], dict):
             raise BadResponse(row_id, "not one object.")
         return rows[0]
