@@ -26,6 +26,7 @@ USER_ID_FIELD = {"spot.account_info": "userId", "uta.account_info": "userId", "u
 _CLASSIC = frozenset({"40084", "25245"})  # a classic account called v3
 _UNIFIED = frozenset({"40085"})  # a unified account called v2
 ABSENT = frozenset({"404", "405", "40404"})  # this exchange has no such path
+_EMPTY_ANSWERS = 3  # an account always has settings; answers that are empty for no reason come now and then
 _NO_ANSWER = (AddressRejected, AuthenticationError, ExchangeUnavailable, RateLimited, TimestampError)
 
 
@@ -94,7 +95,10 @@ class Whose:
 
     def _object(self, row_id: str) -> dict[str, Any]:
         endpoint = load()[row_id]
-        rows = rows_of(endpoint, self._sender.send(endpoint, {}).data)
+        for _ in range(_EMPTY_ANSWERS):
+            rows = rows_of(endpoint, self._sender.send(endpoint, {}).data)
+            if rows:
+                break
         if len(rows) != 1 or not isinstance(rows[0], dict):
             raise BadResponse(row_id, "not one object.")
         return rows[0]
