@@ -26,8 +26,8 @@ USER_ID_FIELD = {"spot.account_info": "userId", "uta.account_info": "userId", "u
 _CLASSIC = frozenset({"40084", "25245"})  # a classic account called v3
 _UNIFIED = frozenset({"40085"})  # a unified account called v2
 ABSENT = frozenset({"404", "405", "40404"})  # this exchange has no such path
+_EMPTY_ANSWERS = 3  # an account always has settings; answers that are empty for no reason come now and then
 _NO_ANSWER = (AddressRejected, AuthenticationError, ExchangeUnavailable, RateLimited, TimestampError)
-_TURNS = 3  # every key has an account: an empty answer is a mishap
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Whose:
 
     def _object(self, row_id: str) -> dict[str, Any]:
         endpoint = load()[row_id]
-        for _ in range(_TURNS):
+        for _ in range(_EMPTY_ANSWERS):
             rows = rows_of(endpoint, self._sender.send(endpoint, {}).data)
             if rows:
                 break
