@@ -8,7 +8,7 @@ import ipywidgets as widgets
 
 from bgresearch.agent.client import AgentKey
 from bgresearch.agent.crossing import REFUSALS
-from bgresearch.forms.look import button, verdict
+from bgresearch.forms.look import button, note, verdict
 from bgresearch.forms.proving import FIELDS
 from bgresearch.forms.sealed import Box, SealedInput
 from bgresearch.forms.telling import Stages, judged
@@ -38,7 +38,7 @@ class Rotating(widgets.VBox):  # type: ignore[misc]  # its base has no types
             submit="Seal and check", terminal=f"bgresearch vault rotate {key.label}",
         )  # fmt: skip
         self.sealed.on_box(self._open)
-        super().__init__([self.sealed])
+        super().__init__([note(words.BOUND_TO.format(label=key.label, host=key.host)), self.sealed])
 
     def _open(self, box: Box) -> None:
         answer = self._manager.desk.agent.open(box)

@@ -80,6 +80,7 @@ ROTATE = (
     "Type it here. It is checked before it takes the old one's place.",
     "Then delete the old key on the exchange.",
 )
+BOUND_TO = "{label!r} is used at {host} and nowhere else: the new key is tried and kept for that address."
 ROTATED = "{label!r} is the new key now. Delete the old one on the exchange: until then it still works."
 REMOVE = "The vault forgets the key, the exchange does not: delete it there too, or it goes on working."
 REMOVED = "Removed {label!r} here. Now delete it on the exchange too."

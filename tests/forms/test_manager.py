@@ -101,6 +101,7 @@ def test_a_key_is_replaced_only_by_one_that_was_checked(manager: Manager) -> Non
     choose(manager, "research")
     press(manager, "Replace")
     assert all(step in text_of(manager) for step in words.ROTATE)
+    assert words.BOUND_TO.format(label="research", host=manager.desk.key("research").host) in text_of(manager)
     before = manager.desk.key("research").fingerprint
     fill(sealed(manager).sealed, triple("trader"))
     assert "Red: this key can trade" in text_of(manager)
