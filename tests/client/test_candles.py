@@ -122,7 +122,9 @@ def test_a_symbol_that_was_delisted_ends_there(client: Client, truth: Truth) -> 
     got = client.candles(*asked)
     same(got, truth(*asked))
     assert got.attrs["bgresearch"]["gaps"][-1]["cause"] == "delisted"
-    assert sum(got.attrs["bgresearch"]["requests"].values()) < 60
+    assert (
+        sum(got.attrs["bgresearch"]["requests"].values()) < 90
+    )  # 160 pages were planned; some are on their way before the end is known
 
 
 def test_minutes_without_trades_are_there(client: Client, truth: Truth) -> None:
