@@ -147,6 +147,9 @@ class Fetcher:
         holes = [_Hole(page.span)]
         doubt = _Doubt(None, "the download was stopped")
         for turn in range(_TURNS):
+            if turn:
+                with self._surveying:  # what another page is finding out may spare this one the next question
+                    pass
             holes = self._cut_to_life(holes, result)
             roads = [road for road in page.routes if self._is_open(road)]
             if all(self._believed(hole) for hole in holes) or not roads or self._stop.is_set():
