@@ -15,9 +15,10 @@ from bgresearch.clock import ManualClock
 from bgresearch.crew import Crew
 from bgresearch.errors import IncompleteData, InvalidInput, OfflineError, StoreError, UnknownSymbol
 from bgresearch.sandbox import Exchange
-from tests.client.conftest import Connect, Start, Truth
+from tests.client.conftest import Start, Truth
 from tests.client.other_exchange import DAY, Market
 from tests.client.test_other_exchange import NOW_MS, TODAY
+from tests.conftest import Connect
 
 SPAN = ("2026-03-01", "2026-03-04")
 
