@@ -87,7 +87,7 @@ def close_to_close(
     --------
     >>> index = pd.date_range("2026-01-01", periods=4, freq="1D", tz="UTC", name="open_time")
     >>> round(close_to_close(pd.DataFrame({"close": [100.0, 101.0, 99.0, 100.0]}, index=index)), 4)
-    0.3297
+    0.3309
     """
     sample = _Sample(candles, window, periods_per_year, min_periods, interval, columns=("close",), shortest=2)
     return sample.told(sample.variance(sample.logs["close"].diff()), "close_to_close")

@@ -1,10 +1,11 @@
-"""The estimators against the papers' formulas by hand, against known truth, and against what they claim of efficiency."""
+"""The estimators against the formulas of the papers by hand, against known truth, and against their efficiency."""
 
 from __future__ import annotations
 
 import math
 import statistics
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def by_hand(name: str, bars: list[tuple[float, ...]], before: float | None) -> f
     udc = [(math.log(h / o), math.log(low / o), math.log(c / o)) for o, h, low, c in bars]
     closes = ([before] if before else []) + [bar[3] for bar in bars]
     if name == "close_to_close":
-        return statistics.variance([math.log(b / a) for a, b in zip(closes, closes[1:], strict=False)])
+        return statistics.variance([math.log(b / a) for a, b in pairwise(closes)])
     if name == "parkinson":
         return math.fsum((u - d) ** 2 for u, d, _ in udc) / len(udc) / (4 * math.log(2))
     if name == "garman_klass":
