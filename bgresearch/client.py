@@ -17,10 +17,10 @@ from bgresearch.kept.recording import Recorder, Say
 from bgresearch.kept.recordings import cadence_ms, named, recorded
 from bgresearch.kept.rosters import ever_listed
 from bgresearch.market.listings import LISTINGS
-from bgresearch.market.more import MoreVerbs
 from bgresearch.market.verbs import known_market
 from bgresearch.moments import Moment, span_of
 from bgresearch.namespace import Api
+from bgresearch.panel import PanelVerbs
 from bgresearch.permissions import Permissions, permissions
 from bgresearch.planning import Plan
 from bgresearch.progress import Wish
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class Client(MoreVerbs):
+class Client(PanelVerbs):
     """Asks the exchange, keeps what it answers, returns plain DataFrames; `bgresearch.connect` makes it.
 
     Every call works in a script, in a notebook and inside a running event loop, and may be made from several threads.
