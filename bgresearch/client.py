@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import bgresearch.lenses  # noqa: F401 - makes df.bg
 from bgresearch.account import AccountVerbs
 from bgresearch.candles import Source, candles, foreseen
 from bgresearch.clock import Clock, SystemClock
