@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from bgresearch.candles import Source
@@ -24,14 +25,70 @@ class Lens:
     def __init__(self, source: Source) -> None:
         self._source = source
 
-    def duckdb(self) -> DuckDBPyConnection:
-        """Return a DuckDB connection with a view per family of series."""
+    def duckdb(self, *, spill: str | os.PathLike[str] | None = None) -> DuckDBPyConnection:
+        """Return a DuckDB connection with a view per family of series: SQL over everything that is kept.
+
+        Parameters
+        ----------
+        spill : path, optional
+            A folder for what does not fit into memory; without one nothing is written anywhere, and such a query says
+            that memory ran out.
+
+        Returns
+        -------
+        duckdb.DuckDBPyConnection
+            In memory. Views: ``candles``, ``candles_utc8`` (bars that open on UTC+8 boundaries), ``trades``,
+            ``funding_rates``, ``recorded_open_interest`` and the other recordings; with a key the records of its own
+            account, ``fills``, ``orders``, ``bills``, ..., ``assets``. Columns: the keys (market, price, symbol,
+            interval, every: VARCHAR), those of the verb of that name (times TIMESTAMPTZ, numbers DOUBLE), and
+            ``period``, the name of the file: a filter on it or on a key opens no other file. A view of what is not
+            kept is empty and has its columns.
+
+            Two more are read from the footers of the files. ``gaps``: series, keys, lot, start, end, cause, noticed,
+            again. ``coverage``: series, keys, lot, rows, first, last (times of rows), gaps, files, bytes.
+
+        Raises
+        ------
+        ConfigurationError
+            duckdb is not installed.
+
+        Notes
+        -----
+        Times are compared and shown in UTC. Everything that is stored is closed and final. Views see what is downloaded
+        after they were made. Each file is seen whole; a query over many files while another process writes may see
+        some before and some after: a pin (``connect(pin=...)``) never changes.
+        The connection reaches the folders of these views and nothing else, whatever is typed: no other file, no
+        network, no extension, no other setting than threads, memory_limit and a few like them. Inside these folders
+        it is for reading; DuckDB has no switch against a ``COPY ... TO`` that names one of them by its full path.
+        Frames are joined with ``connection.register("name", frame)``.
+
+        Examples
+        --------
+        >>> client = bgresearch.connect(sandbox=True)                                              # doctest: +SKIP
+        >>> client.lens.duckdb().sql("SELECT symbol, count(*) FROM candles GROUP BY ALL").df()     # doctest: +SKIP
+        """
         from bgresearch.lenses.sql import connected
 
-        return connected(self._source)
+        return connected(self._source, spill)
 
     def polars(self) -> Scans:
-        """Return Polars' lazy frames of the same families, by the same names."""
+        """Return Polars' lazy frames of the same families, by the same names: ``.candles()``, ``.trades()``, ...
+
+        Raises
+        ------
+        ConfigurationError
+            polars is not installed.
+
+        Notes
+        -----
+        A lazy frame sees the files that were there when it was made. A filter on market, price, symbol or interval
+        opens no other file; ``.candles(period="2026-10")`` opens only those of that month.
+
+        Examples
+        --------
+        >>> client = bgresearch.connect(sandbox=True)                                              # doctest: +SKIP
+        >>> client.lens.polars().candles().group_by("symbol").len().collect()                      # doctest: +SKIP
+        """
         from bgresearch.lenses.lazy import Scans
 
         return Scans(self._source)
