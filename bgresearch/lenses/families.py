@@ -76,9 +76,8 @@ class Family:
         return "/".join([self.folder, *folders, f"{period}.parquet"])
 
     def glob(self, root: Path, period: str = "*") -> str:
-        """Return that pattern below a data folder, whatever characters the folder's own name has."""
-        literally = re.sub(r"([*?[])", r"[\1]", root.as_posix())
-        return f"{literally}/{self.pattern(period)}"
+        """Return that pattern below a data folder."""
+        return f"{literally(root)}/{self.pattern(period)}"
 
     def files(self, root: Path) -> list[Path]:
         """Return the partitions that are there now, in order."""
@@ -108,6 +107,11 @@ def families(source: Source) -> dict[str, Family]:
     if source.sender.label:
         found += _private(known_uid(source.store, source.sender) or _NOBODY)
     return {one.name: one for one in found}
+
+
+def literally(root: Path) -> str:
+    """Return a folder as a glob that matches it alone, whatever characters its name has."""
+    return re.sub(r"([*?[])", r"[\1]", root.as_posix())
 
 
 def plain(key: str, spelled: str) -> str:

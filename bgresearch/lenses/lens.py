@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bgresearch.candles import Source
 
 if TYPE_CHECKING:
+    import pandas as pd
     from duckdb import DuckDBPyConnection
 
     from bgresearch.lenses.lazy import Scans
@@ -60,16 +61,54 @@ class Lens:
         The connection reaches the folders of these views and nothing else, whatever is typed: no other file, no
         network, no extension, no other setting than threads, memory_limit and a few like them. Inside these folders
         it is for reading; DuckDB has no switch against a ``COPY ... TO`` that names one of them by its full path.
-        Frames are joined with ``connection.register("name", frame)``.
+        Frames are joined with ``connection.register("name", frame)``. Of results with times, ``.to_arrow_table()
+        .to_pandas()`` is quieter than ``.df()``, which uses what pandas 3.1 warns of; `sql` gives a frame at once.
 
         Examples
         --------
         >>> client = bgresearch.connect(sandbox=True)                                              # doctest: +SKIP
-        >>> client.lens.duckdb().sql("SELECT symbol, count(*) FROM candles GROUP BY ALL").df()     # doctest: +SKIP
+        >>> client.lens.duckdb().sql("SELECT symbol, count(*) FROM candles GROUP BY ALL").pl()     # doctest: +SKIP
         """
         from bgresearch.lenses.sql import connected
 
         return connected(self._source, spill)
+
+    def sql(self, query: str, **frames: pd.DataFrame) -> pd.DataFrame:
+        """Return what one SQL query over the store gives, as a plain frame.
+
+        Parameters
+        ----------
+        query : str
+            In DuckDB's SQL, over the views that `duckdb` documents.
+        **frames : DataFrame
+            Tables of your own, by the name that the query uses; a named index is a column of it.
+
+        Returns
+        -------
+        DataFrame
+            In the order of the query. Times datetime64[us, UTC], numbers float64, whole numbers Int64, text str;
+            exact decimals, among them sums of whole numbers, become float64. The query stands in
+            ``df.attrs["bgresearch"]``.
+
+        Raises
+        ------
+        InvalidInput
+            DuckDB refuses the query; the message is DuckDB's.
+        ConfigurationError
+            duckdb is not installed.
+
+        Notes
+        -----
+        Disk: reads what the query needs, writes nothing. Budget: no request.
+
+        Examples
+        --------
+        >>> client = bgresearch.connect(sandbox=True)                                              # doctest: +SKIP
+        >>> client.lens.sql("SELECT symbol, max(high) AS high FROM candles GROUP BY symbol")       # doctest: +SKIP
+        """
+        from bgresearch.lenses.sql import answered
+
+        return answered(self._source, query, frames)
 
     def polars(self) -> Scans:
         """Return Polars' lazy frames of the same families, by the same names: ``.candles()``, ``.trades()``, ...

@@ -7,14 +7,17 @@ and replaced as a whole by writers, so that each is seen as it was or as it is, 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pyarrow as pa
 
 from bgresearch.candles import Source
-from bgresearch.errors import ConfigurationError
-from bgresearch.lenses.families import Family, families
+from bgresearch.errors import ConfigurationError, InvalidInput
+from bgresearch.frames import to_frame
+from bgresearch.lenses.families import Family, families, literally
 from bgresearch.lenses.ledgers import coverage_of, gaps_of
 from bgresearch.store.layout import SPELLED
 from bgresearch.values import TIME
@@ -25,22 +28,38 @@ if TYPE_CHECKING:
 _TYPES = {
     TIME: "TIMESTAMPTZ", pa.string(): "VARCHAR", pa.float64(): "DOUBLE", pa.int64(): "BIGINT", pa.bool_(): "BOOLEAN",
 }  # fmt: skip
+_HINT = "SHOW TABLES lists the views, DESCRIBE candles the columns of one."
 _MAY_CHANGE = ("threads", "memory_limit", "enable_progress_bar", "preserve_insertion_order", "TimeZone")
+
+
+def answered(source: Source, query: str, frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return what a query gives; `Lens.sql` documents it."""
+    errors = _duckdb().Error
+    connection = connected(source, None)
+    try:
+        if [one.type.name for one in connection.extract_statements(query)] != ["SELECT"]:  # WITH, DESCRIBE and SHOW are
+            raise InvalidInput("query", "it is no single query.", hint="Write one that begins with SELECT.")
+        for name, frame in frames.items():
+            connection.register(name, frame.reset_index() if frame.index.name else frame)
+        table = connection.sql(query).to_arrow_table()
+    except errors as error:
+        raise InvalidInput("query", f"{str(error).strip()}\n", hint=_HINT) from None
+    finally:
+        connection.close()
+    pin = {"pin": source.store.pin} if source.store.pin else {}
+    return to_frame(_with_numbers(table), verb="lens.sql", query=query, host=source.sender.host, **pin)
 
 
 def connected(source: Source, spill: str | os.PathLike[str] | None) -> DuckDBPyConnection:
     """Return the connection; `Lens.duckdb` documents it."""
-    try:
-        import duckdb
-    except ImportError:
-        raise ConfigurationError("SQL needs duckdb.", hint="Install it: pip install 'bgresearch[duckdb]'.") from None
+    duckdb = _duckdb()
     root, known = source.store.data_dir, families(source)
-    connection = duckdb.connect()
+    connection: DuckDBPyConnection = duckdb.connect()
     for family in known.values():
         connection.execute(f"CREATE VIEW {_name(family.name)} AS {view(family, root)}")
     connection.register("gaps", gaps_of(root, known.values()))
     connection.register("coverage", coverage_of(root, known.values()))
-    for setting in _locks([root / family.folder for family in known.values()], spill):
+    for setting in _locks(root, known.values(), spill):
         connection.execute(f"SET {setting}")
     return connection
 
@@ -59,9 +78,10 @@ def view(family: Family, root: Path) -> str:
     )
 
 
-def _locks(folders: list[Path], spill: str | os.PathLike[str] | None) -> list[str]:
+def _locks(root: Path, known: Iterable[Family], spill: str | os.PathLike[str] | None) -> list[str]:
     """Return the settings that leave nothing but the store's own folders, in an order in which they may be set."""
-    allowed = ", ".join(_text(folder.as_posix()) for folder in folders)
+    spellings = {root.as_posix(), literally(root)}  # of files, and of the globs that find them
+    allowed = ", ".join(_text(f"{folder}/{family.folder}") for folder in sorted(spellings) for family in known)
     return [
         "TimeZone = 'UTC'",
         f"temp_directory = {_text('' if spill is None else str(Path(spill).expanduser().absolute()))}",
@@ -89,3 +109,18 @@ def _name(text: str) -> str:
 
 def _text(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
+
+
+def _with_numbers(table: pa.Table) -> pa.Table:
+    """Return a table whose exact decimals, as DuckDB adds up whole numbers, are float64, as all numbers here."""
+    decimals = (pa.types.is_decimal(column.type) for column in table.schema)
+    types = [pa.float64() if exact else column.type for exact, column in zip(decimals, table.schema, strict=True)]
+    return table.cast(pa.schema(list(zip(table.column_names, types, strict=True))))
+
+
+def _duckdb() -> Any:
+    try:
+        import duckdb
+    except ImportError:
+        raise ConfigurationError("SQL needs duckdb.", hint="Install it: pip install 'bgresearch[duckdb]'.") from None
+    return duckdb
