@@ -16,6 +16,7 @@ from bgresearch.kept.recordable import recordable
 from bgresearch.kept.recording import Recorder, Say
 from bgresearch.kept.recordings import cadence_ms, named, recorded
 from bgresearch.kept.rosters import ever_listed
+from bgresearch.lenses.lens import Lens
 from bgresearch.market.listings import LISTINGS
 from bgresearch.market.more import MoreVerbs
 from bgresearch.market.verbs import known_market
@@ -386,6 +387,11 @@ class Client(MoreVerbs):
         """Every endpoint of the table as a callable: ``client.api.spot.tickers()``."""
         source = self._source
         return Api(Desk(source.sender, source.store, source.clock, source.offline, self._progress))
+
+    @cached_property
+    def lens(self) -> Lens:
+        """The whole store at once: ``lens.duckdb()`` for SQL, ``lens.polars()`` for lazy frames."""
+        return Lens(self._source)
 
     def permissions(self) -> Permissions:
         """Return what the key can do: ``.verdict`` in words, ``.can_trade``, ``.can_withdraw``, ``.addresses`` ...

@@ -1,0 +1,114 @@
+"""What a store holds, family by family: where its files lie, by which keys, and with which columns. Asks nobody.
+
+A lens makes one view (DuckDB) or one lazy frame (Polars) of each. The pattern of a family matches whole partitions
+alone: what is being written, was set aside as damaged, or waits in a hidden folder has another kind of name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from bgresearch.account.assets import ASSET_COLUMNS
+from bgresearch.account.kinds import KINDS
+from bgresearch.candles import Source
+from bgresearch.frames import CANDLE_SCHEMA
+from bgresearch.kept.recordable import RECORDABLE
+from bgresearch.keyring import known_uid
+from bgresearch.market.past import FUNDING_RATES, TRADES
+from bgresearch.store.layout import SPELLED
+from bgresearch.values import TIME
+
+_CANDLE_KEYS = ("market", "price", "symbol", "interval")
+_PAST_KEYS = ("market", "symbol")
+_RECORDED_KEYS = ("market", "symbol", "every")
+_NOBODY = "nobody"  # nothing is kept of an account whose user id is not known: its families are empty
+
+
+@dataclass(frozen=True)
+class Family:
+    """Series of one shape, and the folders they lie in.
+
+    Attributes
+    ----------
+    name : str
+        Of the view: ``candles``, ``recorded_open_interest``, ``fills``.
+    folder : str
+        Below the data folder, with slashes.
+    keys : tuple of str
+        Names of the hive-style folders below it that are columns, in order; all are text.
+    schema : pyarrow.Schema
+        The columns of the files.
+    time : str
+        The column that orders the rows.
+    lot : str
+        Name of a folder that is no column, as the rows say it themselves; of account records.
+    private : bool
+        Whether it belongs to an account.
+    """
+
+    name: str
+    folder: str
+    keys: tuple[str, ...]
+    schema: pa.Schema
+    time: str
+    lot: str = ""
+    private: bool = False
+
+    @property
+    def columns(self) -> pa.Schema:
+        """Keys, then the columns of the files: what a lens shows."""
+        return pa.schema([*((key, pa.string()) for key in self.keys), *self.schema])
+
+    @property
+    def uniform(self) -> bool:
+        """Whether all files have the same columns; of other families older versions wrote fewer."""
+        return self.schema.equals(CANDLE_SCHEMA)
+
+    def pattern(self, period: str = "*") -> str:
+        """Return a glob of its partitions below the data folder; a period is a file's name: ``2026-10``, ``2026``."""
+        folders = [f"{key}=*" for key in (*self.keys, self.lot) if key]
+        return "/".join([self.folder, *folders, f"{period}.parquet"])
+
+    def files(self, root: Path) -> list[Path]:
+        """Return the partitions that are there now, in order."""
+        return sorted(root.glob(self.pattern()))
+
+
+def families(source: Source) -> dict[str, Family]:
+    """Return what a client may look at, by name: all that is public, and the records of its own account.
+
+    Parameters
+    ----------
+    source : Source
+        The client's; its key says which account, if the store remembers one. Nobody is asked.
+    """
+    found = [*_public()]
+    if source.sender.label:
+        found += _private(known_uid(source.store, source.sender) or _NOBODY)
+    return {one.name: one for one in found}
+
+
+def plain(key: str, spelled: str) -> str:
+    """Return a key's value as users know it, from how it is written in a folder's name, percent-encoding aside."""
+    return next((value for (name, value), other in SPELLED.items() if (name, other) == (key, spelled)), spelled)
+
+
+def _public() -> Iterator[Family]:
+    yield Family("candles", "candles", _CANDLE_KEYS, CANDLE_SCHEMA, "open_time")
+    yield Family("candles_utc8", "candles-utc8", _CANDLE_KEYS, CANDLE_SCHEMA, "open_time")
+    for shape in (TRADES, FUNDING_RATES):
+        yield Family(shape.verb, shape.verb, _PAST_KEYS, shape.schema, shape.index)
+    for kind, what in RECORDABLE.items():
+        name = f"recorded_{kind.replace('-', '_')}"
+        yield Family(name, f"recorded/kind={kind}", _RECORDED_KEYS, what.shape.schema, what.shape.index)
+
+
+def _private(uid: str) -> Iterator[Family]:
+    for kind in KINDS.values():
+        yield Family(kind.name, f"account/{uid}/{kind.name}", (), kind.shape.schema, kind.time, kind.lot, private=True)
+    schema = pa.schema([("time", TIME), *ASSET_COLUMNS])
+    yield Family("assets", f"account/{uid}/assets", (), schema, "time", private=True)
