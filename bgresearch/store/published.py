@@ -94,6 +94,11 @@ class PublishedStore(Store):
         """Where the data is."""
         return self.remote.url
 
+    @property
+    def frozen_by(self) -> str:
+        """The argument of `connect` that makes it a store to read only."""
+        return "store="
+
     def owner(self) -> str | None:
         """Return the exchange whose data it is."""
         return self.publication.host
@@ -103,7 +108,7 @@ class PublishedStore(Store):
         parts = {folder.split("/")[1] for folder in self._folders if folder.split("/")[0] == name}
         return tuple(sorted(unquote(one.removeprefix(f"{key}=")) for one in parts if one.startswith(f"{key}=")))
 
-    def read_file(self, name: str) -> bytes | None:  # noqa: ARG002 - small files are a store's own notes
+    def read_file(self, name: str) -> bytes | None:
         """Return None: small files are not published."""
         return None
 

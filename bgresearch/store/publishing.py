@@ -14,10 +14,12 @@ from pathlib import Path
 
 from bgresearch.crew import Crew
 from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
+from bgresearch.progress import Wish, shown
 from bgresearch.store import partition
 from bgresearch.store.disk import in_words
 from bgresearch.store.inspecting import files_of
 from bgresearch.store.ledger import NewerFormat
+from bgresearch.store.partitions import Store
 from bgresearch.store.publication import (
     MANIFEST,
     MARKER,
@@ -35,6 +37,7 @@ from bgresearch.store.publication import (
 from bgresearch.store.remote import Absent, Found, Remote
 
 _AT_A_TIME = 8  # objects on their way: each is a megabyte or two, and an answer takes some 50 ms
+_SHORT = 50  # files that are sent before a bar could be read
 _REPAIR = "Type: bgresearch verify --repair, then publish again."
 
 Grow = Callable[[int], None]
@@ -100,6 +103,20 @@ def chosen(root: Path, choice: Choice) -> list[str]:
 
 
 def publish(
+    store: Store, remote: Remote, choice: Choice, *, now_ms: int, exact: bool, prune: bool, progress: Wish
+) -> Published:
+    """Publish a store; the verb of the client, which documents it."""
+    if store.frozen_by == "store=":
+        raise InvalidInput("store", f"{store.place} is a publication itself.", hint="Connect without store=.")
+    paths = chosen(store.data_dir, choice)
+    with shown(progress, len(paths), f"publish to {remote.url}", unit="files", least=_SHORT) as grow:
+        return copy(
+            store.data_dir, remote, paths, host=store.owner() or store.host, now_ms=now_ms, exact=exact, prune=prune,
+            grow=grow,
+        )  # fmt: skip
+
+
+def copy(
     root: Path, remote: Remote, paths: Sequence[str], *, host: str, now_ms: int, exact: bool = False,
     prune: bool = False, grow: Grow = lambda _more: None,
 ) -> Published:  # fmt: skip
@@ -164,7 +181,8 @@ def _claim(remote: Remote, there: dict[str, Found], host: str) -> None:
         except BadManifest as error:
             raise StoreError(f"{remote.url}/{MARKER} {error}.", hint="Choose another prefix.") from None
         if owner != host:
-            raise ConfigurationError(f"{remote.url} holds data of {owner}, not of {host}.", hint="Choose another prefix.")
+            said = f"{remote.url} holds data of {owner}, not of {host}."
+            raise ConfigurationError(said, hint="Choose another prefix.")
     elif there:
         raise InvalidInput(
             "url", f"{remote.url} is not empty and no publication: {min(there)!r} lies there.",

@@ -23,7 +23,7 @@ _ONLY_READ = frozenset({"http", "https"})
 _WAYS = {
     "NoCredentialsError": (
         "no credentials were found",
-        "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; a public bucket: storage_options={'anon': True}.",
+        "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; of a public bucket say {'anon': True}.",
     ),
     "ProfileNotFound": ("the profile of AWS_PROFILE does not exist", "Look at ~/.aws/config."),
     "EndpointConnectionError": (
@@ -33,8 +33,7 @@ _WAYS = {
 }
 _DENIED = (
     "access is denied",
-    "Check which credentials are used (AWS_PROFILE) and what they may do: reading takes s3:GetObject, publishing "
-    "s3:ListBucket and s3:PutObject as well, and prune s3:DeleteObject.",
+    "Check which credentials are used, and what they may: GetObject to read; ListBucket, PutObject to publish.",
 )
 
 
@@ -155,7 +154,7 @@ class Remote:
 
 
 class _InWords:
-    """Turn what an address or its driver complains of into a StoreError; causes are left out, they may hold a request."""
+    """Turn what an address or its driver complains of into a StoreError; causes may hold a request and are left out."""
 
     def __init__(self, doing: str, place: str) -> None:
         self._doing, self._place = doing, place
