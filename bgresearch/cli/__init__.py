@@ -65,6 +65,7 @@ app.command()(scan)
 app.command()(store.plan)
 app.command()(store.verify)
 app.command()(store.pin)
+app.command()(store.publish)
 app.add_typer(data.download, name="download")
 for command in (
     *(agent.unlock, agent.lock, agent.status),

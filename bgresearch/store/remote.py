@@ -19,6 +19,7 @@ from bgresearch.store.disk import Disk
 Options = Mapping[str, Any]
 
 _DRIVERS = frozenset({"aiobotocore", "aiohttp", "botocore", "fsspec", "s3fs"})  # whose errors are no OSError
+_FRESH = {"use_listings_cache": False, "skip_instance_cache": True}  # what others write is seen, so are new credentials
 _ONLY_READ = frozenset({"http", "https"})
 _WAYS = {
     "NoCredentialsError": (
@@ -71,7 +72,7 @@ class Remote:
         try:
             from fsspec.core import url_to_fs  # noqa: PLC0415 - an extra: imported when an address is used
 
-            self._fs, root = url_to_fs(self.url, **{"use_listings_cache": False, **self.options})
+            self._fs, root = url_to_fs(self.url, **{**_FRESH, **self.options})
         except ImportError:
             hint = "Install it: pip install 'bgresearch[s3]'."
             raise ConfigurationError(f"{self.url} needs fsspec, and s3fs for s3://.", hint=hint) from None
@@ -97,7 +98,8 @@ class Remote:
             return bytes(self._fs.cat_file(self._path(name)))
 
     def found(self) -> dict[str, Found]:
-        """Return the names of all objects, and what the address says of them."""
+        """Return the names of all objects, and what the address says of them; of one that can be written to."""
+        self._refuse_only_read()
         with _InWords("list", self.url):
             try:
                 listed = self._fs.find(self._root, detail=True)

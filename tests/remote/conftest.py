@@ -29,7 +29,9 @@ Places = Callable[[str], str]
 
 
 def series_of(symbol: str, market: str = "spot") -> Series:
-    return Series("candles", (("market", market), ("price", "last"), ("symbol", symbol), ("interval", "1m")), "open_time")
+    return Series(
+        "candles", (("market", market), ("price", "last"), ("symbol", symbol), ("interval", "1m")), "open_time"
+    )
 
 
 def fill(folder: Path, symbol: str, first_ms: int, last_ms: int, *, base: float = 100.0, market: str = "spot") -> None:

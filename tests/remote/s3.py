@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from types import TracebackType
 
 CREDENTIALS = {
@@ -36,11 +37,14 @@ class S3Server:
         for line in self._process.stderr:
             if found := re.search(r"http://127\.0\.0\.1:\d+", line):
                 self.url = found[0]
+                self._ear = threading.Thread(target=self._process.stderr.read, daemon=True)
+                self._ear.start()  # a pipe that nobody reads would stop the server in time
                 return self
         raise RuntimeError("moto's server has ended")
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._process.kill()
+        self._process.wait(30)
+        self._ear.join(30)
         assert self._process.stderr is not None
         self._process.stderr.close()
-        self._process.wait(30)

@@ -8,6 +8,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
+import bgresearch as bg
+from bgresearch.client import Client
+from bgresearch.errors import ConfigurationError, InvalidInput, OfflineError, StoreError
+from bgresearch.store import pins
+from bgresearch.store.publication import from_json
+from bgresearch.store.published import PublishedStore
+from bgresearch.store.publishing import Choice, chosen, copy
+from bgresearch.store.remote import Absent, Remote
 from tests.remote.conftest import (
     DAY_MS,
     END,
@@ -19,15 +28,6 @@ from tests.remote.conftest import (
     fill,
     keep_fills,
 )
-
-import bgresearch as bg
-from bgresearch.client import Client
-from bgresearch.errors import ConfigurationError, InvalidInput, OfflineError, StoreError
-from bgresearch.store import pins
-from bgresearch.store.publication import from_json
-from bgresearch.store.published import PublishedStore
-from bgresearch.store.publishing import Choice, chosen, copy
-from bgresearch.store.remote import Absent, Remote
 
 FILES = len(SYMBOLS) * len(MONTHS)
 SPANS = [(START, "2025-12-03"), ("2026-01-01", "2026-01-03"), ("2026-02-01", END)]
@@ -94,7 +94,7 @@ def test_pruning_deletes_what_only_older_publications_need(
     assert local.publish(url, prune=True).removed == 2  # an object and a manifest
     assert len(Remote(url).found()) == FILES + 3
     pd.testing.assert_frame_equal(everything(reader(url, tmp_path)), everything(local))
-    with pytest.raises(StoreError, match="is gone.*connect again"):
+    with pytest.raises(StoreError, match=r"is gone.*connect again"):
         old.candles("BTCUSDT", "1m", *SPANS[0])
 
 
@@ -149,7 +149,9 @@ def test_what_an_account_did_is_never_published(memory: str, local: Client, fold
     assert all(path.startswith("candles/") for path in chosen(folder, Choice()))
 
 
-@pytest.mark.parametrize("account", ["account/4711/fills/2025-12.parquet", "candles/../x/2025.parquet", "/etc/x.parquet"])
+@pytest.mark.parametrize(
+    "account", ["account/4711/fills/2025-12.parquet", "candles/../x/2025.parquet", "/etc/x.parquet"]
+)
 def test_a_manifest_that_names_what_is_not_public_is_not_believed(
     memory: str, local: Client, tmp_path: Path, account: str
 ) -> None:
@@ -185,7 +187,7 @@ def test_a_first_publication_that_was_not_finished_is_said_to_be_one(memory: str
         reader(memory, tmp_path)
     with pytest.raises(ConnectionError):
         copy(folder, Listening(memory, fail_at=3), chosen(folder, Choice()), host=HOST, now_ms=1)
-    with pytest.raises(StoreError, match="first publication .* was not finished"):
+    with pytest.raises(StoreError, match=r"first publication .* was not finished"):
         reader(memory, tmp_path)
     assert copy(folder, Remote(memory), chosen(folder, Choice()), host=HOST, now_ms=1).files == FILES
 
@@ -201,7 +203,10 @@ def test_two_who_publish_at_once_do_not_undo_each_other(memory: str, local: Clie
 
     with pytest.raises(StoreError, match="somebody else has published"):
         copy(folder, Overtaken(memory), chosen(folder, Choice(("XRPUSDT",))), host=HOST, now_ms=1)
-    assert {one.keys["symbol"] for one in from_json(Remote(memory).read("manifest.json")).files} == {"BTCUSDT", "ETHUSDT"}
+    assert {one.keys["symbol"] for one in from_json(Remote(memory).read("manifest.json")).files} == {
+        "BTCUSDT",
+        "ETHUSDT",
+    }
 
 
 def test_what_is_something_else_s_is_left_alone(url: str, local: Client, folder: Path, tmp_path: Path) -> None:
@@ -221,7 +226,7 @@ def test_an_address_belongs_to_one_exchange(memory: str, local: Client, tmp_path
     local.publish(memory)
     with bg.connect(sandbox=True, data_dir=tmp_path / "sandbox", progress=False) as other:
         other.candles("BTCUSDT", "1d", "2026-01-01", "2026-01-10")
-        with pytest.raises(ConfigurationError, match="holds data of https://api.bitget.com, not of loopback"):
+        with pytest.raises(ConfigurationError, match=r"holds data of .*, not of loopback"):
             other.publish(memory)
         other.publish(f"{memory}-sandbox")
         there = reader(f"{memory}-sandbox", tmp_path)
@@ -237,7 +242,7 @@ def test_a_damaged_file_of_the_store_is_not_published(memory: str, local: Client
     whole = bytearray(path.read_bytes())
     whole[len(whole) // 3] ^= 1
     path.write_bytes(whole)
-    with pytest.raises(StoreError, match="is damaged.*verify --repair"):
+    with pytest.raises(StoreError, match=r"is damaged.*verify --repair"):
         local.publish(memory)
     with pytest.raises(Absent):
         Remote(memory).read("manifest.json")
