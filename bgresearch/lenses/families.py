@@ -6,6 +6,7 @@ alone: what is being written, was set aside as damaged, or waits in a hidden fol
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import pyarrow as pa
 from bgresearch.account.assets import ASSET_COLUMNS
 from bgresearch.account.kinds import KINDS
 from bgresearch.candles import Source
+from bgresearch.errors import ConfigurationError
 from bgresearch.frames import CANDLE_SCHEMA
 from bgresearch.kept.recordable import RECORDABLE
 from bgresearch.keyring import known_uid
@@ -66,12 +68,16 @@ class Family:
     @property
     def uniform(self) -> bool:
         """Whether all files have the same columns; of other families older versions wrote fewer."""
-        return self.schema.equals(CANDLE_SCHEMA)
+        return bool(self.schema.equals(CANDLE_SCHEMA))
 
     def pattern(self, period: str = "*") -> str:
         """Return a glob of its partitions below the data folder; a period is a file's name: ``2026-10``, ``2026``."""
         folders = [f"{key}=*" for key in (*self.keys, self.lot) if key]
         return "/".join([self.folder, *folders, f"{period}.parquet"])
+
+    def glob(self, root: Path, period: str = "*") -> str:
+        """Return that pattern below a data folder."""
+        return f"{literally(root)}/{self.pattern(period)}"
 
     def files(self, root: Path) -> list[Path]:
         """Return the partitions that are there now, in order."""
@@ -85,11 +91,27 @@ def families(source: Source) -> dict[str, Family]:
     ----------
     source : Source
         The client's; its key says which account, if the store remembers one. Nobody is asked.
+
+    Raises
+    ------
+    ConfigurationError
+        Folders above the store would be taken for keys.
     """
+    taken = {part.partition("=")[0] for part in source.store.data_dir.parts if "=" in part}
+    if clash := sorted(taken & {*_CANDLE_KEYS, *_RECORDED_KEYS, "kind"}):
+        raise ConfigurationError(
+            f"the path {source.store.data_dir} says {clash[0]}=, as folders of the store do.",
+            hint="Give another folder with data_dir=.",
+        )
     found = [*_public()]
     if source.sender.label:
         found += _private(known_uid(source.store, source.sender) or _NOBODY)
     return {one.name: one for one in found}
+
+
+def literally(root: Path) -> str:
+    """Return a folder as a glob that matches it alone, whatever characters its name has."""
+    return re.sub(r"([*?[])", r"[\1]", root.as_posix())
 
 
 def plain(key: str, spelled: str) -> str:

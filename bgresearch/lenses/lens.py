@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from bgresearch.candles import Source
 
 if TYPE_CHECKING:
+    import pandas as pd
     from duckdb import DuckDBPyConnection
 
     from bgresearch.lenses.lazy import Scans
@@ -24,14 +26,108 @@ class Lens:
     def __init__(self, source: Source) -> None:
         self._source = source
 
-    def duckdb(self) -> DuckDBPyConnection:
-        """Return a DuckDB connection with a view per family of series."""
+    def duckdb(self, *, spill: str | os.PathLike[str] | None = None) -> DuckDBPyConnection:
+        """Return a DuckDB connection with a view per family of series: SQL over everything that is kept.
+
+        Parameters
+        ----------
+        spill : path, optional
+            A folder for what does not fit into memory; without one nothing is written anywhere, and such a query says
+            that memory ran out.
+
+        Returns
+        -------
+        duckdb.DuckDBPyConnection
+            In memory. Views: ``candles``, ``candles_utc8`` (bars that open on UTC+8 boundaries), ``trades``,
+            ``funding_rates``, ``recorded_open_interest`` and the other recordings; with a key the records of its own
+            account, ``fills``, ``orders``, ``bills``, ..., ``assets``. Columns: the keys (market, price, symbol,
+            interval, every: VARCHAR), those of the verb of that name (times TIMESTAMPTZ, numbers DOUBLE), and
+            ``period``, the name of the file: a filter on it or on a key opens no other file. A view of what is not
+            kept is empty and has its columns.
+
+            Two more are read from the footers of the files. ``gaps``: series, keys, lot, start, end, cause, noticed,
+            again. ``coverage``: series, keys, lot, rows, first, last (times of rows), gaps, files, bytes.
+
+        Raises
+        ------
+        ConfigurationError
+            duckdb is not installed.
+
+        Notes
+        -----
+        Times are compared and shown in UTC. Everything that is stored is closed and final. Views see what is downloaded
+        after they were made. Each file is seen whole; a query over many files while another process writes may see
+        some before and some after: a pin (``connect(pin=...)``) never changes.
+        The connection reaches the folders of these views and nothing else, whatever is typed: no other file, no
+        network, no extension, no other setting than threads, memory_limit and a few like them. Inside these folders
+        it is for reading; DuckDB has no switch against a ``COPY ... TO`` that names one of them by its full path.
+        Frames are joined with ``connection.register("name", frame)``. Of results with times, ``.to_arrow_table()
+        .to_pandas()`` is quieter than ``.df()``, which uses what pandas 3.1 warns of; `sql` gives a frame at once.
+
+        Examples
+        --------
+        >>> client = bgresearch.connect(sandbox=True)                                              # doctest: +SKIP
+        >>> client.lens.duckdb().sql("SELECT symbol, count(*) FROM candles GROUP BY ALL").pl()     # doctest: +SKIP
+        """
         from bgresearch.lenses.sql import connected
 
-        return connected(self._source)
+        return connected(self._source, spill)
+
+    def sql(self, query: str, **frames: pd.DataFrame) -> pd.DataFrame:
+        """Return what one SQL query over the store gives, as a plain frame.
+
+        Parameters
+        ----------
+        query : str
+            In DuckDB's SQL, over the views that `duckdb` documents.
+        **frames : DataFrame
+            Tables of your own, by the name that the query uses; a named index is a column of it.
+
+        Returns
+        -------
+        DataFrame
+            In the order of the query. Times datetime64[us, UTC], numbers float64, whole numbers Int64, text str;
+            exact decimals, among them sums of whole numbers, become float64. The query stands in
+            ``df.attrs["bgresearch"]``.
+
+        Raises
+        ------
+        InvalidInput
+            DuckDB refuses the query; the message is DuckDB's.
+        ConfigurationError
+            duckdb is not installed.
+
+        Notes
+        -----
+        Disk: reads what the query needs, writes nothing. Budget: no request.
+
+        Examples
+        --------
+        >>> client = bgresearch.connect(sandbox=True)                                              # doctest: +SKIP
+        >>> client.lens.sql("SELECT symbol, max(high) AS high FROM candles GROUP BY symbol")       # doctest: +SKIP
+        """
+        from bgresearch.lenses.sql import answered
+
+        return answered(self._source, query, frames)
 
     def polars(self) -> Scans:
-        """Return Polars' lazy frames of the same families, by the same names."""
+        """Return Polars' lazy frames of the same families, by the same names: ``.candles()``, ``.trades()``, ...
+
+        Raises
+        ------
+        ConfigurationError
+            polars is not installed.
+
+        Notes
+        -----
+        A lazy frame sees the files that were there when it was made. A filter on market, price, symbol or interval
+        opens no other file; ``.candles(period="2026-10")`` opens only those of that month.
+
+        Examples
+        --------
+        >>> client = bgresearch.connect(sandbox=True)                                              # doctest: +SKIP
+        >>> client.lens.polars().candles().group_by("symbol").len().collect()                      # doctest: +SKIP
+        """
         from bgresearch.lenses.lazy import Scans
 
         return Scans(self._source)

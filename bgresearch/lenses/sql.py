@@ -1,20 +1,126 @@
-"""DuckDB over the store: a connection with a view per family of series."""
+"""DuckDB over the store: a connection in memory with a view per family of series, locked to the store's folders.
+
+Views are globs, not lists of files: they see what is downloaded after they were made. A file is opened once per query
+and replaced as a whole by writers, so that each is seen as it was or as it is, never half.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
 
 from bgresearch.candles import Source
-from bgresearch.errors import ConfigurationError
+from bgresearch.errors import ConfigurationError, InvalidInput
+from bgresearch.frames import to_frame
+from bgresearch.lenses.families import Family, families, literally
+from bgresearch.lenses.ledgers import coverage_of, gaps_of
+from bgresearch.store.layout import SPELLED
+from bgresearch.values import TIME
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+_TYPES = {
+    TIME: "TIMESTAMPTZ", pa.string(): "VARCHAR", pa.float64(): "DOUBLE", pa.int64(): "BIGINT", pa.bool_(): "BOOLEAN",
+}  # fmt: skip
+_HINT = "SHOW TABLES lists the views, DESCRIBE candles the columns of one."
+_MAY_CHANGE = ("threads", "memory_limit", "enable_progress_bar", "preserve_insertion_order", "TimeZone")
 
-def connected(source: Source) -> DuckDBPyConnection:
-    """Return a connection in memory, with a view per family."""
+
+def answered(source: Source, query: str, frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return what a query gives; `Lens.sql` documents it."""
+    errors = _duckdb().Error
+    connection = connected(source, None)
+    try:
+        if [one.type.name for one in connection.extract_statements(query)] != ["SELECT"]:  # WITH, DESCRIBE and SHOW are
+            raise InvalidInput("query", "it is no single query.", hint="Write one that begins with SELECT.")
+        for name, frame in frames.items():
+            connection.register(name, frame.reset_index() if frame.index.name else frame)
+        table = connection.sql(query).to_arrow_table()
+    except errors as error:
+        raise InvalidInput("query", f"{str(error).strip()}\n", hint=_HINT) from None
+    finally:
+        connection.close()
+    pin = {"pin": source.store.pin} if source.store.pin else {}
+    return to_frame(_with_numbers(table), verb="lens.sql", query=query, host=source.sender.host, **pin)
+
+
+def connected(source: Source, spill: str | os.PathLike[str] | None) -> DuckDBPyConnection:
+    """Return the connection; `Lens.duckdb` documents it."""
+    duckdb = _duckdb()
+    root, known = source.store.data_dir, families(source)
+    connection: DuckDBPyConnection = duckdb.connect()
+    for family in known.values():
+        connection.execute(f"CREATE VIEW {_name(family.name)} AS {view(family, root)}")
+    connection.register("gaps", gaps_of(root, known.values()))
+    connection.register("coverage", coverage_of(root, known.values()))
+    for setting in _locks(root, known.values(), spill):
+        connection.execute(f"SET {setting}")
+    return connection
+
+
+def view(family: Family, root: Path) -> str:
+    """Return the query behind a family's view: typed and empty where there is no file, live where there are some."""
+    columns = [*family.columns, pa.field("file", pa.string())]
+    empty = ", ".join(f"NULL::{_TYPES[column.type]} AS {_name(column.name)}" for column in columns)
+    shown = ", ".join(f"{_told(column.name)} AS {_name(column.name)}" for column in family.columns)
+    options = f"hive_partitioning={'true' if family.keys else 'false'}, hive_types_autocast=false"
+    options += f", union_by_name={'false' if family.uniform else 'true'}, allow_empty=true, filename='file'"
+    pattern = _text(family.glob(root))
+    return (
+        f"SELECT {shown}, parse_filename(file, true) AS period FROM (SELECT {empty} WHERE false "  # noqa: S608 - nobody's input
+        f"UNION ALL BY NAME SELECT * FROM read_parquet({pattern}, {options}))"
+    )
+
+
+def _locks(root: Path, known: Iterable[Family], spill: str | os.PathLike[str] | None) -> list[str]:
+    """Return the settings that leave nothing but the store's own folders, in an order in which they may be set."""
+    spellings = {root.as_posix(), literally(root)}  # of files, and of the globs that find them
+    allowed = ", ".join(_text(f"{folder}/{family.folder}") for folder in sorted(spellings) for family in known)
+    return [
+        "TimeZone = 'UTC'",
+        f"temp_directory = {_text('' if spill is None else str(Path(spill).expanduser().absolute()))}",
+        "autoinstall_known_extensions = false",
+        "autoload_known_extensions = false",
+        "allow_community_extensions = false",
+        "allow_persistent_secrets = false",
+        f"allowed_directories = [{allowed}]",
+        f"allowed_configs = [{', '.join(map(_text, _MAY_CHANGE))}]",
+        "enable_external_access = false",
+        "lock_configuration = true",
+    ]
+
+
+def _told(column: str) -> str:
+    """A column as users know it: the store writes 1M as ``1month``, as 1m and 1M are one folder to some disks."""
+    spellings = {spelled: value for (key, value), spelled in SPELLED.items() if key == column}
+    whens = " ".join(f"WHEN {_text(spelled)} THEN {_text(value)}" for spelled, value in spellings.items())
+    return f"CASE {_name(column)} {whens} ELSE {_name(column)} END" if whens else _name(column)
+
+
+def _name(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _with_numbers(table: pa.Table) -> pa.Table:
+    """Return a table whose exact decimals, as DuckDB adds up whole numbers, are float64, as all numbers here."""
+    decimals = (pa.types.is_decimal(column.type) for column in table.schema)
+    types = [pa.float64() if exact else column.type for exact, column in zip(decimals, table.schema, strict=True)]
+    return table.cast(pa.schema(list(zip(table.column_names, types, strict=True))))
+
+
+def _duckdb() -> Any:
     try:
         import duckdb
     except ImportError:
         raise ConfigurationError("SQL needs duckdb.", hint="Install it: pip install 'bgresearch[duckdb]'.") from None
-    return duckdb.connect()
+    return duckdb
