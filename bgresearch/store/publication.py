@@ -11,17 +11,18 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from bgresearch.store.pins import digest_of_files
 
 MANIFEST = "manifest.json"
 MARKER = "bgresearch.json"
 OLDER = "manifests"
-PUBLIC = frozenset({"candles", "candles-utc8", "funding", "lists", "recorded", "trades"})  # nothing else is published
+PUBLIC = frozenset({"candles", "candles-utc8", "funding_rates", "lists", "recorded", "trades"})  # and nothing else
 _FORMAT = 1
 _SUFFIX = ".parquet"
 _HEX = re.compile(r"[0-9a-f]{64}")
-_PATH = re.compile(r"([a-z0-9-]+)(/[A-Za-z_]+=[A-Za-z0-9%._~-]+)+/[0-9a-z-]+\.parquet")
+_PATH = re.compile(r"([a-z0-9_-]+)(/[A-Za-z_]+=[A-Za-z0-9%._~-]+)+/[0-9a-z-]+\.parquet")
 
 
 class BadManifest(Exception):
@@ -156,8 +157,9 @@ def is_ours(name: str) -> bool:
 
 
 def keys_of(path: str) -> dict[str, str]:
-    """Return what the folders of a path say, as they spell it."""
-    return dict(part.split("=", 1) for part in path.split("/")[1:-1])
+    """Return what the folders of a path say."""
+    named = (part.partition("=") for part in path.split("/")[1:-1])
+    return {key: unquote(value) for key, _, value in named}
 
 
 def _entry(told: list[Any]) -> Entry:

@@ -7,7 +7,7 @@ Nothing is ever written to the address, and the exchange is not asked for what i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import unquote
@@ -191,9 +191,3 @@ def _is(path: Path, entry: Entry) -> bool:
         return hashlib.sha256(path.read_bytes()).hexdigest() == entry.sha256
     except OSError:
         return False
-
-
-def objects_of(store: PublishedStore) -> Iterator[tuple[str, str, str]]:
-    """Yield path, object and digest of everything that is published."""
-    for one in store.publication.files:
-        yield one.path, one.name, one.sha256
