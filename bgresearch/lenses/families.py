@@ -79,9 +79,9 @@ class Family:
         """Return that pattern below a data folder."""
         return f"{literally(root)}/{self.pattern(period)}"
 
-    def files(self, root: Path) -> list[Path]:
+    def files(self, root: Path, period: str = "*") -> list[Path]:
         """Return the partitions that are there now, in order."""
-        return sorted(root.glob(self.pattern()))
+        return sorted(root.glob(self.pattern(period)))
 
 
 def families(source: Source) -> dict[str, Family]:

@@ -2,6 +2,9 @@
 
 A scan knows its columns beforehand: it opens no file to learn them, and of all files only those that a filter on
 market, price, symbol or interval leaves. Of these, a filter on time reads the footer and the row groups it needs.
+
+The files are listed here: where Polars lists them itself it remembers their sizes, and fails when a writer has
+replaced one of them since.
 """
 
 from __future__ import annotations
@@ -15,7 +18,6 @@ import pyarrow as pa
 
 from bgresearch.candles import Source
 from bgresearch.errors import ConfigurationError, InvalidInput
-from bgresearch.intervals import INTERVALS
 from bgresearch.lenses.families import Family, families
 from bgresearch.lenses.ledgers import Told, coverage_of, gaps_of
 from bgresearch.store.layout import SPELLED
@@ -80,7 +82,8 @@ class Scans:
         if not _PERIOD.fullmatch(period):
             raise InvalidInput("period", f"{period!r} is no period.", hint="Write 2026-10, 2026 or 2026-*.")
         family = self._families[name]
-        whole = [self._scanned(family, patterns, told) for patterns, told in _spellings(family, self._root, period)]
+        parts = _spellings(family, family.files(self._root, period))
+        whole = [self._scanned(family, files, told) for files, told in parts]
         joined: LazyFrame = self._pl.concat(whole)
         return joined
 
@@ -100,12 +103,12 @@ class Scans:
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self._families]
 
-    def _scanned(self, family: Family, patterns: list[str], told: dict[str, str]) -> LazyFrame:
+    def _scanned(self, family: Family, files: list[Path], told: dict[str, str]) -> LazyFrame:
         text = self._pl.String
         above = [part.partition("=")[0] for part in (self._root / family.folder).parts if "=" in part]
         keys = dict.fromkeys((*above, *family.keys), text) if family.keys else {}
         scanned: LazyFrame = self._pl.scan_parquet(
-            patterns, schema=self._types(family.schema) | keys,
+            files, glob=False, schema=self._types(family.schema) | keys,
             hive_partitioning=bool(keys), hive_schema=keys or None, try_parse_hive_dates=False,
             missing_columns="insert", extra_columns="ignore",
         )  # fmt: skip
@@ -126,21 +129,17 @@ class Scans:
         return frame
 
 
-def _spellings(family: Family, root: Path, period: str) -> list[tuple[list[str], dict[str, str]]]:
-    """Return the patterns of a family, and apart from them those whose key is written otherwise than users know it.
+def _spellings(family: Family, files: list[Path]) -> list[tuple[list[Path], dict[str, str]]]:
+    """Return the files of a family, and apart from them those whose key is written otherwise than users know it.
 
     A filter on the key must reach the scan as it is; behind a translation, every file would be opened.
     """
-    pattern = family.glob(root, period)
-    if "interval" not in family.keys:
-        return [([pattern], {})]
-    plain = [name for name in INTERVALS if ("interval", name) not in SPELLED]
-    alike = [pattern.replace("/interval=*/", f"/interval={name}/") for name in plain]
-    others = [
-        ([pattern.replace("/interval=*/", f"/interval={spelled}/")], {key: value})
-        for (key, value), spelled in SPELLED.items()
-    ]
-    return [(alike, {}), *others]
+    parts = []
+    for (key, value), spelled in SPELLED.items():
+        if key in family.keys and (others := [file for file in files if f"{key}={spelled}" in file.parts]):
+            parts.append((others, {key: value}))
+            files = [file for file in files if file not in {*others}]
+    return [(files, {}), *parts]
 
 
 def _polars() -> Any:

@@ -62,9 +62,11 @@ class Lens:
 
         Notes
         -----
-        Times are compared and shown in UTC. Everything that is stored is closed and final. Views see what is downloaded
-        after they were made. Each file is seen whole; a query over many files while another process writes may see
-        some before and some after: a pin (``connect(pin=...)``) never changes.
+        Times are compared and shown in UTC. Everything that is stored is closed and final; that it is undamaged,
+        ``client.verify()`` checks. Views see what is downloaded after they were made. Each file is seen whole: a query
+        that meets one just as it is replaced ends with an error and can be run again, as `sql` does by itself. A query
+        over many files while another process writes may see some before and some after: a pin (``connect(pin=...)``)
+        never changes.
         The connection reaches the folders of these views and nothing else, whatever is typed: no other file, no
         network, no extension, no other setting than threads, memory_limit and a few like them. Inside these folders
         it is for reading; DuckDB has no switch against a ``COPY ... TO`` that names one of them by its full path.
@@ -100,7 +102,9 @@ class Lens:
         Raises
         ------
         InvalidInput
-            DuckDB refuses the query; the message is DuckDB's.
+            DuckDB refuses the query, or it is none; the message is DuckDB's.
+        StoreError
+            A file cannot be read.
         ConfigurationError
             duckdb is not installed.
 
@@ -186,8 +190,8 @@ class Lens:
 
         Notes
         -----
-        A lazy frame sees the files that were there when it was made. A filter on market, price, symbol or interval
-        opens no other file; ``.candles(period="2026-10")`` opens only those of that month.
+        A lazy frame sees the files that were there when it was made, each whole and as it is now. A filter on market,
+        price, symbol or interval opens no other file; ``.candles(period="2026-10")`` opens only those of that month.
 
         Examples
         --------

@@ -1,13 +1,14 @@
 """DuckDB over the store: a connection in memory with a view per family of series, locked to the store's folders.
 
-Views are globs, not lists of files: they see what is downloaded after they were made. A file is opened once per query
-and replaced as a whole by writers, so that each is seen as it was or as it is, never half.
+Views are globs, not lists of files: they see what is downloaded after they were made. Writers replace files as a whole.
+DuckDB looks at a file twice, for its size and for its rows; if it was replaced between the two, the query ends with an
+error and never with wrong rows.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from bgresearch.candles import Source
-from bgresearch.errors import ConfigurationError, InvalidInput
+from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
 from bgresearch.frames import to_frame
 from bgresearch.lenses.families import Family, families, literally
 from bgresearch.lenses.ledgers import coverage_of, gaps_of
@@ -29,25 +30,39 @@ _TYPES = {
     TIME: "TIMESTAMPTZ", pa.string(): "VARCHAR", pa.float64(): "DOUBLE", pa.int64(): "BIGINT", pa.bool_(): "BOOLEAN",
 }  # fmt: skip
 _HINT = "SHOW TABLES lists the views, DESCRIBE candles the columns of one."
+_TRIES = 5
 _MAY_CHANGE = ("threads", "memory_limit", "enable_progress_bar", "preserve_insertion_order", "TimeZone")
 
 
 def answered(source: Source, query: str, frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return what a query gives; `Lens.sql` documents it."""
-    errors = _duckdb().Error
+    duckdb = _duckdb()
     connection = connected(source, None)
     try:
         if [one.type.name for one in connection.extract_statements(query)] != ["SELECT"]:  # WITH, DESCRIBE and SHOW are
             raise InvalidInput("query", "it is no single query.", hint="Write one that begins with SELECT.")
         for name, frame in frames.items():
             connection.register(name, frame.reset_index() if frame.index.name else frame)
-        table = connection.sql(query).to_arrow_table()
-    except errors as error:
+        table = _read(duckdb, connection, query)
+    except duckdb.Error as error:
+        if type(error) in (duckdb.Error, duckdb.IOException):
+            raise StoreError(f"a file cannot be read: {error}.", hint="client.verify(repair=True) mends it.") from None
         raise InvalidInput("query", f"{str(error).strip()}\n", hint=_HINT) from None
     finally:
         connection.close()
     pin = {"pin": source.store.pin} if source.store.pin else {}
     return to_frame(_with_numbers(table), verb="lens.sql", query=query, host=source.sender.host, **pin)
+
+
+def _read(duckdb: Any, connection: DuckDBPyConnection, query: str) -> pa.Table:
+    """Return a query's rows; it is asked again where a file was replaced between two looks that DuckDB takes at it."""
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            return connection.sql(query).to_arrow_table()
+        except duckdb.Error as error:
+            if type(error) not in (duckdb.Error, duckdb.IOException) or not tries_left:
+                raise
+    raise AssertionError
 
 
 def connected(source: Source, spill: str | os.PathLike[str] | None) -> DuckDBPyConnection:
@@ -78,7 +93,7 @@ def view(family: Family, root: Path) -> str:
     )
 
 
-def _locks(root: Path, known: Iterable[Family], spill: str | os.PathLike[str] | None) -> list[str]:
+def _locks(root: Path, known: Collection[Family], spill: str | os.PathLike[str] | None) -> list[str]:
     """Return the settings that leave nothing but the store's own folders, in an order in which they may be set."""
     spellings = {root.as_posix(), literally(root)}  # of files, and of the globs that find them
     allowed = ", ".join(_text(f"{folder}/{family.folder}") for folder in sorted(spellings) for family in known)
