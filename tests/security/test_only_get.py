@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 VERBS = {"POST", "PUT", "DELETE", "PATCH", "CONNECT"}
 SPEAKERS = {
     "adlfs", "aiobotocore", "aiohttp", "asyncio", "boto3", "botocore", "distributed", "fsspec", "ftplib", "gcsfs",
-    "http", "httpx", "imaplib", "poplib", "pycurl", "requests", "s3fs", "selectors", "smtplib", "socket", "socketserver", "ssl",
-    "telnetlib", "urllib3", "websockets", "xmlrpc",
+    "http", "httpx", "imaplib", "poplib", "pycurl", "requests", "s3fs", "selectors", "smtplib", "socket",
+    "socketserver", "ssl", "telnetlib", "urllib3", "websockets", "xmlrpc",
 }  # fmt: skip
 MAY_SPEAK = {  # module: what it may import of them
     "bgresearch/transport.py": {"requests", "urllib3", "ssl", "http"},
