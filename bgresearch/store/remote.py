@@ -20,6 +20,7 @@ Options = Mapping[str, Any]
 
 _DRIVERS = frozenset({"aiobotocore", "aiohttp", "botocore", "fsspec", "s3fs"})  # whose errors are no OSError
 _FRESH = {"use_listings_cache": False, "skip_instance_cache": True}  # what others write is seen, so are new credentials
+_WHOLE = {"s3": {"max_concurrency": 1}}  # an object in one answer: no HEAD before it, and never parts of two versions
 _ONLY_READ = frozenset({"http", "https"})
 _WAYS = {
     "NoCredentialsError": (
@@ -69,17 +70,18 @@ class Remote:
 
     def __init__(self, url: str, options: Options | None = None) -> None:
         self.url, self.options = _checked(url), dict(options or {})
+        self._scheme = self.url.partition("://")[0]
+        usual = {**_FRESH, **_WHOLE.get(self._scheme, {})}
         try:
             from fsspec.core import url_to_fs  # noqa: PLC0415 - an extra: imported when an address is used
 
-            self._fs, root = url_to_fs(self.url, **{**_FRESH, **self.options})
+            self._fs, root = url_to_fs(self.url, **{**usual, **self.options})
         except ImportError:
             hint = "Install it: pip install 'bgresearch[s3]'."
             raise ConfigurationError(f"{self.url} needs fsspec, and s3fs for s3://.", hint=hint) from None
         except ValueError:
             raise InvalidInput("url", f"nothing here speaks to {self.url}.", hint="s3://bucket/prefix") from None
         self._root = str(root).rstrip("/")
-        self._scheme = self.url.partition("://")[0]
 
     def __repr__(self) -> str:
         return f"<Remote {self.url}>"
