@@ -200,9 +200,9 @@ def _fetch(
 ) -> None:  # fmt: skip
     if source.offline:
         raise OfflineError(
-            f"{what.symbol} {what.interval.name} ({what.market}, {what.price}) is not all in {source.store.data_dir}: "
+            f"{what.symbol} {what.interval.name} ({what.market}, {what.price}) is not all in {source.store.place}: "
             f"{_listed(todo.missing)} is missing.",
-            missing=todo.missing, hint="Connect without offline=True to fetch it.",
+            missing=todo.missing, hint=f"Connect without {source.store.frozen_by or 'offline=True'} to fetch it.",
         )  # fmt: skip
     start_ms = todo.missing[0].start_ms
     due = source.store.due(series_of(what), todo.asked)

@@ -28,6 +28,8 @@ from bgresearch.planning import Plan
 from bgresearch.progress import Wish
 from bgresearch.raw.gathering import Desk
 from bgresearch.store import Store
+from bgresearch.store.publishing import Choice, Published, publish
+from bgresearch.store.remote import Options, Remote
 from bgresearch.symbols import wire_symbol
 from bgresearch.verifying import Revision, Verified, revisions, verify
 from bgresearch.wire import Sender
@@ -254,6 +256,59 @@ class Client(PanelVerbs):
         span = span_of(start, end, self._source.clock.now_ms())
         return list(revisions(self._source, span, symbols=symbols))
 
+    def publish(
+        self, url: str, *, symbols: str | Sequence[str] = (), market: str | None = None, exact: bool = False,
+        prune: bool = False, storage_options: Options | None = None, progress: Wish | None = None,
+    ) -> Published:  # fmt: skip
+        """Copy what is public of the store to object storage and return what was sent; `connect(store=url)` reads it.
+
+        Sends what is new or has changed, several objects at a time, and looks at each after it has come. The manifest
+        is written last: readers see the old publication or the new one; what was interrupted is taken up by the next
+        call. Account records are never published.
+
+        Parameters
+        ----------
+        url : str
+            ``s3://bucket/prefix``, or another address that fsspec can write: ``file:///folder``.
+        symbols : str or sequence of str
+            Only these, as the exchange spells them; everything by default.
+        market : str, optional
+            Only this one.
+        exact : bool
+            The publication is what was chosen and nothing else; by default what was published before stays in it.
+        prune : bool
+            Delete the objects that only older publications need, and their manifests.
+        storage_options : mapping, optional
+            For the driver: ``{"endpoint_url": ...}``. Credentials are the driver's own affair (``AWS_PROFILE`` ...).
+        progress : "auto", bool or callable, optional
+            Overrides the client's.
+
+        Raises
+        ------
+        InvalidInput
+            The address means nothing, or holds something else.
+        ConfigurationError
+            It holds another exchange's data, or fsspec or s3fs is not installed.
+        StoreError
+            Nothing is kept of it, a file is damaged, or the address does not answer, refuses, or was published to by
+            somebody else meanwhile.
+
+        Notes
+        -----
+        Disk: every chosen file is read. Budget: no request to the exchange.
+
+        Examples
+        --------
+        >>> client.publish("s3://bucket/prices", market="usdt-futures").sent             # doctest: +SKIP
+        """
+        names = (symbols,) if isinstance(symbols, str) else symbols
+        choice = Choice(tuple(name.upper() for name in names), known_market(market) if market else None)
+        source, wish = self._source, self._progress if progress is None else progress
+        return publish(
+            source.store, Remote(url, storage_options), choice, now_ms=source.clock.now_ms(), exact=exact, prune=prune,
+            progress=wish,
+        )  # fmt: skip
+
     def listings(self, market: str = "spot") -> pd.DataFrame:
         """Return everything that was ever seen listed in a market, also what is gone, from the lists that are kept.
 
@@ -412,7 +467,7 @@ class Client(PanelVerbs):
 
     @property
     def data_dir(self) -> str:
-        """The folder that holds the store."""
+        """The folder that holds the store; of a published one, what was brought of it."""
         return str(self._source.store.data_dir)
 
     @property
@@ -445,7 +500,7 @@ class Client(PanelVerbs):
     def __repr__(self) -> str:
         key = f", key {self.label!r}" if self.label else ""
         offline = ", offline" if self._source.offline else ""
-        return f"<Client of {self.host}{key}{offline}, data in {self.data_dir}>"
+        return f"<Client of {self.host}{key}{offline}, data in {self._source.store.place}>"
 
     def _need_key(self) -> None:
         if self._source.sender.label is None:

@@ -24,6 +24,7 @@ from bgresearch.wire import Sender, Signer, Wire
 if TYPE_CHECKING:
     from bgresearch.agent.sender import AgentSender
     from bgresearch.sandbox import Exchange, SandboxAdapter
+    from bgresearch.store.remote import Options
 
 EXCHANGE_URL = "https://api.bitget.com"
 SANDBOX_URL = "http://127.0.0.1:1"  # nobody can listen there: the in-process sandbox is mounted at it
@@ -43,7 +44,8 @@ class Keys(Protocol):
 def connect(
     *, key: str | None = None, vault: Keys | None = None, sandbox: bool | Exchange = False,
     base_url: str | None = None, data_dir: str | os.PathLike[str] | None = None, offline: bool = False,
-    progress: Wish = "auto", clock: Clock | None = None, pin: str | None = None,
+    progress: Wish = "auto", clock: Clock | None = None, pin: str | None = None, store: str | None = None,
+    storage_options: Options | None = None,
 ) -> Client:  # fmt: skip
     """Return a client; nothing is asked of the exchange and nothing written yet.
 
@@ -72,11 +74,19 @@ def connect(
         For tests.
     pin : str, optional
         Read what was frozen under this name with ``bgresearch pin``, bit for bit, and ask nobody; no key is needed.
+        With ``store=``: the digest of an older publication.
+    store : str, optional
+        Read what was published at this address (``s3://bucket/prefix``) with ``bgresearch publish``, and ask nobody.
+        Objects that were needed are kept in ``data_dir`` if given, else in the platform's cache folder.
+    storage_options : mapping, optional
+        With ``store=``, for its driver: ``{"endpoint_url": ...}``, ``{"anon": True}``.
 
     Raises
     ------
     ConfigurationError
         The pieces do not fit together: an unknown key, a key for another host, a folder of another exchange.
+    StoreError
+        ``store=``: nothing is published there, or the address does not answer.
     AgentUnavailable
         A key without ``vault=`` while no agent is running, or while it is locked.
 
@@ -87,6 +97,10 @@ def connect(
     >>> client.candles("BTCUSDT", "1d", "2026-01-01", "2026-02-01")                              # doctest: +SKIP
     """
     clock = clock or SystemClock()
+    if store is not None:
+        if key is not None or vault is not None or sandbox:
+            raise ConfigurationError("store= is read without asking anybody.", hint="Leave key=, vault=, sandbox= out.")
+        return _published(store, storage_options, pin, data_dir=data_dir, clock=clock, progress=progress)
     if pin is not None:
         return _pinned(pin, data_dir, base_url, clock, progress)
     if key is not None and vault is None and not sandbox:
@@ -122,6 +136,27 @@ def _pinned(
     return Client(
         Wire(host, limiter=LocalLimiter(clock), clock=clock), store, clock=clock, offline=True, progress=progress
     )
+
+
+def _published(
+    url: str, options: Options | None, digest: str | None, *, data_dir: str | os.PathLike[str] | None, clock: Clock,
+    progress: Wish,
+) -> Client:  # fmt: skip
+    from bgresearch.store.published import PublishedStore  # noqa: PLC0415 - only for a published store
+    from bgresearch.store.remote import Remote  # noqa: PLC0415
+
+    chosen = data_dir if data_dir is not None else os.environ.get("BGRESEARCH_DATA_DIR")
+    folder = Path(chosen) / ".published" if chosen else _cache() / "published"
+    store = PublishedStore(Remote(url, options), folder, digest=digest, clock=clock)
+    owner = store.publication.host.removesuffix(_DEMO)
+    host = origin(SANDBOX_URL if owner == _LOOPBACK else owner)
+    return Client(
+        Wire(host, limiter=LocalLimiter(clock), clock=clock), store, clock=clock, offline=True, progress=progress
+    )
+
+
+def _cache() -> Path:
+    return platformdirs.user_cache_path("bgresearch", appauthor=False)
 
 
 def _client(
@@ -208,6 +243,6 @@ def _folder(data_dir: str | os.PathLike[str] | None, *, loopback: bool, demo: bo
     if chosen:
         return Path(chosen)
     if loopback:
-        return platformdirs.user_cache_path("bgresearch", appauthor=False) / ("sandbox-demo" if demo else "sandbox")
+        return _cache() / ("sandbox-demo" if demo else "sandbox")
     # beside the folder of real data and not in it, where folders are series
     return platformdirs.user_data_path("bgresearch-demo" if demo else "bgresearch", appauthor=False)

@@ -6,7 +6,6 @@ import dataclasses
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,7 +14,7 @@ from bgresearch.candles import Source, candles
 from bgresearch.errors import BgresearchError
 from bgresearch.spans import Span, iso
 from bgresearch.store import Series, Store
-from bgresearch.store.inspecting import Flaw, candles_at, files_of, grid_of, inspect
+from bgresearch.store.inspecting import Flaw, candles_at, grid_of
 
 _FIRST_MS = 1_483_228_800_000  # 2017-01-01: before the exchange's first candle
 _LISTED = 1000  # revisions that are told one by one
@@ -85,11 +84,10 @@ def verify(source: Source, *, repair: bool = False, told: Told = lambda done, to
     told : callable
         Told how many files were looked at, and of how many.
     """
-    root = source.store.data_dir
-    paths = files_of(root) if root.is_dir() else []
+    paths = source.store.files()
     found = Verified(len(paths))
     for number, path in enumerate(paths, 1):
-        found.flaws += inspect(root, path)
+        found.flaws += source.store.inspected(path)
         told(number, len(paths))
     for flaw in found.flaws if repair else ():
         try:
@@ -117,15 +115,11 @@ def revisions(
     told : callable
         Told how many series were compared, and of how many.
     """
-    kept = {series for path in files_of(source.store.data_dir) if (series := candles_at(_below(source, path)))}
+    kept = {series for path in source.store.files() if (series := candles_at(path))}
     chosen = sorted((one for one in kept if not symbols or dict(one.keys)["symbol"] in symbols), key=repr)
     for number, series in enumerate(chosen, 1):
         yield from _revised(source, series, span)
         told(number, len(chosen))
-
-
-def _below(source: Source, path: Path) -> Path:
-    return path.relative_to(source.store.data_dir)
 
 
 def _revised(source: Source, series: Series, span: Span) -> Iterator[Revision]:

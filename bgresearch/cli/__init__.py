@@ -67,6 +67,7 @@ app.command()(store.plan)
 app.command()(store.verify)
 app.command()(store.pin)
 app.command()(sql)
+app.command()(store.publish)
 app.add_typer(data.download, name="download")
 for command in (
     *(agent.unlock, agent.lock, agent.status),

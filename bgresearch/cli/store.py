@@ -71,6 +71,15 @@ def plan(
 
 
 def verify(
+    url: Annotated[
+        str,
+        typer.Argument(
+            metavar="[URL]",
+            help="Of a published store: its objects are read anew.",
+            show_default="the local store",
+        ),
+    ] = "",
+    *,
     repair: Annotated[
         bool, typer.Option("--repair", help="Set damaged files aside and fetch again what is bad.")
     ] = False,
@@ -89,10 +98,14 @@ def verify(
     """Look at every kept file: readable, as written, in order, as its ledger says. Exit status 1: something is not."""
     from bgresearch.connect import connect
 
-    with connect(data_dir=data_dir, progress=False) as client:
+    if url and (repair or against_exchange):
+        raise InvalidInput(
+            "URL", "a published store is only looked at.", hint="Repair the local one and publish it again."
+        )
+    with connect(data_dir=data_dir, progress=False, store=url or None) as client:
         found = client.verify(repair=repair)
         revised = client.revisions(since, until, symbols=tuple(symbol or ())) if against_exchange else []
-        place = client.data_dir
+        place = url or client.data_dir
     result = {
         "data_dir": place, "files": found.files, "flaws": [_flaw(found, number) for number in range(len(found.flaws))],
         "revisions": [asdict(one) for one in revised],
@@ -102,8 +115,45 @@ def verify(
         left = len(found.flaws) - len(found.repaired)
         raise StoreUnsound(
             f"{left} flaws, {len(revised)} values that the exchange answers differently.",
-            hint="" if repair or not found.flaws else "Type: bgresearch verify --repair.",
+            hint=_remedy(url) if found.flaws and not repair else "",
         )
+
+
+def _remedy(url: str) -> str:
+    return f"Type: bgresearch publish {url}." if url else "Type: bgresearch verify --repair."
+
+
+def publish(
+    url: Annotated[str, typer.Argument(metavar="URL", help="s3://bucket/prefix, file:///folder.", show_default=False)],
+    *,
+    symbols: Annotated[
+        str, typer.Option(metavar="ALL|LIST", help="Some, with commas between them.", show_default="ALL")
+    ] = "ALL",
+    market: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="spot, usdt-futures, usdc-futures, coin-futures.", show_default="all"),
+    ] = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Let the publication be this and nothing else that was published before.")
+    ] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Delete what only older publications need; their readers lose it.")
+    ] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy what is public of the kept data to object storage, for others to read; never what an account did."""
+    from bgresearch.connect import connect
+
+    wanted = () if symbols == "ALL" else [name.strip() for name in symbols.split(",")]
+    with connect(data_dir=data_dir, offline=True) as client:
+        done = client.publish(url, symbols=wanted, market=market, exact=exact, prune=prune)
+    removed = f" {done.removed} objects that only older publications needed were deleted." if done.removed else ""
+    tell(asdict(done), as_json, lambda: (
+        f"{done.files:,} files, {done.rows:,} rows, {done.bytes / 1e6:.1f} MB at {done.url}; "
+        f"{done.sent:,} of them were sent now ({done.sent_bytes / 1e6:.1f} MB).{removed}\n"
+        f"Read it: bg.connect(store={done.url!r}). Digest: {done.digest}"
+    ))  # fmt: skip
 
 
 def pin(

@@ -1,17 +1,24 @@
-"""The store through tools that scan it whole: DuckDB, Polars. Each is an extra, imported when asked for."""
+"""The store through tools that scan it whole: DuckDB, Polars, Dask. Each is an extra, imported when asked for."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bgresearch.candles import Source
+from bgresearch.errors import ConfigurationError
+from bgresearch.moments import Moment, span_of
 
 if TYPE_CHECKING:
     import pandas as pd
+    from dask.dataframe import DataFrame
     from duckdb import DuckDBPyConnection
 
     from bgresearch.lenses.lazy import Scans
+
+_FIRST = "2010-01-01"  # before any exchange of this kind
+BLOCK_BYTES = 8 << 20  # of files: some 20 MB as a frame; a thousand symbol-months of 1m are some 140 tasks
 
 
 class Lens:
@@ -73,7 +80,7 @@ class Lens:
         """
         from bgresearch.lenses.sql import connected
 
-        return connected(self._source, spill)
+        return connected(self._local(), spill)
 
     def sql(self, query: str, **frames: pd.DataFrame) -> pd.DataFrame:
         """Return what one SQL query over the store gives, as a plain frame.
@@ -112,7 +119,66 @@ class Lens:
         """
         from bgresearch.lenses.sql import answered
 
-        return answered(self._source, query, frames)
+        return answered(self._local(), query, frames)
+
+    def dask(
+        self, name: str = "candles", *, symbols: str | Sequence[str] = (), market: str | None = None,
+        price: str | None = None, interval: str | None = None, start: Moment | None = None, end: Moment | None = None,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> DataFrame:  # fmt: skip
+        """Return a Dask frame over everything that is kept or published of a family: for what outgrows one machine.
+
+        Parameters
+        ----------
+        name : str
+            ``candles``, ``candles_utc8``, ``trades``, ``funding_rates``, ``recorded_open_interest`` and the other
+            recordings; never what an account did.
+        symbols : str or sequence of str
+            Only these, as the exchange spells them; all by default. So are market, price and interval.
+        market, price, interval : str, optional
+            As of `Client.candles`.
+        start, end : str, datetime, Timestamp or int, optional
+            Only rows of ``[start, end)``; naive means UTC, without an end up to now.
+        block_bytes : int
+            Bytes of files in a block; as a frame they are some two and a half times as much. A series lies in one
+            block, in the order of its times, unless it alone is larger.
+
+        Returns
+        -------
+        dask.dataframe.DataFrame
+            Index the time of the family (``open_time``; datetime64[ms, UTC]), not sorted over series. Columns: the
+            keys (market, price, symbol, interval; category), then those of the verb of that name, float64.
+
+        Raises
+        ------
+        OfflineError
+            Nothing of it is kept.
+        InvalidInput
+            There is no such family, or it has no such key.
+        ConfigurationError
+            dask is not installed.
+
+        Notes
+        -----
+        Which files are read is known from their names, before anything is computed: those of the wanted symbols,
+        markets and months. Workers need this package, and reach of the files: of a local store the same folder, of a
+        published one (``connect(store=...)``) the address. An object whose digest is not the manifest's is an error.
+        What ``storage_options=`` holds travels to the workers with the graph: let them find credentials themselves.
+        What the exchange does not have is absent, and so is what was never downloaded: `Client.plan` tells.
+
+        Examples
+        --------
+        >>> client = bgresearch.connect(store="s3://bucket/prices")                                # doctest: +SKIP
+        >>> client.lens.dask(interval="1m").groupby("symbol").volume.sum().compute()               # doctest: +SKIP
+        """
+        from bgresearch.lenses.blocks import Wanted, blocks
+
+        named = (symbols,) if isinstance(symbols, str) else tuple(symbols)
+        keys = {"market": market, "price": price, "interval": interval}
+        wanted = {key: (value,) if value else () for key, value in keys.items()} | {"symbol": named}
+        now_ms = self._source.clock.now_ms()
+        span = None if start is None and end is None else span_of(_FIRST if start is None else start, end, now_ms)
+        return blocks(self._source, name, Wanted(wanted, span), block_bytes)
 
     def polars(self) -> Scans:
         """Return Polars' lazy frames of the same families, by the same names: ``.candles()``, ``.trades()``, ...
@@ -134,4 +200,12 @@ class Lens:
         """
         from bgresearch.lenses.lazy import Scans
 
-        return Scans(self._source)
+        return Scans(self._local())
+
+    def _local(self) -> Source:
+        """Return the source if its store is a folder: what scans folders cannot look into an address."""
+        store = self._source.store
+        if store.frozen_by == "store=":
+            hint = "Use lens.dask(), or download it and connect without store=."
+            raise ConfigurationError(f"{store.place} is a publication, and this lens reads folders.", hint=hint)
+        return self._source

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 from urllib.parse import unquote
 
 import numpy as np
@@ -67,16 +68,26 @@ def inspect(root: Path, path: Path) -> tuple[Flaw, ...]:
         One of `files_of`.
     """
     below = path.relative_to(root)
-    series = candles_at(below)
     try:
         with path.open("rb") as file:
-            table, ledger, time = partition.decode_any(file)
+            return _inspected(below, file)
+    except OSError as error:
+        return (Flaw(below, "damaged", error.strerror or type(error).__name__, None, candles_at(below)),)
+
+
+def inspect_bytes(below: Path, data: bytes) -> tuple[Flaw, ...]:
+    """Return what is wrong with a file's content, whose place in a store is told."""
+    return _inspected(below, io.BytesIO(data))
+
+
+def _inspected(below: Path, file: IO[bytes]) -> tuple[Flaw, ...]:
+    series = candles_at(below)
+    try:
+        table, ledger, time = partition.decode_any(file)
     except NewerFormat as error:
         return (Flaw(below, "newer", str(error)),)
     except partition.Damaged as error:
         return (Flaw(below, "damaged", str(error), None, series),)
-    except OSError as error:
-        return (Flaw(below, "damaged", error.strerror or type(error).__name__, None, series),)
     return tuple(_flaws(below, series, table, ledger, partition.times_of(table, time)))
 
 

@@ -25,12 +25,14 @@ from bgresearch.intervals import HOUR_MS
 from bgresearch.spans import Span, subtract, union
 from bgresearch.store import partition
 from bgresearch.store.disk import Disk, in_words
+from bgresearch.store.inspecting import Flaw, files_of, inspect
 from bgresearch.store.layout import Series
 from bgresearch.store.ledger import Gap, Ledger, NewerFormat
 
 _MARKER = ".bgresearch.json"
 _A_FEW = 8  # rows that are less than an eighth of a file are a few: adding them should be quick
 _READERS = 4  # files read at the same time; Arrow and the digest let go of the interpreter
+_P = TypeVar("_P")
 _T = TypeVar("_T")
 _FileMark = tuple[int, int, int, int]
 
@@ -69,6 +71,25 @@ class Store:
         self._verified: set[_FileMark | None] = set()
         self._rested: dict[Path, int] = {}
         self._ledgers_read: dict[Path, tuple[_FileMark, Ledger]] = {}
+
+    @property
+    def place(self) -> str:
+        """Where the data is, for a person."""
+        return str(self.data_dir)
+
+    @property
+    def frozen_by(self) -> str:
+        """The argument of `connect` that makes it a store to read only; empty if it is none."""
+        return "pin=" if self.pin else ""
+
+    def files(self) -> list[Path]:
+        """Return every partition, below the folder."""
+        found = files_of(self.data_dir) if self.data_dir.is_dir() else []
+        return [path.relative_to(self.data_dir) for path in found]
+
+    def inspected(self, path: Path) -> tuple[Flaw, ...]:
+        """Return what is wrong with one of `files`; reads it whole."""
+        return inspect(self.data_dir, self.data_dir / path)
 
     def missing(self, series: Series, span: Span) -> tuple[Span, ...]:
         """Return the parts of the span that are not known; reads footers only."""
@@ -117,7 +138,7 @@ class Store:
 
         A damaged partition is set aside with a warning; ask ``missing`` again afterwards.
         """
-        paths = [self._folder(series) / name for name, _period in self._present(series, span)]
+        paths = self._paths(series, [name for name, _period in self._present(series, span)])
 
         if (whole := self._read_again(paths, series)) is not None:
             return partition.within(whole, series.time, span)
@@ -126,7 +147,7 @@ class Store:
             read = self._believed(path, lambda file: self._decoded(file, series))
             return None if read is None else partition.within(read[0], series.time, span)
 
-        parts = [part for part in _side_by_side(rows_of, paths) if part is not None]
+        parts = [part for part in side_by_side(rows_of, paths) if part is not None]
         if not parts:
             return None
         return parts[0] if len(parts) == 1 else partition.joined(parts)
@@ -144,7 +165,7 @@ class Store:
     def latest(self, series: Series) -> pa.Table | None:
         """Return the rows that share the newest time, or None if there are none."""
         for name in sorted(self._names(series), reverse=True):
-            read = self._believed(self._folder(series) / name, lambda file: partition.decode(file, series))
+            read = self._believed(self._paths(series, [name])[0], lambda file: partition.decode(file, series))
             if read is not None and read[0].num_rows:
                 newest = int(partition.times_of(read[0], series.time)[-1])
                 return partition.within(read[0], series.time, Span(newest, newest + 1))
@@ -240,19 +261,15 @@ class Store:
         return [(found[period], period) for period in sorted(found)]
 
     def _ledgers(self, series: Series, span: Span) -> list[Ledger]:
-        ledgers = []
         names = [name for name, _period in self._present(series, span)]
         first = self._first(series)
-        if first and first not in names:
-            names.append(first)  # the one that knows the listing
-        for name in names:
-            ledger = self._ledger(self._folder(series) / name)
-            if ledger is not None:
-                ledgers.append(ledger)
-        return ledgers
+        if first and first not in names and first > series.period_at(span.start_ms)[0]:
+            names.append(first)  # the one that knows the listing, where the span may lie before it
+        ledgers = map(self._ledger, self._paths(series, names))
+        return [ledger for ledger in ledgers if ledger is not None]
 
     def _all_ledgers(self, series: Series) -> list[Ledger]:
-        paths = (self._folder(series) / name for name in sorted(self._names(series)))
+        paths = self._paths(series, sorted(self._names(series)))
         ledgers = (self._believed(path, partition.read_ledger) for path in paths)
         return [ledger for ledger in ledgers if ledger is not None]
 
@@ -279,6 +296,10 @@ class Store:
         if ledger is not None and mark is not None and mark == _mark_of(path):
             self._ledgers_read[path] = mark, ledger
         return ledger
+
+    def _paths(self, series: Series, names: Sequence[str]) -> list[Path]:
+        """Return where files of a series can be opened."""
+        return [self._folder(series) / name for name in names]
 
     def _folder(self, series: Series) -> Path:
         return self.data_dir / series.folder
@@ -437,12 +458,12 @@ def _mark_of(path: Path) -> _FileMark | None:
         return None  # reading it says what is wrong
 
 
-def _side_by_side(work: Callable[[Path], _T], paths: Sequence[Path]) -> list[_T]:
-    """Return what the work gives for each path, in order."""
-    if len(paths) <= 2:
-        return [work(path) for path in paths]
-    with ThreadPoolExecutor(min(_READERS, len(paths)), thread_name_prefix="bgresearch-store") as pool:
-        return list(pool.map(work, paths))
+def side_by_side(work: Callable[[_P], _T], parts: Sequence[_P]) -> list[_T]:
+    """Return what the work gives for each part, in order."""
+    if len(parts) <= 2:
+        return [work(part) for part in parts]
+    with ThreadPoolExecutor(min(_READERS, len(parts)), thread_name_prefix="bgresearch-store") as pool:
+        return list(pool.map(work, parts))
 
 
 def _gaps_of(gaps: Iterable[Gap], period: Span) -> Iterable[Gap]:

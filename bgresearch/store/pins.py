@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,8 +67,7 @@ class Pin:
     @property
     def digest(self) -> str:
         """Digest of all the data: the same wherever the same was frozen."""
-        lines = "".join(f"{one.sha256}  {one.path}\n" for one in self.files)
-        return hashlib.sha256(lines.encode()).hexdigest()
+        return digest_of_files((one.path, one.sha256) for one in self.files)
 
     @property
     def rows(self) -> int:
@@ -78,6 +78,12 @@ class Pin:
     def size(self) -> int:
         """Bytes in all; no room of its own is taken where links are possible."""
         return sum(one.size for one in self.files)
+
+
+def digest_of_files(files: Iterable[tuple[str, str]]) -> str:
+    """Return a digest of files by their path and SHA-256, in the order given."""
+    lines = "".join(f"{sha256}  {path}\n" for path, sha256 in files)
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def create(root: Path, name: str, now_ms: int, *, private: bool = False) -> Pin:

@@ -13,7 +13,8 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 EXTRAS_IN_CONDA = ("charts", "dask", "duckdb", "excel", "forms", "polars", "s3", "sandbox", "lab")
-BROUGHT_FOR_OTHERS = {"ipykernel", "jupyterlab", "openpyxl", "s3fs"}  # a kernel, a command, for pandas and fsspec
+BROUGHT_FOR_OTHERS = {"distributed", "ipykernel", "jupyterlab", "openpyxl", "s3fs"}
+# a cluster that the user starts, a kernel, a command, what pandas and fsspec import
 
 
 def project() -> dict[str, Any]:

@@ -15,8 +15,9 @@ from bgresearch.catalogue import load
 ROOT = Path(__file__).parents[2]
 VERBS = {"POST", "PUT", "DELETE", "PATCH", "CONNECT"}
 SPEAKERS = {
-    "aiohttp", "asyncio", "ftplib", "http", "httpx", "imaplib", "poplib", "pycurl", "requests", "selectors", "smtplib",
-    "socket", "socketserver", "ssl", "telnetlib", "urllib3", "websockets", "xmlrpc",
+    "adlfs", "aiobotocore", "aiohttp", "asyncio", "boto3", "botocore", "distributed", "fsspec", "ftplib", "gcsfs",
+    "http", "httpx", "imaplib", "poplib", "pycurl", "requests", "s3fs", "selectors", "smtplib", "socket",
+    "socketserver", "ssl", "telnetlib", "urllib3", "websockets", "xmlrpc",
 }  # fmt: skip
 MAY_SPEAK = {  # module: what it may import of them
     "bgresearch/transport.py": {"requests", "urllib3", "ssl", "http"},
@@ -26,6 +27,7 @@ MAY_SPEAK = {  # module: what it may import of them
     "bgresearch/agent/line.py": {"socket"},  # the agent's unix socket, which no other machine can reach
     "bgresearch/agent/place.py": {"socket"},
     "bgresearch/agent/server.py": {"socket", "selectors"},
+    "bgresearch/store/remote.py": {"fsspec"},  # object storage at an address that the user names: never the exchange
     "bgresearch/sandbox/adapter.py": {"requests", "urllib3", "http"},
     "bgresearch/sandbox/server.py": {"asyncio", "socket"},
 }
@@ -54,6 +56,24 @@ def test_only_the_transport_and_the_sandbox_can_speak_to_a_network() -> None:
     extra = {name: spoken - MAY_SPEAK.get(name, set()) for name, spoken in found.items()}
     assert {name: spoken for name, spoken in extra.items() if spoken} == {}
     assert len(found) > 80
+
+
+def test_what_writes_objects_has_no_way_to_the_exchange_and_the_exchange_none_to_it() -> None:
+    """Publishing is the one thing that writes to a network; it shares no code with what speaks to the exchange."""
+    code = dict(modules())
+    speakers = {"bgresearch.transport", "bgresearch.wire", "bgresearch.query", "bgresearch.envelope", "vault"}
+    for name, tree in code.items():
+        if name.startswith("bgresearch/store/"):
+            assert not {module for module in imported(tree) if module.startswith(tuple(speakers))}, name
+    for name in ("transport", "wire", "query", "envelope"):
+        assert not [
+            module for module in imported(code[f"bgresearch/{name}.py"]) if module.startswith("bgresearch.store")
+        ]
+    writers = {
+        name for name, tree in code.items() for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in {"pipe_file", "pipe", "put_file", "upload", "mv", "mkdirs"}
+    }  # fmt: skip
+    assert writers == {"bgresearch/store/remote.py"}
 
 
 def test_no_code_has_a_word_for_writing() -> None:

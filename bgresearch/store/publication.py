@@ -1,0 +1,170 @@
+"""What a publication is: which files of a store are public, under which names they lie at an address. Pure.
+
+Objects are never replaced: their names end with a digest of their content, so that a manifest that was read once stays
+true. The manifest is written last; whoever reads it sees the whole of one publication.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from bgresearch.store.pins import digest_of_files
+
+MANIFEST = "manifest.json"
+MARKER = "bgresearch.json"
+OLDER = "manifests"
+PUBLIC = frozenset({"candles", "candles-utc8", "funding_rates", "lists", "recorded", "trades"})  # and nothing else
+_FORMAT = 1
+_SUFFIX = ".parquet"
+_HEX = re.compile(r"[0-9a-f]{64}")
+_PATH = re.compile(r"([a-z0-9_-]+)(/[A-Za-z_]+=[A-Za-z0-9%._~-]+)+/[0-9a-z-]+\.parquet")
+
+
+class BadManifest(Exception):
+    """It is not what was written, or of a newer version."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One published file.
+
+    Attributes
+    ----------
+    path : str
+        Its place below the data folder.
+    sha256 : str
+        Digest of its bytes.
+    size, rows : int
+        Bytes and rows.
+    etag : str
+        What the address says of it, empty if it says nothing.
+    """
+
+    path: str
+    sha256: str
+    size: int
+    rows: int
+    etag: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of its object: its place, and a part of its digest."""
+        return f"{self.path.removesuffix(_SUFFIX)}-{self.sha256[:16]}{_SUFFIX}"
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """What its folders say."""
+        return keys_of(self.path)
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What a manifest says.
+
+    Attributes
+    ----------
+    host : str
+        The exchange that the rows come from.
+    created_ms : int
+        Epoch milliseconds.
+    files : tuple of Entry
+        In the order of their paths.
+    """
+
+    host: str
+    created_ms: int
+    files: tuple[Entry, ...]
+
+    @property
+    def digest(self) -> str:
+        """Digest of all the data: the same as that of a pin of the same files."""
+        return digest_of_files((one.path, one.sha256) for one in self.files)
+
+    @property
+    def rows(self) -> int:
+        """Rows in all."""
+        return sum(one.rows for one in self.files)
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return sum(one.size for one in self.files)
+
+    def with_files(self, files: Iterable[Entry], *, created_ms: int) -> Publication:
+        """Return a publication of these files instead."""
+        return Publication(self.host, created_ms, tuple(sorted(files, key=lambda one: one.path)))
+
+    def to_json(self) -> bytes:
+        """Return the manifest."""
+        files = [[one.path, one.sha256, one.size, one.rows, one.etag] for one in self.files]
+        about = {"format": _FORMAT, "host": self.host, "created_ms": self.created_ms, "digest": self.digest}
+        lines = ",\n".join(json.dumps(each) for each in files)
+        return f'{json.dumps(about)[:-1]}, "files": [\n{lines}\n]}}\n'.encode()
+
+
+def from_json(text: bytes) -> Publication:
+    """Return what a manifest says.
+
+    Raises
+    ------
+    BadManifest
+        If it was changed, names what is not public, or is of a newer format.
+    """
+    try:
+        told = json.loads(text)
+        if told["format"] > _FORMAT:
+            raise BadManifest("was written by a newer version of bgresearch")
+        made = Publication(str(told["host"]), int(told["created_ms"]), tuple(map(_entry, told["files"])))
+        if told["digest"] != made.digest:
+            raise BadManifest("is damaged: its digest is another one")
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise BadManifest("is damaged") from None
+    return made
+
+
+def marker(host: str) -> bytes:
+    """Return what says that an address holds a publication, and whose data it is."""
+    return json.dumps({"format": _FORMAT, "host": host}).encode()
+
+
+def host_of(text: bytes) -> str:
+    """Return whose data an address holds.
+
+    Raises
+    ------
+    BadManifest
+        If the marker is damaged.
+    """
+    try:
+        return str(json.loads(text)["host"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise BadManifest("is damaged") from None
+
+
+def older(digest: str) -> str:
+    """Return under which name the manifest of a digest is kept once there is a newer one."""
+    return f"{OLDER}/{digest[:32]}.json"
+
+
+def is_ours(name: str) -> bool:
+    """Return whether an object was put there by publishing."""
+    return name.partition("/")[0] in {*PUBLIC, OLDER, MARKER, MANIFEST}
+
+
+def keys_of(path: str) -> dict[str, str]:
+    """Return what the folders of a path say."""
+    named = (part.partition("=") for part in path.split("/")[1:-1])
+    return {key: unquote(value) for key, _, value in named}
+
+
+def _entry(told: list[Any]) -> Entry:
+    path, sha256, size, rows, etag = told
+    matched = _PATH.fullmatch(path)
+    if not (matched and matched[1] in PUBLIC and _HEX.fullmatch(sha256)):
+        raise BadManifest(f"names {str(path)[:120]!r}, which is no public file")
+    return Entry(path, sha256, int(size), int(rows), str(etag))
