@@ -43,7 +43,7 @@ def live(chart: Chart) -> VBox:
         raise ConfigurationError(
             "Charts that refine themselves need widgets.", hint="Install them: pip install 'bgresearch[forms]'."
         ) from None
-    shown.update_layout(autosize=True, title=_heading(chart, shown.layout.title.subtitle.text))
+    shown.update_layout(autosize=True, margin_t=96, title=_heading(chart, shown.layout.title.subtitle.text))
     shown._config = {**shown._config, **_CONFIG}
     shown.layout.on_change(lambda *_: refine(shown, chart), "xaxis.range", "xaxis.autorange")
     box = widgets.VBox([Fitting(), shown])
@@ -97,7 +97,7 @@ def _heading(chart: Chart, told: str) -> dict[str, Any]:
     """Title and subtitle in one text: plotly lays two out by their height, which an output has not got yet."""
     small = f"<span style='font-size:12px'>{html.escape(told)}</span>"
     title = html.escape(chart.drawing.title)
-    return {"text": f"{title}<br>{small}" if title else small, "subtitle": {"text": ""}}
+    return {"text": f"{title}<br>{small}" if title else small, "subtitle": {"text": ""}, "pad": {"t": 22}}
 
 
 def _ms(moment: object) -> float:
