@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from bgresearch.lenses.exports.methods import ExportMethods
 from bgresearch.lenses.resample import resample
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @pd.api.extensions.register_dataframe_accessor("bg")
-class Accessor:
+class Accessor(ExportMethods):
     """The verbs of one frame; `pandas.DataFrame.bg` makes it.
 
     Parameters

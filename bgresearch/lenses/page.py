@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import html
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -13,8 +11,7 @@ from string import Template
 from typing import Any
 
 from bgresearch.errors import StoreError
-
-_ELSEWHERE = "Choose another place."
+from bgresearch.store.disk import ANYWHERE, in_words, replacing
 
 
 @dataclass(frozen=True)
@@ -70,19 +67,8 @@ def write_page(path: Path, text: str) -> Path:
         The folder cannot be written to.
     """
     target = checked_place(path)
-    try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-        part = Path(name)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            part.chmod(0o644)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        cause = error.strerror or type(error).__name__
-        raise StoreError(f"{target} could not be written: {cause}.", hint=_ELSEWHERE) from error
+    with in_words("write", target, ANYWHERE), replacing(target) as part:
+        part.write_text(text, encoding="utf-8")
     return target
 
 
@@ -96,7 +82,9 @@ def checked_place(path: Path) -> Path:
     """
     target = path.expanduser().resolve()
     if not target.parent.is_dir():
-        raise StoreError(f"{target} cannot be written: there is no folder {target.parent}.", hint=_ELSEWHERE)
+        raise StoreError(
+            f"{target} cannot be written: there is no folder {target.parent}.", hint="Choose another place."
+        )
     return target
 
 
