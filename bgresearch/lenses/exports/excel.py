@@ -1,7 +1,7 @@
 """An Excel workbook: a sheet of the rows and a sheet ``provenance``. Texts are texts there and never formulas.
 
 Excel has no time zones and keeps 15 digits of a number: times are UTC, which the sheet ``provenance`` says in words;
-whole numbers of more digits, which are names and no amounts, become text.
+whole numbers of more digits, which are names and no amounts, become text. A new line in a cell is ``\\n``.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _text(value: str, name: str, cell: Callable[[Any], Any]) -> Any:
     if len(value) > _LONGEST_TEXT:
         cause = f"{name} holds a text of {len(value):,} characters; a cell can hold {_LONGEST_TEXT:,}."
         raise InvalidInput("frame", cause, hint=_ELSEWHERE)
-    made = cell(value)
+    made = cell(value.replace("\r\n", "\n").replace("\r", "\n"))
     made.data_type = "s"  # whatever it begins with
     return made
 

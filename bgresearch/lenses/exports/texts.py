@@ -20,7 +20,7 @@ from bgresearch.lenses.exports.content import Content
 _RUN = r"^'*[=+\-@\t\r\n＝＋－＠]"  # noqa: RUF001 - spreadsheets in East Asian locales take the wide signs as well
 _NUMBER = r"^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 _QUOTED = r'[",\r\n]'
-_WHOLE_BELOW = 1e15  # from there on numbers are written with an exponent
+_WHOLE = r"^-?[0-9]+$"
 
 
 def guarded(column: pa.Array) -> tuple[pa.Array, int]:
@@ -79,8 +79,7 @@ def _as_text(name: str, column: pa.Array, content: Content) -> pa.Array:
         return times_as_text(column)
     text = pc.cast(column, pa.string())
     if pa.types.is_floating(kind):  # 1.0 and not 1, so that the column reads back as the same type
-        whole = pc.and_(pc.equal(column, pc.floor(column)), pc.less(pc.abs(column), _WHOLE_BELOW))
-        text = pc.if_else(whole, pc.binary_join_element_wise(text, ".0", ""), text)
+        text = pc.if_else(pc.match_substring_regex(text, _WHOLE), pc.binary_join_element_wise(text, ".0", ""), text)
     return text
 
 
