@@ -39,7 +39,10 @@ def _advice(other: str) -> Mapping[int, str]:
 
 
 IN_THE_STORE = _advice("choose another folder with data_dir=")
-ANYWHERE = _advice("choose another place")
+ANYWHERE = {
+    **_advice("choose another place"),
+    0: "Look whether the disk is full or its use limited, or choose another place.",  # a library kept the number
+}
 
 
 @contextlib.contextmanager

@@ -16,8 +16,8 @@ import duckdb
 import openpyxl
 import pandas as pd
 import pyarrow as pa
-import pyarrow.feather as feather
 import pyarrow.parquet as pq
+from pyarrow import feather
 
 Columns = dict[str, list[Any]]
 
@@ -66,7 +66,12 @@ def from_feather(path: Path, like: Columns) -> Columns:
 
 def from_sqlite(path: Path, like: Columns) -> Columns:
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        (name,) = (row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE name != 'provenance' AND type = 'table'"))
+        (name,) = (
+            row[0]
+            for row in connection.execute(
+                "SELECT name FROM sqlite_master WHERE name != 'provenance' AND type = 'table'"
+            )
+        )
         cursor = connection.execute(f'SELECT * FROM "{name}"')  # noqa: S608
         names = [column[0] for column in cursor.description]
         rows = cursor.fetchall()

@@ -104,7 +104,8 @@ def flat(frame: pd.DataFrame) -> pa.Table:
         plain = plain.reset_index()
     _refuse_twins(list(plain.columns))
     table = as_table(plain, preserve_index=False)
-    return pa.table({str(name): _plain(str(name), table.column(name)) for name in table.column_names})
+    columns = zip(table.column_names, table.columns, strict=True)
+    return pa.table({name: _plain(name, column) for name, column in columns})
 
 
 def as_table(frame: pd.DataFrame, *, preserve_index: bool | None = None) -> pa.Table:

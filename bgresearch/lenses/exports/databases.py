@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
+from bgresearch.errors import ConfigurationError, InvalidInput
 from bgresearch.lenses.exports.content import Content, as_json
 from bgresearch.lenses.exports.texts import times_as_text
 
@@ -21,7 +21,7 @@ _TYPES = {"bool": "INTEGER", "double": "REAL", "string": "TEXT"}
 
 def write_sqlite(path: Path, content: Content) -> None:
     """Write a SQLite database: times as text in UTC, which SQLite's own functions read, flags as 0 and 1."""
-    with _in_words(path, sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as connection, connection:
+    with _as_system_error(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("PRAGMA journal_mode = OFF")  # a file that is not whole is thrown away
         connection.execute("PRAGMA synchronous = OFF")  # it is synced as a whole at the end
         made = False
@@ -41,7 +41,7 @@ def write_sqlite(path: Path, content: Content) -> None:
 def write_duckdb(path: Path, content: Content) -> None:
     """Write a DuckDB database: times as TIMESTAMP WITH TIME ZONE."""
     duckdb = _duckdb()
-    with _in_words(path, duckdb.Error), tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{path.name}.") as folder:
+    with _as_system_error(duckdb.Error), tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{path.name}.") as folder:
         inner = Path(folder) / "database"  # DuckDB takes no empty file, and a folder of one's own hides its other files
         with contextlib.closing(duckdb.connect(str(inner))) as connection:
             made = False
@@ -67,13 +67,12 @@ def provenance_rows(content: Content) -> list[tuple[str, str]]:
 
 
 @contextlib.contextmanager
-def _in_words(path: Path, kind: type[Exception]) -> Iterator[None]:
+def _as_system_error(kind: type[Exception]) -> Iterator[None]:
+    """Let a refusal of the disk be an OSError, as from other libraries; the last part of the message says which."""
     try:
         yield
     except kind as cause:
-        said = str(cause).splitlines()[0].rstrip(".")
-        hint = "Look whether the disk is full, or the file larger than it may be, or choose another place."
-        raise StoreError(f"cannot export to {path.parent}: {said}.", hint=hint) from cause
+        raise OSError(str(cause).splitlines()[0].rpartition(": ")[2].rstrip(".")) from cause
 
 
 def _duckdb() -> Any:

@@ -1,7 +1,7 @@
 """An Excel workbook: a sheet of the rows and a sheet ``provenance``. Texts are texts there and never formulas.
 
 Excel has no time zones and keeps 15 digits of a number: times are UTC, which the sheet ``provenance`` says in words;
-whole numbers of more digits, which are names and no amounts, become text. A new line in a cell is ``\\n``.
+whole numbers of more digits, which are names and no amounts, become text. A line ends in a cell as on Unix.
 """
 
 from __future__ import annotations
