@@ -20,6 +20,7 @@ WrongUsage: Any = typer.BadParameter.__base__  # the framework's own; its module
 _ARGUMENTS = {
     "data_dir=": "--data-dir",
     "force=True": "--force",
+    "offline=True": "--offline",
     "format=": "--format",
     "base_url ": "BGRESEARCH_BASE_URL ",
 }
