@@ -31,7 +31,10 @@ def packed(drawing: Drawing, max_bars: int) -> dict[str, Any]:
         "levels": [
             {
                 "name": level.name, "length": level.length_ms, "bars": level.bars, "told": drawing.told(level),
-                "traces": {name: columns_packed(columns, short=name.startswith("line ")) for name, columns in level.traces.items()},
+                "traces": {
+                    name: columns_packed(columns, short=name.startswith("line "))
+                    for name, columns in level.traces.items()
+                },
             }
             for level in drawing.levels
         ],

@@ -189,7 +189,7 @@ def test_what_is_packed_is_what_is_unpacked(whole: list[int], decimals: int, flo
     )
     assert unpacked(packed["x"]).tolist() == times.tolist()
     np.testing.assert_allclose(unpacked(packed["y"]), prices, rtol=1e-6 if short else 0)
-    np.testing.assert_allclose(unpacked(packed["f"]), floats, rtol=1e-6 if short else 1e-12)
+    np.testing.assert_allclose(unpacked(packed["f"]), floats, rtol=1e-6 if short else 1e-12, atol=1e-30)
     assert packed["text"] == ["a"]
 
 
