@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bgresearch.lenses.exports.methods import ExportMethods
 from bgresearch.lenses.provenance import span_of
 from bgresearch.lenses.quality import THRESHOLD, Quality, quality
 from bgresearch.lenses.resample import FLUID_BARS, resample
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @pd.api.extensions.register_dataframe_accessor("bg")
-class Accessor:
+class Accessor(ExportMethods):
     """The verbs of one frame; `pandas.DataFrame.bg` makes it.
 
     Parameters

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -16,8 +14,7 @@ from typing import Any
 from bgresearch.errors import StoreError
 from bgresearch.lenses.chart import Chart
 from bgresearch.lenses.packing import packed
-
-_ELSEWHERE = "Choose another place."
+from bgresearch.store.disk import ANYWHERE, in_words, replacing
 
 
 @dataclass(frozen=True)
@@ -105,24 +102,9 @@ def written(path: Path, data: bytes, *, force: bool = False) -> Path:
         There is such a file and ``force`` is not said, or the folder cannot be written to.
     """
     target = checked_place(path, force=force)
-    try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-        part = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            part.chmod(0o644)
-            if force:
-                part.replace(target)
-            else:
-                os.link(part, target)  # unlike a rename, it refuses a file that came meanwhile
-        finally:
-            part.unlink(missing_ok=True)
-    except FileExistsError:
-        raise _taken(target) from None
-    except OSError as error:
-        cause = error.strerror or type(error).__name__
-        raise StoreError(f"{target} could not be written: {cause}.", hint=_ELSEWHERE) from error
+    with in_words("write", target, ANYWHERE), replacing(target) as part:
+        part.write_bytes(data)
+        checked_place(path, force=force)  # it may have come meanwhile
     return target
 
 
@@ -136,14 +118,12 @@ def checked_place(path: Path, *, force: bool = True) -> Path:
     """
     target = path.expanduser().resolve()
     if not target.parent.is_dir():
-        raise StoreError(f"{target} cannot be written: there is no folder {target.parent}.", hint=_ELSEWHERE)
+        raise StoreError(
+            f"{target} cannot be written: there is no folder {target.parent}.", hint="Choose another place."
+        )
     if not force and target.exists():
-        raise _taken(target)
+        raise StoreError(f"{target} is there already.", hint="Choose another name, or replace it with force=True.")
     return target
-
-
-def _taken(target: Path) -> StoreError:
-    return StoreError(f"{target} exists already.", hint="Choose another name, or say force=True.")
 
 
 def _packed(chart: Chart) -> str:

@@ -13,8 +13,8 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 EXTRAS_IN_CONDA = ("charts", "dask", "duckdb", "excel", "forms", "polars", "s3", "sandbox", "lab")
-BROUGHT_FOR_OTHERS = {"distributed", "ipykernel", "jupyterlab", "openpyxl", "s3fs"}
-# a cluster that the user starts, a kernel, a command, what pandas and fsspec import
+BROUGHT_FOR_OTHERS = {"distributed", "ipykernel", "jupyterlab", "s3fs"}
+# a cluster that the user starts, a kernel, a command, what fsspec imports
 
 
 def project() -> dict[str, Any]:
