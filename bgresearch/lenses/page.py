@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -10,8 +11,9 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from bgresearch.errors import StoreError
-from bgresearch.store.disk import ANYWHERE, in_words, replacing
+from bgresearch.lenses.chart import Chart
+from bgresearch.lenses.packing import packed
+from bgresearch.lenses.placing import written
 
 
 @dataclass(frozen=True)
@@ -20,8 +22,9 @@ class Panel:
 
     Attributes
     ----------
-    figures : mapping of str to plotly Figure
-        Tab label to figure.
+    figures : mapping of str to plotly Figure or Chart
+        Tab label to figure. A `bgresearch.lenses.chart.Chart` brings its levels with it and draws finer bars where one
+        zooms in.
     facts : mapping of str to str
         Shown as a list.
     """
@@ -30,7 +33,10 @@ class Panel:
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
-def page(title: str, panels: Sequence[Panel], *, lead: str = "", footer: str = "") -> str:
+def page(
+    title: str, panels: Sequence[Panel], *, lead: str = "", footer: str = "", theme: str = "auto",
+    heading: bool = True,
+) -> str:  # fmt: skip
     """The whole page as text, Plotly's script included (about 5 MB).
 
     Parameters
@@ -39,22 +45,30 @@ def page(title: str, panels: Sequence[Panel], *, lead: str = "", footer: str = "
         Plain text; escaped here.
     panels : sequence of Panel
         Top to bottom.
+    theme : {"auto", "light", "dark"}
+        ``auto`` follows the browser's.
+    heading : bool
+        Whether title and lead stand above the panels.
     """
     from plotly.offline import get_plotlyjs
 
-    sections, figures = [], []
+    sections, figures, levels = [], [], []
     for number, panel in enumerate(panels):
         tabs = {f"figure-{number}-{index}": item for index, item in enumerate(panel.figures.items())}
         figures += [f'"{name}": {figure.to_json()}' for name, (_, figure) in tabs.items()]
+        levels += [f'"{name}": {_packed(figure)}' for name, (_, figure) in tabs.items() if isinstance(figure, Chart)]
         sections.append(_section({name: label for name, (label, _) in tabs.items()}, panel.facts))
     template = Template(resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8"))
     return template.substitute(
         title=html.escape(title),
-        lead=html.escape(lead),
+        heading=f'<h1>{html.escape(title)}</h1>\n<p class="lead">{html.escape(lead)}</p>' if heading else "",
         footer=html.escape(footer),
         sections="\n".join(sections),
         plotly_js=get_plotlyjs(),
-        figures="{" + ",\n".join(figures).replace("</", "<\\/") + "}",
+        figures=_script(figures),
+        levels=_script(levels),
+        fluid_js=resources.files(__package__).joinpath("fluid.js").read_text(encoding="utf-8"),
+        theme=theme if theme in ("light", "dark") else "light" if theme == "print" else "auto",
     )
 
 
@@ -66,26 +80,16 @@ def write_page(path: Path, text: str) -> Path:
     StoreError
         The folder cannot be written to.
     """
-    target = checked_place(path)
-    with in_words("write", target, ANYWHERE), replacing(target) as part:
-        part.write_text(text, encoding="utf-8")
-    return target
+    return written(path, text.encode("utf-8"), force=True)
 
 
-def checked_place(path: Path) -> Path:
-    """The absolute path of a page to be, so that a wrong one is said before the work and not after it.
+def _packed(chart: Chart) -> str:
+    return json.dumps(packed(chart.drawing, chart.max_bars), separators=(",", ":"))
 
-    Raises
-    ------
-    StoreError
-        There is no such folder.
-    """
-    target = path.expanduser().resolve()
-    if not target.parent.is_dir():
-        raise StoreError(
-            f"{target} cannot be written: there is no folder {target.parent}.", hint="Choose another place."
-        )
-    return target
+
+def _script(parts: Sequence[str]) -> str:
+    """JSON that can stand in a script element."""
+    return "{" + ",\n".join(parts).replace("</", "<\\/") + "}"
 
 
 def _section(tabs: Mapping[str, str], facts: Mapping[str, str]) -> str:
