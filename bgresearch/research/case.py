@@ -103,9 +103,9 @@ def coin_table(case: Case) -> pd.DataFrame:
         left = closing - opening - sum(sums[book].values(), ZERO)
         unsure = doubts[book] + sum((link.line.doubt for link in links), ZERO)
         digits = left if abs(left) <= unsure else ZERO
-        causes = {cause: sums[book][cause] for cause in CAUSES}
+        causes = {cause: sums[book][cause] or ZERO for cause in CAUSES}
         row: dict[str, Any] = {"account": book[0], "coin": book[1], "opening": opening} | causes
-        rows.append(row | {"closing": closing, "unexplained": left - digits, "digits": digits})
+        rows.append(row | {"closing": closing, "unexplained": left - digits or ZERO, "digits": digits or ZERO})
     return pd.DataFrame(rows, columns=["account", "coin", "opening", *CAUSES, "closing", "unexplained", "digits"])
 
 
@@ -161,17 +161,21 @@ def _without_twice_told(postings: Sequence[Posting], lines: Sequence[Line]) -> l
 def _nearest(case: Case, posting: Posting) -> int | None:
     """Return the line that may be the posting's, but for its amount: the nearest in time, then in amount."""
     fits = [
-        (abs(line.time_ms - posting.time_ms), abs(line.net - posting.net), place)
+        (abs(line.time_ms - posting.time_ms), not _same_way(line, posting), abs(line.net - posting.net), place)
         for place in case.found.lines
         for line in (case.lines[place],)
         if line.coin == posting.coin
         and (not posting.accounts or line.account in posting.accounts)
         and sort_of(line.kind) == wanted_of(posting)
         and not (line.symbol and posting.symbol and line.symbol != posting.symbol)
-        and (line.net > 0) == (posting.net > 0)
+        and (_same_way(line, posting) or line.time_ms == posting.time_ms)
     ]
     fits = [fit for fit in fits if fit[0] <= reach_of(posting)]
-    return min(fits)[2] if fits else None
+    return min(fits)[-1] if fits else None
+
+
+def _same_way(line: Line, posting: Posting) -> bool:
+    return (line.net > 0) == (posting.net > 0)
 
 
 def _breaks(case: Case, gaps: dict[int, Link]) -> list[Problem]:
