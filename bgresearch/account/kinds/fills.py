@@ -90,8 +90,8 @@ def traded_side(row: Mapping[str, Any]) -> str:
 def position_of(row: Mapping[str, Any]) -> str | None:
     """Return which position a futures trade opened or closed: long or short; None in one-way mode.
 
-    Rows of v3 and forced closings of v2 name it: open_long, burst_close_short. In hedge mode, other v2 rows have open or
-    close and the side of the position: buy is the long one.
+    Rows of v3 and forced closings of v2 name it: open_long, burst_close_short. In hedge mode, other v2 rows have open
+    or close and the side of the position: buy is the long one.
     """
     trade = str(row.get("tradeSide") or "").lower()
     if named := _POSITION.search(trade):
