@@ -51,6 +51,9 @@ class Case:
     @classmethod
     def of(cls, postings: Sequence[Posting], lines: Sequence[Line], silent: set[str]) -> Case:
         """Match what can be matched; ``silent`` names sorts of lines for which not all records are there."""
+        long = {one.coin for one in postings if one.long} | {line.coin for line in lines if line.long}
+        postings = [one if one.coin in long else one._replace(doubt=ZERO) for one in postings]
+        lines = [line if line.coin in long else line._replace(doubt=ZERO) for line in lines]
         postings = _without_twice_told(postings, lines)
         found = matched(postings, lines)
         told = {"trade", "funding", "moved"} - silent

@@ -3,7 +3,7 @@
 Frames keep amounts as float64. A decimal of at most 15 significant digits comes back from a float64 unchanged when it
 is written in the shortest way that names the float (IEEE 754-2019, 5.12.2; that is Python's ``repr``). With eight
 decimals that holds for every amount below 67,108,864 (2**26), whatever its digits: there neighbouring floats lie closer
-than 1e-8. What may have lost digits shows it: its shortest text has more than 15 of them; `doubt` says how much it can
+than 1e-8. Amounts that have lost digits show it: shortest texts have more than 15 of them; `doubt` says how much it can
 be. Columns of decimals or of texts are taken as they are.
 """
 
@@ -81,12 +81,15 @@ def decimal_of(value: object, field: str = "amount") -> Decimal:
     return number if number else ZERO
 
 
-def doubt(value: object) -> Decimal:
-    """Return how far a float may be from what was sent: 0 up to 15 digits, else half the gap between its neighbours."""
-    if not isinstance(value, float) or value != value:  # noqa: PLR0124 - NaN is unequal to itself
-        return ZERO
-    digits = Decimal(_text(value)).normalize().as_tuple().digits
-    return ZERO if len(digits) <= CERTAIN_DIGITS else Decimal(math.ulp(value)) / 2
+def doubt(*values: object) -> tuple[Decimal, bool]:
+    """Return how far floats may be from what was sent, together, and whether one of them shows more than 15 digits.
+
+    Each may be as far as its neighbour is, once digits were lost at all (half of it for the nearest float, half for its
+    shortest text): a coin none of whose amounts shows more than 15 digits lost none.
+    """
+    found = [value for value in values if isinstance(value, float) and math.isfinite(value) and value]
+    shown = any(_digits(value) > CERTAIN_DIGITS for value in found)
+    return Decimal(f"{sum(map(math.ulp, found)) * 1.01:.2e}") if found else ZERO, shown
 
 
 def share(total: Decimal, part: Decimal, whole: Decimal) -> Decimal:
@@ -130,6 +133,10 @@ def floats(frame: pd.DataFrame) -> pd.DataFrame:
     """
     decimals = [name for name in frame.columns if frame[name].map(lambda value: isinstance(value, Decimal)).any()]
     return frame.astype(dict.fromkeys(decimals, "float64"))
+
+
+def _digits(value: float) -> int:
+    return len(_text(value).partition("e")[0].replace(".", "").replace("-", "").strip("0"))
 
 
 def _text(value: object) -> str:

@@ -39,7 +39,9 @@ class Posting(NamedTuple):
     amount, fee : Decimal
         Positive came in; positive was paid.
     doubt : Decimal
-        How far these may be from what was sent, as floats keep no more digits.
+        How far these may be from what was sent, if floats were too short for them.
+    long : bool
+        Whether one of them has more digits than floats surely keep.
     """
 
     record: str
@@ -52,6 +54,7 @@ class Posting(NamedTuple):
     amount: Decimal
     fee: Decimal = ZERO
     doubt: Decimal = ZERO
+    long: bool = False
 
     @property
     def net(self) -> Decimal:
@@ -79,6 +82,7 @@ class Line(NamedTuple):
     net: Decimal
     balance: Decimal
     doubt: Decimal
+    long: bool
 
 
 class Pair(NamedTuple):
@@ -104,10 +108,10 @@ def lines_of(bills: pd.DataFrame, *, fees: Fees = "beside") -> list[Line]:
     for row in records(bills):
         amount, fee = decimal_of(row["amount"]), decimal_of(row["fee"], "fee")
         net = amount - fee if fees == "beside" else amount
-        unsure = doubt(row["amount"]) + doubt(row["fee"]) + doubt(row["balance"])
+        unsure = doubt(row["amount"], row["fee"], row["balance"])
         named = (word(row["account"]), word(row["coin"]), word(row.get("symbol")), word(row["kind"]))
         balance = decimal_of(row["balance"], "balance")
-        found.append(Line(str(row["bill_id"]), moment(row), *named, amount, fee, net, balance, unsure))
+        found.append(Line(str(row["bill_id"]), moment(row), *named, amount, fee, net, balance, *unsure))
     return found
 
 
@@ -117,7 +121,7 @@ def fill_postings(fills: pd.DataFrame, pairs: Mapping[tuple[str, str], Pair], *,
         market, symbol = word(row["market"]), word(row["symbol"])
         pair, account = pairs[market, symbol], ("unified" if unified else market,)
         paid = fees_of(row)
-        unsure = sum((doubt(row[name]) for name in ("amount", "value", "fee", "profit")), ZERO)
+        unsure = doubt(*(row[name] for name in ("amount", "value", "fee", "profit")))
         known = ("fill", str(row["fill_id"]), moment(row))
         if market == "spot":
             sign = 1 if row["side"] == "buy" else -1
@@ -126,9 +130,9 @@ def fill_postings(fills: pd.DataFrame, pairs: Mapping[tuple[str, str], Pair], *,
             changes = [(margin_coin(market, pair), decimal_of(row["profit"], "profit"))]
         for coin, amount in changes:
             fee = paid.pop(coin, ZERO)
-            yield Posting(*known, account, coin, symbol, "trading", amount, fee, unsure)
+            yield Posting(*known, account, coin, symbol, "trading", amount, fee, *unsure)
         for coin, fee in paid.items():
-            yield Posting(*known, (), coin, symbol, "fees", ZERO, fee, unsure)
+            yield Posting(*known, (), coin, symbol, "fees", ZERO, fee, *unsure)
 
 
 def funding_postings(funding: pd.DataFrame, *, unified: bool) -> Iterator[Posting]:
@@ -137,7 +141,7 @@ def funding_postings(funding: pd.DataFrame, *, unified: bool) -> Iterator[Postin
         account = ("unified" if unified else word(row["market"]),)
         record_id = str(row.get("funding_id") or f"{word(row['symbol'])}-{moment(row)}-{place}")
         known = ("funding", record_id, moment(row), account, word(row["coin"]), word(row["symbol"]))
-        yield Posting(*known, "funding", decimal_of(row["amount"]), doubt=doubt(row["amount"]))
+        yield Posting(*known, "funding", decimal_of(row["amount"]), ZERO, *doubt(row["amount"]))
 
 
 def movement_postings(name: str, moved: pd.DataFrame, *, unified: bool) -> Iterator[Posting]:
@@ -149,8 +153,8 @@ def movement_postings(name: str, moved: pd.DataFrame, *, unified: bool) -> Itera
         size, fee = decimal_of(row["amount"]), ZERO if incoming else decimal_of(row.get("fee"), "fee")
         account = ("unified" if unified else "spot",)
         known = (name, str(row[f"{name}_id"]), moment(row), account, word(row["coin"]), "")
-        unsure = doubt(row["amount"]) + doubt(row.get("fee"))
-        yield Posting(*known, f"{name}s", size if incoming else -size, fee, unsure)
+        unsure = doubt(row["amount"], row.get("fee"))
+        yield Posting(*known, f"{name}s", size if incoming else -size, fee, *unsure)
 
 
 def transfer_postings(transfers: pd.DataFrame) -> Iterator[Posting]:
@@ -161,7 +165,7 @@ def transfer_postings(transfers: pd.DataFrame) -> Iterator[Posting]:
         for side, sign in (("source", -1), ("target", 1)):
             if (account := word(row[side])) in BOOKED:
                 known = ("transfer", str(row["transfer_id"]), moment(row), (account,), word(row["coin"]), "")
-                yield Posting(*known, "transfers", sign * decimal_of(row["amount"]), doubt=doubt(row["amount"]))
+                yield Posting(*known, "transfers", sign * decimal_of(row["amount"]), ZERO, *doubt(row["amount"]))
 
 
 def pairs_of(fills: pd.DataFrame, symbols: pd.DataFrame | None = None) -> dict[tuple[str, str], Pair]:
@@ -183,7 +187,8 @@ def pairs_of(fills: pd.DataFrame, symbols: pd.DataFrame | None = None) -> dict[t
     known: dict[tuple[str, str], Pair] = {}
     for row in records(symbols) if symbols is not None else ():
         known[word(row["market"]), word(row["symbol"])] = Pair(word(row["base"]), word(row["quote"]))
-    traded = {(word(row["market"]), word(row["symbol"])) for row in records(fills)}
+    named = fills[["market", "symbol"]].drop_duplicates()
+    traded = {(word(row["market"]), word(row["symbol"])) for row in records(named)}
     return {one: known.get(one) or _taken_apart(*one) for one in sorted(traded)}
 
 
@@ -214,16 +219,25 @@ def fees_of(row: Mapping[str, Any]) -> dict[str, Decimal]:
 
 
 def records(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a frame by column, with its index, in its order."""
+    """Yield the rows of a frame by column, with its index, in its order; time is epoch milliseconds."""
+    if frame.empty:
+        return
     whole = frame.reset_index() if frame.index.name else frame
-    columns = [whole[name].astype(object).tolist() for name in whole.columns]
+    columns = [_values(whole[name]) for name in whole.columns]
     for values in zip(*columns, strict=True):
         yield dict(zip(whole.columns, values, strict=True))
 
 
+def _values(column: pd.Series) -> list[Any]:
+    if column.name == "time" and isinstance(column.dtype, pd.DatetimeTZDtype):
+        return pd.DatetimeIndex(column).as_unit("ms").asi8.tolist()
+    return column.tolist()
+
+
 def moment(row: Mapping[str, Any]) -> int:
-    """Return the time of a row as epoch milliseconds."""
-    return int(pd.Timestamp(row["time"]).value // 1_000_000)
+    """Return the time of a row as epoch milliseconds, which a number already is."""
+    when = row["time"]
+    return when if isinstance(when, int) else int(pd.Timestamp(when).as_unit("ms").value // 1_000_000)
 
 
 def word(value: object) -> str:

@@ -126,7 +126,7 @@ def reconcile(
     for name, moved in (("deposit", deposits), ("withdrawal", withdrawals)):
         told += movement_postings(name, moved, unified=unified) if moved is not None else ()
     told += transfer_postings(transfers) if transfers is not None else ()
-    postings, again = _once(told, lambda one: one._replace(amount=ZERO, fee=ZERO, time_ms=0, doubt=ZERO))
+    postings, again = _once(told, lambda one: one._replace(amount=ZERO, fee=ZERO, time_ms=0, doubt=ZERO, long=False))
     silent = {"funding"} if funding is None else set()
     silent |= {"moved"} if any(moved is None for moved in (transfers, deposits, withdrawals)) else set()
     case = Case.of(postings, lines, silent)

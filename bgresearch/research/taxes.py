@@ -111,8 +111,8 @@ def tax_table(ledger: pd.DataFrame, *, internal: bool = False) -> pd.DataFrame:
     ledger : DataFrame
         From `account_ledger`.
     internal : bool
-        Whether transfers between own wallets of this account are in it, too. Tools take an account at an exchange for one
-        wallet and would read them as coins that left.
+        Whether transfers between own wallets of this account are in it, too. Tools take an account at an exchange for
+        one wallet and would read them as coins that left.
 
     Returns
     -------
