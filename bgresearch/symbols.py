@@ -21,6 +21,7 @@ UNKNOWN_CODES = frozenset(  # what an unknown symbol may be answered with, besid
     {"40034", "40054", "40072", "40102", "42016", "25100", "25200", "40309", "400171", "400172"}
 )
 
+_SPOT_QUOTES = ("USDT", "USDC", "USDE", "BTC", "ETH", "BGB", "EUR", "GBP", "BRL", "TRY", "USD")
 _SPOT_NAME = {theirs: name for name, theirs in _FUTURES_NAME.items()}
 _HINT = "Write it as the exchange does, BTCUSDT, or as ccxt does: BTC/USDT, BTC/USDT:USDT, BTC/USDC:USDC, BTC/USD:BTC."
 
@@ -61,6 +62,35 @@ def wire_symbol(symbol: str, market: str, *, default: str = "spot") -> Named:
             "symbol", f"{symbol!r} names the {found.market} market, and market= says {market}.", hint=_HINT
         )  # fmt: skip
     return found
+
+
+def ccxt_symbol(symbol: str, market: str) -> str:
+    """Return ccxt's spelling of the exchange's symbol; asks nobody.
+
+    Parameters
+    ----------
+    symbol, market : str
+        As in a frame's provenance.
+
+    Raises
+    ------
+    InvalidInput
+        If it cannot be told from the symbol alone: a contract with a date, or another quote coin.
+
+    Examples
+    --------
+    >>> ccxt_symbol("BTCUSDT", "spot"), ccxt_symbol("BTCPERP", "usdc-futures"), ccxt_symbol("BTCUSD", "coin-futures")
+    ('BTC/USDT', 'BTC/USDC:USDC', 'BTC/USD:BTC')
+    """
+    endings = {
+        "spot": {quote: quote for quote in _SPOT_QUOTES}, "usdt-futures": {"USDT": "USDT:USDT"},
+        "usdc-futures": {"PERP": "USDC:USDC"}, "coin-futures": {"USD": "USD"},
+    }  # fmt: skip
+    for ending, quote in endings.get(market, {}).items():
+        base = symbol.removesuffix(ending)
+        if base and base != symbol:
+            return f"{base}/{quote}:{base}" if market == "coin-futures" else f"{base}/{quote}"
+    raise InvalidInput("symbol", f"what ccxt calls {symbol!r} ({market}) cannot be told from its name.")
 
 
 def only_of(market: str, symbol: str) -> Named:

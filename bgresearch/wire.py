@@ -7,13 +7,11 @@ frames of their tracebacks.
 
 from __future__ import annotations
 
-import functools
 import logging
 import random
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple, Protocol
 
 import requests
@@ -31,6 +29,7 @@ from bgresearch.errors import (
 )
 from bgresearch.limits import Limiter
 from bgresearch.query import plain_target, query_pairs, wire_target
+from bgresearch.release import release
 from bgresearch.spans import iso
 from bgresearch.transport import Answer, Headers, Mishap, Stray, carry, harden, new_session, origin
 
@@ -307,7 +306,7 @@ class Wire:
     def _carry(self, endpoint: Endpoint, pairs: list[tuple[str, str]]) -> Answer | Mishap | Stray:
         """Sign and send one request; no error that leaves has a frame with what the headers say."""
         headers = Headers({
-            "Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": _user_agent(),
+            "Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": release(),
             "locale": "en-US",
         })  # fmt: skip
         if self.demo and endpoint.id not in _NOT_IN_DEMO:
@@ -350,11 +349,3 @@ def _refuse_unlisted(endpoint: Endpoint) -> None:
     listed = load().at_path(endpoint.path)
     if listed is not endpoint and listed != endpoint:
         raise ConfigurationError(f"{endpoint.id} {endpoint.path[:80]!r} is not in the table, so it is not asked.")
-
-
-@functools.cache
-def _user_agent() -> str:
-    try:
-        return f"bgresearch/{version('bgresearch')}"
-    except PackageNotFoundError:  # run from a source tree that is not installed
-        return "bgresearch"

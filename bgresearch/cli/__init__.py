@@ -15,7 +15,7 @@ from typing import Annotated, TextIO
 import typer
 
 from bgresearch import __version__
-from bgresearch.cli import agent, data, keeping, keys, manage, serve, store
+from bgresearch.cli import agent, data, export, keeping, keys, manage, serve, store
 from bgresearch.cli.archive import archive
 from bgresearch.cli.check import check
 from bgresearch.cli.explore import explore
@@ -66,6 +66,7 @@ app.command()(store.plan)
 app.command()(store.verify)
 app.command()(store.pin)
 app.add_typer(data.download, name="download")
+app.add_typer(export.app, name="export")
 for command in (
     *(agent.unlock, agent.lock, agent.status),
     *(keeping.rename, keeping.edit, keeping.rotate, keeping.export, keeping.restore, keeping.audit, keeping.recovery),

@@ -54,7 +54,7 @@ def archive(
     as_json: AsJson = False,
 ) -> None:
     """Bring all private history of a key into the data folder, through the agent if it runs; again only what is new."""
-    with _connected(name, path, password_file, data_dir) as client:
+    with connected(name, path, password_file, data_dir) as client:
         say = (lambda _words: None) if as_json else (lambda words: typer.echo(words, err=True))
         try:
             found = client.account.archive(since, kinds=kinds or None, say=say)
@@ -67,17 +67,19 @@ def archive(
 
 
 @contextmanager
-def _connected(name: str, path: Path | None, password_file: str, data_dir: Path | None) -> Iterator[Client]:
+def connected(
+    name: str, path: Path | None, password_file: str, data_dir: Path | None, *, offline: bool = False
+) -> Iterator[Client]:  # fmt: skip
     """Give a client of the key: through the agent if it holds the vault, else signing in this process."""
     from bgresearch.connect import connect
 
     if not password_file and holds(path):
-        with connect(key=name, data_dir=data_dir) as client:
+        with connect(key=name, data_dir=data_dir, offline=offline) as client:
             yield client
         return
     with opened(path, password_file) as vault:
         address = os.environ.get("BGRESEARCH_BASE_URL") or vault.get(name).host
-        with connect(key=name, vault=vault, base_url=address, data_dir=data_dir) as client:
+        with connect(key=name, vault=vault, base_url=address, data_dir=data_dir, offline=offline) as client:
             yield client
 
 

@@ -17,7 +17,13 @@ from bgresearch.errors import BgresearchError, ConfigurationError, InvalidInput
 
 FAILED, WRONG_USAGE = 1, 2
 WrongUsage: Any = typer.BadParameter.__base__  # the framework's own; its module moved between releases
-_ARGUMENTS = {"data_dir=": "--data-dir", "base_url ": "BGRESEARCH_BASE_URL "}
+_ARGUMENTS = {
+    "data_dir=": "--data-dir",
+    "force=True": "--force",
+    "offline=True": "--offline",
+    "format=": "--format",
+    "base_url ": "BGRESEARCH_BASE_URL ",
+}
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and an error as a JSON object.")]
 

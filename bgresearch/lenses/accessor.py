@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+<<<<<<< HEAD
 from bgresearch.lenses.provenance import span_of
 from bgresearch.lenses.quality import THRESHOLD, Quality, quality
 from bgresearch.lenses.resample import FLUID_BARS, resample
 from bgresearch.moments import Moment, moment_ms
 from bgresearch.spans import Span
+=======
+from bgresearch.lenses.exports.methods import ExportMethods
+from bgresearch.lenses.resample import resample
+>>>>>>> exports
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @pd.api.extensions.register_dataframe_accessor("bg")
-class Accessor:
+class Accessor(ExportMethods):
     """The verbs of one frame; `pandas.DataFrame.bg` makes it.
 
     Parameters

@@ -1,4 +1,7 @@
-"""Bytes to a file, all or nothing. The seam where tests make the disk full; knows nothing of Parquet."""
+"""Bytes to a file, all or nothing. The seam where tests make the disk full; knows nothing of Parquet.
+
+`replacing` serves whoever writes a file elsewhere, too: pages, exports.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import errno
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,27 +19,59 @@ import filelock
 from bgresearch.errors import StoreError
 
 _LOCK_TIMEOUT_S = 120.0  # a partition is rewritten in well under a second
-_ADVICE = {
-    errno.ENOSPC: "The disk is full: free some space, or choose another folder with data_dir=, and call again.",
-    errno.EDQUOT: "The disk quota is used up: free some space, or choose another folder with data_dir=.",
-    errno.EFBIG: "The file would be larger than this process may write (ulimit -f).",
-    errno.EROFS: "The folder is read-only: choose another one with data_dir=.",
-    errno.EACCES: "Permission is missing: make the folder writable, or choose another one with data_dir=.",
-    errno.EPERM: "Permission is missing: make the folder writable, or choose another one with data_dir=.",
-    errno.ENAMETOOLONG: "The name is too long for this file system.",
-    errno.ENOTDIR: "A file stands where a folder is needed: choose another folder with data_dir=.",
-    errno.EEXIST: "A file stands where a folder is needed: choose another folder with data_dir=.",
+
+
+def _advice(other: str) -> Mapping[int, str]:
+    """Return what to do next, by the number of the operating system's error; ``other`` says how to go elsewhere."""
+    permission = f"Permission is missing: make the folder writable, or {other}."
+    in_the_way = f"A file stands where a folder is needed: {other}."
+    return {
+        errno.ENOSPC: f"The disk is full: free some space, or {other}, and try again.",
+        errno.EDQUOT: f"The disk quota is used up: free some space, or {other}.",
+        errno.EFBIG: "The file would be larger than this process may write (ulimit -f).",
+        errno.EROFS: f"The folder is read-only: {other}.",
+        errno.EACCES: permission,
+        errno.EPERM: permission,
+        errno.ENAMETOOLONG: "The name is too long for this file system.",
+        errno.ENOTDIR: in_the_way,
+        errno.EEXIST: in_the_way,
+    }
+
+
+IN_THE_STORE = _advice("choose another folder with data_dir=")
+ANYWHERE = {
+    **_advice("choose another place"),
+    0: "Look whether the disk is full or its use limited, or choose another place.",  # a library kept the number
 }
 
 
 @contextlib.contextmanager
-def in_words(doing: str, path: Path) -> Iterator[None]:
-    """Turn an operating system error into a StoreError that names the path and the next step."""
+def in_words(doing: str, path: Path, advice: Mapping[int, str] = IN_THE_STORE) -> Iterator[None]:
+    """Turn an operating system error into a StoreError that names the path and the next step, by the error's number."""
     try:
         yield
     except OSError as cause:
         said = os.strerror(cause.errno) if cause.errno else str(cause)
-        raise StoreError(f"cannot {doing} {path}: {said}.", hint=_ADVICE.get(cause.errno or 0, "")) from cause
+        raise StoreError(f"cannot {doing} {path}: {said}.", hint=advice.get(cause.errno or 0, "")) from cause
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
+    """Give the path of an empty file beside this one, which takes its place at the end of the block, whole and synced.
+
+    If the block raises, nothing of it stays and the old file is intact. A private one is 0600 from the beginning.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    try:
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666))
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
 
 
 class Disk:
@@ -83,18 +118,8 @@ class Disk:
         with in_words("write", path):
             self._make_folder(path.parent, private=private)
             self._sweep(path)
-            temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
-            try:
-                fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666)
-                with os.fdopen(fd, "wb") as file:
-                    self.write(file, data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.replace(path)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
-            _sync_folder(path.parent)
+            with replacing(path, private=private) as temporary, temporary.open("wb") as file:
+                self.write(file, data)
 
     def write(self, file: BinaryIO, data: bytes) -> None:
         """Write the bytes. Tests override this one to run out of space half-way."""

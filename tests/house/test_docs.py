@@ -35,7 +35,7 @@ ALL = dict(commands(typer.main.get_command(app), "bgresearch"))
 
 def sections() -> dict[str, str]:
     parts = re.split(
-        r"^## `(bgresearch [a-z ]+)`$", (ROOT / "docs/cli.md").read_text(encoding="utf-8"), flags=re.MULTILINE
+        r"^## `(bgresearch [a-z -]+)`$", (ROOT / "docs/cli.md").read_text(encoding="utf-8"), flags=re.MULTILINE
     )
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 

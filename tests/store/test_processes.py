@@ -121,4 +121,4 @@ def test_a_read_only_folder_is_named_with_the_next_step() -> None:
     assert process.returncode == 1
     assert f"StoreError: cannot lock {folder}" in said
     assert "Permission denied" in said
-    assert "choose another one with data_dir=" in said
+    assert "choose another folder with data_dir=" in said

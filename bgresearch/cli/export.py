@@ -1,0 +1,183 @@
+"""``bgresearch export``: what is kept, or fetched now, as one file that other tools read."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bgresearch.cli.archive import connected
+from bgresearch.cli.asking import PasswordFile, VaultPath
+from bgresearch.cli.store import DataDir, Since, Until
+from bgresearch.cli.words import AsJson, table, tell
+from bgresearch.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from bgresearch.client import Client
+    from bgresearch.lenses.exports.history import History
+
+_OPTIONS = {"start": "--since", "end": "--until", "path": "--to"}
+_ARGUMENTS = ("symbol", "frame", "candles", "KIND")
+
+To = Annotated[
+    Path, typer.Option(metavar="FILE", help="The file; its suffix says the format. For freqtrade its folder of data.")
+]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format", metavar="NAME", show_default="as the suffix says",
+        help="csv feather excel parquet sqlite duckdb; of candles ccxt freqtrade nautilus backtesting vectorbt.",
+    ),
+]  # fmt: skip
+Force = Annotated[bool, typer.Option("--force", help="Replace a file that is there.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Ask nobody; what is not kept is an error.")]
+
+app = typer.Typer(no_args_is_help=True, help="Write data to one file for other tools, with its provenance.")
+
+
+@app.command()
+def candles(
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="As the exchange spells it.", show_default=False)],
+    *,
+    since: Since,
+    to: To,
+    until: Until = None,
+    interval: Annotated[
+        str, typer.Option(metavar="LENGTH", help="1m 3m 5m 15m 30m 1h 2h 4h 6h 12h 1d 3d 1w 1M.")
+    ] = "1m",
+    market: Annotated[
+        str, typer.Option(metavar="NAME", help="spot, usdt-futures, usdc-futures, coin-futures.")
+    ] = "spot",
+    price: Annotated[str, typer.Option(metavar="KIND", help="last, mark, index.")] = "last",
+    format_: Format = None,
+    force: Force = False,
+    offline: Offline = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write candles to a file, fetching what is not kept. However long the history, memory stays small."""
+    from bgresearch.connect import connect
+    from bgresearch.lenses.exports import export_pieces
+    from bgresearch.lenses.exports.exporting import checked_target
+    from bgresearch.symbols import wire_symbol
+
+    with _of_an_option(), connect(data_dir=data_dir, offline=offline) as client:
+        named = wire_symbol(symbol, market)
+        about = {**named._asdict(), "verb": "candles", "interval": interval, "price": price}
+        checked_target(to, about, format=format_, force=force)
+        found = _history(client, named.symbol, interval, since, until, market=named.market, price=price)
+        path = export_pieces(found, to, rows=found.rows, about=found.about, format=format_, force=force)
+    _told(path, found.rows, len(found.about["gaps"]), as_json)
+
+
+@app.command("funding-rates")
+def funding_rates(
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="As the exchange spells it.", show_default=False)],
+    *,
+    since: Since,
+    to: To,
+    until: Until = None,
+    market: Annotated[
+        str, typer.Option(metavar="NAME", help="usdt-futures, usdc-futures, coin-futures.")
+    ] = "usdt-futures",
+    format_: Format = None,
+    force: Force = False,
+    offline: Offline = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write funding rates to a file, fetching what is not kept."""
+    from bgresearch.connect import connect
+    from bgresearch.lenses.exports import export
+    from bgresearch.lenses.exports.exporting import checked_target
+
+    with _of_an_option(), connect(data_dir=data_dir, offline=offline) as client:
+        checked_target(to, {"symbol": symbol, "market": market, "verb": "funding_rates"}, format=format_, force=force)
+        frame = client.funding_rates(symbol, since, until, market=market)
+        path = export(frame, to, format=format_, force=force)
+    _told(path, len(frame), len(frame.attrs["bgresearch"].get("gaps", [])), as_json)
+
+
+@app.command()
+def account(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The key's label.", show_default=False)],
+    kind: Annotated[
+        str,
+        typer.Argument(metavar="KIND", help="fills orders bills transfers deposits and so on.", show_default=False),
+    ],
+    *,
+    since: Since,
+    to: To,
+    until: Until = None,
+    market: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of kinds that have one.", show_default="the verb's")
+    ] = None,
+    format_: Format = None,
+    force: Force = False,
+    offline: Offline = False,
+    data_dir: DataDir = None,
+    path: VaultPath = None,
+    password_file: PasswordFile = "",
+    as_json: AsJson = False,
+) -> None:
+    """Write private records of a key's account to a file that nobody else can read."""
+    from bgresearch.account.kinds import KINDS
+    from bgresearch.lenses.exports import export
+    from bgresearch.lenses.exports.exporting import checked_target
+
+    kind = kind.replace("-", "_")
+    if kind not in KINDS:
+        raise InvalidInput("KIND", f"{kind!r} is unknown.", hint=f"Use one of {', '.join(KINDS)}.")
+    with _of_an_option():
+        checked_target(to, {"verb": f"account.{kind}"}, format=format_, force=force)
+        with connected(name, path, password_file, data_dir, offline=offline) as client:
+            verb = getattr(client.account, kind)
+            if market is not None and "market" not in inspect.signature(verb).parameters:
+                raise InvalidInput("market", f"{kind} have none.", hint="Leave it out.")
+            frame = verb(since, until, **({} if market is None else {"market": market}))
+        written = export(frame, to, format=format_, force=force)
+    _told(written, len(frame), 0, as_json)
+
+
+def _history(
+    client: Client, symbol: str, interval: str, since: str, until: str | None, *, market: str, price: str
+) -> History:  # fmt: skip
+    """Return the candles in pieces, all of them in the store by now."""
+    import time
+
+    from bgresearch.intervals import interval as length_of
+    from bgresearch.lenses.exports.history import History
+    from bgresearch.moments import span_of
+    from bgresearch.spans import Span
+
+    now_ms = time.time_ns() // 1_000_000
+    asked = span_of(since, until, now_ms)
+    span = Span(asked.start_ms, min(asked.end_ms, now_ms))
+    client.download(symbol, interval, span.start_ms, span.end_ms, market=market, price=price)
+    return History(
+        lambda start, end: client.candles(symbol, interval, start, end, market=market, price=price, progress=False),
+        span, length_of(interval).nominal_ms,
+    )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _of_an_option() -> Iterator[None]:
+    """Name a wrong argument as it stands on the command line."""
+    try:
+        yield
+    except InvalidInput as error:
+        if error.field in _ARGUMENTS:
+            raise
+        cause = str(error).removeprefix(f"{error.field}: ").removesuffix(error.hint).rstrip()
+        raise InvalidInput(_OPTIONS.get(error.field, f"--{error.field}"), cause, hint=error.hint) from None
+
+
+def _told(path: Path, rows: int, gaps: int, as_json: bool) -> None:
+    size = path.stat().st_size
+    result: dict[str, Any] = {"file": str(path), "rows": rows, "bytes": size, "gaps": gaps}
+    shown = {"file": str(path), "rows": f"{rows:,}", "MB": f"{size / 1e6:.1f}", "gaps": str(gaps)}
+    tell(result, as_json, lambda: table([shown]))
