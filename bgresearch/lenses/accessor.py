@@ -10,16 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-<<<<<<< HEAD
+from bgresearch.lenses.exports.methods import ExportMethods
 from bgresearch.lenses.provenance import span_of
 from bgresearch.lenses.quality import THRESHOLD, Quality, quality
 from bgresearch.lenses.resample import FLUID_BARS, resample
 from bgresearch.moments import Moment, moment_ms
 from bgresearch.spans import Span
-=======
-from bgresearch.lenses.exports.methods import ExportMethods
-from bgresearch.lenses.resample import resample
->>>>>>> exports
 
 if TYPE_CHECKING:
     from pathlib import Path

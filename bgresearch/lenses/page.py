@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import html
-<<<<<<< HEAD
 import json
 import os
 import tempfile
-=======
->>>>>>> exports
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -17,14 +14,10 @@ from string import Template
 from typing import Any
 
 from bgresearch.errors import StoreError
-<<<<<<< HEAD
 from bgresearch.lenses.chart import Chart
 from bgresearch.lenses.packing import packed
 
 _ELSEWHERE = "Choose another place."
-=======
-from bgresearch.store.disk import ANYWHERE, in_words, replacing
->>>>>>> exports
 
 
 @dataclass(frozen=True)
@@ -91,7 +84,6 @@ def write_page(path: Path, text: str) -> Path:
     StoreError
         The folder cannot be written to.
     """
-<<<<<<< HEAD
     return written(path, text.encode("utf-8"), force=True)
 
 
@@ -131,11 +123,6 @@ def written(path: Path, data: bytes, *, force: bool = False) -> Path:
     except OSError as error:
         cause = error.strerror or type(error).__name__
         raise StoreError(f"{target} could not be written: {cause}.", hint=_ELSEWHERE) from error
-=======
-    target = checked_place(path)
-    with in_words("write", target, ANYWHERE), replacing(target) as part:
-        part.write_text(text, encoding="utf-8")
->>>>>>> exports
     return target
 
 
@@ -149,15 +136,9 @@ def checked_place(path: Path, *, force: bool = True) -> Path:
     """
     target = path.expanduser().resolve()
     if not target.parent.is_dir():
-<<<<<<< HEAD
         raise StoreError(f"{target} cannot be written: there is no folder {target.parent}.", hint=_ELSEWHERE)
     if not force and target.exists():
         raise _taken(target)
-=======
-        raise StoreError(
-            f"{target} cannot be written: there is no folder {target.parent}.", hint="Choose another place."
-        )
->>>>>>> exports
     return target
 
 
