@@ -16,6 +16,7 @@ from typing import Any
 from bgresearch.errors import StoreError
 from bgresearch.lenses.chart import Chart
 from bgresearch.lenses.packing import packed
+from bgresearch.store.disk import ANYWHERE, in_words, replacing
 
 _ELSEWHERE = "Choose another place."
 
@@ -84,7 +85,10 @@ def write_page(path: Path, text: str) -> Path:
     StoreError
         The folder cannot be written to.
     """
-    return written(path, text.encode("utf-8"), force=True)
+    target = checked_place(path)
+    with in_words("write", target, ANYWHERE), replacing(target) as part:
+        part.write_text(text, encoding="utf-8")
+    return target
 
 
 def written(path: Path, data: bytes, *, force: bool = False) -> Path:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bgresearch.errors import InvalidInput
 from bgresearch.intervals import Interval, interval
-from bgresearch.lenses.resample import spacing_ms
+from bgresearch.lenses.provenance import spacing_ms
 from bgresearch.symbols import ccxt_symbol
 
 BAR = ("open", "high", "low", "close", "volume")
