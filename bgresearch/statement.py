@@ -59,10 +59,15 @@ class Statement:
     @cached_property
     def ledger(self) -> pd.DataFrame:
         """Everything that changed a balance, one row per event, as `taxes.account_ledger` says."""
-        return account_ledger(
+        found = account_ledger(
             self.fills, self.bills, transfers=self.transfers, deposits=self.deposits, withdrawals=self.withdrawals,
             symbols=self.symbols,
         )  # fmt: skip
+        told = self.bills.attrs.get("bgresearch", {})
+        words = {name: told[name] for name in ("host", "label", "demo") if name in told}
+        asked = [iso(self.span.start_ms), iso(self.span.end_ms)]
+        found.attrs["bgresearch"] = {"verb": "account.ledger", **words, "asked": asked}
+        return found
 
     def pnl(self, *, method: Method = "average", quote: str = "USDT", interval: str = "1h") -> Pnl:
         """Return what the account earned, and why.

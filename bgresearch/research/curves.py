@@ -37,7 +37,7 @@ def equity_curve(
     fills, bills, prices, marks, quote, symbols
         As of `pnl.own_pnl`; marks are needed wherever a position is open.
     moments : DatetimeIndex
-        When (UTC, ascending).
+        When (UTC, ascending). What happens in the very instant of the first one comes after it, of any other before it.
 
     Returns
     -------
@@ -59,11 +59,12 @@ def equity_curve(
     moved = ZERO
     rows: list[dict[str, Decimal]] = []
     for at_ms in pd.DatetimeIndex(moments).as_unit("ms").asi8.tolist():
-        for row in trades.until(at_ms):
+        done_ms = at_ms if rows else at_ms - 1
+        for row in trades.until(done_ms):
             held.fill(row)
         row_of: dict[str, Decimal] = {}
         for book, reader in books.items():
-            for link in reader.until(at_ms):
+            for link in reader.until(done_ms):
                 balances[book] = link.line.balance
                 moved += _moved(link, known) if rows else ZERO
             worth = balances[book] * known.at(book[1], at_ms) if balances[book] else ZERO
