@@ -27,6 +27,7 @@ from bgresearch.permissions import Permissions, permissions
 from bgresearch.planning import Plan
 from bgresearch.progress import Wish
 from bgresearch.raw.gathering import Desk
+from bgresearch.statement import Statement, statement
 from bgresearch.store import Store
 from bgresearch.store.publishing import Choice, Published, publish
 from bgresearch.store.remote import Options, Remote
@@ -437,6 +438,39 @@ class Client(PanelVerbs):
         """
         self._need_key()
         return AccountVerbs(self._source, self._whose, self._progress)
+
+    def statement(self, start: Moment, end: Moment | None = None) -> Statement:
+        """Return all of the account's records of ``[start, end)`` together, and what can be said of them.
+
+        Parameters
+        ----------
+        start, end : str, datetime, Timestamp or int
+            Naive means UTC, numbers are epoch milliseconds; without an end up to now.
+
+        Returns
+        -------
+        Statement
+            ``.fills``, ``.bills``, ``.transfers``, ``.deposits``, ``.withdrawals`` as the verbs of `account` return
+            them; ``.reconciled`` compares them; ``.pnl()``, ``.equity()`` and ``.ledger`` are made of them.
+
+        Raises
+        ------
+        ConfigurationError
+            Connected without a key.
+        IncompleteData, OfflineError, PermissionDenied, InvalidInput
+            As of `account.fills`.
+
+        Notes
+        -----
+        Disk and budget: as of the five verbs, and one list of symbols per market.
+
+        Examples
+        --------
+        >>> import bgresearch as bg
+        >>> print(bg.connect(sandbox=True).statement("2026-10-01").reconciled)    # doctest: +SKIP
+        """
+        now_ms = self._source.clock.now_ms()
+        return statement(self.account, start, end, candles=self.candles, symbols=self.symbols, now_ms=now_ms)
 
     @cached_property
     def api(self) -> Api:

@@ -143,7 +143,7 @@ class History:
         kept = self.source.store.read(series, span)
         if kept is None:
             return tail.sort_by([(kind.time, "ascending"), (kind.id, "ascending")])
-        kept = kept.cast(kind.shape.schema)
+        kept = _of_shape(kept, kind.shape.schema)
         if not tail.num_rows:
             return kept  # in order already, and perhaps very many: sorting would copy them
         return pa.concat_tables([kept, tail]).sort_by([(kind.time, "ascending"), (kind.id, "ascending")])
@@ -250,6 +250,17 @@ class History:
             row for road in kind.open(mode, lot) for row in walked(kind, road, self.source.sender)
         )  # fmt: skip
         return {row[kind.time] for row in found}
+
+
+def _of_shape(kept: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return kept records with the columns of today: what another version did not keep yet is null."""
+    columns = [
+        kept.column(field.name).cast(field.type)
+        if field.name in kept.column_names
+        else pa.nulls(kept.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
 
 
 def _days(span: Span) -> int:

@@ -19,6 +19,7 @@ from bgresearch.cli import agent, data, export, keeping, keys, manage, serve, st
 from bgresearch.cli.archive import archive
 from bgresearch.cli.check import check
 from bgresearch.cli.explore import explore
+from bgresearch.cli.ledger import ledger
 from bgresearch.cli.record import record
 from bgresearch.cli.scan import scan
 from bgresearch.cli.setup import setup
@@ -69,6 +70,7 @@ app.command()(store.pin)
 app.command()(sql)
 app.command()(store.publish)
 app.add_typer(data.download, name="download")
+export.app.command()(ledger)
 app.add_typer(export.app, name="export")
 for command in (
     *(agent.unlock, agent.lock, agent.status),

@@ -65,7 +65,7 @@ def candles(
     from bgresearch.lenses.exports.exporting import checked_target
     from bgresearch.symbols import wire_symbol
 
-    with _of_an_option(), connect(data_dir=data_dir, offline=offline) as client:
+    with as_an_option(), connect(data_dir=data_dir, offline=offline) as client:
         named = wire_symbol(symbol, market)
         about = {**named._asdict(), "verb": "candles", "interval": interval, "price": price}
         checked_target(to, about, format=format_, force=force)
@@ -95,7 +95,7 @@ def funding_rates(
     from bgresearch.lenses.exports import export
     from bgresearch.lenses.exports.exporting import checked_target
 
-    with _of_an_option(), connect(data_dir=data_dir, offline=offline) as client:
+    with as_an_option(), connect(data_dir=data_dir, offline=offline) as client:
         checked_target(to, {"symbol": symbol, "market": market, "verb": "funding_rates"}, format=format_, force=force)
         frame = client.funding_rates(symbol, since, until, market=market)
         path = export(frame, to, format=format_, force=force)
@@ -132,7 +132,7 @@ def account(
     kind = kind.replace("-", "_")
     if kind not in KINDS:
         raise InvalidInput("KIND", f"{kind!r} is unknown.", hint=f"Use one of {', '.join(KINDS)}.")
-    with _of_an_option():
+    with as_an_option():
         checked_target(to, {"verb": f"account.{kind}"}, format=format_, force=force)
         with connected(name, path, password_file, data_dir, offline=offline) as client:
             verb = getattr(client.account, kind)
@@ -165,7 +165,7 @@ def _history(
 
 
 @contextlib.contextmanager
-def _of_an_option() -> Iterator[None]:
+def as_an_option() -> Iterator[None]:
     """Name a wrong argument as it stands on the command line."""
     try:
         yield

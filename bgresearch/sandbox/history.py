@@ -149,8 +149,17 @@ class _Teller:
         placed = done - ((1 + draw % 9) * MINUTE_MS if limit_order else 40)
         order_id = id_at(placed, _ORDER + self._next())
         fills = tuple(
-            self._fill(order_id, ts, market, buy=buy, action=action, maker=limit_order, size=part, opened=opened)
-            for ts, part in zip(times, parts, strict=True)
+            self._fill(
+                order_id,
+                ts,
+                market,
+                buy=buy,
+                action=action,
+                maker=limit_order,
+                size=part,
+                cost=_cost(opened, sum(parts[:at]), part),
+            )
+            for at, (ts, part) in enumerate(zip(times, parts, strict=True))
         )
         prices = [fill.price for fill in fills]
         limit = (max(prices) if buy else min(prices)) if limit_order else None
@@ -161,15 +170,14 @@ class _Teller:
 
     def _fill(
         self, order_id: int, ts_ms: int, market: Market, *, buy: bool, action: str, maker: bool, size: int,
-        opened: tuple[Fill, ...],
+        cost: int | None,
     ) -> Fill:  # fmt: skip
         price = self._close(market, ts_ms)
         value = scaled(market, price, size)
         fee_coin, rate, charged, profit = market.quote, _SPOT_FEE, value, 0
         if market.futures:
             rate = _MAKER_FEE if maker else _TAKER_FEE
-            if opened:
-                cost = sum(fill.value for fill in opened) * size // sum(fill.size for fill in opened)
+            if cost is not None:
                 profit = cost - value if buy else value - cost
         elif buy:
             fee_coin, charged = market.base, base_units(market, size)
@@ -276,6 +284,14 @@ class _Teller:
         self._booked.append(
             (id_at(ts_ms, kind + self._next()), ts_ms, wallet, coin, reason, symbol, change, fee, internal)
         )
+
+
+def _cost(opened: tuple[Fill, ...], done: int, size: int) -> int | None:
+    """Return what the part of a position cost that is closed after ``done``: the parts together cost what it did."""
+    if not opened:
+        return None
+    cost, whole = sum(fill.value for fill in opened), sum(fill.size for fill in opened)
+    return cost * (done + size) // whole - cost * done // whole
 
 
 def _traded(kind: Kind) -> dict[str, Market]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -12,6 +14,7 @@ from bgresearch.identity import Mode
 from bgresearch.tables import Row, Shape, fields, number
 
 _OTHER = {"buy": "sell", "sell": "buy"}
+_POSITION = re.compile(r"(?:long|short)$")
 
 _SHAPE = Shape(
     "account.fills",
@@ -28,7 +31,9 @@ _SHAPE = Shape(
         value number quote coin
         fee number fee_coin; positive is paid
         fee_coin category coin of the fee
-        profit number quote coin, realised by closing futures; NaN in spot
+        other_fees text fees in further coins, as they were sent: "0.001 BGB"; missing if there are none
+        profit number margin coin, realised by closing futures; NaN in spot
+        position category long or short in futures of hedge mode; missing in one-way mode and in spot
     """),
     ("spot.trade_fills", "futures.order_fills", "uta.trade_fills"),
     index="time",
@@ -51,6 +56,8 @@ def _fill(market: str, family: Any, row: Mapping[str, Any]) -> Row:
     fill: Row = {"market": market, **family(row)}
     if market == "spot":
         fill["profit"] = None  # classic accounts are not told any, unified ones are told 0
+    else:
+        fill["position"] = position_of(row)
     return fill
 
 
@@ -80,6 +87,21 @@ def traded_side(row: Mapping[str, Any]) -> str:
     return _OTHER.get(side, side) if trade == "close" and hedged else side
 
 
+def position_of(row: Mapping[str, Any]) -> str | None:
+    """Return which position a futures trade opened or closed: long or short; None in one-way mode.
+
+    Rows of v3 and forced closings of v2 name it: open_long, burst_close_short. In hedge mode, other v2 rows have open
+    or close and the side of the position: buy is the long one.
+    """
+    trade = str(row.get("tradeSide") or "").lower()
+    if named := _POSITION.search(trade):
+        return named[0]
+    hedged = str(row.get("posMode") or "hedge_mode").lower() == "hedge_mode"
+    if trade not in ("open", "close") or not hedged:
+        return None
+    return "long" if str(row["side"]).lower() == "buy" else "short"
+
+
 def _unified(row: Mapping[str, Any]) -> Row:
     numbers = {"price": "execPrice", "amount": "execQty", "value": "execValue", "profit": "execPnl"}
     return _row(row, "execId", "createdTime", numbers) | fee_of(row, "fee", paid_is_negative=False)
@@ -95,13 +117,20 @@ def _row(row: Mapping[str, Any], fill_id: str, time: str, numbers: Mapping[str, 
 
 
 def fee_of(row: Mapping[str, Any], field: str, *, paid_is_negative: bool) -> Row:
-    """Return fee (positive if paid) and fee_coin: v2 counts what leaves as negative, v3 as positive."""
+    """Return fee (positive if paid), fee_coin and other_fees: v2 counts what leaves as negative, v3 as positive.
+
+    Parts in one coin are added up as decimals: added as floats, 0.1 and 0.2 would be 0.30000000000000004.
+    """
     detail = row.get("feeDetail") or []
     if isinstance(detail, str):
         detail = json.loads(detail)
-    parts = detail if isinstance(detail, list) else [detail]
-    if not parts:
-        return {"fee": None, "fee_coin": None}
-    coin = str(parts[0].get("feeCoin") or "")
-    fees = [number(part.get(field)) or 0.0 for part in parts if str(part.get("feeCoin") or "") == coin]
-    return {"fee": (-1.0 if paid_is_negative else 1.0) * sum(fees) + 0.0, "fee_coin": coin}
+    sums: dict[str, Decimal] = {}
+    for part in detail if isinstance(detail, list) else [detail]:
+        coin, told = str(part.get("feeCoin") or "").upper(), part.get(field)
+        paid = Decimal(0) if told in (None, "") else Decimal(str(told))
+        sums[coin] = sums.get(coin, Decimal(0)) + (-paid if paid_is_negative else paid)
+    if not sums:
+        return {"fee": None, "fee_coin": None, "other_fees": None}
+    (coin, fee), *others = sums.items()
+    further = ", ".join(f"{amount:f} {name}" for name, amount in others if amount)
+    return {"fee": float(fee) + 0.0, "fee_coin": coin, "other_fees": further or None}

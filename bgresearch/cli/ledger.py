@@ -1,0 +1,62 @@
+"""``bgresearch export ledger``: an account's history as the one file that tax tools read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bgresearch.cli.archive import connected
+from bgresearch.cli.asking import PasswordFile, VaultPath
+from bgresearch.cli.export import Force, Offline, as_an_option
+from bgresearch.cli.store import DataDir, Since, Until
+from bgresearch.cli.words import AsJson, tell
+from bgresearch.errors import BgresearchError
+
+if TYPE_CHECKING:
+    from bgresearch.research.reconciling import Reconciliation
+
+To = Annotated[Path, typer.Option(metavar="FILE", help="The file; a name that ends in .csv is what tax tools read.")]
+
+
+class LedgerDiffers(BgresearchError):
+    """The file was written, and the account's records do not fit its ledger."""
+
+    def __init__(self, path: Path, found: Reconciliation) -> None:
+        super().__init__(f"{path} is written, but the records do not fit the ledger. {found}")
+
+
+def ledger(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The key's label.", show_default=False)],
+    *,
+    since: Since,
+    to: To,
+    until: Until = None,
+    internal: Annotated[
+        bool, typer.Option("--internal", help="Transfers between wallets of this account as well.")
+    ] = False,
+    force: Force = False,
+    offline: Offline = False,
+    data_dir: DataDir = None,
+    path: VaultPath = None,
+    password_file: PasswordFile = "",
+    as_json: AsJson = False,
+) -> None:
+    """Write trades, fees, funding, deposits, withdrawals and rewards to one file, and say whether they add up."""
+    from bgresearch.lenses.exports import export
+    from bgresearch.lenses.exports.exporting import checked_target
+    from bgresearch.research.taxes import tax_table
+
+    with as_an_option():
+        checked_target(to, {"verb": "account.ledger"}, force=force)
+        with connected(name, path, password_file, data_dir, offline=offline) as client:
+            told = client.statement(since, until)
+        table = tax_table(told.ledger, internal=internal)
+        table.attrs["bgresearch"] = told.ledger.attrs["bgresearch"]
+        written = export(table, to, force=force)
+    found = told.reconciled
+    result = {"file": str(written), "rows": len(table), "adds_up": found.ok, "problems": len(found.problems)}
+    tell(result, as_json, lambda: f"{written}: {len(table):,} rows. {found}")
+    if not found.ok:
+        raise LedgerDiffers(written, found)

@@ -1,0 +1,137 @@
+"""Which record each line of a ledger comes from. Pure.
+
+Lines name no record, so they are told by account, coin, sort of cause and amount, and among equals by time. What is
+left is tried once more as sums of what was booked at one instant, since one record may be several lines and one line
+several records. Nothing is matched twice. Transfers come last: a unified account calls deposits transfers as well.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from bgresearch.intervals import DAY_MS, MINUTE_MS
+from bgresearch.research.exact import ZERO
+from bgresearch.research.postings import Line, Posting
+
+NEAR_MS = MINUTE_MS  # between a trade and its line
+FAR_MS = 7 * DAY_MS  # between asking for a withdrawal, or sending a deposit, and its line
+
+_SORTS = {"trading": "trade", "fees": "trade", "funding": "funding"}  # of a record; the others move coins
+_MOVED = ("transfer_in", "transfer_out")
+_TRADED = ("trade", "fee", "liquidation", "delivery")
+
+
+@dataclass
+class Matched:
+    """What belongs together.
+
+    Attributes
+    ----------
+    pairs : dict of int to tuple of int
+        Place of a line to the places of its postings.
+    postings, lines : list of int
+        Places of those that are left alone.
+    """
+
+    pairs: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    postings: list[int] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+
+
+def sort_of(kind: str) -> str:
+    """Return what a line of the ledger can be a record's: trade, funding, moved; or its own kind, told by no record."""
+    if kind in _MOVED:
+        return "moved"
+    return "trade" if kind in _TRADED or kind.startswith(("open_", "close_")) else kind
+
+
+def matched(postings: Sequence[Posting], lines: Sequence[Line]) -> Matched:
+    """Return which lines belong to which postings.
+
+    Parameters
+    ----------
+    postings : sequence of Posting
+        What records tell of.
+    lines : sequence of Line
+        The ledger.
+    """
+    found = Matched(postings=list(range(len(postings))), lines=list(range(len(lines))))
+    for moved in (False, True):
+        for timed in (True, False):
+            places = [place for place in found.postings if (postings[place].cause == "transfers") is moved]
+            _one_to_one(found, places, postings, lines, timed=timed)
+    _in_sums(found, postings, lines)
+    return found
+
+
+def _one_to_one(
+    found: Matched, places: Sequence[int], postings: Sequence[Posting], lines: Sequence[Line], *, timed: bool
+) -> None:
+    """Match equal amounts: those of the same instant, or the nearest ones."""
+    waiting: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
+    for place in found.lines:
+        line = lines[place]
+        for account in (line.account, ""):
+            waiting[account, line.coin, sort_of(line.kind), line.net, line.time_ms if timed else 0].append(place)
+    taken: set[int] = set()
+    done: set[int] = set()
+    for place in places:
+        best = _nearest(postings[place], lines, _candidates(postings[place], waiting, timed=timed), taken)
+        if best is not None:
+            taken.add(best)
+            done.add(place)
+            found.pairs[best] = (place,)
+    found.postings = [place for place in found.postings if place not in done]
+    found.lines = [place for place in found.lines if place not in taken]
+
+
+def _candidates(posting: Posting, waiting: dict[tuple[object, ...], list[int]], *, timed: bool) -> Iterator[int]:
+    when = posting.time_ms if timed else 0
+    for account in posting.accounts or ("",):
+        yield from waiting.get((account, posting.coin, wanted_of(posting), posting.net, when), ())
+
+
+def _nearest(posting: Posting, lines: Sequence[Line], places: Iterable[int], taken: set[int]) -> int | None:
+    best: tuple[int, int] | None = None
+    for place in places:
+        line = lines[place]
+        if place in taken or (line.symbol and posting.symbol and line.symbol != posting.symbol):
+            continue
+        away = abs(posting.time_ms - line.time_ms)
+        if away <= reach_of(posting) and (best is None or (away, place) < best):
+            best = (away, place)
+    return None if best is None else best[1]
+
+
+def wanted_of(posting: Posting) -> str:
+    """Return the sort of line that a posting is booked as."""
+    return _SORTS.get(posting.cause, "moved")
+
+
+def reach_of(posting: Posting) -> int:
+    """Return how far in time a posting's line may be."""
+    return FAR_MS if posting.cause in ("deposits", "withdrawals") else NEAR_MS
+
+
+def _in_sums(found: Matched, postings: Sequence[Posting], lines: Sequence[Line]) -> None:
+    """Match what is left as sums of one instant, account, coin and sort."""
+    told: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
+    for place in found.postings:
+        one = postings[place]
+        for account in one.accounts:
+            told[one.time_ms, account, one.coin, wanted_of(one)].append(place)
+    booked: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
+    for place in found.lines:
+        line = lines[place]
+        booked[line.time_ms, line.account, line.coin, sort_of(line.kind)].append(place)
+    done: set[int] = set()
+    for key, places in booked.items():
+        mine = [place for place in told.get(key, ()) if place not in done]
+        if mine and sum((postings[at].net for at in mine), ZERO) == sum((lines[at].net for at in places), ZERO):
+            done.update(mine)
+            for place in places:
+                found.pairs[place] = tuple(mine)
+    found.postings = [place for place in found.postings if place not in done]
+    found.lines = [place for place in found.lines if place not in found.pairs]

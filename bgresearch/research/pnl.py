@@ -1,0 +1,168 @@
+"""What an account earned and why, in one coin, by first in first out or at average cost, to the last digit. Pure.
+
+equity at an instant  = sum over coins of balance x price + unrealised profit of the positions in futures
+equity at the end - equity at the start
+    = realised + unrealised + fees + funding + transfers + other + rounding
+
+Balances are the ledger's; everything else comes from fills, prices and the ledger's other lines. The two sides know
+nothing of each other, so that `Pnl.unexplained` is a check: it is 0, or the records do not fit the ledger.
+
+Coins: what comes in is opened at its worth, what goes out closes lots, whatever the cause; what was there at the start
+was opened then, at the price of then. A fee is worth what the trade it was paid for says, if it is in one of its coins.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+
+from bgresearch.moments import Moment, moment_ms
+from bgresearch.research.chains import Link, chains
+from bgresearch.research.earnings import KINDS, Earnings, Thing
+from bgresearch.research.exact import ZERO, exactly, plain
+from bgresearch.research.lots import Method
+from bgresearch.research.matching import sort_of
+from bgresearch.research.postings import Line, lines_of, moment, pairs_of, records
+from bgresearch.research.worths import Prices
+
+
+@dataclass(frozen=True)
+class Pnl:
+    """What an account earned between two instants.
+
+    Attributes
+    ----------
+    attribution : DataFrame
+        One row per coin of the spot account and per contract: market, name, then in the quote coin as decimals
+        realised, unrealised, fees, funding, transfers, other, rounding and total. ``rounding`` is by how much the
+        exchange booked more profit than the fills give.
+    closes : DataFrame
+        One row per part that was closed: time (UTC), record_id (of the fill or line), market, name, position (long or
+        short), coin (of cost, worth and profit), opened (UTC; missing for what was there at the start), amount, cost,
+        worth, profit (decimals), covered (False: it was never opened here, and its profit is the exchange's word).
+    open : DataFrame
+        One row per lot that is open at the end, valued then: market, name, position, coin, opened, amount, cost, worth,
+        unrealised (decimals).
+    opening, closing : Decimal
+        Equity at the start and the end, in the quote coin.
+    quote : str
+        The quote coin.
+    method : str
+        average or fifo.
+    """
+
+    attribution: pd.DataFrame
+    closes: pd.DataFrame
+    open: pd.DataFrame
+    opening: Decimal
+    closing: Decimal
+    quote: str
+    method: str
+
+    @property
+    def total(self) -> Decimal:
+        """What was earned: everything but what was moved in and out."""
+        return sum((sum(self.attribution[kind], ZERO) for kind in KINDS if kind != "transfers"), ZERO)
+
+    @property
+    def unexplained(self) -> Decimal:
+        """By how much equity changed beyond the attribution: 0, or records and ledger do not fit."""
+        return (self.closing - self.opening) - sum(self.attribution["total"], ZERO) or ZERO
+
+    def __str__(self) -> str:
+        parts = ", ".join(f"{kind} {sum(self.attribution[kind], ZERO):,.2f}" for kind in KINDS)
+        return (
+            f"{self.total:+,.2f} {self.quote} ({self.method}): {parts}; equity {self.opening:,.2f} to "
+            f"{self.closing:,.2f}, unexplained {plain(self.unexplained)}"
+        )
+
+
+@exactly
+def own_pnl(
+    fills: pd.DataFrame, bills: pd.DataFrame, start: Moment, end: Moment, *, prices: Mapping[str, pd.Series],
+    marks: Mapping[str, pd.Series] | None = None, method: Method = "average", quote: str = "USDT",
+    symbols: pd.DataFrame | None = None,
+) -> Pnl:  # fmt: skip
+    """Return what an account earned between two instants, and why.
+
+    Parameters
+    ----------
+    fills, bills : DataFrame
+        What ``client.account.fills(start, end, market=None)`` and ``client.account.bills(start, end)`` returned.
+    start, end : str, datetime, Timestamp or int
+        The same instants.
+    prices : mapping of str to Series
+        Price of each coin but the quote coin, in the quote coin; `worths.closes` makes one of candles. Looked up as of
+        an instant, never later.
+    marks : mapping of str to Series, optional
+        Mark price of each contract, by symbol; for those that are open at the end.
+    method : "average" or "fifo"
+        Whether closing takes a share of all that is held, or the oldest first.
+    quote : str
+        The coin that everything is counted in.
+    symbols : DataFrame, optional
+        What ``client.symbols()`` returned; by default coins are told from the names of symbols.
+
+    Returns
+    -------
+    Pnl
+        ``.attribution``, ``.closes``, ``.open``, ``.total``, ``.unexplained``.
+
+    Raises
+    ------
+    InvalidInput
+        A price is missing where one is needed, a method is unknown, or an amount is no number.
+
+    Notes
+    -----
+    Asks nothing, keeps nothing. A coin without a line of the ledger between the instants is not in it, nor is a
+    position in futures that was opened before the start, until it closes.
+    Source: the average price of a position as contract/position/get-all-position tells it; coin-margined contracts as
+    `futures` says.
+
+    Examples
+    --------
+    >>> pnl = client.statement("2026-10-01", "2026-11-01").pnl(method="fifo")    # doctest: +SKIP
+    """
+    span = (moment_ms(start, "start")[0], moment_ms(end, "end")[0])
+    run = Earnings(Prices("prices", prices, quote=quote), quote, method, pairs_of(fills, symbols))
+    links = chains(lines_of(bills))
+    opening, held = _balances(links, run.prices, span[0], last=False)
+    for coin, amount in held.items():
+        run.move(coin, amount, amount * run.prices.at(coin, span[0]), None, "")
+    for event in _events(fills, [link.line for book in links.values() for link in book]):
+        run.take(event)
+    closing = _balances(links, run.prices, span[1], last=True)[0]
+    closing += run.value(Prices("marks", marks or {}), span[1])
+    return Pnl(run.attribution(), run.closes(), run.open(), opening, closing, quote, method)
+
+
+def _events(fills: pd.DataFrame, lines: Sequence[Line]) -> list[Mapping[str, Any]]:
+    """Return fills, and lines that no fill tells of, in order; what one instant moves to and fro is one event."""
+    keyed: list[tuple[tuple[int, int], Mapping[str, Any]]] = [((moment(row), 1), row) for row in records(fills)]
+    sums: dict[tuple[object, ...], Line] = {}
+    for line in lines:
+        sort = sort_of(line.kind)
+        if sort == "trade":
+            continue
+        key = (line.time_ms, line.coin, sort, line.symbol)
+        before = sums.get(key)
+        sums[key] = line if before is None else line._replace(net=before.net + line.net)
+    keyed += [((line.time_ms, 0 if line.net > 0 else 2), {"line": line}) for line in sums.values() if line.net]
+    return [event for _, event in sorted(keyed, key=lambda pair: pair[0])]
+
+
+def _balances(
+    links: Mapping[Thing, Sequence[Link]], prices: Prices, time_ms: int, *, last: bool
+) -> tuple[Decimal, dict[str, Decimal]]:
+    """Return what the balances at one end of the ledger are worth, and how much there is of each coin."""
+    held: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
+    for (_, coin), book in links.items():
+        held[coin] += book[-1].line.balance if last else book[0].before
+    total = sum((amount * prices.at(coin, time_ms) for coin, amount in held.items() if amount), ZERO)
+    return total, {coin: amount for coin, amount in held.items() if amount}

@@ -1,0 +1,156 @@
+"""An account's statement: all its records of a span together, and what can be said of them. Asks through the verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import pandas as pd
+
+from bgresearch.account import AccountVerbs
+from bgresearch.intervals import DAY_MS, HOUR_MS
+from bgresearch.moments import Moment, span_of
+from bgresearch.research.curves import equity_curve
+from bgresearch.research.earnings import Thing
+from bgresearch.research.lots import Method
+from bgresearch.research.pnl import Pnl, own_pnl
+from bgresearch.research.postings import pairs_of
+from bgresearch.research.reconciling import Reconciliation, reconcile
+from bgresearch.research.taxes import account_ledger
+from bgresearch.research.worths import closes
+from bgresearch.spans import Span, iso
+
+Candles = Callable[..., pd.DataFrame]
+_BEFORE_MS = 2 * DAY_MS  # so that a price is known at the start, also of what trades seldom
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What happened in an account in a span.
+
+    Attributes
+    ----------
+    span : Span
+        Half-open, UTC.
+    fills, bills, transfers, deposits, withdrawals : DataFrame
+        As the verbs of ``client.account`` return them; fills of all markets, bills of all books.
+    symbols : DataFrame
+        What can be traded, and of which coins it is made.
+    """
+
+    span: Span
+    fills: pd.DataFrame
+    bills: pd.DataFrame
+    transfers: pd.DataFrame
+    deposits: pd.DataFrame
+    withdrawals: pd.DataFrame
+    symbols: pd.DataFrame = field(repr=False)
+    _candles: Candles = field(repr=False)
+
+    @cached_property
+    def reconciled(self) -> Reconciliation:
+        """The records against the ledger: ``.ok``, ``.coins``, ``.rows``, ``.problems``."""
+        return reconcile(
+            self.fills, self.bills, transfers=self.transfers, deposits=self.deposits, withdrawals=self.withdrawals,
+            symbols=self.symbols,
+        )  # fmt: skip
+
+    @cached_property
+    def ledger(self) -> pd.DataFrame:
+        """Everything that changed a balance, one row per event, as `taxes.account_ledger` says."""
+        found = account_ledger(
+            self.fills, self.bills, transfers=self.transfers, deposits=self.deposits, withdrawals=self.withdrawals,
+            symbols=self.symbols,
+        )  # fmt: skip
+        told = self.bills.attrs.get("bgresearch", {})
+        words = {name: told[name] for name in ("host", "label", "demo") if name in told}
+        asked = [iso(self.span.start_ms), iso(self.span.end_ms)]
+        found.attrs["bgresearch"] = {"verb": "account.ledger", **words, "asked": asked}
+        return found
+
+    def pnl(self, *, method: Method = "average", quote: str = "USDT", interval: str = "1h") -> Pnl:
+        """Return what the account earned, and why.
+
+        Parameters
+        ----------
+        method : "average" or "fifo"
+            Whether closing takes a share of all that is held, or the oldest first.
+        quote : str
+            The coin that everything is counted in; each other coin needs a spot market in it.
+        interval : str
+            Length of the candles that prices are taken from.
+
+        Returns
+        -------
+        Pnl
+            As `pnl.own_pnl` says.
+
+        Raises
+        ------
+        InvalidInput, UnknownSymbol, IncompleteData
+            A price is missing where one is needed.
+
+        Notes
+        -----
+        Disk and budget: candles of each coin and contract for the span, kept as ever.
+        """
+        prices, marks = self._prices(quote, interval)
+        return own_pnl(
+            self.fills, self.bills, self.span.start_ms, self.span.end_ms, prices=prices, marks=marks, method=method,
+            quote=quote, symbols=self.symbols,
+        )  # fmt: skip
+
+    def equity(self, interval: str = "1h", *, quote: str = "USDT") -> pd.DataFrame:
+        """Return what the account was worth at the end of each interval, as `curves.equity_curve` says.
+
+        Parameters
+        ----------
+        interval : str
+            A candle's length; also that of the candles that prices are taken from.
+        quote : str
+            As of `pnl`.
+        """
+        prices, marks = self._prices(quote, interval)
+        known = pd.DatetimeIndex(sorted({at for series in prices.values() for at in series.index}))
+        first = pd.Timestamp(self.span.start_ms, unit="ms", tz="UTC")
+        last = pd.Timestamp(self.span.end_ms, unit="ms", tz="UTC")
+        inside = known[(known > first) & (known < last)]
+        moments = pd.DatetimeIndex([first, *inside, last]).as_unit("ms")
+        return equity_curve(
+            self.fills, self.bills, moments, prices=prices, marks=marks, quote=quote, symbols=self.symbols
+        )  # fmt: skip
+
+    def _prices(self, quote: str, interval: str) -> tuple[Mapping[str, pd.Series], Mapping[str, pd.Series]]:
+        pairs = pairs_of(self.fills, self.symbols)
+        coins = {*self.bills["coin"].astype(str), *self.fills["fee_coin"].dropna().astype(str)}
+        coins |= {coin for (market, _), pair in pairs.items() if market == "spot" for coin in pair}
+        prices = {coin: closes(self._bars(f"{coin}{quote}", interval)) for coin in sorted(coins - {quote})}
+        contracts: list[Thing] = [one for one in pairs if one[0] != "spot"]
+        marks = {
+            symbol: closes(self._bars(symbol, interval, market=market, price="mark")) for market, symbol in contracts
+        }
+        return prices, marks
+
+    def _bars(self, symbol: str, interval: str, **which: str) -> pd.DataFrame:
+        start, end = self.span.start_ms - _BEFORE_MS, self.span.end_ms
+        return self._candles(symbol, interval, start - start % HOUR_MS, end, **which)
+
+    def __str__(self) -> str:
+        counts = {name: len(getattr(self, name)) for name in ("fills", "bills", "transfers", "deposits", "withdrawals")}
+        told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+        return f"{iso(self.span.start_ms)} to {iso(self.span.end_ms)}: {told}"
+
+
+def statement(
+    account: AccountVerbs, start: Moment, end: Moment | None, *, candles: Candles, symbols: Callable[[], pd.DataFrame],
+    now_ms: int,
+) -> Statement:  # fmt: skip
+    """Return the statement of a span, asking for what is not kept."""
+    asked = span_of(start, end, now_ms)
+    span = Span(asked.start_ms, min(asked.end_ms, now_ms))
+    first, last = span.start_ms, span.end_ms
+    return Statement(
+        span, account.fills(first, last, market=None), account.bills(first, last), account.transfers(first, last),
+        account.deposits(first, last), account.withdrawals(first, last), symbols(), candles,
+    )  # fmt: skip

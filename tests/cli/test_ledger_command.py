@@ -1,0 +1,42 @@
+"""The ledger for tax tools against a served sandbox, in a process of its own."""
+
+from __future__ import annotations
+
+import csv
+import stat
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+
+from bgresearch.sandbox import SANDBOX_KEYS, Exchange
+from bgresearch.sandbox.server import Server
+from tests.cli.conftest import PASSWORD, Run
+from vault import Vault
+
+
+def test_the_ledger_is_written_for_its_owner_alone_and_said_to_add_up(
+    run: Run, environment: dict[str, str], password_file: str, tmp_path: Path
+) -> None:
+    key = SANDBOX_KEYS["readonly"]
+    since = str(pd.Timestamp.now("UTC").floor("D") - pd.Timedelta(days=1))
+    with Server(Exchange(limits=False)) as server:
+        with Vault.create(Path(environment["BGRESEARCH_VAULT"]), PASSWORD) as vault:
+            triple = {"api_key": key.api_key, "secret_key": key.secret_key, "passphrase": key.passphrase}
+            vault.add("mine", **triple, host=server.url)
+        common = ("export", "ledger", "mine", "--since", since, "--password-file", password_file)
+        spoken = run(*common, "--to", "tax.csv")
+        assert (spoken.status, spoken.err) == (0, "")
+        assert "all explained, difference 0." in spoken.out
+        done = run(*common, "--to", "tax.csv", "--force", "--internal", "--json")
+        assert (done.status, done.err) == (0, "")
+    told = done.json()
+    assert (told["file"], told["adds_up"], told["problems"]) == (str(tmp_path / "tax.csv"), True, 0)
+    with (tmp_path / "tax.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == told["rows"]
+    assert Counter(row["Label"] for row in rows)["realized gain"] > 5
+    for name in ("tax.csv", "tax.csv.provenance.json"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+        text = (tmp_path / name).read_text("utf-8")
+        assert not any(secret in text for secret in (*triple.values(), PASSWORD))

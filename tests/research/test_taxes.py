@@ -1,0 +1,112 @@
+"""The ledger for tax tools adds up to what the balances changed by, as a frame, as text and read back from a file."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from decimal import Decimal
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bgresearch.lenses.exports import export
+from bgresearch.research.taxes import TAX_COLUMNS, account_ledger, changes_of, tax_table
+from tests.research.synthetic import Synthetic
+
+SEEDS = range(1, 21)
+PLAIN = re.compile(r"(0|[1-9]\d*)(\.\d*[1-9])?")
+
+
+def ledger(one: Synthetic) -> pd.DataFrame:
+    frames = one.frames()
+    moved = {name: frames[name] for name in ("transfers", "deposits", "withdrawals")}
+    return account_ledger(frames["fills"], frames["bills"], **moved)
+
+
+def changes(one: Synthetic) -> dict[str, Decimal]:
+    """What the invented account's own books say that each coin changed by."""
+    sums: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for (account, coin), amount in one.books.items():
+        if (account, coin) in one.first:
+            sums[coin] += amount - one.first[account, coin]
+    return {coin: amount for coin, amount in sorted(sums.items()) if amount}
+
+
+def read_back(path: Path) -> Iterable[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_written_ledger_read_back_sums_up_to_the_change_of_every_balance(seed: int, tmp_path: Path) -> None:
+    one = Synthetic(seed)
+    made = ledger(one)
+    assert changes_of(made) == changes(one)
+    path = export(tax_table(made, internal=True), tmp_path / "tax.csv")
+    sums: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for row in read_back(path):
+        assert list(row) == list(TAX_COLUMNS)
+        for name, sign in (("Received", 1), ("Sent", -1), ("Fee", -1)):
+            amount, coin = row[f"{name} Amount"], row[f"{name} Currency"]
+            assert bool(amount) == bool(coin)
+            if amount:
+                assert PLAIN.fullmatch(amount), amount
+                sums[coin] += sign * Decimal(amount)
+    assert {coin: amount for coin, amount in sorted(sums.items()) if amount} == changes(one)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_every_record_is_one_event_and_nothing_is_told_twice(seed: int) -> None:
+    one = Synthetic(seed)
+    made = ledger(one)
+    kinds = made["kind"].value_counts()
+    spot = [row for row in one.fills if row["market"] == "spot"]
+    assert kinds["trade"] == len(spot)
+    assert kinds["futures"] == sum(1 for row in one.fills if row["profit"])
+    assert kinds["funding"] == len(one.funding)
+    assert kinds.get("deposit", 0) == len(one.deposits)
+    assert kinds.get("withdrawal", 0) == len(one.withdrawals)
+    assert made["time"].is_monotonic_increasing
+
+
+def test_no_float_noise_and_no_exponent_comes_into_the_text() -> None:
+    time = pd.DatetimeIndex([pd.Timestamp("2026-10-01 12:34:56.789", tz="UTC")] * 2, name="time")
+    rows = {
+        "fill_id": ["1", "2"], "market": "spot", "symbol": "PEPEUSDT", "side": "buy", "amount": [0.1, 0.2],
+        "value": [3e-7, 1e-8], "fee": 0.0, "fee_coin": "PEPE", "profit": float("nan"),
+    }  # fmt: skip
+    nothing = pd.DataFrame()
+    made = account_ledger(
+        pd.DataFrame(rows, index=time), nothing, transfers=nothing, deposits=nothing, withdrawals=nothing
+    )
+    assert changes_of(made) == {"PEPE": Decimal("0.3"), "USDT": Decimal("-3.1E-7")}
+    table = tax_table(made)
+    assert table["Sent Amount"].tolist() == ["0.0000003", "0.00000001"]
+    assert table["Date"].tolist() == ["2026-10-01 12:34:56 UTC"] * 2
+    assert set(table.dtypes.astype(str)) == {"str"}
+
+
+def test_transfers_between_own_wallets_stay_out_unless_asked_for() -> None:
+    made = ledger(Synthetic(1))
+    assert (made["kind"] == "transfer").any()
+    assert len(tax_table(made, internal=True)) - len(tax_table(made)) == (made["kind"] == "transfer").sum()
+
+
+def test_losses_and_gains_of_futures_are_realized_gains_and_costs_are_costs() -> None:
+    made = ledger(Synthetic(3))
+    futures = made[made["kind"] == "futures"]
+    assert set(futures["label"]) == {"realized gain"}
+    assert futures["sent"].notna().any()
+    assert futures["received"].notna().any()
+    assert set(made[made["kind"] == "fee"]["label"]) == {"cost"}
+    assert set(made[made["kind"] == "reward"]["label"]) == {"reward"}
+
+
+def test_a_chain_s_own_transaction_is_named() -> None:
+    one = Synthetic(5)
+    made = ledger(one)
+    moved = [*one.deposits, *one.withdrawals]
+    assert {row["transaction_id"] for row in moved} <= set(made["id"])
