@@ -1,0 +1,35 @@
+"""What a docstring says once the code has run: verbs have their columns written in by `bgresearch.tables`."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from typing import Any
+
+import griffe
+
+
+class Written(griffe.Extension):
+    """Takes the words of a verb from the verb, and its columns as a table from its shape."""
+
+    def on_function(self, *, func: griffe.Function, **_: Any) -> None:
+        """Give a verb its written docstring."""
+        if func.docstring is None or not any("documented" in str(one.value) for one in func.decorators):
+            return
+        owner: Any = importlib.import_module(func.module.path)
+        for name in func.path.removeprefix(f"{func.module.path}.").split("."):
+            owner = getattr(owner, name)
+        func.docstring.value = with_table(inspect.cleandoc(owner.__doc__), owner.shape)
+
+
+def with_table(text: str, shape: Any) -> str:
+    """Return a verb's docstring with its columns as a table instead of as lines."""
+    from bgresearch.tables import DTYPES  # noqa: PLC0415  # griffe loads this file before the package is on its path
+
+    head, mark, rest = text.partition("Returns\n-------\nDataFrame\n")
+    kept = rest[rest.index("\n\n") :] if "\n\n" in rest else ""
+    rows = [
+        f"    | `{field.name}`{' (index)' if field.name == shape.index else ''} | {DTYPES[field.kind]} | {field.words} |"
+        for field in shape.fields
+    ]
+    return "\n".join([f"{head}{mark}    A row each, with these columns:", "", "    | column | type | |", "    |---|---|---|", *rows]) + kept
