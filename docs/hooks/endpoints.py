@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterator
 
@@ -22,6 +21,7 @@ The {count} rows of the table that begin with `{area}.`, as the client, the limi
 them stands in [the raw namespace](../raw.md); [the overview](../coverage.md) has all areas.
 
 """
+_LINE = 60  # characters of parameters that fit beside the name
 _ROW = re.compile(r"^\| `([a-z0-9_]+)\.([a-z0-9_]+)`", re.MULTILINE)
 _AREA = re.compile(r"^## ([a-z0-9_]+)$", re.MULTILINE)
 _ANSWERED = re.compile(r"^Answered by (.*)\.$", re.MULTILINE)
@@ -54,19 +54,27 @@ def _sources(words: str, by_page: dict[str, Endpoint]) -> Iterator[str]:
 
 
 def _section(row: Endpoint) -> str:
-    told = [("Path", f"GET {row.path}"), *facts(row), ("Source", source_of(row))]
-    lines = [f"## {row.name} {{ #{row.id} }}", "", row.title, ""]
-    lines += ["```py", f"client.api.{row.id}{signature(row)}", "```", ""]
-    lines += ["| | |", "|---|---|", *(f"| {name} | {_cell(words)} |" for name, words in told), ""]
+    lines = [f"## {row.name} {{ #{row.id} }}", "", row.title, "", "```py", _called(row), "```", ""]
+    told = [("Path", f"`GET {row.path}`"), *facts(row), ("Source", source_of(row))]
+    lines += [f"* **{name}**: {words}" for name, words in told]
+    lines += [f"* **Note**: {note}" for note in row.notes]
     if row.params:
-        lines += ["| parameter | |", "|---|---|"]
-        lines += [f"| `{param.name}` | {_cell(param_words(param))} |" for param in row.params] + [""]
+        lines += ["", "| parameter | what it takes |", "|---|---|"]
+        lines += [f"| `{param.name}` | {_cell(param_words(param))} |" for param in row.params]
     described = list(columns(row))
     if described:
-        lines += [f'??? abstract "{len(described)} columns"', "", "    | column | |", "    |---|---|"]
-        lines += [f"    | `{label}` | {_cell(words)} |" for label, words in described] + [""]
-    lines += [f"* {note}" for note in row.notes]
-    return "\n".join([*lines, ""])
+        lines += ["", f'??? abstract "{len(described)} columns"', "", "    | column | what it holds |", "    |---|---|"]
+        lines += [f"    | `{label}` | {_cell(words)} |" for label, words in described]
+    return "\n".join([*lines, "", ""])
+
+
+def _called(row: Endpoint) -> str:
+    """Return the call with its parameters, on as many lines as it takes."""
+    parameters = signature(row).parameters.values()
+    words = ", ".join(map(str, parameters))
+    if len(words) < _LINE:
+        return f"client.api.{row.id}({words})"
+    return "\n".join([f"client.api.{row.id}(", *(f"    {one}," for one in parameters), ")"])
 
 
 def _cell(text: str) -> str:

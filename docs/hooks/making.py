@@ -27,6 +27,7 @@ BORROWED = {
 }  # fmt: skip
 """Files of the repository that are pages of the site, and what they are called there."""
 
+_ABOVE = {"index.md": "---\nhide: [navigation]\n---\n\n", "license.md": "# Licence\n\n"}
 _PLACES = {place: source for source, place in BORROWED.items()}
 _FENCED = re.compile(r"(^ *```.*?^ *```$)", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s#]*)(#[^)\s]*)?\)")
@@ -37,8 +38,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are made, and write out the asterisks of the navigation."""
     for place, text in made():
         files.append(File.generated(config, place, content=text))
-    pages = [file.src_uri for file in files.documentation_pages()]
-    config.nav = written_out(config.nav, sorted(set(pages) - set(named(config.nav))))
+    mentioned = set(named(config.nav))
+    config.nav = written_out(
+        config.nav, [file.src_uri for file in files.documentation_pages() if file.src_uri not in mentioned]
+    )
     return files
 
 
@@ -49,11 +52,17 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     return "".join(part if index % 2 else fitted(part, source, files) for index, part in enumerate(parts))
 
 
+def on_post_build(config: MkDocsConfig) -> None:
+    """Put the search's index beside itself as a script, which pages that are opened from a folder may read."""
+    index = Path(config.site_dir) / "search" / "search_index.json"
+    index.with_suffix(".js").write_text(f"var __index = {index.read_text(encoding='utf-8')}", encoding="utf-8")
+
+
 def made() -> Iterator[tuple[str, str | bytes]]:
     """Yield every page and picture that is made: its place on the site and what is in it."""
     for source, place in BORROWED.items():
         text = (ROOT / source).read_text(encoding="utf-8")
-        yield place, text if source.endswith(".md") else f"# Licence\n\n{text}"
+        yield place, _ABOVE.get(place, "") + text
     yield from notebooks.pages(ROOT / "notebooks")
     yield from endpoints.pages()
     yield from reference.pages()

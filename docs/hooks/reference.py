@@ -25,12 +25,12 @@ _PAGES = (
 
 
 def pages() -> Iterator[tuple[str, str]]:
-    """Yield the pages in their order, which their names keep."""
-    for number, (name, title, wanted) in enumerate(_PAGES, 1):
+    """Yield the pages in their order."""
+    for name, title, wanted in _PAGES:
         told = [one for pattern in wanted for one in _found(pattern)]
         if told:
             body = "\n".join(f"::: {one}\n" for one in dict.fromkeys(told))
-            yield f"reference/{number:02}_{name}.md", f"# {title}\n\n{body}"
+            yield f"reference/{name}.md", f"# {title}\n\n{body}"
 
 
 def _found(pattern: str) -> list[str]:
