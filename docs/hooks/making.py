@@ -52,6 +52,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     return "".join(part if index % 2 else fitted(part, source, files) for index, part in enumerate(parts))
 
 
+def on_post_page(output: str, **_: Any) -> str:
+    """Return a page whose search has a name, for who hears it."""
+    return output.replace('data-md-component="search" role="dialog"', 'data-md-component="search" role="dialog" aria-label="Search"')
+
+
 def on_post_build(config: MkDocsConfig) -> None:
     """Put the search's index beside itself as a script, which pages that are opened from a folder may read."""
     index = Path(config.site_dir) / "search" / "search_index.json"
