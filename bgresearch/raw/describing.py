@@ -97,7 +97,7 @@ def param_words(param: Param) -> str:
 
 
 def facts(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
-    """Yield, name by name and in words: permission, limit, how much one request spans, how far back, how `.all` walks."""
+    """Yield in words: permission, limit, how much one request spans, how far back it reaches, how `.all` walks."""
     yield "Permission", _CODES.get(endpoint.permission, endpoint.permission)
     limit = endpoint.limit
     pace = f"{limit.count} per {limit.seconds:g} s and {'account' if limit.scope == 'uid' else 'address'}"

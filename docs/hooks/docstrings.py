@@ -8,6 +8,8 @@ from typing import Any
 
 import griffe
 
+from bgresearch.tables import DTYPES, Shape
+
 
 class Written(griffe.Extension):
     """Takes the words of a verb from the verb, and its columns as a table from its shape."""
@@ -22,14 +24,24 @@ class Written(griffe.Extension):
         func.docstring.value = with_table(inspect.cleandoc(owner.__doc__), owner.shape)
 
 
-def with_table(text: str, shape: Any) -> str:
+def with_table(text: str, shape: Shape) -> str:
     """Return a verb's docstring with its columns as a table instead of as lines."""
-    from bgresearch.tables import DTYPES  # noqa: PLC0415  # griffe loads this file before the package is on its path
-
     head, mark, rest = text.partition("Returns\n-------\nDataFrame\n")
     kept = rest[rest.index("\n\n") :] if "\n\n" in rest else ""
+    names = [f"`{field.name}`{' (index)' if field.name == shape.index else ''}" for field in shape.fields]
     rows = [
-        f"    | `{field.name}`{' (index)' if field.name == shape.index else ''} | {DTYPES[field.kind]} | {field.words} |"
-        for field in shape.fields
+        f"    | {name} | {DTYPES[field.kind]} | {field.words} |"
+        for name, field in zip(names, shape.fields, strict=True)
     ]
-    return "\n".join([f"{head}{mark}    A row each, with these columns:", "", "    | column | type | |", "    |---|---|---|", *rows]) + kept
+    return (
+        "\n".join(
+            [
+                f"{head}{mark}    A row each, with these columns:",
+                "",
+                "    | column | type | |",
+                "    |---|---|---|",
+                *rows,
+            ]
+        )
+        + kept
+    )

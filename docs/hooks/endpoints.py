@@ -17,8 +17,8 @@ _TITLES = {
 _HEAD = """\
 # {title}
 
-The {count} rows of the table that begin with `{area}.`, as the client, the limiter and the sandbox read them. How to call
-them stands in [the raw namespace](../raw.md); [the overview](../coverage.md) has all areas.
+The {count} rows of the table that begin with `{area}.`, as the client, the limiter and the sandbox read them. How to
+call them stands in [the raw namespace](../raw.md); [the overview](../coverage.md) has all areas.
 
 """
 _LINE = 60  # characters of parameters that fit beside the name

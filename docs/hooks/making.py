@@ -1,7 +1,7 @@
 """What mkdocs cannot find in docs/: pages made from the table, the code, the notebooks and files beside it.
 
-`mkdocs.yml` names this file as a hook. Nothing here writes into docs/, and no page is listed twice: whoever adds a page,
-a notebook, a module or a row of the table finds it on the site.
+`mkdocs.yml` names this file as a hook. Nothing here writes into docs/, and no page is listed twice: whoever adds a
+page, a notebook, a module or a row of the table finds it on the site.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import endpoints
-import notebooks
 import reference
+import sheets
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
@@ -54,7 +54,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 def on_post_page(output: str, **_: Any) -> str:
     """Return a page whose search has a name, for who hears it."""
-    return output.replace('data-md-component="search" role="dialog"', 'data-md-component="search" role="dialog" aria-label="Search"')
+    return output.replace(
+        'data-md-component="search" role="dialog"', 'data-md-component="search" role="dialog" aria-label="Search"'
+    )
 
 
 def on_post_build(config: MkDocsConfig) -> None:
@@ -68,7 +70,7 @@ def made() -> Iterator[tuple[str, str | bytes]]:
     for source, place in BORROWED.items():
         text = (ROOT / source).read_text(encoding="utf-8")
         yield place, _ABOVE.get(place, "") + text
-    yield from notebooks.pages(ROOT / "notebooks")
+    yield from sheets.pages(ROOT / "notebooks")
     yield from endpoints.pages()
     yield from reference.pages()
 
@@ -128,7 +130,7 @@ def _in_repository(place: str, target: str) -> str:
 
 def _on_site(place: str, target: str) -> str:
     """Return where on the site a link leads."""
-    if place.split("/")[0] in {"endpoints", "reference"}:  # made for the site alone
+    if place.partition("/")[0] in {"endpoints", "reference"}:  # made for the site alone
         return posixpath.normpath(posixpath.join(posixpath.dirname(place), target))
     there = _in_repository(place, target)
     there = BORROWED.get(there, there.removeprefix("docs/"))

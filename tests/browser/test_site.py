@@ -25,7 +25,13 @@ FETCHED = {
     "video": ("src", "poster"), "audio": ("src",), "object": ("data",), "embed": ("src",), "use": ("href",),
     "form": ("action",),
 }  # fmt: skip
-SHOWN = ("index", "getting-started", "reference/connect", "endpoints/common", "notebooks/03_market")  # a page of each kind
+SHOWN = (
+    "index",
+    "getting-started",
+    "reference/connect",
+    "endpoints/common",
+    "notebooks/03_market",
+)  # a page of each kind
 Scheme = Literal["light", "dark"]
 
 
