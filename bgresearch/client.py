@@ -279,6 +279,7 @@ class Client(MoreVerbs):
 
         Examples
         --------
+        >>> client.symbols("usdt-futures")                                              # doctest: +SKIP
         >>> client.listings("usdt-futures").query("gone")                               # doctest: +SKIP
         """
         table = ever_listed(self._source, "symbols", known_market(market)).select(LISTINGS.schema.names)

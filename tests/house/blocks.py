@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import functools
 import re
 import shlex
 import textwrap
@@ -50,14 +52,38 @@ def command_lines(page: Path) -> Iterator[tuple[str, list[str]]]:
                     yield f"{page.name}:{number}", words[words[0] == "exec" :]
 
 
+@functools.cache
+def _whole() -> Any:
+    return typer.main.get_command(app)
+
+
+class _Shown(doctest.OutputChecker):
+    """Compares what an example shows; where it shows nothing, nothing is claimed."""
+
+    def check_output(self, want: str, got: str, optionflags: int) -> bool:
+        return not want or super().check_output(want, got, optionflags)
+
+
+def failures(text: str, space: dict[str, Any], where: str) -> str:
+    """Run the examples in a text with these names, new ones among them afterwards; return what went otherwise."""
+    examples = doctest.DocTestParser().get_doctest(text, {}, where, None, 0)
+    examples.globs = space
+    for one in examples.examples:
+        one.options.pop(doctest.SKIP, None)  # it keeps other runners from examples that show no output
+    said: list[str] = []
+    runner = doctest.DocTestRunner(_Shown(), verbose=False, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    runner.run(examples, out=said.append, clear_globs=False)
+    return "".join(said)
+
+
 def understood(words: Sequence[str]) -> str | None:
     """What the command line finds wrong with a command's words, or None."""
-    command: Any = typer.main.get_command(app)
+    command = _whole()
     left = list(words)
     while left and left[0] in getattr(command, "commands", {}):
         command = command.commands[left.pop(0)]
-    if getattr(command, "commands", None) and left and not left[0].startswith("-"):
-        return f"there is no command {left[0]}"
+    if getattr(command, "commands", None) and not [word for word in left if word.startswith("-")]:
+        return f"there is no command {left[0]}" if left else None
     try:
         command.make_context(" ".join(words), left)
     except WrongUsage as error:
