@@ -38,7 +38,7 @@ def with_table(text: str, shape: Shape) -> str:
             [
                 f"{head}{mark}    A row each, with these columns:",
                 "",
-                "    | column | type | |",
+                "    | column | type | what it is |",
                 "    |---|---|---|",
                 *rows,
             ]

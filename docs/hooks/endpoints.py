@@ -24,6 +24,7 @@ call them stands in [the raw namespace](../raw.md); [the overview](../coverage.m
 _LINE = 60  # characters of parameters that fit beside the name
 _ROW = re.compile(r"^\| `([a-z0-9_]+)\.([a-z0-9_]+)`", re.MULTILINE)
 _AREA = re.compile(r"^## ([a-z0-9_]+)$", re.MULTILINE)
+_VERB = re.compile(r"^### `client\.([a-z_.]+)\(.*\)`$", re.MULTILINE)
 _ANSWERED = re.compile(r"^Answered by (.*)\.$", re.MULTILINE)
 
 
@@ -43,6 +44,7 @@ def linked(text: str, place: str) -> str:
         return _AREA.sub(lambda it: f"## [{it[1]}](endpoints/{it[1]}.md)", text)
     if place == "verbs.md":
         by_page = {row.page or row.id: row for row in load()}
+        text = _VERB.sub(lambda it: f'{it[0]} {{ data-toc-label="{it[1]}" }}', text)
         return _ANSWERED.sub(lambda it: f"Answered by {', '.join(_sources(it[1], by_page))}.", text)
     return text
 

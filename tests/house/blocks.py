@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import doctest
 import functools
+import io
 import re
 import shlex
 import textwrap
@@ -74,6 +77,30 @@ def failures(text: str, space: dict[str, Any], where: str) -> str:
     runner = doctest.DocTestRunner(_Shown(), verbose=False, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     runner.run(examples, out=said.append, clear_globs=False)
     return "".join(said)
+
+
+def run(page: Path) -> None:
+    """Run the code of a page from top to bottom, in one namespace, and hold what it shows to what the page says."""
+    space: dict[str, Any] = {"__name__": "__page__"}
+    said = None
+    for block in blocks(page):
+        if block.language == "python":
+            said = _shown(block, space)
+        elif block.language == "output":
+            assert said is not None, f"{block.where}: nothing was run that could say this"
+            assert said.split() == block.text.split(), f"{block.where}: it says now\n{said}"
+
+
+def _shown(block: Block, space: dict[str, Any]) -> str:
+    """Run a block as a notebook does a cell, and return what it prints and the value of its last line."""
+    tree = ast.parse("\n" * (block.line - 1) + block.text, str(block.page))
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        exec(compile(tree, block.page, "exec"), space)  # noqa: S102
+        if isinstance(last, ast.Expr):
+            value = eval(compile(ast.Expression(last.value), block.page, "eval"), space)  # noqa: S307
+            said.write("" if value is None else repr(value))
+    return said.getvalue()
 
 
 def understood(words: Sequence[str]) -> str | None:

@@ -16,7 +16,7 @@ import pytest
 from bgresearch.cli import app
 from bgresearch.sandbox.keys import SANDBOX_KEYS
 from bgresearch.sandbox.server import Server
-from tests.house.blocks import PAGES, ROOT, SHELLS, Block, blocks, command_lines, failures, understood
+from tests.house.blocks import PAGES, ROOT, SHELLS, blocks, command_lines, run, understood
 from vault import FLOOR, Vault
 
 NOT_RUN = "# not run by the tests, as "  # the first words of a block ```py
@@ -41,7 +41,7 @@ NEED_SOMETHING = {
 def test_every_block_says_its_language_and_one_that_is_not_run_says_why() -> None:
     for page in PAGES:
         for block in blocks(page):
-            assert block.language in {"python", "pycon", "py", *SHELLS, *SHOWN}, f"{block.where}: {block.language!r}"
+            assert block.language in {"python", "output", "py", *SHELLS, *SHOWN}, f"{block.where}: {block.language!r}"
             assert block.language != "py" or block.text.startswith(NOT_RUN), f"{block.where}: begin with {NOT_RUN!r}"
 
 
@@ -56,27 +56,21 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def code(page: Path) -> list[Block]:
-    """The blocks that a page has to run."""
-    return [block for block in blocks(page) if block.language in {"python", "pycon"}]
+def code(page: Path) -> str:
+    return "\n".join(block.text for block in blocks(page) if block.language == "python")
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if code(page)], ids=lambda page: page.name)
-def test_the_code_on_a_page_runs_from_top_to_bottom_and_shows_what_it_says(page: Path, home: Path) -> None:
-    text = "\n".join(block.text for block in code(page) if block.language == "python")
-    if APART.search(text):
-        done = subprocess.run(  # noqa: S603
-            [sys.executable, "-W", "error", "-c", text],
-            cwd=home, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
+def test_the_code_on_a_page_runs_from_top_to_bottom_and_shows_what_the_page_says(page: Path, home: Path) -> None:
+    if not APART.search(code(page)):
+        run(page)
         return
-    space: dict[str, object] = {"__name__": "__page__"}
-    for block in code(page):
-        if block.language == "python":
-            exec(compile("\n" * (block.line - 1) + block.text, page, "exec"), space)  # noqa: S102
-        else:
-            assert failures(block.text, space, block.where) == ""
+    alone = f"import pathlib, tests.house.blocks as it; it.run(pathlib.Path({str(page)!r}))"
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-W", "error", "-c", alone],
+        cwd=home, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if any(command_lines(page))], ids=lambda page: page.name)

@@ -50,6 +50,16 @@ def test_links_between_the_pages_lead_somewhere() -> None:
             assert target.startswith("https://") or (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_every_file_that_documents_name_exists() -> None:
+    for page in PAGES:
+        named = re.findall(
+            r"(?<![\w/.])((?:tests|benchmarks|notebooks|docs|bgresearch|vault|\.ci)/[\w/.]*\w\.(?:py|md|ipynb|toml|js|yml))\b",
+            page.read_text(encoding="utf-8"),
+        )
+        missing = sorted({name for name in named if not (ROOT / name).exists()})
+        assert missing == [], page.name
+
+
 def test_every_make_target_that_documents_name_exists() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
     for page in PAGES:
