@@ -6,7 +6,7 @@ STAMP := $(VENV)/.set-up
 CANDIDATES := $(PYTHON) python3.13 python3.12 python3.11 python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab dashboard test fmt pictures benchmarks clean
+.PHONY: help demo lab dashboard test fmt docs pictures benchmarks clean
 
 help: ## list what there is to type
 	@echo "bgresearch: read-only research toolkit for the Bitget exchange"
@@ -36,6 +36,9 @@ fmt: $(STAMP) ## format the code, mend what ruff can mend, strip the outputs of 
 	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
 	@$(PY) -m nbconvert --clear-output --inplace --log-level WARN notebooks/*.ipynb
 
+docs: $(STAMP) ## build the documentation into site/, with warnings as errors
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs --quiet build --strict && echo "Open site/index.html"
+
 pictures: $(STAMP) ## take the README's screenshots again (needs Chromium)
 	@$(PY) tests/browser/pictures.py
 
@@ -43,7 +46,7 @@ benchmarks: $(STAMP) ## measure what is promised about speed
 	@for script in benchmarks/*.py; do echo "== $$script" && $(PY) "$$script" || exit 1; done
 
 clean: ## remove the virtual environment and every cache
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .demo
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .demo site
 
 $(STAMP): pyproject.toml
 	@python=; lame=; for candidate in $(CANDIDATES); do \

@@ -337,6 +337,7 @@ class Client(PanelVerbs):
 
         Examples
         --------
+        >>> client.symbols("usdt-futures")                                              # doctest: +SKIP
         >>> client.listings("usdt-futures").query("gone")                               # doctest: +SKIP
         """
         table = ever_listed(self._source, "symbols", known_market(market)).select(LISTINGS.schema.names)

@@ -85,7 +85,7 @@ class AccountVerbs(StandingVerbs):
 
         Examples
         --------
-        >>> print(client.account.archive())                                             # doctest: +SKIP
+        >>> print(client.account.archive(kinds=["deposits", "withdrawals"]))            # doctest: +SKIP
         """
         return archive(self._history, since, kinds=kinds, say=say)
 

@@ -61,29 +61,27 @@ def turning(endpoint: Endpoint) -> frozenset[str]:
 
 def describe(endpoint: Endpoint) -> str:
     """Return what a person wants to know about a row, as a docstring."""
-    limit = endpoint.limit
-    pace = f"{limit.count} per {limit.seconds:g} s and {'account' if limit.scope == 'uid' else 'address'}"
-    lines = [
-        f"{endpoint.title}.", "",
-        f"GET {endpoint.path}",
-        f"Permission: {_CODES.get(endpoint.permission, endpoint.permission)}. Limit: {pace}"
-        + ("." if endpoint.documented else " (assumed: no page states one)."),
-    ]  # fmt: skip
-    lines += [*_reach(endpoint), ""]
+    lines = [f"{endpoint.title}.", "", f"GET {endpoint.path}"]
+    lines += [*(f"{name}: {words}." for name, words in facts(endpoint)), ""]
     if endpoint.params:
         lines += ["Parameters", "----------"]
         for param in endpoint.params:
             lines += _wrapped(f"{param.name} : {param_words(param)}")
         lines.append("")
     lines += ["Returns", "-------", "DataFrame"]
-    lines += [line for column in endpoint.columns for line in _column(endpoint, column)] or [
+    described = (f"{label} : {words}" for label, words in columns(endpoint))
+    lines += [line for words in described for line in _wrapped(words, inside="    ")] or [
         "    What the answer has, as text: no page describes it."
     ]
     lines.append("")
     if endpoint.notes:
         lines += ["Notes", "-----", *(line for note in endpoint.notes for line in _wrapped(note)), ""]
-    source = endpoint.page if endpoint.documented else "known from other clients only, not documented"
-    return "\n".join([*lines, f"Source: {source}"])
+    return "\n".join([*lines, f"Source: {source_of(endpoint)}"])
+
+
+def source_of(endpoint: Endpoint) -> str:
+    """Return the page of the exchange's documentation that a row was read from, in words where there is none."""
+    return endpoint.page if endpoint.documented else "known from other clients only, not documented"
 
 
 def param_words(param: Param) -> str:
@@ -98,31 +96,35 @@ def param_words(param: Param) -> str:
     return "; ".join(word for word in words if word)
 
 
-def _reach(endpoint: Endpoint) -> Iterator[str]:
-    """Yield how much one request may span, how far back the exchange answers, and how .all walks."""
+def facts(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
+    """Yield in words: permission, limit, how much one request spans, how far back it reaches, how `.all` walks."""
+    yield "Permission", _CODES.get(endpoint.permission, endpoint.permission)
+    limit = endpoint.limit
+    pace = f"{limit.count} per {limit.seconds:g} s and {'account' if limit.scope == 'uid' else 'address'}"
+    yield "Limit", pace + ("" if endpoint.documented else " (assumed: no page states one)")
     if endpoint.max_span_days is not None:
-        yield f"Window: at most {endpoint.max_span_days} days per request."
+        yield "Window", f"at most {endpoint.max_span_days} days per request"
     if endpoint.lookback_days is not None:
-        yield f"Look-back: {endpoint.lookback_days} days; older rows are gone from the exchange."
+        yield "Look-back", f"{endpoint.lookback_days} days; older rows are gone from the exchange"
     paging = endpoint.paging
     if paging.kind != "none":
         most = f", at most {paging.max_rows} rows a page" if paging.max_rows else ""
-        yield f"Pages: .all(...) walks them {_WALKS[paging.kind]}{most}."
+        yield "Pages", f".all(...) walks them {_WALKS[paging.kind]}{most}"
 
 
-def _column(endpoint: Endpoint, column: Column) -> Iterator[str]:
-    """Yield what a column of the frame holds; nothing for what only holds columns of its own."""
+def columns(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
+    """Yield the columns of the frame with what they hold, in words; not what only holds columns of its own."""
     prefix = f"{endpoint.rows_at}." if endpoint.rows_at else ""
-    holds_others = any(other.path.startswith(f"{column.path}.") for other in endpoint.columns)
-    if column.path == endpoint.rows_at or (column.kind == "object" and holds_others):
-        return
-    label = column.alias or column.path.removeprefix(prefix)
-    words = [
-        _TYPES.get(column.kind, "text"), unit_of(column), f"one of {', '.join(column.enum)}" if column.enum else "",
-        "deprecated" if column.deprecated else "",
-        "" if column.path.startswith(prefix) else 'beside the rows, in df.attrs["bgresearch"]',
-    ]  # fmt: skip
-    yield from _wrapped(f"{label} : {'; '.join(word for word in words if word)}", inside="    ")
+    for column in endpoint.columns:
+        holds_others = any(other.path.startswith(f"{column.path}.") for other in endpoint.columns)
+        if column.path == endpoint.rows_at or (column.kind == "object" and holds_others):
+            continue
+        words = [
+            _TYPES.get(column.kind, "text"), unit_of(column), f"one of {', '.join(column.enum)}" if column.enum else "",
+            "deprecated" if column.deprecated else "",
+            "" if column.path.startswith(prefix) else 'beside the rows, in df.attrs["bgresearch"]',
+        ]  # fmt: skip
+        yield column.alias or column.path.removeprefix(prefix), "; ".join(word for word in words if word)
 
 
 def unit_of(column: Column) -> str:

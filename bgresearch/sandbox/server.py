@@ -48,6 +48,7 @@ class Server:
 
     Examples
     --------
+    >>> import requests
     >>> with Server() as server:
     ...     requests.get(server.url + "/api/v2/public/time", timeout=5).status_code
     200
