@@ -21,9 +21,10 @@ def known(frame: pd.DataFrame, *, interval: str | None = None, delay: str | pd.T
     Parameters
     ----------
     frame : DataFrame
-        Candles (index ``open_time``): known at their close. What ``client.recorded`` returned (column ``asked``):
-        known when the answer came. Anything else by ``time``, such as ``client.funding_rates``: known at that time;
-        with ``interval`` one such length later, for series whose time is the start of a period.
+        Candles (index ``open_time``, or columns open and close): known at their close. Bars of trades (column
+        ``known_at``): known then. What ``client.recorded`` returned (column ``asked``): known when the answer came.
+        Anything else by ``time``, such as ``client.funding_rates``: known at that time; with ``interval`` one such
+        length later, for series whose time is the start of a period.
     interval : str, optional
         Length of the candles or of the periods.
     delay : str or Timedelta
@@ -37,7 +38,7 @@ def known(frame: pd.DataFrame, *, interval: str | None = None, delay: str | pd.T
     Raises
     ------
     InvalidInput
-        The index is no time with a time zone.
+        The index is no time with a time zone, or a length of time is none.
 
     Examples
     --------
@@ -45,13 +46,15 @@ def known(frame: pd.DataFrame, *, interval: str | None = None, delay: str | pd.T
     >>> known(pd.DataFrame({"close": [1.0, 2.0]}, index=opens)).index[0].isoformat()
     '2026-01-01T01:00:00+00:00'
     """
-    if frame.index.name == "open_time":
+    if "known_at" in frame.columns:
+        times = _utc(pd.DatetimeIndex(frame["known_at"]))
+    elif _are_candles(frame):
         times = closing_times(frame, interval=interval) if len(frame) else _utc(frame.index)
     elif "asked" in frame.columns:
         times = _utc(pd.DatetimeIndex(frame["asked"]))
     else:
         times = _utc(frame.index) + _length(interval)
-    later = (times + pd.Timedelta(delay)).as_unit("ms").rename("known_at")
+    later = (times + lasting(delay, "delay")).as_unit("ms").rename("known_at")
     return frame.set_axis(later).sort_index(kind="stable")
 
 
@@ -92,9 +95,33 @@ def asof(
     place = times.searchsorted(wanted, side="right") - 1
     found = place >= 0
     if no_older_than is not None and len(times):
-        found &= wanted - times[place.clip(min=0)] <= pd.Timedelta(no_older_than)
+        found &= wanted - times[place.clip(min=0)] <= lasting(no_older_than, "no_older_than")
     rows = frame.reset_index(drop=True).reindex(pd.Index(place).where(found, -1))
     return rows.set_axis(moments)
+
+
+def _are_candles(frame: pd.DataFrame) -> bool:
+    """Tell candles also by their columns: an index that lost its name must not make them known when they open."""
+    return frame.index.name == "open_time" or (
+        frame.index.name != "known_at" and {"open", "close"} <= set(frame.columns)
+    )
+
+
+def lasting(length: str | pd.Timedelta, name: str) -> pd.Timedelta:
+    """Return a length of time.
+
+    Raises
+    ------
+    InvalidInput
+        It is none, or below 0.
+    """
+    try:
+        told = pd.Timedelta(length)
+    except ValueError as error:
+        raise InvalidInput(name, f"{length!r} is no length of time.", hint='Write "30s", "8h", "30D".') from error
+    if not told >= _NONE:
+        raise InvalidInput(name, f"{length!r} is below 0.", hint='Write "30s", "8h", "30D".')
+    return told
 
 
 def _length(interval: str | None) -> pd.Timedelta:

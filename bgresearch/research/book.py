@@ -8,8 +8,9 @@ imbalance        (sum q_b - sum q_a) / (sum q_b + sum q_a)  over the best n leve
 depth            sum of price * amount within x basis points of the mid, each side
 cost             |average price / mid - 1| of an order of that size that takes what stands there, in basis points
 
-Sources: S. Stoikov, The micro-price, Quantitative Finance 18 (2018) 1959-1966 (its first term, the weighted mid).
-M. D. Gould, J. Bonart, Queue imbalance as a one-tick-ahead price predictor, Market Microstr. and Liquidity 2 (2016).
+Sources: S. Stoikov, The micro-price, Quantitative Finance 18 (2018) 1959-1966 (this one is there the weighted mid; what
+is called micro-price there refines it with the book's history). M. D. Gould, J. Bonart, Queue imbalance as a
+one-tick-ahead price predictor, Market Microstructure and Liquidity 2 (2016).
 """
 
 from __future__ import annotations
@@ -99,8 +100,9 @@ def microprice(book: pd.DataFrame) -> float:
     sides = _Sides(book)
     if not sides.both:
         return math.nan
-    (bid, bid_amount), (ask, ask_amount) = sides.bids[0], sides.asks[0]
-    return float((bid * ask_amount + ask * bid_amount) / (bid_amount + ask_amount))
+    (bid, bid_amount), (ask, ask_amount) = sides.bids[0].tolist(), sides.asks[0].tolist()
+    both = bid_amount + ask_amount
+    return float((bid * ask_amount + ask * bid_amount) / both) if both > 0 else math.nan
 
 
 def imbalance(book: pd.DataFrame, *, levels: int = 5) -> float:
@@ -126,10 +128,15 @@ def imbalance(book: pd.DataFrame, *, levels: int = 5) -> float:
 
 
 def depth(book: pd.DataFrame, *, bps: float = 10.0) -> Depth:
-    """Return what stands within ``bps`` basis points of the mid (quote coin), each side; errors as `mid`."""
+    """Return what stands within ``bps`` basis points of the mid (quote coin), each side; errors as `mid`.
+
+    NaN of a book with an empty side, which has no mid.
+    """
     if not bps > 0:
         raise InvalidInput("bps", f"{bps!r} is not above 0.")
     sides = _Sides(book)
+    if not sides.both:
+        return Depth(math.nan, math.nan, bid_whole=False, ask_whole=False)
     lowest, highest = sides.mid * (1 - bps / _BPS), sides.mid * (1 + bps / _BPS)
     bids, asks = sides.bids[sides.bids[:, 0] >= lowest], sides.asks[sides.asks[:, 0] <= highest]
     whole = [len(near) < len(side) for near, side in ((bids, sides.bids), (asks, sides.asks))]
@@ -208,7 +215,7 @@ def measures(
     Raises
     ------
     InvalidInput
-        They are no books.
+        They are no books, or nothing says when they were asked for.
 
     Examples
     --------
@@ -216,7 +223,10 @@ def measures(
     >>> measures(client.order_book("BTCUSDT")).spread_bps                           # doctest: +SKIP
     """
     if not isinstance(books.index, pd.DatetimeIndex):
-        asked = pd.Timestamp(books.attrs.get("bgresearch", {}).get("asked"))
+        told = books.attrs.get("bgresearch", {}).get("asked")
+        if told is None and len(books):
+            raise InvalidInput("books", "nothing says when they were asked for.", hint=_HINT)
+        asked = pd.Timestamp(told)
         books = books.set_axis(pd.DatetimeIndex([asked] * len(books)))
     rows, times = [], []
     for _, book in books.groupby(level=0, sort=True):
@@ -245,6 +255,8 @@ class _Sides:
         levels = book[["price", "amount"]].to_numpy(dtype="float64")
         words = book["side"].to_numpy()
         bids, asks = levels[words == "bid"], levels[words == "ask"]
+        if len(bids) + len(asks) < len(levels):
+            raise InvalidInput("book", "a side is neither bid nor ask.", hint=_HINT)
         self.bids, self.asks = bids[np.argsort(-bids[:, 0])], asks[np.argsort(asks[:, 0])]
         self.both = bool(len(bids) and len(asks))
         self.mid = float(self.bids[0, 0] + self.asks[0, 0]) / 2 if self.both else math.nan

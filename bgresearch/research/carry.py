@@ -20,8 +20,8 @@ import pandas as pd
 
 from bgresearch.errors import InvalidInput
 from bgresearch.intervals import HOUR_MS
-from bgresearch.research.alignment import asof, known
-from bgresearch.research.grid import YEAR_MS, times_of
+from bgresearch.research.alignment import asof, known, lasting
+from bgresearch.research.grid import YEAR_MS, times_of, traded
 
 LONGEST = pd.Timedelta(8, unit="h")  # between two settlements
 _YEAR = pd.Timedelta(YEAR_MS, unit="ms")
@@ -44,6 +44,7 @@ def funding_hours(rates: pd.DataFrame, *, first_hours: float | None = None) -> p
     -------
     Series
         float64, by ``time``; NaN for the first row, and where more than eight hours went by: a settlement is missing.
+        Of a contract that settles more often, one that is missing in between cannot be told from a longer interval.
 
     Raises
     ------
@@ -86,7 +87,7 @@ def annual_funding(
     Raises
     ------
     InvalidInput
-        No column funding_rate, or the index is no ascending time.
+        No column funding_rate, the index is no ascending time, or the span is none.
 
     Examples
     --------
@@ -97,7 +98,9 @@ def annual_funding(
     rate, hours = _rate(rates), funding_hours(rates, first_hours=first_hours)
     if over is None:
         return (rate * _YEAR_HOURS / hours).rename("annual_funding")
-    span = pd.Timedelta(over)
+    span = lasting(over, "over")
+    if not span:
+        raise InvalidInput("over", f"{over!r} holds no settlement.", hint='Write "1D", "30D".')
     times = times_of(rates, "rates")
     paid_for = funding_hours(rates).where(rate.notna()).fillna(0.0)
     # a settlement early in the span also paid for hours before it, so what was paid is divided by its own hours
@@ -124,7 +127,8 @@ def funding_received(rates: pd.DataFrame, *, side: str = "short", value: float |
     -------
     DataFrame
         Index ``time``; received and total (float64, coin of the value). A rate or a value that is not known is NaN,
-        and so is every total after it: a sum with a hole in it would be wrong.
+        and so is every total after it: a sum with a hole in it would be wrong. A settlement that is not among the
+        rows is not seen: `funding_hours` tells.
 
     Raises
     ------
@@ -193,6 +197,7 @@ def annual_basis(
     """
     if pd.isna(expiry):
         raise InvalidInput("expiry", "there is none.", hint="A perpetual contract has annual_funding and a premium.")
+    expiry = pd.Timestamp(expiry)
     ends = expiry.tz_localize("UTC") if expiry.tzinfo is None else expiry
     simple = basis(price, reference)
     left = pd.Series((ends - times_of(simple, "price")) / _YEAR, index=simple.index)
@@ -211,7 +216,8 @@ def carry(
     Parameters
     ----------
     spot, last, mark, index : DataFrame, optional
-        Candles: of the spot market, and the contract's by last, mark and index price; one at least.
+        Candles: of the spot market, and the contract's by last, mark and index price; one at least. Rows that were
+        filled in are none.
     funding : DataFrame, optional
         What ``client.funding_rates`` returned, from eight hours before the candles.
     no_older_than : str or Timedelta
@@ -239,7 +245,7 @@ def carry(
     >>> carry(spot=spot, last=last, funding=client.funding_rates("BTCUSDT", *span)).annual_funding    # doctest: +SKIP
     """
     given = {"spot": spot, "last": last, "mark": mark, "index": index}
-    closes = {name: known(frame[["close"]]) for name, frame in given.items() if frame is not None}
+    closes = {name: traded(known(frame))[["close"]] for name, frame in given.items() if frame is not None}
     if not closes:
         raise InvalidInput("spot, last, mark, index", "none is given.", hint="Give candles of at least one.")
     moments = pd.DatetimeIndex(reduce(pd.Index.union, (frame.index for frame in closes.values())).unique())

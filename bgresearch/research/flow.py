@@ -163,6 +163,8 @@ def _checked(trades: pd.DataFrame) -> pd.DatetimeIndex:
     """
     if not {"side", "price", "amount"} <= set(trades.columns):
         raise InvalidInput("trades", "there is no side, price or amount.", hint=_HINT)
+    if not trades["side"].isin(["buy", "sell"]).all():
+        raise InvalidInput("trades", "a side is neither buy nor sell.", hint=_HINT)
     index = trades.index
     if not isinstance(index, pd.DatetimeIndex) or index.tz is None or not index.is_monotonic_increasing:
         raise InvalidInput("trades", "their index is no ascending time with a time zone.", hint=_HINT)

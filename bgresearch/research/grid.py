@@ -15,7 +15,11 @@ from bgresearch.intervals import interval as interval_named
 
 YEAR_MS = 365 * DAY_MS  # the market never closes; leap days are left out, as is usual
 _ENOUGH = 3  # steps: fewer may all be long by chance, where most candles are missing
-_HINT = "Hand over what client.candles(...) returned."
+_ZONE = 'Use tz_localize("UTC").'
+_HINTS = {
+    "candles": "Hand over what client.candles(...) returned.",
+    "rates": "Hand over what client.funding_rates(...) returned.",
+}
 
 
 def interval_of(candles: pd.DataFrame | pd.Series, name: str | None = None) -> Interval:
@@ -68,7 +72,7 @@ def times_of(frame: pd.DataFrame | pd.Series, field: str = "candles") -> pd.Date
     """
     index = frame.index
     if not isinstance(index, pd.DatetimeIndex) or index.tz is None:
-        raise InvalidInput(field, "the index is not a time with a time zone.", hint=_HINT)
+        raise InvalidInput(field, "the index is not a time with a time zone.", hint=_HINTS.get(field, _ZONE))
     if not index.is_monotonic_increasing or not index.is_unique:
         raise InvalidInput(field, "the index is not ascending and unique.", hint="Sort it: frame.sort_index().")
     return index.tz_convert("UTC").as_unit("ms")
@@ -103,6 +107,13 @@ def closing_times(candles: pd.DataFrame | pd.Series, *, interval: str | None = N
     return pd.DatetimeIndex(pd.to_datetime(ends, unit="ms", utc=True)).as_unit("ms").rename("known_at")
 
 
+def traded(candles: pd.DataFrame) -> pd.DataFrame:
+    """Return the candles without the rows that ``client.candles(fill=...)`` put in, which are none."""
+    if "filled" not in candles.columns:
+        return candles
+    return candles.drop(columns="filled")[~candles["filled"].to_numpy(dtype=bool)]
+
+
 def on_grid(candles: pd.DataFrame, *, interval: str | None = None) -> pd.DataFrame:
     """Return the candles with an empty row (NaN) in every slot between the first and the last that has none.
 
@@ -115,9 +126,7 @@ def on_grid(candles: pd.DataFrame, *, interval: str | None = None) -> pd.DataFra
     """
     opens = times_of(candles)
     length = interval_of(candles, interval)
-    whole = candles.set_axis(opens)
-    if "filled" in candles.columns:
-        whole = whole.drop(columns="filled")[~candles["filled"].to_numpy(dtype=bool)]
+    whole = traded(candles.set_axis(opens))
     if len(opens):
         slots = _slots(opens, length, _anchor(candles))
         if not opens.isin(slots).all():

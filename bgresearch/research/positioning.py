@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import pandas as pd
 
+from bgresearch.errors import InvalidInput
+from bgresearch.intervals import interval as interval_named
 from bgresearch.research.alignment import asof, known
-from bgresearch.research.grid import interval_of
+from bgresearch.research.grid import interval_of, on_grid, traded
 
 _TAKERS = {"buy": "taker_buy", "buy_volume": "taker_buy", "sell": "taker_sell", "sell_volume": "taker_sell"}
 _SHARES = {"long": "long", "short": "short", "ratio": "long_short"}
-_PERIOD = "5m"  # what the exchange's short series come in, if nothing else was asked for
+_LEAST = pd.Timedelta("7min30s")  # one and a half times five minutes, the shortest period of the exchange's series
+_LATE = 1.5  # a value counts for one and a half periods, so one that is missing is missing
 
 
 def positioning(
     candles: pd.DataFrame, *, open_interest: pd.DataFrame | None = None, long_short: pd.DataFrame | None = None,
-    taker_volume: pd.DataFrame | None = None, period: str = _PERIOD, no_older_than: str | pd.Timedelta | None = None,
+    taker_volume: pd.DataFrame | None = None, period: str | None = None,
+    no_older_than: str | pd.Timedelta | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """Return each candle's close beside what was known of positions when it closed.
 
@@ -28,24 +32,24 @@ def positioning(
         What ``client.recorded`` of such a kind returned, or the short series of ``client.long_short`` and
         ``client.taker_volume``: of these a row is known one ``period`` after its time, since the exchange does not
         say whether that is the start or the end of what it counts.
-    period : str
-        Length of the rows of those short series.
+    period : str, optional
+        Length of the rows of those short series; by default the shortest step between two of them.
     no_older_than : str or Timedelta, optional
-        How old a value may be at most; by default as long as a candle, at least 7 min 30 s (one and a half periods
-        of five minutes).
+        How old a value may be at most; by default as long as a candle, at least one and a half periods (of
+        recordings 7 min 30 s).
 
     Returns
     -------
     DataFrame
         Index ``known_at`` (UTC): when each candle closed. Columns close; open_interest (base coin), its
-        open_interest_value (quote coin: times close) and open_interest_change (ratio, since the candle before); long,
-        short (shares), long_short (long over short); taker_buy, taker_sell (base coin) and taker_imbalance
-        ((buy - sell) / (buy + sell)); float64, NaN where nothing was known.
+        open_interest_value (quote coin: times close) and open_interest_change (ratio, since the candle before; NaN
+        after a gap); long, short (shares), long_short (long over short); taker_buy, taker_sell (base coin) and
+        taker_imbalance ((buy - sell) / (buy + sell)); float64, NaN where nothing was known.
 
     Raises
     ------
     InvalidInput
-        An index is no ascending time, or the candles' length is not known.
+        An index is no ascending time, or the length of the candles or of the periods is not known.
 
     Examples
     --------
@@ -54,22 +58,37 @@ def positioning(
     >>> minutes = client.candles("BTCUSDT", "5m", now - pd.Timedelta("2h"), market="usdt-futures")    # doctest: +SKIP
     >>> positioning(minutes, long_short=client.long_short("BTCUSDT")).long_short                      # doctest: +SKIP
     """
-    table = known(candles[["close"]])
+    length = interval_of(candles).name if len(candles) else None
+    table = traded(known(candles, interval=length))[["close"]]
     moments = pd.DatetimeIndex(table.index)
-    if no_older_than is None:
-        length_ms = interval_of(candles).nominal_ms if len(candles) > 1 else 0
-        no_older_than = max(pd.Timedelta(length_ms, unit="ms"), pd.Timedelta("7min30s"))
+    youngest = max(pd.Timedelta(interval_named(length).nominal_ms if length else 0, unit="ms"), _LEAST)
     if open_interest is not None:
-        held = asof(moments, known(open_interest), no_older_than=no_older_than)["open_interest"]
+        held = asof(moments, known(open_interest), no_older_than=_given(no_older_than, youngest))["open_interest"]
+        slots = pd.DatetimeIndex(known(on_grid(candles, interval=length), interval=length).index) if length else moments
         table["open_interest"] = held
         table["open_interest_value"] = held * table["close"]
-        table["open_interest_change"] = held / held.shift() - 1
+        table["open_interest_change"] = held / held.reindex(slots).shift().reindex(moments) - 1
     for frame, names in ((long_short, _SHARES), (taker_volume, _TAKERS)):
         if frame is not None:
-            rows = asof(moments, known(frame, interval=period), no_older_than=no_older_than)
+            each = _period(frame, period)
+            oldest = max(youngest, _LATE * pd.Timedelta(interval_named(each).nominal_ms if each else 0, unit="ms"))
+            rows = asof(moments, known(frame, interval=each), no_older_than=_given(no_older_than, oldest))
             table = table.join(rows[[name for name in names if name in rows.columns]].rename(columns=names))
     if "taker_buy" in table.columns:
         table["taker_imbalance"] = (table["taker_buy"] - table["taker_sell"]) / (
             table["taker_buy"] + table["taker_sell"]
         )
     return table
+
+
+def _given(asked: str | pd.Timedelta | None, otherwise: pd.Timedelta) -> str | pd.Timedelta:
+    return otherwise if asked is None else asked
+
+
+def _period(rows: pd.DataFrame, named: str | None) -> str | None:
+    """Return the length of the periods of a short series; none of a recording, which is known when its answer came."""
+    if "asked" in rows.columns or rows.empty:
+        return None
+    if not named and len(rows) == 1:
+        raise InvalidInput("period", "is not known from one row.", hint='Name it: period="5m".')
+    return interval_of(rows, named).name

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bgresearch.errors import InvalidInput
-from bgresearch.research.grid import on_grid, times_of
+from bgresearch.research.grid import on_grid, times_of, traded
 
 _HINT = "Hand over what client.candles(...) returned."
 
@@ -67,8 +67,7 @@ def log_returns(
     """
     opens = times_of(candles)
     if across_gaps:
-        bars = candles[~candles["filled"].astype(bool)] if "filled" in candles.columns else candles
-        bars = bars.set_axis(times_of(bars))
+        bars = traded(candles.set_axis(opens))
     elif len(candles) < 2:
         bars = candles.set_axis(opens)
     else:
@@ -84,13 +83,13 @@ def log_prices(bars: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
     Raises
     ------
     InvalidInput
-        A column is missing, or a price is not above 0.
+        A column is missing, or a price is not above 0 or has no end.
     """
     absent = [name for name in columns if name not in bars.columns]
     if absent:
         raise InvalidInput("candles", f"there is no column {', '.join(absent)}.", hint=_HINT)
     prices = bars[list(columns)].astype("float64")
-    wrong = (prices <= 0).any(axis=1)
+    wrong = ((prices <= 0) | (prices == np.inf)).any(axis=1)
     if wrong.any():
-        raise InvalidInput("candles", f"a price is not above 0 at {prices.index[wrong][0]}.", hint=_HINT)
+        raise InvalidInput("candles", f"a price is no number above 0 at {prices.index[wrong][0]}.", hint=_HINT)
     return pd.DataFrame(np.log(prices))

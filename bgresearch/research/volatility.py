@@ -10,8 +10,8 @@ rogers_satchell  mean [(h - c)(h - o) + (l - c)(l - o)]                         
 yang_zhang       Vo + k Vc + (1 - k) Vrs,  k = 0.34 / (1.34 + (n+1)/(n-1))          Yang & Zhang 2000, alpha = 1.34
                  Vo, Vc: sample variances of o - c' and c - o; Vrs: Rogers-Satchell
 
-The variance of the estimate is smaller by about 5.2, 7.4, 6 and (with an opening jump) up to 14 times than that of
-close-to-close. Drift biases Parkinson and Garman-Klass; a jump between a close and the next open is seen by
+The variance of the estimate is smaller by about 4.9, 7.4, 6 and (with an opening jump) up to 14 times than that of
+squared returns. Drift biases Parkinson and Garman-Klass; a jump between a close and the next open is seen by
 close_to_close and yang_zhang alone (a market that never closes has next to none). Since prices are seen only when
 somebody trades, highs are too low and lows too high: on bars with few trades all but close_to_close say too little.
 
@@ -205,7 +205,8 @@ class _Sample:
         self, candles: pd.DataFrame, window: int | None, periods: float | None, least: int | None,
         interval: str | None, *, columns: tuple[str, ...] = _PRICES, shortest: int = 1,
     ) -> None:  # fmt: skip
-        if window is not None and (isinstance(window, bool) or not isinstance(window, int) or window < shortest):
+        whole = isinstance(window, int | np.integer) and not isinstance(window, bool)
+        if window is not None and (not whole or window < shortest):
             raise InvalidInput("window", f"{window!r} is too few bars.", hint=f"{shortest} or more, or none at all.")
         if least is not None and not 1 <= least <= (window or least):
             raise InvalidInput("min_periods", f"{least!r} bars never are there.", hint="1 up to the window.")
@@ -214,7 +215,8 @@ class _Sample:
         self._index = candles.index
         self._opens = grid.times_of(candles)
         self._window, self._least = window, least
-        enough = len(candles) > 1 or bool(interval)
+        told = interval or candles.attrs.get("bgresearch", {}).get("interval")
+        enough = len(candles) > 1 or bool(told)
         bars = grid.on_grid(candles, interval=interval) if enough else candles.set_axis(self._opens)
         self.logs = log_prices(bars, columns)
         if periods is None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bgresearch.errors import InvalidInput
 from bgresearch.research.alignment import asof, known
+from bgresearch.research.flow import time_bars, volume_bars
 
 START = pd.Timestamp("2026-01-01", tz="UTC")
 MINUTES = st.lists(st.integers(0, 500), max_size=30)
@@ -50,6 +51,19 @@ def test_a_candle_is_known_when_it_closes_and_not_when_it_opens() -> None:
     assert asof(at([59, 60, 119, 120]), table)["close"].fillna(0).tolist() == [0, 1, 1, 2]
 
 
+def test_candles_whose_index_lost_its_name_are_still_known_when_they_close() -> None:
+    candles = pd.DataFrame({"open": [1.0, 2.0], "close": [1.0, 2.0]}, index=at([0, 60]))
+    assert known(candles.rename_axis("time")).index[0] == known(candles).index[0] == START + pd.Timedelta("1h")
+    assert known(known(candles)).index[0] == START + pd.Timedelta("1h")  # and no later the second time
+
+
+def test_bars_of_trades_are_known_when_they_say() -> None:
+    side, amount = ["buy", "sell", "buy"], [1.0, 1.0, 1.0]
+    trades = pd.DataFrame({"side": side, "price": [1.0, 2.0, 3.0], "amount": amount}, index=at([0, 7, 30]))
+    assert known(time_bars(trades, "5m")).index.tolist() == at([5, 10, 35]).tolist()
+    assert known(volume_bars(trades, 2.0)).index.tolist() == at([7]).tolist()
+
+
 def test_a_recorded_row_is_known_when_its_answer_came() -> None:
     recorded = pd.DataFrame({"asked": at([6, 1]), "open_interest": [2.0, 1.0]}, index=at([5, 0]).rename("time"))
     assert asof(at([0, 5, 6]), known(recorded))["open_interest"].fillna(0).tolist() == [0, 1, 2]
@@ -72,3 +86,10 @@ def test_times_that_are_none_are_refused() -> None:
         asof(at([1]), rows([1, 2]).iloc[::-1])
     with pytest.raises(InvalidInput, match="no fixed length"):
         known(pd.DataFrame({"a": [1]}, index=at([0])), interval="1M")
+
+
+def test_lengths_of_time_that_are_none_are_refused_by_their_name() -> None:
+    with pytest.raises(InvalidInput, match="no_older_than"):
+        asof(at([1]), rows([1]), no_older_than="a while")
+    with pytest.raises(InvalidInput, match="delay"):
+        known(rows([1]), delay="-1h")  # known before it was

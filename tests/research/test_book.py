@@ -94,7 +94,7 @@ def test_a_book_with_an_empty_side_says_so_with_nan() -> None:
     frame = book([(1, 1000)], [])
     assert all(math.isnan(told) for told in (mid(frame), spread_bps(frame), microprice(frame)))
     assert imbalance(frame) == 1
-    assert depth(frame)[:2] == (0, 0)
+    assert np.isnan(depth(frame)[:2]).all()  # what lies near a mid that is none?
     assert math.isnan(market_order(frame, "sell", amount=0.5).bps)
 
 
@@ -135,3 +135,16 @@ def test_what_means_nothing_is_refused_in_words() -> None:
         depth(frame, bps=0)
     with pytest.raises(InvalidInput, match="book"):
         mid(pd.DataFrame({"price": [1.0]}))
+    plain = book([(1, 1)], [(1, 1)])
+    with pytest.raises(InvalidInput, match="neither bid nor ask"):
+        mid(plain.replace({"bid": "Bid"}))
+    with pytest.raises(InvalidInput, match="nothing says when"):
+        measures(plain)
+
+
+def test_a_book_without_amounts_or_without_a_mid_tells_nothing_instead_of_zero() -> None:
+    assert math.isnan(microprice(book([(1, 0)], [(1, 0)])))
+    near = depth(book([(1, 1)], []), bps=100)
+    assert math.isnan(near.bid)
+    assert math.isnan(near.ask)
+    assert near[2:] == (False, False)

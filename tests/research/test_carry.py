@@ -120,6 +120,11 @@ def test_carry_of_candles_of_different_lengths_carries_on_only_what_is_young_eno
     assert carry(spot=spot, last=last, no_older_than="30min")["last"].notna().tolist() == [False, True, True, True]
 
 
+def test_filled_rows_are_no_prices() -> None:
+    spot, last = candles([1.0, 1.0, 1.0]), candles([2.0, 2.0, 2.0]).assign(filled=[False, True, False])
+    assert carry(spot=spot, last=last)["basis"].isna().tolist() == [False, True, False]
+
+
 def test_a_funding_rate_is_not_carried_on_where_settlements_are_missing() -> None:
     table = carry(last=candles([1.0] * 24), funding=rates([(2, 0.001), (4, 0.001)]))
     assert table["funding_rate"].notna().sum() == 14 - 2 + 1  # from the close at two to eight hours after six
@@ -151,3 +156,8 @@ def test_what_means_nothing_is_refused_in_words() -> None:
         carry()
     with pytest.raises(InvalidInput, match="funding_rate"):
         annual_funding(candles([1.0, 2.0]))
+    for over in ("1M", "0s", "-1D"):
+        with pytest.raises(InvalidInput, match="over"):
+            annual_funding(rates([(8, 0)] * 3), over=over)
+    with pytest.raises(InvalidInput, match="funding_rates"):
+        annual_funding(rates([(8, 0)]).tz_localize(None))

@@ -118,3 +118,5 @@ def test_what_means_nothing_is_refused_in_words() -> None:
     with pytest.raises(InvalidInput, match="side, price"):
         tick_bars(frame.drop(columns="side"), 1)
     assert np.isfinite(time_bars(frame, "1d")["vwap"]).all()
+    with pytest.raises(InvalidInput, match="neither buy nor sell"):
+        time_bars(trades([(0, True, 1, 1)]).assign(side="Buy"), "1m")

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bgresearch.errors import InvalidInput
 from bgresearch.research.positioning import positioning
 
 START = pd.Timestamp("2026-01-01", tz="UTC")
@@ -55,3 +56,25 @@ def test_what_is_recorded_later_changes_no_earlier_row() -> None:
     told, other = (positioning(candles(4), open_interest=one) for one in (whole, altered))
     pd.testing.assert_frame_equal(told.loc[:now], other.loc[:now])
     assert not told.equals(other)
+
+
+def test_rows_of_an_hour_are_not_known_before_that_is_over_and_hold_until_the_next() -> None:
+    index = pd.date_range(START, periods=3, freq="1h", unit="ms", name="time")
+    shares = pd.DataFrame({"ratio": [1.0, 2.0, 3.0]}, index=index)
+    told = positioning(candles(35), long_short=shares)["long_short"]
+    hour = START + pd.Timedelta("1h")
+    assert told[told.index < hour].isna().all()
+    assert told[hour : hour + pd.Timedelta("55min")].eq(1).all()
+    assert told[hour + pd.Timedelta("1h") :].eq(2).all()
+    with pytest.raises(InvalidInput, match="period"):
+        positioning(candles(4), long_short=shares.iloc[:1])
+    assert positioning(candles(12), long_short=shares.iloc[:1], period="1h")["long_short"].iloc[-1] == 1
+
+
+def test_open_interest_does_not_change_across_a_gap_and_filled_rows_are_no_candles() -> None:
+    held = recorded([10.0, 20.0, 40.0, 80.0, 160.0])
+    gap = candles(5).drop(index=START + pd.Timedelta("10min"))
+    flagged = candles(5).assign(filled=[False, False, True, False, False])
+    for frame in (gap, flagged):
+        change = positioning(frame, open_interest=held)["open_interest_change"]
+        assert change.fillna(9).tolist() == [9, 1, 9, 1]

@@ -201,3 +201,18 @@ def test_what_means_nothing_is_refused_in_words(name: str) -> None:
             ALL[name](frame, **options)
     with pytest.raises(InvalidInput, match="no column"):
         ALL[name](frame[["open"]])
+
+
+def test_one_candle_that_says_how_long_it_is_has_a_range() -> None:
+    one = brownian(1, SIGMA, seed=1)
+    assert math.isnan(parkinson(one))
+    one.attrs["bgresearch"] = {"interval": "1h"}
+    assert parkinson(one) == parkinson(one, interval="1h") > 0
+
+
+def test_a_window_may_be_numpys_number_and_a_price_without_end_is_refused() -> None:
+    bars = brownian(5, SIGMA, seed=1)
+    assert parkinson(bars, np.int64(2)).equals(parkinson(bars, 2))
+    bars.iloc[2, 1] = math.inf
+    with pytest.raises(InvalidInput, match="no number above 0"):
+        parkinson(bars)
