@@ -52,6 +52,8 @@ class Lens:
         ------
         ConfigurationError
             duckdb is not installed.
+        StoreError
+            A file is damaged.
 
         Notes
         -----
