@@ -13,6 +13,7 @@ Wachter, Fundamentals of Perpetual Futures, 2022 (funding as the carry of a cont
 from __future__ import annotations
 
 from functools import reduce
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ from bgresearch.research.grid import YEAR_MS, times_of
 LONGEST = pd.Timedelta(8, unit="h")  # between two settlements
 _YEAR = pd.Timedelta(YEAR_MS, unit="ms")
 _YEAR_HOURS = YEAR_MS / HOUR_MS
+_Prices = TypeVar("_Prices", pd.Series, pd.DataFrame)
 _SIGNS = {"long": -1.0, "short": 1.0}
 
 
@@ -144,15 +146,17 @@ def funding_received(rates: pd.DataFrame, *, side: str = "short", value: float |
     return pd.DataFrame({"received": received, "total": received.cumsum(skipna=False)})
 
 
-def basis(price: pd.Series, reference: pd.Series) -> pd.Series:
-    """Return how far a price lies above another one, as a ratio: ``price / reference - 1``, index by index.
+def basis(price: _Prices, reference: _Prices) -> _Prices:
+    """Return how far prices lie above others, as ratios: ``price / reference - 1``, index by index.
+
+    Takes two Series, or two DataFrames such as ``panel["close"]`` and ``panel["spot"]``.
 
     Examples
     --------
     >>> basis(pd.Series([101.0]), pd.Series([100.0])).round(4).tolist()
     [0.01]
     """
-    return (price / reference - 1).rename("basis")
+    return price / reference - 1
 
 
 def annual_basis(

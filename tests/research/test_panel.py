@@ -95,7 +95,8 @@ def test_recorded_values_stand_from_when_their_answer_came(client: Client, clock
 
 
 @pytest.mark.parametrize(("kind", "field"), [
-    ("open-interest", "open_interest"), ("long-short", "long_short"), ("taker-volume", "taker_buy"),
+    ("open-interest", "open_interest"), ("funding-rate", "next_funding_rate"), ("long-short", "long_short"),
+    ("taker-volume", "taker_buy"),
 ])  # fmt: skip
 def test_what_is_recorded_later_changes_no_earlier_row(
     kind: str, field: str, connect: Connect, model: Exchange, tmp_path: Path
@@ -200,7 +201,9 @@ def test_what_means_nothing_is_refused_before_anything_is_asked(client: Client) 
 
 
 def test_what_was_known_before_the_start_is_carried_on_and_no_longer_than_asked_for(client: Client) -> None:
-    panel = client.panel("GONEUSDT", "1h", "2026-02-10T11:00", "2026-02-10T15:00", fields=["close", "volume"], fill="3h")
+    panel = client.panel(
+        "GONEUSDT", "1h", "2026-02-10T11:00", "2026-02-10T15:00", fields=["close", "volume"], fill="3h"
+    )
     last = client.candles("GONEUSDT", "1h", "2026-02-10", "2026-02-10T10:00")["close"].iloc[-1]
     closes = panel["close"]["GONEUSDT"]
     assert closes.iloc[:2].tolist() == [last, last]  # it was delisted at ten: this is the last price, until one
