@@ -152,7 +152,7 @@ class Client(PanelVerbs):
         ----------
         symbols : str or sequence of str
             One, several, or ``"ALL"``: every symbol that the market lists now, and those that the store knows from
-            before, delisted ones among them.
+            before, delisted ones among them. Spelled as for `candles`.
         interval : str
             1m 3m 5m 15m 30m 1h 2h 4h 6h 12h 1d 3d 1w 1M.
         start, end : str, datetime, Timestamp or int

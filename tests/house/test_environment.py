@@ -13,7 +13,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 EXTRAS_IN_CONDA = ("charts", "dask", "duckdb", "excel", "forms", "polars", "s3", "sandbox", "lab")
-BROUGHT_FOR_OTHERS = {"ipykernel", "jupyterlab", "openpyxl", "s3fs"}  # a kernel, a command, what pandas and fsspec import
+BROUGHT_FOR_OTHERS = {"ipykernel", "jupyterlab", "openpyxl", "s3fs"}  # a kernel, a command, for pandas and fsspec
 
 
 def project() -> dict[str, Any]:
