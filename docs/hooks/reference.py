@@ -33,7 +33,7 @@ def pages() -> Iterator[tuple[str, str]]:
 
 
 def _found(pattern: str) -> Iterator[str]:
-    """Yield what mkdocstrings is to tell: the name itself; for an asterisk the package, if there is one, and its modules.
+    """Yield what mkdocstrings is to tell: the name itself; for an asterisk the package, if there is one, and modules.
 
     Of a package those modules are told that show an example; the others are there for them.
     """
