@@ -53,13 +53,13 @@ def test_an_asterisk_stands_for_what_no_other_line_names(making: ModuleType) -> 
         ("raw.md", "[gone](../nowhere.py)", "[gone](../nowhere.py)"),  # mkdocs will complain of it
         ("raw.md", "[far](https://example.org/a)", "[far](https://example.org/a)"),
         (
-            "raw.md", "![A form](images/key.png)",
-            "![A form](images/key.png#only-light)![A form](images/key-dark.png#only-dark)",
+            "raw.md", "![Form](images/key.png)",
+            "![Form](images/key.png#only-light)![Form](images/key-dark.png#only-dark)",
         ),
         (
             "index.md",
-            '<picture>...<img alt="A form" src="docs/images/key.png" width="600">\n</picture>',
-            '![A form](images/key.png#only-light){ width="600" }![A form](images/key-dark.png#only-dark){ width="600" }',
+            '<picture>...<img alt="Form" src="docs/images/key.png" width="600">\n</picture>',
+            '![Form](images/key.png#only-light){ width="600" }![Form](images/key-dark.png#only-dark){ width="600" }',
         ),
     ],
 )  # fmt: skip
