@@ -6,7 +6,7 @@ Examples
 --------
 >>> import bgresearch as bg
 >>> client = bg.connect(sandbox=True)                                       # doctest: +SKIP
->>> client.candles("BTCUSDT", "1m", "2026-01-01", "2026-02-01")             # doctest: +SKIP
+>>> client.candles("BTCUSDT", "1m", "2026-01-01", "2026-01-02")             # doctest: +SKIP
 """
 
 from __future__ import annotations

@@ -55,7 +55,13 @@ def spot_equity(
 
 
 def holdings(assets: pd.DataFrame, *, account: str = "spot") -> dict[str, float]:
-    """Amount of each coin in one of the accounts that ``client.account.assets()`` tells of."""
+    """Amount of each coin in one of the accounts that ``client.account.assets()`` tells of.
+
+    Examples
+    --------
+    >>> sorted(holdings(client.account.assets()))                                   # doctest: +SKIP
+    ['BTC', 'ETH', 'SOL', 'USDT']
+    """
     own = assets[assets["account"] == account]
     return {str(coin): float(total) for coin, total in own.groupby("coin")["total"].sum().items()}
 

@@ -30,7 +30,7 @@ BORROWED = {
 _ABOVE = {"index.md": "---\nhide: [navigation]\n---\n\n", "license.md": "# Licence\n\n"}
 _PLACES = {place: source for source, place in BORROWED.items()}
 _FENCED = re.compile(r"(^ *```.*?^ *```$)", re.MULTILINE | re.DOTALL)
-_LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s#]*)(#[^)\s]*)?\)")
+_LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s#]*)(#[^)\s]*)?\)(\{[^}\n]*\})?")
 _PICTURE = re.compile(r'<picture>.*?<img alt="([^"]*)" src="([^"]*)"(?: width="(\d+)")?>.*?</picture>', re.DOTALL)
 
 
@@ -106,20 +106,20 @@ def fitted(text: str, place: str, files: Files) -> str:
 
 
 def _link(match: re.Match[str], place: str, files: Files) -> str:
-    mark, words, target, anchor = match[1], match[2], match[3], match[4] or ""
+    mark, words, target, anchor, attributes = match[1], match[2], match[3], match[4] or "", match[5] or ""
     if mark:
         words = words.replace("\n", " ")
     if not target or "://" in target or target.startswith("mailto:"):
         return match[0]
     there = _on_site(place, target)
     if files.get_file_from_path(there) is None:
-        return words if (ROOT / _in_repository(place, target)).exists() else match[0]
+        return words + attributes if (ROOT / _in_repository(place, target)).exists() else match[0]
     relative = posixpath.relpath(there, posixpath.dirname(place) or ".")
     dark = there.replace(".png", "-dark.png")
     if mark and dark != there and files.get_file_from_path(dark) is not None:
         beside = relative.replace(".png", "-dark.png")
-        return f"![{words}]({relative}#only-light)![{words}]({beside}#only-dark)"
-    return f"{mark}[{words}]({relative}{anchor})"
+        return f"![{words}]({relative}#only-light){attributes}![{words}]({beside}#only-dark){attributes}"
+    return f"{mark}[{words}]({relative}{anchor}){attributes}"
 
 
 def _in_repository(place: str, target: str) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-import pkgutil
 from collections.abc import Iterator
+from pathlib import Path
 
 _PAGES = (
     ("connect", "Connecting", ("bgresearch.connect.connect",)),
@@ -29,15 +29,22 @@ def pages() -> Iterator[tuple[str, str]]:
     for name, title, wanted in _PAGES:
         told = [one for pattern in wanted for one in _found(pattern)]
         if told:
-            body = "\n".join(f"::: {one}\n" for one in dict.fromkeys(told))
-            yield f"reference/{name}.md", f"# {title}\n\n{body}"
+            yield f"reference/{name}.md", "\n".join([f"# {title}\n", *told])
 
 
-def _found(pattern: str) -> list[str]:
-    """Return the name itself; for an asterisk the package, if there is one, and its modules."""
+def _found(pattern: str) -> Iterator[str]:
+    """Yield what mkdocstrings is to tell: the name itself; for an asterisk the package, if there is one, and modules.
+
+    Of a package those modules are told that show an example; the others are there for them.
+    """
     package = pattern.removesuffix(".*")
-    spec = importlib.util.find_spec(package) if package != pattern else None
-    if spec is None:
-        return [] if package != pattern else [pattern]
-    modules = pkgutil.iter_modules(spec.submodule_search_locations or ())
-    return [package, *(f"{package}.{module.name}" for module in modules if not module.name.startswith("_"))]
+    if package == pattern:
+        yield f"::: {pattern}\n"
+        return
+    spec = importlib.util.find_spec(package)
+    if spec is not None:
+        yield f"::: {package}\n    options:\n      members: false\n"
+        for place in spec.submodule_search_locations or ():
+            for file in sorted(Path(place).rglob("*.py")):
+                if file.name != "__init__.py" and ">>> " in file.read_text(encoding="utf-8"):
+                    yield f"::: {'.'.join([package, *file.relative_to(place).with_suffix('').parts])}\n"

@@ -29,6 +29,7 @@ NEED_SOMETHING = {
     "explore": "asks a person",
     "keys": "asks a person, or for the agent",
     "lab": "goes on until it is ended",
+    "publish": "needs object storage",
     "record": "waits for the clock",
     "sandbox": "goes on until it is ended",
     "scan": "looks at what git has staged",
