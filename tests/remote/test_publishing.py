@@ -135,6 +135,29 @@ def test_what_is_not_published_is_named_and_nobody_is_asked(memory: str, local: 
         far.publish(f"{memory}-2")
 
 
+def test_other_verbs_answer_of_what_was_published(memory: str, tmp_path: Path) -> None:
+    with bg.connect(sandbox=True, data_dir=tmp_path / "sandbox", progress=False) as near:
+        week = ("2026-10-01", "2026-10-08")
+        near.symbols("usdt-futures")
+        near.funding_rates("BTCUSDT", *week)
+        near.download(["BTCUSDT", "ETHUSDT"], "1h", *week, market="usdt-futures")
+        near.publish(memory)
+    far = reader(memory, tmp_path)
+    with bg.connect(sandbox=True, offline=True, data_dir=tmp_path / "sandbox", progress=False) as near:
+        for ask in (
+            lambda client: client.symbols("usdt-futures"),
+            lambda client: client.listings("usdt-futures"),
+            lambda client: client.funding_rates("BTCUSDT", *week),
+        ):
+            pd.testing.assert_frame_equal(ask(far), ask(near))
+    assert far.download("ALL", "1h", *week, market="usdt-futures")["candles"].tolist() == [168, 168]
+    assert not far.plan("ETHUSDT", "1h", *week, market="usdt-futures").missing
+    with pytest.raises(OfflineError):
+        far.tickers()
+    written = [path for path in (tmp_path / "reader").rglob("*") if path.is_file()]
+    assert {path.suffix for path in written} == {".lock", ".parquet"}
+
+
 def test_what_an_account_did_is_never_published(memory: str, local: Client, folder: Path) -> None:
     keep_fills(folder)
     assert (folder / "account").is_dir()
