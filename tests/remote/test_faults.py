@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import http.server
 import json
 import logging
@@ -142,6 +143,7 @@ def test_what_is_kept_of_a_publication_on_this_machine_is_looked_at_before_it_is
         far = bg.connect(store=memory, data_dir=tmp_path / "reader")
         pd.testing.assert_frame_equal(far.candles("BTCUSDT", "1m", *SPAN), whole)
         [kept] = (tmp_path / "reader").rglob("*.parquet")
+        assert hashlib.sha256(kept.read_bytes()).hexdigest() == kept.stem
         damage(kept)
 
 

@@ -173,7 +173,13 @@ def test_what_an_account_did_is_never_published(memory: str, local: Client, fold
 
 
 @pytest.mark.parametrize(
-    "account", ["account/4711/fills/2025-12.parquet", "candles/../x/2025.parquet", "/etc/x.parquet"]
+    "account",
+    [
+        "account/4711/fills/2025-12.parquet",
+        "account/of=4711/2025-12.parquet",
+        "candles/../x/2025.parquet",
+        "/etc/x.parquet",
+    ],
 )
 def test_a_manifest_that_names_what_is_not_public_is_not_believed(
     memory: str, local: Client, tmp_path: Path, account: str
@@ -230,6 +236,26 @@ def test_two_who_publish_at_once_do_not_undo_each_other(memory: str, local: Clie
         "BTCUSDT",
         "ETHUSDT",
     }
+
+
+def test_who_prunes_beside_somebody_who_publishes_does_not_tear_their_publication(
+    memory: str, local: Client, folder: Path, tmp_path: Path
+) -> None:
+    local.publish(memory, symbols="BTCUSDT")
+
+    class Pruned(Listening):
+        def read(self, name: str) -> bytes:
+            if name == "manifest.json" and len(self.written) == len(MONTHS):  # all are there, and in no manifest yet
+                removed.append(local.publish(memory, symbols="BTCUSDT", prune=True).removed)
+            return super().read(name)
+
+    removed: list[int] = []
+    xrp = chosen(folder, Choice(("XRPUSDT",)))
+    with pytest.raises(StoreError, match="somebody else has published"):
+        copy(folder, Pruned(memory), xrp, host=HOST, now_ms=1)
+    assert removed == [len(MONTHS)]
+    assert copy(folder, Remote(memory), xrp, host=HOST, now_ms=1).sent == len(MONTHS)
+    assert reader(memory, tmp_path).verify().sound
 
 
 def test_what_is_something_else_s_is_left_alone(url: str, local: Client, folder: Path, tmp_path: Path) -> None:
