@@ -37,6 +37,7 @@ from bgresearch.fetching import Failure, Fetcher
 from bgresearch.filling import checked, filled
 from bgresearch.frames import CANDLE_SCHEMA, to_frame
 from bgresearch.intervals import DAY_MS, INTERVALS
+from bgresearch.maintenance import began_ms
 from bgresearch.moments import Moment, span_of
 from bgresearch.planning import Plan, Subject, plan, routes, subject
 from bgresearch.progress import Wish, shown
@@ -208,7 +209,10 @@ def _fetch(
     needed = subtract(todo.missing, [gap.span for gap in due])  # what was believed absent before may stay so
     reaches = _reaches(source)
     stranger = partial(_stranger, source, what)
-    fetcher = Fetcher(report.asker, source.clock, what, start_ms, stranger=stranger, reaches=reaches)
+    maintained = partial(began_ms, source.sender, what)
+    fetcher = Fetcher(
+        report.asker, source.clock, what, start_ms, stranger=stranger, reaches=reaches, maintained=maintained
+    )
     download = Download(fetcher, source.store, source.clock, series_of(what), routes(what, reaches), stop=stop)
     try:
         with shown(progress, todo.rows, f"{what.symbol} {what.interval.name}", limit_s=todo.seconds) as done:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import bgresearch.lenses  # noqa: F401 - makes df.bg
 from bgresearch.account import AccountVerbs
 from bgresearch.candles import Source, candles, foreseen
 from bgresearch.clock import Clock, SystemClock
@@ -18,10 +19,10 @@ from bgresearch.kept.recordings import cadence_ms, named, recorded
 from bgresearch.kept.rosters import ever_listed
 from bgresearch.lenses.lens import Lens
 from bgresearch.market.listings import LISTINGS
-from bgresearch.market.more import MoreVerbs
 from bgresearch.market.verbs import known_market
 from bgresearch.moments import Moment, span_of
 from bgresearch.namespace import Api
+from bgresearch.panel import PanelVerbs
 from bgresearch.permissions import Permissions, permissions
 from bgresearch.planning import Plan
 from bgresearch.progress import Wish
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class Client(MoreVerbs):
+class Client(PanelVerbs):
     """Asks the exchange, keeps what it answers, returns plain DataFrames; `bgresearch.connect` makes it.
 
     Every call works in a script, in a notebook and inside a running event loop, and may be made from several threads.
@@ -153,7 +154,7 @@ class Client(MoreVerbs):
         ----------
         symbols : str or sequence of str
             One, several, or ``"ALL"``: every symbol that the market lists now, and those that the store knows from
-            before, delisted ones among them.
+            before, delisted ones among them. Spelled as for `candles`.
         interval : str
             1m 3m 5m 15m 30m 1h 2h 4h 6h 12h 1d 3d 1w 1M.
         start, end : str, datetime, Timestamp or int

@@ -21,7 +21,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bgresearch.client import Client
 from bgresearch.connect import connect
 from bgresearch.errors import BgresearchError
-from bgresearch.lenses.chart import candles_figure, equity_figure
+from bgresearch.lenses.chart import candles_figure
+from bgresearch.lenses.curves import equity_figure
 from bgresearch.lenses.equity import holdings, spot_equity, unvalued
 from bgresearch.lenses.page import Panel, checked_place, page, write_page
 from bgresearch.lenses.resample import resample

@@ -11,6 +11,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,6 +43,7 @@ from bgresearch.store.partition import within
 _TURNS = 30  # rounds of questions about one page before it is given up
 _SMALLER = {2: 1, 4: 2, 6: 3}  # in these rounds less is asked for at a time: answers of 700 were seen empty, 600 not
 _OWN = 3  # blank answers that an absence needs of its own, however many others speak for it
+_TOLD_MS = 7 * DAY_MS  # the exchange tells of a maintenance while it lasts: of older absences it says nothing
 _PATIENCE = 3  # questions in a row that an endpoint may leave without an answer before it is asked no more
 _NEVER_MS = 2**53
 _LEAST_IN_FLIGHT, _FIRST_IN_FLIGHT, _MOST_IN_FLIGHT = 4, 8, 40  # requests of one endpoint at a time
@@ -98,6 +100,8 @@ class Fetcher:
         Told how far back roads answer.
     stranger : callable, optional
         Asked once if nothing at all is found: returns an error if the exchange does not know the symbol.
+    maintained : callable, optional
+        Asked once if something recent is absent: returns when the maintenance began that the exchange tells of.
 
     Attributes
     ----------
@@ -112,11 +116,12 @@ class Fetcher:
     def __init__(
         self, asker: Asker, clock: Clock, what: Subject, start_ms: int,
         *, stranger: Callable[[], BgresearchError | None] = lambda: None, reaches: Reaches | None = None,
+        maintained: Callable[[], int | None] = lambda: None,
     ) -> None:  # fmt: skip
         self.life: Life | None = None
         self.unknown: BgresearchError | None = None
         self._asker, self._clock, self._what, self._start_ms = asker, clock, what, start_ms
-        self._stranger, self._grid = stranger, what.grid
+        self._stranger, self._maintained, self._grid = stranger, cache(maintained), what.grid
         self.reaches = reaches or Reaches()
         self._surveying, self._stop, self._surveys = threading.Lock(), threading.Event(), 0
         self._refused: dict[str, ExchangeError] = {}
@@ -183,6 +188,17 @@ class Fetcher:
 
     def cause(self, hole: Span) -> Cause:
         """Return why there is nothing; ask when all pages of a partition have come."""
+        cause = self._cause(hole)
+        return "maintenance" if cause != "before listing" and self._in_maintenance(hole) else cause
+
+    def _in_maintenance(self, hole: Span) -> bool:
+        """Return whether the exchange says that a maintenance began where candles end."""
+        if hole.end_ms < self._clock.now_ms() - _TOLD_MS or self._stop.is_set():
+            return False
+        began_ms = self._maintained()
+        return began_ms is not None and hole.start_ms - self._what.interval.nominal_ms < began_ms < hole.end_ms
+
+    def _cause(self, hole: Span) -> Cause:
         if self.life is None or self.life.never:
             between = self._oldest_ms < hole.start_ms and hole.end_ms <= self._newest_ms
             return "exchange has none" if between else "unknown"

@@ -42,6 +42,7 @@ from bgresearch.planning import Subject, subject
 from bgresearch.progress import Wish, shown
 from bgresearch.spans import Span, iso, union
 from bgresearch.store import Gap
+from bgresearch.symbols import wire_symbol
 from bgresearch.values import TIME
 
 ALL = "ALL"
@@ -158,12 +159,13 @@ def _named(source: Source, symbols: str | Sequence[str], market: str) -> dict[st
 
 def _task(name: str, like: Subject, span: Span, *, only_kept: bool) -> _Task:
     try:
-        what = subject(name, like.interval.name, like.market, like.price, like.anchor)
+        named = wire_symbol(name, like.market)
+        what = subject(named.symbol, like.interval.name, named.market, like.price, like.anchor)
     except InvalidInput as error:
         refused = _Task(str(name), like, span)
         refused.result.error = error
         return refused
-    return _Task(what.symbol, what, span, only_kept=only_kept)
+    return _Task(name, what, span, only_kept=only_kept)
 
 
 def _price(source: Source, tasks: Iterable[_Task]) -> None:

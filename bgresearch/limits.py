@@ -1,8 +1,8 @@
 """May this request go now, else when: a pure decision over logs of departures, and one sleep. No network, no files.
 
-The exchange counts arrivals in a strict sliding second while requests jitter on the way, so each window is stretched
-by 8 % here: a limit of 20 per second becomes 20 per 1.08 s, which is 92 % of the limit and forgives 80 ms of jitter.
-Where a request was held up for longer, its answer tells: it cannot have arrived much later than that was sent.
+The exchange counts arrivals in a strict sliding second while requests jitter on the way. What took the shortest trip of
+all was not held up; whatever took longer by so much can have arrived later by so much, and counts as later. On top of
+that each window is stretched by 3 %: a limit of 20 per second becomes 20 per 1.03 s.
 The address budget (documentation: 6000 per minute, five minutes of recovery) is used to 90 %.
 
 The logs lie in a book: in this process's memory, or where every process finds them (`bgresearch.budget`). Who decides
@@ -28,13 +28,14 @@ from bgresearch.catalogue import Endpoint
 from bgresearch.clock import Clock
 from bgresearch.spans import iso
 
-STRETCH = 1.08
+STRETCH = 1.03
 ADDRESS_COUNT = 5400  # 90 % of the documented 6000
 ADDRESS_WINDOW_S = 60.0
 COOL_DOWN_S = 2.0  # after a 429 of one endpoint: longer than any window of a market or account endpoint
 ADDRESS_COOL_DOWN_S = 300.0  # documentation, change of 2025-08-11; one minute before
 ADDRESS = ""  # the name of the log of everything that this address sent
 LONG_WAIT_S = 5.0  # whoever waits longer is told for what and until when
+_TOLD_S = 0.05  # of the way there, the shortest trip so far tells no more than this: it may have been held up itself
 _LONGEST_WAY_S = 0.5  # an answer that takes longer was long in the making, not long on its way
 _LOOK_AGAIN_S = 0.02
 _SHORTEST_WAIT_S = 0.001  # so that rounding never turns waiting into spinning
@@ -132,11 +133,11 @@ class Log:
             self.back += 1
             self.changed = True
 
-    def answered(self, forgiven_s: float, now_s: float) -> None:
+    def answered(self, now_s: float) -> None:
         """Count the oldest departure that is still out as later, if it was held up on its way.
 
         Whichever request it was: the first answer cannot come before the first arrival, the second not before the
-        second. The way back takes half of the shortest trip, or no time at all while none is known.
+        second. Nothing is taken off for the shortest trip while none is known.
         """
         if self.back >= len(self.departures):
             return
@@ -144,9 +145,8 @@ class Log:
         self.first_s = min(self.first_s, now_s)
         if left_s >= self.first_s:
             self.trip_s = min(self.trip_s, now_s - left_s)
-        way_back_s = self.trip_s / 2 if self.trip_s < math.inf else 0.0
-        arrived_s = min(now_s - way_back_s, left_s + _LONGEST_WAY_S)
-        self.departures[self.back] = max(left_s, arrived_s - forgiven_s)
+        usual_s = min(self.trip_s, self.trip_s / 2 + _TOLD_S) if self.trip_s < math.inf else 0.0
+        self.departures[self.back] = max(left_s, min(now_s - usual_s, left_s + _LONGEST_WAY_S))
         self.back += 1
         self.changed = True
 
@@ -232,8 +232,7 @@ class BookLimiter:
 
     def answered(self, endpoint: Endpoint, identity: str) -> None:
         """Count a request that was held up on its way from when it can have arrived."""
-        forgiven_s = endpoint.limit.seconds * (STRETCH - 1)
-        self._book.change((_name(endpoint, identity),), lambda now_s, logs: logs[0].answered(forgiven_s, now_s))
+        self._book.change((_name(endpoint, identity),), lambda now_s, logs: logs[0].answered(now_s))
 
     def observed(self, endpoint: Endpoint, identity: str, remaining: int) -> None:
         """Believe the exchange's count where it is higher than ours: someone else uses the same limit."""

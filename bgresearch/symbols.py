@@ -98,6 +98,21 @@ def renamed(symbol: str, market: str) -> str | None:
     return None
 
 
+def spot_of(named: Named) -> Named:
+    """Return the spot market of the coins that a contract is about and is settled in.
+
+    Raises
+    ------
+    InvalidInput
+        If there is none: the contract is settled in its own coin, or has a date.
+    """
+    ending, quote = {"usdt-futures": ("USDT", "USDT"), "usdc-futures": ("PERP", "USDC")}.get(named.market, ("", ""))
+    base = named.symbol.removesuffix(ending)
+    if not ending or base in ("", named.symbol):
+        raise InvalidInput("symbol", f"{named.symbol} ({named.market}) has no spot market of its own.")
+    return Named(f"{_SPOT_NAME.get(base, base)}{quote}", "spot")
+
+
 def stranger(sender: Sender, named: Named, error: ExchangeError) -> ExchangeError:
     """Return an error that names near symbols if the exchange does not list this one, else the same error.
 

@@ -24,7 +24,7 @@ from bgresearch.clock import Clock
 from bgresearch.envelope import MAX_BODY_BYTES
 from bgresearch.errors import ConfigurationError
 
-CONNECTIONS = 32  # more than the twenty requests that a download keeps in flight
+CONNECTIONS = 48  # as many as a download has threads; more than that would be opened and thrown away
 CONNECT_TIMEOUT_S = 3.05  # just above TCP's first retransmission
 READ_TIMEOUT_S = 20.0
 BODY_TIMEOUT_S = 120.0  # for a body that trickles in

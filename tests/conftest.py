@@ -1,12 +1,24 @@
+"""What every room's tests stand on: settings, folders of their own, and a client of the sandbox in this process."""
+
 from __future__ import annotations
 
+import datetime as dt
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+import bgresearch
+from bgresearch.client import Client
+from bgresearch.clock import ManualClock
+from bgresearch.sandbox import Exchange
+
+NOW = dt.datetime(2026, 11, 20, 9, 0, 30, tzinfo=dt.UTC)
+NOW_MS = int(NOW.timestamp() * 1000)
+Connect = Callable[..., Client]
 
 settings.register_profile("patient", deadline=None)  # tests share a machine, and claim nothing about time
 settings.load_profile("patient")
@@ -33,3 +45,37 @@ def pytest_configure() -> None:
     """Undo what a background job inherits: programs started by the tests would not hear Ctrl-C."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(NOW_MS)
+
+
+@pytest.fixture(scope="session")
+def model() -> Exchange:
+    """An exchange whose world and histories the others share, as telling them takes a second."""
+    return Exchange()
+
+
+@pytest.fixture
+def exchange(model: Exchange, clock: ManualClock) -> Exchange:
+    new = Exchange(clock=clock)
+    new.world, new.accounts = model.world, dict(model.accounts)
+    return new
+
+
+@pytest.fixture
+def connect(exchange: Exchange, clock: ManualClock, tmp_path: Path) -> Connect:
+    """Return a function that connects to the exchange of this test; what is said wins over what is usual."""
+
+    def new(**options: object) -> Client:
+        usual = {"sandbox": exchange, "data_dir": tmp_path / "data", "clock": clock, "progress": False}
+        return bgresearch.connect(**(usual | options))  # type: ignore[arg-type]
+
+    return new
+
+
+@pytest.fixture
+def client(connect: Connect) -> Client:
+    return connect()

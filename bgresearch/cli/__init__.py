@@ -22,6 +22,7 @@ from bgresearch.cli.explore import explore
 from bgresearch.cli.record import record
 from bgresearch.cli.scan import scan
 from bgresearch.cli.setup import setup
+from bgresearch.cli.sql import sql
 from bgresearch.cli.words import FAILED, WrongUsage, complain, misused
 from bgresearch.errors import BgresearchError
 from vault import ReducedProtection, RollbackWarning, VaultError
@@ -66,6 +67,7 @@ app.command()(store.plan)
 app.command()(store.verify)
 app.command()(store.pin)
 app.command()(store.publish)
+app.command()(sql)
 app.add_typer(data.download, name="download")
 for command in (
     *(agent.unlock, agent.lock, agent.status),

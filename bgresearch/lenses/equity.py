@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from bgresearch.errors import InvalidInput
-from bgresearch.lenses.resample import spacing_ms
+from bgresearch.lenses.provenance import spacing_ms
 
 
 def spot_equity(

@@ -136,9 +136,10 @@ def _spellings(family: Family, files: list[Path]) -> list[tuple[list[Path], dict
     """
     parts = []
     for (key, value), spelled in SPELLED.items():
-        if key in family.keys and (others := [file for file in files if f"{key}={spelled}" in file.parts]):
+        others = [file for file in files if key in family.keys and f"{key}={spelled}" in file.parts]
+        if others:
             parts.append((others, {key: value}))
-            files = [file for file in files if file not in {*others}]
+            files = sorted({*files} - {*others})
     return [(files, {}), *parts]
 
 

@@ -59,6 +59,8 @@ class Lens:
         ------
         ConfigurationError
             duckdb is not installed.
+        StoreError
+            A file is damaged.
 
         Notes
         -----

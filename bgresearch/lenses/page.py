@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,8 @@ from string import Template
 from typing import Any
 
 from bgresearch.errors import StoreError
+from bgresearch.lenses.chart import Chart
+from bgresearch.lenses.packing import packed
 
 _ELSEWHERE = "Choose another place."
 
@@ -23,8 +26,9 @@ class Panel:
 
     Attributes
     ----------
-    figures : mapping of str to plotly Figure
-        Tab label to figure.
+    figures : mapping of str to plotly Figure or Chart
+        Tab label to figure. A `bgresearch.lenses.chart.Chart` brings its levels with it and draws finer bars where one
+        zooms in.
     facts : mapping of str to str
         Shown as a list.
     """
@@ -33,7 +37,10 @@ class Panel:
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
-def page(title: str, panels: Sequence[Panel], *, lead: str = "", footer: str = "") -> str:
+def page(
+    title: str, panels: Sequence[Panel], *, lead: str = "", footer: str = "", theme: str = "auto",
+    heading: bool = True,
+) -> str:  # fmt: skip
     """The whole page as text, Plotly's script included (about 5 MB).
 
     Parameters
@@ -42,22 +49,30 @@ def page(title: str, panels: Sequence[Panel], *, lead: str = "", footer: str = "
         Plain text; escaped here.
     panels : sequence of Panel
         Top to bottom.
+    theme : {"auto", "light", "dark"}
+        ``auto`` follows the browser's.
+    heading : bool
+        Whether title and lead stand above the panels.
     """
     from plotly.offline import get_plotlyjs
 
-    sections, figures = [], []
+    sections, figures, levels = [], [], []
     for number, panel in enumerate(panels):
         tabs = {f"figure-{number}-{index}": item for index, item in enumerate(panel.figures.items())}
         figures += [f'"{name}": {figure.to_json()}' for name, (_, figure) in tabs.items()]
+        levels += [f'"{name}": {_packed(figure)}' for name, (_, figure) in tabs.items() if isinstance(figure, Chart)]
         sections.append(_section({name: label for name, (label, _) in tabs.items()}, panel.facts))
     template = Template(resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8"))
     return template.substitute(
         title=html.escape(title),
-        lead=html.escape(lead),
+        heading=f'<h1>{html.escape(title)}</h1>\n<p class="lead">{html.escape(lead)}</p>' if heading else "",
         footer=html.escape(footer),
         sections="\n".join(sections),
         plotly_js=get_plotlyjs(),
-        figures="{" + ",\n".join(figures).replace("</", "<\\/") + "}",
+        figures=_script(figures),
+        levels=_script(levels),
+        fluid_js=resources.files(__package__).joinpath("fluid.js").read_text(encoding="utf-8"),
+        theme=theme if theme in ("light", "dark") else "light" if theme == "print" else "auto",
     )
 
 
@@ -69,35 +84,75 @@ def write_page(path: Path, text: str) -> Path:
     StoreError
         The folder cannot be written to.
     """
-    target = checked_place(path)
+    return written(path, text.encode("utf-8"), force=True)
+
+
+def written(path: Path, data: bytes, *, force: bool = False) -> Path:
+    """The absolute path of a file, written in one step: it appears whole or not at all, and nothing else stays.
+
+    Parameters
+    ----------
+    path : Path
+        Where to; the folder has to be there.
+    data : bytes
+        What it is to hold.
+    force : bool
+        Whether an older file may be replaced.
+
+    Raises
+    ------
+    StoreError
+        There is such a file and ``force`` is not said, or the folder cannot be written to.
+    """
+    target = checked_place(path, force=force)
     try:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
         part = Path(name)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
             part.chmod(0o644)
-            part.replace(target)
+            if force:
+                part.replace(target)
+            else:
+                os.link(part, target)  # unlike a rename, it refuses a file that came meanwhile
         finally:
             part.unlink(missing_ok=True)
+    except FileExistsError:
+        raise _taken(target) from None
     except OSError as error:
         cause = error.strerror or type(error).__name__
         raise StoreError(f"{target} could not be written: {cause}.", hint=_ELSEWHERE) from error
     return target
 
 
-def checked_place(path: Path) -> Path:
-    """The absolute path of a page to be, so that a wrong one is said before the work and not after it.
+def checked_place(path: Path, *, force: bool = True) -> Path:
+    """The absolute path of a file to be, so that a wrong one is said before the work and not after it.
 
     Raises
     ------
     StoreError
-        There is no such folder.
+        There is no such folder, or there is such a file and ``force`` is not said.
     """
     target = path.expanduser().resolve()
     if not target.parent.is_dir():
         raise StoreError(f"{target} cannot be written: there is no folder {target.parent}.", hint=_ELSEWHERE)
+    if not force and target.exists():
+        raise _taken(target)
     return target
+
+
+def _taken(target: Path) -> StoreError:
+    return StoreError(f"{target} exists already.", hint="Choose another name, or say force=True.")
+
+
+def _packed(chart: Chart) -> str:
+    return json.dumps(packed(chart.drawing, chart.max_bars), separators=(",", ":"))
+
+
+def _script(parts: Sequence[str]) -> str:
+    """JSON that can stand in a script element."""
+    return "{" + ",\n".join(parts).replace("</", "<\\/") + "}"
 
 
 def _section(tabs: Mapping[str, str], facts: Mapping[str, str]) -> str:

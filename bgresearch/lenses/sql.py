@@ -8,9 +8,10 @@ error and never with wrong rows.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -31,22 +32,20 @@ _TYPES = {
 }  # fmt: skip
 _HINT = "SHOW TABLES lists the views, DESCRIBE candles the columns of one."
 _TRIES = 5
+_T = TypeVar("_T")
 _MAY_CHANGE = ("threads", "memory_limit", "enable_progress_bar", "preserve_insertion_order", "TimeZone")
 
 
 def answered(source: Source, query: str, frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return what a query gives; `Lens.sql` documents it."""
-    duckdb = _duckdb()
-    connection = connected(source, None)
+    duckdb, connection = _duckdb(), connected(source, None)
     try:
         if [one.type.name for one in connection.extract_statements(query)] != ["SELECT"]:  # WITH, DESCRIBE and SHOW are
             raise InvalidInput("query", "it is no single query.", hint="Write one that begins with SELECT.")
         for name, frame in frames.items():
             connection.register(name, frame.reset_index() if frame.index.name else frame)
-        table = _read(duckdb, connection, query)
+        table: pa.Table = _patiently(duckdb, lambda: connection.sql(query).to_arrow_table())
     except duckdb.Error as error:
-        if type(error) in (duckdb.Error, duckdb.IOException):
-            raise StoreError(f"a file cannot be read: {error}.", hint="client.verify(repair=True) mends it.") from None
         raise InvalidInput("query", f"{str(error).strip()}\n", hint=_HINT) from None
     finally:
         connection.close()
@@ -54,29 +53,41 @@ def answered(source: Source, query: str, frames: Mapping[str, pd.DataFrame]) -> 
     return to_frame(_with_numbers(table), verb="lens.sql", query=query, host=source.sender.host, **pin)
 
 
-def _read(duckdb: Any, connection: DuckDBPyConnection, query: str) -> pa.Table:
-    """Return a query's rows; it is asked again where a file was replaced between two looks that DuckDB takes at it."""
-    for tries_left in reversed(range(_TRIES)):
-        try:
-            return connection.sql(query).to_arrow_table()
-        except duckdb.Error as error:
-            if type(error) not in (duckdb.Error, duckdb.IOException) or not tries_left:
-                raise
-    raise AssertionError
-
-
 def connected(source: Source, spill: str | os.PathLike[str] | None) -> DuckDBPyConnection:
     """Return the connection; `Lens.duckdb` documents it."""
     duckdb = _duckdb()
     root, known = source.store.data_dir, families(source)
     connection: DuckDBPyConnection = duckdb.connect()
-    for family in known.values():
-        connection.execute(f"CREATE VIEW {_name(family.name)} AS {view(family, root)}")
+    for family in known.values():  # DuckDB looks at the first file of each
+        _patiently(duckdb, partial(connection.execute, f"CREATE VIEW {_name(family.name)} AS {view(family, root)}"))
     connection.register("gaps", gaps_of(root, known.values()))
     connection.register("coverage", coverage_of(root, known.values()))
     for setting in _locks(root, known.values(), spill):
         connection.execute(f"SET {setting}")
     return connection
+
+
+def _patiently(duckdb: Any, ask: Callable[[], _T]) -> _T:
+    """Return an answer; it is asked for again where a file was replaced between two looks that DuckDB takes at it."""
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            return ask()
+        except duckdb.Error as error:
+            if not _about_a_file(duckdb, error):
+                raise
+            if not tries_left:
+                told = str(error).partition("\n")[0]
+                hint = "client.verify(repair=True) mends what is damaged."
+                raise StoreError(f"a file cannot be read: {told}.", hint=hint) from None
+    raise AssertionError
+
+
+def _about_a_file(duckdb: Any, error: Exception) -> bool:
+    """Return whether a file, and not the query, is at fault: DuckDB has no one kind of error for it."""
+    kind = type(error)
+    return kind in (duckdb.Error, duckdb.IOException) or (
+        kind is duckdb.InvalidInputException and ".parquet" in str(error)
+    )
 
 
 def view(family: Family, root: Path) -> str:

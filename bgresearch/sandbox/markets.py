@@ -24,6 +24,7 @@ def utc_ms(year: int, month: int, day: int, hour: int = 0) -> int:
 
 GENESIS_MS = utc_ms(2019, 1, 1)  # nothing was listed earlier
 MAINTENANCE = ((utc_ms(2025, 9, 16, 6), utc_ms(2025, 9, 16, 7)), (utc_ms(2026, 3, 11, 6), utc_ms(2026, 3, 11, 7)))
+_ANNOUNCED_MS = 86_400_000  # before it begins
 """Hours in which nothing traded anywhere: bars of these hours do not exist. Half-open, epoch ms, whole hours."""
 
 
@@ -172,6 +173,12 @@ def _read() -> tuple[tuple[Coin, ...], tuple[Market, ...]]:
         if name not in _NO_FUTURES:
             markets += _contracts(name, places, start, end)
     return tuple(coins), tuple(sorted(markets, key=lambda market: KINDS.index(market.kind)))
+
+
+def maintained(now_ms: int) -> str:
+    """Return when the maintenance begins that is on or announced; empty if there is none."""
+    starts = [start for start, stop in MAINTENANCE if start - _ANNOUNCED_MS <= now_ms < stop]
+    return str(starts[0]) if starts else ""
 
 
 def _contracts(name: str, places: tuple[int, int], listed_ms: int, delisted_ms: int | None) -> list[Market]:

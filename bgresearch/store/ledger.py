@@ -26,6 +26,7 @@ _LOOKS: Mapping[Cause, tuple[int, ...]] = {
     "delisted": (7 * DAY_MS, 30 * DAY_MS),  # it may be listed again
     "exchange has none": (DAY_MS, 7 * DAY_MS, 30 * DAY_MS),
     "unknown": (DAY_MS, 7 * DAY_MS, 30 * DAY_MS),
+    "maintenance": (DAY_MS, 7 * DAY_MS, 30 * DAY_MS),
 }
 _YOUNG_MS = DAY_MS  # what was missing so shortly after it should have come is often only late
 
@@ -38,9 +39,9 @@ class Gap(NamedTuple):
     span : Span
         Half-open, UTC.
     cause : str
-        ``before listing``, ``delisted``, ``exchange has none`` (there are candles before and after), or ``unknown``;
-        of a recording why an instant was missed: ``no connection``, ``too many requests``, ``maintenance``,
-        ``refused`` or ``late`` (this machine was).
+        ``before listing``, ``delisted``, ``maintenance`` (the exchange says so), ``exchange has none`` (there are
+        candles before and after), or ``unknown``; of a recording why an instant was missed: ``no connection``,
+        ``too many requests``, ``maintenance``, ``refused`` or ``late`` (this machine was).
     noticed_ms : int
         Epoch milliseconds when the exchange was first asked.
     again_ms : int

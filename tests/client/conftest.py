@@ -1,8 +1,7 @@
-"""A client on the sandbox exchange in this process, and the world's own candles to compare with."""
+"""The world's own candles to compare with, and another exchange, written from the documentation alone."""
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,42 +19,8 @@ from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.markets import find
 from tests.client.other_exchange import Habits, OtherExchange
 
-NOW = dt.datetime(2026, 11, 20, 9, 0, 30, tzinfo=dt.UTC)
 Truth = Callable[..., pd.DataFrame]
-Connect = Callable[..., Client]
 Start = Callable[..., tuple[OtherExchange, Client]]
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(int(NOW.timestamp() * 1000))
-
-
-@pytest.fixture(scope="session")
-def model() -> Exchange:
-    """An exchange whose world and histories the others share, as telling them takes a second."""
-    return Exchange()
-
-
-@pytest.fixture
-def exchange(model: Exchange, clock: ManualClock) -> Exchange:
-    new = Exchange(clock=clock)
-    new.world, new.accounts = model.world, model.accounts
-    return new
-
-
-@pytest.fixture
-def connect(exchange: Exchange, clock: ManualClock, tmp_path: Path) -> Connect:
-    def new(**options: object) -> Client:
-        defaults = {"sandbox": exchange, "data_dir": tmp_path / "data", "clock": clock, "progress": False}
-        return bgresearch.connect(**(defaults | options))
-
-    return new
-
-
-@pytest.fixture
-def client(connect: Connect) -> Client:
-    return connect()
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from bgresearch.clock import ManualClock
 from bgresearch.errors import OfflineError
 from bgresearch.intervals import INTERVALS
 from bgresearch.sandbox import Exchange
+from bgresearch.sandbox.markets import utc_ms
 
 Truth = Callable[..., pd.DataFrame]
 Connect = Callable[..., Client]
@@ -86,6 +87,23 @@ def test_an_hour_of_maintenance_is_absent_and_named(client: Client, truth: Truth
             "again": "2026-11-21T09:00:30Z",
         }
     ]
+
+
+@pytest.mark.parametrize(("symbol", "market"), [("BTCUSDT", "spot"), ("BTCUSDT", "usdt-futures")])
+def test_while_the_exchange_tells_of_maintenance_that_is_the_cause_and_it_is_asked_again(
+    exchange: Exchange, connect: Connect, symbol: str, market: str
+) -> None:
+    exchange.clock = ManualClock(utc_ms(2026, 3, 11, 6) + 40 * 60_000)
+    asked = (symbol, "1m", "2026-03-11T05:00", "2026-03-11T06:30")
+    with connect(clock=exchange.clock) as client:
+        got = client.candles(*asked, market=market)
+        assert len(got) == 60
+        (gap,) = got.attrs["bgresearch"]["gaps"]
+        assert (gap["start"], gap["end"], gap["cause"]) == (
+            "2026-03-11T06:00:00Z", "2026-03-11T06:30:00Z", "maintenance",
+        )  # fmt: skip
+        assert gap["again"] == "2026-03-11T07:40:00Z"
+        assert client.candles(*asked, market=market).attrs["bgresearch"]["requests"] == {}
 
 
 def test_an_hour_of_maintenance_is_filled_only_on_demand_and_flagged_and_never_kept(client: Client) -> None:

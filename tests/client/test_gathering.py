@@ -15,9 +15,10 @@ from bgresearch.clock import ManualClock
 from bgresearch.crew import Crew
 from bgresearch.errors import IncompleteData, InvalidInput, OfflineError, StoreError, UnknownSymbol
 from bgresearch.sandbox import Exchange
-from tests.client.conftest import Connect, Start, Truth
+from tests.client.conftest import Start, Truth
 from tests.client.other_exchange import DAY, Market
 from tests.client.test_other_exchange import NOW_MS, TODAY
+from tests.conftest import Connect
 
 SPAN = ("2026-03-01", "2026-03-04")
 
@@ -74,6 +75,18 @@ def test_one_symbol_alone_fails_as_it_does_elsewhere(client: Client) -> None:
         client.download([], "1m", *SPAN)
     with pytest.raises(InvalidInput, match="workers: 0 is no number of symbols"):
         client.download(["BTCUSDT"], "1m", *SPAN, workers=0)
+
+
+def test_symbols_may_be_spelled_as_ccxt_does_and_then_name_their_market(client: Client) -> None:
+    asked = ("1h", "2026-11-10", "2026-11-11")
+    told = client.download(["BTC/USDT:USDT", "eth/usdt", "SOLUSDT"], *asked, market="usdt-futures")
+    assert told["symbol"].tolist() == ["BTC/USDT:USDT", "ETH/USDT", "SOLUSDT"]
+    assert told["candles"].tolist() == [24, 0, 24]
+    assert "names the spot market" in told["error"][1]
+    client.download("BTC/USDT:USDT", *asked)
+    sent = client.requests_sent
+    assert len(client.candles("BTCUSDT", *asked, market="usdt-futures")) == 24
+    assert client.requests_sent == sent
 
 
 def test_all_are_those_of_the_list_and_those_that_only_the_store_knows(start: Start) -> None:

@@ -24,7 +24,7 @@ from bgresearch.moments import moment_ms
 from bgresearch.sandbox import Exchange
 from bgresearch.spans import Span
 from bgresearch.wire import Reply
-from tests.kept.conftest import Connect
+from tests.conftest import Connect
 from tests.kept.truth import TOLD, kept, truth
 
 START = moment_ms("2026-01-01", "start")[0]

@@ -8,7 +8,7 @@ from bgresearch.clock import ManualClock
 from bgresearch.moments import moment_ms
 from bgresearch.sandbox import Exchange
 from bgresearch.spans import Span
-from tests.kept.conftest import Connect
+from tests.conftest import Connect
 from tests.kept.truth import kept, truth
 
 WEEK_S = 7 * 86_400

@@ -14,7 +14,7 @@ from bgresearch.errors import IncompleteData, InvalidInput, OfflineError, Parame
 from bgresearch.kept.recordable import RECORDABLE
 from bgresearch.kept.recording import Recorder
 from bgresearch.sandbox import Exchange
-from tests.kept.conftest import Connect
+from tests.conftest import Connect
 
 DAY = "2026-11-20"
 ROW = "futures.open_interest"

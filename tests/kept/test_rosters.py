@@ -15,7 +15,8 @@ from bgresearch.clock import ManualClock
 from bgresearch.errors import BadResponse, InvalidInput, OfflineError
 from bgresearch.kept.rosters import Seen, ever_listed, listed
 from bgresearch.values import TIME
-from tests.kept.conftest import Connect, SourceOf
+from tests.conftest import Connect
+from tests.kept.conftest import SourceOf
 
 DAY_S = 86_400
 GONE, GONE_MS = "GONEUSDT", 1_770_717_600_000  # the sandbox delists it on 2026-02-10

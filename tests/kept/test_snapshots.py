@@ -11,7 +11,8 @@ from bgresearch.catalogue import load
 from bgresearch.clock import ManualClock
 from bgresearch.errors import InvalidInput, OfflineError, ParameterRejected
 from bgresearch.kept.snapshots import Answers
-from tests.kept.conftest import Connect, SourceOf
+from tests.conftest import Connect
+from tests.kept.conftest import SourceOf
 
 TICKERS, ASSETS = load()["spot.tickers"], load()["spot.account_assets"]
 BTC = {"symbol": "BTCUSDT"}

@@ -11,7 +11,8 @@ import duckdb
 import polars as pl
 import pytest
 
-from tests.lenses.stores import keep, offline
+from bgresearch.store import pins
+from tests.lenses.stores import JAN_MS, keep, offline
 
 ROWS = 5_000
 VERSIONS = 6  # a reader has seen enough once it saw so many
@@ -87,6 +88,16 @@ def test_a_connection_sees_whole_files_or_says_that_one_was_replaced(folder: Pat
             break
     assert len(seen) >= VERSIONS
     assert refused < look / 4
+
+
+def test_a_pin_made_beside_a_writer_stays_one_version_without_an_error(folder: Path) -> None:
+    pins.create(folder, "now", JAN_MS)
+    pinned, seen = offline(folder, pin="now"), set[float]()
+    connection, frame = pinned.lens.duckdb(), pinned.lens.polars().candles().filter(pl.col("symbol") == "BTCUSDT")
+    for _ in range(150):
+        looked(seen, connection.execute(_QUERY).fetchall()[0])
+        seen |= {*frame.select("close").unique().collect()["close"]}
+    assert len(seen) == 1
 
 
 def test_coverage_counts_one_version(folder: Path) -> None:

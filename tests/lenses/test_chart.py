@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from bgresearch.errors import ConfigurationError, InvalidInput
-from bgresearch.lenses.chart import candles_figure, equity_figure
+from bgresearch.lenses.chart import candles_figure
+from bgresearch.lenses.curves import equity_figure
 from tests.lenses.frames import walk
 
 
@@ -32,7 +33,7 @@ def test_few_candles_are_drawn_as_they_are() -> None:
 
 
 def test_a_title_of_ones_own_does_not_hide_that_bars_are_longer() -> None:
-    assert candles_figure(walk(43_200), title="Mine").layout.title.subtitle.text == "30m bars, UTC"
+    assert candles_figure(walk(43_200), title="Mine").layout.title.subtitle.text == "1m candles shown as 30m bars, UTC"
 
 
 def test_missing_bars_are_not_drawn() -> None:
@@ -45,7 +46,7 @@ def test_candles_without_volume_have_no_volume_bars() -> None:
 
 
 def test_what_cannot_be_drawn_is_named() -> None:
-    with pytest.raises(InvalidInput, match="candles: there is no candle to draw"):
+    with pytest.raises(InvalidInput, match="candles: there is no candle"):
         candles_figure(walk(5).iloc[:0])
     with pytest.raises(InvalidInput, match="candles: no column high, low"):
         candles_figure(walk(5)[["open", "close"]])

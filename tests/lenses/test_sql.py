@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 import pandas as pd
 import pytest
 
-from bgresearch.errors import ConfigurationError, InvalidInput
+from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
 from bgresearch.lenses.families import families
 from bgresearch.store import Store, pins
 from tests.lenses.stores import DAY_MS, HOUR_MS, JAN_MS, SYMBOLS, in_ms, keep, offline
@@ -159,6 +160,17 @@ def test_a_query_reads_and_nothing_else_even_inside_the_store(tmp_path: Path, qu
     with pytest.raises(InvalidInput, match="query"):
         offline(tmp_path).lens.sql(query.format(tmp_path / "candles" / "x.parquet"))
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda _: b"garbage", lambda data: data[:-9], lambda data: b"\xff" * 400 + data[400:]]
+)
+def test_a_file_that_cannot_be_read_is_not_the_query_s_fault(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    keep(tmp_path, "BTCUSDT")
+    file = next(tmp_path.glob("candles/**/*.parquet"))
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(StoreError, match=r"a file cannot be read.*verify\(repair=True\)"):
+        offline(tmp_path).lens.sql("SELECT min(open_time), sum(open), sum(volume) FROM candles")
 
 
 def test_what_is_set_for_comfort_may_be_changed(tmp_path: Path) -> None:

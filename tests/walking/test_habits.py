@@ -19,7 +19,7 @@ from bgresearch.errors import BadResponse, IncompleteData
 from bgresearch.namespace import Call
 from bgresearch.raw.gathering import Desk
 from bgresearch.store import Store
-from tests.walking.conftest import NOW_MS
+from tests.conftest import NOW_MS
 from tests.walking.lists import Habits, ListSender
 
 DAY = 86_400_000

@@ -20,7 +20,8 @@ from bgresearch.namespace import Call
 from bgresearch.raw.gathering import Desk
 from bgresearch.sandbox import Exchange
 from bgresearch.store import Store
-from tests.walking.conftest import NOW_MS, Busy, Connect
+from tests.conftest import NOW_MS, Connect
+from tests.walking.conftest import Busy
 from tests.walking.lists import Habits, ListSender
 
 DAY_MS = 86_400_000

@@ -15,7 +15,8 @@ from bgresearch.errors import IncompleteData
 from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.markets import find
 from bgresearch.sandbox.rates import FUNDING_MS, next_funding_ms
-from tests.walking.conftest import NOW_MS, Busy, Connect
+from tests.conftest import NOW_MS, Connect
+from tests.walking.conftest import Busy
 
 DAY_MS = 86_400_000
 

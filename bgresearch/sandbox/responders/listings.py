@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bgresearch.sandbox.call import Call, Responder
-from bgresearch.sandbox.markets import COINS, MARKETS, Coin, Market, find, of_kind
+from bgresearch.sandbox.markets import COINS, MARKETS, Coin, Market, find, maintained, of_kind
 from bgresearch.sandbox.rates import FUNDING_HOURS
 from bgresearch.sandbox.records import text
 from bgresearch.sandbox.responders.lookup import market_of, markets_of, unknown
@@ -38,10 +38,10 @@ def _symbol_row(market: Market, now_ms: int) -> dict[str, str]:
 
 def contracts(call: Call) -> list[dict[str, Any]]:
     """Return the perpetual contracts that trade."""
-    return [_contract_row(market) for market in markets_of(call)]
+    return [_contract_row(market, call.now_ms) for market in markets_of(call)]
 
 
-def _contract_row(market: Market) -> dict[str, Any]:
+def _contract_row(market: Market, now_ms: int) -> dict[str, Any]:
     least = text(1, market.size_places)
     return {
         "symbol": market.symbol, "baseCoin": market.base, "quoteCoin": market.quote, "buyLimitPriceRatio": "0.05",
@@ -53,7 +53,7 @@ def _contract_row(market: Market) -> dict[str, Any]:
         "symbolStatus": "normal", "offTime": str(market.delisted_ms or -1), "limitOpenTime": "-1", "deliveryTime": "",
         "deliveryStartTime": "", "deliveryPeriod": "", "launchTime": str(market.listed_ms),
         "fundInterval": str(FUNDING_HOURS), "minLever": "1", "maxLever": str(market.max_leverage), "posLimit": "0.05",
-        "maintainTime": "", "maxMarketOrderQty": str(10**8), "maxOrderQty": str(10**9), "isRwa": "NO",
+        "maintainTime": maintained(now_ms), "maxMarketOrderQty": str(10**8), "maxOrderQty": str(10**9), "isRwa": "NO",
         "openTime": str(market.listed_ms),
     }  # fmt: skip
 
@@ -61,10 +61,14 @@ def _contract_row(market: Market) -> dict[str, Any]:
 def instruments(call: Call) -> list[dict[str, str]]:
     """Return what trades in one v3 category; what does not apply to it is empty."""
     margin = call.params["category"].upper() == "MARGIN"
-    return [_instrument_row(market, margin) for market in markets_of(call) if not margin or market.base in _BORROWABLE]
+    return [
+        _instrument_row(market, call.now_ms, margin=margin)
+        for market in markets_of(call)
+        if not margin or market.base in _BORROWABLE
+    ]
 
 
-def _instrument_row(market: Market, margin: bool) -> dict[str, str]:
+def _instrument_row(market: Market, now_ms: int, *, margin: bool) -> dict[str, str]:
     least = text(1, market.size_places)
     spot, futures = not market.futures, market.futures
     fees = (_MAKER_FEE, _TAKER_FEE) if futures else (_SPOT_FEE, _SPOT_FEE)
@@ -83,7 +87,8 @@ def _instrument_row(market: Market, margin: bool) -> dict[str, str]:
         "offTime": str(market.delisted_ms or ""), "limitOpenTime": "", "deliveryTime": "", "deliveryStartTime": "",
         "deliveryPeriod": "", "fundInterval": str(FUNDING_HOURS) if futures else "",
         "minLeverage": "1" if futures else "", "maxLeverage": str(market.max_leverage) if futures else "",
-        "maintainTime": "", "isIsolatedBaseBorrowable": borrowable, "isIsolatedQuotedBorrowable": borrowable,
+        "maintainTime": maintained(now_ms),
+        "isIsolatedBaseBorrowable": borrowable, "isIsolatedQuotedBorrowable": borrowable,
         "warningRiskRatio": "0.8" if margin else "", "liquidationRiskRatio": "1" if margin else "",
         "maxCrossedLeverage": _MAX_MARGIN_LEVERAGE if margin else "",
         "maxIsolatedLeverage": _MAX_MARGIN_LEVERAGE if margin else "",

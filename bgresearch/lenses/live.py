@@ -1,0 +1,119 @@
+"""A chart in a notebook: a widget whose kernel cuts finer bars where one zooms in, in the colours of the notebook."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bgresearch.errors import ConfigurationError
+from bgresearch.lenses.drawing import EMPTY, times
+from bgresearch.lenses.dress import plotly
+from bgresearch.lenses.levels import chosen, cut
+
+if TYPE_CHECKING:
+    from ipywidgets import VBox
+
+    from bgresearch.lenses.chart import Chart
+
+_CONFIG = {  # as wide as the pane, and with few enough buttons not to lie on the heading
+    "responsive": True, "displaylogo": False, "scrollZoom": True,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
+}  # fmt: skip
+_INK = "var(--jp-ui-font-color1, rgb(128, 134, 145))"
+_CARD, _LINE = "var(--jp-layout-color1, Canvas)", "var(--jp-border-color2, rgba(128, 134, 145, 0.4))"
+_STYLE = f"""<style>
+.bg-chart .js-plotly-plot text {{ fill: {_INK} !important; }}
+.bg-chart .js-plotly-plot .hoverlayer .legend .bg {{
+  fill: {_CARD} !important; fill-opacity: 1 !important; stroke: {_LINE} !important;
+}}
+</style>"""
+
+
+def live(chart: Chart) -> VBox:
+    """Return the chart as a widget.
+
+    Raises
+    ------
+    ConfigurationError
+        ipywidgets or anywidget is not installed.
+    """
+    go, _ = plotly()
+    try:
+        import ipywidgets as widgets
+
+        shown = go.FigureWidget(chart.figure)
+    except ImportError:
+        raise ConfigurationError(
+            "Charts that refine themselves need widgets.", hint="Install them: pip install 'bgresearch[forms]'."
+        ) from None
+    title = shown.layout.title
+    if title.text and title.subtitle.text:  # the pane may be narrow: two lines do not overlap with the buttons
+        shown.layout.margin.t = 92
+    shown.update_layout(autosize=True)
+    shown._config = {**shown._config, **_CONFIG}
+    shown.layout.on_change(lambda *_: refine(shown, chart), "xaxis.range", "xaxis.autorange")
+    box = widgets.VBox([shown])
+    if chart.theme == "auto":
+        box.add_class("bg-chart")
+        box.children = (widgets.HTML(_STYLE), shown)
+    return box
+
+
+def refine(shown: Any, chart: Chart) -> None:
+    """Draw what is in sight of a figure from the level that suits it; also the axes of price and volume follow.
+
+    Parameters
+    ----------
+    shown : FigureWidget
+        Made of ``chart.figure``.
+    chart : Chart
+        Whose levels are cut.
+    """
+    axis, drawing = shown.layout.xaxis, chart.drawing
+    everything = bool(axis.autorange) or not axis.range
+    from_ms, to_ms = drawing.sight_ms if everything else (_ms(moment) for moment in axis.range)
+    level = drawing.levels[chosen(drawing.levels, from_ms, to_ms, max_bars=chart.max_bars)]
+    margin = (to_ms - from_ms) / 2
+    with shown.batch_update():
+        if everything:
+            shown.update_xaxes(range=times(np.array([from_ms, to_ms], dtype="int64")), autorange=False)
+        for trace, name in zip(shown.data, drawing.names, strict=True):
+            if name != "funding":
+                columns = cut(level.traces.get(name, EMPTY), from_ms - margin, to_ms + margin)
+                trace.update(drawing.attributes(name, level, columns))
+        shown.layout.title.subtitle.text = drawing.told(level)
+        for name, axes in (("candles", shown.layout.yaxis), ("volume", shown.layout.yaxis2)):
+            if name in drawing.names:
+                axes.range = _spread(level.traces[name], from_ms, to_ms) or axes.range
+
+
+def bundle(chart: Chart, include: Any, exclude: Any) -> Any:
+    """Return what a notebook shows: the widget where there is a kernel and widgets, else the plain figure."""
+    try:
+        from IPython import get_ipython
+
+        if getattr(get_ipython(), "kernel", None) is not None:
+            return live(chart)._repr_mimebundle_(include=include, exclude=exclude)
+    except (ImportError, ConfigurationError):
+        pass  # the plain figure needs neither
+    return chart.figure._repr_mimebundle_(include, exclude)
+
+
+def _ms(moment: object) -> float:
+    stamp = pd.Timestamp(moment)  # type: ignore[arg-type]  # text or datetime, as plotly has it
+    return float((stamp if stamp.tzinfo else stamp.tz_localize("UTC")).value / 1e6)
+
+
+def _spread(columns: dict[str, Any], from_ms: float, to_ms: float) -> list[float] | None:
+    """From the lowest to the highest in sight, with a little air; of volumes from 0."""
+    first, last = np.searchsorted(columns["x"], [from_ms, to_ms])
+    if first == last:
+        return None
+    if "y" in columns:
+        most = float(np.nanmax(columns["y"][first:last]))
+        return [0.0, most * 1.05] if most > 0 else None
+    low, high = float(np.nanmin(columns["low"][first:last])), float(np.nanmax(columns["high"][first:last]))
+    margin = (high - low or high * 0.01) * 0.05
+    return [low - margin, high + margin]

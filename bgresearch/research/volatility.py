@@ -1,0 +1,248 @@
+"""Realised volatility of candles: five estimators, over rolling windows or a whole sample, per year. Pure.
+
+With o, h, l, c the logarithms of a bar's open, high, low and close and c' the close before it, each estimates the
+variance of one bar; the result is sqrt(periods_per_year * variance).
+
+close_to_close   sum (r - mean r)^2 / (n-1),  r = c - c'                           sample variance of log returns
+parkinson        mean (h - l)^2 / (4 ln 2)                                          Parkinson 1980, eq. 4
+garman_klass     mean [(h - l)^2 / 2 - (2 ln 2 - 1)(c - o)^2]                       Garman & Klass 1980, practical form
+rogers_satchell  mean [(h - c)(h - o) + (l - c)(l - o)]                             Rogers & Satchell 1991
+yang_zhang       Vo + k Vc + (1 - k) Vrs,  k = 0.34 / (1.34 + (n+1)/(n-1))          Yang & Zhang 2000, alpha = 1.34
+                 Vo, Vc: sample variances of o - c' and c - o; Vrs: Rogers-Satchell
+
+The variance of the estimate is smaller by about 5.2, 7.4, 6 and (with an opening jump) up to 14 times than that of
+close-to-close. Drift biases Parkinson and Garman-Klass; a jump between a close and the next open is seen by
+close_to_close and yang_zhang alone (a market that never closes has next to none). Since prices are seen only when
+somebody trades, highs are too low and lows too high: on bars with few trades all but close_to_close say too little.
+
+Sources: M. Parkinson, J. Business 53 (1980) 61-65. M. B. Garman, M. J. Klass, J. Business 53 (1980) 67-78.
+L. C. G. Rogers, S. E. Satchell, Ann. Appl. Probab. 1 (1991) 504-512. D. Yang, Q. Zhang, J. Business 73 (2000) 477-491.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, overload
+
+import numpy as np
+import pandas as pd
+
+from bgresearch.errors import InvalidInput
+from bgresearch.research import grid
+from bgresearch.research.returns import log_prices
+
+_PRICES = ("open", "high", "low", "close")
+Logs = pd.DataFrame
+
+
+@overload
+def close_to_close(
+    candles: pd.DataFrame, window: None = None, *, periods_per_year: float | None = None,
+    min_periods: int | None = None, interval: str | None = None,
+) -> float: ...  # fmt: skip
+@overload
+def close_to_close(
+    candles: pd.DataFrame, window: int, *, periods_per_year: float | None = None,
+    min_periods: int | None = None, interval: str | None = None,
+) -> pd.Series: ...  # fmt: skip
+def close_to_close(
+    candles: pd.DataFrame, window: int | None = None, *, periods_per_year: float | None = None,
+    min_periods: int | None = None, interval: str | None = None,
+) -> pd.Series | float:  # fmt: skip
+    """Return the volatility by the sample variance of log returns.
+
+    Parameters
+    ----------
+    candles : DataFrame
+        Index ``open_time`` (UTC, ascending, unique); columns open, high, low, close (here close alone).
+    window : int, optional
+        Bars' lengths that each estimate looks back on, its own bar included (1 or more; 2 for close_to_close and
+        yang_zhang); without one the whole frame is one sample.
+    periods_per_year : float, optional
+        By default the number of such candles in 365 days (months: 12), as the market never closes. 1 gives the
+        volatility of one bar.
+    min_periods : int, optional
+        Estimates of fewer bars are NaN. By default the whole window, so one gap makes NaN of every window that holds
+        it; without a window 1. Never less than 2 for close_to_close and yang_zhang.
+    interval : str, optional
+        How long the candles are; by default as their provenance says, else the shortest step.
+
+    Returns
+    -------
+    Series or float
+        Ratio per sqrt(year), 0.8 is 80 %. With a window: float64 by ``open_time``, one value per candle, from candles
+        up to and with that one, so it is known when the candle closes. Without: one number, NaN of too few bars.
+        A missing bar, a row that was filled in, or a NaN price is left out; it is never replaced by an older bar.
+
+    Raises
+    ------
+    InvalidInput
+        A column is missing, a price is not above 0, the index is no ascending time, or the window is none.
+
+    Notes
+    -----
+    Source: the module's formulas.
+
+    Examples
+    --------
+    >>> index = pd.date_range("2026-01-01", periods=4, freq="1D", tz="UTC", name="open_time")
+    >>> round(close_to_close(pd.DataFrame({"close": [100.0, 101.0, 99.0, 100.0]}, index=index)), 4)
+    0.3309
+    """
+    sample = _Sample(candles, window, periods_per_year, min_periods, interval, columns=("close",), shortest=2)
+    return sample.told(sample.variance(sample.logs["close"].diff()), "close_to_close")
+
+
+@overload
+def parkinson(
+    candles: pd.DataFrame, window: None = None, *, periods_per_year: float | None = None,
+    min_periods: int | None = None, interval: str | None = None,
+) -> float: ...  # fmt: skip
+@overload
+def parkinson(
+    candles: pd.DataFrame, window: int, *, periods_per_year: float | None = None,
+    min_periods: int | None = None, interval: str | None = None,
+) -> pd.Series: ...  # fmt: skip
+def parkinson(
+    candles: pd.DataFrame, window: int | None = None, *, periods_per_year: float | None = None,
+    min_periods: int | None = None, interval: str | None = None,
+) -> pd.Series | float:  # fmt: skip
+    """Return the volatility by the range of each bar; parameters, result and errors as `close_to_close`.
+
+    Supposes no drift and no jumps. Source: Parkinson 1980.
+    """
+    sample = _Sample(candles, window, periods_per_year, min_periods, interval, columns=("high", "low"))
+    return sample.told(sample.mean((sample.logs["high"] - sample.logs["low"]) ** 2) / (4 * math.log(2)), "parkinson")
+
+
+@overload
+def garman_klass(
+    candles: pd.DataFrame, window: None = None, *, periods_per_year: float | None = None,
+    min_periods: int | None = None, interval: str | None = None,
+) -> float: ...  # fmt: skip
+@overload
+def garman_klass(
+    candles: pd.DataFrame, window: int, *, periods_per_year: float | None = None,
+    min_periods: int | None = None, interval: str | None = None,
+) -> pd.Series: ...  # fmt: skip
+def garman_klass(
+    candles: pd.DataFrame, window: int | None = None, *, periods_per_year: float | None = None,
+    min_periods: int | None = None, interval: str | None = None,
+) -> pd.Series | float:  # fmt: skip
+    """Return the volatility by range and change of each bar; parameters, result and errors as `close_to_close`.
+
+    Supposes no drift and no jumps. Source: Garman and Klass 1980, the practical form without the cross terms.
+    """
+    sample = _Sample(candles, window, periods_per_year, min_periods, interval)
+    logs = sample.logs
+    change, width = logs["close"] - logs["open"], logs["high"] - logs["low"]
+    return sample.told(sample.mean(0.5 * width**2 - (2 * math.log(2) - 1) * change**2), "garman_klass")
+
+
+@overload
+def rogers_satchell(
+    candles: pd.DataFrame, window: None = None, *, periods_per_year: float | None = None,
+    min_periods: int | None = None, interval: str | None = None,
+) -> float: ...  # fmt: skip
+@overload
+def rogers_satchell(
+    candles: pd.DataFrame, window: int, *, periods_per_year: float | None = None,
+    min_periods: int | None = None, interval: str | None = None,
+) -> pd.Series: ...  # fmt: skip
+def rogers_satchell(
+    candles: pd.DataFrame, window: int | None = None, *, periods_per_year: float | None = None,
+    min_periods: int | None = None, interval: str | None = None,
+) -> pd.Series | float:  # fmt: skip
+    """Return the volatility by what each bar reached; parameters, result and errors as `close_to_close`.
+
+    Whatever the drift; supposes no jumps. Source: Rogers and Satchell 1991.
+    """
+    sample = _Sample(candles, window, periods_per_year, min_periods, interval)
+    return sample.told(sample.mean(_reached(sample.logs)), "rogers_satchell")
+
+
+@overload
+def yang_zhang(
+    candles: pd.DataFrame, window: None = None, *, periods_per_year: float | None = None,
+    min_periods: int | None = None, interval: str | None = None,
+) -> float: ...  # fmt: skip
+@overload
+def yang_zhang(
+    candles: pd.DataFrame, window: int, *, periods_per_year: float | None = None,
+    min_periods: int | None = None, interval: str | None = None,
+) -> pd.Series: ...  # fmt: skip
+def yang_zhang(
+    candles: pd.DataFrame, window: int | None = None, *, periods_per_year: float | None = None,
+    min_periods: int | None = None, interval: str | None = None,
+) -> pd.Series | float:  # fmt: skip
+    """Return the volatility by openings, changes and what was reached; parameters and result as `close_to_close`.
+
+    Whatever the drift, and with the jump from one bar's close to the next one's open. A bar whose predecessor is
+    missing is left out, as its jump is not known; ``k`` takes the number of bars that are there. Source: Yang and
+    Zhang 2000.
+    """
+    sample = _Sample(candles, window, periods_per_year, min_periods, interval, shortest=2)
+    logs = sample.logs.dropna().reindex(sample.logs.index)  # all four prices, or no bar
+    jump = logs["open"] - logs["close"].shift()
+    known = jump.notna()
+    counted = sample.count(jump)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        k = 0.34 / (1.34 + (counted + 1) / (counted - 1))
+    inside = sample.variance((logs["close"] - logs["open"]).where(known))
+    reached = sample.mean(_reached(logs).where(known), least=2)
+    return sample.told(sample.variance(jump) + k * inside + (1 - k) * reached, "yang_zhang")
+
+
+def _reached(logs: Logs) -> pd.Series:
+    high, low, opened, close = logs["high"], logs["low"], logs["open"], logs["close"]
+    return (high - close) * (high - opened) + (low - close) * (low - opened)
+
+
+class _Sample:
+    """The logarithms of the prices on their grid, and what is asked of them."""
+
+    def __init__(
+        self, candles: pd.DataFrame, window: int | None, periods: float | None, least: int | None,
+        interval: str | None, *, columns: tuple[str, ...] = _PRICES, shortest: int = 1,
+    ) -> None:  # fmt: skip
+        if window is not None and (isinstance(window, bool) or not isinstance(window, int) or window < shortest):
+            raise InvalidInput("window", f"{window!r} is too few bars.", hint=f"{shortest} or more, or none at all.")
+        if least is not None and not 1 <= least <= (window or least):
+            raise InvalidInput("min_periods", f"{least!r} bars never are there.", hint="1 up to the window.")
+        if periods is not None and not periods > 0:
+            raise InvalidInput("periods_per_year", f"{periods!r} is not above 0.")
+        self._index = candles.index
+        self._opens = grid.times_of(candles)
+        self._window, self._least = window, least
+        enough = len(candles) > 1 or bool(interval)
+        bars = grid.on_grid(candles, interval=interval) if enough else candles.set_axis(self._opens)
+        self.logs = log_prices(bars, columns)
+        if periods is None:
+            periods = grid.periods_per_year(grid.interval_of(candles, interval).name) if enough else math.nan
+        self._periods = periods
+
+    def mean(self, terms: pd.Series, *, least: int = 1) -> Any:
+        """Return the mean of what is there, NaN of too few."""
+        if self._window is None:
+            return terms.mean() if terms.count() >= max(least, self._least or least) else math.nan
+        return terms.rolling(self._window, min_periods=max(least, self._least or self._window)).mean()
+
+    def variance(self, terms: pd.Series) -> Any:
+        """Return the sample variance of what is there, NaN of too few."""
+        if self._window is None:
+            return terms.var() if terms.count() >= max(2, self._least or 2) else math.nan
+        return terms.rolling(self._window, min_periods=max(2, self._least or self._window)).var()
+
+    def count(self, terms: pd.Series) -> Any:
+        """Return how many are there."""
+        if self._window is None:
+            return np.float64(terms.count())
+        return terms.rolling(self._window, min_periods=0).count()
+
+    def told(self, variance: Any, name: str) -> pd.Series | float:
+        """Return the volatility per year, by the candles' own times."""
+        per_year = np.sqrt(np.maximum(variance, 0.0) * self._periods)  # sums of rounded terms may end below 0
+        if self._window is None:
+            return float(per_year)
+        series: pd.Series = per_year.reindex(self._opens).set_axis(self._index).rename(name).rename_axis("open_time")
+        return series
