@@ -208,6 +208,7 @@ def test_credentials_are_in_nothing_that_is_said_kept_or_published(
         Remote(f"s3://{bucket}x/y", options).write("x", b"x")
     told += [caught.value, pickle.dumps(caught.value), caught.value.__cause__, caplog.text]
     assert SECRET not in "\n".join(map(repr, told))
-    published = [Remote(url, options).read(name) for name in Remote(url, options).found()]
+    remote = Remote(url, options)
+    published = [remote.read(name) for name in remote.found()]
     kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     assert not any(SECRET.encode() in data for data in [*published, *kept])
