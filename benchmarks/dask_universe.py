@@ -109,7 +109,7 @@ def peak_mb() -> float:
 
 def computed(url: str, cache: Path) -> tuple[pd.DataFrame, dict[str, float]]:
     """Return the job's result, and seconds and peaks of the workers before and after it."""
-    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": "127.0.0.1:0"}
     with LocalCluster(memory_limit=PER_WORKER, host="127.0.0.1", **options) as cluster, Client(cluster) as workers:
         before = max(workers.run(peak_mb).values())
         began = time.perf_counter()

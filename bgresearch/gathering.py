@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote
 
 import pandas as pd
 import pyarrow as pa
@@ -148,7 +147,7 @@ def _named(source: Source, symbols: str | Sequence[str], market: str) -> dict[st
         if not names:
             raise InvalidInput("symbols", "no symbol is named.", hint="Name some, or ALL.")
         return dict.fromkeys((name.upper() if isinstance(name, str) else name for name in names), False)
-    kept = _kept(source, market)
+    kept = source.store.symbols(market)
     if source.offline:
         return dict.fromkeys(kept, True)
     try:
@@ -156,12 +155,6 @@ def _named(source: Source, symbols: str | Sequence[str], market: str) -> dict[st
     except (KeyError, TypeError):
         raise BadResponse(market, "the answer is no list of symbols.", hint="Name the symbols.") from None
     return dict.fromkeys(now, False) | {name: True for name in kept if name not in set(now)}
-
-
-def _kept(source: Source, market: str) -> list[str]:
-    """Return the symbols of a market that the store has candles of, whatever their price and interval."""
-    folders = source.store.data_dir.glob(f"candles/market={market}/price=*/symbol=*")
-    return sorted({unquote(folder.name.removeprefix("symbol=")) for folder in folders})
 
 
 def _task(name: str, like: Subject, span: Span, *, only_kept: bool) -> _Task:

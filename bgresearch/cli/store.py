@@ -150,8 +150,8 @@ def publish(
         done = client.publish(url, symbols=wanted, market=market, exact=exact, prune=prune)
     removed = f" {done.removed} objects that only older publications needed were deleted." if done.removed else ""
     tell(asdict(done), as_json, lambda: (
-        f"{done.files:,} files, {done.rows:,} rows, {done.bytes / 1e6:.1f} MB at {done.url}; "
-        f"{done.sent:,} of them were sent now ({done.sent_bytes / 1e6:.1f} MB).{removed}\n"
+        f"{done.files:,} files, {done.rows:,} rows, {done.bytes / 1e6:.1f} MB at {done.url}. "
+        f"Sent now: {done.sent:,} ({done.sent_bytes / 1e6:.1f} MB).{removed}\n"
         f"Read it: bg.connect(store={done.url!r}). Digest: {done.digest}"
     ))  # fmt: skip
 

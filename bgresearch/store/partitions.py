@@ -162,6 +162,11 @@ class Store:
                 return ()
         return tuple(sorted(unquote(one.removeprefix(f"{key}=")) for one in names if one.startswith(f"{key}=")))
 
+    def symbols(self, market: str) -> list[str]:
+        """Return the symbols of a market that there are candles of, whatever their price and interval."""
+        folders = self.data_dir.glob(f"candles/market={market}/price=*/symbol=*")
+        return sorted({unquote(folder.name.removeprefix("symbol=")) for folder in folders})
+
     def latest(self, series: Series) -> pa.Table | None:
         """Return the rows that share the newest time, or None if there are none."""
         for name in sorted(self._names(series), reverse=True):

@@ -108,6 +108,11 @@ class PublishedStore(Store):
         parts = {folder.split("/")[1] for folder in self._folders if folder.split("/")[0] == name}
         return tuple(sorted(unquote(one.removeprefix(f"{key}=")) for one in parts if one.startswith(f"{key}=")))
 
+    def symbols(self, market: str) -> list[str]:
+        """Return the symbols of a market that candles were published of."""
+        inside = f"candles/market={market}/"
+        return sorted({one.keys["symbol"] for one in self.publication.files if one.path.startswith(inside)})
+
     def read_file(self, name: str) -> bytes | None:
         """Return None: small files are not published."""
         return None

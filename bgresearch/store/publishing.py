@@ -158,15 +158,16 @@ def copy(
     entries = _sent(sending, paths, grow)
     base = before or Publication(host, now_ms, ())
     left = {} if exact else known
-    after = base.with_files((left | {one.path: one for one in entries}).values(), created_ms=now_ms)
-    if before is None or after.files != before.files:
+    created_ms = max(now_ms, base.created_ms + 1)  # whoever publishes beside this one sees that the manifest changed
+    after = base.with_files((left | {one.path: one for one in entries}).values(), created_ms=created_ms)
+    needed = {MANIFEST, MARKER, older(after.digest), *(one.name for one in after.files)}
+    doomed = sorted(name for name in there if prune and is_ours(name) and name not in needed)
+    if before is None or after.files != before.files or doomed:
         if _manifest(remote)[0] != text:
             raise StoreError(f"somebody else has published to {remote.url} meanwhile.", hint="Publish again.")
         remote.write(older(after.digest), after.to_json())
         remote.write(MANIFEST, after.to_json())
-    needed = {MANIFEST, MARKER, older(after.digest), *(one.name for one in after.files)}
-    doomed = sorted(name for name in there if prune and is_ours(name) and name not in needed)
-    remote.remove(doomed)
+    remote.remove(doomed)  # objects of somebody who is not done yet may be among them: the new manifest tells them
     return Published(
         remote.url, after.digest, len(after.files), after.rows, after.size, sending.sent, sending.sent_bytes,
         len(doomed),

@@ -86,7 +86,7 @@ def cluster(environment: None) -> Iterator[Any]:
 
     with (
         LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit="600MB",
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", memory_limit="600MB",
             host="127.0.0.1",
         ) as local_cluster,
         Workers(local_cluster, set_as_default=False) as workers,

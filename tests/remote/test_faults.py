@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import http.server
 import json
 import logging
@@ -142,6 +143,7 @@ def test_what_is_kept_of_a_publication_on_this_machine_is_looked_at_before_it_is
         far = bg.connect(store=memory, data_dir=tmp_path / "reader")
         pd.testing.assert_frame_equal(far.candles("BTCUSDT", "1m", *SPAN), whole)
         [kept] = (tmp_path / "reader").rglob("*.parquet")
+        assert hashlib.sha256(kept.read_bytes()).hexdigest() == kept.stem
         damage(kept)
 
 
@@ -206,6 +208,7 @@ def test_credentials_are_in_nothing_that_is_said_kept_or_published(
         Remote(f"s3://{bucket}x/y", options).write("x", b"x")
     told += [caught.value, pickle.dumps(caught.value), caught.value.__cause__, caplog.text]
     assert SECRET not in "\n".join(map(repr, told))
-    published = [Remote(url, options).read(name) for name in Remote(url, options).found()]
+    remote = Remote(url, options)
+    published = [remote.read(name) for name in remote.found()]
     kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     assert not any(SECRET.encode() in data for data in [*published, *kept])

@@ -135,6 +135,29 @@ def test_what_is_not_published_is_named_and_nobody_is_asked(memory: str, local: 
         far.publish(f"{memory}-2")
 
 
+def test_other_verbs_answer_of_what_was_published(memory: str, tmp_path: Path) -> None:
+    with bg.connect(sandbox=True, data_dir=tmp_path / "sandbox", progress=False) as near:
+        week = ("2026-10-01", "2026-10-08")
+        near.symbols("usdt-futures")
+        near.funding_rates("BTCUSDT", *week)
+        near.download(["BTCUSDT", "ETHUSDT"], "1h", *week, market="usdt-futures")
+        near.publish(memory)
+    far = reader(memory, tmp_path)
+    with bg.connect(sandbox=True, offline=True, data_dir=tmp_path / "sandbox", progress=False) as near:
+        for ask in (
+            lambda client: client.symbols("usdt-futures"),
+            lambda client: client.listings("usdt-futures"),
+            lambda client: client.funding_rates("BTCUSDT", *week),
+        ):
+            pd.testing.assert_frame_equal(ask(far), ask(near))
+    assert far.download("ALL", "1h", *week, market="usdt-futures")["candles"].tolist() == [168, 168]
+    assert not far.plan("ETHUSDT", "1h", *week, market="usdt-futures").missing
+    with pytest.raises(OfflineError):
+        far.tickers()
+    written = [path for path in (tmp_path / "reader").rglob("*") if path.is_file()]
+    assert {path.suffix for path in written} == {".lock", ".parquet"}
+
+
 def test_what_an_account_did_is_never_published(memory: str, local: Client, folder: Path) -> None:
     keep_fills(folder)
     assert (folder / "account").is_dir()
@@ -150,7 +173,13 @@ def test_what_an_account_did_is_never_published(memory: str, local: Client, fold
 
 
 @pytest.mark.parametrize(
-    "account", ["account/4711/fills/2025-12.parquet", "candles/../x/2025.parquet", "/etc/x.parquet"]
+    "account",
+    [
+        "account/4711/fills/2025-12.parquet",
+        "account/of=4711/2025-12.parquet",
+        "candles/../x/2025.parquet",
+        "/etc/x.parquet",
+    ],
 )
 def test_a_manifest_that_names_what_is_not_public_is_not_believed(
     memory: str, local: Client, tmp_path: Path, account: str
@@ -207,6 +236,26 @@ def test_two_who_publish_at_once_do_not_undo_each_other(memory: str, local: Clie
         "BTCUSDT",
         "ETHUSDT",
     }
+
+
+def test_who_prunes_beside_somebody_who_publishes_does_not_tear_their_publication(
+    memory: str, local: Client, folder: Path, tmp_path: Path
+) -> None:
+    local.publish(memory, symbols="BTCUSDT")
+
+    class Pruned(Listening):
+        def read(self, name: str) -> bytes:
+            if name == "manifest.json" and len(self.written) == len(MONTHS):  # all are there, and in no manifest yet
+                removed.append(local.publish(memory, symbols="BTCUSDT", prune=True).removed)
+            return super().read(name)
+
+    removed: list[int] = []
+    xrp = chosen(folder, Choice(("XRPUSDT",)))
+    with pytest.raises(StoreError, match="somebody else has published"):
+        copy(folder, Pruned(memory), xrp, host=HOST, now_ms=1)
+    assert removed == [len(MONTHS)]
+    assert copy(folder, Remote(memory), xrp, host=HOST, now_ms=1).sent == len(MONTHS)
+    assert reader(memory, tmp_path).verify().sound
 
 
 def test_what_is_something_else_s_is_left_alone(url: str, local: Client, folder: Path, tmp_path: Path) -> None:
