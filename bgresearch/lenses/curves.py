@@ -24,8 +24,8 @@ def equity_figure(
     ----------
     curve : DataFrame
         Index: moments (UTC, ascending). Columns ``equity`` and perhaps ``drawdown`` (a share: 0 at a summit, -0.1 a
-        tenth below the last one); every other column is named on hover. `bgresearch.lenses.equity.equity_curve`
-        returns one.
+        tenth below the last one); every other column is named on hover. Numbers or decimals.
+        `bgresearch.lenses.equity.equity_curve` returns one.
     title, quote : str
         Heading; the coin that values are counted in.
     theme : {"auto", "light", "dark", "print"}
@@ -46,7 +46,7 @@ def equity_figure(
     go, subplots = plotly()
     sunk = "drawdown" in curve.columns
     coins = [str(name) for name in curve.columns if name not in ("equity", "drawdown")]
-    shown = _broken_at_gaps(curve)
+    shown = _broken_at_gaps(curve.astype("float64"))
     x = times(milliseconds(utc_index(shown)))
     lines = "".join(f"<br>{coin} %{{customdata[{number}]:,.2f}}" for number, coin in enumerate(coins))
     shares = {"row_heights": [0.7, 0.3], "vertical_spacing": 0.05} if sunk else {}
