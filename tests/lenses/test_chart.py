@@ -4,6 +4,7 @@ import base64
 import subprocess
 import sys
 import zlib
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -266,10 +267,26 @@ def test_the_equity_line_is_broken_where_moments_are_missing() -> None:
 
 def test_a_drawdown_stands_below_the_equity_in_percent() -> None:
     curve = pd.DataFrame({"equity": [10.0, 12.0, 9.0], "drawdown": [0.0, 0.0, -0.25]}, index=walk(3).index)
-    equity, drawdown = equity_figure(curve).data
+    equity, area, drawdown = equity_figure(curve).data
     assert (equity.yaxis, drawdown.yaxis, list(drawdown.y)) == ("y", "y2", [0.0, 0.0, -25.0])
+    assert list(area.y) == [0.0, 0.0, -25.0]
     with pytest.raises(InvalidInput, match="curve: there is no column equity"):
         equity_figure(walk(3))
+
+
+def test_the_area_of_a_drawdown_does_not_cross_a_hole() -> None:
+    index = walk(6).index.delete(3)
+    curve = pd.DataFrame({"equity": 1.0, "drawdown": [-0.1, -0.2, -0.3, -0.4, -0.5]}, index=index)
+    _, area, drawdown = equity_figure(curve).data
+    assert list(drawdown.y) == [-10.0, -20.0, -30.0, None, -40.0, -50.0]
+    assert [(at[14:16], depth) for at, depth in zip(area.x, area.y, strict=True)] == [
+        ("00", -10.0), ("01", -20.0), ("02", -30.0), ("02", 0.0), ("04", 0.0), ("04", -40.0), ("05", -50.0)
+    ]  # fmt: skip
+
+
+def test_a_curve_of_decimals_is_drawn_as_well() -> None:
+    curve = pd.DataFrame({"spot": [Decimal(1), Decimal(2)], "equity": [Decimal(1), Decimal(2)]}, index=walk(2).index)
+    assert list(equity_figure(curve).data[0].y) == [1.0, 2.0]
 
 
 def test_without_plotly_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
