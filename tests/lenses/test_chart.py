@@ -93,11 +93,13 @@ def test_lines_are_averages_columns_and_series_by_the_names_they_are_given() -> 
 def test_a_line_does_not_cross_a_gap_unless_its_own_steps_are_longer() -> None:
     bars = walk(200)
     daily = pd.Series([1.0, 2.0, 3.0], index=bars.index[[0, 100, 199]], name="slow")
-    drawn = traces(bars.drop(index=bars.index[50:60]).bg.chart(overlays=["close", daily]))
+    seldom = pd.Series([1.0, 2.0, 3.0, 4.0], index=bars.index[[0, 20, 40, 150]], name="seldom")
+    drawn = traces(bars.drop(index=bars.index[50:60]).bg.chart(overlays=["close", daily, seldom]))
     assert [at for at, value in zip(drawn["close"].x, drawn["close"].y, strict=True) if np.isnan(value)] == [
         "2024-01-01T00:50:00"
     ]
     assert list(drawn["slow"].y) == [1.0, 2.0, 3.0]
+    assert list(drawn["seldom"].y) == [1.0, 2.0, 3.0, 4.0]
 
 
 def test_funding_rates_have_a_panel_of_their_own_in_percent() -> None:
@@ -167,7 +169,8 @@ def test_whatever_is_in_sight_is_drawn_whole_and_with_few_bars(bars: int, most: 
     begin = data.draw(st.integers(start, end - 60_000))
     stop = data.draw(st.integers(begin + 60_000, end))
     level = levels[chosen(levels, begin, stop, max_bars=most)]
-    columns = cut(level.traces["candles"], begin, stop)
+    margin = (stop - begin) / 2
+    columns = cut(level.traces["candles"], begin - margin, stop + margin)
     assert len(columns["x"]) <= max(most + 2, levels[-1].bars)
     full = level.traces["candles"]["x"]
     needed = full[(full > begin - level.length_ms) & (full <= stop)]
@@ -219,6 +222,7 @@ def test_a_widget_draws_finer_bars_where_one_zooms_in_and_all_of_it_again() -> N
     assert "1m bars, UTC" in shown.layout.title.text
     shown.layout.xaxis.autorange = True
     assert len(shown.data[0].x) == 1440
+    assert (shown.layout.xaxis.range[0][:10], shown.layout.xaxis.autorange) == ("2023-12-31", False)
     assert "30m bars" in shown.layout.title.text
 
 

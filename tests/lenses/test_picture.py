@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import contextlib
 import shutil
 import struct
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
-from bgresearch.lenses import picture
+from bgresearch.lenses import page, picture
+from bgresearch.store.disk import replacing
 from tests.lenses.frames import walk
 
 needs_chromium = pytest.mark.skipif(
@@ -53,11 +56,16 @@ def test_an_older_file_stays_unless_one_insists(tmp_path: Path, monkeypatch: pyt
     assert place.read_bytes() == b"new"
 
 
-def test_a_file_that_came_while_it_was_drawn_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = tmp_path / "chart.png"
-    monkeypatch.setattr(picture, "rendered", lambda *_: place.write_bytes(b"other") and b"new")
+def test_a_file_that_came_while_it_was_written_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextlib.contextmanager
+    def late(target: Path) -> Iterator[Path]:
+        with replacing(target) as part:
+            target.write_bytes(b"other")
+            yield part
+
+    monkeypatch.setattr(page, "replacing", late)
     with pytest.raises(StoreError, match="is there already"):
-        walk(5).bg.picture(place)
+        page.written(tmp_path / "chart.png", b"new")
     assert [(entry.name, entry.read_bytes()) for entry in tmp_path.iterdir()] == [("chart.png", b"other")]
 
 
