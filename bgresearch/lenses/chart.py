@@ -83,7 +83,7 @@ class Chart:
         StoreError
             There is such a file and ``force`` is not said, or the folder cannot be written to.
         """
-        from bgresearch.lenses.page import written
+        from bgresearch.lenses.placing import written
 
         return written(Path(path), self.page().encode(), force=force)
 

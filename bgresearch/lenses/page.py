@@ -11,10 +11,9 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from bgresearch.errors import StoreError
 from bgresearch.lenses.chart import Chart
 from bgresearch.lenses.packing import packed
-from bgresearch.store.disk import ANYWHERE, in_words, replacing
+from bgresearch.lenses.placing import written
 
 
 @dataclass(frozen=True)
@@ -82,48 +81,6 @@ def write_page(path: Path, text: str) -> Path:
         The folder cannot be written to.
     """
     return written(path, text.encode("utf-8"), force=True)
-
-
-def written(path: Path, data: bytes, *, force: bool = False) -> Path:
-    """The absolute path of a file, written in one step: it appears whole or not at all, and nothing else stays.
-
-    Parameters
-    ----------
-    path : Path
-        Where to; the folder has to be there.
-    data : bytes
-        What it is to hold.
-    force : bool
-        Whether an older file may be replaced.
-
-    Raises
-    ------
-    StoreError
-        There is such a file and ``force`` is not said, or the folder cannot be written to.
-    """
-    target = checked_place(path, force=force)
-    with in_words("write", target, ANYWHERE), replacing(target) as part:
-        part.write_bytes(data)
-        checked_place(path, force=force)  # it may have come meanwhile
-    return target
-
-
-def checked_place(path: Path, *, force: bool = True) -> Path:
-    """The absolute path of a file to be, so that a wrong one is said before the work and not after it.
-
-    Raises
-    ------
-    StoreError
-        There is no such folder, or there is such a file and ``force`` is not said.
-    """
-    target = path.expanduser().resolve()
-    if not target.parent.is_dir():
-        raise StoreError(
-            f"{target} cannot be written: there is no folder {target.parent}.", hint="Choose another place."
-        )
-    if not force and target.exists():
-        raise StoreError(f"{target} is there already.", hint="Choose another name, or replace it with force=True.")
-    return target
 
 
 def _packed(chart: Chart) -> str:
