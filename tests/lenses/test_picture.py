@@ -69,6 +69,16 @@ def test_without_kaleido_the_message_says_what_to_install(tmp_path: Path, monkey
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(("browser", "words"), [("/nowhere", "need Chromium"), ("/bin/false", "drew no picture")])
+def test_without_a_browser_that_draws_the_message_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, browser: str, words: str
+) -> None:  # fmt: skip
+    monkeypatch.setenv("BROWSER_PATH", browser)
+    with pytest.raises(ConfigurationError, match=words):
+        walk(5).bg.picture(tmp_path / "chart.png")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_page_is_not_written_over_another(tmp_path: Path) -> None:
     place = walk(5).bg.chart().save(tmp_path / "chart.html")
     with pytest.raises(StoreError, match="exists already"):
