@@ -73,17 +73,19 @@ def rendered(figure: Any, kind: str, width: int, height: int) -> bytes:
     """
     try:
         import kaleido
+        from kaleido import errors
     except ImportError:
         hint = "Install it: pip install 'bgresearch[pictures]'."
         raise ConfigurationError("Pictures need kaleido.", hint=hint) from None
-    scale = _PNG_SCALE if kind == "png" else 1
-    options = {"format": kind, "width": width, "height": height, "scale": scale}
-    try:
-        data: bytes = kaleido.calc_fig_sync(
-            figure, opts=options, kopts={"mathjax": False}
-        )  # or it would be loaded from the network
-    except kaleido.ChromeNotFoundError:
-        raise ConfigurationError(
-            "Pictures need Chromium or Chrome.", hint="Install one, for example: apt-get install chromium."
-        ) from None
+    options = {"format": kind, "width": width, "height": height, "scale": _PNG_SCALE if kind == "png" else 1}
+    try:  # without mathjax, which would be loaded from the network
+        data: bytes = kaleido.calc_fig_sync(figure, opts=options, kopts={"mathjax": False})
+    except errors.ChromeNotFoundError:
+        hint = "Install one, for example: apt-get install chromium; or name it in BROWSER_PATH."
+        raise ConfigurationError("Pictures need Chromium or Chrome.", hint=hint) from None
+    except (
+        errors.BrowserFailedError, errors.BrowserClosedError, errors.JavascriptError, errors.KaleidoError, TimeoutError,
+    ) as error:  # fmt: skip
+        hint = "Look whether Chromium starts at all: chromium --headless --version."
+        raise ConfigurationError(f"The browser drew no picture: {type(error).__name__}.", hint=hint) from error
     return data

@@ -46,19 +46,11 @@ def test_an_older_file_stays_unless_one_insists(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(picture, "rendered", lambda *_: b"new")
     place = tmp_path / "chart.png"
     place.write_bytes(b"old")
-    with pytest.raises(StoreError, match=r"chart\.png is there already.*force=True"):
+    with pytest.raises(StoreError, match=r"chart\.png exists already.*force=True"):
         walk(5).bg.picture(place)
     assert place.read_bytes() == b"old"
     walk(5).bg.picture(place, force=True)
     assert place.read_bytes() == b"new"
-
-
-def test_a_file_that_came_while_it_was_drawn_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = tmp_path / "chart.png"
-    monkeypatch.setattr(picture, "rendered", lambda *_: place.write_bytes(b"other") and b"new")
-    with pytest.raises(StoreError, match="is there already"):
-        walk(5).bg.picture(place)
-    assert [(entry.name, entry.read_bytes()) for entry in tmp_path.iterdir()] == [("chart.png", b"other")]
 
 
 def test_wrong_input_is_named_before_anything_is_drawn(tmp_path: Path) -> None:
@@ -77,7 +69,17 @@ def test_without_kaleido_the_message_says_what_to_install(tmp_path: Path, monkey
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(("browser", "words"), [("/nowhere", "need Chromium"), ("/bin/false", "drew no picture")])
+def test_without_a_browser_that_draws_the_message_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, browser: str, words: str
+) -> None:  # fmt: skip
+    monkeypatch.setenv("BROWSER_PATH", browser)
+    with pytest.raises(ConfigurationError, match=words):
+        walk(5).bg.picture(tmp_path / "chart.png")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_page_is_not_written_over_another(tmp_path: Path) -> None:
     place = walk(5).bg.chart().save(tmp_path / "chart.html")
-    with pytest.raises(StoreError, match="is there already"):
+    with pytest.raises(StoreError, match="exists already"):
         walk(5).bg.chart().save(place)
