@@ -45,8 +45,8 @@ def from_csv(path: Path, like: Columns) -> Columns:
     times = [name for name, values in like.items() if any(isinstance(value, dt.datetime) for value in values)]
     counts = {name for name, values in like.items() if any(type(value) is int for value in values)}
     read = pd.read_csv(
-        path, dtype=dict.fromkeys(texts, "str") | dict.fromkeys(counts, "Int64"), keep_default_na=False, na_values={name: [""] for name in like},
-        parse_dates=times,
+        path, dtype=dict.fromkeys(texts, "str") | dict.fromkeys(counts, "Int64"), keep_default_na=False,
+        na_values={name: [""] for name in like}, parse_dates=times,
     )  # fmt: skip
     columns = expected(read)
     return {name: [_unguarded(value) for value in values] for name, values in columns.items()}
