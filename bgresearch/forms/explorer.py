@@ -167,7 +167,7 @@ class Explorer(Form):
     def _pictures(self, frame: pd.DataFrame) -> tuple[widgets.Widget, ...]:
         if frame.empty:
             return ()
-        return (*_chart(frame), _rows(frame))
+        return (*_chart(frame), _quality(frame), _rows(frame))
 
     def _takeaway(self, frame: pd.DataFrame) -> tuple[widgets.Widget, ...]:
         name = Labelled(
@@ -232,6 +232,12 @@ def _chart(frame: pd.DataFrame) -> tuple[widgets.Widget, ...]:
         return (chart(frame).widget(),)
     except ConfigurationError as error:  # plotly is an extra
         return (verdict("unknown", "No chart.", str(error)),)
+
+
+def _quality(frame: pd.DataFrame) -> widgets.HTML:
+    report = frame.bg.quality().frame()
+    rows = [(html.escape(check), html.escape(words)) for check, words in report["words"].items()]
+    return table("How good the candles are", ["check", "found"], rows)
 
 
 def _rows(frame: pd.DataFrame) -> widgets.HTML:

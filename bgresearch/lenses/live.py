@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,13 +85,10 @@ def refine(shown: Any, chart: Chart) -> None:
 
 def bundle(chart: Chart, include: Any, exclude: Any) -> Any:
     """Return what a notebook shows: the widget where there is a kernel and widgets, else the plain figure."""
-    try:
-        from IPython import get_ipython
-
-        if getattr(get_ipython(), "kernel", None) is not None:
+    ipython = sys.modules.get("IPython")  # whoever has a kernel has it loaded
+    if ipython is not None and getattr(ipython.get_ipython(), "kernel", None) is not None:
+        with contextlib.suppress(ConfigurationError):  # the plain figure needs no widgets
             return live(chart)._repr_mimebundle_(include=include, exclude=exclude)
-    except (ImportError, ConfigurationError):
-        pass  # the plain figure needs neither
     return chart.figure._repr_mimebundle_(include, exclude)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import Open
-from tests.browser.harness import PATIENCE_MS, Home
+from tests.browser.harness import PATIENCE_MS, ROOT, Home, JupyterServer
+from tests.browser.walking import CHART_FILLS, Walk, nothing
 from tests.lenses.frames import walk
 
 BARS = 43_200
@@ -120,3 +122,19 @@ def test_a_notebook_draws_finer_bars_where_one_zooms_in(open_sheet: Open, person
     assert (first[:13], last[:16]) == ("2024-01-29T19", "2024-01-30T23:55")
     low, high = plot.evaluate("plot => plot.layout.yaxis.range")
     assert high - low < 3_000
+
+
+def test_the_dashboard_is_a_page_without_code_that_ends_in_a_chart(browser: Browser, voila: JupyterServer) -> None:
+    shutil.copy(ROOT / "notebooks" / "dashboard.ipynb", voila.notebooks)
+    page = browser.new_page(viewport={"width": 1240, "height": 1000})
+    page.goto(voila.address("dashboard.ipynb", "voila"))
+    dashboard = Walk(page, nothing)
+    dashboard.see("Explore candles")
+    page.get_by_role("heading", name="Candles of any market").wait_for(timeout=PATIENCE_MS)
+    assert page.get_by_text("bg.connect(sandbox=True)").count() == 0
+    dashboard.press("Show the cost")
+    dashboard.press("Download")
+    dashboard.see("168 closed candles of BTCUSDT, 1h")
+    page.locator(".js-plotly-plot .boxes path").first.wait_for(timeout=PATIENCE_MS, state="attached")
+    dashboard.see("How good the candles are")
+    page.wait_for_function(CHART_FILLS, timeout=PATIENCE_MS)

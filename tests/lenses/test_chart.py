@@ -4,6 +4,7 @@ import base64
 import subprocess
 import sys
 import zlib
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -92,11 +93,13 @@ def test_lines_are_averages_columns_and_series_by_the_names_they_are_given() -> 
 def test_a_line_does_not_cross_a_gap_unless_its_own_steps_are_longer() -> None:
     bars = walk(200)
     daily = pd.Series([1.0, 2.0, 3.0], index=bars.index[[0, 100, 199]], name="slow")
-    drawn = traces(bars.drop(index=bars.index[50:60]).bg.chart(overlays=["close", daily]))
+    seldom = pd.Series([1.0, 2.0, 3.0, 4.0], index=bars.index[[0, 20, 40, 150]], name="seldom")
+    drawn = traces(bars.drop(index=bars.index[50:60]).bg.chart(overlays=["close", daily, seldom]))
     assert [at for at, value in zip(drawn["close"].x, drawn["close"].y, strict=True) if np.isnan(value)] == [
         "2024-01-01T00:50:00"
     ]
     assert list(drawn["slow"].y) == [1.0, 2.0, 3.0]
+    assert list(drawn["seldom"].y) == [1.0, 2.0, 3.0, 4.0]
 
 
 def test_funding_rates_have_a_panel_of_their_own_in_percent() -> None:
@@ -166,7 +169,8 @@ def test_whatever_is_in_sight_is_drawn_whole_and_with_few_bars(bars: int, most: 
     begin = data.draw(st.integers(start, end - 60_000))
     stop = data.draw(st.integers(begin + 60_000, end))
     level = levels[chosen(levels, begin, stop, max_bars=most)]
-    columns = cut(level.traces["candles"], begin, stop)
+    margin = (stop - begin) / 2
+    columns = cut(level.traces["candles"], begin - margin, stop + margin)
     assert len(columns["x"]) <= max(most + 2, levels[-1].bars)
     full = level.traces["candles"]["x"]
     needed = full[(full > begin - level.length_ms) & (full <= stop)]
@@ -189,7 +193,7 @@ def test_what_is_packed_is_what_is_unpacked(whole: list[int], decimals: int, flo
     )
     assert unpacked(packed["x"]).tolist() == times.tolist()
     np.testing.assert_allclose(unpacked(packed["y"]), prices, rtol=1e-6 if short else 0)
-    np.testing.assert_allclose(unpacked(packed["f"]), floats, rtol=1e-6 if short else 1e-12)
+    np.testing.assert_allclose(unpacked(packed["f"]), floats, rtol=1e-6 if short else 1e-12, atol=1e-30)
     assert packed["text"] == ["a"]
 
 
@@ -218,6 +222,7 @@ def test_a_widget_draws_finer_bars_where_one_zooms_in_and_all_of_it_again() -> N
     assert "1m bars, UTC" in shown.layout.title.text
     shown.layout.xaxis.autorange = True
     assert len(shown.data[0].x) == 1440
+    assert (shown.layout.xaxis.range[0][:10], shown.layout.xaxis.autorange) == ("2023-12-31", False)
     assert "30m bars" in shown.layout.title.text
 
 
@@ -266,10 +271,26 @@ def test_the_equity_line_is_broken_where_moments_are_missing() -> None:
 
 def test_a_drawdown_stands_below_the_equity_in_percent() -> None:
     curve = pd.DataFrame({"equity": [10.0, 12.0, 9.0], "drawdown": [0.0, 0.0, -0.25]}, index=walk(3).index)
-    equity, drawdown = equity_figure(curve).data
+    equity, area, drawdown = equity_figure(curve).data
     assert (equity.yaxis, drawdown.yaxis, list(drawdown.y)) == ("y", "y2", [0.0, 0.0, -25.0])
+    assert list(area.y) == [0.0, 0.0, -25.0]
     with pytest.raises(InvalidInput, match="curve: there is no column equity"):
         equity_figure(walk(3))
+
+
+def test_the_area_of_a_drawdown_does_not_cross_a_hole() -> None:
+    index = walk(6).index.delete(3)
+    curve = pd.DataFrame({"equity": 1.0, "drawdown": [-0.1, -0.2, -0.3, -0.4, -0.5]}, index=index)
+    _, area, drawdown = equity_figure(curve).data
+    assert list(drawdown.y) == [-10.0, -20.0, -30.0, None, -40.0, -50.0]
+    assert [(at[14:16], depth) for at, depth in zip(area.x, area.y, strict=True)] == [
+        ("00", -10.0), ("01", -20.0), ("02", -30.0), ("02", 0.0), ("04", 0.0), ("04", -40.0), ("05", -50.0)
+    ]  # fmt: skip
+
+
+def test_a_curve_of_decimals_is_drawn_as_well() -> None:
+    curve = pd.DataFrame({"spot": [Decimal(1), Decimal(2)], "equity": [Decimal(1), Decimal(2)]}, index=walk(2).index)
+    assert list(equity_figure(curve).data[0].y) == [1.0, 2.0]
 
 
 def test_without_plotly_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

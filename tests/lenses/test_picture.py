@@ -53,14 +53,6 @@ def test_an_older_file_stays_unless_one_insists(tmp_path: Path, monkeypatch: pyt
     assert place.read_bytes() == b"new"
 
 
-def test_a_file_that_came_while_it_was_drawn_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = tmp_path / "chart.png"
-    monkeypatch.setattr(picture, "rendered", lambda *_: place.write_bytes(b"other") and b"new")
-    with pytest.raises(StoreError, match="exists already"):
-        walk(5).bg.picture(place)
-    assert [(entry.name, entry.read_bytes()) for entry in tmp_path.iterdir()] == [("chart.png", b"other")]
-
-
 def test_wrong_input_is_named_before_anything_is_drawn(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"path: chart\.gif is no picture"):
         walk(5).bg.picture(tmp_path / "chart.gif")
