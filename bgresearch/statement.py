@@ -9,7 +9,8 @@ from functools import cached_property
 import pandas as pd
 
 from bgresearch.account import AccountVerbs
-from bgresearch.intervals import DAY_MS, HOUR_MS
+from bgresearch.intervals import DAY_MS
+from bgresearch.intervals import interval as length_of
 from bgresearch.moments import Moment, span_of
 from bgresearch.research.curves import equity_curve
 from bgresearch.research.earnings import Thing
@@ -22,7 +23,7 @@ from bgresearch.research.worths import closes
 from bgresearch.spans import Span, iso
 
 Candles = Callable[..., pd.DataFrame]
-_BEFORE_MS = 2 * DAY_MS  # so that a price is known at the start, also of what trades seldom
+_BEFORE = 2 * DAY_MS, 3  # so many ms and candles, so that a price is known at the start, also of what trades seldom
 
 
 @dataclass(frozen=True)
@@ -133,8 +134,8 @@ class Statement:
         return prices, marks
 
     def _bars(self, symbol: str, interval: str, **which: str) -> pd.DataFrame:
-        start, end = self.span.start_ms - _BEFORE_MS, self.span.end_ms
-        return self._candles(symbol, interval, start - start % HOUR_MS, end, **which)
+        before = max(_BEFORE[0], _BEFORE[1] * length_of(interval).nominal_ms)
+        return self._candles(symbol, interval, self.span.start_ms - before, self.span.end_ms, **which)
 
     def __str__(self) -> str:
         counts = {name: len(getattr(self, name)) for name in ("fills", "bills", "transfers", "deposits", "withdrawals")}

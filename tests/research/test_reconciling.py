@@ -287,6 +287,21 @@ def test_a_fee_booked_on_a_line_of_its_own_belongs_to_the_same_fill() -> None:
     assert (found.ok, set(found.rows["record_id"])) == (True, {"f1"})
 
 
+def test_parts_that_are_booked_a_moment_apart_belong_together() -> None:
+    rows = [("1", "BTC", "trade", 1.0, 0.0, 1.0), ("2", "BTC", "fee", -0.001, 0.0, 0.999)]
+    bills = lines(*rows, ("3", "USDT", "trade", -9.0, 0.0, 91.0))
+    later = [pd.Timedelta(milliseconds=at) for at in (0, 700, 0)]
+    bills.index = pd.DatetimeIndex(bills.index + pd.TimedeltaIndex(later), name="time")
+    assert reconcile(one_fill(), bills).ok
+    bills.index = pd.DatetimeIndex(bills.index + pd.TimedeltaIndex(later) * 10, name="time")
+    assert not reconcile(one_fill(), bills).ok
+
+
+def test_an_account_without_anything_has_nothing_to_explain() -> None:
+    found = reconcile(one_fill().iloc[:0], lines())
+    assert (found.ok, len(found.coins), len(found.rows)) == (True, 0, 0)
+
+
 def test_digits_that_float64_cannot_hold_are_no_problem_and_are_counted_apart() -> None:
     draw, balance, rows = chance(1), Decimal(0), []
     for at in range(40):  # amounts and balances above 2**26 with eight decimals
