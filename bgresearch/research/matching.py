@@ -2,7 +2,7 @@
 
 Lines name no record, so they are told by account, coin, sort of cause and amount, and among equals by time. What is
 left is tried once more as sums of what was booked together, since one record may be several lines and one line
-several records. Nothing is matched twice. Transfers come last: a unified account calls deposits transfers as well.
+several records. Nothing is matched twice.
 """
 
 from __future__ import annotations
@@ -59,18 +59,14 @@ def matched(postings: Sequence[Posting], lines: Sequence[Line]) -> Matched:
         The ledger.
     """
     found = Matched(postings=list(range(len(postings))), lines=list(range(len(lines))))
-    for moved in (False, True):
-        for timed in (True, False):
-            places = [place for place in found.postings if (postings[place].cause == "transfers") is moved]
-            _one_to_one(found, places, postings, lines, timed=timed)
+    for timed in (True, False):
+        _one_to_one(found, postings, lines, timed=timed)
     for gap_ms in (0, TOGETHER_MS):
         _in_sums(found, postings, lines, gap_ms)
     return found
 
 
-def _one_to_one(
-    found: Matched, places: Sequence[int], postings: Sequence[Posting], lines: Sequence[Line], *, timed: bool
-) -> None:
+def _one_to_one(found: Matched, postings: Sequence[Posting], lines: Sequence[Line], *, timed: bool) -> None:
     """Match equal amounts: those of the same instant, or the nearest ones."""
     waiting: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
     for place in found.lines:
@@ -79,7 +75,7 @@ def _one_to_one(
             waiting[account, line.coin, sort_of(line.kind), line.net, line.time_ms if timed else 0].append(place)
     taken: set[int] = set()
     done: set[int] = set()
-    for place in places:
+    for place in found.postings:
         best = _nearest(postings[place], lines, _candidates(postings[place], waiting, timed=timed), taken)
         if best is not None:
             taken.add(best)

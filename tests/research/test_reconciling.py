@@ -297,6 +297,16 @@ def test_parts_that_are_booked_a_moment_apart_belong_together() -> None:
     assert not reconcile(one_fill(), bills).ok
 
 
+def test_equal_amounts_far_apart_in_time_are_not_the_same_event() -> None:
+    bills = lines(("1", "BTC", "trade", 1.0, 0.001, 0.999), ("3", "USDT", "trade", -9.0, 0.0, 91.0))
+    for seconds, known in ((59, True), (61, False)):
+        later = bills.copy()
+        later.index = pd.DatetimeIndex(bills.index + pd.Timedelta(seconds=seconds), name="time")
+        found = reconcile(one_fill(), later)
+        assert found.ok is known
+    assert sorted(found.problems["what"]) == ["missing line"] * 2 + ["missing record"] * 2
+
+
 def test_an_account_without_anything_has_nothing_to_explain() -> None:
     found = reconcile(one_fill().iloc[:0], lines())
     assert (found.ok, len(found.coins), len(found.rows)) == (True, 0, 0)
