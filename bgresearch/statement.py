@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
@@ -26,7 +26,7 @@ Candles = Callable[..., pd.DataFrame]
 _BEFORE = 2 * DAY_MS, 3  # so many ms and candles, so that a price is known at the start, also of what trades seldom
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Statement:
     """What happened in an account in a span.
 
@@ -46,8 +46,8 @@ class Statement:
     transfers: pd.DataFrame
     deposits: pd.DataFrame
     withdrawals: pd.DataFrame
-    symbols: pd.DataFrame = field(repr=False)
-    _candles: Candles = field(repr=False)
+    symbols: pd.DataFrame
+    _candles: Candles
 
     @cached_property
     def reconciled(self) -> Reconciliation:
@@ -137,7 +137,7 @@ class Statement:
         before = max(_BEFORE[0], _BEFORE[1] * length_of(interval).nominal_ms)
         return self._candles(symbol, interval, self.span.start_ms - before, self.span.end_ms, **which)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         counts = {name: len(getattr(self, name)) for name in ("fills", "bills", "transfers", "deposits", "withdrawals")}
         told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
         return f"{iso(self.span.start_ms)} to {iso(self.span.end_ms)}: {told}"

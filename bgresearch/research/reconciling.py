@@ -31,7 +31,7 @@ _Row = TypeVar("_Row", bound=Line | Posting)
 _MOST_SHOWN = 8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Reconciliation:
     """What came of comparing an account's records with its ledger.
 
@@ -64,7 +64,7 @@ class Reconciliation:
         left = zip(self.coins["account"], self.coins["coin"], self.coins["unexplained"], strict=True)
         return {(account, coin): amount for account, coin, amount in left if amount}
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         head = f"{len(self.rows):,} lines of the ledger in {len(self.coins)} balances: "
         if self.ok:
             return f"{head}all explained, difference 0."
