@@ -9,12 +9,14 @@ from functools import cached_property
 import pandas as pd
 
 from bgresearch.account import AccountVerbs
+from bgresearch.errors import IncompleteData, OfflineError
 from bgresearch.intervals import DAY_MS
 from bgresearch.intervals import interval as length_of
 from bgresearch.moments import Moment, span_of
 from bgresearch.research.curves import equity_curve
 from bgresearch.research.earnings import Thing
 from bgresearch.research.lots import Method
+from bgresearch.research.matching import FAR_MS
 from bgresearch.research.pnl import Pnl, own_pnl
 from bgresearch.research.postings import pairs_of
 from bgresearch.research.reconciling import Reconciliation, reconcile
@@ -35,7 +37,8 @@ class Statement:
     span : Span
         Half-open, UTC.
     fills, bills, transfers, deposits, withdrawals : DataFrame
-        As the verbs of ``client.account`` return them; fills of all markets, bills of all books.
+        As the verbs of ``client.account`` return them; fills of all markets, bills of all books. Deposits and
+        withdrawals of a week before the span as well, where they are to be had, as they may have been booked in it.
     symbols : DataFrame
         What can be traded, and of which coins it is made.
     """
@@ -54,7 +57,7 @@ class Statement:
         """The records against the ledger: ``.ok``, ``.coins``, ``.rows``, ``.problems``."""
         return reconcile(
             self.fills, self.bills, transfers=self.transfers, deposits=self.deposits, withdrawals=self.withdrawals,
-            symbols=self.symbols,
+            symbols=self.symbols, span=self.span,
         )  # fmt: skip
 
     @cached_property
@@ -62,7 +65,7 @@ class Statement:
         """Everything that changed a balance, one row per event, as `taxes.account_ledger` says."""
         found = account_ledger(
             self.fills, self.bills, transfers=self.transfers, deposits=self.deposits, withdrawals=self.withdrawals,
-            symbols=self.symbols,
+            symbols=self.symbols, span=self.span,
         )  # fmt: skip
         told = self.bills.attrs.get("bgresearch", {})
         words = {name: told[name] for name in ("host", "label", "demo") if name in told}
@@ -153,5 +156,13 @@ def statement(
     first, last = span.start_ms, span.end_ms
     return Statement(
         span, account.fills(first, last, market=None), account.bills(first, last), account.transfers(first, last),
-        account.deposits(first, last), account.withdrawals(first, last), symbols(), candles,
+        _movements(account.deposits, span), _movements(account.withdrawals, span), symbols(), candles,
     )  # fmt: skip
+
+
+def _movements(verb: Callable[..., pd.DataFrame], span: Span) -> pd.DataFrame:
+    """Return the movements of a span and of the week before it; of the span alone where that is all that is told."""
+    try:
+        return verb(span.start_ms - FAR_MS, span.end_ms)
+    except (IncompleteData, OfflineError):
+        return verb(span.start_ms, span.end_ms)

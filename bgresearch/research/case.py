@@ -57,6 +57,10 @@ class Case:
         lines = [line if line.coin in long else line._replace(doubt=ZERO) for line in lines]
         postings = _without_twice_told(postings, lines)
         found = matched(postings, lines)
+        outside = {place for place in found.postings if not postings[place].sure}
+        if outside:
+            postings = [one for place, one in enumerate(postings) if place not in outside]
+            found = matched(postings, lines)
         told = {"trade", "funding", "moved"} - silent
         alone = {place for place in found.lines if sort_of(lines[place].kind) not in told}
         found.lines = [place for place in found.lines if place not in alone and lines[place].net]

@@ -26,6 +26,7 @@ from bgresearch.research.postings import (
     pairs_of,
     transfer_postings,
 )  # fmt: skip
+from bgresearch.spans import Span
 
 _Row = TypeVar("_Row", bound=Line | Posting)
 _MOST_SHOWN = 8
@@ -80,6 +81,7 @@ def reconcile(
     fills: pd.DataFrame, bills: pd.DataFrame, *, funding: pd.DataFrame | None = None,
     transfers: pd.DataFrame | None = None, deposits: pd.DataFrame | None = None,
     withdrawals: pd.DataFrame | None = None, symbols: pd.DataFrame | None = None, fees: Fees = "beside",
+    span: Span | None = None,
 ) -> Reconciliation:  # fmt: skip
     """Compare an account's records with its ledger.
 
@@ -97,6 +99,9 @@ def reconcile(
         What ``client.symbols()`` returned: which coins a symbol is made of. By default told from its name.
     fees : "beside" or "within"
         Whether a balance changes by amount less fee (which is how the ledger is read by default), or by amount alone.
+    span : Span, optional
+        That of the ledger. Deposits and withdrawals from before it may be given then, as they may have been booked in
+        it; what may have been booked outside it is no problem.
 
     Returns
     -------
@@ -124,7 +129,7 @@ def reconcile(
     told = [*fill_postings(fills, pairs_of(fills, symbols), unified=unified)]
     told += funding_postings(funding, unified=unified) if funding is not None else ()
     for name, moved in (("deposit", deposits), ("withdrawal", withdrawals)):
-        told += movement_postings(name, moved, unified=unified) if moved is not None else ()
+        told += movement_postings(name, moved, unified=unified, span=span) if moved is not None else ()
     told += transfer_postings(transfers) if transfers is not None else ()
     postings, again = _once(told, lambda one: one._replace(amount=ZERO, fee=ZERO, time_ms=0, doubt=ZERO, long=False))
     silent = {"funding"} if funding is None else set()

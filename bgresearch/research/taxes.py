@@ -31,6 +31,7 @@ from bgresearch.research.postings import (
     transfer_postings,
     word,
 )  # fmt: skip
+from bgresearch.spans import Span
 
 LEDGER_COLUMNS = (
     "time", "kind", "account", "symbol", "sent", "sent_coin", "received", "received_coin", "fee", "fee_coin", "label",
@@ -48,7 +49,7 @@ _SPENT = {"interest": "cost", "fee": "cost", "reward": "cost"}
 @exactly
 def account_ledger(
     fills: pd.DataFrame, bills: pd.DataFrame, *, transfers: pd.DataFrame, deposits: pd.DataFrame,
-    withdrawals: pd.DataFrame, symbols: pd.DataFrame | None = None,
+    withdrawals: pd.DataFrame, symbols: pd.DataFrame | None = None, span: Span | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """Return everything that changed an account's balances, one row per event.
 
@@ -58,6 +59,8 @@ def account_ledger(
         What the verbs of ``client.account`` returned for the same span, fills of all markets.
     symbols : DataFrame, optional
         What ``client.symbols()`` returned; by default coins are told from the names of symbols.
+    span : Span, optional
+        That of the ledger, as of `reconciling.reconcile`.
 
     Returns
     -------
@@ -82,13 +85,14 @@ def account_ledger(
     pairs = pairs_of(fills, symbols)
     told = [*fill_postings(fills, pairs, unified=unified), *transfer_postings(transfers)]
     for name, moved in (("deposit", deposits), ("withdrawal", withdrawals)):
-        told += movement_postings(name, moved, unified=unified)
+        told += movement_postings(name, moved, unified=unified, span=span)
     case = Case.of(told, lines, {"funding", "moved"})
-    kept = {one.record_id for one in case.postings if one.record == "transfer"}
+    kept = {(one.record, one.record_id) for one in case.postings}
     rows = [row for fill in records(fills) for row in _fill_rows(fill, pairs, unified=unified)]
-    rows += _movement_rows(deposits, "deposit", unified=unified)
-    rows += _movement_rows(withdrawals, "withdrawal", unified=unified)
-    rows += _transfer_rows(row for row in records(transfers) if str(row["transfer_id"]) in kept)
+    for name, moved in (("deposit", deposits), ("withdrawal", withdrawals)):
+        done = [row for row in records(moved) if (name, str(row[f"{name}_id"])) in kept]
+        rows += _movement_rows(pd.DataFrame(done), name, unified=unified)
+    rows += _transfer_rows(row for row in records(transfers) if ("transfer", str(row["transfer_id"])) in kept)
     for place in sorted(case.alone):
         line = lines[place]
         if line.net:

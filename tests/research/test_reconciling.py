@@ -15,6 +15,8 @@ import pytest
 
 from bgresearch.errors import InvalidInput
 from bgresearch.research.reconciling import Reconciliation, reconcile
+from bgresearch.research.taxes import account_ledger, changes_of
+from bgresearch.spans import Span
 from tests.research.synthetic import Synthetic
 
 SEEDS = range(1, 21)
@@ -267,6 +269,34 @@ def test_a_deposit_that_is_not_done_moves_nothing() -> None:
     when = pd.DatetimeIndex([frames["bills"].index[5]], name="time")
     waiting = pd.concat([frames["deposits"], pd.DataFrame([row], index=when)])
     assert reconcile(**frames | {"deposits": waiting}).ok
+
+
+def test_what_was_asked_for_outside_the_span_counts_only_where_its_line_lies_in_it() -> None:
+    start = pd.Timestamp("2026-10-01", tz="UTC")
+    span = Span(int(start.timestamp() * 1000), int(start.timestamp() * 1000) + 3_600_000)
+    hours = {"early": (-2, -2), "booked in it": (-1, 0.2), "late": (0.5, 1.5)}
+    rows = [
+        {
+            "deposit_id": name,
+            "coin": "USDT",
+            "amount": 5.0,
+            "status": "success",
+            "updated": start + pd.Timedelta(hours=last),
+        }
+        for name, (_, last) in hours.items()
+    ]
+    asked = pd.DatetimeIndex([start + pd.Timedelta(hours=first) for first, _ in hours.values()], name="time")
+    deposits = pd.DataFrame(rows, index=asked)
+    bills = lines(("1", "USDT", "transfer_in", 5.0, 0.0, 5.0))
+    nothing = pd.DataFrame()
+    others = {"transfers": nothing, "withdrawals": nothing}
+    found = reconcile(one_fill().iloc[:0], bills, deposits=deposits, span=span, **others)
+    assert (found.ok, found.coins["deposits"].tolist()) == (True, [5])
+    assert not reconcile(one_fill().iloc[:0], bills, deposits=deposits, **others).ok
+    ledger = account_ledger(one_fill().iloc[:0], bills, deposits=deposits, span=span, **others)
+    assert changes_of(ledger) == {"USDT": 5}
+    inside = deposits.iloc[[1]].set_axis(deposits.index[[1]] + pd.Timedelta(hours=1.1))
+    assert not reconcile(one_fill().iloc[:0], lines(), deposits=inside, span=span, **others).ok
 
 
 def test_amounts_net_of_their_fees_are_read_as_such() -> None:
