@@ -28,7 +28,8 @@ from bgresearch.symbols import Named, spot_of, wire_symbol
 _CANDLES = {**dict.fromkeys(PRICES + FLOWS, "last"), "mark": "mark", "index": "index", "spot": "spot"}
 _FUNDING = ("funding_rate", "annual_funding")
 _RECORDED = {
-    "open_interest": ("open-interest", "open_interest"), "long_short": ("long-short", "ratio"),
+    "open_interest": ("open-interest", "open_interest"), "next_funding_rate": ("funding-rate", "rate"),
+    "long_short": ("long-short", "ratio"),
     "account_long_short": ("account-long-short", "ratio"), "position_long_short": ("position-long-short", "ratio"),
     "taker_buy": ("taker-volume", "buy_volume"), "taker_sell": ("taker-volume", "sell_volume"),
 }  # fmt: skip
@@ -59,8 +60,8 @@ class PanelVerbs(MoreVerbs):
         fields : sequence of str
             Of candles: open high low close volume quote_volume; in futures also mark and index (closes by those
             prices) and spot (close of the same coins in spot). Of contracts: funding_rate (the last one settled) and
-            annual_funding. Of recordings (``bgresearch record``): open_interest, long_short, account_long_short,
-            position_long_short, taker_buy, taker_sell.
+            annual_funding. Of recordings (``bgresearch record``): open_interest, next_funding_rate (as it stood),
+            long_short, account_long_short, position_long_short, taker_buy, taker_sell.
         market : str
             ``spot``, ``usdt-futures``, ``usdc-futures`` or ``coin-futures``.
         fill : str, optional

@@ -24,8 +24,9 @@ Symbols are written as the exchange does (`BTCUSDT`, with `market=`), or as ccxt
 `BTC/USDT` (spot), `BTC/USDT:USDT`, `BTC/USDC:USDC` and `BTC/USD:BTC` (futures). What spot calls LUNA, $ALT and
 MEMECOIN is LUNA2, ALT and MEME in futures: ccxt's spelling finds it under either name, and an error names the other.
 
-Three verbs return something else: `client.candles` (index open_time; open, high, low, close, volume, quote_volume),
-`client.server_time()` (a Timestamp) and `client.permissions()`.
+Four verbs return something else: `client.candles` (index open_time; open, high, low, close, volume, quote_volume),
+`client.panel` (index known_at; a column per field and symbol), `client.server_time()` (a Timestamp) and
+`client.permissions()`.
 
 ## What one kind of account is not told
 

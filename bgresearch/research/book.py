@@ -188,12 +188,13 @@ def market_order(
 def measures(
     books: pd.DataFrame, *, levels: int = 5, bps: float = 10.0, value: float = 10_000.0
 ) -> pd.DataFrame:  # fmt: skip
-    """Return all of it for every book of a recording, a row per book.
+    """Return all of it for every book of a recording, a row per book, or for one book.
 
     Parameters
     ----------
     books : DataFrame
-        What ``client.recorded("order-book", ...)`` returned; index ``time``, columns asked, side, price, amount.
+        What ``client.recorded("order-book", ...)`` returned: index ``time``, columns asked, side, price, amount; or
+        what ``client.order_book`` returned.
     levels, bps, value
         As of `imbalance`, `depth` and `market_order` (quote coin).
 
@@ -211,9 +212,12 @@ def measures(
 
     Examples
     --------
-    >>> client = bgresearch.connect(sandbox=True)                                            # doctest: +SKIP
-    >>> measures(client.recorded("order-book", "BTCUSDT", "2026-11-01")).spread_bps.mean()   # doctest: +SKIP
+    >>> client = bgresearch.connect(sandbox=True)                                   # doctest: +SKIP
+    >>> measures(client.order_book("BTCUSDT")).spread_bps                           # doctest: +SKIP
     """
+    if not isinstance(books.index, pd.DatetimeIndex):
+        asked = pd.Timestamp(books.attrs.get("bgresearch", {}).get("asked"))
+        books = books.set_axis(pd.DatetimeIndex([asked] * len(books)))
     rows, times = [], []
     for _, book in books.groupby(level=0, sort=True):
         near = depth(book, bps=bps)

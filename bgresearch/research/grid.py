@@ -6,6 +6,7 @@ across it, and a window of 24 hours holds what happened in 24 hours.
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from bgresearch.errors import InvalidInput
@@ -13,6 +14,7 @@ from bgresearch.intervals import DAY_MS, INTERVALS, Anchor, Interval
 from bgresearch.intervals import interval as interval_named
 
 YEAR_MS = 365 * DAY_MS  # the market never closes; leap days are left out, as is usual
+_ENOUGH = 3  # steps: fewer may all be long by chance, where most candles are missing
 _HINT = "Hand over what client.candles(...) returned."
 
 
@@ -22,18 +24,26 @@ def interval_of(candles: pd.DataFrame | pd.Series, name: str | None = None) -> I
     Raises
     ------
     InvalidInput
-        An unknown name; or nothing says it: there are fewer than two candles, or their step is no known interval.
+        An unknown name; nothing says it: there are fewer than two candles, or their step is no known interval; or
+        their provenance says another length than they stand apart, as after pandas' own ``resample``.
     """
-    told = name or candles.attrs.get("bgresearch", {}).get("interval")
-    if told:
-        return interval_named(told)
-    steps = times_of(candles).to_series().diff().dropna()
-    shortest = int(steps.min() / pd.Timedelta(1, unit="ms")) if len(steps) else 0
+    if name:
+        return interval_named(name)
+    told = candles.attrs.get("bgresearch", {}).get("interval")
+    steps = np.diff(times_of(candles).asi8)
+    shortest = int(steps.min()) if len(steps) else 0
     months = 28 * DAY_MS <= shortest <= 31 * DAY_MS
-    found = [one for one in INTERVALS.values() if one.length_ms == (None if months else shortest)]
-    if not found:
+    found = next((one for one in INTERVALS.values() if one.length_ms == (None if months else shortest)), None)
+    if told:
+        length = interval_named(told)
+        regular = len(steps) >= _ENOUGH and (months or not (steps % shortest).any())
+        if found and regular and found.nominal_ms > length.nominal_ms:
+            cause = f"the candles say that they are of {told} and stand {found.name} apart."
+            raise InvalidInput("interval", cause, hint=f'If they were made longer, name it: interval="{found.name}".')
+        return length
+    if found is None:
         raise InvalidInput("interval", "is not known from these candles.", hint='Name it: interval="1h".')
-    return found[0]
+    return found
 
 
 def periods_per_year(interval: str) -> float:

@@ -59,8 +59,8 @@ def assembled(
     --------
     >>> at = pd.DatetimeIndex(["2026-01-01T01:00Z"], name="known_at")
     >>> known = Known(pd.DataFrame({"close": [7.0]}, index=at), {"close": "close"})
-    >>> assembled(at, {"BTCUSDT": [known]}, ("close",)).iloc[0, 0]
-    7.0
+    >>> assembled(at, {"BTCUSDT": [known]}, ("close",)).iloc[0].tolist()
+    [7.0]
     """
     parts: dict[tuple[str, str], pd.Series] = {}
     for symbol, known in sources.items():

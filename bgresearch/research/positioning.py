@@ -50,7 +50,8 @@ def positioning(
     Examples
     --------
     >>> client = bgresearch.connect(sandbox=True)                                                     # doctest: +SKIP
-    >>> minutes = client.candles("BTCUSDT", "5m", "2026-11-01", market="usdt-futures")                # doctest: +SKIP
+    >>> now = client.server_time()                                                                    # doctest: +SKIP
+    >>> minutes = client.candles("BTCUSDT", "5m", now - pd.Timedelta("2h"), market="usdt-futures")    # doctest: +SKIP
     >>> positioning(minutes, long_short=client.long_short("BTCUSDT")).long_short                      # doctest: +SKIP
     """
     table = known(candles[["close"]])

@@ -49,7 +49,8 @@ class OtherFuture(Exchange):
         if answer.status != 200 or not answer.body.startswith(b"{"):
             return answer
         body = json.loads(answer.body)
-        body["data"] = self._changed(body.get("data"))
+        late = int(body.get("requestTime") or 0) > self._after_ms  # of what names no time of its own
+        body["data"] = self._changed(body.get("data"), late=late)
         return answer._replace(body=json.dumps(body).encode())
 
     def _changed(self, data: Any, *, late: bool = False) -> Any:

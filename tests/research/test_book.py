@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bgresearch.client import Client
 from bgresearch.errors import InvalidInput
 from bgresearch.research.book import depth, imbalance, market_order, measures, microprice, mid, spread_bps
 
@@ -110,6 +111,15 @@ def test_every_book_of_a_recording_is_measured_by_when_it_was_known() -> None:
     assert measures(books.iloc[:0]).empty
     with pytest.raises(InvalidInput, match="several times"):
         mid(books)
+
+
+def test_a_book_of_now_is_a_recording_of_one(client: Client) -> None:
+    levels = client.order_book("BTCUSDT", levels=20)
+    table = measures(levels, levels=3, bps=2, value=1_000)
+    told = (mid(levels), microprice(levels), imbalance(levels, levels=3), market_order(levels, "sell", value=1_000).bps)
+    assert table[["mid", "microprice", "imbalance", "sell_bps"]].iloc[0].tolist() == list(told)
+    assert table.index[0] == pd.Timestamp(levels.attrs["bgresearch"]["asked"])
+    assert [len(table), table["bid_depth"].iloc[0]] == [1, depth(levels, bps=2).bid]
 
 
 def test_what_means_nothing_is_refused_in_words() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bgresearch.errors import InvalidInput
@@ -36,6 +36,7 @@ def exactly(values: pd.Series) -> float:
     return float(sum((Fraction(one) for one in values.tolist()), Fraction(0)))
 
 
+@settings(max_examples=60)
 @given(TRADES)
 def test_time_bars_hold_exactly_the_trades_of_their_minute(rows: Rows) -> None:
     frame = trades(rows)
@@ -64,6 +65,7 @@ def test_tick_bars_have_so_many_trades(rows: Rows, count: int) -> None:
 
 
 @pytest.mark.parametrize("kind", [volume_bars, dollar_bars])
+@settings(max_examples=60)
 @given(TRADES, st.integers(1, 10**6))
 def test_a_bar_closes_with_the_trade_that_fills_it(kind: Any, rows: Rows, size: int) -> None:
     frame = trades(rows)
@@ -90,6 +92,7 @@ def test_imbalance_is_what_takers_bought_more_than_they_sold() -> None:
     assert bars["known_at"].tolist() == [START + pd.Timedelta(second, unit="s") for second in (1, 3)]
 
 
+@settings(max_examples=40)
 @given(TRADES, st.integers(0, 200))
 def test_trades_to_come_change_no_bar_that_was_over(rows: Rows, now: int) -> None:
     frame, at = trades(rows), START + pd.Timedelta(now, unit="s")

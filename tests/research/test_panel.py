@@ -95,7 +95,8 @@ def test_recorded_values_stand_from_when_their_answer_came(client: Client, clock
 
 
 @pytest.mark.parametrize(("kind", "field"), [
-    ("open-interest", "open_interest"), ("long-short", "long_short"), ("taker-volume", "taker_buy"),
+    ("open-interest", "open_interest"), ("funding-rate", "next_funding_rate"), ("long-short", "long_short"),
+    ("taker-volume", "taker_buy"),
 ])  # fmt: skip
 def test_what_is_recorded_later_changes_no_earlier_row(
     kind: str, field: str, connect: Connect, model: Exchange, tmp_path: Path

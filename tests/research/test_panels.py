@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bgresearch.research.panels import Known, assembled
@@ -54,6 +54,7 @@ def altered(inputs: Inputs, now: pd.Timestamp, how: str) -> Inputs:
     return {symbol: [change(one) for one in known] for symbol, known in inputs.items()}
 
 
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(TIMES, TIMES, TIMES), min_size=1, max_size=3), st.integers(0, 25),
     st.sampled_from(["other", "more", "unknown", "gone"]), st.sampled_from([0, 1, 5, 30]),
@@ -68,6 +69,7 @@ def test_nothing_that_becomes_known_later_changes_a_row(
     pd.testing.assert_frame_equal(told[told.index <= moment], other[other.index <= moment])
 
 
+@settings(max_examples=30)
 @given(TIMES, TIMES, TIMES)
 def test_each_value_is_the_last_one_known_and_not_too_old(candles: set[int], funding: set[int], held: set[int]) -> None:
     inputs = {"S": sources(candles, funding, held, seed=1)}

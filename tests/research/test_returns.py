@@ -106,5 +106,17 @@ def test_the_length_is_told_by_name_by_provenance_or_by_the_shortest_step() -> N
         on_grid(candles([1.0, 2.0]), interval="4h")
 
 
+def test_candles_that_pandas_made_longer_are_not_taken_for_short_ones() -> None:
+    hours = candles([float(price) for price in range(1, 97)])
+    hours.attrs["bgresearch"] = {"interval": "1h"}
+    days = hours.resample("1D").last()
+    assert days.attrs == hours.attrs  # so pandas says
+    for use in (log_returns, closing_times):
+        with pytest.raises(InvalidInput, match="of 1h and stand 1d apart"):
+            use(days)
+    assert log_returns(days, interval="1d").notna().sum() == 3
+    assert closing_times(days, interval="1d")[0] == pd.Timestamp("2026-01-02", tz="UTC")
+
+
 def test_a_year_has_365_days_that_never_close() -> None:
     assert (periods_per_year("1m"), periods_per_year("1d"), periods_per_year("1M")) == (525_600, 365, 12)
