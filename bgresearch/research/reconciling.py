@@ -66,11 +66,11 @@ class Reconciliation:
         return {(account, coin): amount for account, coin, amount in left if amount}
 
     def __repr__(self) -> str:
-        head = f"{len(self.rows):,} lines of the ledger in {len(self.coins)} balances: "
+        head = f"{_counted(len(self.rows), 'line')} of the ledger in {_counted(len(self.coins), 'balance')}: "
         if self.ok:
             return f"{head}all explained, difference 0."
         left = [f"{plain(amount)} {coin} in {account}" for (account, coin), amount in self.unexplained.items()]
-        parts = [f"{len(self.problems)} problems", f"unexplained {', '.join(left) or 'nothing'}"]
+        parts = [_counted(len(self.problems), "problem"), f"unexplained {', '.join(left) or 'nothing'}"]
         told = [str(words) for words in self.problems["words"].head(_MOST_SHOWN)]
         more = len(self.problems) - len(told)
         return "\n".join([f"{head}{'; '.join(parts)}.", *told, *([f"... and {more} more."] if more else [])])
@@ -137,6 +137,10 @@ def reconcile(
     case = Case.of(postings, lines, silent)
     named = [doubled_line(line) for line in (*doubled, *repeated)] + doubled_records(again) + misfits(case)
     return Reconciliation(coin_table(case), row_table(case), problem_table(named))
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _once(rows: Iterable[_Row], key: Callable[[_Row], Hashable | None]) -> tuple[list[_Row], list[_Row]]:

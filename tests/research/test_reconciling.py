@@ -337,6 +337,18 @@ def test_equal_amounts_far_apart_in_time_are_not_the_same_event() -> None:
     assert sorted(found.problems["what"]) == ["missing line"] * 2 + ["missing record"] * 2
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3, 6])
+def test_a_ledger_that_tells_whole_seconds_in_any_order_fits_as_well(seed: int) -> None:
+    frames, draw = told(seed), chance(seed)
+    bills = frames["bills"].copy()
+    bills.index = bills.index.floor("s")  # some rows of the exchange have times of ten digits
+    places = list(range(len(bills)))
+    draw.shuffle(places)
+    bills = bills.iloc[places]
+    found = reconcile(**frames | {"bills": bills})
+    assert found.ok, str(found)
+
+
 def test_an_account_without_anything_has_nothing_to_explain() -> None:
     found = reconcile(one_fill().iloc[:0], lines())
     assert (found.ok, len(found.coins), len(found.rows)) == (True, 0, 0)
