@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
 
 from bgresearch.account import AccountVerbs
-from bgresearch.intervals import DAY_MS, HOUR_MS
+from bgresearch.errors import IncompleteData, OfflineError
+from bgresearch.intervals import DAY_MS
+from bgresearch.intervals import interval as length_of
 from bgresearch.moments import Moment, span_of
 from bgresearch.research.curves import equity_curve
 from bgresearch.research.earnings import Thing
 from bgresearch.research.lots import Method
+from bgresearch.research.matching import FAR_MS
 from bgresearch.research.pnl import Pnl, own_pnl
 from bgresearch.research.postings import pairs_of
 from bgresearch.research.reconciling import Reconciliation, reconcile
@@ -22,10 +25,10 @@ from bgresearch.research.worths import closes
 from bgresearch.spans import Span, iso
 
 Candles = Callable[..., pd.DataFrame]
-_BEFORE_MS = 2 * DAY_MS  # so that a price is known at the start, also of what trades seldom
+_BEFORE = 2 * DAY_MS, 3  # so many ms and candles, so that a price is known at the start, also of what trades seldom
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Statement:
     """What happened in an account in a span.
 
@@ -34,7 +37,8 @@ class Statement:
     span : Span
         Half-open, UTC.
     fills, bills, transfers, deposits, withdrawals : DataFrame
-        As the verbs of ``client.account`` return them; fills of all markets, bills of all books.
+        As the verbs of ``client.account`` return them; fills of all markets, bills of all books. Deposits and
+        withdrawals of a week before the span as well, where they are to be had, as they may have been booked in it.
     symbols : DataFrame
         What can be traded, and of which coins it is made.
     """
@@ -45,15 +49,15 @@ class Statement:
     transfers: pd.DataFrame
     deposits: pd.DataFrame
     withdrawals: pd.DataFrame
-    symbols: pd.DataFrame = field(repr=False)
-    _candles: Candles = field(repr=False)
+    symbols: pd.DataFrame
+    _candles: Candles
 
     @cached_property
     def reconciled(self) -> Reconciliation:
         """The records against the ledger: ``.ok``, ``.coins``, ``.rows``, ``.problems``."""
         return reconcile(
             self.fills, self.bills, transfers=self.transfers, deposits=self.deposits, withdrawals=self.withdrawals,
-            symbols=self.symbols,
+            symbols=self.symbols, span=self.span,
         )  # fmt: skip
 
     @cached_property
@@ -61,7 +65,7 @@ class Statement:
         """Everything that changed a balance, one row per event, as `taxes.account_ledger` says."""
         found = account_ledger(
             self.fills, self.bills, transfers=self.transfers, deposits=self.deposits, withdrawals=self.withdrawals,
-            symbols=self.symbols,
+            symbols=self.symbols, span=self.span,
         )  # fmt: skip
         told = self.bills.attrs.get("bgresearch", {})
         words = {name: told[name] for name in ("host", "label", "demo") if name in told}
@@ -133,10 +137,10 @@ class Statement:
         return prices, marks
 
     def _bars(self, symbol: str, interval: str, **which: str) -> pd.DataFrame:
-        start, end = self.span.start_ms - _BEFORE_MS, self.span.end_ms
-        return self._candles(symbol, interval, start - start % HOUR_MS, end, **which)
+        before = max(_BEFORE[0], _BEFORE[1] * length_of(interval).nominal_ms)
+        return self._candles(symbol, interval, self.span.start_ms - before, self.span.end_ms, **which)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         counts = {name: len(getattr(self, name)) for name in ("fills", "bills", "transfers", "deposits", "withdrawals")}
         told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
         return f"{iso(self.span.start_ms)} to {iso(self.span.end_ms)}: {told}"
@@ -152,5 +156,13 @@ def statement(
     first, last = span.start_ms, span.end_ms
     return Statement(
         span, account.fills(first, last, market=None), account.bills(first, last), account.transfers(first, last),
-        account.deposits(first, last), account.withdrawals(first, last), symbols(), candles,
+        _movements(account.deposits, span), _movements(account.withdrawals, span), symbols(), candles,
     )  # fmt: skip
+
+
+def _movements(verb: Callable[..., pd.DataFrame], span: Span) -> pd.DataFrame:
+    """Return the movements of a span and of the week before it; of the span alone where that is all that is told."""
+    try:
+        return verb(span.start_ms - FAR_MS, span.end_ms)
+    except (IncompleteData, OfflineError):
+        return verb(span.start_ms, span.end_ms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -56,6 +57,10 @@ class Case:
         lines = [line if line.coin in long else line._replace(doubt=ZERO) for line in lines]
         postings = _without_twice_told(postings, lines)
         found = matched(postings, lines)
+        outside = {place for place in found.postings if not postings[place].sure}
+        if outside:
+            postings = [one for place, one in enumerate(postings) if place not in outside]
+            found = matched(postings, lines)
         told = {"trade", "funding", "moved"} - silent
         alone = {place for place in found.lines if sort_of(lines[place].kind) not in told}
         found.lines = [place for place in found.lines if place not in alone and lines[place].net]
@@ -67,19 +72,22 @@ def misfits(case: Case) -> list[Problem]:
     """Return what does not fit, in words; what floats are too short to tell is matched instead."""
     problems = []
     gaps = {link.place: link for links in case.links.values() for link in links if abs(link.gap) > link.doubt}
+    left = _Left(case)
     for place in list(case.found.postings):
         posting = case.postings[place]
-        nearest = _nearest(case, posting)
+        nearest = left.nearest(posting)
         if nearest is None:
             problems.append(_missing_line(posting))
             continue
         line = case.lines[nearest]
-        case.found.lines.remove(nearest)
-        case.found.postings.remove(place)
+        left.taken.add(nearest)
         case.found.pairs[nearest] = (place,)
         if abs(posting.net - line.net) > posting.doubt + line.doubt:
             problems.append(_differs(posting, line, broken=nearest in gaps))
             gaps.pop(nearest, None)
+    paired = {place for places in case.found.pairs.values() for place in places}
+    case.found.postings = [place for place in case.found.postings if place not in paired]
+    case.found.lines = [place for place in case.found.lines if place not in left.taken]
     problems += [_missing_record(case.lines[place]) for place in case.found.lines]
     return problems + _breaks(case, gaps)
 
@@ -161,20 +169,41 @@ def _without_twice_told(postings: Sequence[Posting], lines: Sequence[Line]) -> l
     return [one for at, one in enumerate(postings) if at not in doubtful or booked[one.record_id] not in taken]
 
 
-def _nearest(case: Case, posting: Posting) -> int | None:
-    """Return the line that may be the posting's, but for its amount: the nearest in time, then in amount."""
-    fits = [
-        (abs(line.time_ms - posting.time_ms), not _same_way(line, posting), abs(line.net - posting.net), place)
-        for place in case.found.lines
-        for line in (case.lines[place],)
-        if line.coin == posting.coin
-        and (not posting.accounts or line.account in posting.accounts)
-        and sort_of(line.kind) == wanted_of(posting)
-        and not (line.symbol and posting.symbol and line.symbol != posting.symbol)
-        and (_same_way(line, posting) or line.time_ms == posting.time_ms)
-    ]
-    fits = [fit for fit in fits if fit[0] <= reach_of(posting)]
-    return min(fits)[-1] if fits else None
+class _Left:
+    """Finds, among the lines that are left, the one that may be a posting's but for its amount."""
+
+    def __init__(self, case: Case) -> None:
+        self.taken: set[int] = set()
+        self._lines = case.lines
+        self._by_sort: defaultdict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+        for place in case.found.lines:
+            line = case.lines[place]
+            self._by_sort[line.coin, sort_of(line.kind)].append((line.time_ms, place))
+        for rows in self._by_sort.values():
+            rows.sort()
+
+    def nearest(self, posting: Posting) -> int | None:
+        """Return the nearest in time, then in amount."""
+        rows, reach = self._by_sort.get((posting.coin, wanted_of(posting)), []), reach_of(posting)
+        start = bisect.bisect_left(rows, (posting.time_ms - reach, -1))
+        best: tuple[int, bool, Decimal, int] | None = None
+        for time_ms, place in rows[start:]:
+            if time_ms > posting.time_ms + reach:
+                break
+            line = self._lines[place]
+            if place not in self.taken and _may_be(line, posting):
+                away = abs(time_ms - posting.time_ms)
+                fit = (away, not _same_way(line, posting), abs(line.net - posting.net), place)
+                best = fit if best is None else min(best, fit)
+        return None if best is None else best[-1]
+
+
+def _may_be(line: Line, posting: Posting) -> bool:
+    if posting.accounts and line.account not in posting.accounts:
+        return False
+    if line.symbol and posting.symbol and line.symbol != posting.symbol:
+        return False
+    return _same_way(line, posting) or line.time_ms == posting.time_ms
 
 
 def _same_way(line: Line, posting: Posting) -> bool:

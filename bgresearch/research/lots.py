@@ -72,6 +72,11 @@ class Position:
         Whether all of it is one lot, or every opening is one of its own and the oldest is closed first.
     side : bool or None
         Whether it can only be long (True) or short (False); None for one that flips through zero.
+
+    Attributes
+    ----------
+    amount, cost : Decimal
+        How much is held, and what that cost (of a short: what it brought); both positive.
     """
 
     def __init__(self, method: Method, side: bool | None = None) -> None:
@@ -81,16 +86,7 @@ class Position:
         self._side = side
         self.long = side if side is not None else True
         self.lots: deque[Lot] = deque()
-
-    @property
-    def amount(self) -> Decimal:
-        """How much is held, positive for short positions too."""
-        return sum((lot.amount for lot in self.lots), ZERO)
-
-    @property
-    def cost(self) -> Decimal:
-        """What that cost; of a short, what it brought."""
-        return sum((lot.cost for lot in self.lots), ZERO)
+        self.amount = self.cost = ZERO
 
     def unrealised(self, worth: Decimal) -> Decimal:
         """Return the profit if all of it were closed for that."""
@@ -130,6 +126,7 @@ class Position:
 
     def _open(self, time_ms: int | None, buy: bool, amount: Decimal, value: Decimal) -> None:
         self.long = buy
+        self.amount, self.cost = self.amount + amount, self.cost + value
         if self._one_lot and self.lots:
             self.lots[0].amount += amount
             self.lots[0].cost += value
@@ -144,6 +141,7 @@ class Position:
             cost, back = share(lot.cost, part, lot.amount), share(worth, part, amount)
             closes.append(Close(lot.opened_ms, self.long, part, cost, back))
             lot.amount, lot.cost = lot.amount - part, lot.cost - cost
+            self.amount, self.cost = self.amount - part, self.cost - cost
             amount, worth = amount - part, worth - back
             if not lot.amount:
                 self.lots.popleft()

@@ -1,8 +1,8 @@
 """Which record each line of a ledger comes from. Pure.
 
 Lines name no record, so they are told by account, coin, sort of cause and amount, and among equals by time. What is
-left is tried once more as sums of what was booked at one instant, since one record may be several lines and one line
-several records. Nothing is matched twice. Transfers come last: a unified account calls deposits transfers as well.
+left is tried once more as sums of what was booked together, since one record may be several lines and one line
+several records. Nothing is matched twice.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from bgresearch.research.exact import ZERO
 from bgresearch.research.postings import Line, Posting
 
 NEAR_MS = MINUTE_MS  # between a trade and its line
+TOGETHER_MS = 1000  # between the parts of what is booked in several lines
 FAR_MS = 7 * DAY_MS  # between asking for a withdrawal, or sending a deposit, and its line
 
 _SORTS = {"trading": "trade", "fees": "trade", "funding": "funding"}  # of a record; the others move coins
@@ -58,17 +59,14 @@ def matched(postings: Sequence[Posting], lines: Sequence[Line]) -> Matched:
         The ledger.
     """
     found = Matched(postings=list(range(len(postings))), lines=list(range(len(lines))))
-    for moved in (False, True):
-        for timed in (True, False):
-            places = [place for place in found.postings if (postings[place].cause == "transfers") is moved]
-            _one_to_one(found, places, postings, lines, timed=timed)
-    _in_sums(found, postings, lines)
+    for timed in (True, False):
+        _one_to_one(found, postings, lines, timed=timed)
+    for gap_ms in (0, TOGETHER_MS):
+        _in_sums(found, postings, lines, gap_ms)
     return found
 
 
-def _one_to_one(
-    found: Matched, places: Sequence[int], postings: Sequence[Posting], lines: Sequence[Line], *, timed: bool
-) -> None:
+def _one_to_one(found: Matched, postings: Sequence[Posting], lines: Sequence[Line], *, timed: bool) -> None:
     """Match equal amounts: those of the same instant, or the nearest ones."""
     waiting: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
     for place in found.lines:
@@ -77,7 +75,7 @@ def _one_to_one(
             waiting[account, line.coin, sort_of(line.kind), line.net, line.time_ms if timed else 0].append(place)
     taken: set[int] = set()
     done: set[int] = set()
-    for place in places:
+    for place in found.postings:
         best = _nearest(postings[place], lines, _candidates(postings[place], waiting, timed=timed), taken)
         if best is not None:
             taken.add(best)
@@ -115,23 +113,36 @@ def reach_of(posting: Posting) -> int:
     return FAR_MS if posting.cause in ("deposits", "withdrawals") else NEAR_MS
 
 
-def _in_sums(found: Matched, postings: Sequence[Posting], lines: Sequence[Line]) -> None:
-    """Match what is left as sums of one instant, account, coin and sort."""
-    told: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
+def _in_sums(found: Matched, postings: Sequence[Posting], lines: Sequence[Line], gap_ms: int) -> None:
+    """Match what is left as sums of what follows each other closely, in one account, coin and sort."""
+    left: defaultdict[tuple[str, str, str], list[tuple[int, bool, int]]] = defaultdict(list)
     for place in found.postings:
         one = postings[place]
-        for account in one.accounts:
-            told[one.time_ms, account, one.coin, wanted_of(one)].append(place)
-    booked: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
+        if len(one.accounts) == 1:
+            left[one.accounts[0], one.coin, wanted_of(one)].append((one.time_ms, False, place))
     for place in found.lines:
         line = lines[place]
-        booked[line.time_ms, line.account, line.coin, sort_of(line.kind)].append(place)
+        left[line.account, line.coin, sort_of(line.kind)].append((line.time_ms, True, place))
     done: set[int] = set()
-    for key, places in booked.items():
-        mine = [place for place in told.get(key, ()) if place not in done]
-        if mine and sum((postings[at].net for at in mine), ZERO) == sum((lines[at].net for at in places), ZERO):
-            done.update(mine)
-            for place in places:
-                found.pairs[place] = tuple(mine)
+    for rows in left.values():
+        for cluster in _clusters(sorted(rows), gap_ms):
+            told = [place for _, is_line, place in cluster if not is_line]
+            booked = [place for _, is_line, place in cluster if is_line]
+            changed = sum((lines[place].net for place in booked), ZERO)
+            if told and booked and sum((postings[place].net for place in told), ZERO) == changed:
+                done.update(told)
+                found.pairs.update(dict.fromkeys(booked, tuple(told)))
     found.postings = [place for place in found.postings if place not in done]
     found.lines = [place for place in found.lines if place not in found.pairs]
+
+
+def _clusters(rows: Sequence[tuple[int, bool, int]], gap_ms: int) -> Iterator[list[tuple[int, bool, int]]]:
+    """Yield rows in runs that are no farther apart than the gap."""
+    run: list[tuple[int, bool, int]] = []
+    for row in rows:
+        if run and row[0] - run[-1][0] > gap_ms:
+            yield run
+            run = []
+        run.append(row)
+    if run:
+        yield run

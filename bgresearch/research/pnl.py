@@ -31,7 +31,7 @@ from bgresearch.research.postings import Line, lines_of, moment, pairs_of, recor
 from bgresearch.research.worths import Prices
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Pnl:
     """What an account earned between two instants.
 
@@ -74,7 +74,7 @@ class Pnl:
         """By how much equity changed beyond the attribution: 0, or records and ledger do not fit."""
         return (self.closing - self.opening) - sum(self.attribution["total"], ZERO) or ZERO
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         parts = ", ".join(f"{kind} {sum(self.attribution[kind], ZERO):,.2f}" for kind in KINDS)
         return (
             f"{self.total:+,.2f} {self.quote} ({self.method}): {parts}; equity {self.opening:,.2f} to "

@@ -15,6 +15,7 @@ import pandas as pd
 
 from bgresearch.errors import InvalidInput
 from bgresearch.research.exact import ZERO, decimal_of, doubt
+from bgresearch.spans import Span
 
 Fees = Literal["beside", "within"]
 BOOKED = ("spot", "usdt-futures", "usdc-futures", "coin-futures", "unified")
@@ -42,6 +43,8 @@ class Posting(NamedTuple):
         How far these may be from what was sent, if floats were too short for them.
     long : bool
         Whether one of them has more digits than floats surely keep.
+    sure : bool
+        False for what may have been booked before or after the span of the ledger.
     """
 
     record: str
@@ -55,6 +58,7 @@ class Posting(NamedTuple):
     fee: Decimal = ZERO
     doubt: Decimal = ZERO
     long: bool = False
+    sure: bool = True
 
     @property
     def net(self) -> Decimal:
@@ -144,8 +148,14 @@ def funding_postings(funding: pd.DataFrame, *, unified: bool) -> Iterator[Postin
         yield Posting(*known, "funding", decimal_of(row["amount"]), ZERO, *doubt(row["amount"]))
 
 
-def movement_postings(name: str, moved: pd.DataFrame, *, unified: bool) -> Iterator[Posting]:
-    """Yield what deposits or withdrawals that are done must have booked in the spot account, or the unified one."""
+def movement_postings(
+    name: str, moved: pd.DataFrame, *, unified: bool, span: Span | None = None
+) -> Iterator[Posting]:  # fmt: skip
+    """Yield what deposits or withdrawals that are done must have booked in the spot account, or the unified one.
+
+    They are booked between the time at which they were asked for and the time at which they last changed: those are
+    sure that lie in the span with both.
+    """
     incoming = name == "deposit"
     for row in records(moved):
         if (word(row.get("status")) or "missing") not in _DONE:
@@ -153,8 +163,11 @@ def movement_postings(name: str, moved: pd.DataFrame, *, unified: bool) -> Itera
         size, fee = decimal_of(row["amount"]), ZERO if incoming else decimal_of(row.get("fee"), "fee")
         account = ("unified" if unified else "spot",)
         known = (name, str(row[f"{name}_id"]), moment(row), account, word(row["coin"]), "")
+        last = row.get("updated")
+        last_ms = moment(row) if last is None or last is pd.NaT else moment({"time": last})
+        sure = span is None or (span.start_ms <= moment(row) and last_ms < span.end_ms)
         unsure = doubt(row["amount"], row.get("fee"))
-        yield Posting(*known, f"{name}s", size if incoming else -size, fee, *unsure)
+        yield Posting(*known, f"{name}s", size if incoming else -size, fee, *unsure, sure)
 
 
 def transfer_postings(transfers: pd.DataFrame) -> Iterator[Posting]:

@@ -26,12 +26,13 @@ from bgresearch.research.postings import (
     pairs_of,
     transfer_postings,
 )  # fmt: skip
+from bgresearch.spans import Span
 
 _Row = TypeVar("_Row", bound=Line | Posting)
 _MOST_SHOWN = 8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Reconciliation:
     """What came of comparing an account's records with its ledger.
 
@@ -64,12 +65,12 @@ class Reconciliation:
         left = zip(self.coins["account"], self.coins["coin"], self.coins["unexplained"], strict=True)
         return {(account, coin): amount for account, coin, amount in left if amount}
 
-    def __str__(self) -> str:
-        head = f"{len(self.rows):,} lines of the ledger in {len(self.coins)} balances: "
+    def __repr__(self) -> str:
+        head = f"{_counted(len(self.rows), 'line')} of the ledger in {_counted(len(self.coins), 'balance')}: "
         if self.ok:
             return f"{head}all explained, difference 0."
         left = [f"{plain(amount)} {coin} in {account}" for (account, coin), amount in self.unexplained.items()]
-        parts = [f"{len(self.problems)} problems", f"unexplained {', '.join(left) or 'nothing'}"]
+        parts = [_counted(len(self.problems), "problem"), f"unexplained {', '.join(left) or 'nothing'}"]
         told = [str(words) for words in self.problems["words"].head(_MOST_SHOWN)]
         more = len(self.problems) - len(told)
         return "\n".join([f"{head}{'; '.join(parts)}.", *told, *([f"... and {more} more."] if more else [])])
@@ -80,6 +81,7 @@ def reconcile(
     fills: pd.DataFrame, bills: pd.DataFrame, *, funding: pd.DataFrame | None = None,
     transfers: pd.DataFrame | None = None, deposits: pd.DataFrame | None = None,
     withdrawals: pd.DataFrame | None = None, symbols: pd.DataFrame | None = None, fees: Fees = "beside",
+    span: Span | None = None,
 ) -> Reconciliation:  # fmt: skip
     """Compare an account's records with its ledger.
 
@@ -97,6 +99,9 @@ def reconcile(
         What ``client.symbols()`` returned: which coins a symbol is made of. By default told from its name.
     fees : "beside" or "within"
         Whether a balance changes by amount less fee (which is how the ledger is read by default), or by amount alone.
+    span : Span, optional
+        That of the ledger. Deposits and withdrawals from before it may be given then, as they may have been booked in
+        it; what may have been booked outside it is no problem.
 
     Returns
     -------
@@ -124,7 +129,7 @@ def reconcile(
     told = [*fill_postings(fills, pairs_of(fills, symbols), unified=unified)]
     told += funding_postings(funding, unified=unified) if funding is not None else ()
     for name, moved in (("deposit", deposits), ("withdrawal", withdrawals)):
-        told += movement_postings(name, moved, unified=unified) if moved is not None else ()
+        told += movement_postings(name, moved, unified=unified, span=span) if moved is not None else ()
     told += transfer_postings(transfers) if transfers is not None else ()
     postings, again = _once(told, lambda one: one._replace(amount=ZERO, fee=ZERO, time_ms=0, doubt=ZERO, long=False))
     silent = {"funding"} if funding is None else set()
@@ -132,6 +137,10 @@ def reconcile(
     case = Case.of(postings, lines, silent)
     named = [doubled_line(line) for line in (*doubled, *repeated)] + doubled_records(again) + misfits(case)
     return Reconciliation(coin_table(case), row_table(case), problem_table(named))
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _once(rows: Iterable[_Row], key: Callable[[_Row], Hashable | None]) -> tuple[list[_Row], list[_Row]]:

@@ -8,7 +8,8 @@ earned or lost, and its fee. Sums of the rows are what the account's balances ch
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +20,7 @@ from bgresearch.research.exact import ZERO, decimal_of, exactly, plain
 from bgresearch.research.matching import sort_of
 from bgresearch.research.postings import (
     BOOKED,
+    Line,
     Pair,
     fees_of,
     fill_postings,
@@ -31,6 +33,7 @@ from bgresearch.research.postings import (
     transfer_postings,
     word,
 )  # fmt: skip
+from bgresearch.spans import Span
 
 LEDGER_COLUMNS = (
     "time", "kind", "account", "symbol", "sent", "sent_coin", "received", "received_coin", "fee", "fee_coin", "label",
@@ -48,7 +51,7 @@ _SPENT = {"interest": "cost", "fee": "cost", "reward": "cost"}
 @exactly
 def account_ledger(
     fills: pd.DataFrame, bills: pd.DataFrame, *, transfers: pd.DataFrame, deposits: pd.DataFrame,
-    withdrawals: pd.DataFrame, symbols: pd.DataFrame | None = None,
+    withdrawals: pd.DataFrame, symbols: pd.DataFrame | None = None, span: Span | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """Return everything that changed an account's balances, one row per event.
 
@@ -58,6 +61,8 @@ def account_ledger(
         What the verbs of ``client.account`` returned for the same span, fills of all markets.
     symbols : DataFrame, optional
         What ``client.symbols()`` returned; by default coins are told from the names of symbols.
+    span : Span, optional
+        That of the ledger, as of `reconciling.reconcile`.
 
     Returns
     -------
@@ -82,22 +87,15 @@ def account_ledger(
     pairs = pairs_of(fills, symbols)
     told = [*fill_postings(fills, pairs, unified=unified), *transfer_postings(transfers)]
     for name, moved in (("deposit", deposits), ("withdrawal", withdrawals)):
-        told += movement_postings(name, moved, unified=unified)
+        told += movement_postings(name, moved, unified=unified, span=span)
     case = Case.of(told, lines, {"funding", "moved"})
-    kept = {one.record_id for one in case.postings if one.record == "transfer"}
+    kept = {(one.record, one.record_id) for one in case.postings}
     rows = [row for fill in records(fills) for row in _fill_rows(fill, pairs, unified=unified)]
-    rows += _movement_rows(deposits, "deposit", unified=unified)
-    rows += _movement_rows(withdrawals, "withdrawal", unified=unified)
-    rows += _transfer_rows(row for row in records(transfers) if str(row["transfer_id"]) in kept)
-    for place in sorted(case.alone):
-        line = lines[place]
-        if line.net:
-            kind = "transfer" if sort_of(line.kind) == "moved" else line.kind
-            net = (line.coin, line.net)
-            row = _row(line.time_ms, kind, line.account, line.bill_id, symbol=line.symbol, net=net)
-            rows.append(
-                row | {"label": _label(line.kind, line.net), "description": f"{line.kind} {line.symbol}".strip()}
-            )
+    for name, moved in (("deposit", deposits), ("withdrawal", withdrawals)):
+        done = [row for row in records(moved) if (name, str(row[f"{name}_id"])) in kept]
+        rows += _movement_rows(pd.DataFrame(done), name, unified=unified)
+    rows += _transfer_rows(row for row in records(transfers) if ("transfer", str(row["transfer_id"])) in kept)
+    rows += _line_rows([case.lines[place] for place in sorted(case.alone)])
     frame = pd.DataFrame(rows, columns=list(LEDGER_COLUMNS))
     frame["time"] = pd.to_datetime(frame["time"].astype("int64"), unit="ms", utc=True).dt.as_unit("ms")
     return frame.sort_values(["time", "id"], ignore_index=True, kind="stable")
@@ -172,6 +170,25 @@ def _fill_rows(
     for coin, fee in paid:
         row = _row(known[0], "fee", account, record_id, symbol=symbol, net=(coin, -fee))
         yield row | {"description": f"fee of {described['description']}", "label": "cost" if fee > 0 else "reward"}
+
+
+def _line_rows(lines: Sequence[Line]) -> Iterator[dict[str, Any]]:
+    """Yield what no record tells of; the two lines of a conversion are one row."""
+    converted: defaultdict[tuple[int, str], list[Line]] = defaultdict(list)
+    for line in lines:
+        if line.kind == "convert":
+            converted[line.time_ms, line.account].append(line)
+    pairs = {key: sorted(two, key=lambda line: line.net) for key, two in converted.items() if len(two) == 2}
+    pairs = {key: two for key, two in pairs.items() if two[0].net < 0 < two[1].net}
+    for (time_ms, account), (gave, got) in pairs.items():
+        row = _row(time_ms, "convert", account, gave.bill_id, net=(gave.coin, gave.net))
+        yield row | {"received": got.net, "received_coin": got.coin, "description": f"{gave.coin} to {got.coin}"}
+    for line in lines:
+        if line.net and not (line.kind == "convert" and (line.time_ms, line.account) in pairs):
+            kind = "transfer" if sort_of(line.kind) == "moved" else line.kind
+            net = (line.coin, line.net)
+            row = _row(line.time_ms, kind, line.account, line.bill_id, symbol=line.symbol, net=net)
+            yield row | {"label": _label(line.kind, line.net), "description": f"{line.kind} {line.symbol}".strip()}
 
 
 def _movement_rows(moved: pd.DataFrame, kind: str, *, unified: bool) -> Iterator[dict[str, Any]]:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from bgresearch.cli.ledger import LedgerDiffers
+from bgresearch.research.reconciling import reconcile
 from bgresearch.sandbox import SANDBOX_KEYS, Exchange
 from bgresearch.sandbox.server import Server
 from tests.cli.conftest import PASSWORD, Run
@@ -40,3 +42,23 @@ def test_the_ledger_is_written_for_its_owner_alone_and_said_to_add_up(
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
         text = (tmp_path / name).read_text("utf-8")
         assert not any(secret in text for secret in (*triple.values(), PASSWORD))
+
+
+def test_a_ledger_that_does_not_fit_is_said_in_one_line_with_what_is_wrong() -> None:
+    time = pd.DatetimeIndex([pd.Timestamp("2026-10-01", tz="UTC")], name="time")
+    line = {
+        "bill_id": "7",
+        "account": "spot",
+        "symbol": None,
+        "coin": "BTC",
+        "kind": "trade",
+        "amount": 1.0,
+        "fee": 0.0,
+    }
+    found = reconcile(pd.DataFrame(columns=["market", "symbol"]), pd.DataFrame([line | {"balance": 1.0}], index=time))
+    said = str(LedgerDiffers(Path("tax.csv"), found))
+    assert said.startswith(
+        "tax.csv is written, but the records do not fit the ledger. 1 line of the ledger in 1 balance"
+    )
+    assert "1 problem; unexplained 1 BTC in spot." in said
+    assert "line 7 (spot, trade) is 1 BTC, and no record tells of it." in said

@@ -15,6 +15,8 @@ import pytest
 
 from bgresearch.errors import InvalidInput
 from bgresearch.research.reconciling import Reconciliation, reconcile
+from bgresearch.research.taxes import account_ledger, changes_of
+from bgresearch.spans import Span
 from tests.research.synthetic import Synthetic
 
 SEEDS = range(1, 21)
@@ -269,6 +271,34 @@ def test_a_deposit_that_is_not_done_moves_nothing() -> None:
     assert reconcile(**frames | {"deposits": waiting}).ok
 
 
+def test_what_was_asked_for_outside_the_span_counts_only_where_its_line_lies_in_it() -> None:
+    start = pd.Timestamp("2026-10-01", tz="UTC")
+    span = Span(int(start.timestamp() * 1000), int(start.timestamp() * 1000) + 3_600_000)
+    hours = {"early": (-2, -2), "booked in it": (-1, 0.2), "late": (0.5, 1.5)}
+    rows = [
+        {
+            "deposit_id": name,
+            "coin": "USDT",
+            "amount": 5.0,
+            "status": "success",
+            "updated": start + pd.Timedelta(hours=last),
+        }
+        for name, (_, last) in hours.items()
+    ]
+    asked = pd.DatetimeIndex([start + pd.Timedelta(hours=first) for first, _ in hours.values()], name="time")
+    deposits = pd.DataFrame(rows, index=asked)
+    bills = lines(("1", "USDT", "transfer_in", 5.0, 0.0, 5.0))
+    nothing = pd.DataFrame()
+    others = {"transfers": nothing, "withdrawals": nothing}
+    found = reconcile(one_fill().iloc[:0], bills, deposits=deposits, span=span, **others)
+    assert (found.ok, found.coins["deposits"].tolist()) == (True, [5])
+    assert not reconcile(one_fill().iloc[:0], bills, deposits=deposits, **others).ok
+    ledger = account_ledger(one_fill().iloc[:0], bills, deposits=deposits, span=span, **others)
+    assert changes_of(ledger) == {"USDT": 5}
+    inside = deposits.iloc[[1]].set_axis(deposits.index[[1]] + pd.Timedelta(hours=1.1))
+    assert not reconcile(one_fill().iloc[:0], lines(), deposits=inside, span=span, **others).ok
+
+
 def test_amounts_net_of_their_fees_are_read_as_such() -> None:
     frames = told(4)
     bills = frames["bills"].copy()
@@ -285,6 +315,43 @@ def test_a_fee_booked_on_a_line_of_its_own_belongs_to_the_same_fill() -> None:
     )
     found = reconcile(one_fill(), bills)
     assert (found.ok, set(found.rows["record_id"])) == (True, {"f1"})
+
+
+def test_parts_that_are_booked_a_moment_apart_belong_together() -> None:
+    rows = [("1", "BTC", "trade", 1.0, 0.0, 1.0), ("2", "BTC", "fee", -0.001, 0.0, 0.999)]
+    bills = lines(*rows, ("3", "USDT", "trade", -9.0, 0.0, 91.0))
+    later = [pd.Timedelta(milliseconds=at) for at in (0, 700, 0)]
+    bills.index = pd.DatetimeIndex(bills.index + pd.TimedeltaIndex(later), name="time")
+    assert reconcile(one_fill(), bills).ok
+    bills.index = pd.DatetimeIndex(bills.index + pd.TimedeltaIndex(later) * 10, name="time")
+    assert not reconcile(one_fill(), bills).ok
+
+
+def test_equal_amounts_far_apart_in_time_are_not_the_same_event() -> None:
+    bills = lines(("1", "BTC", "trade", 1.0, 0.001, 0.999), ("3", "USDT", "trade", -9.0, 0.0, 91.0))
+    for seconds, known in ((59, True), (61, False)):
+        later = bills.copy()
+        later.index = pd.DatetimeIndex(bills.index + pd.Timedelta(seconds=seconds), name="time")
+        found = reconcile(one_fill(), later)
+        assert found.ok is known
+    assert sorted(found.problems["what"]) == ["missing line"] * 2 + ["missing record"] * 2
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 6])
+def test_a_ledger_that_tells_whole_seconds_in_any_order_fits_as_well(seed: int) -> None:
+    frames, draw = told(seed), chance(seed)
+    bills = frames["bills"].copy()
+    bills.index = bills.index.floor("s")  # some rows of the exchange have times of ten digits
+    places = list(range(len(bills)))
+    draw.shuffle(places)
+    bills = bills.iloc[places]
+    found = reconcile(**frames | {"bills": bills})
+    assert found.ok, str(found)
+
+
+def test_an_account_without_anything_has_nothing_to_explain() -> None:
+    found = reconcile(one_fill().iloc[:0], lines())
+    assert (found.ok, len(found.coins), len(found.rows)) == (True, 0, 0)
 
 
 def test_digits_that_float64_cannot_hold_are_no_problem_and_are_counted_apart() -> None:

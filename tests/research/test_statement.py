@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -118,3 +119,17 @@ def test_what_is_kept_is_not_asked_for_again(client: Client, told: Statement) ->
     again = client.statement(START, NOW - pd.Timedelta(hours=1))
     assert again.reconciled.ok
     assert client.requests_sent - before < 12  # lists of symbols, and who asks
+
+
+def test_a_statement_of_what_is_kept_needs_no_exchange(exchange: Exchange, tmp_path: Path) -> None:
+    clock = ManualClock(int(NOW.timestamp() * 1000))
+    span = (NOW - pd.Timedelta(days=2), NOW - pd.Timedelta(hours=1))
+    with bgresearch.connect(sandbox=exchange, data_dir=tmp_path, clock=clock, progress=False) as client:
+        asked = client.statement(*span)
+        profit = asked.pnl().total
+    with bgresearch.connect(sandbox=exchange, data_dir=tmp_path, clock=clock, progress=False, offline=True) as client:
+        kept = client.statement(*span)
+        assert kept.reconciled.ok
+        assert (kept.pnl().total, client.requests_sent) == (profit, 0)
+    assert repr(kept) == repr(asked)
+    assert "0 deposits" in repr(kept)

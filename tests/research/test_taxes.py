@@ -89,6 +89,22 @@ def test_no_float_noise_and_no_exponent_comes_into_the_text() -> None:
     assert set(table.dtypes.astype(str)) == {"str"}
 
 
+def test_the_two_lines_of_a_conversion_are_one_row() -> None:
+    time = pd.DatetimeIndex([pd.Timestamp("2026-10-01", tz="UTC")] * 3, name="time")
+    told = {
+        "bill_id": ["1", "2", "3"], "account": "spot", "symbol": None, "coin": ["BGB", "USDT", "BTC"],
+        "kind": ["convert", "convert", "reward"], "amount": [-2.5, 11.2, 0.001], "fee": 0.0,
+        "balance": [0.0, 11.2, 0.001],
+    }  # fmt: skip
+    nothing = pd.DataFrame(columns=["market", "symbol"])
+    moved = dict.fromkeys(("transfers", "deposits", "withdrawals"), nothing)
+    made = account_ledger(nothing, pd.DataFrame(told, index=time), **moved)
+    assert made[["kind", "sent_coin", "received_coin"]].fillna("").to_numpy().tolist() == [
+        ["convert", "BGB", "USDT"], ["reward", "", "BTC"],
+    ]  # fmt: skip
+    assert changes_of(made) == {"BGB": Decimal("-2.5"), "BTC": Decimal("0.001"), "USDT": Decimal("11.2")}
+
+
 def test_transfers_between_own_wallets_stay_out_unless_asked_for() -> None:
     made = ledger(Synthetic(1))
     assert (made["kind"] == "transfer").any()
