@@ -43,6 +43,7 @@ class Scans:
 
     Examples
     --------
+    >>> import polars as pl                                                         # doctest: +SKIP
     >>> scans = bgresearch.connect(sandbox=True).lens.polars()                      # doctest: +SKIP
     >>> scans.candles().filter(pl.col("symbol") == "BTCUSDT").collect()             # doctest: +SKIP
     """

@@ -121,7 +121,7 @@ def reconcile(
     Examples
     --------
     >>> print(client.statement("2026-10-01", "2026-11-01").reconciled)    # doctest: +SKIP
-    6,031 lines of the ledger in 5 balances: all explained, difference 0.
+    ... lines of the ledger in 5 balances: all explained, difference 0.
     """
     lines, doubled = _once(lines_of(bills, fees=fees), lambda line: (line.account, line.bill_id))
     lines, repeated = _once(lines, _content)

@@ -24,6 +24,7 @@ NOT_RUN = {
     "bgresearch.client.Client.recorder": "waits for an hour of the clock",
     "bgresearch.forms.doors.setup": "asks a person",
     "bgresearch.forms.sealed.SealedInput": "needs an agent that a person unlocks",
+    "bgresearch.lenses.exports.bars.to_nautilus": "needs Nautilus Trader, which asks for an older pandas",
 }
 """Examples that cannot run by themselves, by the dotted name of what they belong to, and why."""
 

@@ -12,7 +12,7 @@ import pytest
 from bgresearch.account.kinds import FILLS
 from bgresearch.account.kinds.fills import position_of
 from bgresearch.store import Series, Store
-from tests.verbs.conftest import Connect
+from tests.conftest import Connect
 
 V2 = {
     "tradeId": "1", "orderId": "2", "symbol": "BTCUSDT", "price": "60000", "baseVolume": "0.1", "quoteVolume": "6000",

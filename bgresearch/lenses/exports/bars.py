@@ -40,7 +40,9 @@ def to_backtesting(candles: pd.DataFrame) -> pd.DataFrame:
 
     Examples
     --------
-    >>> Backtest(client.candles("BTCUSDT", "1h", "2026-01-01").bg.to_backtesting(), Strategy)   # doctest: +SKIP
+    >>> from backtesting import Backtest, Strategy                                              # doctest: +SKIP
+    >>> bars = client.candles("BTCUSDT", "1h", "2026-01-01").bg.to_backtesting()                # doctest: +SKIP
+    >>> backtest = Backtest(bars, Strategy, finalize_trades=True)                               # doctest: +SKIP
     """
     bars = _priced(candles).rename(columns=_CAPITALS)
     return bars.set_axis(utc_index(bars).tz_localize(None), axis=0)
@@ -66,8 +68,10 @@ def to_vectorbt(candles: pd.DataFrame) -> pd.DataFrame:
 
     Examples
     --------
+    >>> import vectorbt                                                                         # doctest: +SKIP
     >>> close = client.candles("BTCUSDT", "1h", "2026-01-01").bg.to_vectorbt().Close            # doctest: +SKIP
-    >>> vectorbt.Portfolio.from_signals(close, entries, exits, fees=0.001)                      # doctest: +SKIP
+    >>> up = close > close.rolling(24).mean()                                                   # doctest: +SKIP
+    >>> portfolio = vectorbt.Portfolio.from_signals(close, up, ~up, fees=0.001)                 # doctest: +SKIP
     """
     bars = _bars(candles).rename(columns=_CAPITALS)
     index = utc_index(bars)
