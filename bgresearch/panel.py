@@ -86,7 +86,8 @@ class PanelVerbs(MoreVerbs):
         InvalidInput
             An argument that means nothing, or symbols of several markets; no request was spent.
         IncompleteData, OfflineError, UnknownSymbol
-            As `candles`; or a field of recordings, and nothing was recorded.
+            As `candles`, of any of the symbols (a delisted contract is unknown, where not the whole span is kept); or a
+            field of recordings, and nothing was recorded.
 
         Notes
         -----

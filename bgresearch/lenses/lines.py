@@ -10,7 +10,7 @@ import pandas as pd
 from bgresearch.errors import InvalidInput
 from bgresearch.lenses.drawing import times
 from bgresearch.lenses.dress import LINES, dress, look_of, plotly
-from bgresearch.lenses.provenance import milliseconds, utc_index
+from bgresearch.lenses.provenance import milliseconds
 
 if TYPE_CHECKING:
     from plotly.graph_objs._figure import Figure
@@ -41,7 +41,7 @@ def lines_figure(
     Raises
     ------
     InvalidInput
-        There is nothing to draw, or an index is no time with a zone.
+        There is nothing to draw, a box is no DataFrame, or its index is no ascending time with a zone.
     ConfigurationError
         Plotly is not installed.
 
@@ -51,6 +51,9 @@ def lines_figure(
     >>> closes = client.panel(["BTCUSDT", "ETHUSDT"], "1h", "2026-01-01", "2026-02-01")["close"]  # doctest: +SKIP
     >>> lines_figure({"share of the first price": closes / closes.iloc[0]})                     # doctest: +SKIP
     """
+    for unit, frame in boxes.items():
+        if not isinstance(frame, pd.DataFrame):
+            raise InvalidInput("boxes", f"{unit!r} holds no DataFrame.", hint="Use series.to_frame(name).")
     if not boxes or all(frame.empty for frame in boxes.values()):
         raise InvalidInput("boxes", "there is nothing to draw.")
     go, subplots = plotly()
@@ -59,7 +62,7 @@ def lines_figure(
     names = list(dict.fromkeys(str(name) for frame in boxes.values() for name in frame.columns))
     seen: set[str] = set()
     for row, (unit, frame) in enumerate(boxes.items(), start=1):
-        x = times(milliseconds(utc_index(frame)))
+        x = times(milliseconds(_moments(unit, frame)))
         for name, column in frame.items():
             word = str(name)
             y = [None if pd.isna(value) else value for value in column]
@@ -75,3 +78,12 @@ def lines_figure(
     figure.update_yaxes(zerolinecolor=look.ink, zerolinewidth=1)  # above and below 0 are different stories
     figure.update_layout(legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.0, "yanchor": "bottom"})
     return figure
+
+
+def _moments(unit: str, frame: pd.DataFrame) -> pd.DatetimeIndex:
+    index = frame.index
+    if not isinstance(index, pd.DatetimeIndex) or index.tz is None:
+        raise InvalidInput("boxes", f"the index of {unit!r} is not a time with a time zone.", hint="Use tz_localize.")
+    if not index.is_monotonic_increasing:
+        raise InvalidInput("boxes", f"the index of {unit!r} is not ascending.", hint="Sort it: frame.sort_index().")
+    return index.tz_convert("UTC")

@@ -33,14 +33,18 @@ def interval_of(candles: pd.DataFrame | pd.Series, name: str | None = None) -> I
     """
     if name:
         return interval_named(name)
-    told = candles.attrs.get("bgresearch", {}).get("interval")
+    provenance = candles.attrs.get("bgresearch", {})
+    told = provenance.get("interval")
     steps = np.diff(times_of(candles).asi8)
     shortest = int(steps.min()) if len(steps) else 0
     months = 28 * DAY_MS <= shortest <= 31 * DAY_MS
     found = next((one for one in INTERVALS.values() if one.length_ms == (None if months else shortest)), None)
     if told:
         length = interval_named(told)
-        regular = len(steps) >= _ENOUGH and (months or not (steps % shortest).any())
+        enough = (
+            len(steps) >= _ENOUGH or provenance.get("gaps") == []
+        )  # where none is missing, no step is long by chance
+        regular = enough and (months or not (steps % shortest).any())
         if found and regular and found.nominal_ms > length.nominal_ms:
             cause = f"the candles say that they are of {told} and stand {found.name} apart."
             raise InvalidInput("interval", cause, hint=f'If they were made longer, name it: interval="{found.name}".')

@@ -57,6 +57,16 @@ def test_candles_whose_index_lost_its_name_are_still_known_when_they_close() -> 
     assert known(known(candles)).index[0] == START + pd.Timedelta("1h")  # and no later the second time
 
 
+def test_a_few_candles_that_were_made_longer_are_not_known_after_their_old_length() -> None:
+    hourly = pd.DataFrame({"close": np.arange(1.0, 73.0)}, index=at([60 * hour for hour in range(72)]))
+    hourly = hourly.rename_axis("open_time")
+    hourly.attrs["bgresearch"] = {"interval": "1h", "gaps": []}
+    daily = hourly.resample("1D").last()
+    with pytest.raises(InvalidInput, match="interval"):
+        known(daily)
+    assert known(daily, interval="1d").index[0] == START + pd.Timedelta("1D")
+
+
 def test_bars_of_trades_are_known_when_they_say() -> None:
     side, amount = ["buy", "sell", "buy"], [1.0, 1.0, 1.0]
     trades = pd.DataFrame({"side": side, "price": [1.0, 2.0, 3.0], "amount": amount}, index=at([0, 7, 30]))
