@@ -42,7 +42,6 @@ class Content:
     rows: int
     about: Mapping[str, Any]
     guarded: Counter[str] = field(default_factory=Counter)
-    columns: dict[str, str] = field(default_factory=dict)
 
     def plain(self) -> Iterator[pa.Table]:
         """Yield the rows in batches, the index as columns; see `flat`."""
