@@ -21,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bgresearch.client import Client
 from bgresearch.connect import connect
 from bgresearch.errors import BgresearchError
-from bgresearch.lenses.chart import candles_figure
+from bgresearch.lenses.chart import chart
 from bgresearch.lenses.curves import equity_figure
 from bgresearch.lenses.equity import holdings, spot_equity, unvalued
 from bgresearch.lenses.page import Panel, page, write_page
@@ -161,7 +161,7 @@ class Demo:
             f"withdrawals and transfers are not fills and not in it.{gone}",
         }
         panels = [
-            Panel({symbol: candles_figure(frame) for symbol, frame in candles.items()}),
+            Panel({symbol: chart(frame) for symbol, frame in candles.items()}),
             Panel({"equity": equity_figure(account.curve, title="Value of the spot account, in USDT", quote=QUOTE)}),
             Panel(facts=facts),
         ]

@@ -28,7 +28,7 @@ from tests.browser.walking import CHART_FILLS, Walk  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 HEADLESS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-TALL = {"width": 1240, "height": 2000}
+TALL = {"width": 1240, "height": 2600}
 SHOWN = ("before", "purpose", "address", "vault", "key", "check", "verdict", "done", "keys", "report", "explorer")
 SIZE = {"width": 1180, "height": 1110}
 
