@@ -6,7 +6,7 @@ STAMP := $(VENV)/.set-up
 CANDIDATES := $(PYTHON) python3.13 python3.12 python3.11 python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test fmt pictures benchmarks clean
+.PHONY: help demo lab dashboard test fmt pictures benchmarks clean
 
 help: ## list what there is to type
 	@echo "bgresearch: read-only research toolkit for the Bitget exchange"
@@ -21,6 +21,9 @@ demo: $(STAMP) ## run the main job on the embedded exchange, offline
 
 lab: $(STAMP) ## open JupyterLab on the embedded exchange
 	@$(PY) -m bgresearch lab
+
+dashboard: $(STAMP) ## open the data explorer as a page without code, on the embedded exchange
+	@$(PY) -m voila notebooks/dashboard.ipynb --Voila.ip=127.0.0.1
 
 test: $(STAMP) ## run every check: ruff, mypy, import contracts, tests, notebooks
 	@echo "== ruff check" && $(VENV)/bin/ruff check .

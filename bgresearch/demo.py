@@ -24,7 +24,8 @@ from bgresearch.errors import BgresearchError
 from bgresearch.lenses.chart import candles_figure
 from bgresearch.lenses.curves import equity_figure
 from bgresearch.lenses.equity import holdings, spot_equity, unvalued
-from bgresearch.lenses.page import Panel, checked_place, page, write_page
+from bgresearch.lenses.page import Panel, page, write_page
+from bgresearch.lenses.placing import checked_place
 from bgresearch.lenses.resample import resample
 from bgresearch.notebook import execute
 from bgresearch.sandbox import SANDBOX_KEYS

@@ -18,7 +18,7 @@ from bgresearch.errors import BgresearchError, ConfigurationError, InvalidInput
 from bgresearch.forms.beside import Runner, in_thread
 from bgresearch.forms.look import Form, Labelled, button, note, subheading, table, verdict
 from bgresearch.intervals import INTERVALS
-from bgresearch.lenses.chart import candles_figure
+from bgresearch.lenses.chart import chart
 from bgresearch.planning import Market, Plan
 
 if TYPE_CHECKING:
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 _SHOWN_ROWS = 5  # at the beginning and at the end
 _DAYS = 7  # what is offered first
 _HEADING = "Explore candles"
-_PANE = {  # as wide as the pane, and with few enough buttons not to lie on the heading
-    "responsive": True, "displaylogo": False,
-    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "sendDataToCloud", "sendChartToCloud"],
-}  # fmt: skip
 
 
 class Stopped(BgresearchError):
@@ -171,7 +167,7 @@ class Explorer(Form):
     def _pictures(self, frame: pd.DataFrame) -> tuple[widgets.Widget, ...]:
         if frame.empty:
             return ()
-        return (*_chart(frame), _rows(frame))
+        return (*_chart(frame), _quality(frame), _rows(frame))
 
     def _takeaway(self, frame: pd.DataFrame) -> tuple[widgets.Widget, ...]:
         name = Labelled(
@@ -233,19 +229,15 @@ def _fields(today: dt.date) -> dict[str, Labelled]:
 
 def _chart(frame: pd.DataFrame) -> tuple[widgets.Widget, ...]:
     try:
-        figure = candles_figure(frame)
+        return (chart(frame).widget(),)
     except ConfigurationError as error:  # plotly is an extra
         return (verdict("unknown", "No chart.", str(error)),)
-    import plotly.graph_objects as go  # noqa: PLC0415 - an extra, and slow to import
 
-    title = figure.layout.title
-    figure.update_layout(
-        title={"text": f"{title.text} · {title.subtitle.text}", "subtitle": {"text": ""}},  # two lines would overlap
-        autosize=True, margin={"l": 56, "r": 8},
-    )  # fmt: skip
-    shown = go.FigureWidget(figure)
-    shown._config = {**shown._config, **_PANE}
-    return (shown,)
+
+def _quality(frame: pd.DataFrame) -> widgets.HTML:
+    report = frame.bg.quality().frame()
+    rows = [(html.escape(check), html.escape(words)) for check, words in report["words"].items()]
+    return table("How good the candles are", ["check", "found"], rows)
 
 
 def _rows(frame: pd.DataFrame) -> widgets.HTML:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bgresearch.lenses.curves import equity_figure
 from bgresearch.lenses.drawing import Drawing
 from bgresearch.lenses.dress import look_of, plotly
 from bgresearch.lenses.gaps import gaps as gaps_of
@@ -23,6 +24,8 @@ from bgresearch.spans import Span
 if TYPE_CHECKING:
     from ipywidgets import VBox
     from plotly.graph_objs._figure import Figure
+
+__all__ = ["Chart", "candles_figure", "chart", "equity_figure"]
 
 
 class Chart:
@@ -80,7 +83,7 @@ class Chart:
         StoreError
             There is such a file and ``force`` is not said, or the folder cannot be written to.
         """
-        from bgresearch.lenses.page import written
+        from bgresearch.lenses.placing import written
 
         return written(Path(path), self.page().encode(), force=force)
 

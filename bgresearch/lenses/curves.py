@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -24,8 +24,8 @@ def equity_figure(
     ----------
     curve : DataFrame
         Index: moments (UTC, ascending). Columns ``equity`` and perhaps ``drawdown`` (a share: 0 at a summit, -0.1 a
-        tenth below the last one); every other column is named on hover. `bgresearch.lenses.equity.equity_curve`
-        returns one.
+        tenth below the last one); every other column is named on hover. Numbers or decimals.
+        `bgresearch.lenses.equity.equity_curve` returns one.
     title, quote : str
         Heading; the coin that values are counted in.
     theme : {"auto", "light", "dark", "print"}
@@ -46,7 +46,7 @@ def equity_figure(
     go, subplots = plotly()
     sunk = "drawdown" in curve.columns
     coins = [str(name) for name in curve.columns if name not in ("equity", "drawdown")]
-    shown = _broken_at_gaps(curve)
+    shown = _broken_at_gaps(curve.astype("float64"))
     x = times(milliseconds(utc_index(shown)))
     lines = "".join(f"<br>{coin} %{{customdata[{number}]:,.2f}}" for number, coin in enumerate(coins))
     shares = {"row_heights": [0.7, 0.3], "vertical_spacing": 0.05} if sunk else {}
@@ -61,15 +61,27 @@ def equity_figure(
     dress(figure, title, "", height=height or (420 if sunk else 300), look=look_of(theme))
     figure.update_yaxes(title_text=quote, tickformat=",.0f", row=1, col=1)
     if sunk:
-        figure.add_trace(
-            go.Scatter(
-                x=x, y=_holes(shown["drawdown"] * 100), mode="lines", name="drawdown", showlegend=False, fill="tozeroy",
-                line={"color": DOWN, "width": 1.2}, fillcolor="rgba(229,83,75,0.18)",
-                hovertemplate="drawdown %{y:.2f} %<extra></extra>",
-            ), row=2, col=1,
-        )  # fmt: skip
+        depths = [None if depth is None else depth * 100 for depth in _holes(shown["drawdown"])]
+        for trace in _sunken(go, x, depths):
+            figure.add_trace(trace, row=2, col=1)
         figure.update_yaxes(title_text="drawdown, %", nticks=4, row=2, col=1)
     return figure
+
+
+def _sunken(go: Any, x: list[str], depths: list[float | None]) -> tuple[Any, Any]:
+    """The area and its edge, apart: plotly fills an area across a hole, so it is led along zero there."""
+    points: list[tuple[str, float]] = []
+    for number, depth in enumerate(depths):
+        hole = [(x[number - 1], 0.0), (x[number + 1], 0.0)] if depth is None and 0 < number < len(x) - 1 else []
+        points += hole if depth is None else [(x[number], depth)]
+    shared = {"mode": "lines", "name": "drawdown", "showlegend": False}
+    area = go.Scatter(
+        x=[at for at, _ in points], y=[depth for _, depth in points], fill="tozeroy", hoverinfo="skip",
+        line={"width": 0, "color": DOWN}, fillcolor="rgba(229,83,75,0.18)", **shared,
+    )  # fmt: skip
+    edge = {"color": DOWN, "width": 1.2}
+    told = "drawdown %{y:.2f} %<extra></extra>"
+    return area, go.Scatter(x=x, y=depths, line=edge, hovertemplate=told, **shared)
 
 
 def _holes(values: pd.Series) -> list[float | None]:

@@ -11,6 +11,7 @@ async function inflated(text) {
 async function unpackedColumn(column) {
   if (Array.isArray(column)) return column;
   if (column.floats !== undefined) return new Float32Array(await inflated(column.floats));
+  if (column.doubles !== undefined) return new Float64Array(await inflated(column.doubles));
   const planes = new Uint8Array(await inflated(column.deltas));
   const count = planes.length / 4;
   const numbers = new Float64Array(count);

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import html
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,14 +24,6 @@ _CONFIG = {  # as wide as the pane, and with few enough buttons not to lie on th
     "responsive": True, "displaylogo": False, "scrollZoom": True,
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
 }  # fmt: skip
-_INK = "var(--jp-ui-font-color1, rgb(128, 134, 145))"
-_CARD, _LINE = "var(--jp-layout-color1, Canvas)", "var(--jp-border-color2, rgba(128, 134, 145, 0.4))"
-_STYLE = f"""<style>
-.bg-chart .js-plotly-plot text {{ fill: {_INK} !important; }}
-.bg-chart .js-plotly-plot .hoverlayer .legend .bg {{
-  fill: {_CARD} !important; fill-opacity: 1 !important; stroke: {_LINE} !important;
-}}
-</style>"""
 
 
 def live(chart: Chart) -> VBox:
@@ -43,21 +38,20 @@ def live(chart: Chart) -> VBox:
     try:
         import ipywidgets as widgets
 
+        from bgresearch.lenses.fitting import Fitting
+
         shown = go.FigureWidget(chart.figure)
     except ImportError:
         raise ConfigurationError(
             "Charts that refine themselves need widgets.", hint="Install them: pip install 'bgresearch[forms]'."
         ) from None
-    title = shown.layout.title
-    if title.text and title.subtitle.text:  # the pane may be narrow: two lines do not overlap with the buttons
-        shown.layout.margin.t = 92
-    shown.update_layout(autosize=True)
+    shown.update_layout(autosize=True, margin_t=96, title=_heading(chart, shown.layout.title.subtitle.text))
     shown._config = {**shown._config, **_CONFIG}
     shown.layout.on_change(lambda *_: refine(shown, chart), "xaxis.range", "xaxis.autorange")
-    box = widgets.VBox([shown])
+    box = widgets.VBox([Fitting(), shown])
+    box.add_class("bg-chart")
     if chart.theme == "auto":
-        box.add_class("bg-chart")
-        box.children = (widgets.HTML(_STYLE), shown)
+        box.add_class("bg-auto")
     return box
 
 
@@ -83,7 +77,7 @@ def refine(shown: Any, chart: Chart) -> None:
             if name != "funding":
                 columns = cut(level.traces.get(name, EMPTY), from_ms - margin, to_ms + margin)
                 trace.update(drawing.attributes(name, level, columns))
-        shown.layout.title.subtitle.text = drawing.told(level)
+        shown.update_layout(title=_heading(chart, drawing.told(level)))
         for name, axes in (("candles", shown.layout.yaxis), ("volume", shown.layout.yaxis2)):
             if name in drawing.names:
                 axes.range = _spread(level.traces[name], from_ms, to_ms) or axes.range
@@ -91,14 +85,18 @@ def refine(shown: Any, chart: Chart) -> None:
 
 def bundle(chart: Chart, include: Any, exclude: Any) -> Any:
     """Return what a notebook shows: the widget where there is a kernel and widgets, else the plain figure."""
-    try:
-        from IPython import get_ipython
-
-        if getattr(get_ipython(), "kernel", None) is not None:
+    ipython = sys.modules.get("IPython")  # whoever has a kernel has it loaded
+    if ipython is not None and getattr(ipython.get_ipython(), "kernel", None) is not None:
+        with contextlib.suppress(ConfigurationError):  # the plain figure needs no widgets
             return live(chart)._repr_mimebundle_(include=include, exclude=exclude)
-    except (ImportError, ConfigurationError):
-        pass  # the plain figure needs neither
     return chart.figure._repr_mimebundle_(include, exclude)
+
+
+def _heading(chart: Chart, told: str) -> dict[str, Any]:
+    """Title and subtitle in one text: plotly lays two out by their height, which an output has not got yet."""
+    small = f"<span style='font-size:12px'>{html.escape(told)}</span>"
+    title = html.escape(chart.drawing.title)
+    return {"text": f"{title}<br>{small}" if title else small, "subtitle": {"text": ""}, "pad": {"t": 22}}
 
 
 def _ms(moment: object) -> float:

@@ -2,7 +2,7 @@
 
 A column of numbers is whole numbers wherever that is exact: times by their common step, prices by their decimals. Of
 those, the differences are kept as 32-bit integers, their bytes in four planes, deflated and in base64. Other columns
-are 32-bit floats, whose seven digits are more than a screen shows.
+are 64-bit floats; of lines 32-bit ones, whose seven digits are more than a screen shows.
 """
 
 from __future__ import annotations
@@ -31,24 +31,29 @@ def packed(drawing: Drawing, max_bars: int) -> dict[str, Any]:
         "levels": [
             {
                 "name": level.name, "length": level.length_ms, "bars": level.bars, "told": drawing.told(level),
-                "traces": {name: columns_packed(columns) for name, columns in level.traces.items()},
+                "traces": {
+                    name: columns_packed(columns, short=name.startswith("line "))
+                    for name, columns in level.traces.items()
+                },
             }
             for level in drawing.levels
         ],
     }  # fmt: skip
 
 
-def columns_packed(columns: Columns) -> Mapping[str, Any]:
+def columns_packed(columns: Columns, *, short: bool = False) -> Mapping[str, Any]:
     """Return the columns of a trace as plain values."""
-    return {name: column.tolist() if column.dtype == object else _numbers(column) for name, column in columns.items()}
+    return {
+        name: column.tolist() if column.dtype == object else _numbers(column, short) for name, column in columns.items()
+    }
 
 
-def _numbers(column: np.ndarray[Any, Any]) -> dict[str, Any]:
+def _numbers(column: np.ndarray[Any, Any], short: bool) -> dict[str, Any]:
     if column.dtype.kind == "i":
         steps = np.diff(column)
         unit = int(np.gcd.reduce(steps)) if len(steps) else 0
         base, unit = (int(column[0]) if len(column) else 0), max(unit, 1)
-        if not len(column) or (column[-1] - base) // unit <= _MOST:
+        if not len(steps) or np.abs(steps).max() // unit <= _MOST:
             return {"base": base, "unit": unit, "deltas": _planes((column - base) // unit)}
     elif np.isfinite(column).all():
         for decimals in range(_DECIMALS + 1):
@@ -57,7 +62,9 @@ def _numbers(column: np.ndarray[Any, Any]) -> dict[str, Any]:
                 break
             if np.allclose(whole / 10.0**decimals, column, rtol=_EXACT, atol=0):
                 return {"decimals": decimals, "deltas": _planes(whole.astype("int64"))}
-    return {"floats": _text(column.astype("<f4").tobytes())}
+    if short and column.dtype.kind == "f":
+        return {"floats": _text(column.astype("<f4").tobytes())}
+    return {"doubles": _text(column.astype("<f8").tobytes())}
 
 
 def _planes(whole: np.ndarray[Any, Any]) -> str:

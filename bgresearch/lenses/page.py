@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -13,12 +11,9 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from bgresearch.errors import StoreError
 from bgresearch.lenses.chart import Chart
 from bgresearch.lenses.packing import packed
-from bgresearch.store.disk import ANYWHERE, in_words, replacing
-
-_ELSEWHERE = "Choose another place."
+from bgresearch.lenses.placing import written
 
 
 @dataclass(frozen=True)
@@ -85,69 +80,7 @@ def write_page(path: Path, text: str) -> Path:
     StoreError
         The folder cannot be written to.
     """
-    target = checked_place(path)
-    with in_words("write", target, ANYWHERE), replacing(target) as part:
-        part.write_text(text, encoding="utf-8")
-    return target
-
-
-def written(path: Path, data: bytes, *, force: bool = False) -> Path:
-    """The absolute path of a file, written in one step: it appears whole or not at all, and nothing else stays.
-
-    Parameters
-    ----------
-    path : Path
-        Where to; the folder has to be there.
-    data : bytes
-        What it is to hold.
-    force : bool
-        Whether an older file may be replaced.
-
-    Raises
-    ------
-    StoreError
-        There is such a file and ``force`` is not said, or the folder cannot be written to.
-    """
-    target = checked_place(path, force=force)
-    try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-        part = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            part.chmod(0o644)
-            if force:
-                part.replace(target)
-            else:
-                os.link(part, target)  # unlike a rename, it refuses a file that came meanwhile
-        finally:
-            part.unlink(missing_ok=True)
-    except FileExistsError:
-        raise _taken(target) from None
-    except OSError as error:
-        cause = error.strerror or type(error).__name__
-        raise StoreError(f"{target} could not be written: {cause}.", hint=_ELSEWHERE) from error
-    return target
-
-
-def checked_place(path: Path, *, force: bool = True) -> Path:
-    """The absolute path of a file to be, so that a wrong one is said before the work and not after it.
-
-    Raises
-    ------
-    StoreError
-        There is no such folder, or there is such a file and ``force`` is not said.
-    """
-    target = path.expanduser().resolve()
-    if not target.parent.is_dir():
-        raise StoreError(f"{target} cannot be written: there is no folder {target.parent}.", hint=_ELSEWHERE)
-    if not force and target.exists():
-        raise _taken(target)
-    return target
-
-
-def _taken(target: Path) -> StoreError:
-    return StoreError(f"{target} exists already.", hint="Choose another name, or say force=True.")
+    return written(path, text.encode("utf-8"), force=True)
 
 
 def _packed(chart: Chart) -> str:

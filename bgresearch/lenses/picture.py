@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bgresearch.errors import ConfigurationError, InvalidInput
 from bgresearch.lenses.levels import whole
-from bgresearch.lenses.page import checked_place, written
+from bgresearch.lenses.placing import checked_place, written
 
 if TYPE_CHECKING:
     from bgresearch.lenses.chart import Chart

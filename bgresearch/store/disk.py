@@ -56,10 +56,15 @@ def in_words(doing: str, path: Path, advice: Mapping[int, str] = IN_THE_STORE) -
 
 
 @contextlib.contextmanager
-def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
+def replacing(path: Path, *, private: bool = False, force: bool = True) -> Iterator[Path]:
     """Give the path of an empty file beside this one, which takes its place at the end of the block, whole and synced.
 
     If the block raises, nothing of it stays and the old file is intact. A private one is 0600 from the beginning.
+
+    Raises
+    ------
+    FileExistsError
+        Without ``force``, there is a file, be it one that came meanwhile.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     try:
@@ -67,11 +72,28 @@ def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        temporary.replace(path)
+        if force:
+            temporary.replace(path)
+        else:
+            _take_free(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def _take_free(temporary: Path, path: Path) -> None:
+    """Rename a file unless another one has the name, which a rename does not look at and a link does."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError as error:  # a file system without links
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
+        temporary.replace(path)
+    else:
+        temporary.unlink()
 
 
 class Disk:

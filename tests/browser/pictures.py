@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from playwright.sync_api import Browser, sync_playwright
 from rich.console import Console
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # the tests are no package that is installed
 
+from bgresearch.connect import connect  # noqa: E402
 from bgresearch.demo import NOTEBOOK, Demo  # noqa: E402
 from bgresearch.onboarding import words  # noqa: E402
 from bgresearch.sandbox.server import Server  # noqa: E402
@@ -104,6 +106,26 @@ def wizard(walk: Walk) -> None:
     walk.look("done")
 
 
+def chart(browser: Browser, folder: Path) -> None:
+    """Take the picture of docs/charts.md: twenty days of minutes with everything that can be drawn, and a hole."""
+    client = connect(sandbox=True, data_dir=folder / "chart")
+    end = pd.Timestamp.now("UTC").floor("D")
+    span = (end - pd.Timedelta(days=20), end)
+    candles = client.candles("BTCUSDT", "1m", *span, market="usdt-futures", progress=False)
+    drawn = candles.drop(index=candles.index[4_000:5_500]).bg.chart(
+        overlays={"average of a day": 1440}, funding=client.funding_rates("BTCUSDT", *span, market="usdt-futures"),
+        fills=client.account.fills(*span, market="usdt-futures"),
+    )  # fmt: skip
+    page = drawn.save(folder / "chart.html").as_uri()
+    for scheme, ending in (("light", ""), ("dark", "-dark")):
+        context = browser.new_context(color_scheme=scheme, viewport={"width": 1180, "height": 760})
+        tab = context.new_page()
+        tab.goto(page)
+        tab.wait_for_selector("#figure-0-0 .boxes path")
+        tab.locator("section").screenshot(path=str(IMAGES / f"chart{ending}.png"))
+        context.close()
+
+
 def main() -> int:
     chromium = shutil.which("chromium")
     if chromium is None:
@@ -115,6 +137,7 @@ def main() -> int:
         browser = playwright.chromium.launch(executable_path=chromium, args=HEADLESS)
         take(browser, page, "light", IMAGES / "demo-chart.png")
         take(browser, page, "dark", IMAGES / "demo-chart-dark.png")
+        chart(browser, Path(folder))
         for theme in ("light", "dark"):
             forms(browser, Path(folder) / theme, theme)
         for image in sorted(IMAGES.glob("form-*.png")):

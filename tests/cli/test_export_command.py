@@ -81,7 +81,7 @@ def test_records_of_an_account_are_for_its_owner_alone(
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (("--to", "there.csv"), 1, "there.csv is there already. Choose another name, or replace it with --force."),
+        (("--to", "there.csv"), 1, "there.csv exists already. Choose another name, or say --force."),
         (("--to", "rows"), 2, "--to: 'rows' ends in no suffix that says a format. Use one of"),
         (("--to", "rows.csv", "--format", "hdf"), 2, "--format: 'hdf' is unknown. Use one of csv"),
         (("--to", "rows.csv", "--until", "2025-01-01"), 2, "--until: 2025-01-01T00:00:00Z lies before"),

@@ -40,12 +40,13 @@ def _plain(value: Any) -> Any:
 
 
 def from_csv(path: Path, like: Columns) -> Columns:
-    """By pandas' own reader, told no more than which columns are texts."""
+    """By pandas' own reader, told no more than which columns are texts, times, and whole numbers with missing ones."""
     texts = {name for name, values in like.items() if any(isinstance(value, str) for value in values)}
     times = [name for name, values in like.items() if any(isinstance(value, dt.datetime) for value in values)]
+    counts = {name for name, values in like.items() if any(type(value) is int for value in values)}
     read = pd.read_csv(
-        path, dtype=dict.fromkeys(texts, "str"), keep_default_na=False, na_values={name: [""] for name in like},
-        parse_dates=times,
+        path, dtype=dict.fromkeys(texts, "str") | dict.fromkeys(counts, "Int64"), keep_default_na=False,
+        na_values={name: [""] for name in like}, parse_dates=times,
     )  # fmt: skip
     columns = expected(read)
     return {name: [_unguarded(value) for value in values] for name, values in columns.items()}

@@ -17,6 +17,7 @@ from pandas.testing import assert_frame_equal
 
 from bgresearch.errors import InvalidInput
 from bgresearch.lenses.exports import export, to_backtesting, to_ccxt, to_freqtrade, to_nautilus, to_vectorbt
+from bgresearch.symbols import ccxt_symbol, wire_symbol
 
 BAR = ["open", "high", "low", "close", "volume"]
 HOUR = pd.Timedelta(1, "h")
@@ -138,6 +139,14 @@ def test_files_are_called_what_freqtrade_calls_them(
     back = pd.read_feather(tmp_path / path)
     assert list(back) == ["date", *BAR]
     assert str(back.date.dtype) == "datetime64[ms, UTC]"
+
+
+def test_every_symbol_of_the_exchange_is_told_from_ccxt_s_spelling_again(frames: dict[str, pd.DataFrame]) -> None:
+    rows = frames["symbols"].astype({"market": "str"})
+    dated = rows.symbol.str.contains(r"_|[FGHJKMNQUVXZ]\d\d$")
+    for symbol, market in rows.loc[~dated, ["symbol", "market"]].itertuples(index=False):
+        assert wire_symbol(ccxt_symbol(symbol, market), "spot") == (symbol, market)
+    assert (~dated).sum() > 50
 
 
 @pytest.mark.parametrize("symbol", ["BTCUSDT_260327", "BTCUSDM26"])

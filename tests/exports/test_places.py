@@ -29,7 +29,7 @@ def test_a_file_is_not_replaced_unless_that_is_said(candles: pd.DataFrame, suffi
     path = tmp_path / f"rows{suffix}"
     export(candles.head(2), path)
     before = path.read_bytes()
-    with pytest.raises(StoreError, match=r"rows.* is there already\. Choose another name, or .* force=True"):
+    with pytest.raises(StoreError, match=r"rows.* exists already\. Choose another name, or say force=True"):
         export(candles, path)
     assert path.read_bytes() == before
     assert candles.bg.export(path, force=True) == path
@@ -38,7 +38,7 @@ def test_a_file_is_not_replaced_unless_that_is_said(candles: pd.DataFrame, suffi
 
 def test_a_file_beside_is_not_replaced_either(candles: pd.DataFrame, tmp_path: Path) -> None:
     (tmp_path / "rows.csv.provenance.json").write_text("mine", encoding="utf-8")
-    with pytest.raises(StoreError, match=r"provenance\.json is there already"):
+    with pytest.raises(StoreError, match=r"provenance\.json exists already"):
         export(candles, tmp_path / "rows.csv")
     assert names(tmp_path) == ["rows.csv.provenance.json"]
 

@@ -66,6 +66,27 @@ def test_candles_in_csv_need_no_more_than_the_plainest_reader(candles: pd.DataFr
     assert (back.index == candles.index).all()
 
 
+def test_whole_numbers_of_a_csv_stay_the_kind_of_number_they_are(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"amount": [1.0, -0.0, 4e14], "count": [1, 2, 3], "huge": [1e300, 5e-324, 0.1 + 0.2]})
+    back = pd.read_csv(export(frame, tmp_path / "rows.csv"))
+    pd.testing.assert_frame_equal(back, frame, check_exact=True)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".sqlite", ".duckdb", ".xlsx"])
+def test_times_of_another_zone_are_written_as_utc(suffix: str, tmp_path: Path) -> None:
+    times = pd.date_range("2026-01-01 08:00", periods=2, freq="h", tz="Asia/Singapore", unit="ms")
+    frame = pd.DataFrame({"time": times})
+    wanted = expected(pd.DataFrame({"time": times.tz_convert("UTC")}))
+    assert wanted["time"][0].isoformat() == "2026-01-01T00:00:00+00:00"
+    assert READERS[suffix](export(frame, tmp_path / f"rows{suffix}"), wanted) == wanted
+
+
+def test_times_without_a_zone_get_none(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"time": pd.date_range("2026-01-01", periods=2, freq="500ms", unit="ms")})
+    text = export(frame, tmp_path / "rows.csv").read_text("utf-8")
+    assert text == "time\n2026-01-01 00:00:00.000\n2026-01-01 00:00:00.500\n"
+
+
 def test_a_frame_is_not_changed_by_being_written(candles: pd.DataFrame, tmp_path: Path) -> None:
     before, attrs = candles.copy(deep=True), repr(candles.attrs)
     for suffix in READERS:

@@ -61,7 +61,8 @@ def test_a_download_ends_in_a_frame_a_chart_and_a_table(explorer: Explorer, clie
     assert explorer.frame is not None
     pd.testing.assert_frame_equal(explorer.frame, client.candles("ETHUSDT", "1h", "2026-11-13", "2026-11-20"))
     assert "168 closed candles of ETHUSDT, 1h" in text_of(explorer.result)
-    (chart,) = [child for child in explorer.result.children if type(child).__name__ == "FigureWidget"]
+    boxes = [child.children for child in explorer.result.children if "bg-chart" in child._dom_classes]
+    ((_, chart),) = boxes
     assert (chart.layout.width, chart._config["responsive"]) == (None, True)
     assert text_of(explorer.result).count("2026-11-13 00:00") == 1
     press(explorer, "Show the cost")

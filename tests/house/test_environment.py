@@ -13,6 +13,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 EXTRAS_IN_CONDA = ("charts", "dask", "duckdb", "excel", "forms", "polars", "s3", "sandbox", "lab")
+BY_PIP_ALONE = ("pictures",)  # conda-forge calls kaleido otherwise
 BROUGHT_FOR_OTHERS = {"ipykernel", "jupyterlab", "s3fs"}  # a kernel, a command, what fsspec imports
 
 
@@ -67,7 +68,7 @@ def imported(file: Path) -> set[str]:
 
 def test_whatever_is_imported_is_asked_for_and_not_left_to_others_to_bring() -> None:
     table = project()
-    extras = [line for extra in EXTRAS_IN_CONDA for line in table["optional-dependencies"][extra]]
+    extras = [line for extra in (*EXTRAS_IN_CONDA, *BY_PIP_ALONE) for line in table["optional-dependencies"][extra]]
     asked = {name.replace("-", "_") for name in ranges([*table["dependencies"], *extras])}
     files = [file for package in ("bgresearch", "vault") for file in (ROOT / package).rglob("*.py")]
     foreign = set().union(*map(imported, files)) - sys.stdlib_module_names - {"bgresearch", "vault"}

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from bgresearch.errors import InvalidInput
-from bgresearch.intervals import Interval, interval
-from bgresearch.lenses.provenance import spacing_ms
+from bgresearch.intervals import Interval
+from bgresearch.lenses.provenance import interval_of, utc_index
 from bgresearch.symbols import ccxt_symbol
 
 BAR = ("open", "high", "low", "close", "volume")
@@ -43,7 +43,7 @@ def to_backtesting(candles: pd.DataFrame) -> pd.DataFrame:
     >>> Backtest(client.candles("BTCUSDT", "1h", "2026-01-01").bg.to_backtesting(), Strategy)   # doctest: +SKIP
     """
     bars = _priced(candles).rename(columns=_CAPITALS)
-    return bars.set_axis(_utc(bars).tz_localize(None), axis=0)
+    return bars.set_axis(utc_index(bars).tz_localize(None), axis=0)
 
 
 def to_vectorbt(candles: pd.DataFrame) -> pd.DataFrame:
@@ -70,8 +70,8 @@ def to_vectorbt(candles: pd.DataFrame) -> pd.DataFrame:
     >>> vectorbt.Portfolio.from_signals(close, entries, exits, fees=0.001)                      # doctest: +SKIP
     """
     bars = _bars(candles).rename(columns=_CAPITALS)
-    index = _utc(bars)
-    length = _length(candles)
+    index = utc_index(bars)
+    length = interval_of(candles)
     step = pd.offsets.MonthBegin() if length.length_ms is None else pd.tseries.frequencies.to_offset(_delta(length))
     whole = len(index) > 1 and index.equals(pd.date_range(index[0], periods=len(index), freq=step, unit=index.unit))
     return bars.set_axis(pd.DatetimeIndex(index, freq=step) if whole else index, axis=0)
@@ -129,7 +129,7 @@ def to_nautilus(candles: pd.DataFrame) -> pd.DataFrame:
     >>> BarDataWrangler(bar_type, instrument).process(candles.bg.to_nautilus())                 # doctest: +SKIP
     """
     bars = _priced(candles)
-    index, length = _utc(bars), _length(candles)
+    index, length = utc_index(bars), interval_of(candles)
     ends = index + (pd.offsets.MonthBegin() if length.length_ms is None else _delta(length))
     return bars.set_axis(ends.as_unit("ns").rename("timestamp"), axis=0)
 
@@ -163,7 +163,7 @@ def to_freqtrade(frame: pd.DataFrame) -> pd.DataFrame:
         bars.attrs = frame.attrs
     else:
         bars = _priced(frame)
-    return bars.set_axis(_utc(bars).as_unit("ms").rename("date"), axis=0).reset_index()
+    return bars.set_axis(utc_index(bars).as_unit("ms").rename("date"), axis=0).reset_index()
 
 
 def freqtrade_path(folder: Path, about: dict[str, Any]) -> Path:
@@ -195,7 +195,7 @@ def freqtrade_path(folder: Path, about: dict[str, Any]) -> Path:
 def ccxt_frame(candles: pd.DataFrame) -> pd.DataFrame:
     """Candles with their open as a column of epoch milliseconds (int64) and no index, columns in ccxt's order."""
     bars = _priced(candles)
-    times = _utc(bars).as_unit("ms").asi8
+    times = utc_index(bars).as_unit("ms").asi8
     bars = bars.reset_index(drop=True)
     bars.insert(0, "timestamp", times)
     return bars
@@ -216,21 +216,6 @@ def _bars(candles: pd.DataFrame) -> pd.DataFrame:
         cause = f"no column {', '.join(absent)}."
         raise InvalidInput("candles", cause, hint="Hand over what client.candles(...) returned.")
     return candles[list(BAR)].astype("float64")
-
-
-def _utc(candles: pd.DataFrame) -> pd.DatetimeIndex:
-    if not isinstance(candles.index, pd.DatetimeIndex) or candles.index.tz is None:
-        raise InvalidInput("candles", "the index is not a time with a time zone.", hint="Use client.candles(...).")
-    return candles.index.tz_convert("UTC")
-
-
-def _length(candles: pd.DataFrame) -> Interval:
-    """The length of the candles: what their provenance says, else the shortest step between two."""
-    told = candles.attrs.get("bgresearch", {}).get("interval")
-    if told is not None:
-        return interval(str(told))
-    _utc(candles)
-    return Interval("", spacing_ms(candles))
 
 
 def _delta(length: Interval) -> pd.Timedelta:

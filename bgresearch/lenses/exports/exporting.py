@@ -14,8 +14,8 @@ from bgresearch.errors import StoreError
 from bgresearch.lenses.exports.bars import freqtrade_path
 from bgresearch.lenses.exports.content import Content, as_json
 from bgresearch.lenses.exports.formats import WITHOUT_ROOM, Format, chosen
-from bgresearch.lenses.page import checked_place
-from bgresearch.store.disk import ANYWHERE, in_words, replacing
+from bgresearch.lenses.placing import checked_place, placed, taken
+from bgresearch.store.disk import ANYWHERE, in_words
 
 BESIDE = ".provenance.json"
 
@@ -91,13 +91,13 @@ def export_pieces(
     frames = pieces if shape is None else (shape(piece) for piece in pieces)
     content = Content(frames, rows, dict(about))
     suffix = target.suffix.lower()
-    with in_words("write", target, ANYWHERE):
-        if target.parent.name == "futures" and found.name == "freqtrade":
+    if found.name == "freqtrade":
+        with in_words("make", target.parent, ANYWHERE):
             target.parent.mkdir(exist_ok=True)
-        with replacing(target, private=content.private) as temporary:
-            found.writers[suffix](temporary, content)
-            if suffix in WITHOUT_ROOM:
-                _write_beside(target, temporary, content)
+    with placed(target, private=content.private, force=force) as temporary:
+        found.writers[suffix](temporary, content)
+        if suffix in WITHOUT_ROOM:
+            _write_beside(target, temporary, content, force=force)
     return target
 
 
@@ -123,7 +123,7 @@ def checked_target(
         raise StoreError(f"{target} is a folder.", hint="Name a file in it.")
     for there in (target, _beside(target)) if target.suffix.lower() in WITHOUT_ROOM else (target,):
         if there.exists() and not force:
-            raise StoreError(f"{there} is there already.", hint="Choose another name, or replace it with force=True.")
+            raise taken(there)
     return target, found
 
 
@@ -131,10 +131,10 @@ def _beside(target: Path) -> Path:
     return target.with_name(f"{target.name}{BESIDE}")
 
 
-def _write_beside(target: Path, written: Path, content: Content) -> None:
+def _write_beside(target: Path, written: Path, content: Content, *, force: bool) -> None:
     """Write provenance beside the file, with the digest of what it speaks of."""
     with written.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     told = {"file": target.name, "sha256": digest, **content.provenance()}
-    with replacing(_beside(target), private=content.private) as temporary:
+    with placed(_beside(target), private=content.private, force=force) as temporary:
         temporary.write_text(as_json(told) + "\n", encoding="utf-8")
