@@ -21,7 +21,7 @@ from vault import FLOOR, Vault
 
 PASSWORD = "four words which nobody guesses together"
 NOT_RUN = {
-    "bgresearch.client.Client.recorder": "waits for an hour of the clock",
+    "bgresearch.kept.verbs.KeptVerbs.recorder": "waits for an hour of the clock",
     "bgresearch.forms.doors.setup": "asks a person",
     "bgresearch.forms.sealed.SealedInput": "needs an agent that a person unlocks",
     "bgresearch.lenses.exports.bars.to_nautilus": "needs Nautilus Trader, which asks for an older pandas",
