@@ -101,8 +101,9 @@ class Client(CandleVerbs, KeptVerbs, PanelVerbs):
 
         Examples
         --------
-        >>> import bgresearch as bg
-        >>> print(bg.connect(sandbox=True).statement("2026-10-01").reconciled)    # doctest: +SKIP
+        >>> import bgresearch as bg, pandas as pd
+        >>> month = pd.Timestamp.now("UTC") - pd.Timedelta(days=30)               # doctest: +SKIP
+        >>> print(bg.connect(sandbox=True).statement(month).reconciled)           # doctest: +SKIP
         """
         now_ms = self._source.clock.now_ms()
         return statement(self.account, start, end, candles=self.candles, symbols=self.symbols, now_ms=now_ms)

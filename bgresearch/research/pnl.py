@@ -127,7 +127,8 @@ def own_pnl(
 
     Examples
     --------
-    >>> pnl = client.statement("2026-10-01", "2026-11-01").pnl(method="fifo")    # doctest: +SKIP
+    >>> month = pd.Timestamp.now("UTC") - pd.Timedelta(days=30)                  # doctest: +SKIP
+    >>> pnl = client.statement(month).pnl(method="fifo")                         # doctest: +SKIP
     """
     span = (moment_ms(start, "start")[0], moment_ms(end, "end")[0])
     run = Earnings(Prices("prices", prices, quote=quote), quote, method, pairs_of(fills, symbols))
