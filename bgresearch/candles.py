@@ -353,6 +353,8 @@ def _stranger(source: Source, what: Subject, error: ExchangeError | None = None)
         return None
     near = get_close_matches(what.symbol, symbols, 3, 0.6)
     hint = f"Did you mean {' or '.join(near)}?" if near else "Look at client.api.spot.symbols() for what there is."
+    if kept := source.store.kept(series_of(what), Span(0, source.clock.now_ms())):
+        hint = f"The exchange tells of it no more. Kept is {_listed(kept)}: ask for no more than that."
     said = f"{what.symbol!r} is not listed in the {what.market} market"
     if error is None:
         return UnknownSymbol(row.id, _FOUND_OUT, f"{said}, and has no candles", hint=hint)

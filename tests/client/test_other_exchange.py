@@ -14,6 +14,7 @@ import bgresearch
 from bgresearch.client import Client
 from bgresearch.clock import ManualClock
 from bgresearch.errors import UnknownSymbol
+from bgresearch.spans import Span
 from tests.client.other_exchange import DAY, HOUR, MINUTE, Habits, Market, OtherExchange, bar
 
 NOW_MS = 1_795_165_230_000  # 2026-11-20T09:00:30Z
@@ -143,6 +144,16 @@ def test_a_gap_that_is_due_is_no_reason_to_fail(start: Start, clock: ManualClock
     assert len(exchange.requests) == asked
     again = gaps_in_full(client.candles("BTCUSDT", "1m", *OLD))[0]["again"]
     assert (pd.Timestamp(again) < pd.Timestamp(clock.now_ms(), unit="ms", tz="UTC")) is dead
+
+
+def test_of_a_symbol_that_is_listed_no_more_the_error_says_what_is_kept(start: Start) -> None:
+    exchange, client = start()
+    kept = client.candles("BTCUSDT", "1m", *OLD)
+    del exchange.markets["BTCUSDT"]
+    with pytest.raises(UnknownSymbol, match="is not listed") as caught:
+        client.candles("BTCUSDT", "1m", OLD[0], OLD[1] + DAY)
+    assert caught.value.hint == f"The exchange tells of it no more. Kept is {Span(*OLD)}: ask for no more than that."
+    same(client.candles("BTCUSDT", "1m", *OLD), kept)
 
 
 def test_offline_what_is_due_is_not_missing(start: Start, clock: ManualClock) -> None:
