@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bgresearch.errors import InvalidInput
 from bgresearch.research.chains import Link, chains
 from bgresearch.research.exact import ZERO, exactly
 from bgresearch.research.futures import Positions
 from bgresearch.research.matching import sort_of
-from bgresearch.research.postings import lines_of, moment, pairs_of, records, word
+from bgresearch.research.postings import booked_order, lines_of, moment, once, pairs_of, records, word
 from bgresearch.research.worths import Prices
 
 
@@ -49,11 +50,14 @@ def equity_curve(
     Raises
     ------
     InvalidInput
-        A price is missing where one is needed.
+        A price is missing where one is needed, or moments are not in order.
     """
+    if not moments.is_monotonic_increasing:
+        raise InvalidInput("moments", "they are not in order of time.", hint="Sort them.")
     known = Prices("prices", prices, quote=quote)
-    links, held = chains(lines_of(bills)), Positions("average", pairs_of(fills, symbols))
-    trades = _Reader((moment(row), row) for row in records(fills) if word(row["market"]) != "spot")
+    links, held = chains(lines_of(once(bills, "account", "bill_id"))), Positions("average", pairs_of(fills, symbols))
+    traded = sorted(records(once(fills, "market", "symbol", "fill_id")), key=booked_order)
+    trades = _Reader((moment(row), row) for row in traded if word(row["market"]) != "spot")
     books = {book: _Reader((link.line.time_ms, link) for link in found) for book, found in links.items()}
     balances = {book: found[0].before for book, found in links.items()}
     moved = ZERO

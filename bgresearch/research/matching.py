@@ -129,7 +129,8 @@ def _in_sums(found: Matched, postings: Sequence[Posting], lines: Sequence[Line],
             told = [place for _, is_line, place in cluster if not is_line]
             booked = [place for _, is_line, place in cluster if is_line]
             changed = sum((lines[place].net for place in booked), ZERO)
-            if told and booked and sum((postings[place].net for place in told), ZERO) == changed:
+            parts = len(told) != len(booked)  # as many of both would have found each other one by one
+            if told and booked and parts and sum((postings[place].net for place in told), ZERO) == changed:
                 done.update(told)
                 found.pairs.update(dict.fromkeys(booked, tuple(told)))
     found.postings = [place for place in found.postings if place not in done]

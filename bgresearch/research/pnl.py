@@ -27,7 +27,7 @@ from bgresearch.research.earnings import KINDS, Earnings, Thing
 from bgresearch.research.exact import ZERO, exactly, plain
 from bgresearch.research.lots import Method
 from bgresearch.research.matching import sort_of
-from bgresearch.research.postings import Line, lines_of, moment, pairs_of, records
+from bgresearch.research.postings import Line, booked_order, lines_of, moment, once, pairs_of, records
 from bgresearch.research.worths import Prices
 
 
@@ -54,6 +54,10 @@ class Pnl:
         The quote coin.
     method : str
         average or fifo.
+    doubtful : tuple of tuple
+        Market and symbol of contracts that closed what the fills do not open: a position was open at the start, or
+        fills are missing. Their realised profit and rounding together are what the exchange booked; of how much is open
+        at the end, and of its worth at the start, nothing is known.
     """
 
     attribution: pd.DataFrame
@@ -63,22 +67,27 @@ class Pnl:
     closing: Decimal
     quote: str
     method: str
+    doubtful: tuple[Thing, ...] = ()
 
     @property
+    @exactly
     def total(self) -> Decimal:
         """What was earned: everything but what was moved in and out."""
         return sum((sum(self.attribution[kind], ZERO) for kind in KINDS if kind != "transfers"), ZERO)
 
     @property
+    @exactly
     def unexplained(self) -> Decimal:
         """By how much equity changed beyond the attribution: 0, or records and ledger do not fit."""
         return (self.closing - self.opening) - sum(self.attribution["total"], ZERO) or ZERO
 
     def __repr__(self) -> str:
         parts = ", ".join(f"{kind} {sum(self.attribution[kind], ZERO):,.2f}" for kind in KINDS)
+        names = ", ".join(f"{name} ({market})" for market, name in self.doubtful)
+        doubts = f"; not sure, as positions were open at the start or fills are missing: {names}" if names else ""
         return (
             f"{self.total:+,.2f} {self.quote} ({self.method}): {parts}; equity {self.opening:,.2f} to "
-            f"{self.closing:,.2f}, unexplained {plain(self.unexplained)}"
+            f"{self.closing:,.2f}, unexplained {plain(self.unexplained)}{doubts}"
         )
 
 
@@ -132,20 +141,23 @@ def own_pnl(
     """
     span = (moment_ms(start, "start")[0], moment_ms(end, "end")[0])
     run = Earnings(Prices("prices", prices, quote=quote), quote, method, pairs_of(fills, symbols))
-    links = chains(lines_of(bills))
+    links = chains(lines_of(once(bills, "account", "bill_id")))
     opening, held = _balances(links, run.prices, span[0], last=False)
     for coin, amount in held.items():
         run.move(coin, amount, amount * run.prices.at(coin, span[0]), None, "")
-    for event in _events(fills, [link.line for book in links.values() for link in book]):
+    lines = [link.line for book in links.values() for link in book]
+    for event in _events(once(fills, "market", "symbol", "fill_id"), lines):
         run.take(event)
     closing = _balances(links, run.prices, span[1], last=True)[0]
     closing += run.value(Prices("marks", marks or {}), span[1])
-    return Pnl(run.attribution(), run.closes(), run.open(), opening, closing, quote, method)
+    doubtful = tuple(sorted(set(run.doubtful)))
+    return Pnl(run.attribution(), run.closes(), run.open(), opening, closing, quote, method, doubtful)
 
 
 def _events(fills: pd.DataFrame, lines: Sequence[Line]) -> list[Mapping[str, Any]]:
     """Return fills, and lines that no fill tells of, in order; what one instant moves to and fro is one event."""
-    keyed: list[tuple[tuple[int, int], Mapping[str, Any]]] = [((moment(row), 1), row) for row in records(fills)]
+    traded = sorted(records(fills), key=booked_order)
+    keyed: list[tuple[tuple[int, int], Mapping[str, Any]]] = [((moment(row), 1), row) for row in traded]
     sums: dict[tuple[object, ...], Line] = {}
     for line in lines:
         sort = sort_of(line.kind)
