@@ -153,4 +153,4 @@ class _Reader:
 
 def _moved(link: Link, prices: Prices) -> Decimal:
     line = link.line
-    return line.net * prices.at(line.coin, line.time_ms) if sort_of(line.kind) == "moved" else ZERO
+    return line.amount * prices.at(line.coin, line.time_ms) if sort_of(line.kind) == "moved" else ZERO

@@ -78,10 +78,11 @@ class Earnings:
 
     def _line(self, line: Line) -> None:
         cause = _CAUSES.get(sort_of(line.kind), "other")
-        value = line.net * self.prices.at(line.coin, line.time_ms)
+        price = self.prices.at(line.coin, line.time_ms)
         thing = (line.account, line.symbol) if cause == "funding" else ("", line.coin)
-        self._sums[thing][cause] += value
-        self.move(line.coin, line.net, value, line.time_ms, line.bill_id)
+        self._sums[thing][cause] += line.amount * price
+        self._sums[thing]["fees"] -= (line.amount - line.net) * price
+        self.move(line.coin, line.net, line.net * price, line.time_ms, line.bill_id)
 
     def _spot(self, row: Mapping[str, Any]) -> None:
         pair, time_ms, record_id = self._pairs["spot", word(row["symbol"])], moment(row), str(row["fill_id"])

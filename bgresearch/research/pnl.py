@@ -165,7 +165,9 @@ def _events(fills: pd.DataFrame, lines: Sequence[Line]) -> list[Mapping[str, Any
             continue
         key = (line.time_ms, line.coin, sort, line.symbol)
         before = sums.get(key)
-        sums[key] = line if before is None else line._replace(net=before.net + line.net)
+        if before is not None:
+            line = line._replace(net=before.net + line.net, amount=before.amount + line.amount)  # noqa: PLW2901
+        sums[key] = line
     keyed += [((line.time_ms, 0 if line.net > 0 else 2), {"line": line}) for line in sums.values() if line.net]
     return [event for _, event in sorted(keyed, key=lambda pair: pair[0])]
 

@@ -247,6 +247,17 @@ def test_a_fill_of_futures_that_is_missing_or_altered_makes_its_contract_doubtfu
     assert earned(fills(rows[0] | {"value": 210.0}, *rows[1:]), 50.0).doubtful
 
 
+def test_the_fee_of_a_withdrawal_is_a_cost_and_what_was_withdrawn_is_none() -> None:
+    time = pd.DatetimeIndex([T0 + pd.Timedelta(hours=1)], name="time")
+    row = {"bill_id": "1", "account": "spot", "coin": "USDT", "kind": "transfer_out", "symbol": None}
+    bills = pd.DataFrame([row | {"amount": -200.0, "fee": 1.0, "balance": 99.0}], index=time)
+    end = T0 + pd.Timedelta(days=1)
+    pnl = own_pnl(fills(), bills, T0, end, prices={})
+    assert (of(pnl, "fees", "USDT"), of(pnl, "transfers", "USDT"), pnl.total, pnl.unexplained) == (-1, -200, -1, 0)
+    curve = equity_curve(fills(), bills, pd.DatetimeIndex([T0, end]), prices={})
+    assert curve[["moved", "net"]].to_numpy().tolist() == [[0, 300], [-200, 299]]
+
+
 def test_what_the_exchange_rounds_otherwise_stands_apart() -> None:
     pnl = earned(fills(contract("buy", 3.0, 100.0), contract("sell", 3.0, 110.0, 30.00000001)), 100.0)
     assert (of(pnl, "realised"), of(pnl, "rounding"), pnl.unexplained) == (30, D("0.00000001"), 0)
