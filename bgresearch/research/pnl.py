@@ -21,14 +21,16 @@ from typing import Any
 
 import pandas as pd
 
+from bgresearch.errors import InvalidInput
 from bgresearch.moments import Moment, moment_ms
 from bgresearch.research.chains import Link, chains
 from bgresearch.research.earnings import KINDS, Earnings, Thing
 from bgresearch.research.exact import ZERO, exactly, plain
 from bgresearch.research.lots import Method
-from bgresearch.research.matching import sort_of
+from bgresearch.research.matching import own_moves, sort_of
 from bgresearch.research.postings import Line, booked_order, lines_of, moment, once, pairs_of, records
 from bgresearch.research.worths import Prices
+from bgresearch.spans import iso
 
 
 @dataclass(frozen=True, repr=False)
@@ -125,7 +127,8 @@ def own_pnl(
     Raises
     ------
     InvalidInput
-        A price is missing where one is needed, a method is unknown, or an amount is no number.
+        A price is missing where one is needed, a method is unknown, an amount is no number, or a row is not between the
+        instants.
 
     Notes
     -----
@@ -146,12 +149,24 @@ def own_pnl(
     for coin, amount in held.items():
         run.move(coin, amount, amount * run.prices.at(coin, span[0]), None, "")
     lines = [link.line for book in links.values() for link in book]
+    _check_span(fills, lines, span)
+    inside = own_moves(lines)
+    lines = [line for place, line in enumerate(lines) if place not in inside]
     for event in _events(once(fills, "market", "symbol", "fill_id"), lines):
         run.take(event)
     closing = _balances(links, run.prices, span[1], last=True)[0]
     closing += run.value(Prices("marks", marks or {}), span[1])
     doubtful = tuple(sorted(set(run.doubtful)))
     return Pnl(run.attribution(), run.closes(), run.open(), opening, closing, quote, method, doubtful)
+
+
+def _check_span(fills: pd.DataFrame, lines: Sequence[Line], span: tuple[int, int]) -> None:
+    times = (("fills", (moment(row) for row in records(fills))), ("bills", (line.time_ms for line in lines)))
+    for name, told in times:
+        outside = next((at for at in told if not span[0] <= at < span[1]), None)
+        if outside is not None:
+            hint = "Give what the verbs returned for the same start and end."
+            raise InvalidInput(name, f"one is of {iso(outside)}, which is not between start and end.", hint=hint)
 
 
 def _events(fills: pd.DataFrame, lines: Sequence[Line]) -> list[Mapping[str, Any]]:

@@ -258,6 +258,32 @@ def test_the_fee_of_a_withdrawal_is_a_cost_and_what_was_withdrawn_is_none() -> N
     assert curve[["moved", "net"]].to_numpy().tolist() == [[0, 300], [-200, 299]]
 
 
+def test_a_transfer_between_own_accounts_closes_nothing_however_long_it_takes() -> None:
+    time = pd.DatetimeIndex([T0 + pd.Timedelta(seconds=at) for at in (10, 50)], name="time")
+    row = {"coin": "BTC", "symbol": None, "fee": 0.0}
+    bills = pd.DataFrame([
+        row | {"bill_id": "1", "account": "spot", "kind": "transfer_out", "amount": -1.0, "balance": 0.0},
+        row | {"bill_id": "2", "account": "coin-futures", "kind": "transfer_in", "amount": 1.0, "balance": 1.0},
+    ], index=time)  # fmt: skip
+    end = T0 + pd.Timedelta(days=1)
+    prices = {"BTC": pd.Series([100.0, 150.0], index=[T0, T0 + pd.Timedelta(seconds=30)])}
+    pnl = own_pnl(fills(), bills, T0, end, prices=prices, method="fifo")
+    assert (pnl.total, pnl.unexplained, len(pnl.closes), len(pnl.open)) == (50, 0, 0, 1)
+    curve = equity_curve(fills(), bills, pd.DatetimeIndex([T0, end]), prices=prices)
+    assert curve[["moved", "net"]].to_numpy().tolist() == [[0, 100], [0, 150]]
+    bills.index = pd.DatetimeIndex([time[0], time[0] + pd.Timedelta(seconds=61)], name="time")
+    assert len(own_pnl(fills(), bills, T0, end, prices=prices).closes) == 1
+
+
+@pytest.mark.parametrize("start", ["2026-10-01 00:02", "2026-09-30"])
+def test_rows_from_outside_the_span_are_refused(start: str) -> None:
+    rows = fills(contract("buy", 1.0, 100.0), contract("sell", 1.0, 100.0))
+    bills = BILLS.shape.frame(BILLS.shape.table([]))
+    end = pd.Timestamp(start, tz="UTC") + pd.Timedelta(minutes=1)
+    with pytest.raises(InvalidInput, match="fills: one is of 2026-10-01T00:01:00Z, which is not between start and end"):
+        own_pnl(rows, bills, pd.Timestamp(start, tz="UTC"), end, prices={})
+
+
 def test_what_the_exchange_rounds_otherwise_stands_apart() -> None:
     pnl = earned(fills(contract("buy", 3.0, 100.0), contract("sell", 3.0, 110.0, 30.00000001)), 100.0)
     assert (of(pnl, "realised"), of(pnl, "rounding"), pnl.unexplained) == (30, D("0.00000001"), 0)
