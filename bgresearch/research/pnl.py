@@ -86,7 +86,7 @@ class Pnl:
     def __repr__(self) -> str:
         parts = ", ".join(f"{kind} {sum(self.attribution[kind], ZERO):,.2f}" for kind in KINDS)
         names = ", ".join(f"{name} ({market})" for market, name in self.doubtful)
-        doubts = f"; not sure, as positions were open at the start or fills are missing: {names}" if names else ""
+        doubts = f"; closed what these fills did not open: {names}" if names else ""
         return (
             f"{self.total:+,.2f} {self.quote} ({self.method}): {parts}; equity {self.opening:,.2f} to "
             f"{self.closing:,.2f}, unexplained {plain(self.unexplained)}{doubts}"

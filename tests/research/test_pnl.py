@@ -233,9 +233,7 @@ def test_a_close_of_what_was_opened_before_is_told_by_the_exchange() -> None:
 def test_a_position_that_was_open_at_the_start_is_said_to_be_doubtful() -> None:
     pnl = earned(fills(contract("buy", 2.0, 100.0), contract("sell", 4.0, 120.0, 200.0)), 50.0)
     assert pnl.doubtful == (("usdt-futures", "BTCUSDT"),)
-    assert str(pnl).endswith(
-        "not sure, as positions were open at the start or fills are missing: BTCUSDT (usdt-futures)"
-    )
+    assert str(pnl).endswith("unexplained 0; closed what these fills did not open: BTCUSDT (usdt-futures)")
     assert earned(fills(contract("sell", 1.0, 120.0, 33.0)), 100.0).doubtful
     assert not earned(fills(contract("buy", 2.0, 100.0), contract("sell", 4.0, 120.0, 40.0)), 50.0).doubtful
 
