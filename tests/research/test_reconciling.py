@@ -363,6 +363,8 @@ def test_digits_that_float64_cannot_hold_are_no_problem_and_are_counted_apart() 
     found = reconcile(one_fill().iloc[:0], lines(*rows))
     assert found.rows["gap"].any()
     assert (found.ok, found.unexplained) == (True, {})
+    assert any(found.coins["digits"])
+    assert str(found).endswith("difference 0, but for digits that floats are too short for.")
     wrong = [*rows[:20], (*rows[20][:3], rows[20][3] + 1e-5, *rows[20][4:]), *rows[21:]]
     assert not reconcile(one_fill().iloc[:0], lines(*wrong)).ok
 
