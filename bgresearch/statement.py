@@ -116,11 +116,11 @@ class Statement:
             As of `pnl`.
         """
         prices, marks = self._prices(quote, interval)
-        known = pd.DatetimeIndex(sorted({at for series in prices.values() for at in series.index}))
         first = pd.Timestamp(self.span.start_ms, unit="ms", tz="UTC")
         last = pd.Timestamp(self.span.end_ms, unit="ms", tz="UTC")
-        inside = known[(known > first) & (known < last)]
-        moments = pd.DatetimeIndex([first, *inside, last]).as_unit("ms")
+        known = {at for series in (*prices.values(), *marks.values()) for at in series.index}
+        inside = known or pd.date_range(first, last, freq=pd.Timedelta(milliseconds=length_of(interval).nominal_ms))
+        moments = pd.DatetimeIndex([first, *sorted(at for at in inside if first < at < last), last]).as_unit("ms")
         return equity_curve(
             self.fills, self.bills, moments, prices=prices, marks=marks, quote=quote, symbols=self.symbols
         )  # fmt: skip

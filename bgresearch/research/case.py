@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -70,8 +70,9 @@ class Case:
 
 def misfits(case: Case) -> list[Problem]:
     """Return what does not fit, in words; what floats are too short to tell is matched instead."""
-    problems = []
+    problems: list[Problem] = []
     gaps = {link.place: link for links in case.links.values() for link in links if abs(link.gap) > link.doubt}
+    problems += _other_fees(case)
     left = _Left(case)
     for place in list(case.found.postings):
         posting = case.postings[place]
@@ -167,6 +168,20 @@ def _without_twice_told(postings: Sequence[Posting], lines: Sequence[Line]) -> l
     others = [one for at, one in enumerate(postings) if at not in doubtful]
     taken = matched(others, lines).pairs
     return [one for at, one in enumerate(postings) if at not in doubtful or booked[one.record_id] not in taken]
+
+
+def _other_fees(case: Case) -> list[Problem]:
+    """Return records with another fee than their line, though amount less fee is the same."""
+    problems = []
+    times = Counter(at for places in case.found.pairs.values() for at in places)
+    for place, places in case.found.pairs.items():
+        posting, line = case.postings[places[0]], case.lines[place]
+        alone = len(places) == 1 == times[places[0]]
+        if alone and line.fee and abs(posting.fee - line.fee) > posting.doubt + line.doubt:
+            words = f"{_told(posting)}, and so does {_named(line)}, but of a fee of {plain(posting.fee)}; there it is "
+            told = _record(posting) | _line(line) | {"what": "changed record", "told": posting.fee, "booked": line.fee}
+            problems.append(told | {"words": f"{words}{plain(line.fee)}."})
+    return problems
 
 
 class _Left:

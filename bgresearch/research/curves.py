@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bgresearch.errors import InvalidInput
 from bgresearch.research.chains import Link, chains
 from bgresearch.research.exact import ZERO, exactly
 from bgresearch.research.futures import Positions
-from bgresearch.research.matching import sort_of
-from bgresearch.research.postings import lines_of, moment, pairs_of, records, word
+from bgresearch.research.matching import own_moves, sort_of
+from bgresearch.research.postings import booked_order, lines_of, moment, once, pairs_of, records, word
 from bgresearch.research.worths import Prices
 
 
@@ -49,11 +50,16 @@ def equity_curve(
     Raises
     ------
     InvalidInput
-        A price is missing where one is needed.
+        A price is missing where one is needed, or moments are not in order.
     """
+    if not moments.is_monotonic_increasing:
+        raise InvalidInput("moments", "they are not in order of time.", hint="Sort them.")
     known = Prices("prices", prices, quote=quote)
-    links, held = chains(lines_of(bills)), Positions("average", pairs_of(fills, symbols))
-    trades = _Reader((moment(row), row) for row in records(fills) if word(row["market"]) != "spot")
+    lines = lines_of(once(bills, "account", "bill_id"))
+    inside = own_moves(lines)
+    links, held = chains(lines), Positions("average", pairs_of(fills, symbols))
+    traded = sorted(records(once(fills, "market", "symbol", "fill_id")), key=booked_order)
+    trades = _Reader((moment(row), row) for row in traded if word(row["market"]) != "spot")
     books = {book: _Reader((link.line.time_ms, link) for link in found) for book, found in links.items()}
     balances = {book: found[0].before for book, found in links.items()}
     moved = ZERO
@@ -66,7 +72,7 @@ def equity_curve(
         for book, reader in books.items():
             for link in reader.until(done_ms):
                 balances[book] = link.line.balance
-                moved += _moved(link, known) if rows else ZERO
+                moved += _moved(link, known) if rows and link.place not in inside else ZERO
             worth = balances[book] * known.at(book[1], at_ms) if balances[book] else ZERO
             row_of[book[0]] = row_of.get(book[0], ZERO) + worth
         row_of["positions"] = held.worth(Prices("marks", marks or {}), known, at_ms)
@@ -149,4 +155,4 @@ class _Reader:
 
 def _moved(link: Link, prices: Prices) -> Decimal:
     line = link.line
-    return line.net * prices.at(line.coin, line.time_ms) if sort_of(line.kind) == "moved" else ZERO
+    return line.amount * prices.at(line.coin, line.time_ms) if sort_of(line.kind) == "moved" else ZERO

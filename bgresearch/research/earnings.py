@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,7 @@ from bgresearch.research.exact import ZERO, decimal_of, share
 from bgresearch.research.futures import Contract, Positions, profit_of
 from bgresearch.research.lots import Close, Method, Position
 from bgresearch.research.matching import sort_of
-from bgresearch.research.postings import Line, Pair, fees_of, moment, word
+from bgresearch.research.postings import Line, Pair, fees_of, moment, traded, word
 from bgresearch.research.worths import Prices
 
 KINDS = ("realised", "unrealised", "fees", "funding", "transfers", "other", "rounding")
@@ -21,6 +21,7 @@ _CLOSE = (
     "time", "record_id", "market", "name", "position", "coin", "opened", "amount", "cost", "worth", "profit", "covered",
 )  # fmt: skip
 _OPEN = ("market", "name", "position", "coin", "opened", "amount", "cost", "worth", "unrealised")
+_ROUNDED = Decimal("0.0001")  # of the size of a fill: how far rounded average prices may lead
 _CAUSES = {"funding": "funding", "moved": "transfers"}
 
 Thing = tuple[str, str]
@@ -40,6 +41,11 @@ class Earnings:
         How closing takes from what was opened.
     pairs : mapping
         Coins of the symbols.
+
+    Attributes
+    ----------
+    doubtful : list of tuple
+        Market and symbol of each fill that the exchange says earned something else than the fills before it do.
     """
 
     def __init__(self, prices: Prices, quote: str, method: Method, pairs: Mapping[Thing, Pair]) -> None:
@@ -48,6 +54,7 @@ class Earnings:
         self._coins: dict[str, Position] = {}
         self._positions, self._booked_as = Positions(method, pairs), Positions("average", pairs)
         self._sums: defaultdict[Thing, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(lambda: ZERO))
+        self.doubtful: list[Thing] = []
         self._closes: list[dict[str, Any]] = []
         self._open: list[dict[str, Any]] = []
 
@@ -71,14 +78,15 @@ class Earnings:
 
     def _line(self, line: Line) -> None:
         cause = _CAUSES.get(sort_of(line.kind), "other")
-        value = line.net * self.prices.at(line.coin, line.time_ms)
+        price = self.prices.at(line.coin, line.time_ms)
         thing = (line.account, line.symbol) if cause == "funding" else ("", line.coin)
-        self._sums[thing][cause] += value
-        self.move(line.coin, line.net, value, line.time_ms, line.bill_id)
+        self._sums[thing][cause] += line.amount * price
+        self._sums[thing]["fees"] -= (line.amount - line.net) * price
+        self.move(line.coin, line.net, line.net * price, line.time_ms, line.bill_id)
 
     def _spot(self, row: Mapping[str, Any]) -> None:
         pair, time_ms, record_id = self._pairs["spot", word(row["symbol"])], moment(row), str(row["fill_id"])
-        amount, paid = decimal_of(row["amount"]), decimal_of(row["value"], "value")
+        amount, paid = traded(row)
         value = paid * self.prices.at(pair.quote, time_ms)
         sign = 1 if row["side"] == "buy" else -1
         for coin, change in ((pair.base, sign * amount), (pair.quote, -sign * paid)):
@@ -97,9 +105,11 @@ class Earnings:
 
     def _contract(self, row: Mapping[str, Any]) -> None:
         time_ms, record_id, told = moment(row), str(row["fill_id"]), decimal_of(row["profit"], "profit")
-        self._booked_as.fill(row)
+        as_booked = self._booked_as.fill(row)[1]
         contract, closes = self._positions.fill(row)
         coin, thing = self._positions.coin(contract), (contract.market, contract.symbol)
+        if _differs(contract, as_booked, told, row):
+            self.doubtful.append(thing)
         price = self.prices.at(coin, time_ms)
         self._sums[thing]["booked"] += told * price
         self.move(coin, told, told * price, time_ms, record_id)
@@ -168,6 +178,14 @@ class Earnings:
     def open(self) -> pd.DataFrame:
         """Return what is open."""
         return _timed(pd.DataFrame(self._open, columns=list(_OPEN)))
+
+
+def _differs(contract: Contract, closes: Sequence[Close], told: Decimal, row: Mapping[str, Any]) -> bool:
+    """Return whether what was closed cannot be what the fills opened: the profit is another one, beyond rounding."""
+    amount, value = traded(row)
+    size = amount if contract.market == "coin-futures" else value
+    earned = sum((profit_of(contract, close) for close in closes), ZERO)
+    return not all(close.covered for close in closes) or abs(told - earned) > size * _ROUNDED
 
 
 def _timed(frame: pd.DataFrame) -> pd.DataFrame:

@@ -40,12 +40,16 @@ _Result = TypeVar("_Result")
 
 
 def exactly(function: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
-    """Return the function with decimals that are exact or raise: 80 digits, and no silent rounding."""
+    """Return the function with decimals that are exact or raise `InvalidInput`: 80 digits, and no silent rounding."""
 
     @wraps(function)
     def run(*args: _Given.args, **kwargs: _Given.kwargs) -> _Result:
-        with localcontext(_EXACT):
-            return function(*args, **kwargs)
+        try:
+            with localcontext(_EXACT):
+                return function(*args, **kwargs)
+        except Inexact:
+            hint = f"Amounts and prices must fit into {_EXACT.prec} digits together; look for one that cannot be right."
+            raise InvalidInput("amounts", "some are too large or too small to add up exactly.", hint=hint) from None
 
     return run
 
@@ -79,6 +83,13 @@ def decimal_of(value: object, field: str = "amount") -> Decimal:
     if not number.is_finite():
         raise InvalidInput(field, f"{value!r} is not finite.")
     return number if number else ZERO
+
+
+def given(value: object, field: str, of: str) -> Decimal:
+    """Return an amount that must be there, as `decimal_of` does; ``of`` names its record for the error."""
+    if value is None or value is pd.NA or value != value or value == "":  # noqa: PLR0124 - NaN is unequal to itself
+        raise InvalidInput(field, f"{of} has none.", hint="Ask for the record again, or leave it out.")
+    return decimal_of(value, field)
 
 
 def doubt(*values: object) -> tuple[Decimal, bool]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from bgresearch.research.exact import ZERO, decimal_of, divided
 from bgresearch.research.lots import Close, Method, Position
-from bgresearch.research.postings import Pair, margin_coin, moment, word
+from bgresearch.research.postings import Pair, margin_coin, moment, traded, word
 from bgresearch.research.worths import Prices
 
 _SIDES = {"long": True, "short": False}
@@ -58,7 +58,7 @@ class Positions:
         side = word(row.get("position"))
         contract = Contract(word(row["market"]), word(row["symbol"]), side or "net")
         position = self.held.setdefault(contract, Position(self._method, _SIDES.get(side)))
-        amount, value = decimal_of(row["amount"]), decimal_of(row["value"], "value")
+        amount, value = traded(row)
         buy = row["side"] == "buy"
         told = decimal_of(row["profit"], "profit")
         opens = not position.lots or position.long == buy

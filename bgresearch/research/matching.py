@@ -48,6 +48,24 @@ def sort_of(kind: str) -> str:
     return "trade" if kind in _TRADED or kind.startswith(("open_", "close_")) else kind
 
 
+def own_moves(lines: Sequence[Line]) -> set[int]:
+    """Return the places of lines that are the two ends of one transfer: out of one account and soon into another."""
+    waiting: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
+    both: set[int] = set()
+    moved = (place for place, line in enumerate(lines) if line.net and sort_of(line.kind) == "moved")
+    for place in sorted(moved, key=lambda place: lines[place].time_ms):
+        line = lines[place]
+        ends = waiting[line.coin, -line.net]
+        since = line.time_ms - NEAR_MS
+        other = next((at for at in ends if lines[at].account != line.account and lines[at].time_ms >= since), None)
+        if other is None:
+            waiting[line.coin, line.net].append(place)
+        else:
+            ends.remove(other)
+            both |= {place, other}
+    return both
+
+
 def matched(postings: Sequence[Posting], lines: Sequence[Line]) -> Matched:
     """Return which lines belong to which postings.
 
@@ -129,7 +147,8 @@ def _in_sums(found: Matched, postings: Sequence[Posting], lines: Sequence[Line],
             told = [place for _, is_line, place in cluster if not is_line]
             booked = [place for _, is_line, place in cluster if is_line]
             changed = sum((lines[place].net for place in booked), ZERO)
-            if told and booked and sum((postings[place].net for place in told), ZERO) == changed:
+            parts = len(told) != len(booked)  # as many of both would have found each other one by one
+            if told and booked and parts and sum((postings[place].net for place in told), ZERO) == changed:
                 done.update(told)
                 found.pairs.update(dict.fromkeys(booked, tuple(told)))
     found.postings = [place for place in found.postings if place not in done]

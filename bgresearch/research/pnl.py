@@ -21,14 +21,16 @@ from typing import Any
 
 import pandas as pd
 
+from bgresearch.errors import InvalidInput
 from bgresearch.moments import Moment, moment_ms
 from bgresearch.research.chains import Link, chains
 from bgresearch.research.earnings import KINDS, Earnings, Thing
 from bgresearch.research.exact import ZERO, exactly, plain
 from bgresearch.research.lots import Method
-from bgresearch.research.matching import sort_of
-from bgresearch.research.postings import Line, lines_of, moment, pairs_of, records
+from bgresearch.research.matching import own_moves, sort_of
+from bgresearch.research.postings import Line, booked_order, lines_of, moment, once, pairs_of, records
 from bgresearch.research.worths import Prices
+from bgresearch.spans import iso
 
 
 @dataclass(frozen=True, repr=False)
@@ -54,6 +56,10 @@ class Pnl:
         The quote coin.
     method : str
         average or fifo.
+    doubtful : tuple of tuple
+        Market and symbol of contracts that closed what the fills do not open: a position was open at the start, or
+        fills are missing. Their realised profit and rounding together are what the exchange booked; of how much is open
+        at the end, and of its worth at the start, nothing is known.
     """
 
     attribution: pd.DataFrame
@@ -63,22 +69,27 @@ class Pnl:
     closing: Decimal
     quote: str
     method: str
+    doubtful: tuple[Thing, ...] = ()
 
     @property
+    @exactly
     def total(self) -> Decimal:
         """What was earned: everything but what was moved in and out."""
         return sum((sum(self.attribution[kind], ZERO) for kind in KINDS if kind != "transfers"), ZERO)
 
     @property
+    @exactly
     def unexplained(self) -> Decimal:
         """By how much equity changed beyond the attribution: 0, or records and ledger do not fit."""
         return (self.closing - self.opening) - sum(self.attribution["total"], ZERO) or ZERO
 
     def __repr__(self) -> str:
         parts = ", ".join(f"{kind} {sum(self.attribution[kind], ZERO):,.2f}" for kind in KINDS)
+        names = ", ".join(f"{name} ({market})" for market, name in self.doubtful)
+        doubts = f"; closed what these fills did not open: {names}" if names else ""
         return (
             f"{self.total:+,.2f} {self.quote} ({self.method}): {parts}; equity {self.opening:,.2f} to "
-            f"{self.closing:,.2f}, unexplained {plain(self.unexplained)}"
+            f"{self.closing:,.2f}, unexplained {plain(self.unexplained)}{doubts}"
         )
 
 
@@ -116,7 +127,8 @@ def own_pnl(
     Raises
     ------
     InvalidInput
-        A price is missing where one is needed, a method is unknown, or an amount is no number.
+        A price is missing where one is needed, a method is unknown, an amount is no number, or a row is not between the
+        instants.
 
     Notes
     -----
@@ -132,20 +144,35 @@ def own_pnl(
     """
     span = (moment_ms(start, "start")[0], moment_ms(end, "end")[0])
     run = Earnings(Prices("prices", prices, quote=quote), quote, method, pairs_of(fills, symbols))
-    links = chains(lines_of(bills))
+    links = chains(lines_of(once(bills, "account", "bill_id")))
     opening, held = _balances(links, run.prices, span[0], last=False)
     for coin, amount in held.items():
         run.move(coin, amount, amount * run.prices.at(coin, span[0]), None, "")
-    for event in _events(fills, [link.line for book in links.values() for link in book]):
+    lines = [link.line for book in links.values() for link in book]
+    _check_span(fills, lines, span)
+    inside = own_moves(lines)
+    lines = [line for place, line in enumerate(lines) if place not in inside]
+    for event in _events(once(fills, "market", "symbol", "fill_id"), lines):
         run.take(event)
     closing = _balances(links, run.prices, span[1], last=True)[0]
     closing += run.value(Prices("marks", marks or {}), span[1])
-    return Pnl(run.attribution(), run.closes(), run.open(), opening, closing, quote, method)
+    doubtful = tuple(sorted(set(run.doubtful)))
+    return Pnl(run.attribution(), run.closes(), run.open(), opening, closing, quote, method, doubtful)
+
+
+def _check_span(fills: pd.DataFrame, lines: Sequence[Line], span: tuple[int, int]) -> None:
+    times = (("fills", (moment(row) for row in records(fills))), ("bills", (line.time_ms for line in lines)))
+    for name, told in times:
+        outside = next((at for at in told if not span[0] <= at < span[1]), None)
+        if outside is not None:
+            hint = "Give what the verbs returned for the same start and end."
+            raise InvalidInput(name, f"one is of {iso(outside)}, which is not between start and end.", hint=hint)
 
 
 def _events(fills: pd.DataFrame, lines: Sequence[Line]) -> list[Mapping[str, Any]]:
     """Return fills, and lines that no fill tells of, in order; what one instant moves to and fro is one event."""
-    keyed: list[tuple[tuple[int, int], Mapping[str, Any]]] = [((moment(row), 1), row) for row in records(fills)]
+    traded = sorted(records(fills), key=booked_order)
+    keyed: list[tuple[tuple[int, int], Mapping[str, Any]]] = [((moment(row), 1), row) for row in traded]
     sums: dict[tuple[object, ...], Line] = {}
     for line in lines:
         sort = sort_of(line.kind)
@@ -153,7 +180,9 @@ def _events(fills: pd.DataFrame, lines: Sequence[Line]) -> list[Mapping[str, Any
             continue
         key = (line.time_ms, line.coin, sort, line.symbol)
         before = sums.get(key)
-        sums[key] = line if before is None else line._replace(net=before.net + line.net)
+        if before is not None:
+            line = line._replace(net=before.net + line.net, amount=before.amount + line.amount)  # noqa: PLW2901
+        sums[key] = line
     keyed += [((line.time_ms, 0 if line.net > 0 else 2), {"line": line}) for line in sums.values() if line.net]
     return [event for _, event in sorted(keyed, key=lambda pair: pair[0])]
 

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 import pandas as pd
 
 from bgresearch.errors import InvalidInput
-from bgresearch.research.exact import ZERO, decimal_of, doubt
+from bgresearch.research.exact import ZERO, decimal_of, doubt, given, plain
 from bgresearch.spans import Span
 
 Fees = Literal["beside", "within"]
@@ -110,11 +110,12 @@ def lines_of(bills: pd.DataFrame, *, fees: Fees = "beside") -> list[Line]:
         raise InvalidInput("fees", f"{fees!r} is unknown.", hint="Use beside or within.")
     found = []
     for row in records(bills):
-        amount, fee = decimal_of(row["amount"]), decimal_of(row["fee"], "fee")
+        of = f"line {row['bill_id']} of the ledger"
+        amount, fee = given(row["amount"], "amount", of), decimal_of(row["fee"], "fee")
         net = amount - fee if fees == "beside" else amount
         unsure = doubt(row["amount"], row["fee"], row["balance"])
         named = (word(row["account"]), word(row["coin"]), word(row.get("symbol")), word(row["kind"]))
-        balance = decimal_of(row["balance"], "balance")
+        balance = given(row["balance"], "balance", of)
         found.append(Line(str(row["bill_id"]), moment(row), *named, amount, fee, net, balance, *unsure))
     return found
 
@@ -129,7 +130,8 @@ def fill_postings(fills: pd.DataFrame, pairs: Mapping[tuple[str, str], Pair], *,
         known = ("fill", str(row["fill_id"]), moment(row))
         if market == "spot":
             sign = 1 if row["side"] == "buy" else -1
-            changes = [(pair.base, sign * decimal_of(row["amount"])), (pair.quote, -sign * decimal_of(row["value"]))]
+            base, quote = traded(row)
+            changes = [(pair.base, sign * base), (pair.quote, -sign * quote)]
         else:
             changes = [(margin_coin(market, pair), decimal_of(row["profit"], "profit"))]
         for coin, amount in changes:
@@ -221,9 +223,28 @@ def margin_coin(market: str, pair: Pair) -> str:
     return _MARGIN.get(market, pair.base)
 
 
+def traded(row: Mapping[str, Any]) -> tuple[Decimal, Decimal]:
+    """Return how much a fill traded, and for how much."""
+    of = f"fill {row['fill_id']}"
+    return given(row["amount"], "amount", of), given(row["value"], "value", of)
+
+
+def booked_order(fill: Mapping[str, Any]) -> tuple[int, int, str]:
+    """Return what fills are sorted by: their time, and those of one instant by their numbers."""
+    name = str(fill["fill_id"])
+    return moment(fill), len(name), name
+
+
+def once(frame: pd.DataFrame, *names: str) -> pd.DataFrame:
+    """Return the rows of a frame without those whose id came before."""
+    return frame if frame.empty else frame[~frame.duplicated(list(names)).to_numpy()]
+
+
 def fees_of(row: Mapping[str, Any]) -> dict[str, Decimal]:
     """Return what a fill cost, by coin."""
-    paid = {word(row["fee_coin"]): decimal_of(row["fee"], "fee")} if word(row["fee_coin"]) else {}
+    paid = {word(row["fee_coin"]): decimal_of(row["fee"], "fee")}
+    if paid.get(""):
+        raise InvalidInput("fee_coin", f"fill {row['fill_id']} has a fee of {plain(paid[''])} and no coin of it.")
     for part in word(row.get("other_fees")).split(", "):
         amount, _, coin = part.partition(" ")
         if coin:

@@ -68,7 +68,8 @@ class Reconciliation:
     def __repr__(self) -> str:
         head = f"{_counted(len(self.rows), 'line')} of the ledger in {_counted(len(self.coins), 'balance')}: "
         if self.ok:
-            return f"{head}all explained, difference 0."
+            short = ", but for digits that floats are too short for" if any(self.coins["digits"]) else ""
+            return f"{head}all explained, difference 0{short}."
         left = [f"{plain(amount)} {coin} in {account}" for (account, coin), amount in self.unexplained.items()]
         parts = [_counted(len(self.problems), "problem"), f"unexplained {', '.join(left) or 'nothing'}"]
         told = [str(words) for words in self.problems["words"].head(_MOST_SHOWN)]

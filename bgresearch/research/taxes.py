@@ -28,8 +28,10 @@ from bgresearch.research.postings import (
     margin_coin,
     moment,
     movement_postings,
+    once,
     pairs_of,
     records,
+    traded,
     transfer_postings,
     word,
 )  # fmt: skip
@@ -82,7 +84,9 @@ def account_ledger(
     Fundings, and whatever else no record tells of, come from the ledger's own lines. A deposit that a unified ledger
     calls a transfer is one row. Transfers between the own wallets are a row out and a row in.
     """
-    lines = list({(line.account, line.bill_id): line for line in lines_of(bills)}.values())
+    lines, fills = lines_of(once(bills, "account", "bill_id")), once(fills, "market", "symbol", "fill_id")
+    transfers, deposits = once(transfers, "transfer_id"), once(deposits, "deposit_id")
+    withdrawals = once(withdrawals, "withdrawal_id")
     unified = any(line.account == "unified" for line in lines)
     pairs = pairs_of(fills, symbols)
     told = [*fill_postings(fills, pairs, unified=unified), *transfer_postings(transfers)]
@@ -149,17 +153,17 @@ def _fill_rows(
     fill: Mapping[str, Any], pairs: Mapping[tuple[str, str], Pair], *, unified: bool
 ) -> Iterator[dict[str, Any]]:  # fmt: skip
     market, symbol, side = word(fill["market"]), word(fill["symbol"]), word(fill["side"])
-    pair, paid = pairs[market, symbol], list(fees_of(fill).items())
+    pair, fees = pairs[market, symbol], list(fees_of(fill).items())
+    paid, rebates = [one for one in fees if one[1] > 0], [one for one in fees if one[1] < 0]
     account, record_id = "unified" if unified else market, str(fill["fill_id"])
     known = (moment(fill), "trade" if market == "spot" else "futures", account, record_id)
     described = {"description": f"{side} {symbol} ({market})"}
     if market == "spot":
-        got, gave = (pair.base, fill["amount"]), (pair.quote, fill["value"])
+        got, gave = zip(pair, traded(fill), strict=True)
         if side == "sell":
             got, gave = gave, got
-        row = {"received": decimal_of(got[1]), "received_coin": got[0], "sent": decimal_of(gave[1])}
-        traded = row | {"sent_coin": gave[0]}
-        yield _row(*known, symbol=symbol) | traded | described | _fee(paid[:1])
+        row = {"received_coin": got[0], "received": got[1], "sent_coin": gave[0], "sent": gave[1]}
+        yield _row(*known, symbol=symbol) | row | described | _fee(paid[:1])
         paid = paid[1:]
     else:
         profit = decimal_of(fill["profit"], "profit")
@@ -167,7 +171,7 @@ def _fill_rows(
             net = (margin_coin(market, pair), profit)
             yield _row(*known, symbol=symbol, net=net) | described | {"label": "realized gain"} | _fee(paid[:1])
             paid = paid[1:]
-    for coin, fee in paid:
+    for coin, fee in (*paid, *rebates):
         row = _row(known[0], "fee", account, record_id, symbol=symbol, net=(coin, -fee))
         yield row | {"description": f"fee of {described['description']}", "label": "cost" if fee > 0 else "reward"}
 

@@ -20,7 +20,7 @@ class Prices:
     field : str
         The argument they came in by, for errors.
     told : mapping of str to Series
-        Prices by coin or symbol; the index (UTC, ascending) says from when each was known: a candle's close from the
+        Prices by coin or symbol; the index (UTC) says from when each was known: a candle's close from the
         candle's end on.
     quote : str
         The coin whose price is one; empty for none.
@@ -30,7 +30,7 @@ class Prices:
         self._field, self._quote = field, quote
         self._known = {
             name: (pd.DatetimeIndex(series.index).as_unit("ms").asi8, series.tolist())
-            for name, series in ((name, series.dropna()) for name, series in told.items())
+            for name, series in ((name, series.dropna().sort_index(kind="stable")) for name, series in told.items())
         }
 
     def at(self, name: str, time_ms: int) -> Decimal:

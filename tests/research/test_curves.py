@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bgresearch.research.curves import drawdown, drawdowns
+from bgresearch.errors import InvalidInput
+from bgresearch.research.curves import drawdown, drawdowns, equity_curve
 
 DAYS = pd.date_range("2026-01-01", periods=9, freq="1D", tz="UTC")
 CURVE = pd.Series([100.0, 110.0, 99.0, 104.5, 110.0, 121.0, 60.5, 80.0, 100.0], index=DAYS)
@@ -28,6 +30,12 @@ def test_each_fall_has_its_depth_its_length_and_when_it_was_over() -> None:
 def test_a_curve_that_only_rises_has_no_falls() -> None:
     assert drawdowns(pd.Series([1.0, 1.0, 2.0], index=DAYS[:3])).empty
     assert drawdown(pd.Series([-1.0, -2.0], index=DAYS[:2]))["ratio"].isna().all()
+
+
+def test_moments_out_of_order_are_refused() -> None:
+    nothing = pd.DataFrame(columns=["market", "symbol"])
+    with pytest.raises(InvalidInput, match="moments: they are not in order of time"):
+        equity_curve(nothing, nothing, DAYS[::-1], prices={})
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=40))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from fractions import Fraction
 from typing import Any
 
@@ -100,6 +100,47 @@ def test_a_fill_that_is_missing_leaves_something_unexplained() -> None:
     assert f"unexplained {pnl.unexplained.normalize():f}" in str(pnl)
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3, 6])
+def test_rows_and_prices_in_another_order_earn_the_same(seed: int) -> None:
+    one, frames = account(seed), account(seed).frames()
+    prices = {coin: series[::-1] for coin, series in one.prices().items()}
+    for bills in (frames["bills"], frames["bills"].reset_index()):
+        pnl = own_pnl(
+            frames["fills"][::-1], bills[::-1], START_MS, one.end, prices=prices, marks=one.contract_marks(),
+            method="fifo",
+        )  # fmt: skip
+        pd.testing.assert_frame_equal(pnl.attribution, told(seed, "fifo").attribution)
+        pd.testing.assert_frame_equal(pnl.open, told(seed, "fifo").open)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_what_is_there_twice_is_earned_once(seed: int) -> None:
+    one, frames = account(seed), account(seed).frames()
+    twice = [pd.concat([frames[name], frames[name].iloc[3:9]]) for name in ("fills", "bills")]
+    pnl = own_pnl(*twice, START_MS, one.end, prices=one.prices(), marks=one.contract_marks())
+    assert (pnl.total, pnl.unexplained, pnl.doubtful) == (told(seed, "average").total, 0, ())
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_contract_is_doubtful_where_all_fills_are_there(seed: int) -> None:
+    assert told(seed, "average").doubtful == told(seed, "fifo").doubtful == ()
+
+
+def test_totals_have_all_digits_whatever_the_context_of_decimals() -> None:
+    time = pd.DatetimeIndex([T0 + pd.Timedelta(hours=1)] * 2, name="time")
+    bills = pd.DataFrame({
+        "bill_id": ["1", "2"], "account": "spot", "coin": ["PEPE", "USDT"], "kind": "reward", "symbol": None,
+        "amount": ["123456.12345678", "9000000000.12345678"], "fee": 0.0,
+        "balance": ["123456.12345678", "9000000000.12345678"],
+    }, index=time)  # fmt: skip
+    prices = {"PEPE": pd.Series([0.00001234567890123, 0.00002345678901234], index=[T0, T0 + pd.Timedelta(hours=2)])}
+    with localcontext(Context(prec=28)):
+        pnl = own_pnl(fills(), bills, T0, T0 + pd.Timedelta(days=1), prices=prices)
+        total, unexplained = pnl.total, pnl.unexplained
+    worth = Fraction("123456.12345678") * Fraction("0.00002345678901234") + Fraction("9000000000.12345678")
+    assert (Fraction(total), unexplained) == (worth, 0)
+
+
 # small examples, reckoned by hand
 
 
@@ -187,6 +228,58 @@ def test_a_close_of_what_was_opened_before_is_told_by_the_exchange() -> None:
         pnl = earned(fills(contract("sell", 1.0, 120.0, 33.0, position=position)), 100.0)
         assert pnl.closes[["covered", "profit"]].to_numpy().tolist() == [[False, 33]]
         assert (of(pnl, "realised"), pnl.unexplained) == (33, 0)
+
+
+def test_a_position_that_was_open_at_the_start_is_said_to_be_doubtful() -> None:
+    pnl = earned(fills(contract("buy", 2.0, 100.0), contract("sell", 4.0, 120.0, 200.0)), 50.0)
+    assert pnl.doubtful == (("usdt-futures", "BTCUSDT"),)
+    assert str(pnl).endswith("unexplained 0; closed what these fills did not open: BTCUSDT (usdt-futures)")
+    assert earned(fills(contract("sell", 1.0, 120.0, 33.0)), 100.0).doubtful
+    assert not earned(fills(contract("buy", 2.0, 100.0), contract("sell", 4.0, 120.0, 40.0)), 50.0).doubtful
+
+
+def test_a_fill_of_futures_that_is_missing_or_altered_makes_its_contract_doubtful() -> None:
+    rows = [contract("buy", 2.0, 100.0), contract("buy", 2.0, 110.0), contract("sell", 4.0, 120.0, 60.0)]
+    assert not earned(fills(*rows), 50.0).doubtful
+    assert earned(fills(*rows[1:]), 50.0).doubtful
+    assert earned(fills(rows[0] | {"value": 210.0}, *rows[1:]), 50.0).doubtful
+
+
+def test_the_fee_of_a_withdrawal_is_a_cost_and_what_was_withdrawn_is_none() -> None:
+    time = pd.DatetimeIndex([T0 + pd.Timedelta(hours=1)], name="time")
+    row = {"bill_id": "1", "account": "spot", "coin": "USDT", "kind": "transfer_out", "symbol": None}
+    bills = pd.DataFrame([row | {"amount": -200.0, "fee": 1.0, "balance": 99.0}], index=time)
+    end = T0 + pd.Timedelta(days=1)
+    pnl = own_pnl(fills(), bills, T0, end, prices={})
+    assert (of(pnl, "fees", "USDT"), of(pnl, "transfers", "USDT"), pnl.total, pnl.unexplained) == (-1, -200, -1, 0)
+    curve = equity_curve(fills(), bills, pd.DatetimeIndex([T0, end]), prices={})
+    assert curve[["moved", "net"]].to_numpy().tolist() == [[0, 300], [-200, 299]]
+
+
+def test_a_transfer_between_own_accounts_closes_nothing_however_long_it_takes() -> None:
+    time = pd.DatetimeIndex([T0 + pd.Timedelta(seconds=at) for at in (10, 50)], name="time")
+    row = {"coin": "BTC", "symbol": None, "fee": 0.0}
+    bills = pd.DataFrame([
+        row | {"bill_id": "1", "account": "spot", "kind": "transfer_out", "amount": -1.0, "balance": 0.0},
+        row | {"bill_id": "2", "account": "coin-futures", "kind": "transfer_in", "amount": 1.0, "balance": 1.0},
+    ], index=time)  # fmt: skip
+    end = T0 + pd.Timedelta(days=1)
+    prices = {"BTC": pd.Series([100.0, 150.0], index=[T0, T0 + pd.Timedelta(seconds=30)])}
+    pnl = own_pnl(fills(), bills, T0, end, prices=prices, method="fifo")
+    assert (pnl.total, pnl.unexplained, len(pnl.closes), len(pnl.open)) == (50, 0, 0, 1)
+    curve = equity_curve(fills(), bills, pd.DatetimeIndex([T0, end]), prices=prices)
+    assert curve[["moved", "net"]].to_numpy().tolist() == [[0, 100], [0, 150]]
+    bills.index = pd.DatetimeIndex([time[0], time[0] + pd.Timedelta(seconds=61)], name="time")
+    assert len(own_pnl(fills(), bills, T0, end, prices=prices).closes) == 1
+
+
+@pytest.mark.parametrize("start", ["2026-10-01 00:02", "2026-09-30"])
+def test_rows_from_outside_the_span_are_refused(start: str) -> None:
+    rows = fills(contract("buy", 1.0, 100.0), contract("sell", 1.0, 100.0))
+    bills = BILLS.shape.frame(BILLS.shape.table([]))
+    end = pd.Timestamp(start, tz="UTC") + pd.Timedelta(minutes=1)
+    with pytest.raises(InvalidInput, match="fills: one is of 2026-10-01T00:01:00Z, which is not between start and end"):
+        own_pnl(rows, bills, pd.Timestamp(start, tz="UTC"), end, prices={})
 
 
 def test_what_the_exchange_rounds_otherwise_stands_apart() -> None:

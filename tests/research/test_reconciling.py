@@ -363,6 +363,8 @@ def test_digits_that_float64_cannot_hold_are_no_problem_and_are_counted_apart() 
     found = reconcile(one_fill().iloc[:0], lines(*rows))
     assert found.rows["gap"].any()
     assert (found.ok, found.unexplained) == (True, {})
+    assert any(found.coins["digits"])
+    assert str(found).endswith("difference 0, but for digits that floats are too short for.")
     wrong = [*rows[:20], (*rows[20][:3], rows[20][3] + 1e-5, *rows[20][4:]), *rows[21:]]
     assert not reconcile(one_fill().iloc[:0], lines(*wrong)).ok
 
@@ -388,6 +390,47 @@ def test_an_amount_that_is_no_number_is_refused_by_name() -> None:
     bills = lines(("1", "USDT", "reward", np.inf, 0.0, 1.0))
     with pytest.raises(InvalidInput, match="amount: inf is not finite"):
         reconcile(one_fill().iloc[:0], bills)
+
+
+def test_two_wrong_amounts_that_make_up_for_each_other_are_named() -> None:
+    fills = pd.concat([one_fill(), one_fill().assign(fill_id="f2", amount=2.0, fee=0.0, value=18.0)])
+    rows = [("1", "BTC", "trade", 1.0, 0.001, 0.999), ("2", "BTC", "trade", 2.0, 0.0, 2.999)]
+    rows += [("3", "USDT", "trade", -9.0, 0.0, 91.0), ("4", "USDT", "trade", -18.0, 0.0, 73.0)]
+    assert reconcile(fills, lines(*rows)).ok
+    wrong = fills.assign(value=[10.0, 17.0])
+    found = reconcile(wrong, lines(*rows))
+    assert (found.ok, set(found.problems["what"])) == (False, {"changed record"})
+    assert set(found.problems["record_id"]) == {"f1", "f2"}
+
+
+def test_a_wrong_fee_is_named_although_amount_less_fee_is_right() -> None:
+    bills = lines(("1", "BTC", "trade", 1.0, 0.001, 0.999), ("3", "USDT", "trade", -9.0, 0.0, 91.0))
+    assert reconcile(one_fill(), bills).ok
+    found = reconcile(one_fill().assign(amount=1.002, fee=0.003), bills)
+    assert (found.ok, found.problems["what"].tolist()) == (False, ["changed record"])
+    assert found.problems[["told", "booked"]].to_numpy().tolist() == [[Decimal("0.003"), Decimal("0.001")]]
+    assert "of a fee of 0.003; there it is 0.001" in str(found)
+
+
+@pytest.mark.parametrize("column", ["amount", "balance"])
+def test_a_line_without_an_amount_or_a_balance_is_refused_and_not_taken_for_zero(column: str) -> None:
+    bills = lines(("7", "USDT", "reward", 1.0, 0.0, 1.0))
+    bills[column] = np.nan
+    with pytest.raises(InvalidInput, match=f"{column}: line 7 of the ledger has none"):
+        reconcile(one_fill().iloc[:0], bills)
+
+
+@pytest.mark.parametrize("column", ["amount", "value"])
+def test_a_fill_without_an_amount_or_a_value_is_refused(column: str) -> None:
+    with pytest.raises(InvalidInput, match=f"{column}: fill f1 has none"):
+        reconcile(one_fill().assign(**{column: np.nan}), lines())
+
+
+def test_a_fee_in_an_unknown_coin_is_refused_and_not_left_out() -> None:
+    bills = lines(("1", "BTC", "trade", 1.0, 0.0, 1.0), ("3", "USDT", "trade", -9.0, 0.0, 91.0))
+    assert reconcile(one_fill().assign(fee=0.0, fee_coin=None), bills).ok
+    with pytest.raises(InvalidInput, match=r"fee_coin: fill f1 has a fee of 0\.001 and no coin of it"):
+        reconcile(one_fill().assign(fee_coin=None), bills)
 
 
 def lines(*rows: tuple[str, str, str, float, float, float]) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -104,6 +105,15 @@ def test_the_curve_of_equity_begins_and_ends_with_the_profit(told: Statement) ->
     assert (curve["equity"].iloc[0], curve["equity"].iloc[-1]) == (pnl.opening, pnl.closing)
     assert curve["net"].iloc[-1] - curve["net"].iloc[0] == pnl.total
     assert curve.index.is_monotonic_increasing
+
+
+def test_an_account_of_one_coin_has_a_curve_as_well_and_so_has_one_without_anything(told: Statement) -> None:
+    futures = told.fills[told.fills["market"] == "usdt-futures"]
+    one_coin = replace(told, fills=futures, bills=told.bills[told.bills["coin"] == "USDT"])
+    nothing = replace(told, fills=told.fills.iloc[:0], bills=told.bills.iloc[:0])
+    for statement, worth in ((one_coin, True), (nothing, False)):
+        curve = statement.equity("1d")
+        assert (len(curve), any(curve["equity"])) == (23, worth)
 
 
 def test_the_ledger_for_tax_tools_sums_up_to_the_change_of_all_balances(told: Statement) -> None:

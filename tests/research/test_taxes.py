@@ -126,3 +126,29 @@ def test_a_chain_s_own_transaction_is_named() -> None:
     made = ledger(one)
     moved = [*one.deposits, *one.withdrawals]
     assert {row["transaction_id"] for row in moved} <= set(made["id"])
+
+
+def test_a_rebate_is_a_reward_of_its_own_and_no_fee_is_negative() -> None:
+    time = pd.DatetimeIndex([pd.Timestamp("2026-10-01", tz="UTC")], name="time")
+    row = {
+        "fill_id": ["1"], "market": "spot", "symbol": "BTCUSDT", "side": "sell", "amount": 1.0, "value": 100.0,
+        "profit": 0.0, "fee": -0.25, "fee_coin": "USDT", "other_fees": "0.001 BGB, -0.002 ETH",
+    }  # fmt: skip
+    nothing = pd.DataFrame()
+    fills = pd.DataFrame(row, index=time)
+    made = account_ledger(fills, nothing, transfers=nothing, deposits=nothing, withdrawals=nothing)
+    assert made[["kind", "label", "fee_coin", "received_coin"]].fillna("").to_numpy().tolist() == [
+        ["trade", "", "BGB", "USDT"], ["fee", "reward", "", "USDT"], ["fee", "reward", "", "ETH"],
+    ]  # fmt: skip
+    assert not any("-" in text for text in tax_table(made)["Fee Amount"])
+    change = {"BGB": "-0.001", "BTC": "-1", "ETH": "0.002", "USDT": "100.25"}
+    assert changes_of(made) == {coin: Decimal(text) for coin, text in change.items()}
+
+
+def test_a_record_that_is_there_twice_is_one_row() -> None:
+    one = Synthetic(5)
+    twice = {name: pd.concat([frame, frame]) for name, frame in one.frames().items()}
+    moved = {name: twice[name] for name in ("transfers", "deposits", "withdrawals")}
+    made = account_ledger(twice["fills"], twice["bills"], **moved)
+    assert len(made) == len(ledger(one))
+    assert changes_of(made) == changes(one)

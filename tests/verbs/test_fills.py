@@ -65,6 +65,14 @@ def test_fees_in_further_coins_are_kept_as_they_were_sent() -> None:
     assert (row["fee"], row["other_fees"], row["position"], row["profit"]) == (0.5, "0.25 BGB", "long", 2.0)
 
 
+def test_a_part_without_a_coin_is_no_fee_in_a_coin_without_a_name() -> None:
+    for detail in ([part("", "")], [part("", "0")], []):
+        row = told("classic", "usdt-futures", V2 | {"feeDetail": detail})
+        assert (row["fee"], row["fee_coin"], row["other_fees"]) == (None, None, None)
+    row = told("classic", "usdt-futures", V2 | {"feeDetail": [part("", ""), part("USDT", "-0.5")]})
+    assert (row["fee"], row["fee_coin"], row["other_fees"]) == (0.5, "USDT", None)
+
+
 def test_fills_that_an_older_version_kept_are_read_without_what_it_did_not_know(
     connect: Connect, tmp_path: Path
 ) -> None:

@@ -128,7 +128,8 @@ def fee_of(row: Mapping[str, Any], field: str, *, paid_is_negative: bool) -> Row
     for part in detail if isinstance(detail, list) else [detail]:
         coin, told = str(part.get("feeCoin") or "").upper(), part.get(field)
         paid = Decimal(0) if told in (None, "") else Decimal(str(told))
-        sums[coin] = sums.get(coin, Decimal(0)) + (-paid if paid_is_negative else paid)
+        if coin or paid:  # a trade that was free may tell of a part without a coin
+            sums[coin] = sums.get(coin, Decimal(0)) + (-paid if paid_is_negative else paid)
     if not sums:
         return {"fee": None, "fee_coin": None, "other_fees": None}
     (coin, fee), *others = sums.items()
