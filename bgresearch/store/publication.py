@@ -11,18 +11,24 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
+from bgresearch.store.layout import PERIOD
 from bgresearch.store.pins import digest_of_files
 
 MANIFEST = "manifest.json"
 MARKER = "bgresearch.json"
 OLDER = "manifests"
-PUBLIC = frozenset({"candles", "candles-utc8", "funding_rates", "lists", "recorded", "trades"})  # and nothing else
+_CANDLES, _PAST = ["market", "price", "symbol", "interval"], ["market", "symbol"]
+_KEYS = {
+    "candles": _CANDLES, "candles-utc8": _CANDLES, "funding_rates": _PAST, "trades": _PAST,
+    "lists": ["kind", "market"], "recorded": ["kind", "market", "symbol", "every"],
+}  # fmt: skip
+PUBLIC = frozenset(_KEYS)  # and nothing else
 _FORMAT = 1
 _SUFFIX = ".parquet"
 _HEX = re.compile(r"[0-9a-f]{64}")
-_PATH = re.compile(r"([a-z0-9_-]+)(/[A-Za-z_]+=[A-Za-z0-9%._~-]+)+/[0-9a-z-]+\.parquet")
+_FILE = re.compile(rf"({PERIOD})\.parquet", re.ASCII)
 
 
 class BadManifest(Exception):
@@ -122,7 +128,7 @@ def from_json(text: bytes) -> Publication:
         made = Publication(str(told["host"]), int(told["created_ms"]), tuple(map(_entry, told["files"])))
         if told["digest"] != made.digest:
             raise BadManifest("is damaged: its digest is another one")
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise BadManifest("is damaged") from None
     return made
 
@@ -156,6 +162,15 @@ def is_ours(name: str) -> bool:
     return name.partition("/")[0] in {*PUBLIC, OLDER, MARKER, MANIFEST}
 
 
+def is_public(path: str) -> bool:
+    """Return whether a file below a data folder lies where a partition of a public series does."""
+    name, *folders, file = path.split("/")
+    keys = [key for key, _, _ in (part.partition("=") for part in folders)]
+    values = [value for _, _, value in (part.partition("=") for part in folders)]
+    canonical = all(value and quote(unquote(value), safe="") == value for value in values)
+    return canonical and keys == _KEYS.get(name) and _FILE.fullmatch(file) is not None
+
+
 def keys_of(path: str) -> dict[str, str]:
     """Return what the folders of a path say."""
     named = (part.partition("=") for part in path.split("/")[1:-1])
@@ -164,7 +179,6 @@ def keys_of(path: str) -> dict[str, str]:
 
 def _entry(told: list[Any]) -> Entry:
     path, sha256, size, rows, etag = told
-    matched = _PATH.fullmatch(path)
-    if not (matched and matched[1] in PUBLIC and _HEX.fullmatch(sha256)):
+    if not (isinstance(path, str) and is_public(path) and _HEX.fullmatch(sha256)):
         raise BadManifest(f"names {str(path)[:120]!r}, which is no public file")
     return Entry(path, sha256, int(size), int(rows), str(etag))

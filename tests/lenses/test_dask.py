@@ -240,3 +240,12 @@ def test_without_the_extra_the_way_to_install_it_is_said(local: Client, monkeypa
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ConfigurationError, match=r"bgresearch\[dask\]"):
         local.lens.dask()
+
+
+def test_a_file_that_has_gone_since_the_graph_was_made_is_named(tmp_path: Path) -> None:
+    keep(tmp_path, "BTCUSDT", SPAN, base=3.0)
+    lazy = bg.connect(data_dir=tmp_path, offline=True).lens.dask()
+    for file in tmp_path.rglob("2026-01.parquet"):
+        file.unlink()
+    with pytest.raises(StoreError, match=r"cannot read .*2026-01\.parquet"):
+        lazy.compute(scheduler="synchronous")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -27,6 +29,7 @@ from tests.remote.conftest import (
     Listening,
     fill,
     keep_fills,
+    series_of,
 )
 
 FILES = len(SYMBOLS) * len(MONTHS)
@@ -179,10 +182,16 @@ def test_what_an_account_did_is_never_published(memory: str, local: Client, fold
         "account/of=4711/2025-12.parquet",
         "candles/../x/2025.parquet",
         "/etc/x.parquet",
+        "candles/a=b/2025.parquet",
+        "candles/market=spot/price=last/symbol=../interval=1m/../2025-12.parquet",
+        "candles/market=spot/price=last/symbol=%42TCUSDT/interval=1m/2025-12.parquet",
+        "candles/market=spot/price=last/symbol=BTCUSDT/interval=1m/2025-12 (1).parquet",
+        "candles/market=spot/price=last/symbol=BTCUSDT/interval=1m/2025-12.parquet\n",
+        4711,
     ],
 )
 def test_a_manifest_that_names_what_is_not_public_is_not_believed(
-    memory: str, local: Client, tmp_path: Path, account: str
+    memory: str, local: Client, tmp_path: Path, account: object
 ) -> None:
     local.publish(memory)
     told = json.loads(Remote(memory).read("manifest.json"))
@@ -295,3 +304,44 @@ def test_a_damaged_file_of_the_store_is_not_published(memory: str, local: Client
         local.publish(memory)
     with pytest.raises(Absent):
         Remote(memory).read("manifest.json")
+
+
+@pytest.mark.parametrize("bring", [shutil.copyfile, lambda file, place: place.symlink_to(file)], ids=["copy", "link"])
+def test_an_account_s_file_under_a_public_name_is_refused(
+    memory: str, local: Client, folder: Path, bring: Callable[[Path, Path], object]
+) -> None:
+    keep_fills(folder)
+    [private] = (folder / "account").rglob("*.parquet")
+    place = folder / series_of("EVILUSDT").folder / "2025-12.parquet"
+    place.parent.mkdir(parents=True)
+    bring(private, place)
+    with pytest.raises(StoreError, match="was written for another place"):
+        local.publish(memory)
+    assert not any("EVIL" in name for name in Remote(memory).found())
+
+
+def test_what_others_made_of_the_files_is_not_published_and_does_no_harm_to_the_address(
+    memory: str, local: Client, folder: Path, tmp_path: Path
+) -> None:
+    first = next(iter(sorted(folder.rglob("2025-12.parquet"))))
+    for name in ("2025-12 (1).parquet", "copy.parquet", "../2025-12.parquet"):
+        shutil.copyfile(first, first.parent / name)
+    shutil.copyfile(first, folder / "candles" / "2025-12.parquet")
+    assert local.publish(memory).files == FILES
+    assert reader(memory, tmp_path).verify().sound
+    assert local.publish(memory).sent == 0
+
+
+@pytest.mark.parametrize("place", ["created_ms", "size"])
+def test_a_manifest_with_numbers_beyond_all_bounds_is_damaged(
+    memory: str, local: Client, tmp_path: Path, place: str
+) -> None:
+    local.publish(memory)
+    told = json.loads(Remote(memory).read("manifest.json"))
+    if place == "size":
+        told["files"][0][2] = float("inf")
+    else:
+        told[place] = float("inf")
+    Remote(memory).write("manifest.json", json.dumps(told).encode())
+    with pytest.raises(StoreError, match="is damaged"):
+        reader(memory, tmp_path)
