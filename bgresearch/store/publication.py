@@ -27,6 +27,11 @@ _KEYS = {
 PUBLIC = frozenset(_KEYS)  # and nothing else
 _FORMAT = 1
 _SUFFIX = ".parquet"
+_OBJECT = re.compile(r"(.+)-[0-9a-f]{16}\.parquet")
+_MANIFESTS = re.compile(r"[0-9a-f]{32}\.json")
+_BEGUN = re.compile(
+    r"(^|.*/)\.([^/]+)\.\d+\.[0-9a-f]{8}\.tmp"
+)  # what a killed writer leaves where addresses are folders
 _HEX = re.compile(r"[0-9a-f]{64}")
 _FILE = re.compile(rf"({PERIOD})\.parquet", re.ASCII)
 
@@ -159,7 +164,13 @@ def older(digest: str) -> str:
 
 def is_ours(name: str) -> bool:
     """Return whether an object was put there by publishing."""
-    return name.partition("/")[0] in {*PUBLIC, OLDER, MARKER, MANIFEST}
+    folder, _, file = _BEGUN.sub(r"\1\2", name).rpartition("/")
+    if not folder:
+        return file in {MARKER, MANIFEST}
+    if folder == OLDER:
+        return _MANIFESTS.fullmatch(file) is not None
+    found = _OBJECT.fullmatch(file)
+    return found is not None and is_public(f"{folder}/{found[1]}{_SUFFIX}")
 
 
 def is_public(path: str) -> bool:

@@ -274,10 +274,12 @@ def test_what_is_something_else_s_is_left_alone(url: str, local: Client, folder:
     assert [*Remote(url).found()] == ["thesis.txt"]
     inner = f"{url}/inner"
     local.publish(inner)
-    Remote(inner).write("notes.txt", b"mine")
+    mine = ("notes.txt", "candles/notes.txt", "candles/market=spot/all.parquet", "manifests/read me.json")
+    for name in mine:
+        Remote(inner).write(name, b"mine")
     fill(folder, "BTCUSDT", MONTHS[0], MONTHS[0] + 2 * DAY_MS, base=500.0)
     assert local.publish(inner, prune=True).removed == 2
-    assert Remote(inner).read("notes.txt") == b"mine"
+    assert [Remote(inner).read(name) for name in mine] == [b"mine"] * len(mine)
 
 
 def test_an_address_belongs_to_one_exchange(memory: str, local: Client, tmp_path: Path) -> None:
@@ -345,3 +347,13 @@ def test_a_manifest_with_numbers_beyond_all_bounds_is_damaged(
     Remote(memory).write("manifest.json", json.dumps(told).encode())
     with pytest.raises(StoreError, match="is damaged"):
         reader(memory, tmp_path)
+
+
+def test_what_a_killed_writer_left_in_a_folder_is_pruned(local: Client, tmp_path: Path) -> None:
+    url = f"file://{tmp_path}/far"
+    local.publish(url)
+    first = next(iter(sorted((tmp_path / "far").rglob("2025-12-*.parquet"))))
+    begun = first.with_name(f".{first.name}.4711.0a1b2c3d.tmp")
+    begun.write_bytes(b"half")
+    assert local.publish(url, prune=True).removed == 1
+    assert not begun.exists()
