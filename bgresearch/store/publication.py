@@ -130,7 +130,7 @@ def from_json(text: bytes) -> Publication:
         told = json.loads(text)
         if told["format"] > _FORMAT:
             raise BadManifest("was written by a newer version of bgresearch")
-        made = Publication(str(told["host"]), int(told["created_ms"]), tuple(map(_entry, told["files"])))
+        made = Publication(_host(told), int(told["created_ms"]), tuple(map(_entry, told["files"])))
         if told["digest"] != made.digest:
             raise BadManifest("is damaged: its digest is another one")
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
@@ -152,7 +152,7 @@ def host_of(text: bytes) -> str:
         If the marker is damaged.
     """
     try:
-        return str(json.loads(text)["host"])
+        return _host(json.loads(text))
     except (ValueError, KeyError, TypeError, RecursionError):
         raise BadManifest("is damaged") from None
 
@@ -186,6 +186,13 @@ def keys_of(path: str) -> dict[str, str]:
     """Return what the folders of a path say."""
     named = (part.partition("=") for part in path.split("/")[1:-1])
     return {key: unquote(value) for key, _, value in named}
+
+
+def _host(told: dict[str, Any]) -> str:
+    host = told["host"]
+    if not (isinstance(host, str) and host and host.isascii() and host.isprintable()):  # it is shown on terminals
+        raise BadManifest("says no exchange whose data it is")
+    return host
 
 
 def _entry(told: list[Any]) -> Entry:

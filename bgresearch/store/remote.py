@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -206,9 +207,21 @@ def _words_of(error: BaseException | None) -> tuple[str, str] | None:
         return "there is no such bucket", "Make it first, or check its name."
     if isinstance(error, OSError):
         return os.strerror(error.errno) if error.errno else kind.__name__, "Try again; what was complete stays."
-    if any(each.__module__.partition(".")[0] in _DRIVERS for each in kind.__mro__):
+    if any(_is_driver(each.__module__) for each in kind.__mro__) or _was_refused_by_driver(error):
         return f"the driver said {kind.__name__}", "Check the address, AWS_ENDPOINT_URL and the connection."
     return None
+
+
+def _was_refused_by_driver(error: BaseException | None) -> bool:
+    """Return whether it is a driver's complaint of what it was told: an endpoint, an option, maybe a secret."""
+    if not isinstance(error, ValueError | TypeError):
+        return False
+    *_, (frame, _line) = traceback.walk_tb(error.__traceback__)
+    return _is_driver(str(frame.f_globals.get("__name__")))
+
+
+def _is_driver(module: str) -> bool:
+    return module.partition(".")[0] in _DRIVERS
 
 
 def _code_of(error: BaseException | None) -> str:

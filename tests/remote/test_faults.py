@@ -11,6 +11,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import traceback
 from pathlib import Path
 
 import pandas as pd
@@ -100,6 +101,17 @@ def test_what_a_bucket_refuses_is_said_by_its_cause(
             server.shutdown()
             thread.join()
     assert SECRET not in str(caught.value)
+
+
+def test_an_endpoint_that_is_none_is_said_to_be_one_and_never_repeated(aws: S3Server, local: Client) -> None:
+    options = {"endpoint_url": "no such u:secret@place"}
+    for refused in (
+        lambda: bg.connect(store="s3://some-bucket/x", storage_options=options),
+        lambda: local.publish("s3://some-bucket/x", storage_options=options),
+    ):
+        with pytest.raises(StoreError, match=r"the driver said ValueError.*AWS_ENDPOINT_URL") as caught:
+            refused()
+        assert "secret" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_missing_credentials_are_said_to_be_missing(

@@ -107,6 +107,8 @@ def test_a_part_is_added_to_what_was_published_unless_it_is_to_be_all(memory: st
     assert local.publish(memory, symbols=["ETHUSDT"], exact=True).files == 3
     with pytest.raises(StoreError, match="nothing of NOSUCH that is public is kept"):
         local.publish(memory, symbols=["ETHUSDT", "NOSUCH"])
+    with pytest.raises(InvalidInput, match="there is none among them"):
+        local.publish(memory, symbols=[])
     with pytest.raises(StoreError, match="nothing that is public"):
         local.publish(memory, market="coin-futures")
 
@@ -357,3 +359,15 @@ def test_what_a_killed_writer_left_in_a_folder_is_pruned(local: Client, tmp_path
     begun.write_bytes(b"half")
     assert local.publish(url, prune=True).removed == 1
     assert not begun.exists()
+
+
+@pytest.mark.parametrize("host", ["", 5, None, "\x1b[31mhttps://x", "https://u:p@place", "somebody"])
+def test_a_publication_of_nobody_s_data_is_refused_in_words(
+    memory: str, local: Client, tmp_path: Path, host: object
+) -> None:
+    local.publish(memory)
+    told = json.loads(Remote(memory).read("manifest.json")) | {"host": host}
+    Remote(memory).write("manifest.json", json.dumps(told).encode())
+    with pytest.raises(StoreError, match=r"no exchange") as caught:
+        reader(memory, tmp_path)
+    assert str(caught.value).isprintable()
