@@ -104,13 +104,14 @@ class Reader:
 
     def _rows(self, file: File, shape: pa.Schema) -> pa.Table:
         try:
-            table = partition.decode_some(self._opened(file), shape.names)
+            with partition.damage_in_words():
+                table = partition.decode_some(self._opened(file), shape.names)
+                for each in shape:
+                    if each.name not in table.column_names:  # written by a version that did not know it
+                        table = table.append_column(each, pa.nulls(table.num_rows, each.type))
+                table = table.select(shape.names).cast(shape)
         except partition.Damaged as cause:
             raise StoreError(f"{file.name} is damaged ({cause}).", hint="Type: bgresearch verify.") from cause
-        for each in shape:
-            if each.name not in table.column_names:  # written by a version that did not know it
-                table = table.append_column(each, pa.nulls(table.num_rows, each.type))
-        table = table.select(shape.names).cast(shape)
         return table if self.span is None else partition.within(table, self.time, self.span)
 
     def _opened(self, file: File) -> Any:

@@ -157,7 +157,10 @@ class damage_in_words:  # noqa: N801 - reads as a statement
 
 def _series(file: IO[bytes]) -> Series:
     with damage_in_words():
-        about = json.loads((pq.ParquetFile(file).metadata.metadata or {})[KEY])
+        text = (pq.ParquetFile(file).metadata.metadata or {}).get(KEY)
+        if text is None:
+            raise Damaged("there is no ledger in it")
+        about = json.loads(text)
         keys = tuple((str(key), str(value)) for key, value in dict(about["keys"]).items())
         return Series(str(about["series"]), keys, str(about["time"]))
 

@@ -11,6 +11,8 @@ from typing import Any
 import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import bgresearch as bg
@@ -251,3 +253,14 @@ def test_a_file_that_has_gone_since_the_graph_was_made_is_named(tmp_path: Path) 
         file.unlink()
     with pytest.raises(StoreError, match=r"cannot read .*2026-01\.parquet"):
         lazy.compute(scheduler="synchronous")
+
+
+@pytest.mark.parametrize("values", [["x"], [[1.0]]], ids=["text", "lists"])
+def test_a_file_whose_columns_are_others_is_an_error_in_words(tmp_path: Path, values: list[Any]) -> None:
+    keep(tmp_path, "BTCUSDT", Span(JAN_MS, JAN_MS + 60_000), base=3.0)
+    [file] = tmp_path.rglob("2026-01.parquet")
+    table = pq.ParquetFile(file).read()
+    other = table.set_column(table.column_names.index("close"), "close", pa.array(values * table.num_rows))
+    pq.write_table(other, file)
+    with pytest.raises(StoreError, match="is damaged"):
+        bg.connect(data_dir=tmp_path, offline=True).lens.dask().compute(scheduler="synchronous")
