@@ -13,7 +13,7 @@ from bgresearch.planning import Plan
 from bgresearch.progress import Wish
 from bgresearch.store.publishing import Choice, Published, publish
 from bgresearch.store.remote import Options, Remote
-from bgresearch.symbols import wire_symbol
+from bgresearch.symbols import chosen, wire_symbol
 from bgresearch.verifying import Revision, Verified, revisions, verify
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ class CandleVerbs:
         return list(revisions(self._source, span, symbols=symbols))
 
     def publish(
-        self, url: str, *, symbols: str | Sequence[str] = (), market: str | None = None, exact: bool = False,
+        self, url: str, *, symbols: str | Sequence[str] | None = None, market: str | None = None, exact: bool = False,
         prune: bool = False, storage_options: Options | None = None, progress: Wish | None = None,
     ) -> Published:  # fmt: skip
         """Copy what is public of the store to object storage and return what was sent; `connect(store=url)` reads it.
@@ -225,7 +225,7 @@ class CandleVerbs:
         url : str
             ``s3://bucket/prefix``, or another address that fsspec can write: ``file:///folder``.
         symbols : str or sequence of str
-            Only these, as the exchange spells them; everything by default.
+            Only these, as the exchange spells them; everything by default. None at all is an error, not everything.
         market : str, optional
             Only this one.
         exact : bool
@@ -240,7 +240,7 @@ class CandleVerbs:
         Raises
         ------
         InvalidInput
-            The address means nothing, or holds something else.
+            The address means nothing, or holds something else; no symbol is named.
         ConfigurationError
             It holds another exchange's data, or fsspec or s3fs is not installed.
         StoreError
@@ -255,8 +255,7 @@ class CandleVerbs:
         --------
         >>> client.publish("s3://bucket/prices", market="usdt-futures").sent             # doctest: +SKIP
         """
-        names = (symbols,) if isinstance(symbols, str) else symbols
-        choice = Choice(tuple(name.upper() for name in names), known_market(market) if market else None)
+        choice = Choice(tuple(name.upper() for name in chosen(symbols)), known_market(market) if market else None)
         source, wish = self._source, self._progress if progress is None else progress
         return publish(
             source.store, Remote(url, storage_options), choice, now_ms=source.clock.now_ms(), exact=exact, prune=prune,

@@ -13,7 +13,7 @@ import platformdirs
 from bgresearch.budget import limiter_for
 from bgresearch.client import Client
 from bgresearch.clock import Clock, SystemClock
-from bgresearch.errors import ConfigurationError
+from bgresearch.errors import ConfigurationError, StoreError
 from bgresearch.keyring import known_label
 from bgresearch.limits import LocalLimiter
 from bgresearch.progress import Wish
@@ -149,7 +149,11 @@ def _published(
     folder = Path(chosen) / ".published" if chosen else _cache() / "published"
     store = PublishedStore(Remote(url, options), folder, digest=digest, clock=clock)
     owner = store.publication.host.removesuffix(_DEMO)
-    host = origin(SANDBOX_URL if owner == _LOOPBACK else owner)
+    try:
+        host = origin(SANDBOX_URL if owner == _LOOPBACK else owner)
+    except ConfigurationError:
+        said = f"the publication at {url} says that its data is of {owner[:80]!r}, which is no exchange."
+        raise StoreError(said, hint="Ask whoever publishes it.") from None
     return Client(
         Wire(host, limiter=LocalLimiter(clock), clock=clock), store, clock=clock, offline=True, progress=progress
     )

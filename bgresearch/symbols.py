@@ -6,6 +6,7 @@ coin itself. What has no slash is taken as the exchange's own spelling.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -126,6 +127,19 @@ def renamed(symbol: str, market: str) -> str | None:
         if symbol.upper() in (f"{name}USDT", name):
             return f"{theirs}USDT"
     return None
+
+
+def chosen(symbols: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return the symbols that an argument names, none if it says nothing and so means all.
+
+    Raises
+    ------
+    InvalidInput
+        It is an empty list: what was computed and found nothing must not mean everything.
+    """
+    if symbols is not None and not symbols:
+        raise InvalidInput("symbols", "there is none among them.", hint="Leave it out to mean all.")
+    return (symbols,) if isinstance(symbols, str) else tuple(symbols or ())
 
 
 def spot_of(named: Named) -> Named:

@@ -145,7 +145,7 @@ def publish(
     """Copy what is public of the kept data to object storage, for others to read; never what an account did."""
     from bgresearch.connect import connect
 
-    wanted = () if symbols == "ALL" else [name.strip() for name in symbols.split(",")]
+    wanted = None if symbols == "ALL" else [name.strip() for name in symbols.split(",")]
     with connect(data_dir=data_dir, offline=True) as client:
         done = client.publish(url, symbols=wanted, market=market, exact=exact, prune=prune)
     removed = f" {done.removed} objects that only older publications needed were deleted." if done.removed else ""

@@ -22,6 +22,7 @@ from bgresearch.frames import to_frame
 from bgresearch.lenses.families import Family, families, plain
 from bgresearch.spans import Span
 from bgresearch.store import partition
+from bgresearch.store.disk import in_words
 from bgresearch.store.layout import Series
 from bgresearch.store.publication import keys_of
 from bgresearch.store.published import PublishedStore, checked_object
@@ -103,20 +104,22 @@ class Reader:
 
     def _rows(self, file: File, shape: pa.Schema) -> pa.Table:
         try:
-            table = partition.decode_some(self._opened(file), shape.names)
+            with partition.damage_in_words():
+                table = partition.decode_some(self._opened(file), shape.names)
+                for each in shape:
+                    if each.name not in table.column_names:  # written by a version that did not know it
+                        table = table.append_column(each, pa.nulls(table.num_rows, each.type))
+                table = table.select(shape.names).cast(shape)
         except partition.Damaged as cause:
             raise StoreError(f"{file.name} is damaged ({cause}).", hint="Type: bgresearch verify.") from cause
-        for each in shape:
-            if each.name not in table.column_names:  # written by a version that did not know it
-                table = table.append_column(each, pa.nulls(table.num_rows, each.type))
-        table = table.select(shape.names).cast(shape)
         return table if self.span is None else partition.within(table, self.time, self.span)
 
     def _opened(self, file: File) -> Any:
         if self.url:  # one driver for all tasks of a process
             remote = Remote(self.url, {"skip_instance_cache": False, **self.options})
             return io.BytesIO(checked_object(remote, file.name, file.sha256))
-        return io.BytesIO(Path(file.name).read_bytes())
+        with in_words("read", Path(file.name)):
+            return io.BytesIO(Path(file.name).read_bytes())
 
     def _labelled(self, table: pa.Table, file: File | None, wanted: Sequence[str]) -> pa.Table:
         """Return the rows with the keys of their series, as categories that are the same in every block."""
@@ -144,9 +147,7 @@ def _family(source: Source, name: str, wanted: Wanted) -> Family:
 def _files(source: Source, family: Family, wanted: Wanted) -> Iterator[File]:
     """Yield the files that are wanted, in the order of their series and times; opens none."""
     periods: dict[str, frozenset[str]] = {}
-    for path, name, size, sha256 in _all(source):
-        if not path.startswith(f"{family.folder}/"):
-            continue
+    for path, name, size, sha256 in _all(source, family):
         keys = {key: plain(key, value) for key, value in keys_of(path).items()}
         if not wanted.takes(keys):
             continue
@@ -159,12 +160,16 @@ def _files(source: Source, family: Family, wanted: Wanted) -> Iterator[File]:
         yield File(name, tuple(keys[key] for key in family.keys), size, sha256)
 
 
-def _all(source: Source) -> Iterable[tuple[str, str, int, str]]:
+def _all(source: Source, family: Family) -> Iterator[tuple[str, str, int, str]]:
+    """Yield the files of a family: place below the data folder, what to open, bytes, digest if published."""
     store = source.store
     if isinstance(store, PublishedStore):
-        return [(one.path, one.name, one.size, one.sha256) for one in store.publication.files]
-    found = ((path.as_posix(), store.data_dir / path) for path in store.files())
-    return [(below, str(path), path.stat().st_size, "") for below, path in found]
+        published = (one for one in store.publication.files if one.path.startswith(f"{family.folder}/"))
+        yield from ((one.path, one.name, one.size, one.sha256) for one in published)
+        return
+    for path in family.files(store.data_dir):
+        with in_words("read", path):
+            yield path.relative_to(store.data_dir).as_posix(), str(path), path.stat().st_size, ""
 
 
 def _packed(files: Iterable[File], block_bytes: int) -> Iterator[list[File]]:

@@ -21,7 +21,7 @@ from bgresearch.frames import CANDLE_SCHEMA
 from bgresearch.kept.recordable import RECORDABLE
 from bgresearch.keyring import known_uid
 from bgresearch.market.past import FUNDING_RATES, TRADES
-from bgresearch.store.layout import SPELLED
+from bgresearch.store.layout import SPELLED, is_partition
 from bgresearch.values import TIME
 
 _CANDLE_KEYS = ("market", "price", "symbol", "interval")
@@ -81,7 +81,7 @@ class Family:
 
     def files(self, root: Path, period: str = "*") -> list[Path]:
         """Return the partitions that are there now, in order."""
-        return sorted(root.glob(self.pattern(period)))
+        return sorted(filter(is_partition, root.glob(self.pattern(period))))
 
 
 def families(source: Source) -> dict[str, Family]:

@@ -119,7 +119,8 @@ def footers(path: Path, time: str) -> Iterator[Footer]:
 
 def _times(group: pq.RowGroupMetaData, time: str) -> tuple[int, int] | None:
     columns = (group.column(place) for place in range(group.num_columns))
-    about = next(column for column in columns if column.path_in_schema == time).statistics
+    found = next((column for column in columns if column.path_in_schema == time), None)
+    about = found.statistics if found is not None else None
     return (about.min_raw, about.max_raw) if about is not None and about.has_min_max else None
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bgresearch.candles import Source
 from bgresearch.errors import ConfigurationError
 from bgresearch.moments import Moment, span_of
+from bgresearch.symbols import chosen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,7 +125,7 @@ class Lens:
         return answered(self._local(), query, frames)
 
     def dask(
-        self, name: str = "candles", *, symbols: str | Sequence[str] = (), market: str | None = None,
+        self, name: str = "candles", *, symbols: str | Sequence[str] | None = None, market: str | None = None,
         price: str | None = None, interval: str | None = None, start: Moment | None = None, end: Moment | None = None,
         block_bytes: int = BLOCK_BYTES,
     ) -> DataFrame:  # fmt: skip
@@ -156,7 +157,7 @@ class Lens:
         OfflineError
             Nothing of it is kept.
         InvalidInput
-            There is no such family, or it has no such key.
+            There is no such family, or it has no such key; no symbol is named.
         ConfigurationError
             dask is not installed.
 
@@ -175,9 +176,8 @@ class Lens:
         """
         from bgresearch.lenses.blocks import Wanted, blocks
 
-        named = (symbols,) if isinstance(symbols, str) else tuple(symbols)
         keys = {"market": market, "price": price, "interval": interval}
-        wanted = {key: (value,) if value else () for key, value in keys.items()} | {"symbol": named}
+        wanted = {key: (value,) if value else () for key, value in keys.items()} | {"symbol": chosen(symbols)}
         now_ms = self._source.clock.now_ms()
         span = None if start is None and end is None else span_of(_FIRST if start is None else start, end, now_ms)
         return blocks(self._source, name, Wanted(wanted, span), block_bytes)

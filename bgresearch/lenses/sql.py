@@ -21,7 +21,7 @@ from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
 from bgresearch.frames import to_frame
 from bgresearch.lenses.families import Family, families, literally
 from bgresearch.lenses.ledgers import coverage_of, gaps_of
-from bgresearch.store.layout import SPELLED
+from bgresearch.store.layout import PERIOD, SPELLED
 from bgresearch.values import TIME
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ def connected(source: Source, spill: str | os.PathLike[str] | None) -> DuckDBPyC
     """Return the connection; `Lens.duckdb` documents it."""
     duckdb = _duckdb()
     root, known = source.store.data_dir, families(source)
+    if "\\" in root.as_posix():  # to DuckDB it parts folders on every system; the views would be empty
+        raise ConfigurationError(f"DuckDB cannot look into {root}: \\ in a name.", hint="Rename the folder.")
     connection: DuckDBPyConnection = duckdb.connect()
     for family in known.values():  # DuckDB looks at the first file of each
         _patiently(duckdb, partial(connection.execute, f"CREATE VIEW {_name(family.name)} AS {view(family, root)}"))
@@ -100,7 +102,8 @@ def view(family: Family, root: Path) -> str:
     pattern = _text(family.glob(root))
     return (
         f"SELECT {shown}, parse_filename(file, true) AS period FROM (SELECT {empty} WHERE false "  # noqa: S608 - nobody's input
-        f"UNION ALL BY NAME SELECT * FROM read_parquet({pattern}, {options}))"
+        f"UNION ALL BY NAME SELECT * FROM read_parquet({pattern}, {options})) "
+        f"WHERE regexp_full_match(parse_filename(file, true), {_text(PERIOD)})"
     )
 
 

@@ -83,11 +83,15 @@ def inspect_bytes(below: Path, data: bytes) -> tuple[Flaw, ...]:
 def _inspected(below: Path, file: IO[bytes]) -> tuple[Flaw, ...]:
     series = candles_at(below)
     try:
+        folder = partition.folder_of(file)
+        file.seek(0)
         table, ledger, time = partition.decode_any(file)
     except NewerFormat as error:
         return (Flaw(below, "newer", str(error)),)
     except partition.Damaged as error:
         return (Flaw(below, "damaged", str(error), None, series),)
+    if folder != below.parent.as_posix():
+        return (Flaw(below, "unsound", f"it was written for another place, {folder}", None, series),)
     return tuple(_flaws(below, series, table, ledger, partition.times_of(table, time)))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from bgresearch.spans import Span
 
 Period = Literal["day", "month", "year", "all"]
 SPELLED = {("interval", "1M"): "1month"}
+PERIOD = r"all|\d{4}(-\d\d){0,2}"  # names of files; what others made of them ("2026-10 copy") is no partition
 WHOLE = Span(-(2**53), 2**53)  # "all": wider than any timestamp of the exchange, exact in JSON
 
 
@@ -92,6 +94,11 @@ class Series:
             return f"{moment.year:04}.parquet", Span(_ms(moment.year, 1), _ms(moment.year + 1, 1))
         year, month = (moment.year + 1, 1) if moment.month == 12 else (moment.year, moment.month + 1)
         return f"{moment:%Y-%m}.parquet", Span(_ms(moment.year, moment.month), _ms(year, month))
+
+
+def is_partition(path: Path) -> bool:
+    """Return whether a file has the name of a period."""
+    return path.suffix == ".parquet" and re.fullmatch(PERIOD, path.stem, re.ASCII) is not None
 
 
 @functools.lru_cache(4096)

@@ -95,11 +95,20 @@ def decode_any(file: IO[bytes]) -> tuple[pa.Table, Ledger, str]:
     Damaged
         If anything in it does not fit together.
     """
-    with damage_in_words():
-        about = json.loads((pq.ParquetFile(file).metadata.metadata or {})[KEY])
-        series = Series(str(about["series"]), (), str(about["time"]))
+    series = _series(file)
     file.seek(0)
     return (*decode(file, series, deep=True), series.time)
+
+
+def folder_of(file: IO[bytes]) -> str:
+    """Return the folder that an open Parquet file was written for, below a data folder; reads the footer only.
+
+    Raises
+    ------
+    Damaged
+        If the footer does not say it.
+    """
+    return _series(file).folder.as_posix()
 
 
 def decode_again(paths: Sequence[Path], series: Series) -> pa.Table:
@@ -144,6 +153,16 @@ class damage_in_words:  # noqa: N801 - reads as a statement
             return
         if isinstance(error, _DAMAGE):
             raise Damaged(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
+
+
+def _series(file: IO[bytes]) -> Series:
+    with damage_in_words():
+        text = (pq.ParquetFile(file).metadata.metadata or {}).get(KEY)
+        if text is None:
+            raise Damaged("there is no ledger in it")
+        about = json.loads(text)
+        keys = tuple((str(key), str(value)) for key, value in dict(about["keys"]).items())
+        return Series(str(about["series"]), keys, str(about["time"]))
 
 
 def _ledger(metadata: dict[bytes, bytes] | None, rows: int) -> Ledger:

@@ -11,18 +11,29 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
+from bgresearch.store.layout import PERIOD
 from bgresearch.store.pins import digest_of_files
 
 MANIFEST = "manifest.json"
 MARKER = "bgresearch.json"
 OLDER = "manifests"
-PUBLIC = frozenset({"candles", "candles-utc8", "funding_rates", "lists", "recorded", "trades"})  # and nothing else
+_CANDLES, _PAST = ["market", "price", "symbol", "interval"], ["market", "symbol"]
+_KEYS = {
+    "candles": _CANDLES, "candles-utc8": _CANDLES, "funding_rates": _PAST, "trades": _PAST,
+    "lists": ["kind", "market"], "recorded": ["kind", "market", "symbol", "every"],
+}  # fmt: skip
+PUBLIC = frozenset(_KEYS)  # and nothing else
 _FORMAT = 1
 _SUFFIX = ".parquet"
+_OBJECT = re.compile(r"(.+)-[0-9a-f]{16}\.parquet")
+_MANIFESTS = re.compile(r"[0-9a-f]{32}\.json")
+_BEGUN = re.compile(
+    r"(^|.*/)\.([^/]+)\.\d+\.[0-9a-f]{8}\.tmp"
+)  # what a killed writer leaves where addresses are folders
 _HEX = re.compile(r"[0-9a-f]{64}")
-_PATH = re.compile(r"([a-z0-9_-]+)(/[A-Za-z_]+=[A-Za-z0-9%._~-]+)+/[0-9a-z-]+\.parquet")
+_FILE = re.compile(rf"({PERIOD})\.parquet", re.ASCII)
 
 
 class BadManifest(Exception):
@@ -119,10 +130,10 @@ def from_json(text: bytes) -> Publication:
         told = json.loads(text)
         if told["format"] > _FORMAT:
             raise BadManifest("was written by a newer version of bgresearch")
-        made = Publication(str(told["host"]), int(told["created_ms"]), tuple(map(_entry, told["files"])))
+        made = Publication(_host(told), int(told["created_ms"]), tuple(map(_entry, told["files"])))
         if told["digest"] != made.digest:
             raise BadManifest("is damaged: its digest is another one")
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise BadManifest("is damaged") from None
     return made
 
@@ -141,7 +152,7 @@ def host_of(text: bytes) -> str:
         If the marker is damaged.
     """
     try:
-        return str(json.loads(text)["host"])
+        return _host(json.loads(text))
     except (ValueError, KeyError, TypeError, RecursionError):
         raise BadManifest("is damaged") from None
 
@@ -153,7 +164,22 @@ def older(digest: str) -> str:
 
 def is_ours(name: str) -> bool:
     """Return whether an object was put there by publishing."""
-    return name.partition("/")[0] in {*PUBLIC, OLDER, MARKER, MANIFEST}
+    folder, _, file = _BEGUN.sub(r"\1\2", name).rpartition("/")
+    if not folder:
+        return file in {MARKER, MANIFEST}
+    if folder == OLDER:
+        return _MANIFESTS.fullmatch(file) is not None
+    found = _OBJECT.fullmatch(file)
+    return found is not None and is_public(f"{folder}/{found[1]}{_SUFFIX}")
+
+
+def is_public(path: str) -> bool:
+    """Return whether a file below a data folder lies where a partition of a public series does."""
+    name, *folders, file = path.split("/")
+    keys = [key for key, _, _ in (part.partition("=") for part in folders)]
+    values = [value for _, _, value in (part.partition("=") for part in folders)]
+    canonical = all(value and quote(unquote(value), safe="") == value for value in values)
+    return canonical and keys == _KEYS.get(name) and _FILE.fullmatch(file) is not None
 
 
 def keys_of(path: str) -> dict[str, str]:
@@ -162,9 +188,15 @@ def keys_of(path: str) -> dict[str, str]:
     return {key: unquote(value) for key, _, value in named}
 
 
+def _host(told: dict[str, Any]) -> str:
+    host = told["host"]
+    if not (isinstance(host, str) and host and host.isascii() and host.isprintable()):  # it is shown on terminals
+        raise BadManifest("says no exchange whose data it is")
+    return host
+
+
 def _entry(told: list[Any]) -> Entry:
     path, sha256, size, rows, etag = told
-    matched = _PATH.fullmatch(path)
-    if not (matched and matched[1] in PUBLIC and _HEX.fullmatch(sha256)):
+    if not (isinstance(path, str) and is_public(path) and _HEX.fullmatch(sha256)):
         raise BadManifest(f"names {str(path)[:120]!r}, which is no public file")
     return Entry(path, sha256, int(size), int(rows), str(etag))

@@ -23,13 +23,13 @@ from bgresearch.store.partitions import Store
 from bgresearch.store.publication import (
     MANIFEST,
     MARKER,
-    PUBLIC,
     BadManifest,
     Entry,
     Publication,
     from_json,
     host_of,
     is_ours,
+    is_public,
     keys_of,
     marker,
     older,
@@ -82,7 +82,7 @@ class Choice:
         """Return whether a file below the data folder is meant."""
         keys = keys_of(path)
         named = not self.symbols or keys.get("symbol") in self.symbols
-        return path.partition("/")[0] in PUBLIC and named and self.market in {None, keys.get("market")}
+        return is_public(path) and named and self.market in {None, keys.get("market")}
 
 
 def chosen(root: Path, choice: Choice) -> list[str]:
@@ -221,8 +221,8 @@ class _Sending:
         old = before if before and before.sha256 == digest else None
         found = self._there.get(entry.name)
         if found and self._remote.holds(entry.name, data, found, old.etag if old else ""):
-            return Entry(path, digest, len(data), old.rows if old else _rows(place, data), found.etag), False
-        rows = _rows(place, data)
+            return Entry(path, digest, len(data), old.rows if old else _rows(place, path, data), found.etag), False
+        rows = _rows(place, path, data)
         return Entry(path, digest, len(data), rows, self._remote.write(entry.name, data)), True
 
 
@@ -241,9 +241,13 @@ def _sent(sending: _Sending, paths: Sequence[str], grow: Grow) -> list[Entry]:
     return entries
 
 
-def _rows(path: Path, data: bytes) -> int:
-    """Return how many rows a file has, once all of it was found to be as it was written."""
+def _rows(place: Path, path: str, data: bytes) -> int:
+    """Return how many rows a file has, once all of it was found to be as it was written, and for this very place."""
     try:
-        return partition.decode_any(io.BytesIO(data))[1].rows
+        folder = partition.folder_of(io.BytesIO(data))
+        rows = partition.decode_any(io.BytesIO(data))[1].rows
     except (partition.Damaged, NewerFormat) as error:
-        raise StoreError(f"{path} is damaged: {error}.", hint=_REPAIR) from None
+        raise StoreError(f"{place} is damaged: {error}.", hint=_REPAIR) from None
+    if folder != path.rpartition("/")[0]:  # a link to it, or a copy of it: an account's, perhaps
+        raise StoreError(f"{place} was written for another place, {folder}.", hint="Move it there, or delete it.")
+    return rows

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
 from bgresearch.store.disk import Disk
@@ -33,6 +35,20 @@ _WAYS = {
         "Check the connection, and AWS_ENDPOINT_URL if the bucket is not Amazon's.",
     ),
 }
+_EXPIRED = ("the credentials have expired", "Sign in again (aws sso login), or renew AWS_SESSION_TOKEN.")
+_WRONG = ("the credentials are not known there, or the secret is wrong", "Check AWS_PROFILE and AWS_ENDPOINT_URL.")
+_ELSEWHERE = (
+    "the bucket is in another region",
+    "Set AWS_DEFAULT_REGION, or say {'client_kwargs': {'region_name': ...}}.",
+)
+_CODES = {  # what the answer of S3 says
+    "ExpiredToken": _EXPIRED, "TokenRefreshRequired": _EXPIRED, "RequestExpired": _EXPIRED,
+    "InvalidAccessKeyId": _WRONG, "InvalidToken": _WRONG, "SignatureDoesNotMatch": _WRONG,
+    "PermanentRedirect": _ELSEWHERE, "AuthorizationHeaderMalformed": _ELSEWHERE,
+    "IllegalLocationConstraintException": _ELSEWHERE, "301": _ELSEWHERE,
+    "RequestTimeTooSkewed": ("the clock of this machine is wrong", "Set it, by NTP for instance."),
+}  # fmt: skip
+_WAYS |= dict.fromkeys(("SSOTokenLoadError", "TokenRetrievalError", "UnauthorizedSSOTokenError"), _EXPIRED)
 _DENIED = (
     "access is denied",
     "Check which credentials are used, and what they may: GetObject to read; ListBucket, PutObject to publish.",
@@ -150,7 +166,8 @@ class Remote:
                 self._fs.rm([self._path(name) for name in names])
 
     def _path(self, name: str) -> str:
-        return f"{self._root}/{name}"
+        plain = quote(name, safe="/=") if self._scheme in _ONLY_READ else name  # a web server takes one % for its own
+        return f"{self._root}/{plain}"
 
     def _refuse_only_read(self) -> None:
         if self._scheme in _ONLY_READ:
@@ -181,17 +198,36 @@ class _InWords:
 def _words_of(error: BaseException | None) -> tuple[str, str] | None:
     """Return what went wrong and what to do, None for what no driver would raise."""
     kind = type(error)
+    known = _CODES.get(_code_of(error)) or _WAYS.get(kind.__name__)
+    if known is not None:
+        return known
     if isinstance(error, PermissionError):
         return _DENIED
     if isinstance(error, FileNotFoundError):
         return "there is no such bucket", "Make it first, or check its name."
-    if kind.__name__ in _WAYS:
-        return _WAYS[kind.__name__]
     if isinstance(error, OSError):
         return os.strerror(error.errno) if error.errno else kind.__name__, "Try again; what was complete stays."
-    if any(each.__module__.partition(".")[0] in _DRIVERS for each in kind.__mro__):
+    if any(_is_driver(each.__module__) for each in kind.__mro__) or _was_refused_by_driver(error):
         return f"the driver said {kind.__name__}", "Check the address, AWS_ENDPOINT_URL and the connection."
     return None
+
+
+def _was_refused_by_driver(error: BaseException | None) -> bool:
+    """Return whether it is a driver's complaint of what it was told: an endpoint, an option, maybe a secret."""
+    if not isinstance(error, ValueError | TypeError):
+        return False
+    *_, (frame, _line) = traceback.walk_tb(error.__traceback__)
+    return _is_driver(str(frame.f_globals.get("__name__")))
+
+
+def _is_driver(module: str) -> bool:
+    return module.partition(".")[0] in _DRIVERS
+
+
+def _code_of(error: BaseException | None) -> str:
+    """Return what S3 itself called the error that the driver has translated, empty if it did not."""
+    response = getattr(getattr(error, "__cause__", None), "response", None)
+    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
 
 
 def _said(info: Mapping[str, Any]) -> Found:
@@ -199,9 +235,22 @@ def _said(info: Mapping[str, Any]) -> Found:
 
 
 def _checked(url: str) -> str:
-    scheme, separator, place = str(url).partition("://")
-    if not (scheme and separator and place.strip("/")) or "::" in url:
-        raise InvalidInput("url", f"{str(url)[:80]!r} is no address.", hint="For instance s3://bucket/prefix.")
-    if "@" in place.partition("/")[0]:
+    text = str(url)
+    scheme, separator, place = text.partition("://")
+    if _holds_credentials(text, scheme):
         raise InvalidInput("url", "credentials do not belong into an address.", hint="Use AWS_PROFILE.")
-    return str(url).rstrip("/")
+    if not (scheme and separator and place.strip("/")) or "::" in text:
+        raise InvalidInput("url", f"{text[:80]!r} is no address.", hint="For instance s3://bucket/prefix.")
+    return text.rstrip("/")
+
+
+def _holds_credentials(text: str, scheme: str) -> bool:
+    """Return whether an address may hold a secret; what is said of it then never repeats it."""
+    if scheme in {"file", "local", "memory"}:  # folders may have any name
+        return False
+    if scheme in _ONLY_READ and ("?" in text or "#" in text):  # signed for one object, and no prefix of others
+        return True
+    before, at, _ = text.rpartition("://")[2].rpartition("@")
+    first = before.lstrip("/").partition("/")[0]
+    port = scheme in _ONLY_READ and first.rpartition(":")[2].isdigit()
+    return bool(at) and ("/" not in before.lstrip("/") or (":" in first and not port and not first.startswith("arn:")))

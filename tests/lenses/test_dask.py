@@ -11,6 +11,8 @@ from typing import Any
 import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import bgresearch as bg
@@ -153,6 +155,8 @@ def test_only_files_of_the_wanted_symbols_markets_and_months_are_in_the_graph(cl
     assert len(opened(lens.dask(market="usdt-futures"))) == 1
     assert opened(lens.dask(interval="1M"))[0].keys[-1] == "1M"
     old = {"interval": "1m", "start": "2020-01-01", "end": "2020-02-01"}
+    with pytest.raises(InvalidInput, match="there is none among them"):
+        lens.dask(symbols=[])
     for nothing in ({"symbols": "NOSUCH"}, old, {"price": "mark"}):
         with pytest.raises(OfflineError, match="nothing of that is kept"):
             lens.dask(**nothing)
@@ -240,3 +244,23 @@ def test_without_the_extra_the_way_to_install_it_is_said(local: Client, monkeypa
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ConfigurationError, match=r"bgresearch\[dask\]"):
         local.lens.dask()
+
+
+def test_a_file_that_has_gone_since_the_graph_was_made_is_named(tmp_path: Path) -> None:
+    keep(tmp_path, "BTCUSDT", SPAN, base=3.0)
+    lazy = bg.connect(data_dir=tmp_path, offline=True).lens.dask()
+    for file in tmp_path.rglob("2026-01.parquet"):
+        file.unlink()
+    with pytest.raises(StoreError, match=r"cannot read .*2026-01\.parquet"):
+        lazy.compute(scheduler="synchronous")
+
+
+@pytest.mark.parametrize("values", [["x"], [[1.0]]], ids=["text", "lists"])
+def test_a_file_whose_columns_are_others_is_an_error_in_words(tmp_path: Path, values: list[Any]) -> None:
+    keep(tmp_path, "BTCUSDT", Span(JAN_MS, JAN_MS + 60_000), base=3.0)
+    [file] = tmp_path.rglob("2026-01.parquet")
+    table = pq.ParquetFile(file).read()
+    other = table.set_column(table.column_names.index("close"), "close", pa.array(values * table.num_rows))
+    pq.write_table(other, file)
+    with pytest.raises(StoreError, match="is damaged"):
+        bg.connect(data_dir=tmp_path, offline=True).lens.dask().compute(scheduler="synchronous")

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
 from bgresearch.lenses.families import families
-from bgresearch.store import Store, pins
+from bgresearch.spans import Span
+from bgresearch.store import Series, Store, pins
 from tests.lenses.stores import DAY_MS, HOUR_MS, JAN_MS, SYMBOLS, in_ms, keep, offline
 
 
@@ -216,6 +218,26 @@ def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
     assert (count(connection, "candles"), count(connection, "coverage")) == (100, 1)
 
 
+def test_a_folder_that_duckdb_cannot_look_into_is_refused_in_words(tmp_path: Path) -> None:
+    if sys.platform == "win32":
+        pytest.skip("there it parts folders")
+    keep(tmp_path / "a\\b", "BTCUSDT")
+    with pytest.raises(ConfigurationError, match="cannot look into"):
+        offline(tmp_path / "a\\b").lens.duckdb()
+
+
+def test_copies_that_others_made_of_files_are_no_rows_of_any_lens(tmp_path: Path) -> None:
+    keep(tmp_path, "BTCUSDT")
+    [file] = tmp_path.rglob("2026-01.parquet")
+    for name in ("2026-01 (1).parquet", "2026-01-conflict.parquet", "copy.parquet"):
+        (file.parent / name).write_bytes(file.read_bytes())
+    (tmp_path / "candles" / "2026-01.parquet").write_bytes(file.read_bytes())
+    lens = offline(tmp_path).lens
+    told = lens.sql("SELECT (SELECT count(*) FROM candles) AS rows, (SELECT sum(rows) FROM coverage) AS known")
+    assert told.to_numpy().tolist() == [[100, 100]]
+    assert lens.polars().candles().collect().height == len(lens.dask().compute(scheduler="synchronous")) == 100
+
+
 def test_a_folder_above_the_store_that_looks_like_a_key_is_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="says market="):
         offline(tmp_path / "market=spot").lens.duckdb()
@@ -235,3 +257,14 @@ def test_without_duckdb_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "duckdb", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'bgresearch\[duckdb\]'"):
         offline(tmp_path).lens.duckdb()
+
+
+def test_a_foreign_file_in_a_place_of_candles_does_not_end_a_query_of_what_is_there(tmp_path: Path) -> None:
+    span = Span(JAN_MS, JAN_MS + 1)
+    rows = pa.table({"at": pa.array([JAN_MS], pa.timestamp("ms", "UTC"))})
+    Store(tmp_path).write(Series("notes", (), "at"), rows, [span])
+    keep(tmp_path, "BTCUSDT")
+    [file] = (tmp_path / "candles").rglob("*.parquet")
+    file.write_bytes((tmp_path / "notes" / "2026-01.parquet").read_bytes())
+    told = offline(tmp_path).lens.sql("SELECT rows, first FROM coverage")
+    assert (told.rows[0], told["first"].isna()[0]) == (1, True)

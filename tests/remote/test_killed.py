@@ -32,7 +32,7 @@ numbers, folder = itertools.count(1), Path(sys.argv[1])
 class Stopping(Remote):
     def write(self, name, data):
         if next(numbers) > int(sys.argv[3]):
-            print("now", flush=True)
+            print("now\\n", end="", flush=True)  # in one piece: several threads come here
             threading.Event().wait()
         return super().write(name, data)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -27,6 +29,7 @@ from tests.remote.conftest import (
     Listening,
     fill,
     keep_fills,
+    series_of,
 )
 
 FILES = len(SYMBOLS) * len(MONTHS)
@@ -104,6 +107,8 @@ def test_a_part_is_added_to_what_was_published_unless_it_is_to_be_all(memory: st
     assert local.publish(memory, symbols=["ETHUSDT"], exact=True).files == 3
     with pytest.raises(StoreError, match="nothing of NOSUCH that is public is kept"):
         local.publish(memory, symbols=["ETHUSDT", "NOSUCH"])
+    with pytest.raises(InvalidInput, match="there is none among them"):
+        local.publish(memory, symbols=[])
     with pytest.raises(StoreError, match="nothing that is public"):
         local.publish(memory, market="coin-futures")
 
@@ -179,10 +184,16 @@ def test_what_an_account_did_is_never_published(memory: str, local: Client, fold
         "account/of=4711/2025-12.parquet",
         "candles/../x/2025.parquet",
         "/etc/x.parquet",
+        "candles/a=b/2025.parquet",
+        "candles/market=spot/price=last/symbol=../interval=1m/../2025-12.parquet",
+        "candles/market=spot/price=last/symbol=%42TCUSDT/interval=1m/2025-12.parquet",
+        "candles/market=spot/price=last/symbol=BTCUSDT/interval=1m/2025-12 (1).parquet",
+        "candles/market=spot/price=last/symbol=BTCUSDT/interval=1m/2025-12.parquet\n",
+        4711,
     ],
 )
 def test_a_manifest_that_names_what_is_not_public_is_not_believed(
-    memory: str, local: Client, tmp_path: Path, account: str
+    memory: str, local: Client, tmp_path: Path, account: object
 ) -> None:
     local.publish(memory)
     told = json.loads(Remote(memory).read("manifest.json"))
@@ -265,10 +276,12 @@ def test_what_is_something_else_s_is_left_alone(url: str, local: Client, folder:
     assert [*Remote(url).found()] == ["thesis.txt"]
     inner = f"{url}/inner"
     local.publish(inner)
-    Remote(inner).write("notes.txt", b"mine")
+    mine = ("notes.txt", "candles/notes.txt", "candles/market=spot/all.parquet", "manifests/read me.json")
+    for name in mine:
+        Remote(inner).write(name, b"mine")
     fill(folder, "BTCUSDT", MONTHS[0], MONTHS[0] + 2 * DAY_MS, base=500.0)
     assert local.publish(inner, prune=True).removed == 2
-    assert Remote(inner).read("notes.txt") == b"mine"
+    assert [Remote(inner).read(name) for name in mine] == [b"mine"] * len(mine)
 
 
 def test_an_address_belongs_to_one_exchange(memory: str, local: Client, tmp_path: Path) -> None:
@@ -295,3 +308,66 @@ def test_a_damaged_file_of_the_store_is_not_published(memory: str, local: Client
         local.publish(memory)
     with pytest.raises(Absent):
         Remote(memory).read("manifest.json")
+
+
+@pytest.mark.parametrize("bring", [shutil.copyfile, lambda file, place: place.symlink_to(file)], ids=["copy", "link"])
+def test_an_account_s_file_under_a_public_name_is_refused(
+    memory: str, local: Client, folder: Path, bring: Callable[[Path, Path], object]
+) -> None:
+    keep_fills(folder)
+    [private] = (folder / "account").rglob("*.parquet")
+    place = folder / series_of("EVILUSDT").folder / "2025-12.parquet"
+    place.parent.mkdir(parents=True)
+    bring(private, place)
+    with pytest.raises(StoreError, match="was written for another place"):
+        local.publish(memory)
+    assert not any("EVIL" in name for name in Remote(memory).found())
+
+
+def test_what_others_made_of_the_files_is_not_published_and_does_no_harm_to_the_address(
+    memory: str, local: Client, folder: Path, tmp_path: Path
+) -> None:
+    first = next(iter(sorted(folder.rglob("2025-12.parquet"))))
+    for name in ("2025-12 (1).parquet", "copy.parquet", "../2025-12.parquet"):
+        shutil.copyfile(first, first.parent / name)
+    shutil.copyfile(first, folder / "candles" / "2025-12.parquet")
+    assert local.publish(memory).files == FILES
+    assert reader(memory, tmp_path).verify().sound
+    assert local.publish(memory).sent == 0
+
+
+@pytest.mark.parametrize("place", ["created_ms", "size"])
+def test_a_manifest_with_numbers_beyond_all_bounds_is_damaged(
+    memory: str, local: Client, tmp_path: Path, place: str
+) -> None:
+    local.publish(memory)
+    told = json.loads(Remote(memory).read("manifest.json"))
+    if place == "size":
+        told["files"][0][2] = float("inf")
+    else:
+        told[place] = float("inf")
+    Remote(memory).write("manifest.json", json.dumps(told).encode())
+    with pytest.raises(StoreError, match="is damaged"):
+        reader(memory, tmp_path)
+
+
+def test_what_a_killed_writer_left_in_a_folder_is_pruned(local: Client, tmp_path: Path) -> None:
+    url = f"file://{tmp_path}/far"
+    local.publish(url)
+    first = next(iter(sorted((tmp_path / "far").rglob("2025-12-*.parquet"))))
+    begun = first.with_name(f".{first.name}.4711.0a1b2c3d.tmp")
+    begun.write_bytes(b"half")
+    assert local.publish(url, prune=True).removed == 1
+    assert not begun.exists()
+
+
+@pytest.mark.parametrize("host", ["", 5, None, "\x1b[31mhttps://x", "https://u:p@place", "somebody"])
+def test_a_publication_of_nobody_s_data_is_refused_in_words(
+    memory: str, local: Client, tmp_path: Path, host: object
+) -> None:
+    local.publish(memory)
+    told = json.loads(Remote(memory).read("manifest.json")) | {"host": host}
+    Remote(memory).write("manifest.json", json.dumps(told).encode())
+    with pytest.raises(StoreError, match=r"no exchange") as caught:
+        reader(memory, tmp_path)
+    assert str(caught.value).isprintable()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -157,3 +158,15 @@ def test_a_closed_candle_that_the_exchange_answers_differently_is_named(client: 
     assert one.kept is not None
     assert one.answered == pytest.approx(one.kept - 1)
     assert client.revisions(*SPAN, symbols=("ETHUSDT",)) == []
+
+
+def test_a_file_of_another_symbol_is_found_and_fetched_again(client: Client, tmp_path: Path) -> None:
+    before = client.candles("BTCUSDT", "1m", *SPAN)
+    client.candles("ETHUSDT", "1m", *SPAN)
+    (tmp_path / MONTH).write_bytes((tmp_path / MONTH.replace("BTC", "ETH")).read_bytes())
+    found = client.verify(repair=True)
+    [flaw] = found.flaws
+    assert (flaw.kind, flaw.path.as_posix(), found.sound) == ("unsound", MONTH, True)
+    assert "written for another place, candles/market=spot/price=last/symbol=ETHUSDT" in flaw.words
+    assert client.verify().sound
+    pd.testing.assert_frame_equal(client.candles("BTCUSDT", "1m", *SPAN), before)
