@@ -21,6 +21,7 @@ _OVERLAID = "y9"  # the axis on which gaps are bands from bottom to top
 _DAY_MS = 86_400_000
 _HEIGHT, _PANEL = 460, 100  # pixels
 _AIR = 0.01
+_TICKS = {"volume": 4, "funding": 6}  # at most; rates lie on both sides of 0
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class Drawing:
         figure.update_yaxes(title_text="price", hoverformat=",.10~g", row=1, col=1)
         for row, name in enumerate(panels, start=2):
             zero = {"rangemode": "tozero", "tickformat": "~s"} if name == "volume" else {}
-            figure.update_yaxes(fixedrange=True, nticks=4, **zero, row=row, col=1)
+            figure.update_yaxes(fixedrange=True, nticks=_TICKS[name], **zero, row=row, col=1)
             figure.add_annotation(
                 text=self._heading(name), font={"size": 11}, showarrow=False,
                 xref="paper", x=0, xanchor="left", yref=f"y{row} domain", y=1, yanchor="bottom",
