@@ -180,3 +180,12 @@ def test_axes_stay_where_they_are_in_sight_of_rows_without_prices() -> None:
     nothing = np.full(3, np.nan)
     assert _spread({"x": np.arange(3), "low": nothing, "high": nothing}, 0, 3) is None
     assert _spread({"x": np.arange(3), "y": nothing}, 0, 3) is None
+
+
+@pytest.mark.parametrize("name", ["<!--<script>", "</script><script>alert(1)</script>"])
+def test_the_name_of_a_line_cannot_leave_the_page_s_data(name: str) -> None:
+    frame = hours(30)
+    plain, named = frame.bg.chart(overlays={"x": 5}).page(), frame.bg.chart(overlays={name: 5}).page()
+    assert [named.count(mark) for mark in ("<!--", "<script", "</script")] == [
+        plain.count(mark) for mark in ("<!--", "<script", "</script")
+    ]
