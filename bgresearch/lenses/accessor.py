@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bgresearch.errors import InvalidInput
 from bgresearch.lenses.exports.methods import ExportMethods
 from bgresearch.lenses.provenance import span_of
 from bgresearch.lenses.quality import THRESHOLD, Quality, quality
@@ -176,7 +177,7 @@ class Accessor(ExportMethods):
         Raises
         ------
         InvalidInput
-            The frame has no prices, or the index is no time with a zone.
+            The frame has no prices, the index is no time with a zone, or ``end`` lies before ``start``.
 
         Examples
         --------
@@ -186,4 +187,6 @@ class Accessor(ExportMethods):
         whole = span_of(self._frame)
         begin = whole.start_ms if start is None else moment_ms(start, "start")[0]
         span = Span(begin, whole.end_ms if end is None else moment_ms(end, "end")[0])
+        if span.end_ms < span.start_ms:
+            raise InvalidInput("end", f"{span} ends before it starts.", hint="Say the earlier moment first.")
         return quality(self._frame, threshold=threshold, span=span)

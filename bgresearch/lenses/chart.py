@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bgresearch.errors import InvalidInput
 from bgresearch.lenses.curves import equity_figure
 from bgresearch.lenses.drawing import Drawing
 from bgresearch.lenses.dress import look_of, plotly
 from bgresearch.lenses.gaps import gaps as gaps_of
 from bgresearch.lenses.levels import levels, whole
-from bgresearch.lenses.provenance import checked_candles, interval_of, name_of
+from bgresearch.lenses.provenance import checked_candles, checked_interval, name_of
 from bgresearch.lenses.resample import FLUID_BARS
 from bgresearch.lenses.tracks import Overlays, lines_of, marks_of, rates_of
 from bgresearch.spans import Span
@@ -24,6 +25,8 @@ from bgresearch.spans import Span
 if TYPE_CHECKING:
     from ipywidgets import VBox
     from plotly.graph_objs._figure import Figure
+
+_LEAST = {"max_bars": 1, "height": 100}  # bars, pixels
 
 __all__ = ["Chart", "candles_figure", "chart", "equity_figure"]
 
@@ -153,14 +156,18 @@ def chart(
     >>> chart(client.candles("BTCUSDT", "1m", "2026-01-01", "2026-02-01"), overlays=[20])    # doctest: +SKIP
     """
     look_of(theme)
+    for name, size in (("max_bars", max_bars), ("height", 100 if height is None else height)):
+        if not isinstance(size, int) or size < _LEAST[name]:
+            raise InvalidInput(name, f"{size!r} is too little to see.", hint=f"Give {_LEAST[name]} or more.")
     plotly()
     index = checked_candles(candles)
-    span = (index[0], index[-1] + pd.Timedelta(interval_of(candles).nominal_ms, unit="ms"))
+    length = checked_interval(candles)
+    span = (index[0], index[-1] + pd.Timedelta(length.nominal_ms, unit="ms"))
     holes = gaps_of(candles, Span(*(int(moment.value // 10**6) for moment in span))) if gaps else _NO_GAPS
     shown = candles if volume or "volume" not in candles.columns else candles.drop(columns="volume")
     drawing = Drawing(
         levels(shown, lines_of(candles, overlays), marks_of(fills, candles, span), holes, max_bars=max_bars),
-        rates_of(funding, span), title or name_of(candles, "symbol", "market", "price"), interval_of(candles).name,
+        rates_of(funding, candles, span), title or name_of(candles, "symbol", "market", "price"), length.name,
     )  # fmt: skip
     return Chart(drawing, theme=theme, max_bars=max_bars, height=height)
 

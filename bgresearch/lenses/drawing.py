@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ _OVERLAID = "y9"  # the axis on which gaps are bands from bottom to top
 _DAY_MS = 86_400_000
 _HEIGHT, _PANEL = 460, 100  # pixels
 _AIR = 0.01
-_PANELS = {"volume": "volume", "funding": "funding rate, %"}
+_TICKS = {"volume": 4, "funding": 6}  # at most; rates lie on both sides of 0
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Drawing:
     levels : tuple of Level
         The candles as they are, and ever longer.
     funding : Series or None
-        Percent by time.
+        Percent by time; its name is the heading of the panel.
     title : str
         The heading.
     own : str
@@ -106,6 +107,9 @@ class Drawing:
             data |= {"width": level.length_ms * 0.8, "offset": level.length_ms * 0.1}
         return data
 
+    def _heading(self, panel: str) -> str:
+        return html.escape(str(self.funding.name)) if panel == "funding" and self.funding is not None else panel
+
     def _axes(self, figure: Figure, panels: Sequence[str], look: Any, tall: int) -> None:
         start, end = self.span_ms
         sight = times(np.array(self.sight_ms, dtype="int64"))
@@ -114,10 +118,10 @@ class Drawing:
         figure.update_yaxes(title_text="price", hoverformat=",.10~g", row=1, col=1)
         for row, name in enumerate(panels, start=2):
             zero = {"rangemode": "tozero", "tickformat": "~s"} if name == "volume" else {}
-            figure.update_yaxes(fixedrange=True, nticks=4, **zero, row=row, col=1)
+            figure.update_yaxes(fixedrange=True, nticks=_TICKS[name], **zero, row=row, col=1)
             figure.add_annotation(
-                text=_PANELS[name], xref="paper", x=0, xanchor="left", yref=f"y{row} domain", y=1, yanchor="bottom",
-                showarrow=False, font={"size": 11},
+                text=self._heading(name), font={"size": 11}, showarrow=False,
+                xref="paper", x=0, xanchor="left", yref=f"y{row} domain", y=1, yanchor="bottom",
             )  # fmt: skip
         if "gaps" in self.names:
             figure.update_layout(

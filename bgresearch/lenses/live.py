@@ -110,8 +110,11 @@ def _spread(columns: dict[str, Any], from_ms: float, to_ms: float) -> list[float
     if first == last:
         return None
     if "y" in columns:
-        most = float(np.nanmax(columns["y"][first:last]))
+        most = float(np.fmax.reduce(columns["y"][first:last]))  # NaN where all are
         return [0.0, most * 1.05] if most > 0 else None
-    low, high = float(np.nanmin(columns["low"][first:last])), float(np.nanmax(columns["high"][first:last]))
+    low, high = columns["low"][first:last], columns["high"][first:last]
+    if not (np.isfinite(low) & np.isfinite(high)).any():
+        return None
+    low, high = float(np.nanmin(low)), float(np.nanmax(high))
     margin = (high - low or high * 0.01) * 0.05
     return [low - margin, high + margin]

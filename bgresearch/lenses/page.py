@@ -88,8 +88,8 @@ def _packed(chart: Chart) -> str:
 
 
 def _script(parts: Sequence[str]) -> str:
-    """JSON that can stand in a script element."""
-    return "{" + ",\n".join(parts).replace("</", "<\\/") + "}"
+    """JSON that can stand in a script element, which ``</script`` ends and ``<!--<script`` keeps from ending."""
+    return "{" + ",\n".join(parts).replace("<", "\\u003c") + "}"
 
 
 def _section(tabs: Mapping[str, str], facts: Mapping[str, str]) -> str:

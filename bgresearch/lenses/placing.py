@@ -56,16 +56,40 @@ def checked_place(path: Path, *, force: bool = True) -> Path:
     Raises
     ------
     StoreError
-        There is no such folder, or there is such a file and ``force`` is not said.
+        There is no such folder or no file can have that name, or there is such a file and ``force`` is not said.
     """
-    target = path.expanduser().resolve()
+    try:
+        with in_words("write", path, ANYWHERE):
+            target = expanded(path).resolve()
+            there = target.exists()
+    except (RuntimeError, ValueError) as cause:  # links in a ring, a zero byte
+        raise _nowhere(path, cause) from None
     if not target.parent.is_dir():
         raise StoreError(
             f"{target} cannot be written: there is no folder {target.parent}.", hint="Choose another place."
         )
-    if not force and target.exists():
+    if there and not force:
         raise taken(target)
     return target
+
+
+def expanded(path: Path) -> Path:
+    """The path with its ``~`` replaced.
+
+    Raises
+    ------
+    StoreError
+        There is no such user.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError as cause:
+        raise _nowhere(path, cause) from None
+
+
+def _nowhere(path: Path, cause: Exception) -> StoreError:
+    said = str(cause).rstrip(".")
+    return StoreError(f"{str(path)!r} cannot be written: {said}.", hint="Choose another place.")
 
 
 def taken(target: Path) -> StoreError:

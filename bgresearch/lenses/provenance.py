@@ -5,10 +5,12 @@ Read from ``df.attrs["bgresearch"]``, and from the index where that says nothing
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from bgresearch.errors import InvalidInput
 from bgresearch.intervals import INTERVALS, Anchor, Interval, interval
@@ -16,9 +18,11 @@ from bgresearch.paging import Grid
 from bgresearch.spans import Span
 
 PRICES = ("open", "high", "low", "close")
+NUMBERS = (*PRICES, "volume", "quote_volume")
+_ASK = "Hand over what client.candles(...) returned."
 
 
-def origin(frame: pd.DataFrame) -> dict[str, Any]:
+def origin(frame: pd.DataFrame | pd.Series) -> dict[str, Any]:
     """Return what a verb of the client noted with the frame; empty if another made it."""
     told = frame.attrs.get("bgresearch")
     return told if isinstance(told, dict) else {}
@@ -30,11 +34,17 @@ def utc_index(frame: pd.DataFrame) -> pd.DatetimeIndex:
     Raises
     ------
     InvalidInput
-        The index is no time, or has no time zone.
+        The index is no time, has no time zone, or lacks a time.
     """
     index = frame.index
-    if not isinstance(index, pd.DatetimeIndex) or index.tz is None:
-        raise InvalidInput("candles", "the index is not a time with a time zone.", hint="Use client.candles(...).")
+    if not isinstance(index, pd.DatetimeIndex):
+        hint = 'Put the times there: df.set_index("open_time").' if "open_time" in frame.columns else _ASK
+        raise InvalidInput("candles", "the index is not a time with a time zone.", hint=hint)
+    if index.tz is None:
+        hint = 'If its times are UTC, say so: df.tz_localize("UTC").'
+        raise InvalidInput("candles", "the index is not a time with a time zone.", hint=hint)
+    if index.hasnans:
+        raise InvalidInput("candles", "a row has no time (NaT).", hint="Drop such rows: df[df.index.notna()].")
     return index.tz_convert("UTC")
 
 
@@ -49,12 +59,44 @@ def checked_candles(frame: pd.DataFrame) -> pd.DatetimeIndex:
     Raises
     ------
     InvalidInput
-        A price is missing, there is no row, or the rows are not in order or not unique.
+        A column of prices is missing or holds no numbers, there is no row, or the rows are not in order or not unique.
     """
-    absent = [name for name in PRICES if name not in frame.columns]
-    if absent or frame.empty:
-        cause = f"no column {', '.join(absent)}." if absent else "there is no candle."
-        raise InvalidInput("candles", cause, hint="Hand over what client.candles(...) returned.")
+    checked_columns(frame)
+    if frame.empty:
+        raise InvalidInput("candles", "there is no candle.", hint=_ASK)
+    return checked_order(frame)
+
+
+def checked_columns(frame: pd.DataFrame, wanted: Sequence[str] = PRICES) -> None:
+    """Refuse a frame that is none of candles.
+
+    Raises
+    ------
+    InvalidInput
+        A wanted column is missing; there are two of one name; prices or volumes are no numbers.
+    """
+    absent = [name for name in wanted if name not in frame.columns]
+    if absent:
+        raise InvalidInput("candles", f"no column {', '.join(absent)}.", hint=_ASK)
+    there = [name for name in NUMBERS if name in frame.columns]
+    twins = [name for name in there if isinstance(frame[name], pd.DataFrame)]
+    if twins:
+        cause = f"there are several columns called {', '.join(twins)}."
+        raise InvalidInput("candles", cause, hint="One symbol at a time: hand over the candles of one.")
+    texts = [name for name in there if not is_numeric_dtype(frame[name])]
+    if texts:
+        hint = f'Turn them into numbers: df.astype(dict.fromkeys({texts}, "float64")).'
+        raise InvalidInput("candles", f"{', '.join(texts)}: no column of numbers.", hint=hint)
+
+
+def checked_order(frame: pd.DataFrame) -> pd.DatetimeIndex:
+    """Return the moments of rows that are in order.
+
+    Raises
+    ------
+    InvalidInput
+        The rows are not in order or not unique, or the index is no time.
+    """
     index = utc_index(frame)
     if not (index.is_monotonic_increasing and index.is_unique):
         raise InvalidInput(
@@ -97,6 +139,29 @@ def interval_of(frame: pd.DataFrame, name: str | None = None) -> Interval:
     return next((one for one in INTERVALS.values() if one.length_ms == step_ms), Interval(f"{step_ms} ms", step_ms))
 
 
+def checked_interval(frame: pd.DataFrame) -> Interval:
+    """Return how long the candles of a frame are, where the rows agree with what the frame says.
+
+    pandas keeps ``df.attrs`` when it groups rows: ``df.resample("1D").agg(...)`` still says 1h.
+
+    Raises
+    ------
+    InvalidInput
+        The rows are regularly farther apart than the frame says, and it names no gaps between them.
+    """
+    told = interval_of(frame)
+    steps = np.diff(milliseconds(utc_index(frame)))
+    if len(steps) < 2 or steps.min() <= told.nominal_ms or np.median(steps) != steps.min() or told.length_ms is None:
+        return told
+    if len(origin(frame).get("gaps", ())) >= len(steps):  # each step is a gap that was noted
+        return told
+    apart = pd.Timedelta(int(steps.min()), unit="ms")
+    raise InvalidInput(
+        "candles", f"the frame says that they are {told.name}, but its rows are {apart} apart.",
+        hint="Make longer ones with df.bg.resample(...). If another has made them, call df.attrs.clear() first.",
+    )  # fmt: skip
+
+
 def anchor_of(frame: pd.DataFrame, anchor: str | None = None) -> Anchor:
     """Return where the frame's long candles open.
 
@@ -137,10 +202,14 @@ def closed_until(frame: pd.DataFrame) -> int | None:
 
 
 def made_up(frame: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Return which rows were filled in and are no candles."""
-    if "filled" not in frame.columns:
-        return np.zeros(len(frame), dtype=bool)
-    return frame["filled"].to_numpy(dtype=bool)
+    """Return which rows were filled in and are no candles: they say so, or they have no price at all."""
+    prices = [name for name in PRICES if name in frame.columns]
+    made = np.zeros(len(frame), dtype=np.bool_)
+    if prices:
+        made |= frame[prices].isna().all(axis=1).to_numpy()
+    if "filled" in frame.columns:
+        made |= frame["filled"].to_numpy(dtype=bool)
+    return made
 
 
 def name_of(frame: pd.DataFrame, *keys: str) -> str:

@@ -16,7 +16,8 @@ from bgresearch.errors import InvalidInput
 from bgresearch.lenses.findings import every_open, in_order, insane, neighbours, outliers, still
 from bgresearch.lenses.gaps import among, expected, gaps, present
 from bgresearch.lenses.provenance import (
-    PRICES,
+    checked_columns,
+    checked_interval,
     closed_until,
     milliseconds,
     name_of,
@@ -154,9 +155,8 @@ def quality(candles: pd.DataFrame, *, threshold: float = THRESHOLD, span: Span |
     >>> client = bg.connect(sandbox=True)                                                   # doctest: +SKIP
     >>> quality(client.candles("BTCUSDT", "1h", "2026-01-01", "2026-02-01")).coverage       # doctest: +SKIP
     """
-    absent = [name for name in PRICES if name not in candles.columns]
-    if absent:
-        raise InvalidInput("candles", f"no column {', '.join(absent)}.", hint="Use client.candles(...).")
+    checked_columns(candles)
+    checked_interval(candles)
     if not threshold > 0:
         raise InvalidInput("threshold", f"{threshold} is not above 0.", hint="Use 3.5 or more.")
     where = span or span_of(candles)

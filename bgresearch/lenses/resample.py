@@ -10,6 +10,7 @@ import pandas as pd
 from bgresearch.errors import InvalidInput
 from bgresearch.intervals import DAY_MS, HOUR_MS, INTERVALS, WEEK_MS, Anchor, Interval, interval
 from bgresearch.lenses.provenance import (
+    PRICES,
     anchor_of,
     checked_candles,
     closed_until,
@@ -56,8 +57,9 @@ def resample(
     DataFrame
         Index ``open_time`` (datetime64[ms, UTC], ascending). The columns of ``candles`` named above, float64: first
         open, highest high, lowest low, last close, sums of the volumes. Then ``complete`` (bool): whether every
-        source candle of the bar is there and closed. Rows that were filled in are no candles: they count for nothing
-        where a bar has a candle, and a bar of nothing else is flagged in ``filled`` (bool). No disk, no network.
+        source candle of the bar is there with its prices, closed and, if it was made of others, complete itself. Rows
+        that were filled in are no candles: they count for nothing where a bar has a candle, and a bar of nothing else
+        is flagged in ``filled`` (bool). No disk, no network.
 
     Raises
     ------
@@ -162,8 +164,10 @@ def _with_flags(candles: pd.DataFrame, target: Interval, anchor: Anchor) -> pd.D
 def _counted(
     candles: pd.DataFrame, index: pd.DatetimeIndex, source: Interval, target: Interval, anchor: Anchor
 ) -> pd.Series:  # fmt: skip
-    """How many closed candles each bar is made of."""
-    counts = ~made_up(candles)
+    """How many candles each bar is made of that are whole and closed."""
+    counts = ~made_up(candles) & candles[list(PRICES)].notna().to_numpy().all(axis=1)
+    if "complete" in candles.columns:  # longer candles that were made here before
+        counts &= candles["complete"].to_numpy(dtype=bool)
     if (end := closed_until(candles)) is not None:
         counts &= milliseconds(index) < end
     return pd.Series(1, index=opens_of(index[counts], target, anchor)).groupby(level=0).sum()

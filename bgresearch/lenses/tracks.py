@@ -34,12 +34,22 @@ def lines_of(candles: pd.DataFrame, overlays: Overlays | None) -> dict[str, pd.S
     """
     if overlays is None:
         return {}
-    if isinstance(overlays, int | str | pd.Series):
+    if isinstance(overlays, str | pd.Series) or not isinstance(overlays, Iterable):
         overlays = [overlays]
     if isinstance(overlays, pd.DataFrame):
         overlays = {str(name): overlays[name] for name in overlays.columns}
     named = list(overlays.items()) if isinstance(overlays, Mapping) else [(None, one) for one in overlays]
-    return dict(_line(candles, name, one) for name, one in named)
+    lines: dict[str, pd.Series] = {}
+    for wish, one in named:
+        name, line = _line(candles, wish, one)
+        lines[_unlike(name, lines)] = line
+    return lines
+
+
+def _unlike(name: str, taken: Iterable[str]) -> str:
+    """Return the name, with a number if another line has it."""
+    same = sum(one == name or one.startswith(f"{name} (") for one in taken)
+    return f"{name} ({same + 1})" if same else name
 
 
 def _line(candles: pd.DataFrame, name: str | None, overlay: object) -> tuple[str, pd.Series]:
@@ -51,20 +61,33 @@ def _line(candles: pd.DataFrame, name: str | None, overlay: object) -> tuple[str
     if isinstance(overlay, str):
         if overlay not in candles.columns:
             raise InvalidInput("overlays", f"there is no column {overlay!r}.", hint="Give a Series instead.")
-        return name or overlay, candles[overlay].astype("float64")
+        return name or overlay, _numbers(candles[overlay], "overlays", f"the column {overlay!r}")
     if isinstance(overlay, pd.Series):
         timed = overlay.to_frame("value")
         if not isinstance(timed.index, pd.DatetimeIndex) or timed.index.tz is None:
-            raise InvalidInput("overlays", "the Series has no times with a zone as its index.")
-        ordered = overlay.set_axis(utc_index(timed)).sort_index().astype("float64")
-        return name or str(overlay.name or "line"), ordered[~ordered.index.duplicated(keep="last")]
+            hint = 'If its times are UTC, say so: series.tz_localize("UTC").'
+            raise InvalidInput("overlays", "the Series has no times with a zone as its index.", hint=hint)
+        named = name or str("line" if overlay.name is None else overlay.name)
+        ordered = _numbers(overlay, "overlays", f"the Series {named!r}").set_axis(utc_index(timed)).sort_index()
+        return named, ordered[~ordered.index.duplicated(keep="last")]
     if overlay < 2:
         raise InvalidInput("overlays", f"an average of {overlay} candles is none.", hint="Give 2 or more.")
     return name or f"average of {overlay}", candles["close"].rolling(int(overlay)).mean()
 
 
-def rates_of(funding: pd.DataFrame | pd.Series | None, span: tuple[pd.Timestamp, pd.Timestamp]) -> pd.Series | None:
+def _numbers(values: pd.Series, field: str, what: str) -> pd.Series:
+    try:
+        return values.astype("float64")
+    except (TypeError, ValueError):
+        raise InvalidInput(field, f"{what} holds no numbers.", hint="Turn it into numbers first.") from None
+
+
+def rates_of(
+    funding: pd.DataFrame | pd.Series | None, candles: pd.DataFrame, span: tuple[pd.Timestamp, pd.Timestamp]
+) -> pd.Series | None:
     """Return the funding rates that were settled within a span, in percent; None where there is nothing to draw.
+
+    The name of the Series says whose they are, if that is another symbol than the candles'.
 
     Raises
     ------
@@ -74,12 +97,14 @@ def rates_of(funding: pd.DataFrame | pd.Series | None, span: tuple[pd.Timestamp,
     if funding is None:
         return None
     rates = funding.get("funding_rate") if isinstance(funding, pd.DataFrame) else funding
-    if rates is None or not isinstance(rates.index, pd.DatetimeIndex) or rates.index.tz is None:
+    if not isinstance(rates, pd.Series) or not isinstance(rates.index, pd.DatetimeIndex) or rates.index.tz is None:
         raise InvalidInput(
             "funding", "there is no funding_rate by time.", hint="Hand over what client.funding_rates(...) returned."
         )
     inside = rates[(rates.index >= span[0]) & (rates.index <= span[1])].sort_index()
-    return inside.astype("float64") * 100 if len(inside) else None
+    whose, drawn = (origin(frame).get("symbol") for frame in (funding, candles))
+    named = f"funding rate of {whose}, %" if whose and whose != drawn else "funding rate, %"
+    return (_numbers(inside, "funding", "funding_rate") * 100).rename(named) if len(inside) else None
 
 
 def marks_of(
@@ -94,10 +119,16 @@ def marks_of(
     """
     if fills is None:
         return pd.DataFrame({"side": [], "price": [], "amount": [], "words": []}, index=candles.index[:0])
-    absent = [name for name in _FILLS if name not in fills.columns]
+    columns = fills.columns if isinstance(fills, pd.DataFrame) else []
+    absent = [name for name in _FILLS if name not in columns]
     if absent or not isinstance(fills.index, pd.DatetimeIndex) or fills.index.tz is None:
         cause = f"no column {', '.join(absent)}." if absent else "the index is not a time with a time zone."
         raise InvalidInput("fills", cause, hint="Hand over what client.account.fills(...) returned.")
+    whose = fills["symbol"].nunique() if "symbol" in fills.columns else 1
+    if whose > 1 and not origin(candles).get("symbol"):
+        hint = 'Choose them: fills[fills.symbol == "BTCUSDT"].'
+        raise InvalidInput("fills", f"they are of {whose} symbols, and the candles do not say theirs.", hint=hint)
+    fills = fills.assign(**{name: _numbers(fills[name], "fills", f"the column {name!r}") for name in _FILLS[1:]})
     own = fills[(fills.index >= span[0]) & (fills.index <= span[1])]
     for key in ("symbol", "market"):
         if key in own.columns and (told := origin(candles).get(key)):

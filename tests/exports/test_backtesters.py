@@ -133,7 +133,7 @@ def test_freqtrade_finds_and_loads_the_files(frames: dict[str, pd.DataFrame], tm
 def test_files_are_called_what_freqtrade_calls_them(
     candles: pd.DataFrame, about: dict[str, str], path: str, tmp_path: Path
 ) -> None:
-    frame = candles.head(3)
+    frame = candles.head(2)
     frame.attrs["bgresearch"] = {"verb": "candles", **about}
     assert export(frame, tmp_path, format="freqtrade") == tmp_path / path
     back = pd.read_feather(tmp_path / path)

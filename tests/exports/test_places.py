@@ -225,3 +225,28 @@ def test_nothing_secret_comes_along_in_what_else_a_frame_carries(candles: pd.Dat
     for suffix in SUFFIXES:
         written = export(frame, tmp_path / f"rows{suffix}")
         assert b"f00dfeed" not in written.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-that-name/rows.csv", "ring.csv", "zero\0byte.csv", f"{'x' * 300}.csv"])
+def test_a_name_that_no_file_can_have_is_said_in_words(candles: pd.DataFrame, name: str, tmp_path: Path) -> None:
+    (tmp_path / "ring.csv").symlink_to("ring.csv")
+    path = name if name.startswith("~") else tmp_path / name
+    with pytest.raises(StoreError, match=r"(cannot be written|cannot write).*(Choose another place|too long)"):
+        export(candles, path)
+    assert names(tmp_path) == ["ring.csv"]
+
+
+def test_whole_numbers_that_sqlite_cannot_hold_are_refused_in_words(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"few": np.array([1], dtype="uint64"), "many": np.array([2**63], dtype="uint64")})
+    with pytest.raises(InvalidInput, match="above 9,223,372,036,854,775,807, which SQLite cannot"):
+        export(frame, tmp_path / "rows.sqlite")
+    assert names(tmp_path) == []
+    assert export(frame[["few"]], tmp_path / "rows.sqlite").exists()
+
+
+def test_fills_are_nothing_for_freqtrade(frames: dict[str, pd.DataFrame], tmp_path: Path) -> None:
+    fills = frames["fills"].copy()
+    for symbol in (None, "BTCUSDT"):
+        fills.attrs["bgresearch"]["symbol"] = symbol
+        with pytest.raises(InvalidInput, match=r"(does not say of which market|this is account\.fills)"):
+            export(fills, tmp_path, format="freqtrade")

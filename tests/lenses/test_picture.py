@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import re
 import shutil
 import struct
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
@@ -30,6 +33,14 @@ def test_an_svg_holds_its_words_as_text_and_loads_nothing(tmp_path: Path) -> Non
     assert text.startswith("<svg")
     assert "A title" in text
     assert 'href="http' not in text
+
+
+@needs_chromium
+def test_the_axis_of_funding_rates_has_more_numbers_than_0(tmp_path: Path) -> None:
+    candles = walk(100)
+    rates = pd.DataFrame({"funding_rate": np.linspace(-0.000348, 0.00038, 10)}, index=candles.index[::10])
+    text = candles.bg.picture(tmp_path / "chart.svg", funding=rates).read_text(encoding="utf-8")
+    assert len(re.findall(r'<g class="y3tick"[^>]*><text', text)) >= 3
 
 
 def test_a_picture_is_drawn_with_bars_that_are_wide_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bgresearch.errors import InvalidInput
 from bgresearch.intervals import Interval
-from bgresearch.lenses.provenance import interval_of, utc_index
+from bgresearch.lenses.provenance import checked_columns, checked_interval, checked_order, interval_of, utc_index
 from bgresearch.symbols import ccxt_symbol
 
 BAR = ("open", "high", "low", "close", "volume")
@@ -36,7 +36,7 @@ def to_backtesting(candles: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     InvalidInput
-        A column is missing, or a price is.
+        A column is missing, or a price is; the rows are not in order or not unique.
 
     Examples
     --------
@@ -64,7 +64,7 @@ def to_vectorbt(candles: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     InvalidInput
-        A column is missing.
+        A column is missing; the rows are not in order or not unique.
 
     Examples
     --------
@@ -97,7 +97,7 @@ def to_ccxt(candles: pd.DataFrame) -> list[list[float]]:
     Raises
     ------
     InvalidInput
-        A column is missing, or a price is.
+        A column is missing, or a price is; the rows are not in order or not unique.
 
     Examples
     --------
@@ -126,14 +126,14 @@ def to_nautilus(candles: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     InvalidInput
-        A column is missing, or a price is.
+        A column is missing, or a price is; the rows are not in order or not unique.
 
     Examples
     --------
     >>> BarDataWrangler(bar_type, instrument).process(candles.bg.to_nautilus())                 # doctest: +SKIP
     """
     bars = _priced(candles)
-    index, length = utc_index(bars), interval_of(candles)
+    index, length = utc_index(bars), checked_interval(candles)
     ends = index + (pd.offsets.MonthBegin() if length.length_ms is None else _delta(length))
     return bars.set_axis(ends.as_unit("ns").rename("timestamp"), axis=0)
 
@@ -155,17 +155,19 @@ def to_freqtrade(frame: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     InvalidInput
-        A column is missing, or a price is.
+        A column is missing, or a price is; the rows are not in order or not unique.
 
     Examples
     --------
     >>> client.candles("BTCUSDT", "1h", "2026-01-01").bg.to_freqtrade().date.iloc[0]            # doctest: +SKIP
     """
     if "funding_rate" in frame.columns:
+        checked_order(frame)
         rates = frame["funding_rate"].to_numpy(dtype="float64")
         bars = pd.DataFrame(dict.fromkeys(BAR, np.zeros(len(frame))), index=frame.index).assign(open=rates)
         bars.attrs = frame.attrs
     else:
+        checked_interval(frame)  # by which its file is called
         bars = _priced(frame)
     return bars.set_axis(utc_index(bars).as_unit("ms").rename("date"), axis=0).reset_index()
 
@@ -185,10 +187,14 @@ def freqtrade_path(folder: Path, about: dict[str, Any]) -> Path:
     InvalidInput
         It is not known of which market the rows are.
     """
-    if not {"symbol", "market"} <= about.keys():
-        raise InvalidInput("path", "the frame does not say of which market it is.", hint="Name a file: NAME.feather.")
-    pair = ccxt_symbol(about["symbol"], about["market"]).translate(_NOT_IN_FILE_NAMES)
     funding = about.get("verb") == "funding_rates"
+    if not (about.get("symbol") and about.get("market")):
+        cause = "the frame does not say of which market it is."
+        raise InvalidInput("path", cause, hint="Name a file: NAME.feather.")
+    if not funding and "interval" not in about:
+        cause = f"freqtrade keeps candles and funding rates; this is {about.get('verb', 'something else')}."
+        raise InvalidInput("frame", cause, hint="Export it as CSV or Parquet.")
+    pair = ccxt_symbol(about["symbol"], about["market"]).translate(_NOT_IN_FILE_NAMES)
     length = FUNDING_EVERY if funding else str(about["interval"]).replace("M", "Mo")
     if about["market"] == "spot":
         return folder / f"{pair}-{length}.feather"
@@ -215,10 +221,8 @@ def _priced(candles: pd.DataFrame) -> pd.DataFrame:
 
 
 def _bars(candles: pd.DataFrame) -> pd.DataFrame:
-    absent = [name for name in BAR if name not in candles.columns]
-    if absent:
-        cause = f"no column {', '.join(absent)}."
-        raise InvalidInput("candles", cause, hint="Hand over what client.candles(...) returned.")
+    checked_columns(candles, BAR)
+    checked_order(candles)
     return candles[list(BAR)].astype("float64")
 
 

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bgresearch.errors import ConfigurationError, InvalidInput
 from bgresearch.lenses.exports.content import Content, as_json
 from bgresearch.lenses.exports.texts import times_as_text
 
+_MOST = 2**63 - 1  # of SQLite's whole numbers
 _TYPES = {"bool": "INTEGER", "double": "REAL", "string": "TEXT"}
 
 
@@ -102,5 +104,8 @@ def _type_of(kind: pa.DataType) -> str:
 
 def _values(column: pa.ChunkedArray) -> list[Any]:
     plain = column.combine_chunks()
+    if pa.types.is_uint64(plain.type) and (pc.max(plain).as_py() or 0) > _MOST:
+        hint = "Turn it into text first, or export to Parquet or DuckDB."
+        raise InvalidInput("frame", f"a column holds whole numbers above {_MOST:,}, which SQLite cannot.", hint=hint)
     values: list[Any] = (times_as_text(plain) if pa.types.is_timestamp(plain.type) else plain).to_pylist()
     return values

@@ -7,7 +7,6 @@ whole numbers of more digits, which are names and no amounts, become text. A lin
 from __future__ import annotations
 
 import datetime as dt
-import math
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from bgresearch.lenses.exports.databases import provenance_rows
 MOST_ROWS, MOST_COLUMNS = 1_048_576, 16_384  # of a sheet, the line of names included
 _LONGEST_TEXT = 32_767  # characters of a cell
 _DIGITS = 10**15
+_LARGEST = 1e308  # of its numbers is 9.99999999999999E+307
 _WIDTH = 23  # characters of a column: a time with milliseconds fits
 _TIME_FORMAT = "yyyy-mm-dd hh:mm:ss.000"
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
@@ -84,7 +84,7 @@ def _maker(field: pa.Field, cell: Callable[[Any], Any]) -> Callable[[Any], Any]:
     if pa.types.is_string(field.type):
         return lambda value: _text(value, field.name, cell)
     if pa.types.is_floating(field.type):
-        return lambda value: value if math.isfinite(value) else str(value)
+        return lambda value: value if -_LARGEST < value < _LARGEST else str(value)
     if pa.types.is_integer(field.type):
         return lambda value: value if -_DIGITS < value < _DIGITS else str(value)
     return lambda value: value

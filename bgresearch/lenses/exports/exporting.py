@@ -14,7 +14,7 @@ from bgresearch.errors import StoreError
 from bgresearch.lenses.exports.bars import freqtrade_path
 from bgresearch.lenses.exports.content import Content, as_json
 from bgresearch.lenses.exports.formats import WITHOUT_ROOM, Format, chosen
-from bgresearch.lenses.placing import checked_place, placed, taken
+from bgresearch.lenses.placing import checked_place, expanded, placed, taken
 from bgresearch.store.disk import ANYWHERE, in_words
 
 BESIDE = ".provenance.json"
@@ -113,7 +113,7 @@ def checked_target(
     InvalidInput, StoreError
         As `export`.
     """
-    asked = Path(path).expanduser()
+    asked = expanded(Path(path))
     found = chosen(format, asked)
     if found.name == "freqtrade" and asked.is_dir():
         target = freqtrade_path(asked.resolve(), dict(about))

@@ -72,7 +72,7 @@ def chosen(name: str | None, path: Path) -> Format:
     suffix = path.suffix.lower()
     if name is None:
         if suffix not in _BY_SUFFIX:
-            said = f"{path.name!r} ends in no suffix that says a format."
+            said = f"{path.name or str(path)!r} ends in no suffix that says a format."
             raise InvalidInput("path", said, hint=f"Use one of {', '.join(sorted(_BY_SUFFIX))}, or name format=.")
         return _BY_SUFFIX[suffix]
     if name not in FORMATS:
