@@ -3,6 +3,7 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.set-up
+JOBS := 4# tests wait more than they work: for limits, kernels, browsers
 CANDIDATES := $(PYTHON) python3.13 python3.12 python3.11 python3
 
 .DEFAULT_GOAL := help
@@ -30,7 +31,7 @@ test: $(STAMP) ## run every check: ruff, mypy, import contracts, tests, notebook
 	@echo "== ruff format" && $(VENV)/bin/ruff format --check .
 	@echo "== mypy --strict" && $(VENV)/bin/mypy
 	@echo "== import contracts" && $(VENV)/bin/lint-imports
-	@echo "== pytest" && $(PY) -m pytest
+	@echo "== pytest" && $(PY) -m pytest -n $(JOBS) --dist loadfile
 
 fmt: $(STAMP) ## format the code, mend what ruff can mend, strip the outputs of notebooks
 	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .

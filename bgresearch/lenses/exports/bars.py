@@ -42,7 +42,7 @@ def to_backtesting(candles: pd.DataFrame) -> pd.DataFrame:
     --------
     >>> from backtesting import Backtest, Strategy                                              # doctest: +SKIP
     >>> bars = client.candles("BTCUSDT", "1h", "2026-01-01").bg.to_backtesting()                # doctest: +SKIP
-    >>> backtest = Backtest(bars, Strategy, finalize_trades=True)                               # doctest: +SKIP
+    >>> backtest = Backtest(bars, Strategy, cash=1_000_000, finalize_trades=True)               # doctest: +SKIP
     """
     bars = _priced(candles).rename(columns=_CAPITALS)
     return bars.set_axis(utc_index(bars).tz_localize(None), axis=0)
