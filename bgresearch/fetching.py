@@ -47,7 +47,7 @@ _TOLD_MS = 7 * DAY_MS  # the exchange tells of a maintenance while it lasts: of 
 _PATIENCE = 3  # questions in a row that an endpoint may leave without an answer before it is asked no more
 _NEVER_MS = 2**53
 _LEAST_IN_FLIGHT, _FIRST_IN_FLIGHT, _MOST_IN_FLIGHT = 4, 8, 40  # requests of one endpoint at a time
-_SLACK = 4  # slots come free in bursts: with no more in flight than on average, each burst would be spread out
+_SLACK = 8  # slots come free in bursts of a whole window; with few in flight, bursts are spread out more and more
 
 
 class Failure(NamedTuple):
