@@ -13,8 +13,9 @@ import typer
 
 from bgresearch.cli.agent import holds
 from bgresearch.cli.asking import PasswordFile, VaultPath, opened
+from bgresearch.cli.options import DataDir, as_an_option
 from bgresearch.cli.words import AsJson, tell
-from bgresearch.errors import BgresearchError, InvalidInput
+from bgresearch.errors import BgresearchError
 
 if TYPE_CHECKING:
     from bgresearch.account.archive import Archive
@@ -40,15 +41,7 @@ def archive(
             "--kind", metavar="KIND", help="Only this one, such as fills; may be given again.", show_default="all"
         ),
     ] = None,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            envvar="BGRESEARCH_DATA_DIR",
-            help="Where data is kept.",
-            show_default="in the user's folder",
-        ),
-    ] = None,
+    data_dir: DataDir = None,
     path: VaultPath = None,
     password_file: PasswordFile = "",
     as_json: AsJson = False,
@@ -56,11 +49,8 @@ def archive(
     """Bring all private history of a key into the data folder, through the agent if it runs; again only what is new."""
     with connected(name, path, password_file, data_dir) as client:
         say = (lambda _words: None) if as_json else (lambda words: typer.echo(words, err=True))
-        try:
+        with as_an_option():
             found = client.account.archive(since, kinds=kinds or None, say=say)
-        except InvalidInput as error:
-            cause = str(error).removeprefix(f"{error.field}: ").removesuffix(error.hint).rstrip()
-            raise InvalidInput(f"--{error.field.removesuffix('s')}", cause, hint=error.hint) from None
     tell(_described(found), as_json, lambda: str(found))
     if found.failed:
         raise ListsFailed(found)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from bgresearch.cli.options import DataDir, Interval, MarketName, PriceKind, Since, Until, as_an_option
 from bgresearch.cli.words import AsJson, table, tell
 from bgresearch.errors import BgresearchError, InvalidInput
 
 _TOLD = 10  # failures that a person reads
-_OPTIONS = {"start": "--since", "end": "--until"}
 
 
 class SymbolsFailed(BgresearchError):
@@ -42,28 +41,12 @@ def candles(
     symbols: Annotated[
         str, typer.Option(metavar="ALL|LIST", help="ALL of the market, or some, with commas between them.")
     ] = "",
-    since: Annotated[
-        str, typer.Option(metavar="TIME", help="First instant: 2024-01-01, 2024-01-01T12:00, epoch milliseconds. UTC.")
-    ],
-    until: Annotated[
-        str | None, typer.Option(metavar="TIME", help="First instant that is no longer wanted.", show_default="now")
-    ] = None,
-    interval: Annotated[
-        str, typer.Option(metavar="LENGTH", help="1m 3m 5m 15m 30m 1h 2h 4h 6h 12h 1d 3d 1w 1M.")
-    ] = "1m",
-    market: Annotated[
-        str, typer.Option(metavar="NAME", help="spot, usdt-futures, usdc-futures, coin-futures.")
-    ] = "spot",
-    price: Annotated[str, typer.Option(metavar="KIND", help="last, mark, index.")] = "last",
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            envvar="BGRESEARCH_DATA_DIR",
-            help="Where data is kept.",
-            show_default="in the user's folder",
-        ),
-    ] = None,
+    since: Since,
+    until: Until = None,
+    interval: Interval = "1m",
+    market: MarketName = "spot",
+    price: PriceKind = "last",
+    data_dir: DataDir = None,
     workers: Annotated[int, typer.Option(metavar="COUNT", min=1, help="Symbols at a time at most.")] = 16,
     as_json: AsJson = False,
 ) -> None:
@@ -72,13 +55,11 @@ def candles(
 
     wanted = _wanted(named or [], symbols)
     with connect(data_dir=data_dir) as client:
-        try:
+        with as_an_option("symbol"):
             frame = client.download(
                 wanted[0] if len(wanted) == 1 else wanted, interval, since, until, market=market, price=price,
                 workers=workers,
             )  # fmt: skip
-        except InvalidInput as error:
-            raise error if error.field == "symbol" else _of_an_option(error) from None
         place = client.data_dir
     about = frame.attrs["bgresearch"]
     failed = [{"symbol": symbol, **error} for symbol, error in about["errors"].items()]
@@ -98,12 +79,6 @@ def _wanted(named: list[str], symbols: str) -> list[str]:
     if "ALL" in listed and [*named, *listed] != ["ALL"]:
         raise InvalidInput("--symbols", "ALL stands alone.", hint="Name symbols, or say ALL.")
     return [*named, *listed]
-
-
-def _of_an_option(error: InvalidInput) -> InvalidInput:
-    """The same error by the name that stands on the command line."""
-    cause = str(error).removeprefix(f"{error.field}: ").removesuffix(error.hint).rstrip()
-    return InvalidInput(_OPTIONS.get(error.field, f"--{error.field}"), cause, hint=error.hint)
 
 
 def _summary(row: dict[Any, Any], gaps: dict[str, list[Any]]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from bgresearch.cli.asking import agreed, answer
+from bgresearch.cli.options import DataDir, Interval, PriceKind, as_an_option
 from bgresearch.cli.words import AsJson, table, tell
 from bgresearch.errors import ConfigurationError, InvalidInput
 from bgresearch.onboarding.costs import priced
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 _MOST_SHOWN = 20  # symbols
 _DAYS = 7  # what is offered first
-_OPTIONS = {"start": "--since", "end": "--until"}
 _ENDINGS = (".csv", ".parquet")
 
 
@@ -31,17 +31,13 @@ def explore(
     ] = None,
     search: Annotated[str, typer.Option(metavar="TEXT", help="List the symbols with this in them, and end.")] = "",
     market: Annotated[str, typer.Option(metavar="NAME", help=f"{', '.join(get_args(Market))}.")] = "spot",
-    interval: Annotated[str, typer.Option(metavar="LENGTH", help="1m 3m 5m 15m 30m 1h 2h 4h 6h 12h 1d 3d 1w 1M.")] = "",
+    interval: Interval = "",
     since: Annotated[str, typer.Option(metavar="TIME", help="First instant, UTC; a week ago.")] = "",
     until: Annotated[str, typer.Option(metavar="TIME", help="First instant that is no longer wanted; now.")] = "",
-    price: Annotated[str, typer.Option(metavar="KIND", help="last, mark, index.")] = "last",
+    price: PriceKind = "last",
     export: Annotated[Path | None, typer.Option(metavar="FILE", help="Save them as .csv or .parquet.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Download without asking.")] = False,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", envvar="BGRESEARCH_DATA_DIR", help="Where data is kept.",
-                     show_default="in the user's folder"),
-    ] = None,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Show what candles cost before they are downloaded, then a summary; export them if wanted."""
@@ -65,14 +61,14 @@ def explore(
         frame, costs = _downloaded(client, {**wanted, "market": market, "price": price}, asks=asks, as_json=as_json)
     told = {**_summary(frame), "costs": list(costs), "file": None}
     if export is not None:
-        told["file"] = str(_exported(frame, export))
+        told["file"] = str(frame.bg.export(export))
     tell(told, as_json, lambda: _words(told))
 
 
 def _downloaded(
     client: Client, wanted: dict[str, Any], *, asks: bool, as_json: bool
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    try:
+    with as_an_option("symbol"):
         plan = client.plan(**wanted)
         costs = priced(plan)
         if not as_json:
@@ -80,10 +76,6 @@ def _downloaded(
         if plan.pages and asks and not agreed("Download them?", default=True):
             raise ConfigurationError("Nothing was downloaded.")
         return client.candles(**wanted, progress=False if as_json else "auto"), costs
-    except InvalidInput as error:
-        cause = str(error).removeprefix(f"{error.field}: ").removesuffix(error.hint).rstrip()
-        named = _OPTIONS.get(error.field, error.field if error.field == "symbol" else f"--{error.field}")
-        raise InvalidInput(named, cause, hint=error.hint) from None
 
 
 def _symbols(client: Client, market: str, text: str) -> list[str]:
@@ -115,15 +107,6 @@ def _check_export(export: Path | None) -> None:
         raise InvalidInput("--export", f"{export.name} ends in neither .csv nor .parquet.")
     if export.exists():
         raise InvalidInput("--export", f"{export} exists already.", hint="Choose another name.")
-
-
-def _exported(frame: pd.DataFrame, export: Path) -> Path:
-    with export.open("xb") as file:  # never over something that came meanwhile
-        if export.suffix == ".csv":
-            frame.to_csv(file)
-        else:
-            frame.to_parquet(file)
-    return export.absolute()
 
 
 def _summary(frame: pd.DataFrame) -> dict[str, Any]:

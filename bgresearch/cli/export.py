@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +10,7 @@ import typer
 
 from bgresearch.cli.archive import connected
 from bgresearch.cli.asking import PasswordFile, VaultPath
-from bgresearch.cli.store import DataDir, Since, Until
+from bgresearch.cli.options import DataDir, Interval, MarketName, PriceKind, Since, Until, as_an_option
 from bgresearch.cli.words import AsJson, table, tell
 from bgresearch.errors import InvalidInput
 
@@ -20,8 +18,7 @@ if TYPE_CHECKING:
     from bgresearch.client import Client
     from bgresearch.lenses.exports.history import History
 
-_OPTIONS = {"start": "--since", "end": "--until", "path": "--to"}
-_ARGUMENTS = ("symbol", "frame", "candles", "KIND")
+ARGUMENTS = ("symbol", "frame", "candles", "KIND")
 
 To = Annotated[
     Path, typer.Option(metavar="FILE", help="The file; its suffix says the format. For freqtrade its folder of data.")
@@ -46,13 +43,9 @@ def candles(
     since: Since,
     to: To,
     until: Until = None,
-    interval: Annotated[
-        str, typer.Option(metavar="LENGTH", help="1m 3m 5m 15m 30m 1h 2h 4h 6h 12h 1d 3d 1w 1M.")
-    ] = "1m",
-    market: Annotated[
-        str, typer.Option(metavar="NAME", help="spot, usdt-futures, usdc-futures, coin-futures.")
-    ] = "spot",
-    price: Annotated[str, typer.Option(metavar="KIND", help="last, mark, index.")] = "last",
+    interval: Interval = "1m",
+    market: MarketName = "spot",
+    price: PriceKind = "last",
     format_: Format = None,
     force: Force = False,
     offline: Offline = False,
@@ -65,7 +58,7 @@ def candles(
     from bgresearch.lenses.exports.exporting import checked_target
     from bgresearch.symbols import wire_symbol
 
-    with as_an_option(), connect(data_dir=data_dir, offline=offline) as client:
+    with as_an_option(*ARGUMENTS), connect(data_dir=data_dir, offline=offline) as client:
         named = wire_symbol(symbol, market)
         about = {**named._asdict(), "verb": "candles", "interval": interval, "price": price}
         checked_target(to, about, format=format_, force=force)
@@ -95,7 +88,7 @@ def funding_rates(
     from bgresearch.lenses.exports import export
     from bgresearch.lenses.exports.exporting import checked_target
 
-    with as_an_option(), connect(data_dir=data_dir, offline=offline) as client:
+    with as_an_option(*ARGUMENTS), connect(data_dir=data_dir, offline=offline) as client:
         checked_target(to, {"symbol": symbol, "market": market, "verb": "funding_rates"}, format=format_, force=force)
         frame = client.funding_rates(symbol, since, until, market=market)
         path = export(frame, to, format=format_, force=force)
@@ -132,7 +125,7 @@ def account(
     kind = kind.replace("-", "_")
     if kind not in KINDS:
         raise InvalidInput("KIND", f"{kind!r} is unknown.", hint=f"Use one of {', '.join(KINDS)}.")
-    with as_an_option():
+    with as_an_option(*ARGUMENTS):
         checked_target(to, {"verb": f"account.{kind}"}, format=format_, force=force)
         with connected(name, path, password_file, data_dir, offline=offline) as client:
             verb = getattr(client.account, kind)
@@ -162,18 +155,6 @@ def _history(
         lambda start, end: client.candles(symbol, interval, start, end, market=market, price=price, progress=False),
         span, length_of(interval).nominal_ms,
     )  # fmt: skip
-
-
-@contextlib.contextmanager
-def as_an_option() -> Iterator[None]:
-    """Name a wrong argument as it stands on the command line."""
-    try:
-        yield
-    except InvalidInput as error:
-        if error.field in _ARGUMENTS:
-            raise
-        cause = str(error).removeprefix(f"{error.field}: ").removesuffix(error.hint).rstrip()
-        raise InvalidInput(_OPTIONS.get(error.field, f"--{error.field}"), cause, hint=error.hint) from None
 
 
 def _told(path: Path, rows: int, gaps: int, as_json: bool) -> None:

@@ -9,8 +9,8 @@ import typer
 
 from bgresearch.cli.archive import connected
 from bgresearch.cli.asking import PasswordFile, VaultPath
-from bgresearch.cli.export import Force, Offline, as_an_option
-from bgresearch.cli.store import DataDir, Since, Until
+from bgresearch.cli.export import ARGUMENTS, Force, Offline
+from bgresearch.cli.options import DataDir, Since, Until, as_an_option
 from bgresearch.cli.words import AsJson, tell
 from bgresearch.errors import BgresearchError
 
@@ -48,7 +48,7 @@ def ledger(
     from bgresearch.lenses.exports.exporting import checked_target
     from bgresearch.research.taxes import tax_table
 
-    with as_an_option():
+    with as_an_option(*ARGUMENTS):
         checked_target(to, {"verb": "account.ledger"}, force=force)
         with connected(name, path, password_file, data_dir, offline=offline) as client:
             told = client.statement(since, until)

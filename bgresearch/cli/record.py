@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from bgresearch.cli.data import SymbolsFailed
+from bgresearch.cli.options import DataDir, as_an_option
 from bgresearch.cli.words import AsJson, table, tell
-from bgresearch.errors import BgresearchError, InvalidInput
+from bgresearch.errors import BgresearchError
 
 if TYPE_CHECKING:
     from bgresearch.client import Client
@@ -47,15 +46,7 @@ def record(
             show_default="usdt-futures; spot for order books",
         ),
     ] = None,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            envvar="BGRESEARCH_DATA_DIR",
-            help="Where data is kept.",
-            show_default="in the user's folder",
-        ),
-    ] = None,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Record what the exchange tells only of now, on a schedule. Ctrl-C ends it; what was recorded stays."""
@@ -65,7 +56,8 @@ def record(
     with connect(data_dir=data_dir) as client:
         recorder = _recorder(client, kind, symbols, every=every, market=market, quiet=as_json)
         first = recorder.next_ms()
-        until_ms = None if for_ is None else first + _of_an_option(lambda: length_ms(for_, "for"))
+        with as_an_option():
+            until_ms = None if for_ is None else first + length_ms(for_, "for")
         if not as_json:
             typer.echo(f"Recording {kind} of {', '.join(recorder.tallies)} into {client.data_dir}; Ctrl-C ends it.")
         failure: BgresearchError | None = None
@@ -89,18 +81,8 @@ def _recorder(
     client: Client, kind: str, symbols: list[str], *, every: str, market: str | None, quiet: bool
 ) -> Recorder:  # fmt: skip
     say = (lambda _words: None) if quiet else typer.echo
-    return _of_an_option(lambda: client.recorder(kind, *symbols, every=every, market=market, say=say))
-
-
-def _of_an_option(ask: Callable[[], _T]) -> _T:
-    """What ``ask`` gives; a wrong argument by the name that stands on the command line."""
-    try:
-        return ask()
-    except InvalidInput as error:
-        if error.field in {"kind", "symbol"}:
-            raise
-        cause = str(error).removeprefix(f"{error.field}: ").removesuffix(error.hint).rstrip()
-        raise InvalidInput(f"--{error.field}", cause, hint=error.hint) from None
+    with as_an_option("kind", "symbol"):
+        return client.recorder(kind, *symbols, every=every, market=market, say=say)
 
 
 def _rows(recorder: Recorder) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bgresearch.cli.store import DataDir
+from bgresearch.cli.options import DataDir
 from bgresearch.cli.words import AsJson, need, table, tell
 from bgresearch.errors import InvalidInput
 

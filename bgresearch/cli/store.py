@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bgresearch.cli.options import DataDir, Interval, MarketName, PriceKind, Since, Until
 from bgresearch.cli.words import AsJson, table, tell
 from bgresearch.errors import BgresearchError, InvalidInput, StoreError
 
@@ -17,18 +18,6 @@ if TYPE_CHECKING:
     from bgresearch.verifying import Revision, Verified
 
 _SHOWN = 20  # lines of a list that a person reads
-
-DataDir = Annotated[
-    Path | None,
-    typer.Option(
-        "--data-dir", metavar="FOLDER", envvar="BGRESEARCH_DATA_DIR", help="Where data is kept.",
-        show_default="in the user's folder",
-    ),
-]  # fmt: skip
-Since = Annotated[str, typer.Option(metavar="TIME", help="First instant: 2024-01-01, 2024-01-01T12:00. UTC.")]
-Until = Annotated[
-    str | None, typer.Option(metavar="TIME", help="First instant that is no longer wanted.", show_default="now")
-]
 
 
 class StoreUnsound(BgresearchError):
@@ -41,13 +30,9 @@ def plan(
     ],
     since: Since,
     until: Until = None,
-    interval: Annotated[
-        str, typer.Option(metavar="LENGTH", help="1m 3m 5m 15m 30m 1h 2h 4h 6h 12h 1d 3d 1w 1M.")
-    ] = "1m",
-    market: Annotated[
-        str, typer.Option(metavar="NAME", help="spot, usdt-futures, usdc-futures, coin-futures.")
-    ] = "spot",
-    price: Annotated[str, typer.Option(metavar="KIND", help="last, mark, index.")] = "last",
+    interval: Interval = "1m",
+    market: MarketName = "spot",
+    price: PriceKind = "last",
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:

@@ -19,7 +19,9 @@ from bgresearch.forms.beside import Runner, in_thread
 from bgresearch.forms.look import Form, Labelled, button, note, subheading, table, verdict
 from bgresearch.intervals import INTERVALS
 from bgresearch.lenses.chart import chart
-from bgresearch.planning import Market, Plan
+from bgresearch.lenses.exports import export
+from bgresearch.onboarding.costs import priced
+from bgresearch.planning import Market
 
 if TYPE_CHECKING:
     from bgresearch.client import Client
@@ -186,29 +188,16 @@ class Explorer(Form):
     def _save(self, frame: pd.DataFrame, name: Labelled, ending: str, said: widgets.HTML) -> None:
         path = (self._folder / f"{name.value.strip()}{ending}").absolute()
         name.problem("")
-        try:
-            with path.open("xb") as file:
-                frame.to_csv(file) if ending == ".csv" else frame.to_parquet(file)
-        except FileExistsError:
+        if path.exists():
             name.problem(f"{path.name} exists already. Choose another name.")
-        except OSError as error:
-            name.problem(f"{path} cannot be written: {error.strerror}.")
+            return
+        try:
+            export(frame, path)
+        except BgresearchError as error:
+            name.problem(str(error))
         else:
             said.value = f"<p>Saved: {html.escape(str(path))}</p>"
             self.say(f"Saved as {path.name}.")
-
-
-def priced(plan: Plan) -> tuple[str, ...]:
-    """Return what a plan costs, in plain sentences."""
-    if not plan.pages:
-        return ("Everything is in the local store already: no request is needed.",)
-    requests = sum(plan.requests.values())
-    roads = ", ".join(f"{count:,} to {row}" for row, count in plan.requests.items())
-    seconds = "less than a second" if plan.seconds < 1 else f"about {plan.seconds:,.0f} s"
-    return (
-        f"{plan.rows:,} candles are missing in the local store.",
-        f"{requests:,} request{'s' if requests != 1 else ''} ({roads}): {seconds} by the exchange's limits.",
-    )
 
 
 def _fields(today: dt.date) -> dict[str, Labelled]:

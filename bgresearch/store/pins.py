@@ -43,8 +43,29 @@ class Pinned:
     rows: int
 
 
+class Frozen:
+    """Files that stay as they are; a pin and a publication are some."""
+
+    files: tuple[Pinned, ...]
+
+    @property
+    def digest(self) -> str:
+        """Digest of all the data: the same wherever the same was frozen."""
+        return digest_of_files((one.path, one.sha256) for one in self.files)
+
+    @property
+    def rows(self) -> int:
+        """Rows in all."""
+        return sum(one.rows for one in self.files)
+
+    @property
+    def size(self) -> int:
+        """Bytes in all; of a pin, no room of its own is taken where links are possible."""
+        return sum(one.size for one in self.files)
+
+
 @dataclass(frozen=True)
-class Pin:
+class Pin(Frozen):
     """What was frozen.
 
     Attributes
@@ -63,21 +84,6 @@ class Pin:
     folder: Path
     created_ms: int
     files: tuple[Pinned, ...]
-
-    @property
-    def digest(self) -> str:
-        """Digest of all the data: the same wherever the same was frozen."""
-        return digest_of_files((one.path, one.sha256) for one in self.files)
-
-    @property
-    def rows(self) -> int:
-        """Rows in all."""
-        return sum(one.rows for one in self.files)
-
-    @property
-    def size(self) -> int:
-        """Bytes in all; no room of its own is taken where links are possible."""
-        return sum(one.size for one in self.files)
 
 
 def digest_of_files(files: Iterable[tuple[str, str]]) -> str:

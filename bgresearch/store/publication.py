@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from bgresearch.store.layout import PERIOD
-from bgresearch.store.pins import digest_of_files
+from bgresearch.store.pins import Frozen, Pinned
 
 MANIFEST = "manifest.json"
 MARKER = "bgresearch.json"
@@ -29,9 +29,7 @@ _FORMAT = 1
 _SUFFIX = ".parquet"
 _OBJECT = re.compile(r"(.+)-[0-9a-f]{16}\.parquet")
 _MANIFESTS = re.compile(r"[0-9a-f]{32}\.json")
-_BEGUN = re.compile(
-    r"(^|.*/)\.([^/]+)\.\d+\.[0-9a-f]{8}\.tmp"
-)  # what a killed writer leaves where addresses are folders
+_BEGUN = re.compile(r"(^|.*/)\.([^/]+)\.\d+\.[0-9a-f]{8}\.tmp")  # left by a killed writer, where addresses are folders
 _HEX = re.compile(r"[0-9a-f]{64}")
 _FILE = re.compile(rf"({PERIOD})\.parquet", re.ASCII)
 
@@ -41,25 +39,15 @@ class BadManifest(Exception):
 
 
 @dataclass(frozen=True)
-class Entry:
+class Entry(Pinned):
     """One published file.
 
     Attributes
     ----------
-    path : str
-        Its place below the data folder.
-    sha256 : str
-        Digest of its bytes.
-    size, rows : int
-        Bytes and rows.
     etag : str
         What the address says of it, empty if it says nothing.
     """
 
-    path: str
-    sha256: str
-    size: int
-    rows: int
     etag: str = ""
 
     @property
@@ -74,8 +62,8 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Publication:
-    """What a manifest says.
+class Publication(Frozen):
+    """What a manifest says; its digest is that of a pin of the same files.
 
     Attributes
     ----------
@@ -90,21 +78,6 @@ class Publication:
     host: str
     created_ms: int
     files: tuple[Entry, ...]
-
-    @property
-    def digest(self) -> str:
-        """Digest of all the data: the same as that of a pin of the same files."""
-        return digest_of_files((one.path, one.sha256) for one in self.files)
-
-    @property
-    def rows(self) -> int:
-        """Rows in all."""
-        return sum(one.rows for one in self.files)
-
-    @property
-    def size(self) -> int:
-        """Bytes in all."""
-        return sum(one.size for one in self.files)
 
     def with_files(self, files: Iterable[Entry], *, created_ms: int) -> Publication:
         """Return a publication of these files instead."""

@@ -13,7 +13,8 @@ import bgresearch
 from bgresearch.client import Client
 from bgresearch.clock import ManualClock
 from bgresearch.forms.beside import at_once
-from bgresearch.forms.explorer import Explorer, priced
+from bgresearch.forms.explorer import Explorer
+from bgresearch.onboarding.costs import priced
 from bgresearch.sandbox import Exchange
 from tests.forms.reading import buttons, press, text_of
 

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-import bgresearch
-from bgresearch.client import Client
 from bgresearch.clock import ManualClock
 from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.message import Request, Response
 
-NOW = dt.datetime(2026, 11, 20, 9, 0, 30, tzinfo=dt.UTC)
-Connect = Callable[..., Client]
 _NUMBERS = ("fundingRate", "size", "longShortRatio", "buyVolume", "sellVolume")
 _TIMES = ("fundingTime", "ts")
 
@@ -75,35 +66,3 @@ def _doubled(text: str) -> str:
     """Twice the number, with as many decimals."""
     _, point, decimals = text.partition(".")
     return f"{2 * float(text):.{len(decimals) if point else 0}f}"
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(int(NOW.timestamp() * 1000))
-
-
-@pytest.fixture(scope="session")
-def model() -> Exchange:
-    """An exchange whose world and histories the others share, as telling them takes a second."""
-    return Exchange()
-
-
-@pytest.fixture
-def exchange(model: Exchange, clock: ManualClock) -> Exchange:
-    new = Exchange(clock=clock)
-    new.world, new.accounts = model.world, model.accounts
-    return new
-
-
-@pytest.fixture
-def connect(exchange: Exchange, clock: ManualClock, tmp_path: Path) -> Connect:
-    def new(**options: object) -> Client:
-        defaults = {"sandbox": exchange, "data_dir": tmp_path / "data", "clock": clock, "progress": False}
-        return bgresearch.connect(**(defaults | options))
-
-    return new
-
-
-@pytest.fixture
-def client(connect: Connect) -> Client:
-    return connect()

@@ -14,7 +14,8 @@ from bgresearch.errors import IncompleteData, InvalidInput, OfflineError
 from bgresearch.panel import FIELDS
 from bgresearch.sandbox import Exchange
 from bgresearch.symbols import Named, spot_of
-from tests.research.conftest import NOW, Connect, OtherFuture
+from tests.conftest import NOW, Connect
+from tests.research.conftest import OtherFuture
 
 HOUR_MS = 3_600_000
 NOW_MS = int(NOW.timestamp() * 1000)

@@ -1,0 +1,43 @@
+"""Options that several commands take, said once, and what is wrong with one by the name that a person typed."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bgresearch.errors import InvalidInput
+
+_NAMES = {"start": "--since", "end": "--until", "path": "--to", "kinds": "--kind"}
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir", metavar="FOLDER", envvar="BGRESEARCH_DATA_DIR", help="Where data is kept.",
+        show_default="in the user's folder",
+    ),
+]  # fmt: skip
+Since = Annotated[
+    str, typer.Option(metavar="TIME", help="First instant: 2024-01-01, 2024-01-01T12:00, epoch milliseconds. UTC.")
+]
+Until = Annotated[
+    str | None, typer.Option(metavar="TIME", help="First instant that is no longer wanted.", show_default="now")
+]
+Interval = Annotated[str, typer.Option(metavar="LENGTH", help="1m 3m 5m 15m 30m 1h 2h 4h 6h 12h 1d 3d 1w 1M.")]
+MarketName = Annotated[str, typer.Option(metavar="NAME", help="spot, usdt-futures, usdc-futures, coin-futures.")]
+PriceKind = Annotated[str, typer.Option(metavar="KIND", help="last, mark, index.")]
+
+
+@contextlib.contextmanager
+def as_an_option(*arguments: str) -> Iterator[None]:
+    """Name a verb's wrong argument as it stands on the command line; ``arguments`` have no dashes there."""
+    try:
+        yield
+    except InvalidInput as error:
+        if error.field in arguments:
+            raise
+        cause = str(error).removeprefix(f"{error.field}: ").removesuffix(error.hint).rstrip()
+        raise InvalidInput(_NAMES.get(error.field, f"--{error.field}"), cause, hint=error.hint) from None
