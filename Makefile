@@ -79,13 +79,13 @@ test-newest: ## run the tests with the newest versions that pyproject.toml allow
 
 constraints: ## write the lists of versions in constraints/ anew (needs uv)
 	@mkdir -p constraints
-	@$(COMPILE) --upgrade --universal --output-file constraints/usual.txt
+	@$(COMPILE) --group exports --upgrade --universal --output-file constraints/usual.txt
 	@$(COMPILE) --upgrade --resolution lowest-direct --output-file constraints/lowest.txt
 
 clean: ## remove the virtual environments and every cache
 	@rm -rf $(VENV) .venv-lowest .venv-newest .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .demo site
 
-COMPILE := uv pip compile pyproject.toml --quiet --all-extras $(GROUPS_test-all:%=--group %) --python-version 3.11 \
+COMPILE := uv pip compile pyproject.toml --quiet --all-extras --group test --python-version 3.11 \
 	--no-emit-package bgresearch --no-annotate --custom-compile-command 'make constraints'
 
 # One stamp per purpose, as old as what it was installed from.
