@@ -46,10 +46,9 @@ class Query:
             one for one in families.values() if one.price in missing and one.folder in {each.folder for each in read}
         ]
         if others := [one for one in kin if any(one.series(root))]:
-            raise InvalidInput(
-                "query", f"{read[0].name} has {read[0].price} prices alone, not {' and '.join(one.price for one in others)}.",
-                hint=f"Read {' and '.join(one.name for one in others)} for them.",
-            )  # fmt: skip
+            asked = " and ".join(one.price for one in others)
+            hint = f"Read {' and '.join(one.name for one in others)} for them."
+            raise InvalidInput("query", f"{read[0].name} has {read[0].price} prices alone, not {asked}.", hint=hint)
 
     def apart(self, families: Mapping[str, Family]) -> Iterator[Family]:
         """Yield the families that are read without a look at the market of their rows."""

@@ -104,8 +104,8 @@ def test_a_price_that_a_table_has_not_is_refused_and_not_answered_with_no_rows(c
     [
         "SELECT count(*) AS n FROM candles WHERE price = 'last' AND interval = '1h'",
         "SELECT count(*) AS n FROM candles_mark WHERE price = 'mark' AND interval = '1h'",
-        "WITH m AS (SELECT *, 'mark' AS kind FROM candles_mark) SELECT count(*) AS n FROM m JOIN candles USING"
-        " (open_time) WHERE m.interval = '1h' AND kind = 'mark'",
+        """WITH m AS (SELECT *, 'mark' AS kind FROM candles_mark) SELECT count(*) AS n FROM m
+           JOIN candles USING (open_time, interval) WHERE interval = '1h' AND kind = 'mark'""",
         "SELECT max(rows) AS n FROM coverage, candles WHERE coverage.price = 'mark'",
     ],
 )
@@ -181,7 +181,8 @@ def test_a_store_of_last_prices_of_one_market_answers_what_it_always_did(tmp_pat
 
 QUERIES: list[Any] = [
     "UPDATE EXTENSIONS", "SELECT 'a\udc80'", "SELECT '\x00'", "", ";", "SELECT", "x" * 10, "SELECT 1; SELECT 2",
-    "PRAGMA version", "CHECKPOINT", "BEGIN", "PREPARE x AS SELECT 1", "EXECUTE x", "CALL pragma_version()", "PIVOT candles ON symbol",
+    "PRAGMA version", "CHECKPOINT", "BEGIN", "PREPARE x AS SELECT 1", "EXECUTE x", "CALL pragma_version()",
+    "PIVOT candles ON symbol",
     "SELECT ?", "SELECT $a", "SELECT 5::bignum AS x", "SELECT union_value(a := 1) AS x", "SELECT INTERVAL 1 MONTH",
     "SELECT '101'::bit", "SELECT {'a': 1}", "SELECT map {'a': 1}", "SELECT 'infinity'::timestamp",
     "SELECT 1 AS a, 2 AS a",
