@@ -78,6 +78,9 @@ class Demo:
             Executed at the end, in a temporary copy.
         """
         checked_place(page_path)
+        if not notebook.is_file():
+            hint = "Leave it out to run the quickstart."
+            raise InvalidInput("--notebook", f"there is no file {notebook}.", hint=hint)
         started = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="bgresearch-demo-") as folder, Server() as server:
             self._step("Exchange", f"sandbox at {server.url}; its data is made up, nothing leaves this machine")
@@ -171,8 +174,6 @@ class Demo:
         self._step("Page", f"{written}", "Open it in a browser: it needs no network.")
 
     def _notebook(self, path: Path, folder: Path) -> None:
-        if not path.is_file():
-            raise InvalidInput("notebook=", f"there is no file {path}.", hint="Leave it out to run the quickstart.")
         clock = time.perf_counter()
         places = {"BGRESEARCH_DATA_DIR": str(folder / "notebook-data"), "IPYTHONDIR": str(folder / "ipython")}
         execute(path, folder, places)

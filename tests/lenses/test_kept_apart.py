@@ -19,7 +19,8 @@ from tests.lenses.stores import keep, offline
 
 ROWS = 744
 VOLATILITY = """SELECT stddev(r) * sqrt(8760) AS volatility, count(*) AS n FROM (
-    SELECT ln(close / lag(close) OVER (ORDER BY open_time)) AS r FROM {} WHERE symbol = 'BTCUSDT' AND interval = '1h')"""
+    SELECT ln(close / lag(close) OVER (ORDER BY open_time)) AS r FROM {}
+    WHERE symbol = 'BTCUSDT' AND interval = '1h')"""
 Kept = tuple[float, int]
 
 
