@@ -1,4 +1,4 @@
-"""The pages and the notebooks run one after another on one store, as a reader runs them."""
+"""All pages run one after another on one store, as a reader runs them."""
 
 from __future__ import annotations
 
@@ -9,25 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from bgresearch.notebook import execute
 from tests.house.blocks import PAGES, ROOT, blocks
 
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 RUN = [page for page in PAGES if any(block.language == "python" for block in blocks(page))]
 LONGEST_S = 600
 CODE = "import pathlib, sys, tests.house.blocks as it; it.run(pathlib.Path(sys.argv[1]))"
 
-pytestmark = pytest.mark.slow
 
-
-def test_notebooks_run_one_after_another_on_one_store(tmp_path: Path) -> None:
-    places = {"BGRESEARCH_DATA_DIR": str(tmp_path / "data"), "IPYTHONDIR": str(tmp_path)}
-    places |= {"BGRESEARCH_AGENT_DIR": str(tmp_path / "agent"), "BGRESEARCH_VAULT": str(tmp_path / "vault")}
-    for path in NOTEBOOKS:
-        (tmp_path / path.stem).mkdir()
-        execute(path, tmp_path / path.stem, places)
-
-
+@pytest.mark.slow
 def test_pages_run_one_after_another_on_one_store(tmp_path: Path) -> None:
     places = {"HOME": str(tmp_path), "BGRESEARCH_DATA_DIR": str(tmp_path / "data"), "PYTHONPATH": str(ROOT)}
     for page in RUN:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import asyncio
 import re
-import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,25 +13,12 @@ from typing import Any
 import nbformat
 import pytest
 
-from bgresearch.agent.client import Agent
 from bgresearch.notebook import NotebookFailed, execute
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 LONGEST_FUNCTION = 5  # lines; what is longer belongs into the package
 
 pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
-
-
-@pytest.fixture(autouse=True)
-def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have forms that ask the agent start one in a folder of its own, short enough for a socket; it is ended."""
-    with tempfile.TemporaryDirectory(prefix="bg-") as folder:
-        monkeypatch.setenv("BGRESEARCH_AGENT_DIR", f"{folder}/agent")
-        monkeypatch.setenv("BGRESEARCH_VAULT", f"{folder}/keys/vault")
-        yield
-        with Agent() as agent:
-            if agent.is_there():
-                agent.lock()
 
 
 def read(path: Path) -> Any:
