@@ -206,8 +206,8 @@ class Lens:
         -----
         A lazy frame sees the files that were there when it was made, each whole and as it is now. A filter on market,
         price, symbol or interval opens no other file; ``.candles(period="2026-10")`` opens only those of that month.
-        Last prices are in ``.candles()``, others in ``.candles_mark()`` and ``.candles_index()``. Where a symbol is kept
-        in several markets, name one or several: ``.candles(market="spot")``.
+        Last prices are in ``.candles()``, others in ``.candles_mark()`` and ``.candles_index()``. Where a symbol is in
+        several markets, name one or several: ``.candles(market="spot")``.
 
         Examples
         --------
