@@ -19,7 +19,8 @@ import pyarrow as pa
 from bgresearch.candles import Source
 from bgresearch.errors import ConfigurationError, InvalidInput, OfflineError, StoreError
 from bgresearch.frames import to_frame
-from bgresearch.lenses.families import Family, families, plain
+from bgresearch.lenses.families import PRICES, Family, families, plain
+from bgresearch.lenses.queries import check_markets
 from bgresearch.spans import Span
 from bgresearch.store import partition
 from bgresearch.store.disk import in_words
@@ -66,6 +67,9 @@ def blocks(source: Source, name: str, wanted: Wanted, block_bytes: int) -> DataF
     dataframe, config = _dask()
     family = _family(source, name, wanted)
     files = list(_files(source, family, wanted))
+    if "market" in family.keys and not wanted.keys.get("market"):
+        kept = (dict(zip(family.keys, file.keys, strict=True)) for file in files)
+        check_markets("market", kept, 'Name one or several: market="spot", market=["spot", "usdt-futures"].')
     if not files:
         raise OfflineError(f"nothing of that is kept in {source.store.place}.", hint="Download it first.")
     values = [sorted({file.keys[place] for file in files}) for place in range(len(family.keys))]
@@ -134,14 +138,27 @@ class Reader:
 
 def _family(source: Source, name: str, wanted: Wanted) -> Family:
     known = {one.name: one for one in families(source).values() if not one.private}
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         hint = f"Use one of {', '.join(known)}; account records stay on this machine."
         raise InvalidInput("name", f"{name!r} is unknown.", hint=hint)
-    family = known[name]
+    family = _of_price(known[name], known, wanted)
     for key, values in wanted.keys.items():
         if values and key not in family.keys:
             raise InvalidInput(key, f"{name} has no {key}.", hint=f"It has {', '.join(family.keys)}.")
     return family
+
+
+def _of_price(family: Family, known: dict[str, Family], wanted: Wanted) -> Family:
+    """Return the family that has the wanted price: of ``candles`` and mark it is ``candles_mark``."""
+    prices = wanted.keys.get("price", ())
+    if not prices or not family.price or prices == (family.price,):
+        return family
+    kin = {one.price: one for one in known.values() if one.folder == family.folder}
+    if family.price != PRICES[0] or len(prices) > 1 or prices[0] not in kin:
+        raise InvalidInput(
+            "price", f"{family.name} has {family.price} prices alone.", hint=f"Use one of {', '.join(kin)}."
+        )
+    return kin[prices[0]]
 
 
 def _files(source: Source, family: Family, wanted: Wanted) -> Iterator[File]:
@@ -149,7 +166,7 @@ def _files(source: Source, family: Family, wanted: Wanted) -> Iterator[File]:
     periods: dict[str, frozenset[str]] = {}
     for path, name, size, sha256 in _all(source, family):
         keys = {key: plain(key, value) for key, value in keys_of(path).items()}
-        if not wanted.takes(keys):
+        if not (family.holds(keys) and wanted.takes(keys)):
             continue
         if wanted.span is not None:
             series = Series(family.folder, tuple(keys.items()), family.time)

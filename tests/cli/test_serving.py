@@ -12,6 +12,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
+from bgresearch.release import notebooks
 from tests.cli.conftest import started
 
 
@@ -50,6 +51,26 @@ def test_a_taken_port_is_said_in_one_line(environment: dict[str, str], tmp_path:
         with started(environment, tmp_path, "sandbox", "--port", port) as second:
             assert (second.status(), second.said.count("\n")) == (1, 1)
             assert "Address already in use" in second.said
+
+
+def test_the_lab_brings_the_notebooks_of_the_package_where_there_are_none(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    with started(environment, tmp_path, "lab", "--no-browser", "--port", free_port()) as process:
+        copied = process.line_with(r"notebooks that come with the package were copied to (.*)\.$")[1]
+        process.line_with(r"http://127\.0\.0\.1:\d+/lab/tree/01_quickstart\.ipynb\?token=")
+        process.send(signal.SIGTERM)
+        process.status()
+    assert Path(copied).resolve() == (tmp_path / "notebooks").resolve()
+    names = {path.name for path in Path(copied).iterdir()}
+    assert names == {path.name for path in notebooks().glob("*.ipynb")}
+    assert "01_quickstart.ipynb" in names
+
+
+def test_the_lab_refuses_a_folder_that_does_not_exist(environment: dict[str, str], tmp_path: Path) -> None:
+    with started(environment, tmp_path, "lab", "--no-browser", "--folder", "nowhere") as process:
+        assert process.status() == 1
+        assert "There is no folder nowhere. Leave --folder out" in process.said
 
 
 def test_the_lab_opens_on_loopback_with_a_token_and_ends_with_its_kernel_server(

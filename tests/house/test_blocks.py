@@ -77,7 +77,7 @@ def test_the_code_on_a_page_runs_from_top_to_bottom_and_shows_what_the_page_says
 
 @pytest.mark.parametrize("page", [page for page in PAGES if any(command_lines(page))], ids=lambda page: page.name)
 def test_every_command_on_a_page_exists(page: Path) -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     for where, (name, *words) in command_lines(page):
         tool = Path(name).name or name
