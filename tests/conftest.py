@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -13,7 +15,7 @@ from hypothesis import settings
 
 import bgresearch
 from bgresearch.client import Client
-from bgresearch.clock import ManualClock
+from bgresearch.clock import AHEAD, ManualClock
 from bgresearch.sandbox import Exchange
 
 NOW = dt.datetime(2026, 11, 20, 9, 0, 30, tzinfo=dt.UTC)
@@ -34,11 +36,28 @@ def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def time_of_the_sandboxes() -> Iterator[None]:
+    """Let it be NOW, and then later, in every sandbox without a clock of its own and for who asks it.
+
+    Child processes inherit it, so no test depends on the day on which it runs.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(AHEAD, f"{NOW.timestamp() - time.time():.3f}")
+        yield
+
+
 @pytest.fixture(autouse=True)
 def budget_of_its_own(state_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test wait for what another one has sent: each has a request budget of its own, as have its processes."""
     monkeypatch.setenv("BGRESEARCH_STATE_DIR", str(state_home / f"test-{next(_tests)}"))
     monkeypatch.delenv("BGRESEARCH_BUDGET_URL", raising=False)
+
+
+def inherited(*foreign: str) -> dict[str, str]:
+    """Return what a child process may have of this environment: no place of this package's, but its sandbox's time."""
+    dropped = ("BGRESEARCH_", *foreign)
+    return {name: value for name, value in os.environ.items() if name == AHEAD or not name.startswith(dropped)}
 
 
 def pytest_configure() -> None:

@@ -21,6 +21,7 @@ import pytest
 
 from bgresearch.agent.client import Agent, AgentKey
 from bgresearch.agent.place import Place
+from tests.conftest import inherited
 
 PATIENCE_S = 60  # a process that says nothing for this long hangs
 
@@ -103,10 +104,10 @@ def agent_folder() -> Iterator[str]:
 
 @pytest.fixture
 def environment(tmp_path: Path, agent_folder: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("BGRESEARCH_")}
     places = {"BGRESEARCH_VAULT": str(tmp_path / "keys" / "vault"), "BGRESEARCH_DATA_DIR": str(tmp_path / "data")}
     places["BGRESEARCH_AGENT_DIR"] = agent_folder
-    return {**kept, **places, "HOME": str(tmp_path), "COLUMNS": "120", "NO_COLOR": "1", "PYTHONWARNINGS": "default"}
+    shown = {"COLUMNS": "120", "NO_COLOR": "1", "PYTHONWARNINGS": "default"}
+    return {**inherited(), **places, **shown, "HOME": str(tmp_path)}
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import stat
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +12,10 @@ import pytest
 from bgresearch.sandbox import SANDBOX_KEYS, Exchange
 from bgresearch.sandbox.server import Server
 from tests.cli.conftest import PASSWORD, Run
+from tests.conftest import NOW_MS
 from vault import Vault
 
-LITTLE = ("--kind", "fills", "--kind", "deposits", "--since", str(time.time_ns() // 1_000_000 - 12 * 3_600_000))
+LITTLE = ("--kind", "fills", "--kind", "deposits", "--since", str(NOW_MS - 12 * 3_600_000))
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import pytest
 from bgresearch.sandbox import SANDBOX_KEYS, Exchange
 from bgresearch.sandbox.server import Server
 from tests.cli.conftest import PASSWORD, Run
+from tests.conftest import NOW
 from vault import Vault
 
 WEEK = ("--since", "2026-01-01", "--until", "2026-01-08")
@@ -62,7 +63,7 @@ def test_records_of_an_account_are_for_its_owner_alone(
     with Vault.create(Path(environment["BGRESEARCH_VAULT"]), PASSWORD) as vault:
         triple = {"api_key": key.api_key, "secret_key": key.secret_key, "passphrase": key.passphrase}
         vault.add("mine", **triple, host=server.url)
-    since = str(pd.Timestamp.now("UTC").floor("D") - pd.Timedelta(days=3))
+    since = str(pd.Timestamp(NOW).floor("D") - pd.Timedelta(days=3))
     common = ("--since", since, "--password-file", password_file)
     fills = run("export", "account", "mine", "fills", *common, "--to", "fills.csv", "--json")
     assert (fills.status, fills.err) == (0, "")
