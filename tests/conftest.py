@@ -20,6 +20,7 @@ from bgresearch.sandbox import Exchange
 
 NOW = dt.datetime(2026, 11, 20, 9, 0, 30, tzinfo=dt.UTC)
 NOW_MS = int(NOW.timestamp() * 1000)
+PATIENCE_S = 600  # whatever takes longer hangs: a busy machine is a dozen times slower than a quiet one
 Connect = Callable[..., Client]
 
 settings.register_profile("patient", deadline=None)  # tests share a machine, and claim nothing about time

@@ -25,10 +25,9 @@ from playwright.sync_api import Locator, Page
 
 from bgresearch.agent.client import Agent
 from bgresearch.agent.place import Place as AgentPlace
-from tests.conftest import inherited
+from tests.conftest import PATIENCE_S, inherited
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 60  # whatever takes longer hangs
 PATIENCE_MS = PATIENCE_S * 1000
 GOODBYE_S = 20
 Place = Literal["lab", "notebook", "voila"]

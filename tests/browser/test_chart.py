@@ -108,6 +108,7 @@ frame = pd.DataFrame(prices, index=index)
 frame.bg.chart(overlays=[100])"""
 
 
+@pytest.mark.slow
 def test_a_notebook_draws_finer_bars_where_one_zooms_in(open_sheet: Open, person: Home) -> None:
     page = open_sheet([person.cell, CELL]).page
     plot = page.locator(".js-plotly-plot").first
@@ -124,6 +125,7 @@ def test_a_notebook_draws_finer_bars_where_one_zooms_in(open_sheet: Open, person
     assert high - low < 3_000
 
 
+@pytest.mark.slow
 def test_the_dashboard_is_a_page_without_code_that_ends_in_a_chart(browser: Browser, voila: JupyterServer) -> None:
     shutil.copy(ROOT / "notebooks" / "dashboard.ipynb", voila.notebooks)
     page = browser.new_page(viewport={"width": 1240, "height": 1000})

@@ -21,9 +21,7 @@ import pytest
 
 from bgresearch.agent.client import Agent, AgentKey
 from bgresearch.agent.place import Place
-from tests.conftest import inherited
-
-PATIENCE_S = 60  # a process that says nothing for this long hangs
+from tests.conftest import PATIENCE_S, inherited
 
 PASSWORD = "correct horse battery"
 TRIPLE = {"api_key": "bg_0123456789abcdef", "secret_key": "f00dfeedf00dfeed", "passphrase": "swordfish9"}

@@ -55,6 +55,7 @@ def test_backtesting_runs_on_them_and_sees_every_candle(backtesting: Any, candle
     assert [volume for _, _, volume in seen] == candles.volume.tolist()[1:]
 
 
+@pytest.mark.slow
 def test_vectorbt_knows_the_columns_and_the_length_of_a_bar(vectorbt: Any, candles: pd.DataFrame) -> None:
     frame = to_vectorbt(candles)
     with warnings.catch_warnings():

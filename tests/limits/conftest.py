@@ -13,13 +13,13 @@ import pytest
 
 from bgresearch.catalogue import load
 from bgresearch.clock import SystemClock
+from tests.conftest import PATIENCE_S
 
 TABLE = load()
 CANDLES = TABLE["spot.candles"]  # 20 per second per address
 FILLS = TABLE["spot.fills"]  # 10 per second per address
 ASSETS = TABLE["spot.account_assets"]  # 10 per second per user
 HOST = "https://api.bitget.com"
-PATIENCE_S = 60  # whatever takes longer hangs
 WORKER = Path(__file__).with_name("worker.py")
 
 

@@ -18,6 +18,8 @@ from bgresearch.clock import ManualClock
 from bgresearch.sandbox import SANDBOX_KEYS, Exchange, SandboxKey
 from bgresearch.sandbox.server import Server
 
+pytestmark = pytest.mark.slow
+
 NOW_MS = 1_780_000_000_000  # 2026-05-28
 DAY_MS = 86_400_000
 

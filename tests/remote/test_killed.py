@@ -14,10 +14,12 @@ import bgresearch as bg
 from bgresearch.client import Client
 from bgresearch.errors import StoreError
 from bgresearch.store.remote import Remote
+from tests.conftest import PATIENCE_S
 from tests.remote.conftest import DAY_MS, MONTHS, SYMBOLS, fill
 
+pytestmark = pytest.mark.slow
+
 SPAN = ("2025-12-01", "2025-12-03")
-PATIENCE_S = 60
 MANY = 40  # files: enough that a kill after some comes before the last
 
 

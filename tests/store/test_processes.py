@@ -51,6 +51,7 @@ def writer(folder: Path, *numbers: int, **options: object) -> subprocess.Popen[s
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_sigkill_at_random_moments_never_leaves_a_damaged_file(tmp_path: Path, series: Series) -> None:
     rng, done = random.Random(7), 0  # noqa: S311 - moments, not secrets
     for round_ in range(20):

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from tests.conftest import PATIENCE_S
 from vault import (
     FLOOR,
     DamagedVault,
@@ -396,7 +397,7 @@ def test_eight_processes_adding_ten_keys_each_lose_none(path: Path, password: st
         for worker in range(8)
     ]
     for worker in workers:
-        worker.communicate(password, timeout=60)
+        worker.communicate(password, timeout=PATIENCE_S)
     assert [worker.returncode for worker in workers] == [0] * 8
     names = Vault.open(path, password).names()
     assert set(names) == {"demo", "research", *(f"{worker} {number}" for worker in range(8) for number in range(10))}
