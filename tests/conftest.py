@@ -44,7 +44,7 @@ def time_of_the_sandboxes() -> Iterator[None]:
     Child processes inherit it, so no test depends on the day on which it runs.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(AHEAD, f"{NOW.timestamp() - time.time():.3f}")
+        patch.setenv(AHEAD, ahead_of(NOW))
         yield
 
 
@@ -53,6 +53,11 @@ def budget_of_its_own(state_home: Path, monkeypatch: pytest.MonkeyPatch) -> None
     """Let no test wait for what another one has sent: each has a request budget of its own, as have its processes."""
     monkeypatch.setenv("BGRESEARCH_STATE_DIR", str(state_home / f"test-{next(_tests)}"))
     monkeypatch.delenv("BGRESEARCH_BUDGET_URL", raising=False)
+
+
+def ahead_of(moment: dt.datetime) -> str:
+    """Return how far ahead sandboxes have to be for it to be that moment there, as they are told."""
+    return f"{moment.timestamp() - time.time():.3f}"
 
 
 def inherited(*foreign: str) -> dict[str, str]:

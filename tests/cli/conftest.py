@@ -22,6 +22,7 @@ import pytest
 from bgresearch.agent.client import Agent, AgentKey
 from bgresearch.agent.place import Place
 from tests.conftest import PATIENCE_S, inherited
+from vault import FLOOR, Vault
 
 PASSWORD = "correct horse battery"
 TRIPLE = {"api_key": "bg_0123456789abcdef", "secret_key": "f00dfeedf00dfeed", "passphrase": "swordfish9"}
@@ -151,11 +152,10 @@ def password_file(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def vault(run: Run, password_file: str) -> str:
+def vault(environment: dict[str, str], password_file: str) -> str:
     """A vault with the key ``research``; returns the password file's path."""
-    assert run("vault", "init", "--password-file", password_file).status == 0
-    added = run("vault", "add", "research", "--stdin", "--password-file", password_file, stdin=json.dumps(TRIPLE))
-    assert (added.status, added.err) == (0, "")
+    with Vault.create(Path(environment["BGRESEARCH_VAULT"]), PASSWORD, profile=FLOOR) as made:
+        made.add("research", **TRIPLE)
     return password_file
 
 

@@ -13,7 +13,7 @@ from bgresearch.sandbox import SANDBOX_KEYS, Exchange
 from bgresearch.sandbox.server import Server
 from tests.cli.conftest import PASSWORD, Run
 from tests.conftest import NOW_MS
-from vault import Vault
+from vault import FLOOR, Vault
 
 LITTLE = ("--kind", "fills", "--kind", "deposits", "--since", str(NOW_MS - 12 * 3_600_000))
 
@@ -27,7 +27,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def keys(server: Server, environment: dict[str, str], password_file: str) -> tuple[str, str]:
     """Options of the password; the vault lies where the commands look for it."""
-    with Vault.create(Path(environment["BGRESEARCH_VAULT"]), PASSWORD) as vault:
+    with Vault.create(Path(environment["BGRESEARCH_VAULT"]), PASSWORD, profile=FLOOR) as vault:
         for name in ("readonly", "spot_only"):
             key = SANDBOX_KEYS[name]
             triple = {"api_key": key.api_key, "secret_key": key.secret_key, "passphrase": key.passphrase}

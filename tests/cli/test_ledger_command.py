@@ -15,7 +15,7 @@ from bgresearch.sandbox import SANDBOX_KEYS, Exchange
 from bgresearch.sandbox.server import Server
 from tests.cli.conftest import PASSWORD, Run
 from tests.conftest import NOW
-from vault import Vault
+from vault import FLOOR, Vault
 
 
 def test_the_ledger_is_written_for_its_owner_alone_and_said_to_add_up(
@@ -24,7 +24,7 @@ def test_the_ledger_is_written_for_its_owner_alone_and_said_to_add_up(
     key = SANDBOX_KEYS["readonly"]
     since = str(pd.Timestamp(NOW).floor("D") - pd.Timedelta(days=1))
     with Server(Exchange(limits=False)) as server:
-        with Vault.create(Path(environment["BGRESEARCH_VAULT"]), PASSWORD) as vault:
+        with Vault.create(Path(environment["BGRESEARCH_VAULT"]), PASSWORD, profile=FLOOR) as vault:
             triple = {"api_key": key.api_key, "secret_key": key.secret_key, "passphrase": key.passphrase}
             vault.add("mine", **triple, host=server.url)
         common = ("export", "ledger", "mine", "--since", since, "--password-file", password_file)

@@ -44,14 +44,13 @@ copy(folder, Stopping(sys.argv[2]), chosen(folder, Choice()), host="https://api.
 
 def killed_after(folder: Path, url: str, objects: int) -> None:
     """Start publishing and kill it while the last of so many objects are on their way and more would follow."""
-    process = subprocess.Popen(  # noqa: S603
-        [sys.executable, "-c", PUBLISHER, str(folder), url, str(objects)], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    with process.stdout as told:
-        assert told.readline() == "now\n"
-        process.kill()
-    process.wait(PATIENCE_S)
+    command = [sys.executable, "-c", PUBLISHER, str(folder), url, str(objects)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "now\n"
+        finally:
+            process.kill()
 
 
 def published(folder: Path, url: str, *options: str) -> dict[str, int]:
