@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -64,6 +67,16 @@ def inherited(*foreign: str) -> dict[str, str]:
     """Return what a child process may have of this environment: no place of this package's, but its sandbox's time."""
     dropped = ("BGRESEARCH_", *foreign)
     return {name: value for name, value in os.environ.items() if name == AHEAD or not name.startswith(dropped)}
+
+
+@contextlib.contextmanager
+def child(*command: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """Give a process that is ended, and whose pipes are closed, however the block ends."""
+    with subprocess.Popen(command, text=True, **options) as process:  # noqa: S603
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def pytest_configure() -> None:

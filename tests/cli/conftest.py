@@ -122,6 +122,9 @@ def run(environment: dict[str, str], tmp_path: Path) -> Run:
             out, err = process.communicate(stdin, timeout=PATIENCE_S)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)  # what it started may hold its pipes open
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                pipe and pipe.close()
+            process.wait(PATIENCE_S)
             pytest.fail(f"{' '.join(arguments)} hangs")
         return Ran(process.returncode, out, err)
 

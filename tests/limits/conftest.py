@@ -49,7 +49,11 @@ def begin(folder: Path, *order: object) -> subprocess.Popen[str]:
 
 def ended(process: subprocess.Popen[str]) -> Any:
     """Return what a process said at its end."""
-    said, _ = process.communicate(timeout=PATIENCE_S)
+    with process:
+        try:
+            said, _ = process.communicate(timeout=PATIENCE_S)
+        finally:
+            process.kill()
     assert process.returncode == 0
     return json.loads(said)
 

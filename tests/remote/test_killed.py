@@ -14,7 +14,7 @@ import bgresearch as bg
 from bgresearch.client import Client
 from bgresearch.errors import StoreError
 from bgresearch.store.remote import Remote
-from tests.conftest import PATIENCE_S
+from tests.conftest import PATIENCE_S, child
 from tests.remote.conftest import DAY_MS, MONTHS, SYMBOLS, fill
 
 pytestmark = pytest.mark.slow
@@ -44,13 +44,10 @@ copy(folder, Stopping(sys.argv[2]), chosen(folder, Choice()), host="https://api.
 
 def killed_after(folder: Path, url: str, objects: int) -> None:
     """Start publishing and kill it while the last of so many objects are on their way and more would follow."""
-    command = [sys.executable, "-c", PUBLISHER, str(folder), url, str(objects)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "now\n"
-        finally:
-            process.kill()
+    command = (sys.executable, "-c", PUBLISHER, str(folder), url, str(objects))
+    with child(*command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "now\n"
 
 
 def published(folder: Path, url: str, *options: str) -> dict[str, int]:

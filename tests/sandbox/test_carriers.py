@@ -19,7 +19,7 @@ from bgresearch.catalogue import load
 from bgresearch.clock import ManualClock
 from bgresearch.sandbox import SANDBOX_KEYS, Exchange, Request, SandboxAdapter
 from bgresearch.sandbox.server import Server
-from tests.conftest import PATIENCE_S
+from tests.conftest import PATIENCE_S, child
 
 TIME = "/api/v2/public/time"
 NOW_MS = 1_780_000_000_000
@@ -137,16 +137,12 @@ def test_foreground_server_announces_itself_and_stops_when_told():
         "from bgresearch.sandbox.server import serve_forever\n"
         "serve_forever(0, on_ready=lambda url: print(url, flush=True))"
     )
-    command = [sys.executable, "-c", script]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)  # noqa: S603
-    try:
+    command = (sys.executable, "-c", script)
+    with child(*command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         url = process.stdout.readline().strip()
         assert requests.get(url + TIME, timeout=PATIENCE_S).json()["code"] == "00000"
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=PATIENCE_S)
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def test_keys_are_told_apart_and_fixed():
