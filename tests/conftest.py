@@ -80,7 +80,11 @@ def child(*command: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
 
 
 def pytest_configure() -> None:
-    """Undo what a background job inherits: programs started by the tests would not hear Ctrl-C."""
+    """Undo what a background job inherits: programs started by the tests would not hear Ctrl-C.
+
+    And of faketime the moved monotonic clock, in workers and children: a wait of Python's with an end would have none.
+    """
+    os.environ.setdefault("FAKETIME_DONT_FAKE_MONOTONIC", "1")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
