@@ -22,6 +22,7 @@ NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 LEAP_DAY = dt.datetime(2028, 2, 29, 12, tzinfo=dt.UTC)
 LONGEST_FUNCTION = 5  # lines; what is longer belongs into the package
 
+HEAVY = {"08_store_to_backtest.ipynb", "09_scale_out.ipynb"}  # compile, or start clusters and servers
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 
 
@@ -37,6 +38,10 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
                 agent.lock()
 
 
+def timed(path: Path) -> Any:
+    return pytest.param(path, marks=[pytest.mark.slow] if path.name in HEAVY else [], id=path.name)
+
+
 def read(path: Path) -> Any:
     return nbformat.read(path, as_version=4)
 
@@ -45,7 +50,7 @@ def code_cells(notebook: Any) -> Iterator[Any]:
     return (cell for cell in notebook.cells if cell.cell_type == "code")
 
 
-@each
+@pytest.mark.parametrize("path", [timed(path) for path in NOTEBOOKS])
 def test_it_runs_from_top_to_bottom_without_a_warning(path: Path, tmp_path: Path) -> None:
     before = path.read_bytes()
     places = {"BGRESEARCH_DATA_DIR": str(tmp_path / "data"), "IPYTHONDIR": str(tmp_path), "PYTHONWARNINGS": "default"}
