@@ -58,6 +58,11 @@ def budget_of_its_own(state_home: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.delenv("BGRESEARCH_BUDGET_URL", raising=False)
 
 
+def search_path(first: Path) -> str:
+    """Return a PYTHONPATH with this folder before what is in it already."""
+    return os.pathsep.join(filter(None, (str(first), os.environ.get("PYTHONPATH"))))
+
+
 def ahead_of(moment: dt.datetime) -> str:
     """Return how far ahead sandboxes have to be for it to be that moment there, as they are told."""
     return f"{moment.timestamp() - time.time():.3f}"
@@ -82,9 +87,11 @@ def child(*command: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
 def pytest_configure() -> None:
     """Undo what a background job inherits: programs started by the tests would not hear Ctrl-C.
 
-    And of faketime the moved monotonic clock, in workers and children: a wait of Python's with an end would have none.
+    And of faketime the moved monotonic clock, in workers and children; tests/shifted says why.
     """
-    os.environ.setdefault("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+    if "FAKETIME" in os.environ:
+        os.environ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1"
+        os.environ["PYTHONPATH"] = search_path(Path(__file__).with_name("shifted"))
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -25,7 +25,7 @@ from playwright.sync_api import Locator, Page
 
 from bgresearch.agent.client import Agent
 from bgresearch.agent.place import Place as AgentPlace
-from tests.conftest import PATIENCE_S, inherited
+from tests.conftest import PATIENCE_S, inherited, search_path
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_MS = PATIENCE_S * 1000
@@ -207,7 +207,7 @@ def _environment(folder: Path) -> dict[str, str]:
     own = {
         "HOME": folder / "home", "IPYTHONDIR": folder / "home" / ".ipython", "JUPYTER_CONFIG_DIR": folder / "config",
         "JUPYTER_CONFIG_PATH": folder / "settings", "JUPYTER_DATA_DIR": folder / "data",
-        "JUPYTER_RUNTIME_DIR": folder / "runtime", "PYTHONPATH": ROOT, "JUPYTER_PLATFORM_DIRS": "1",
+        "JUPYTER_RUNTIME_DIR": folder / "runtime", "PYTHONPATH": search_path(ROOT), "JUPYTER_PLATFORM_DIRS": "1",
     }  # fmt: skip
     (folder / "home").mkdir(exist_ok=True)
     return {**inherited("JUPYTER"), **{name: str(value) for name, value in own.items()}}

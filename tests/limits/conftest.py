@@ -13,7 +13,7 @@ import pytest
 
 from bgresearch.catalogue import load
 from bgresearch.clock import SystemClock
-from tests.conftest import PATIENCE_S
+from tests.conftest import PATIENCE_S, search_path
 
 TABLE = load()
 CANDLES = TABLE["spot.candles"]  # 20 per second per address
@@ -44,7 +44,9 @@ def folder(tmp_path: Path) -> Path:
 def begin(folder: Path, *order: object) -> subprocess.Popen[str]:
     """Start a process that counts in this folder."""
     command = [sys.executable, "-W", "error", str(WORKER), str(folder), *map(str, order)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": ROOT})  # noqa: S603
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": search_path(Path(ROOT))}
+    )  # noqa: S603
 
 
 def ended(process: subprocess.Popen[str]) -> Any:
