@@ -44,9 +44,8 @@ def folder(tmp_path: Path) -> Path:
 def begin(folder: Path, *order: object) -> subprocess.Popen[str]:
     """Start a process that counts in this folder."""
     command = [sys.executable, "-W", "error", str(WORKER), str(folder), *map(str, order)]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": search_path(Path(ROOT))}
-    )  # noqa: S603
+    environment = {**os.environ, "PYTHONPATH": search_path(Path(ROOT))}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)  # noqa: S603
 
 
 def ended(process: subprocess.Popen[str]) -> Any:
