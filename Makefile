@@ -1,6 +1,8 @@
 # Everything a newcomer needs: `make` alone lists it. Only make and Python 3.11 or newer must be there before.
 
 VENV := .venv
+# Hundreds of processes import the same packages: compiled once, they start four times as fast. Empty means: write it.
+export PYTHONDONTWRITEBYTECODE :=
 PY := $(VENV)/bin/python
 JOBS := 4# tests wait more than they work: for limits, kernels, browsers
 CANDIDATES := $(PYTHON) python3.14 python3.13 python3.12 python3.11 python3
@@ -30,7 +32,7 @@ PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --no-com
 INSTALL = $(if $(UV),$(UV_INSTALL),$(PIP_INSTALL)) $(CONSTRAINTS:%=--constraint %)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab dashboard test test-lowest test-newest fmt docs pictures benchmarks constraints clean
+.PHONY: help demo lab dashboard test test-all test-lowest test-newest fmt docs pictures benchmarks constraints clean
 
 help: ## list what there is to type
 	@echo "bgresearch: read-only research toolkit for the Bitget exchange"
@@ -50,12 +52,17 @@ lab: $(VENV)/.lab ## open JupyterLab on the embedded exchange
 dashboard: $(VENV)/.dashboard ## open the data explorer as a page without code, on the embedded exchange
 	@$(PY) -m voila notebooks/dashboard.ipynb --Voila.ip=127.0.0.1
 
-test: $(VENV)/.test ## run every check: ruff, mypy, import contracts, tests, notebooks
+test: $(VENV)/.test ## run what a change can break: ruff, mypy, import contracts, tests, notebooks
 	@echo "== ruff check" && $(VENV)/bin/ruff check .
 	@echo "== ruff format" && $(VENV)/bin/ruff format --check .
 	@echo "== mypy --strict" && $(VENV)/bin/mypy
 	@echo "== import contracts" && $(VENV)/bin/lint-imports
-	@echo "== pytest" && $(PY) -m pytest -n $(JOBS) --dist loadfile
+	@echo "== pytest" && $(PY) -m pytest -n $(JOBS) --dist loadfile -m "not slow"
+
+test-all: $(VENV)/.test-all ## run the long proofs, then the tests on other days and in other time zones (needs faketime)
+	@status=0; \
+	echo "== pytest, the long ones" && $(PY) -m pytest -n $(JOBS) --dist loadfile -m slow || status=1; \
+	echo "== pytest, on other days" && $(PY) tests/other_days.py --jobs $(JOBS) || status=1; exit $$status
 
 fmt: $(VENV)/.test ## format the code, mend what ruff can mend, strip the outputs of notebooks
 	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .

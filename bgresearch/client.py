@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 import bgresearch.lenses  # noqa: F401 - makes df.bg
 from bgresearch.account import AccountVerbs
 from bgresearch.candle_verbs import CandleVerbs
@@ -102,8 +104,8 @@ class Client(CandleVerbs, KeptVerbs, PanelVerbs):
         Examples
         --------
         >>> import bgresearch as bg, pandas as pd
-        >>> month = pd.Timestamp.now("UTC") - pd.Timedelta(days=30)               # doctest: +SKIP
-        >>> print(bg.connect(sandbox=True).statement(month).reconciled)           # doctest: +SKIP
+        >>> client = bg.connect(sandbox=True)
+        >>> print(client.statement(client.now - pd.Timedelta(days=30)).reconciled)           # doctest: +SKIP
         """
         now_ms = self._source.clock.now_ms()
         return statement(self.account, start, end, candles=self.candles, symbols=self.symbols, now_ms=now_ms)
@@ -134,6 +136,18 @@ class Client(CandleVerbs, KeptVerbs, PanelVerbs):
         if self._source.offline:
             raise OfflineError("what a key can do is known to the exchange alone, and offline=True forbids asking.")
         return permissions(self._source.sender, self._whose)
+
+    @property
+    def now(self) -> pd.Timestamp:
+        """The time that this client goes by, UTC: the machine's, or that of the sandbox it is connected to.
+
+        Examples
+        --------
+        >>> import bgresearch as bg, pandas as pd
+        >>> client = bg.connect(sandbox=True)
+        >>> fills = client.account.fills(client.now - pd.Timedelta(days=7))
+        """
+        return pd.Timestamp(self._source.clock.now_ms(), unit="ms", tz="UTC")
 
     @property
     def data_dir(self) -> str:

@@ -113,7 +113,7 @@ class Demo:
         self._step("Permissions", words, *found.advice)
 
     def _candles(self, client: Client, server: Server) -> dict[str, pd.DataFrame]:
-        end = pd.Timestamp.now("UTC").floor("D")
+        end = client.now.floor("D")
         start = end - pd.Timedelta(days=DAYS)
         sent = client.requests_sent
         with self._bar() as bar:

@@ -55,7 +55,7 @@ def explore(
         symbol = symbol or _chosen_symbol(client, market)
         asks = not (yes or as_json)
         interval = interval or (answer("Interval", default="1h") if asks else "1h")
-        week_ago = (dt.datetime.now(dt.UTC).date() - dt.timedelta(days=_DAYS)).isoformat()
+        week_ago = (client.now.date() - dt.timedelta(days=_DAYS)).isoformat()
         since = since or (answer("From (UTC)", default=week_ago) if asks else week_ago)
         wanted = {"symbol": symbol, "interval": interval, "start": since, "end": until or None}
         frame, costs = _downloaded(client, {**wanted, "market": market, "price": price}, asks=asks, as_json=as_json)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -153,7 +152,7 @@ def pin(
     from bgresearch.store import pins
 
     with connect(data_dir=data_dir, offline=True) as client:
-        root = Path(client.data_dir)
+        root, now_ms = Path(client.data_dir), client.now.value // 10**6
     if what == "list":
         there = [_listed(root, one) for one in pins.names(root)]
         tell({"pins": there}, as_json, lambda: table([_row(one) for one in there]) if there else "No pins.")
@@ -161,7 +160,7 @@ def pin(
     if what not in pins.RESERVED:
         if name:
             raise InvalidInput("NAME", f"{what!r} is no verb.", hint="pin NAME, or pin diff|list|remove|verify NAME.")
-        made = _pin(pins.create(root, what, time.time_ns() // 1_000_000, private=account))
+        made = _pin(pins.create(root, what, now_ms, private=account))
         use = f"Read it: bg.connect(pin={what!r}). What has changed since: bgresearch pin diff {what}."
         tell(made, as_json, lambda: f"{table([_row(made)])}\n\n{use}")
         return

@@ -62,7 +62,7 @@ class Explorer(Form):
         self.frame: pd.DataFrame | None = None
         self._client, self._run, self._folder = client, run, folder or Path()
         self._stop = threading.Event()
-        self.fields = _fields(today or dt.datetime.now(dt.UTC).date())
+        self.fields = _fields(today or client.now.date())
         self.price_button = button("Show the cost", self._price, main=True)
         self.load_button = button("Download", self._load, main=True)
         self.stop_button = button("Stop", self._stop.set)

@@ -19,6 +19,8 @@ from bgresearch.sandbox.server import Server
 
 ccxt = pytest.importorskip("ccxt", reason="ccxt is of the group exports, for make test-all")
 
+pytestmark = pytest.mark.slow
+
 NOW_MS = 1_780_000_000_000  # 2026-05-28
 DAY_MS = 86_400_000
 

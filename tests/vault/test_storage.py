@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from tests.conftest import PATIENCE_S, child
 from vault import (
     FLOOR,
     DamagedVault,
@@ -389,14 +391,13 @@ def test_eight_processes_adding_ten_keys_each_lose_none(path: Path, password: st
         "              passphrase='made-up', account=f'account {worker}')\n"
     )
     root = Path(__file__).parents[2]
-    workers = [
-        subprocess.Popen(  # noqa: S603 -- this interpreter, this text
-            [sys.executable, "-c", code, str(path), str(worker)], stdin=subprocess.PIPE, cwd=root, text=True
-        )
-        for worker in range(8)
-    ]
-    for worker in workers:
-        worker.communicate(password, timeout=60)
+    with contextlib.ExitStack() as stack:
+        workers = [
+            stack.enter_context(child(sys.executable, "-c", code, str(path), str(one), stdin=subprocess.PIPE, cwd=root))
+            for one in range(8)
+        ]
+        for worker in workers:
+            worker.communicate(password, timeout=PATIENCE_S)
     assert [worker.returncode for worker in workers] == [0] * 8
     names = Vault.open(path, password).names()
     assert set(names) == {"demo", "research", *(f"{worker} {number}" for worker in range(8) for number in range(10))}
