@@ -40,7 +40,7 @@ def waited(book: FileBook | FallbackBook, clock: ManualClock) -> float:
 
 
 def sent(book: FileBook, name: str = ADDRESS) -> int:
-    return book.change((name,), lambda _now_s, logs: len(logs[0].departures))
+    return book.change((name,), lambda _now_s, logs: len(logs[0]))
 
 
 def modes(folder: Path) -> set[int]:
