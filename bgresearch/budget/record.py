@@ -9,6 +9,7 @@ from array import array
 
 from bgresearch.limits import Log
 
+VERSION = 3  # of this format: files and keys have it in their names, as versions count apart
 _SUM = struct.Struct("<I")
 _HEAD = struct.Struct("<ddddII")  # written when, the pause's end, shortest trip, first answer; trips; how many arrived
 

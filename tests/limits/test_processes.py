@@ -91,13 +91,13 @@ def test_a_process_killed_in_the_middle_of_a_change_leaves_no_lock_and_no_half_c
     clock = Impatient()
     BookLimiter(clock, FileBook(folder, HOST, clock)).acquire(CANDLES, "")
     assert 200 < clock.waited_s <= 300, "the ban was lost"
-    assert {path.name for path in folder.glob("*.sqlite")} == {"1.sqlite"}
+    assert {path.name for path in folder.glob("*.sqlite")} == {"v3-1.sqlite"}
 
 
 def test_a_process_killed_with_half_of_its_change_in_the_file_has_changed_nothing(folder: Path) -> None:
     book, names = FileBook(folder, HOST, SystemClock()), tuple("abcdefgh")
     book.change(names, lambda _now_s, logs: [log.counted(2000, 1.0) for log in logs])
-    before = (folder / "1.sqlite").read_bytes()
+    before = (folder / "v3-1.sqlite").read_bytes()
     book.close()
     reading, writing = os.pipe()
 
@@ -121,9 +121,9 @@ def test_a_process_killed_with_half_of_its_change_in_the_file_has_changed_nothin
     os.waitpid(child, 0)
     os.close(reading)
     os.close(writing)
-    assert (folder / "1.sqlite").read_bytes()[: len(before)] != before, "nothing was half done"
+    assert (folder / "v3-1.sqlite").read_bytes()[: len(before)] != before, "nothing was half done"
     assert book.change(names, lambda _now_s, logs: [len(log) for log in logs]) == [2000] * 8
-    assert {path.name for path in folder.glob("*.sqlite")} == {"1.sqlite"}
+    assert {path.name for path in folder.glob("*.sqlite")} == {"v3-1.sqlite"}
 
 
 def test_a_process_killed_at_any_moment_loses_nothing_that_it_was_told_is_counted(folder: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_process_killed_at_any_moment_loses_nothing_that_it_was_told_is_counte
         now = departures(book)
         assert counted + told <= now <= counted + told + 1
         counted = now
-    assert {path.name for path in folder.glob("*.sqlite")} == {"1.sqlite"}
+    assert {path.name for path in folder.glob("*.sqlite")} == {"v3-1.sqlite"}
 
 
 def test_a_fork_goes_on_counting_in_the_same_file(folder: Path) -> None:

@@ -184,7 +184,7 @@ def test_a_log_comes_back_as_it_was_written(book: RedisBook, moments: list[float
 def test_a_damaged_log_rests_for_a_full_window(empty: str, book: RedisBook) -> None:
     assert first_wait(book) == 0
     with redis.Redis.from_url(empty) as server:
-        keys = server.keys("bgresearch:budget:2:*")
+        keys = server.keys("bgresearch:budget:3:*")
         assert len(keys) == 2
         for key in keys:
             server.set(key, b"something else")
@@ -228,7 +228,7 @@ def test_the_environment_chooses_the_server(empty: str, monkeypatch: pytest.Monk
     monkeypatch.setenv("BGRESEARCH_BUDGET_URL", empty)
     limiter_for(HOST, SystemClock()).acquire(CANDLES, "")
     with redis.Redis.from_url(empty) as server:
-        assert server.exists(f"bgresearch:budget:2:{{{HOST}}} ")
+        assert server.exists(f"bgresearch:budget:3:{{{HOST}}} ")
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1", "redis", "memcached://:hush@127.0.0.1", "redis://:hush@h:port"])
