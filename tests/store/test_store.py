@@ -268,13 +268,17 @@ def test_a_file_system_without_locks_is_said_once_and_a_file_takes_their_place(t
             raise OSError(code, os.strerror(code))
 
     disk, other = (Disk(tmp_path, patience_s=0.01, make_lock=Refused) for _ in range(2))
-    path = tmp_path / "a" / "x.parquet"
-    with pytest.warns(LockWarning, match=r"has no locks") as caught, disk.locked(path):
-        with pytest.raises(StoreError, match="locked by another process"), other.locked(path):
+    path, busy = tmp_path / "a" / "x.parquet", StoreError("busy")
+    with warnings.catch_warnings(record=True, action="always") as caught:
+        with disk.locked(path), pytest.raises(StoreError, match="locked by another process"), other.locked(path):
             pass
-        with pytest.raises(StoreError, match="busy"), disk.locked_by_name("walk", StoreError("busy")):
-            with other.locked_by_name("walk", StoreError("busy")):
-                pass
-    with other.locked(path):
-        pass
-    assert len(caught) == 1
+        with (
+            disk.locked_by_name("walk", busy),
+            pytest.raises(StoreError, match="busy"),
+            other.locked_by_name("walk", busy),
+        ):
+            pass
+        with other.locked(path):
+            pass
+    assert [warning.category for warning in caught] == [LockWarning]
+    assert "has no locks" in str(caught[0].message)
