@@ -65,9 +65,10 @@ def test_it_reads_kept_generations_as_well(vault: Vault, path: Path, password: s
     assert sorted(str(key["name"]) for key in read(kept.read_bytes(), password)) == ["demo", "research"]
 
 
-@pytest.mark.parametrize(
-    "name", ["password", "recovery", "keyring", "argon2id", "bgresearch-vault", "131,072", "65,536"]
-)
+NAMES = ["password", "recovery", "keyring", "argon2id", "bgresearch-vault", "131,072", "65,536"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_the_table_names_what_the_file_holds(name: str) -> None:
     page = (Path(__file__).parents[2] / "docs" / "security.md").read_text("utf-8")
     section = page.split("## The vault file")[1].split("\n## ")[0]
