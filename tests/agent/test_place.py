@@ -175,33 +175,30 @@ def test_ctrl_c_while_the_agent_starts_shows_no_password(place: Place, vault_fil
     assert not [name for frame in frames for name, value in frame.f_locals.items() if PASSWORD in repr(value)]
 
 
-FALLBACK = """
-import sys
-from bgresearch.agent.client import Agent
-from bgresearch.agent.place import default_place, prepare
-from bgresearch.errors import AgentError, BgresearchError
-from pathlib import Path
-from bgresearch.agent.start import start
-doors = (lambda: prepare(default_place()), lambda: Agent().status(), lambda: start(Path("vault"), None))
-for door in doors:
-    try:
-        door()
-    except BgresearchError as error:
-        print(type(error).__name__, error, error.hint)
-    else:
-        print("nothing raised")
-"""
-
-
 def in_fallback(folder: Path, user: int) -> list[str]:
     """Return what three ways to the agent say to a user without a runtime folder, whose temporary folder this is."""
-    environment = {"PATH": os.environ["PATH"], "TMPDIR": str(folder), "HOME": str(folder)}
-    done = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", FALLBACK], env=environment, user=user, group=user, extra_groups=[], cwd="/",
-        capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    assert not done.stderr
-    return done.stdout.splitlines()
+    doors = (lambda: prepare(default_place()), lambda: Agent().status(), lambda: start(Path("vault"), None))
+    reading, writing = os.pipe()
+    if not (child := os.fork()):
+        status = 1
+        try:
+            for name in ("BGRESEARCH_AGENT_DIR", "XDG_RUNTIME_DIR"):
+                os.environ.pop(name, None)
+            os.environ["TMPDIR"], tempfile.tempdir = str(folder), None
+            os.setuid(user)
+            for door in doors:
+                try:
+                    door()
+                except AgentError as error:
+                    os.write(writing, f"{error} {error.hint}\n".encode())
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(writing)
+    with os.fdopen(reading, encoding="utf-8") as said:
+        lines = said.read().splitlines()
+    assert os.waitpid(child, 0)[1] == 0
+    return lines
 
 
 @pytest.mark.parametrize("mode", [0o700, 0o755, 0o777])
@@ -216,7 +213,7 @@ def test_a_fallback_folder_that_another_user_made_is_named_with_the_way_out(tmp_
         said = in_fallback(folder, NOT_ME)
         assert len(said) == 3
         for line in said:
-            assert line.startswith("AgentError")
+            assert "runtime" in line
             assert "BGRESEARCH_AGENT_DIR" in line
     finally:
         shutil.rmtree(folder)

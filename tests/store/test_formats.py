@@ -57,7 +57,7 @@ def snapshot(root: Path, value: object) -> object:
     (answer,) = root.rglob("*.answer")
     rewritten(answer, value)
     with bg.connect(sandbox=True, data_dir=root, offline=True) as client:
-        return client.symbols()
+        return client.order_book("BTCUSDT")
 
 
 KINDS: list[Read] = [marker_of_the_store, ledger, manifest, marker_of_a_publication, pin, snapshot]
@@ -68,7 +68,7 @@ def root(tmp_path: Path) -> Path:
     """A store with candles and a kept answer."""
     with bg.connect(sandbox=True, data_dir=tmp_path, progress=False) as client:
         client.candles("BTCUSDT", "1h", "2026-09-01", "2026-09-02")
-        client.symbols()
+        client.order_book("BTCUSDT")
     return tmp_path
 
 
