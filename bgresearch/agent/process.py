@@ -59,8 +59,8 @@ def _serve(wanted: Any, weak: tuple[str, ...]) -> None:
 
     place = Place(Path(wanted.value["folder"]))
     prepare(place)
-    mine, without_locks = _only_one(place)
-    if not mine:
+    is_only, without_locks = _only_one(place)
+    if not is_only:
         _tell({"started": False})
         return
     weak += without_locks

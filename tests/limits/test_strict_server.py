@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import bgresearch as bg
@@ -71,16 +72,16 @@ def test_five_symbols_at_once_are_never_refused(busy: int, tmp_path: Path) -> No
         for _ in range(busy):
             others.enter_context(running(BUSY))
         with bg.connect(base_url=url, data_dir=tmp_path, progress=False) as client:
-            end = client.api.common.time()["serverTime"]
-            frame = client.download(SYMBOLS, "1m", int(end) - 28 * 86_400_000, int(end))
-        assert (frame["candles"] > 28 * 1440 - 2).all()
+            end = client.api.common.time()["serverTime"].iloc[0].floor("D")
+            frame = client.download(SYMBOLS, "1m", end - pd.Timedelta(days=27), end)
+        assert (frame["candles"] == 27 * 1440).all()
         assert refused(server) == []
 
 
 CHILD = """
 import sys, bgresearch as bg
 with bg.connect(base_url=sys.argv[1], data_dir=sys.argv[2], progress=False) as client:
-    print(int(client.download([sys.argv[3]], "1m", int(sys.argv[4]), int(sys.argv[5]))["candles"].sum()))
+    print(int(client.download([sys.argv[3]], "1m", sys.argv[4], sys.argv[5])["candles"].sum()))
 """
 
 
@@ -90,16 +91,16 @@ def test_three_processes_at_once_are_never_refused_while_every_core_is_busy(tmp_
         assert server.stdout is not None
         url = server.stdout.readline().strip()
         with bg.connect(base_url=url, data_dir=tmp_path, progress=False) as client:
-            end = int(client.api.common.time()["serverTime"])
-        start = end - 14 * 86_400_000
+            end = client.api.common.time()["serverTime"].iloc[0].floor("D")
+        start = end - pd.Timedelta(days=14)
         environment = {**os.environ, "PYTHONPATH": ROOT}
         children = [
             subprocess.Popen(  # noqa: S603
-                [sys.executable, "-c", CHILD, url, str(tmp_path), symbol, str(start), str(end)],
+                [sys.executable, "-c", CHILD, url, str(tmp_path), symbol, start.isoformat(), end.isoformat()],
                 stdout=subprocess.PIPE, text=True, env=environment,
             )
             for symbol in SYMBOLS[:3]
         ]  # fmt: skip
         rows = [int(child.communicate(timeout=5 * PATIENCE_S)[0]) for child in children]
-        assert all(number > 14 * 1440 - 2 for number in rows)
+        assert rows == [14 * 1440] * 3
         assert refused(server) == []
