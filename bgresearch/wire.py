@@ -235,10 +235,12 @@ class Wire:
         if endpoint.private and self._offset_ms is None:
             self._learn_clock(None)
         identity = self.label or ""
-        self._limiter.acquire(endpoint, identity)
+        slot, answer = self._limiter.acquire(endpoint, identity), None
         asked_ms, started_s = self._clock.now_ms(), self._clock.monotonic_s()
-        answer = self._carry(endpoint, pairs)
-        self._limiter.answered(endpoint, identity)
+        try:
+            answer = self._carry(endpoint, pairs)
+        finally:
+            self._limiter.answered(slot, isinstance(answer, Answer))
         received_ms, took_s = self._clock.now_ms(), self._clock.monotonic_s() - started_s
         if isinstance(answer, Stray):
             try:

@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 
+from vault.disk import FileSystem
 from vault.envelope import MAX_GENERATION
 from vault.errors import ReducedProtection, RollbackWarning
 from vault.warned import warn
@@ -54,7 +55,7 @@ class Memory:
         file = self._file(vault_id)
         temporary = file.with_suffix(f".{os.getpid()}.new")
         try:
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            FileSystem().make_folder(file.parent)
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600)
             with os.fdopen(descriptor, "wb") as opened:
                 opened.write(b"%d\n" % generation)

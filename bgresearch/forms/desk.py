@@ -17,6 +17,7 @@ from bgresearch.agent.start import start
 from bgresearch.errors import AgentUnavailable, ConfigurationError
 from bgresearch.forms.beside import Runner, in_thread
 from bgresearch.forms.flow import Progress, Standing, from_text, to_text
+from bgresearch.private import make_private
 
 
 class Desk:
@@ -96,7 +97,7 @@ class Desk:
     def remember(self, progress: Progress) -> None:
         """Keep how far somebody has come, for this user alone; where that is not possible it is not kept."""
         with contextlib.suppress(OSError):
-            self._memory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self._memory.parent)
             descriptor, name = tempfile.mkstemp(dir=self._memory.parent, prefix=".setup-")  # 0600
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.write(to_text(progress))

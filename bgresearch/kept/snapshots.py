@@ -14,11 +14,12 @@ from typing import Any
 from bgresearch.candles import Source
 from bgresearch.catalogue import Endpoint
 from bgresearch.envelope import unwrap
-from bgresearch.errors import InvalidInput, OfflineError
+from bgresearch.errors import InvalidInput, OfflineError, StoreError
 from bgresearch.identity import Whose
 from bgresearch.keyring import known_uid, remember_uid
 from bgresearch.query import query_pairs
 from bgresearch.spans import iso
+from bgresearch.store.versions import NewerFormat, check_format
 from bgresearch.wire import Reply
 
 _FORMAT = 1
@@ -139,11 +140,14 @@ def _read(endpoint: Endpoint, params: Mapping[str, object], text: bytes) -> Repl
     first, _, body = text.partition(b"\n")
     try:
         head = json.loads(first)
-        asked = (head["format"], head["endpoint"], head["params"], head["digest"])
+        check_format(head["format"], _FORMAT)
+        asked = (head["endpoint"], head["params"], head["digest"])
         times = int(head["asked_ms"]), int(head["received_ms"])
+    except NewerFormat as newer:
+        raise StoreError(f"the kept answer of {endpoint.id} was written by a newer version: {newer}.") from None
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    if asked != (_FORMAT, endpoint.id, _spelled(params), _digest(body)):
+    if asked != (endpoint.id, _spelled(params), _digest(body)):
         return None
     return Reply(endpoint, unwrap(endpoint, 200, body), body, attempts=0, received_ms=times[1], asked_ms=times[0])
 

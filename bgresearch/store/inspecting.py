@@ -18,7 +18,8 @@ from bgresearch.paging import Grid
 from bgresearch.spans import Span, subtract
 from bgresearch.store import partition
 from bgresearch.store.layout import SPELLED, Series
-from bgresearch.store.ledger import Ledger, NewerFormat
+from bgresearch.store.ledger import Ledger
+from bgresearch.store.versions import NewerFormat
 
 Kind = Literal["damaged", "unsound", "incomplete", "newer"]
 _CANDLES = ("candles", "candles-utc8")

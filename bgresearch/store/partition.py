@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 from bgresearch.spans import Span, union
 from bgresearch.store.digest import digest_of, matches
 from bgresearch.store.layout import Series
-from bgresearch.store.ledger import Ledger, NewerFormat
+from bgresearch.store.ledger import Ledger
+from bgresearch.store.versions import NewerFormat
 
 KEY = b"bgresearch"
 QUICK, THOROUGH = 1, 9  # levels of zstd: the second takes a tenth less room and five times as long to write

@@ -27,9 +27,11 @@ from bgresearch.store import partition
 from bgresearch.store.disk import Disk, in_words
 from bgresearch.store.inspecting import Flaw, files_of, inspect
 from bgresearch.store.layout import Series
-from bgresearch.store.ledger import Gap, Ledger, NewerFormat
+from bgresearch.store.ledger import Gap, Ledger
+from bgresearch.store.versions import NewerFormat, check_format
 
 _MARKER = ".bgresearch.json"
+_MARKER_FORMAT = 1
 _A_FEW = 8  # rows that are less than an eighth of a file are a few: adding them should be quick
 _READERS = 4  # files read at the same time; Arrow and the digest let go of the interpreter
 _P = TypeVar("_P")
@@ -219,6 +221,10 @@ class Store:
         """Hold a series against whoever else asks for it so: to read, decide and write without another in between."""
         self._mark()
         return self._disk.locked(self._folder(series))
+
+    def locked_by_name(self, name: str, busy: StoreError) -> AbstractContextManager[None]:
+        """Hold a lock by its name without waiting, or raise what is handed in."""
+        return self._disk.locked_by_name(name, busy)
 
     def replace_file(self, name: str, data: bytes, *, private: bool) -> None:
         """Replace a small file below the folder, all or nothing; a private one (below ``account``) is 0600."""
@@ -417,7 +423,7 @@ class Store:
             with self._disk.locked(path):
                 self.check_host()
                 if not path.exists():
-                    self._disk.replace(path, json.dumps({"format": 1, "host": self.host}).encode())
+                    self._disk.replace(path, json.dumps({"format": _MARKER_FORMAT, "host": self.host}).encode())
         self._marked = True
 
     def owner(self) -> str | None:
@@ -431,7 +437,11 @@ class Store:
                 return None
             raise
         try:
-            return str(json.loads(text)["host"])
+            told = json.loads(text)
+            check_format(told["format"], _MARKER_FORMAT)
+            return str(told["host"])
+        except NewerFormat as newer:
+            raise StoreError(f"{path} was written by a newer version: {newer}.") from None
         except (ValueError, KeyError, TypeError, RecursionError):
             raise StoreError(f"{path} is damaged.", hint="Delete it if the folder holds no mixed data.") from None
 

@@ -23,6 +23,7 @@ from bgresearch.spans import iso
 from bgresearch.store import partition
 from bgresearch.store.disk import in_words
 from bgresearch.store.inspecting import files_of
+from bgresearch.store.versions import NewerFormat, check_format
 
 FOLDER = ".pins"
 MANIFEST = "pin.json"
@@ -149,7 +150,10 @@ def load(root: Path, name: str) -> Pin:
         told = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         files = tuple(Pinned(one["path"], one["sha256"], one["bytes"], one["rows"]) for one in told["files"])
         pin = Pin(name, folder, told["created_ms"], files)
-        intact = told["format"] == _FORMAT and told["digest"] == pin.digest
+        check_format(told["format"], _FORMAT)
+        intact = told["digest"] == pin.digest
+    except NewerFormat as newer:
+        raise StoreError(f"the pin {name!r} was written by a newer version: {newer}.") from None
     except FileNotFoundError:
         raise _unknown(root, name) from None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):

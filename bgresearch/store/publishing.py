@@ -18,7 +18,6 @@ from bgresearch.progress import Wish, shown
 from bgresearch.store import partition
 from bgresearch.store.disk import in_words
 from bgresearch.store.inspecting import files_of
-from bgresearch.store.ledger import NewerFormat
 from bgresearch.store.partitions import Store
 from bgresearch.store.publication import (
     MANIFEST,
@@ -35,6 +34,7 @@ from bgresearch.store.publication import (
     older,
 )
 from bgresearch.store.remote import Absent, Found, Remote
+from bgresearch.store.versions import NewerFormat
 
 _AT_A_TIME = 8  # objects on their way: each is a megabyte or two, and an answer takes some 50 ms
 _SHORT = 50  # files that are sent before a bar could be read

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+import filelock
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -21,6 +22,7 @@ from bgresearch.errors import ConfigurationError, StoreError
 from bgresearch.spans import Span, subtract, union
 from bgresearch.store import Gap, Series, Store, StoreWarning, partition
 from bgresearch.store.disk import Disk
+from bgresearch.store.locking import LockWarning
 
 JAN_MS = 1_704_067_200_000
 DAY_MS = 86_400_000
@@ -257,3 +259,26 @@ def test_a_lock_that_another_process_holds_is_named_after_a_while(tmp_path: Path
     assert caught.value.hint == "End it, or wait for it."
     with other.locked(path):
         pass
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP])
+def test_a_file_system_without_locks_is_said_once_and_a_file_takes_their_place(tmp_path: Path, code: int) -> None:
+    class Refused(filelock.FileLock):
+        def acquire(self, *_: object, **__: object) -> None:  # type: ignore[override]
+            raise OSError(code, os.strerror(code))
+
+    disk, other = (Disk(tmp_path, patience_s=0.01, make_lock=Refused) for _ in range(2))
+    path, busy = tmp_path / "a" / "x.parquet", StoreError("busy")
+    with warnings.catch_warnings(record=True, action="always") as caught:
+        with disk.locked(path), pytest.raises(StoreError, match="locked by another process"), other.locked(path):
+            pass
+        with (
+            disk.locked_by_name("walk", busy),
+            pytest.raises(StoreError, match="busy"),
+            other.locked_by_name("walk", busy),
+        ):
+            pass
+        with other.locked(path):
+            pass
+    assert [warning.category for warning in caught] == [LockWarning]
+    assert "has no locks" in str(caught[0].message)
