@@ -7,8 +7,9 @@ alone: what is being written, was set aside as damaged, or waits in a hidden fol
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,6 +23,7 @@ from bgresearch.kept.recordable import RECORDABLE
 from bgresearch.keyring import known_uid
 from bgresearch.market.past import FUNDING_RATES, TRADES
 from bgresearch.store.layout import SPELLED, is_partition
+from bgresearch.store.lost import lost_in, refusal
 from bgresearch.values import TIME
 
 _CANDLE_KEYS = ("market", "price", "symbol", "interval")
@@ -107,6 +109,37 @@ def families(source: Source) -> dict[str, Family]:
     if source.sender.label:
         found += _private(known_uid(source.store, source.sender) or _NOBODY)
     return {one.name: one for one in found}
+
+
+def checked(source: Source, wanted: Iterable[Family], *, period: str = "*", rows: bool = True) -> None:
+    """Raise if what some families hold is not all there: a file is damaged, or was and no other covers its span.
+
+    Parameters
+    ----------
+    source : Source
+        The client's.
+    wanted : iterable of Family
+        What is going to be looked at.
+    period : str
+        Only files of this name.
+    rows : bool
+        Whether rows are read, and not footers alone.
+
+    Raises
+    ------
+    StoreError
+        With the files and their spans.
+    """
+    root = source.store.data_dir
+    for family in wanted:
+        aside = root.glob(f"{family.pattern(period)}.damaged-*")
+        folders = sorted({path.parent for path in aside})
+        if lost := [
+            one for folder in folders for one in lost_in(folder) if fnmatch(one.path.name, f"{period}.parquet*")
+        ]:
+            raise refusal(lost)
+        if rows:
+            source.store.check(family.files(root, period))
 
 
 def literally(root: Path) -> str:

@@ -8,6 +8,7 @@ error and never with wrong rows.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ import pyarrow as pa
 from bgresearch.candles import Source
 from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
 from bgresearch.frames import to_frame
-from bgresearch.lenses.families import Family, families, literally
+from bgresearch.lenses.families import Family, checked, families, literally
 from bgresearch.lenses.ledgers import coverage_of, gaps_of
 from bgresearch.store.layout import PERIOD, SPELLED
 from bgresearch.values import TIME
@@ -40,6 +41,7 @@ def answered(source: Source, query: str, frames: Mapping[str, pd.DataFrame]) -> 
     """Return what a query gives; `Lens.sql` documents it."""
     duckdb, connection = _duckdb(), connected(source, None)
     try:
+        _check_named(source, query)
         if [one.type.name for one in connection.extract_statements(query)] != ["SELECT"]:  # WITH, DESCRIBE and SHOW are
             raise InvalidInput("query", "it is no single query.", hint="Write one that begins with SELECT.")
         for name, frame in frames.items():
@@ -51,6 +53,15 @@ def answered(source: Source, query: str, frames: Mapping[str, pd.DataFrame]) -> 
         connection.close()
     pin = {"pin": source.store.pin} if source.store.pin else {}
     return to_frame(_with_numbers(table), verb="lens.sql", query=query, host=source.sender.host, **pin)
+
+
+def _check_named(source: Source, query: str) -> None:
+    """Check what a query can be about: DuckDB compares no checksums, and knows nothing of files that are not there."""
+    words = set(re.findall(r"\w+", query.lower()))
+    known = families(source)
+    checked(source, [family for name, family in known.items() if name in words])
+    if words & {"gaps", "coverage"}:
+        checked(source, known.values(), rows=False)
 
 
 def connected(source: Source, spill: str | os.PathLike[str] | None) -> DuckDBPyConnection:
