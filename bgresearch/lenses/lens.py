@@ -70,10 +70,10 @@ class Lens:
         Notes
         -----
         Times are compared and shown in UTC. Everything that is stored is closed and final. The check takes some 8 ms
-        of a processor per symbol and month of 1m bars. Views see what is downloaded after they were made. Each file is seen whole: a query
-        that meets one just as it is replaced ends with an error and can be run again, as `sql` does by itself. A query
-        over many files while another process writes may see some before and some after: a pin (``connect(pin=...)``)
-        never changes.
+        of a processor per symbol and month of 1m bars. Views see what is downloaded after they were made. Each file is
+        seen whole: a query that meets one just as it is replaced ends with an error and can be run again, as `sql` does
+        by itself. A query over many files while another process writes may see some before and some after: a pin
+        (``connect(pin=...)``) never changes.
         The connection reaches the folders of these views and nothing else, whatever is typed: no other file, no
         network, no extension, no other setting than threads, memory_limit and a few like them. Inside these folders
         it is for reading; DuckDB has no switch against a ``COPY ... TO`` that names one of them by its full path.

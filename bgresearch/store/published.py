@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from bgresearch.clock import Clock
 from bgresearch.errors import InvalidInput, StoreError
+from bgresearch.spans import Span
 from bgresearch.store import partition
 from bgresearch.store.disk import Disk
 from bgresearch.store.inspecting import Flaw, inspect_bytes
