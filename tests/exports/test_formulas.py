@@ -14,7 +14,8 @@ from bgresearch.lenses.exports import export
 from tests.exports.reading import READERS, expected, provenance
 
 DANGEROUS = [
-    "=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", '=HYPERLINK("http://x","y")', "'=1", "''-x", "a;=1+1", "a\t@x", "a\r\n+x", "a; -x", "a;;＝1",  # noqa: RUF001
+    "=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", '=HYPERLINK("http://x","y")', "'=1", "''-x",  # noqa: RUF001
+    "a;=1+1", "a\t@x", "a\r\n+x", "a; -x", "a;;＝1",  # noqa: RUF001
 ]  # fmt: skip
 HARMLESS = ["1=1", "a", "", "-1.5", "+1e-7", "-.5", "'tis", "2-1", "#N/A", "1e5"]
 
