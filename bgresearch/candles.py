@@ -149,8 +149,7 @@ def _closed(source: Source, what: Subject, span: Span, progress: Wish, report: R
     if not span.duration_ms:
         return empty
     for _ in range(_ROUNDS):
-        bring(source, what, span, progress, report)
-        table = source.store.read(series, span)
+        table, _ = source.store.read_after(lambda: bring(source, what, span, progress, report), series, span)
         left = subtract(source.store.missing(series, span), [gap.span for gap in report.late])
         if not left:
             break
@@ -202,7 +201,9 @@ def _fetch(
         raise OfflineError(
             f"{what.symbol} {what.interval.name} ({what.market}, {what.price}) is not all in {source.store.place}: "
             f"{_listed(todo.missing)} is missing.",
-            missing=todo.missing, hint=f"Connect without {source.store.frozen_by or 'offline=True'} to fetch it.",
+            missing=todo.missing,
+            hint=f"Connect without {source.store.frozen_by or 'offline=True'} to fetch it."
+            + source.store.aside_hint(series_of(what), todo.asked),
         )  # fmt: skip
     start_ms = todo.missing[0].start_ms
     due = source.store.due(series_of(what), todo.asked)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pandas as pd
 
@@ -180,6 +180,12 @@ class Client(CandleVerbs, KeptVerbs, PanelVerbs):
 
     def __exit__(self, *_: Any) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise ConfigurationError(
+            "a client cannot be pickled or copied: it holds connections, and perhaps a way to a key.",
+            hint="Call bgresearch.connect() in each process, with the same data_dir: they share store and budget.",
+        )
 
     def __repr__(self) -> str:
         key = f", key {self.label!r}" if self.label else ""

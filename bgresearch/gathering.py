@@ -245,7 +245,7 @@ class _Gathering:
         report = Report(source, task.what, base, task.span)
         try:
             if task.span.duration_ms:
-                bring(source, base, task.span, task.told, report, stop=self._stop)
+                self._fetch(task, base, report)
         except UnknownSymbol as error:
             result.unlisted = task.only_kept
             result.error = None if task.only_kept else error
@@ -255,6 +255,15 @@ class _Gathering:
             return
         result.requests = sum(report.asker.requests.values())
         self._count(task, base, report)
+
+    def _fetch(self, task: _Task, base: Subject, report: Report) -> None:
+        def fetch() -> None:
+            bring(self._source, base, task.span, task.told, report, stop=self._stop)
+
+        if task.what.grid.vague:  # its rows are looked at by `_count`
+            self._source.store.read_after(fetch, series_of(base), task.span)
+        else:
+            fetch()
 
     def _count(self, task: _Task, base: Subject, report: Report) -> None:
         """Count what the store has now; longer candles that are made of shorter ones are there if one of those is."""

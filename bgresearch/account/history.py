@@ -132,21 +132,24 @@ class History:
             Offline, and part of it is not kept.
         """
         series = kind.series(self.uid(), lot)
-        tail = kind.shape.schema.empty_table()
-        missing = self.source.store.missing(series, span)
-        if missing and not kind.roads(self.mode(), lot):
-            if lot not in self._kept_lots(kind):
-                raise InvalidInput(kind.lot, f"a {self.mode()} account is told no {kind.title} of {lot!r}.")
-            missing = ()  # from before the account's mode was changed: what is kept is all that there will be
-        if missing:
-            tail = self.bring(kind, lot, missing)
-        kept = self.source.store.read(series, span)
+        kept, tail = self.source.store.read_after(lambda: self._tail(kind, lot, span), series, span)
         if kept is None:
             return tail.sort_by([(kind.time, "ascending"), (kind.id, "ascending")])
         kept = _of_shape(kept, kind.shape.schema)
         if not tail.num_rows:
             return kept  # in order already, and perhaps very many: sorting would copy them
         return pa.concat_tables([kept, tail]).sort_by([(kind.time, "ascending"), (kind.id, "ascending")])
+
+    def _tail(self, kind: RecordKind, lot: str, span: Span) -> pa.Table:
+        """Fetch and keep what is missing of a span; return the records that are not final and so not kept."""
+        series = kind.series(self.uid(), lot)
+        missing = self.source.store.missing(series, span)
+        if missing and not kind.roads(self.mode(), lot):
+            if lot not in self._kept_lots(kind):
+                raise InvalidInput(kind.lot, f"a {self.mode()} account is told no {kind.title} of {lot!r}.")
+            self.source.store.refuse_lost(series, span)
+            missing = ()  # from before the account's mode was changed: what is kept is all that there will be
+        return self.bring(kind, lot, missing) if missing else kind.shape.schema.empty_table()
 
     def bring(self, kind: RecordKind, lot: str, missing: Sequence[Span], *, shown_too: bool = True) -> pa.Table:
         """Fetch spans and keep them window by window; return the records that are not final and so not kept.
@@ -170,19 +173,21 @@ class History:
         OfflineError
             Offline.
         """
+        store, series = self.source.store, kind.series(self.uid(), lot)
         if self.source.offline:
             raise OfflineError(
                 f"{kind.title} are not all kept: {missing[0]} is missing.", missing=missing,
-                hint="Connect without offline=True to fetch them.",
+                hint="Connect without offline=True to fetch them." + store.aside_hint(series, _around(missing)),
             )  # fmt: skip
         mode, now = self.identity().mode, self.source.clock.now_ms()
         lookback = kind.lookback_ms(mode, lot)
         gone = subtract(missing, [Span(now - lookback, now)])
         if gone:
+            aside = store.aside_hint(series, _around(gone))
             raise IncompleteData(
                 f"the exchange answers {kind.title} {round(lookback / DAY_MS)} days back; {gone[0]} is older and "
-                "was never kept.",
-                missing=gone, hint=f"Ask from {iso(now - lookback + 60_000)} on.",
+                f"{'is not kept any more' if aside else 'was never kept'}.",
+                missing=gone, hint=f"Ask from {iso(now - lookback + 60_000)} on.{aside}",
             )  # fmt: skip
         task = _Task(kind, lot, kind.roads(mode, lot), self._begun(kind, mode, lot), now - FINAL_MS)
         begun = [Span(at, at + 1) for at in task.begun]
@@ -261,6 +266,10 @@ def _of_shape(kept: pa.Table, schema: pa.Schema) -> pa.Table:
         for field in schema
     ]
     return pa.table(columns, schema=schema)
+
+
+def _around(spans: Sequence[Span]) -> Span:
+    return Span(min(span.start_ms for span in spans), max(span.end_ms for span in spans))
 
 
 def _days(span: Span) -> int:

@@ -18,7 +18,7 @@ from bgresearch.errors import InvalidInput, OfflineError
 from bgresearch.keyring import known_uid
 from bgresearch.moments import Moment
 from bgresearch.spans import Span, iso
-from bgresearch.store import Series
+from bgresearch.store import LostRows, Series
 from bgresearch.tables import Shape, documented, fields
 
 _ASSETS = Shape(
@@ -145,7 +145,12 @@ class AccountVerbs(StandingVerbs):
     def _kept_assets(self) -> pa.Table | None:
         sender = self._source.sender
         uid = known_uid(self._source.store, sender)
-        return None if uid is None else self._source.store.latest(_assets_series(uid))
+        try:
+            return None if uid is None else self._source.store.latest(_assets_series(uid))
+        except LostRows:
+            if self._source.offline:
+                raise
+            return None  # the newest snapshot was in a damaged file: the exchange is asked
 
     def _assets_frame(self, table: pa.Table, *, age_ms: int, skipped: list[str]) -> pd.DataFrame:
         asked = iso(table.column("time")[0].value) if table.num_rows else iso(self._source.clock.now_ms())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -23,6 +24,7 @@ from bgresearch.kept.recordable import RECORDABLE
 from bgresearch.keyring import known_uid
 from bgresearch.market.past import FUNDING_RATES, TRADES
 from bgresearch.store.layout import SPELLED, is_partition
+from bgresearch.store.lost import lost_in, refusal
 from bgresearch.values import TIME
 
 PRICES = ("last", "mark", "index")
@@ -141,6 +143,37 @@ def listed(name: str, value: str | Sequence[str] | None) -> tuple[str, ...]:
     if not isinstance(values, Iterable) or not all(isinstance(one, str) for one in values):
         raise InvalidInput(name, f"{value!r} is no text.", hint="Give a str, or several in a list.")
     return tuple(values)
+
+
+def checked(source: Source, wanted: Iterable[Family], *, period: str = "*", rows: bool = True) -> None:
+    """Raise if what some families hold is not all there: a file is damaged, or was and no other covers its span.
+
+    Parameters
+    ----------
+    source : Source
+        The client's.
+    wanted : iterable of Family
+        What is going to be looked at.
+    period : str
+        Only files of this name.
+    rows : bool
+        Whether rows are read, and not footers alone.
+
+    Raises
+    ------
+    StoreError
+        With the files and their spans.
+    """
+    root = source.store.data_dir
+    for family in wanted:
+        aside = root.glob(f"{family.pattern(period)}.damaged-*")
+        folders = sorted({path.parent for path in aside})
+        if lost := [
+            one for folder in folders for one in lost_in(folder) if fnmatch(one.path.name, f"{period}.parquet*")
+        ]:
+            raise refusal(lost)
+        if rows:
+            source.store.check(family.files(root, period))
 
 
 def literally(root: Path) -> str:

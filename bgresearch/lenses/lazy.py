@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from bgresearch.candles import Source
 from bgresearch.errors import ConfigurationError, InvalidInput
-from bgresearch.lenses.families import Family, families, listed
+from bgresearch.lenses.families import Family, checked, families, listed
 from bgresearch.lenses.ledgers import Told, coverage_of, gaps_of
 from bgresearch.lenses.queries import check_markets
 from bgresearch.store.layout import SPELLED
@@ -41,6 +41,8 @@ class Scans:
     ----------
     source : Source
         The client's.
+    check : bool
+        Whether a scan compares the digests of its files first.
 
     Examples
     --------
@@ -49,7 +51,8 @@ class Scans:
     >>> scans.candles().filter(pl.col("symbol") == "BTCUSDT").collect()             # doctest: +SKIP
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, *, check: bool = True) -> None:
+        self._source, self._check = source, check
         self._root, self._families = source.store.data_dir, families(source)
         self._pl = _polars()
 
@@ -86,6 +89,7 @@ class Scans:
         if not isinstance(period, str) or not _PERIOD.fullmatch(period):
             raise InvalidInput("period", f"{period!r} is no period.", hint="Write 2026-10, 2026 or 2026-*.")
         family = self._families[name]
+        checked(self._source, [family], period=period, rows=self._check)
         parts = _spellings(family, self._files(family, period, market))
         whole = [self._scanned(family, files, told) for files, told in parts]
         joined: LazyFrame = self._pl.concat(whole)
@@ -104,10 +108,12 @@ class Scans:
 
     def gaps(self) -> LazyFrame:
         """Return where the exchange has nothing, and why, read now from the footers of all files."""
+        checked(self._source, self._families.values(), rows=False)
         return self._read(gaps_of(self._root, self._families.values()))
 
     def coverage(self) -> LazyFrame:
         """Return what is there, a row per series, read now from the footers of all files."""
+        checked(self._source, self._families.values(), rows=False)
         return self._read(coverage_of(self._root, self._families.values()))
 
     def __getattr__(self, name: str) -> Callable[..., LazyFrame]:

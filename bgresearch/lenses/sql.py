@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ import pyarrow as pa
 from bgresearch.candles import Source
 from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
 from bgresearch.frames import to_frame
-from bgresearch.lenses.families import Family, families, literally
+from bgresearch.lenses.families import Family, checked, families, literally
 from bgresearch.lenses.ledgers import coverage_of, gaps_of
 from bgresearch.lenses.queries import check_markets, parsed
 from bgresearch.store.layout import PERIOD, SPELLED
@@ -45,6 +46,7 @@ def answered(source: Source, query: str, frames: Mapping[str, pd.DataFrame]) -> 
     duckdb, connection = _duckdb(), connected(source, None)
     try:
         _check(source, connection, query)
+        _check_named(source, query)
         for name, frame in frames.items():
             if not isinstance(frame, pd.DataFrame):
                 raise InvalidInput(name, f"a {type(frame).__name__} is no DataFrame.", hint="Give a pandas DataFrame.")
@@ -85,6 +87,15 @@ def _check(source: Source, connection: DuckDBPyConnection, query: str) -> None:
     for family in asked.apart(known):
         hint = "Say which one: WHERE market = 'spot', or keep them apart: GROUP BY market."
         check_markets("query", family.series(root), hint)
+
+
+def _check_named(source: Source, query: str) -> None:
+    """Check what a query can be about: DuckDB compares no checksums, and knows nothing of files that are not there."""
+    words = set(re.findall(r"\w+", query.lower()))
+    known = families(source)
+    checked(source, [family for name, family in known.items() if name in words])
+    if words & {"gaps", "coverage"}:
+        checked(source, known.values(), rows=False)
 
 
 def connected(source: Source, spill: str | os.PathLike[str] | None) -> DuckDBPyConnection:

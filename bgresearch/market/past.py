@@ -168,20 +168,30 @@ def _read(
     source: Source, past: _Past, span: Span, wish: Wish, bring: Callable[[_Kept, Span], None]
 ) -> pa.Table:  # fmt: skip
     source.store.check_host()
+    table, young = source.store.read_after(lambda: _brought(source, past, span, wish, bring), past.series, span)
+    tables = [past.shape.table(young)] + ([table.cast(past.shape.schema)] if table is not None else [])
+    return pa.concat_tables(tables).sort_by([("time", "ascending"), (past.id, "ascending")])
+
+
+def _brought(
+    source: Source, past: _Past, span: Span, wish: Wish, bring: Callable[[_Kept, Span], None]
+) -> list[Row]:  # fmt: skip
+    """Fetch and keep what is missing of a span; return the rows that are too young to be kept."""
     missing = source.store.missing(past.series, span)
     young: list[Row] = []
     if missing and source.offline:
         raise OfflineError(
             f"{past.title} are not all kept: {missing[0]} is missing.", missing=missing,
-            hint="Connect without offline=True to fetch them.",
+            hint="Connect without offline=True to fetch them." + source.store.aside_hint(past.series, span),
         )  # fmt: skip
     now = source.clock.now_ms()
     gone = subtract(missing, [Span(now - past.lookback_ms, now)]) if past.lookback_ms is not None else ()
     if gone and past.lookback_ms is not None:
+        aside = source.store.aside_hint(past.series, span)
         raise IncompleteData(
             f"the exchange answers {past.title} {round(past.lookback_ms / DAY_MS)} days back; {gone[0]} is older and "
-            "was never kept.",
-            missing=gone, hint=f"Ask from {iso(now - past.lookback_ms + _EDGE_MS)} on.",
+            f"{'is not kept any more' if aside else 'was never kept'}.",
+            missing=gone, hint=f"Ask from {iso(now - past.lookback_ms + _EDGE_MS)} on.{aside}",
         )  # fmt: skip
     with shown(wish, len(missing), past.title, unit="spans", least=2) as done:
         for part in reversed(missing):
@@ -189,9 +199,7 @@ def _read(
             bring(kept, part)
             young += kept.young
             done(1)
-    table = source.store.read(past.series, span)
-    tables = [past.shape.table(young)] + ([table.cast(past.shape.schema)] if table is not None else [])
-    return pa.concat_tables(tables).sort_by([("time", "ascending"), (past.id, "ascending")])
+    return young
 
 
 def _walk_trades(sender: Sender, row_id: str, named: Named, window: Span, kept: _Kept) -> None:

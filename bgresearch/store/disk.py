@@ -46,6 +46,15 @@ ANYWHERE = {
 }
 
 
+_READ_ADVICE = {
+    errno.EACCES: "Permission is missing: make the file readable for this user.",
+    errno.EPERM: "Permission is missing: make the file readable for this user.",
+    errno.EMFILE: "This process has too many files open: close some, or raise ulimit -n.",
+    errno.ENFILE: "This machine has too many files open: try again later.",
+    errno.ENOMEM: "Free some memory, or ask for a shorter span.",
+}
+
+
 @contextlib.contextmanager
 def in_words(doing: str, path: Path, advice: Mapping[int, str] = IN_THE_STORE) -> Iterator[None]:
     """Turn an operating system error into a StoreError that names the path and the next step, by the error's number."""
@@ -54,6 +63,28 @@ def in_words(doing: str, path: Path, advice: Mapping[int, str] = IN_THE_STORE) -
     except OSError as cause:
         said = os.strerror(cause.errno) if cause.errno else str(cause)
         raise StoreError(f"cannot {doing} {path}: {said}.", hint=advice.get(cause.errno or 0, "")) from cause
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what keeps a file from being read now, and proves nothing about its content, into a StoreError.
+
+    An error of the operating system, too little memory and a thread that cannot be started are no damage.
+    """
+    try:
+        yield
+    except OSError as cause:
+        said, error = os.strerror(cause.errno) if cause.errno else str(cause), cause
+        hint = _READ_ADVICE.get(cause.errno or 0, "Try again; look at the disk if it happens again.")
+    except MemoryError as cause:
+        said, error = "there is not enough memory", cause
+        hint = "Free some memory, or ask for a shorter span."
+    except RuntimeError as cause:
+        said, error = str(cause), cause
+        hint = "Try again when this machine is less loaded."
+    else:
+        return
+    raise StoreError(f"{path} cannot be read now: {said}.", hint=f"Nothing was changed. {hint}") from error
 
 
 @contextlib.contextmanager
