@@ -1,0 +1,162 @@
+"""What longer candles say about absence: where not even an hour has a candle, no minute of it has one. No files.
+
+A market that is closed at night and at weekends has as many holes as days. One request for hours shows those of weeks,
+where minutes would have to be asked a second time day by day. It never replaces the answer about the asked candles
+themselves: it only confirms it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from bgresearch.checks import BELIEVED, Checked, Odd, weight
+from bgresearch.clock import Clock
+from bgresearch.errors import (
+    AddressRejected,
+    AuthenticationError,
+    BadResponse,
+    BgresearchError,
+    ExchangeUnavailable,
+    NetworkError,
+    PermissionDenied,
+    RateLimited,
+)
+from bgresearch.intervals import HOUR_MS, INTERVALS, Interval
+from bgresearch.paging import Grid
+from bgresearch.planning import Route, Subject, routes
+from bgresearch.spans import Span, subtract
+
+_LEVELS = ("4h", "1h", "15m", "5m")  # coarse ones first: their answers reach furthest
+_ANSWERS = 2  # about the same candles; the hole has its own answer as well
+_FINISHED_MS = HOUR_MS  # a longer candle may take so long to appear
+
+Ask = Callable[[Route, Span, Grid, int], Checked]
+
+
+class Hole(NamedTuple):
+    """A span in which no believable candle came so far.
+
+    Attributes
+    ----------
+    span : Span
+        Where.
+    evidence : int
+        How much speaks for its absence, on the way to `BELIEVED`.
+    odd : tuple of Odd
+        What came instead, once per answer.
+    """
+
+    span: Span
+    evidence: int = 0
+    odd: tuple[Odd, ...] = ()
+
+
+class Outline:
+    """Longer candles of the same market and price, asked when something is absent; safe to share between threads.
+
+    Parameters
+    ----------
+    what : Subject
+        Which candles are absent.
+    ask : callable
+        Asks one route for one span, with so many neighbours.
+    clock : Clock
+        Only finished candles are asked for.
+    """
+
+    def __init__(self, what: Subject, ask: Ask, clock: Clock) -> None:
+        self._ask, self._clock, length = ask, clock, what.interval.nominal_ms
+        longer = [] if what.interval.anchored else [INTERVALS[name] for name in _LEVELS]
+        self._levels = [one for one in longer if one.nominal_ms > length and not one.nominal_ms % length]
+        self._subjects = {one: replace(what, interval=one, anchor="utc") for one in longer}
+        self._answers: dict[tuple[Interval, Span, int], tuple[Route, Checked] | None] = {}
+        self._locks: defaultdict[tuple[Interval, Span, int], threading.Lock] = defaultdict(threading.Lock)
+        self._lock = threading.Lock()
+
+    def confirmed(self, holes: Iterable[Hole]) -> list[Hole]:
+        """Return the holes with what longer candles add to their evidence, cut where those end."""
+        return sorted(part for hole in holes for part in self._confirmed(hole))
+
+    def _confirmed(self, hole: Hole) -> list[Hole]:
+        parts = [hole]
+        for level in tuple(self._levels):
+            parts = [part for one in parts for part in self._weighed(level, one)]
+            if self._is_blank(level, hole):  # nothing for weeks: shorter candles would say the same
+                break
+        return parts
+
+    def _is_blank(self, level: Interval, hole: Hole) -> bool:
+        """Return whether not one candle came in what was asked of a level about a hole."""
+        chunks = self._chunks(level, _inner(level, hole.span))
+        answers = [self._answers[key] for chunk in chunks if (key := (level, chunk, 0)) in self._answers]
+        return bool(answers) and all(answer is not None and answer[1].blank for answer in answers)
+
+    def _weighed(self, level: Interval, hole: Hole, turn: int = 0) -> list[Hole]:
+        inner = _inner(level, hole.span)
+        done = hole.evidence >= BELIEVED or hole.odd or turn == _ANSWERS or inner.start_ms >= inner.end_ms
+        if done or not hole.evidence or level not in self._levels:
+            return [hole]
+        found: list[Hole] = []
+        for chunk in self._chunks(level, inner):
+            answer = self._answer(level, chunk, turn)
+            if answer is None:
+                continue
+            route, checked = answer
+            for run in subtract(checked.absent, [odd.span for odd in checked.odd]):
+                if part := run.intersect(inner):
+                    more = weight(checked, run, obeys_start=route.starts)
+                    found.append(hole._replace(span=part, evidence=hole.evidence + more))
+        left = [hole._replace(span=part) for part in subtract([hole.span], [one.span for one in found])]
+        return left + [part for one in found for part in self._weighed(level, one, turn + 1)]
+
+    def _chunks(self, level: Interval, inner: Span) -> Iterator[Span]:
+        """Yield the spans to ask for, the same ones for every hole in them."""
+        now, at = self._clock.now_ms(), inner.start_ms
+        finished = level.floor(now - _FINISHED_MS)
+        while at < min(inner.end_ms, finished):
+            length = max(route.rows for route in self._routes(level, at)) * 3 // 4 * level.nominal_ms
+            start = at // length * length
+            yield Span(start, min(start + length, finished))
+            at = start + length
+
+    def _routes(self, level: Interval, start_ms: int) -> list[Route]:
+        """Return the routes that reach so far back, those with the largest pages first."""
+        now = self._clock.now_ms()
+        reaching = [route for route in routes(self._subjects[level]) if route.reaches(start_ms, now)]
+        return sorted(reaching, key=lambda route: -route.rows)
+
+    def _answer(self, level: Interval, chunk: Span, turn: int) -> tuple[Route, Checked] | None:
+        """Return the answer about a chunk, the first or the second one; None if there is none to be had."""
+        key = level, chunk, turn
+        with self._lock:
+            alone = self._locks[key]
+        with alone:
+            if key not in self._answers:
+                self._answers[key] = self._asked(level, chunk, turn)
+            return self._answers[key]
+
+    def _asked(self, level: Interval, chunk: Span, turn: int) -> tuple[Route, Checked] | None:
+        grid = Grid(level)
+        fitting = [route for route in self._routes(level, chunk.start_ms) if route.rows >= grid.count(chunk)]
+        if not fitting:
+            return None
+        route = fitting[turn % len(fitting)]
+        try:
+            checked = self._ask(route, chunk, grid, route.rows // 8)  # what is closed over a weekend has an edge
+        except (AuthenticationError, PermissionDenied, AddressRejected):
+            raise
+        except (BadResponse, NetworkError, RateLimited, ExchangeUnavailable):
+            return None
+        except BgresearchError:  # there are no candles of this length
+            self._levels = [one for one in self._levels if one != level]
+            return None
+        return None if checked.fault else (route, checked)
+
+
+def _inner(level: Interval, span: Span) -> Span:
+    """Return the longer candles that lie whole in a span."""
+    return Span(level.ceil(span.start_ms), level.floor(span.end_ms))
