@@ -29,6 +29,7 @@ _UNREADABLE = "a number is missing or infinite"
 _TWINS = "two different candles open at the same time"
 _OFF_GRID = "a candle opens between two boundaries"
 _NO_TIME = "a row has no time"
+_SOME = 2  # neighbours that a server may count in or not
 _CAP = 100  # the smallest page of any candle route: a shorter answer was not cut short
 
 
@@ -89,6 +90,11 @@ class Checked:
     def blank(self) -> bool:
         """Whether no row came at all, not even a neighbour: then nothing shows that anybody looked."""
         return self.seen is None
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether there may be more than came: servers end their answers at a round number of rows."""
+        return self.rows >= _CAP - _SOME and (self.rows + _SOME) % _CAP <= 2 * _SOME
 
 
 def weight(checked: Checked, hole: Span, *, obeys_start: bool) -> int:

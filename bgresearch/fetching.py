@@ -161,8 +161,8 @@ class Fetcher:
                 with self._surveying:  # what another page is finding out may spare this one the next question
                     pass
             holes = self._without_long_holes(holes, result)
-            if turn == 1:
-                holes = self._outline.confirmed(holes)
+            if turn:
+                holes = self._outline.confirmed(holes, page.span)
             roads = [road for road in page.routes if self._is_open(road)]
             holes = self._settled(holes, len(roads), result)
             if all(self._believed(hole) for hole in holes) or not roads or self._stop.is_set():
@@ -211,6 +211,8 @@ class Fetcher:
         kept, lives = self._kept(), self.lives
         oldest = min([self._oldest_ms, *(part.start_ms for part in kept)])
         newest = max([self._newest_ms, *(part.end_ms - 1 for part in kept)])
+        if longer := self._outline.seen():
+            oldest, newest = min(oldest, longer.start_ms - 1), max(newest, longer.end_ms)
         if lives is not None and not lives.never:
             oldest = min(oldest, lives.days[0].start_ms + DAY_MS)  # it may have been listed in the middle of that day
             newest = max(newest, lives.days[-1].end_ms - DAY_MS)
@@ -370,7 +372,9 @@ class Fetcher:
 
 def _before(hole: Hole, parts: list[Hole]) -> Hole:
     """Return what is left of a part with no more to speak for its absence than before."""
-    return next(hole._replace(evidence=part.evidence) for part in parts if part.span.intersect(hole.span))
+    return next(
+        hole._replace(evidence=part.evidence, asked=part.asked) for part in parts if part.span.intersect(hole.span)
+    )
 
 
 def _still_absent(parts: list[Hole], checked: Checked, *, obeys_start: bool) -> list[Hole]:
@@ -380,10 +384,14 @@ def _still_absent(parts: list[Hole], checked: Checked, *, obeys_start: bool) -> 
         for part in parts for one in checked.odd if one.span.intersect(part.span)
     ]  # fmt: skip
     plain = [(run, whole) for whole in checked.absent for run in subtract([whole], [hole.span for hole in odd])]
-    return odd + [
-        part._replace(span=left, evidence=part.evidence + weight(checked, whole, obeys_start=obeys_start))
-        for part in parts for run, whole in plain if (left := run.intersect(part.span))
-    ]  # fmt: skip
+    found = []
+    for part in parts:
+        for run, whole in plain:
+            if left := run.intersect(part.span):
+                more = weight(checked, whole, obeys_start=obeys_start)
+                asked = part.asked or more > 0 or not checked.cut_off
+                found.append(part._replace(span=left, evidence=part.evidence + more, asked=asked))
+    return odd + found
 
 
 def _taken(hole: Hole) -> pa.Table | None:

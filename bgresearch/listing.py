@@ -22,6 +22,7 @@ _EDGE_EVIDENCE = 6  # blank answers beside an edge, or one with rows
 _TURNS = 18  # questions before the search is given up
 _ENDED_AFTER_MS = 3 * DAY_MS  # no daily candle for longer than any maintenance
 _LONG_MS = 7 * DAY_MS  # shorter holes are not skipped: asking about their edges would cost as much
+_BEFORE_MS = 30 * DAY_MS  # so far before the start is looked as well: it may be in the middle of a life
 _SPLITS = 20  # candles found in a hole before it is not believed at all
 
 _LATE_MS = HOUR_MS  # a finished day may take so long to appear
@@ -36,7 +37,7 @@ class Lives:
     Attributes
     ----------
     looked : Span
-        Where was looked: whole, finished days. Nothing is known outside.
+        Where was looked: whole, finished days, some before the start. Nothing is known outside.
     days : tuple of Span
         The days with candles.
     holes : tuple of Span
@@ -94,7 +95,7 @@ def find_lives(what: Subject, start_ms: int, ask: Ask, now_ms: int) -> Lives:
     """
     daily = replace(what, interval=INTERVALS["1d"], anchor="utc")
     today = (now_ms - _LATE_MS) // DAY_MS * DAY_MS  # history knows finished days only
-    whole = Span(min(start_ms // DAY_MS * DAY_MS, today), today)
+    whole = Span(min(start_ms, today) // DAY_MS * DAY_MS - _BEFORE_MS, today)
     roads = sorted(routes(daily), key=lambda road: road.reach_ms is not None)  # the one without an end first
     found: list[Span] = []
     blank = 0  # answers in a row, from the newest part on, in which nothing came at all

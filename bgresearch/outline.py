@@ -46,12 +46,18 @@ class Hole(NamedTuple):
         Where.
     evidence : int
         How much speaks for its absence, on the way to `BELIEVED`.
+    asked : bool
+        Whether an answer that could have held it came without it.
+    outlined : bool
+        Whether what longer candles say is in the evidence.
     odd : tuple of Odd
         What came instead, once per answer.
     """
 
     span: Span
     evidence: int = 0
+    asked: bool = False
+    outlined: bool = False
     odd: tuple[Odd, ...] = ()
 
 
@@ -77,28 +83,46 @@ class Outline:
         self._locks: defaultdict[tuple[Interval, Span, int], threading.Lock] = defaultdict(threading.Lock)
         self._lock = threading.Lock()
 
-    def confirmed(self, holes: Iterable[Hole]) -> list[Hole]:
-        """Return the holes with what longer candles add to their evidence, cut where those end."""
-        return sorted(part for hole in holes for part in self._confirmed(hole))
+    def confirmed(self, holes: Iterable[Hole], asked: Span) -> list[Hole]:
+        """Return the holes with what longer candles add to their evidence, cut where those end.
 
-    def _confirmed(self, hole: Hole) -> list[Hole]:
-        parts = [hole]
+        Parameters
+        ----------
+        holes : iterable of Hole
+            What was absent in an answer about the asked candles themselves.
+        asked : Span
+            What that answer was about. A longer candle counts if it lies whole in a hole, or beyond this span.
+        """
+        return sorted(part for hole in holes for part in self._confirmed(hole, asked))
+
+    def seen(self) -> Span | None:
+        """Return from the end of the first to the open of the last longer candle that came; None if that is nothing."""
+        came = [
+            (level.next_open(answer[1].seen.start_ms), answer[1].seen.end_ms)
+            for (level, _chunk, _turn), answer in list(self._answers.items()) if answer and answer[1].seen
+        ]  # fmt: skip
+        return Span(min(first for first, _ in came), max(last for _, last in came)) if came else None
+
+    def _confirmed(self, hole: Hole, asked: Span) -> list[Hole]:
+        if not hole.asked or hole.outlined or hole.odd:
+            return [hole]
+        parts = [hole._replace(outlined=True)]
         for level in tuple(self._levels):
-            parts = [part for one in parts for part in self._weighed(level, one)]
-            if self._is_blank(level, hole):  # nothing for weeks: shorter candles would say the same
-                break
+            parts = [part for one in parts for part in self._weighed(level, one, asked)]
+            if self._is_blank(level, _inner(level, hole.span, asked)):
+                break  # nothing for weeks: shorter candles would say the same
         return parts
 
-    def _is_blank(self, level: Interval, hole: Hole) -> bool:
+    def _is_blank(self, level: Interval, inner: Span) -> bool:
         """Return whether not one candle came in what was asked of a level about a hole."""
-        chunks = self._chunks(level, _inner(level, hole.span))
-        answers = [self._answers[key] for chunk in chunks if (key := (level, chunk, 0)) in self._answers]
+        keys = [(level, chunk, 0) for chunk in self._chunks(level, inner)]
+        answers = [self._answers[key] for key in keys if key in self._answers]
         return bool(answers) and all(answer is not None and answer[1].blank for answer in answers)
 
-    def _weighed(self, level: Interval, hole: Hole, turn: int = 0) -> list[Hole]:
-        inner = _inner(level, hole.span)
-        done = hole.evidence >= BELIEVED or hole.odd or turn == _ANSWERS or inner.start_ms >= inner.end_ms
-        if done or not hole.evidence or level not in self._levels:
+    def _weighed(self, level: Interval, hole: Hole, asked: Span, turn: int = 0) -> list[Hole]:
+        inner = _inner(level, hole.span, asked)
+        done = hole.evidence >= BELIEVED or turn == _ANSWERS or inner.start_ms >= inner.end_ms
+        if done or level not in self._levels:
             return [hole]
         found: list[Hole] = []
         for chunk in self._chunks(level, inner):
@@ -107,21 +131,29 @@ class Outline:
                 continue
             route, checked = answer
             for run in subtract(checked.absent, [odd.span for odd in checked.odd]):
-                if part := run.intersect(inner):
+                if (within := run.intersect(inner)) and (part := within.intersect(hole.span)):
                     more = weight(checked, run, obeys_start=route.starts)
                     found.append(hole._replace(span=part, evidence=hole.evidence + more))
         left = [hole._replace(span=part) for part in subtract([hole.span], [one.span for one in found])]
-        return left + [part for one in found for part in self._weighed(level, one, turn + 1)]
+        return left + [part for one in found for part in self._weighed(level, one, asked, turn + 1)]
 
     def _chunks(self, level: Interval, inner: Span) -> Iterator[Span]:
         """Yield the spans to ask for, the same ones for every hole in them."""
         now, at = self._clock.now_ms(), inner.start_ms
         finished = level.floor(now - _FINISHED_MS)
         while at < min(inner.end_ms, finished):
-            length = max(route.rows for route in self._routes(level, at)) * 3 // 4 * level.nominal_ms
-            start = at // length * length
-            yield Span(start, min(start + length, finished))
-            at = start + length
+            chunk = next(chunk for route in self._routes(level, at) if (chunk := self._chunk(route, level, at)))
+            yield Span(chunk.start_ms, min(chunk.end_ms, finished))
+            at = chunk.end_ms
+
+    def _chunk(self, route: Route, level: Interval, at: int) -> Span | None:
+        """Return what to ask a route for about an instant, None if it does not reach so far back."""
+        rows = route.rows * 3 // 4
+        if route.reach_ms is not None:
+            rows = min(rows, route.reach_ms // 4 // level.nominal_ms)
+        start = at // (rows * level.nominal_ms) * rows * level.nominal_ms if rows else 0
+        reached = rows and route.reaches(start, self._clock.now_ms())
+        return Span(start, start + rows * level.nominal_ms) if reached else None
 
     def _routes(self, level: Interval, start_ms: int) -> list[Route]:
         """Return the routes that reach so far back, those with the largest pages first."""
@@ -157,6 +189,8 @@ class Outline:
         return None if checked.fault else (route, checked)
 
 
-def _inner(level: Interval, span: Span) -> Span:
-    """Return the longer candles that lie whole in a span."""
-    return Span(level.ceil(span.start_ms), level.floor(span.end_ms))
+def _inner(level: Interval, hole: Span, asked: Span) -> Span:
+    """Return the longer candles that lie whole in a hole; where it reaches the end of what was asked, beyond it."""
+    start = level.floor(hole.start_ms) if hole.start_ms == asked.start_ms else level.ceil(hole.start_ms)
+    end = level.ceil(hole.end_ms) if hole.end_ms == asked.end_ms else level.floor(hole.end_ms)
+    return Span(start, end)
