@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from bgresearch.asking import Asker
@@ -132,6 +133,7 @@ class Fetcher:
         self._refused: dict[str, ExchangeError] = {}
         self._lost: defaultdict[str, list[BgresearchError]] = defaultdict(list)
         self._nothing_before: list[int] = []
+        self._days: set[int] = set()  # on which candles came
         self._oldest_ms, self._newest_ms = _NEVER_MS, -_NEVER_MS
 
     def in_flight(self, endpoint: str) -> int:
@@ -163,6 +165,9 @@ class Fetcher:
             holes = self._without_long_holes(holes, result)
             if turn:
                 holes = self._outline.confirmed(holes, page.span)
+                if self._outline.is_long(page.span):
+                    self._survey()
+                    holes = self._without_long_holes(holes, result)
             roads = [road for road in page.routes if self._is_open(road)]
             holes = self._settled(holes, len(roads), result)
             if all(self._believed(hole) for hole in holes) or not roads or self._stop.is_set():
@@ -298,9 +303,9 @@ class Fetcher:
         self.reaches.saw(road.endpoint, self._what.interval.name, self._clock.now_ms() - checked.seen.start_ms)
         self._oldest_ms = min(self._oldest_ms, checked.seen.start_ms)
         self._newest_ms = max(self._newest_ms, checked.seen.end_ms)
-        for hole in self.lives.skipped(self._grid) if self.lives else ():
-            if any(hole.start_ms <= at < hole.end_ms for at in checked.opens()):
-                self.lives = self.lives and self.lives.without(hole)
+        self._days |= {int(day) for day in np.unique(checked.times // DAY_MS)}
+        if self.lives is not None:
+            self.lives = self._unrefuted(self.lives)
         if checked.table.num_rows:
             result.tables.append(checked.table)
             self._grid = self._grid.learned(checked.table.column("open_time")[0].value)
@@ -341,7 +346,9 @@ class Fetcher:
                 lives = find_lives(self._what, self._start_ms, self._asker.ask, self._clock.now_ms())
                 if not lives.never:
                     lives = agreeing(lives, self._what, self._grid, self._asker.ask)
-                    self.lives = self._unrefuted(lives, self._kept())
+                    for span in self._kept():
+                        lives = lives.without(span)
+                    self.lives = self._unrefuted(lives)
             except ExchangeError as error:
                 if isinstance(error, RateLimited | ExchangeUnavailable):
                     return
@@ -351,11 +358,12 @@ class Fetcher:
             if self.lives is None and self._oldest_ms == _NEVER_MS:
                 self.unknown = self._stranger()
 
-    @staticmethod
-    def _unrefuted(lives: Lives, came: Iterable[Span]) -> Lives:
+    def _unrefuted(self, lives: Lives) -> Lives:
         """Return the lives without the holes in which candles came."""
-        for span in came:
-            lives = lives.without(span)
+        days = tuple(self._days)  # another thread may add one
+        for hole in lives.skipped(self._grid):
+            if any(hole.start_ms <= day * DAY_MS and (day + 1) * DAY_MS <= hole.end_ms for day in days):
+                lives = lives.without(hole)
         return lives
 
     def _without_long_holes(self, holes: list[Hole], result: Fetched) -> list[Hole]:

@@ -25,13 +25,14 @@ from bgresearch.errors import (
     PermissionDenied,
     RateLimited,
 )
-from bgresearch.intervals import HOUR_MS, INTERVALS, Interval
+from bgresearch.intervals import DAY_MS, HOUR_MS, INTERVALS, Interval
 from bgresearch.paging import Grid
 from bgresearch.planning import Route, Subject, routes
 from bgresearch.spans import Span, subtract
 
 _LEVELS = ("4h", "1h", "15m", "5m")  # coarse ones first: their answers reach furthest
 _ANSWERS = 2  # about the same candles; the hole has its own answer as well
+_LONG_MS = 5 * DAY_MS  # a weekend with a holiday is shorter
 _FINISHED_MS = HOUR_MS  # a longer candle may take so long to appear
 
 Ask = Callable[[Route, Span, Grid, int], Checked]
@@ -102,6 +103,11 @@ class Outline:
             for (level, _chunk, _turn), answer in list(self._answers.items()) if answer and answer[1].seen
         ]  # fmt: skip
         return Span(min(first for first, _ in came), max(last for _, last in came)) if came else None
+
+    def is_long(self, span: Span) -> bool:
+        """Return whether no longer candle came for days around a span: then it is no night and no weekend."""
+        runs = (run for answer in list(self._answers.values()) if answer for run in answer[1].absent)
+        return any(run.duration_ms >= _LONG_MS and run.intersect(span) == span for run in runs)
 
     def _confirmed(self, hole: Hole, asked: Span) -> list[Hole]:
         if not hole.asked or hole.outlined or hole.odd:

@@ -105,12 +105,12 @@ class Store:
         return tuple(sorted(self._explained(series, gap._replace(span=part)) for part, gap in clipped if part))
 
     def _explained(self, series: Series, gap: Gap) -> Gap:
-        """Return a gap with the cause that the rows around it leave: between rows nothing is unlisted."""
-        if gap.cause == "before listing" and self._has_rows(series, before_ms=gap.span.end_ms):
-            return gap._replace(cause="exchange has none")
-        if gap.cause == "delisted" and self._has_rows(series, after_ms=gap.span.end_ms):
-            return gap._replace(cause="exchange has none")
-        return gap
+        """Return a gap with the cause that the rows around it leave: between rows nothing is unlisted or unknown."""
+        if gap.cause not in ("before listing", "delisted", "unknown"):
+            return gap
+        older = gap.cause == "delisted" or self._has_rows(series, before_ms=gap.span.end_ms)
+        newer = gap.cause == "before listing" or self._has_rows(series, after_ms=gap.span.end_ms)
+        return gap._replace(cause="exchange has none") if older and newer else gap
 
     def _has_rows(self, series: Series, *, before_ms: int = -NEVER_MS, after_ms: int = NEVER_MS) -> bool:
         """Return whether a row older than an instant is stored, or one at or after another; reads footers only."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,6 +13,7 @@ import bgresearch
 from bgresearch.client import Client
 from bgresearch.clock import ManualClock
 from bgresearch.frames import CANDLE_SCHEMA
+from bgresearch.reaches import FILE
 from bgresearch.spans import Span
 from bgresearch.store import Gap, Series, Store
 from tests.client.other_exchange import DAY, HOUR, MINUTE, Habits, Market, OtherExchange
@@ -172,4 +175,13 @@ def test_a_life_that_one_route_alone_knows_is_whole(start: Start, hidden: str) -
 
     exchange._candles = forgetful  # type: ignore[method-assign]
     span = (FIRST[1] - 20 * DAY, TODAY) if "history" not in hidden else (TODAY - 60 * DAY, TODAY)
+    same(client.candles("BTCUSDT", "1h", *span), truth(exchange, span, HOUR))
+
+
+def test_a_remembered_look_back_does_not_hide_what_one_route_alone_has(start: Start, clock: ManualClock) -> None:
+    exchange, client = start(Habits(absent=("/api/v3", "/api/v2/spot/market/history-candles")))
+    learned = {"spot.candles 1h": [0, HOUR, 3, clock.now_ms()]}
+    Path(client.data_dir).mkdir(parents=True)
+    (Path(client.data_dir) / FILE).write_text(json.dumps(learned))
+    span = (TODAY - 20 * DAY, TODAY)
     same(client.candles("BTCUSDT", "1h", *span), truth(exchange, span, HOUR))
