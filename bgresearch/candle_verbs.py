@@ -62,7 +62,11 @@ class CandleVerbs:
         DataFrame
             Index ``open_time`` (datetime64[ms, UTC], ascending, unique). Columns open, high, low, close (quote
             coin), volume (base coin), quote_volume (quote coin), float64. Candles the exchange does not have are
-            absent and named in ``df.attrs["bgresearch"]["gaps"]`` with their cause.
+            absent and named in ``df.attrs["bgresearch"]["gaps"]`` with their cause: ``before listing``, ``delisted``,
+            ``exchange has none`` (there are candles before and after), ``maintenance``, ``unknown``, or ``contradictory
+            answer``: whatever route is asked, it cannot be read, opens between two boundaries or has two versions.
+            Candles that contradict themselves, like an open above the high, on every route are given as they were sent
+            and named in ``["contradictory"]``; ``df.bg.quality()`` lists both.
 
         Raises
         ------
@@ -159,7 +163,8 @@ class CandleVerbs:
     ) -> Plan:  # fmt: skip
         """Return what `candles` would cost: ``.requests`` by endpoint, ``.rows``, ``.bytes``, ``.seconds`` at least.
 
-        Asks nobody; what the store has costs nothing. Parameters as for `candles`.
+        Asks nobody; what the store has costs nothing. A market that is closed at night and at weekends costs up to half
+        more, as its holes are confirmed by longer candles. Parameters as for `candles`.
 
         Raises
         ------

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from bgresearch.asking import Asker
 from bgresearch.catalogue import load
+from bgresearch.checks import contradictory
 from bgresearch.clock import Clock
 from bgresearch.download import Download
 from bgresearch.envelope import rows_of
@@ -157,7 +158,9 @@ def _closed(source: Source, what: Subject, span: Span, progress: Wish, report: R
         raise IncompleteData(f"{what.symbol} {what.interval.name}: the store keeps losing spans.", missing=left)
     report.gaps = source.store.gaps(series, span)
     report.endpoints = source.store.routes(series, span)
-    return empty if table is None else table.cast(empty.schema)
+    table = empty if table is None else table.cast(empty.schema)
+    report.contradictory = contradictory(table)
+    return table
 
 
 def bring(
@@ -187,16 +190,21 @@ def bring(
     Stopped
         If somebody wished so.
     """
+    series = series_of(what)
     if not source.store.pin:
-        Spool(source.store, series_of(what)).recover()
-    todo = planned(source, what, span)
-    if todo.missing:
-        _fetch(source, what, todo, progress, report, stop=stop)
+        Spool(source.store, series).recover()
+    if not (source.offline or source.store.pin):
+        source.store.reopen(series, span)
+    for _ in range(_ROUNDS):
+        todo = planned(source, what, span)
+        if not todo.missing or not _fetch(source, what, todo, progress, report, stop=stop):
+            break
 
 
 def _fetch(
     source: Source, what: Subject, todo: Plan, progress: Wish, report: Report, *, stop: threading.Event | None
-) -> None:  # fmt: skip
+) -> bool:  # fmt: skip
+    """Carry out a plan; return whether something has to be asked after all."""
     if source.offline:
         raise OfflineError(
             f"{what.symbol} {what.interval.name} ({what.market}, {what.price}) is not all in {source.store.place}: "
@@ -211,9 +219,10 @@ def _fetch(
     reaches = _reaches(source)
     stranger = partial(_stranger, source, what)
     maintained = partial(began_ms, source.sender, what)
+    kept = partial(source.store.kept, series_of(what), Span(0, source.clock.now_ms()))
     fetcher = Fetcher(
-        report.asker, source.clock, what, start_ms, stranger=stranger, reaches=reaches, maintained=maintained
-    )
+        report.asker, source.clock, what, start_ms, stranger=stranger, reaches=reaches, maintained=maintained, kept=kept
+    )  # fmt: skip
     download = Download(fetcher, source.store, source.clock, series_of(what), routes(what, reaches), stop=stop)
     try:
         with shown(progress, todo.rows, f"{what.symbol} {what.interval.name}", limit_s=todo.seconds) as done:
@@ -221,7 +230,7 @@ def _fetch(
     except ExchangeError as error:
         if not needed:
             _look_later(source, series_of(what), due)
-            return
+            return False
         better = _stranger(source, what, error) if _may_be_the_symbol(error) else None
         if better is None:
             raise
@@ -234,6 +243,7 @@ def _fetch(
         raise _incomplete(what, failed)
     if outcome.failed:
         source.store.rest(series_of(what))
+    return bool(outcome.refuted)
 
 
 def _look_later(source: Source, series: Series, due: Sequence[Gap]) -> None:
@@ -377,6 +387,7 @@ class Report:
         self.gaps: tuple[Gap, ...] = ()
         self.late: list[Gap] = []
         self.endpoints: tuple[str, ...] = ()
+        self.contradictory: list[tuple[int, str]] = []
         self._source, self._what, self._base, self._asked = source, what, base, asked
 
     def all_gaps(self) -> tuple[Gap, ...]:
@@ -396,6 +407,7 @@ class Report:
             "closed": [iso(closed.start_ms), iso(closed.end_ms)],
             "endpoints": sorted({*self.endpoints, *requests}), "requests": dict(requests),
             "gaps": [gap_in_words(gap) for gap in self.all_gaps()],
+            "contradictory": [{"open_time": iso(at), "problem": problem} for at, problem in self.contradictory],
         }  # fmt: skip
 
 

@@ -34,10 +34,11 @@ Progress = Callable[[int], None]
 
 @dataclass
 class Outcome:
-    """What became of a plan: what failed, and absences too young to be kept in the store."""
+    """The result of a plan: what failed, absences too young to be stored, what was skipped and has to be asked for."""
 
     failed: list[Failure] = field(default_factory=list)
     late: list[Gap] = field(default_factory=list)
+    refuted: tuple[Span, ...] = ()
 
 
 class Stopped(Exception):
@@ -72,6 +73,7 @@ class Download:
         self._spool = Spool(store, series)
         self._outcome = Outcome()
         self._unlisted: list[Gap] = []
+        self._skipped: list[Span] = []
 
     def run(self, plan: Plan, progress: Progress) -> Outcome:
         """Return what became of the plan; everything believed is in the store then.
@@ -110,6 +112,7 @@ class Download:
                     done[self._period(future.result().page)].append(future.result())
             for rest in done.values():
                 self._commit(rest)
+            self._forget_refuted()
             self._commit_listing()
         return self._outcome
 
@@ -143,6 +146,13 @@ class Download:
         now = self._clock.now_ms()
         return Gap(span, cause, now).looked_at(now)
 
+    def _gaps(self, fetched: Fetched) -> Iterator[Gap]:
+        """Yield what a page has not, and why."""
+        for span in union(fetched.gaps):
+            yield self._gap(span, self._fetcher.cause(span))
+        for span in union(fetched.contradictory):
+            yield self._gap(span, "contradictory answer")
+
     def _commit(self, pages: list[Fetched]) -> None:
         """Write what is believed of one partition."""
         if self._fetcher.unknown is not None:
@@ -153,7 +163,8 @@ class Download:
         for fetched in pages:
             self._outcome.failed += fetched.failed
             unknown = [failure.span for failure in fetched.failed]
-            for gap in (self._gap(span, self._fetcher.cause(span)) for span in union(fetched.gaps)):
+            self._skipped += fetched.skipped
+            for gap in self._gaps(fetched):
                 late = subtract([gap.span], [settled])
                 self._outcome.late += [gap._replace(span=span, again_ms=gap.noticed_ms) for span in late]
                 unknown += late
@@ -174,18 +185,25 @@ class Download:
     def _keep(self, fetched: Fetched) -> None:
         """Have a page survive a kill until its partition is complete; absences are judged anew in any case."""
         if fetched.tables and self._fetcher.unknown is None:
-            doubtful = [*fetched.gaps, *(failure.span for failure in fetched.failed)]
+            doubtful = [*fetched.gaps, *fetched.contradictory, *(failure.span for failure in fetched.failed)]
             covered = subtract([fetched.page.span], doubtful)
             table = _unique(pa.concat_tables(fetched.tables))
             fetched.kept = self._spool.keep(table, covered, ",".join(sorted(fetched.roads)))
 
+    def _forget_refuted(self) -> None:
+        """Forget the gaps that nobody asked for and in which candles turned up meanwhile."""
+        self._outcome.refuted = self._fetcher.refuted(self._skipped)
+        for span in self._outcome.refuted:
+            self._store.forget(self._series, span)
+
     def _commit_listing(self) -> None:
         """Write once what lies before the listing, not into every partition that would be empty for ever."""
-        if not self._unlisted or self._fetcher.unknown is not None:
+        spans = subtract([gap.span for gap in self._unlisted], self._outcome.refuted)
+        if not spans or self._fetcher.unknown is not None:
             return
-        spans = [gap.span for gap in self._unlisted]
-        if life := self._fetcher.life_span():
-            spans.append(Span(min(spans).start_ms, life.start_ms))
+        first_ms = self._fetcher.first_ms()
+        if first_ms is not None and spans[0].start_ms < first_ms:
+            spans = (*spans, Span(spans[0].start_ms, first_ms))
         gaps = [self._gap(span, "before listing") for span in union(spans)]
         self._store.write(self._series, CANDLE_SCHEMA.empty_table(), (), gaps)
 

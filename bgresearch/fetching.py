@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 import threading
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from bgresearch.asking import Asker
@@ -32,8 +33,10 @@ from bgresearch.errors import (
     PermissionDenied,
     RateLimited,
 )
+from bgresearch.frames import CANDLE_SCHEMA
 from bgresearch.intervals import DAY_MS
-from bgresearch.listing import Life, agrees, find_life
+from bgresearch.listing import Lives, agreeing, find_lives
+from bgresearch.outline import Hole, Outline
 from bgresearch.planning import Page, Route, Subject
 from bgresearch.reaches import Reaches
 from bgresearch.spans import Span, subtract, union
@@ -42,6 +45,7 @@ from bgresearch.store.partition import within
 
 _TURNS = 30  # rounds of questions about one page before it is given up
 _SMALLER = {2: 1, 4: 2, 6: 3}  # in these rounds less is asked for at a time: answers of 700 were seen empty, 600 not
+_AGREED = 3  # answers with the same odd candle, and at least one of every open road, until it is taken as it is
 _OWN = 3  # blank answers that an absence needs of its own, however many others speak for it
 _TOLD_MS = 7 * DAY_MS  # the exchange tells of a maintenance while it lasts: of older absences it says nothing
 _PATIENCE = 3  # questions in a row that an endpoint may leave without an answer before it is asked no more
@@ -60,22 +64,21 @@ class Failure(NamedTuple):
 
 @dataclass
 class Fetched:
-    """What became of one page: its rows, where the exchange has none, what failed, who answered, where it is kept."""
+    """What became of one page: its rows, where the exchange has none, what failed, who answered, where it is kept.
+
+    ``contradictory`` is what the exchange answers, however it is asked, in a way that cannot be kept; ``skipped`` which
+    gaps were not asked for, as daily candles show them.
+    """
 
     page: Page
     tables: list[pa.Table] = field(default_factory=list)
     gaps: list[Span] = field(default_factory=list)
+    contradictory: list[Span] = field(default_factory=list)
+    skipped: list[Span] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
     roads: set[str] = field(default_factory=set)
     blanks: list[tuple[str, Span]] = field(default_factory=list)
     kept: Path | None = None
-
-
-class _Hole(NamedTuple):
-    """A span that is absent so far, and how much speaks for that."""
-
-    span: Span
-    evidence: int = 0
 
 
 class _Doubt(NamedTuple):
@@ -102,12 +105,14 @@ class Fetcher:
         Asked once if nothing at all is found: returns an error if the exchange does not know the symbol.
     maintained : callable, optional
         Asked once if something recent is absent: returns when the maintenance began that the exchange tells of.
+    kept : callable, optional
+        Asked once if something is absent: returns where the store has candles of the series.
 
     Attributes
     ----------
     reaches : Reaches
         How far back roads answer.
-    life : Life or None
+    lives : Lives or None
         Between which days there are candles, once that had to be found out.
     unknown : BgresearchError or None
         Set once the exchange turned out not to know the symbol.
@@ -116,17 +121,19 @@ class Fetcher:
     def __init__(
         self, asker: Asker, clock: Clock, what: Subject, start_ms: int,
         *, stranger: Callable[[], BgresearchError | None] = lambda: None, reaches: Reaches | None = None,
-        maintained: Callable[[], int | None] = lambda: None,
+        maintained: Callable[[], int | None] = lambda: None, kept: Callable[[], Sequence[Span]] = tuple,
     ) -> None:  # fmt: skip
-        self.life: Life | None = None
+        self.lives: Lives | None = None
         self.unknown: BgresearchError | None = None
         self._asker, self._clock, self._what, self._start_ms = asker, clock, what, start_ms
         self._stranger, self._maintained, self._grid = stranger, cache(maintained), what.grid
+        self._kept, self._outline = cache(kept), Outline(what, asker.ask, clock)
         self.reaches = reaches or Reaches()
         self._surveying, self._stop, self._surveys = threading.Lock(), threading.Event(), 0
         self._refused: dict[str, ExchangeError] = {}
         self._lost: defaultdict[str, list[BgresearchError]] = defaultdict(list)
         self._nothing_before: list[int] = []
+        self._days: set[int] = set()  # on which candles came
         self._oldest_ms, self._newest_ms = _NEVER_MS, -_NEVER_MS
 
     def in_flight(self, endpoint: str) -> int:
@@ -149,20 +156,27 @@ class Fetcher:
             If the exchange refuses the question itself, or the key.
         """
         result = Fetched(page)
-        holes = [_Hole(page.span)]
+        holes = [Hole(page.span)]
         doubt = _Doubt(None, "the download was stopped")
         for turn in range(_TURNS):
             if turn:
                 with self._surveying:  # what another page is finding out may spare this one the next question
                     pass
-            holes = self._cut_to_life(holes, result)
+            holes = self._without_long_holes(holes, result)
+            if turn:
+                holes = self._outline.confirmed(holes, page.span)
+                if self._outline.is_long(page.span):
+                    self._survey()
+                    holes = self._without_long_holes(holes, result)
             roads = [road for road in page.routes if self._is_open(road)]
+            holes = self._settled(holes, len(roads), result)
             if all(self._believed(hole) for hole in holes) or not roads or self._stop.is_set():
                 break
             holes, found = self._turn(roads[turn % len(roads)], holes, turn, result)
             doubt = found or doubt
             if turn and union(hole.span for hole in holes) == (page.span,) and not found:
                 self._survey()
+        holes = self._settled(holes, 0, result)
         believed = union(hole.span for hole in holes if self._believed(hole))
         result.gaps += believed
         failed = subtract([hole.span for hole in holes], believed)
@@ -199,27 +213,40 @@ class Fetcher:
         return began_ms is not None and hole.start_ms - self._what.interval.nominal_ms < began_ms < hole.end_ms
 
     def _cause(self, hole: Span) -> Cause:
-        if self.life is None or self.life.never:
-            between = self._oldest_ms < hole.start_ms and hole.end_ms <= self._newest_ms
-            return "exchange has none" if between else "unknown"
-        alive = self.life.span(self._grid)
-        on_the_day = hole.start_ms < self.life.first_ms + DAY_MS and hole.end_ms <= self._oldest_ms
-        if hole.start_ms <= alive.start_ms or on_the_day:
+        kept, lives = self._kept(), self.lives
+        oldest = min([self._oldest_ms, *(part.start_ms for part in kept)])
+        newest = max([self._newest_ms, *(part.end_ms - 1 for part in kept)])
+        if longer := self._outline.seen():
+            oldest, newest = min(oldest, longer.start_ms - 1), max(newest, longer.end_ms)
+        if lives is not None and not lives.never:
+            oldest = min(oldest, lives.days[0].start_ms + DAY_MS)  # it may have been listed in the middle of that day
+            newest = max(newest, lives.days[-1].end_ms - DAY_MS)
+        if oldest < hole.start_ms and hole.end_ms <= newest:
+            return "exchange has none"
+        if lives is None or lives.never:
+            return "unknown"
+        if hole.end_ms <= max(oldest, lives.days[0].start_ms):
             return "before listing"
-        return "delisted" if hole.end_ms >= alive.end_ms else "exchange has none"
+        return "delisted" if lives.ended else "unknown"
 
-    def life_span(self) -> Span | None:
-        """Return the life, rounded outwards to where candles open, if it is known."""
-        return self.life.span(self._grid) if self.life else None
+    def refuted(self, skipped: Iterable[Span]) -> tuple[Span, ...]:
+        """Return what of the skipped spans has to be asked for all the same: candles came in the same hole since."""
+        return subtract(skipped, self.lives.skipped(self._grid)) if self.lives else ()
 
-    def _turn(self, road: Route, holes: list[_Hole], turn: int, result: Fetched) -> tuple[list[_Hole], _Doubt | None]:
+    def first_ms(self) -> int | None:
+        """Return where the first life begins, if that is known: nothing before it has to be asked for."""
+        if self.lives is None or not (skipped := self.lives.skipped(self._grid)):
+            return None
+        return skipped[0].end_ms if skipped[0].start_ms == self.lives.looked.start_ms else None
+
+    def _turn(self, road: Route, holes: list[Hole], turn: int, result: Fetched) -> tuple[list[Hole], _Doubt | None]:
         """Ask one road about the holes; return what is still absent, with what speaks for it, and a doubt if any."""
         left = [hole for hole in holes if self._believed(hole)]
         asked = [hole for hole in holes if not self._believed(hole)]
         rows = max(1, min(road.rows, result.page.rows) >> _SMALLER.get(turn, 0))
         doubt: _Doubt | None = None
         for piece in self._grid.cut(Span(asked[0].span.start_ms, asked[-1].span.end_ms), rows):
-            parts = [_Hole(part, hole.evidence) for hole in asked if (part := hole.span.intersect(piece))]
+            parts = [hole._replace(span=part) for hole in asked if (part := hole.span.intersect(piece))]
             if not parts:
                 continue
             tight = Span(parts[0].span.start_ms, parts[-1].span.end_ms)
@@ -227,7 +254,7 @@ class Fetcher:
             if isinstance(checked, Checked):
                 absent = _still_absent(parts, checked, obeys_start=road.starts)
                 shown = road.shows_absence(tight, self._clock.now_ms())
-                left += absent if shown else [_before(hole, parts) for hole in absent]
+                left += [hole if shown or hole.odd else _before(hole, parts) for hole in absent]
             else:
                 left, doubt = left + parts, checked or doubt
         return sorted(left), doubt
@@ -276,15 +303,34 @@ class Fetcher:
         self.reaches.saw(road.endpoint, self._what.interval.name, self._clock.now_ms() - checked.seen.start_ms)
         self._oldest_ms = min(self._oldest_ms, checked.seen.start_ms)
         self._newest_ms = max(self._newest_ms, checked.seen.end_ms)
+        self._days |= {int(day) for day in np.unique(checked.times // DAY_MS)}
+        if self.lives is not None:
+            self.lives = self._unrefuted(self.lives)
         if checked.table.num_rows:
             result.tables.append(checked.table)
             self._grid = self._grid.learned(checked.table.column("open_time")[0].value)
 
-    def _believed(self, hole: _Hole) -> bool:
+    def _settled(self, holes: list[Hole], roads: int, result: Fetched) -> list[Hole]:
+        """Return the holes without those whose odd candle came from all roads: taken as it is, or named."""
+        left = []
+        for hole in holes:
+            asked_enough = len(hole.odd) >= max(_AGREED, roads)
+            others_lack_it = bool(hole.odd) and hole.evidence >= BELIEVED
+            if not asked_enough and not others_lack_it:
+                left.append(hole)
+            elif asked_enough and (table := _taken(hole)) is not None:
+                result.tables.append(table)
+            else:
+                result.contradictory.append(hole.span)
+        return left
+
+    def _believed(self, hole: Hole) -> bool:
         """Return whether enough speaks for an absence.
 
         A blank answer of a road that goes by its end alone speaks for everything older, as long as nothing older came.
         """
+        if hole.odd:  # something came
+            return False
         if hole.evidence >= BELIEVED or hole.evidence < _OWN:
             return hole.evidence >= BELIEVED
         blank = sum(hole.span.end_ms <= end <= self._oldest_ms for end in self._nothing_before)
@@ -293,44 +339,74 @@ class Fetcher:
     def _survey(self) -> None:
         """Find out between which days there are candles at all, once a whole page was empty."""
         with self._surveying:
-            if self.life is not None or self._surveys >= _PATIENCE:
+            if self.lives is not None or self._surveys >= _PATIENCE:
                 return
             self._surveys += 1
             try:
-                life = find_life(self._what, self._start_ms, self._asker.ask, self._clock.now_ms())
-                self.life = None if life.never else self._true(life)
+                lives = find_lives(self._what, self._start_ms, self._asker.ask, self._clock.now_ms())
+                if not lives.never:
+                    lives = agreeing(lives, self._what, self._grid, self._asker.ask)
+                    for span in self._kept():
+                        lives = lives.without(span)
+                    self.lives = self._unrefuted(lives)
             except ExchangeError as error:
                 if isinstance(error, RateLimited | ExchangeUnavailable):
                     return
                 self._surveys = _PATIENCE  # there are no daily candles here: the pages themselves will tell
             except NetworkError:
                 return  # the same, only more slowly
-            if self.life is None and self._oldest_ms == _NEVER_MS:
+            if self.lives is None and self._oldest_ms == _NEVER_MS:
                 self.unknown = self._stranger()
 
-    def _true(self, life: Life) -> Life | None:
-        """Return the life if the asked candles agree with it; on the day of the listing there need be no daily one."""
-        earlier = replace(life, first_ms=max(life.looked.start_ms, life.first_ms - DAY_MS))
-        return next((one for one in (life, earlier) if agrees(one, self._what, self._grid, self._asker.ask)), None)
+    def _unrefuted(self, lives: Lives) -> Lives:
+        """Return the lives without the holes in which candles came."""
+        days = tuple(self._days)  # another thread may add one
+        for hole in lives.skipped(self._grid):
+            if any(hole.start_ms <= day * DAY_MS and (day + 1) * DAY_MS <= hole.end_ms for day in days):
+                lives = lives.without(hole)
+        return lives
 
-    def _cut_to_life(self, holes: list[_Hole], result: Fetched) -> list[_Hole]:
+    def _without_long_holes(self, holes: list[Hole], result: Fetched) -> list[Hole]:
         if self.unknown is not None:
             raise self.unknown
-        if self.life is None:
+        if self.lives is None:
             return holes
-        alive = self.life.span(self._grid)
-        looked = [part for hole in holes if (part := hole.span.intersect(self.life.looked))]
-        outside = subtract(looked, [alive])
-        result.gaps += outside
-        return [_Hole(part, hole.evidence) for hole in holes for part in subtract([hole.span], outside)]
+        long = self.lives.skipped(self._grid)
+        skipped = [part for hole in holes for one in long if (part := hole.span.intersect(one))]
+        result.gaps += skipped
+        result.skipped += skipped
+        return [hole._replace(span=part) for hole in holes for part in subtract([hole.span], skipped)]
 
 
-def _before(hole: _Hole, parts: list[_Hole]) -> _Hole:
+def _before(hole: Hole, parts: list[Hole]) -> Hole:
     """Return what is left of a part with no more to speak for its absence than before."""
-    return next(hole._replace(evidence=part.evidence) for part in parts if part.span.intersect(hole.span))
+    return next(
+        hole._replace(evidence=part.evidence, asked=part.asked) for part in parts if part.span.intersect(hole.span)
+    )
 
 
-def _still_absent(parts: list[_Hole], checked: Checked, *, obeys_start: bool) -> list[_Hole]:
-    """Return what of the parts an answer left absent, with what it adds to the evidence."""
-    absent = [(part, run) for part in parts for whole in checked.absent if (run := whole.intersect(part.span))]
-    return [_Hole(run, part.evidence + weight(checked, run, obeys_start=obeys_start)) for part, run in absent]
+def _still_absent(parts: list[Hole], checked: Checked, *, obeys_start: bool) -> list[Hole]:
+    """Return what of the parts an answer left absent, with what it adds to the evidence; odd candles by themselves."""
+    odd = [
+        part._replace(span=one.span, odd=(*part.odd, one))
+        for part in parts for one in checked.odd if one.span.intersect(part.span)
+    ]  # fmt: skip
+    plain = [(run, whole) for whole in checked.absent for run in subtract([whole], [hole.span for hole in odd])]
+    found = []
+    for part in parts:
+        for run, whole in plain:
+            if left := run.intersect(part.span):
+                more = weight(checked, whole, obeys_start=obeys_start)
+                asked = part.asked or more > 0 or not checked.cut_off
+                found.append(part._replace(span=left, evidence=part.evidence + more, asked=asked))
+    return odd + found
+
+
+def _taken(hole: Hole) -> pa.Table | None:
+    """Return an odd candle as the exchange sent it, if all answers have the same one; None if there is none to take."""
+    row = hole.odd[-1].row
+    if row is None or any(one.row != row for one in hole.odd):
+        return None
+    return pa.Table.from_pydict(
+        dict(zip(CANDLE_SCHEMA.names, ([value] for value in (hole.span.start_ms, *row)), strict=True)), CANDLE_SCHEMA
+    )

@@ -9,14 +9,15 @@ JSON text. Fields that the table does not know are kept as text, and named in on
 from __future__ import annotations
 
 import json
+import math
 import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bgresearch.catalogue import Column, Endpoint
 from bgresearch.envelope import rows_key, rows_of, unwrap, without_secrets
@@ -28,6 +29,7 @@ CANDLE_SCHEMA = pa.schema([("open_time", TIME), *((name, pa.float64()) for name 
 _CANDLE_ALIASES = ("open_time", "open", "high", "low", "close", "volume_base", "volume_quote")
 _ANSWER = b"bgresearch.answer"  # schema metadata: which endpoint, and what stood beside the rows
 _FRACTION = "ratio (1=100%)"
+_NO_NUMBERS = (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError)
 
 _warned: set[tuple[str, str]] = set()
 _warning = threading.Lock()
@@ -117,27 +119,49 @@ def candle_table(endpoint: Endpoint, rows: list[Any]) -> pa.Table:
     """Return candles with open_time (UTC) and open, high, low, close, volume, quote_volume as float64.
 
     Volume is in the base coin, quote volume in the quote coin; the row of the table says where each stands. Order and
-    duplicates are left as they came.
+    duplicates are left as they came. Of a row that is cut short or holds something else than plain numbers, what cannot
+    be read is missing: NaN, or no time.
 
     Raises
     ------
     BadResponse
-        A row is too short, or holds something else than plain numbers.
+        Not one row has a time.
     """
     places = [_place(endpoint, alias) for alias in _CANDLE_ALIASES]
     if not rows:
         return CANDLE_SCHEMA.empty_table()
-    if set(map(type, rows)) != {list} or min(map(len, rows)) <= max(places):
-        raise BadResponse(endpoint.id, "a candle is no list or is cut short.")
-    columns = list(zip(*rows, strict=False))
+    columns = _columns(rows, places)
     try:
-        times = _texts(columns[places[0]]).cast(pa.int64()).cast(TIME)
-        numbers = [_texts(columns[place]).cast(pa.float64()) for place in places[1:]]
-    except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError):
-        raise BadResponse(endpoint.id, "a candle holds something else than numbers.") from None
-    if times.null_count or any(array.null_count or not np.isfinite(array.to_numpy()).all() for array in numbers):
-        raise BadResponse(endpoint.id, "a candle holds an empty or infinite number.")
-    return pa.Table.from_arrays([times, *numbers], schema=CANDLE_SCHEMA)
+        arrays = _numbers(columns)
+    except _NO_NUMBERS:
+        kinds = (pa.int64(), *[pa.float64()] * len(_CANDLE_NUMBERS))
+        arrays = _numbers([[cell if _is_number(cell, kind) else None for cell in column]
+                           for column, kind in zip(columns, kinds, strict=True)])  # fmt: skip
+    if arrays[0].null_count == len(rows):
+        raise BadResponse(endpoint.id, "no candle has a time.")
+    return pa.Table.from_arrays(arrays, schema=CANDLE_SCHEMA)
+
+
+def _columns(rows: list[Any], places: Sequence[int]) -> list[Sequence[Any]]:
+    """Return the wanted places of all rows, column by column; None where a row is no list or too short."""
+    if set(map(type, rows)) == {list} and min(map(len, rows)) > max(places):
+        columns = list(zip(*rows, strict=False))
+        return [columns[place] for place in places]
+    return [[row[place] if type(row) is list and place < len(row) else None for row in rows] for place in places]
+
+
+def _numbers(columns: Sequence[Sequence[Any]]) -> list[pa.Array]:
+    """Return the columns of candles; missing numbers are NaN."""
+    times = _texts(columns[0]).cast(pa.int64()).cast(TIME)
+    return [times, *(pc.fill_null(_texts(column).cast(pa.float64()), math.nan) for column in columns[1:])]
+
+
+def _is_number(cell: Any, kind: pa.DataType) -> bool:
+    try:
+        _texts([cell]).cast(kind)
+    except _NO_NUMBERS:
+        return False
+    return True
 
 
 def _texts(values: Sequence[Any]) -> pa.Array:

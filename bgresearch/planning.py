@@ -96,6 +96,10 @@ class Route:
         """Return whether a page that begins there can be had on this road."""
         return self.reach_ms is None or start_ms >= now_ms - self.reach_ms + _EDGE_MS
 
+    def is_said_to_reach(self, start_ms: int, now_ms: int) -> bool:
+        """Return whether a page can be had by the documentation, whatever was learned: asked last, not left out."""
+        return self.documented_ms is not None and start_ms >= now_ms - self.documented_ms + _EDGE_MS
+
     def params(self, span: Span, rows: int) -> dict[str, str]:
         """Return the parameters that ask for these candles and no wider: a too wide span brings an empty list.
 
@@ -244,8 +248,9 @@ def plan(
         at = span.start_ms
         while at < span.end_ms:
             open_roads = _freest_first([road for road in roads if road.reaches(at, now_ms)], taken)
+            doubted = [road for road in roads if road not in open_roads and road.is_said_to_reach(at, now_ms)]
             piece = next(grid.cut(Span(at, span.end_ms), open_roads[0].rows))
-            pages.append(Page(piece, grid.count(piece), open_roads))
+            pages.append(Page(piece, grid.count(piece), (*open_roads, *doubted)))
             taken[open_roads[0].endpoint] += 1
             at = piece.end_ms
     return Plan(asked, spans, tuple(pages), grid.count(asked) - sum(page.rows for page in pages))

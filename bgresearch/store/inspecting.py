@@ -137,7 +137,10 @@ def _flaws_of_candles(below: Path, series: Series, table: pa.Table, ledger: Ledg
         if checked.fault:
             yield Flaw(below, "unsound", checked.fault, span, series)
             continue
-        for hole in checked.absent:
+        for odd in checked.odd:
+            if odd.row is None:  # one that can be read is as the exchange sent it, and flagged whenever it is given
+                yield Flaw(below, "unsound", odd.problem, odd.span, series)
+        for hole in subtract(checked.absent, [odd.span for odd in checked.odd]):
             missing = grid.count(hole)
             words = f"{missing} {'candle' if missing == 1 else 'candles'} that the ledger claims are not there"
             yield Flaw(below, "incomplete", words, hole, series)

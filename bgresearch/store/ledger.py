@@ -17,10 +17,11 @@ from bgresearch.spans import Span, subtract, union
 from bgresearch.store.versions import check_format
 
 Cause = Literal[
-    "before listing", "delisted", "exchange has none", "unknown",
+    "before listing", "delisted", "exchange has none", "unknown", "contradictory answer",
     "no connection", "too many requests", "maintenance", "refused", "late",
 ]  # fmt: skip
-FORMAT = 2  # 1 had digests of another kind (digest.py), did not say when to look again, and is read all the same
+FORMAT = 3  # 1 had digests of another kind (digest.py), did not say when to look again, and is read all the same
+_FORMAT_BEFORE = 2  # knew every cause but contradictory answers, and is still written where there are none
 NEVER_MS = 2**53
 _LOOKS: Mapping[Cause, tuple[int, ...]] = {
     "before listing": (),
@@ -28,6 +29,7 @@ _LOOKS: Mapping[Cause, tuple[int, ...]] = {
     "exchange has none": (DAY_MS, 7 * DAY_MS, 30 * DAY_MS),
     "unknown": (DAY_MS, 7 * DAY_MS, 30 * DAY_MS),
     "maintenance": (DAY_MS, 7 * DAY_MS, 30 * DAY_MS),
+    "contradictory answer": (DAY_MS, 7 * DAY_MS, 30 * DAY_MS),
 }
 _YOUNG_MS = DAY_MS  # what was missing so shortly after it should have come is often only late
 
@@ -41,7 +43,8 @@ class Gap(NamedTuple):
         Half-open, UTC.
     cause : str
         ``before listing``, ``delisted``, ``maintenance`` (the exchange says so), ``exchange has none`` (there are
-        candles before and after), or ``unknown``; of a recording why an instant was missed: ``no connection``,
+        candles before and after), ``contradictory answer`` (what it answers, however it is asked, cannot be read or
+        has two versions), or ``unknown``; of a recording why an instant was missed: ``no connection``,
         ``too many requests``, ``maintenance``, ``refused`` or ``late`` (this machine was).
     noticed_ms : int
         Epoch milliseconds when the exchange was first asked.
@@ -119,11 +122,15 @@ class Ledger:
         gaps = [gap._replace(span=left) for gap in self.gaps for left in subtract([gap.span], [span])]
         return replace(self, covered=subtract(self.covered, [span]), gaps=tuple(gaps))
 
+    def without_listing(self) -> Ledger:
+        """Return this ledger without what it says of the time before the listing."""
+        return replace(self, gaps=tuple(gap for gap in self.gaps if gap.cause != "before listing"))
+
     def to_json(self, **about: object) -> bytes:
         """Return the ledger as JSON, with a digest of itself."""
         body = {
             **about,
-            "format": FORMAT,
+            "format": FORMAT if any(gap.cause == "contradictory answer" for gap in self.gaps) else _FORMAT_BEFORE,
             "covered": [list(span) for span in self.covered],
             "gaps": [[*gap.span, gap.cause, gap.noticed_ms, gap.again_ms] for gap in self.gaps],
             "sources": {route: list(times) for route, times in sorted(self.sources.items())},

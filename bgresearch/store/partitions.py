@@ -29,7 +29,7 @@ from bgresearch.store import partition
 from bgresearch.store.disk import Disk, in_words, reading
 from bgresearch.store.inspecting import PRIVATE, Flaw, files_of, inspect
 from bgresearch.store.layout import WHOLE, Series
-from bgresearch.store.ledger import Gap, Ledger
+from bgresearch.store.ledger import NEVER_MS, Gap, Ledger
 from bgresearch.store.lost import Lost, LostRows, lost_below, lost_in, refusal
 from bgresearch.store.versions import NewerFormat, check_format
 
@@ -135,7 +135,37 @@ class Store:
         """Return the gaps within the span, clipped to it; reads footers only."""
         found = [gap for ledger in self._ledgers(series, span) for gap in ledger.gaps]
         clipped = [(gap.span.intersect(span), gap) for gap in found]
-        return tuple(sorted(gap._replace(span=part) for part, gap in clipped if part))
+        return tuple(sorted(self._explained(series, gap._replace(span=part)) for part, gap in clipped if part))
+
+    def _explained(self, series: Series, gap: Gap) -> Gap:
+        """Return a gap with the cause that the rows around it leave: between rows nothing is unlisted or unknown."""
+        if gap.cause not in ("before listing", "delisted", "unknown"):
+            return gap
+        older = gap.cause == "delisted" or self._has_rows(series, before_ms=gap.span.end_ms)
+        newer = gap.cause == "before listing" or self._has_rows(series, after_ms=gap.span.end_ms)
+        return gap._replace(cause="exchange has none") if older and newer else gap
+
+    def _has_rows(self, series: Series, *, before_ms: int = -NEVER_MS, after_ms: int = NEVER_MS) -> bool:
+        """Return whether a row older than an instant is stored, or one at or after another; reads footers only."""
+        names = sorted(self._names(series), reverse=after_ms < NEVER_MS)
+        return any(
+            part.start_ms < before_ms or part.end_ms > after_ms
+            for path in self._paths(series, names) if (ledger := self._ledger(path)) is not None
+            for part in ledger.whole()
+        )  # fmt: skip
+
+    def reopen(self, series: Series, span: Span) -> None:
+        """Forget that parts of a span lie before the listing where older rows contradict that."""
+        for path in self._paths(series, [name for name, _period in self._present(series, span)]):
+            ledger = self._ledger(path)
+            listed = [gap for gap in ledger.gaps if gap.cause == "before listing"] if ledger else []
+            if not any(self._has_rows(series, before_ms=gap.span.end_ms) for gap in listed):
+                continue
+            with self._disk.locked(path):
+                current = self._believed(path, lambda file: partition.decode(file, series), locked=True)
+                if current is not None:
+                    data = partition.encode(series, current[0], current[1].without_listing())
+                    self._disk.replace(path, data, private=series.private)
 
     def due(self, series: Series, span: Span) -> tuple[Gap, ...]:
         """Return the gaps that touch the span and about which to ask again; reads footers only."""

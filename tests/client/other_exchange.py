@@ -7,6 +7,7 @@ whether history obeys a start, what an empty answer looks like, what an unknown 
 from __future__ import annotations
 
 import base64
+import bisect
 import hashlib
 import hmac
 import json
@@ -68,6 +69,9 @@ class Habits:
     per_second: int | None = None
     counts_in_headers: bool = False
     faults: dict[str, float] = field(default_factory=dict)
+    whole_candles: bool = False  # a longer candle is there if anything traded in it, else if something did at its open
+    odd: dict[int, Callable[[list[Any]], list[list[Any]]]] = field(default_factory=dict)  # open -> rows instead of it
+    odd_on: tuple[str, ...] = ("/api",)  # beginnings of the paths that answer so
     mode: str = "classic"
     refuse: dict[str, str] = field(default_factory=dict)  # path -> code
     info: dict[str, Any] = field(default_factory=dict)
@@ -80,10 +84,21 @@ class Market:
 
     listed_ms: int
     gone_ms: int = 2**53
-    gaps: tuple[tuple[int, int], ...] = ()
+    gaps: tuple[tuple[int, int], ...] = ()  # in order
+
+    def gap_at(self, open_ms: int) -> tuple[int, int] | None:
+        at = bisect.bisect_right(self.gaps, (open_ms, 2**53)) - 1
+        return self.gaps[at] if at >= 0 and open_ms < self.gaps[at][1] else None
 
     def trades_at(self, open_ms: int) -> bool:
-        return self.listed_ms <= open_ms < self.gone_ms and not any(a <= open_ms < b for a, b in self.gaps)
+        return self.listed_ms <= open_ms < self.gone_ms and self.gap_at(open_ms) is None
+
+    def trades_in(self, start_ms: int, end_ms: int) -> bool:
+        """Whether it trades at some minute of a span."""
+        at, end_ms = max(start_ms, self.listed_ms), min(end_ms, self.gone_ms)
+        while at < end_ms and (gap := self.gap_at(at)) is not None:
+            at = gap[1]
+        return at < end_ms
 
 
 def bar(symbol: str, length: int, open_ms: int) -> list[str]:
@@ -236,7 +251,11 @@ class OtherExchange:
         last = min(last, newest, market.gone_ms - 1)
         opens = self._opens(market, length, first, last, limit, from_start=not history and start > 0
                             and self.habits.candles_fill_from == "start")  # fmt: skip
-        rows = [self._row(path, params["symbol"], length, at) for at in opens]
+        odd = self.habits.odd if path.startswith(self.habits.odd_on) else {}
+        rows = []
+        for at in opens:
+            row = self._row(path, params["symbol"], length, at)
+            rows += odd[at](row) if at in odd else [row]
         return rows[::-1] if self.habits.newest_first else rows
 
     def _asked(self, path: str, params: dict[str, str], *, unified: bool) -> tuple[int, Market]:
@@ -263,14 +282,20 @@ class OtherExchange:
         return -int(-(now - days * DAY) // length) * length
 
     def _opens(self, market: Market, length: int, first: int, last: int, limit: int, *, from_start: bool) -> list[int]:
-        first = max(first, -(-market.listed_ms // length) * length)
-        ordered = range(first, last + 1, length) if from_start else range(last // length * length, first - 1, -length)
+        whole = self.habits.whole_candles
+        listed = market.listed_ms // length * length if whole else -(-market.listed_ms // length) * length
+        first, at, step = max(first, listed), last // length * length, -length
+        if from_start:
+            at, step = -(-first // length) * length, length
         found: list[int] = []
-        for at in ordered:
-            if market.trades_at(at):
+        while first <= at <= last and len(found) < limit:
+            gap = market.gap_at(at)
+            if market.trades_in(at, at + length) if whole else market.trades_at(at):
                 found.append(at)
-                if len(found) == limit:
-                    break
+            elif gap is not None:  # its other end at once
+                ends = gap[1] // length * length - length, -(-gap[0] // length) * length
+                at = max(at, ends[0]) if from_start else min(at, ends[1])
+            at += step
         return sorted(found)
 
     def _row(self, path: str, symbol: str, length: int, at: int) -> list[Any]:

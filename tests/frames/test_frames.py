@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import warnings
 from collections.abc import Iterator
 
@@ -330,18 +331,25 @@ def test_candle_numbers_without_quotes_and_extra_places_are_taken():
     assert candle_table(SPOT, [row, SPOT_ROW]).column("high").to_pylist() == [4.5, 4.0]
 
 
-@pytest.mark.parametrize(
-    "bad",
-    [None, "x", {}, 7, [], SPOT_ROW[:7], [None, *SPOT_ROW[1:]], ["", *SPOT_ROW[1:]], ["soon", *SPOT_ROW[1:]],
-     ["1.5", *SPOT_ROW[1:]], [SPOT_ROW[0], "", *SPOT_ROW[2:]], [SPOT_ROW[0], None, *SPOT_ROW[2:]],
-     [SPOT_ROW[0], "x", *SPOT_ROW[2:]], [SPOT_ROW[0], "nan", *SPOT_ROW[2:]], [SPOT_ROW[0], "inf", *SPOT_ROW[2:]],
-     [SPOT_ROW[0], ["1"], *SPOT_ROW[2:]], [SPOT_ROW[0], True, *SPOT_ROW[2:]], [SPOT_ROW[0], "\ud800", *SPOT_ROW[2:]],
-     [*SPOT_ROW[:7], ""]],
-    ids=repr,
-)  # fmt: skip
-def test_a_malformed_candle_is_a_bad_response(bad):
-    with pytest.raises(BadResponse, match=r"^spot\.candles: a candle"):
-        candle_table(SPOT, [SPOT_ROW, bad])
+@pytest.mark.parametrize("bad", [None, "x", {}, 7, [], [None, *SPOT_ROW[1:]], ["", *SPOT_ROW[1:]],
+                                 ["soon", *SPOT_ROW[1:]], ["1.5", *SPOT_ROW[1:]]], ids=repr)  # fmt: skip
+def test_a_candle_without_a_time_has_none_and_leaves_the_others_alone(bad):
+    table = candle_table(SPOT, [SPOT_ROW, bad])
+    assert table.slice(0, 1) == candle_table(SPOT, [SPOT_ROW])
+    assert table.column("open_time").to_pylist()[1] is None
+    with pytest.raises(BadResponse, match=r"^spot\.candles: no candle has a time"):
+        candle_table(SPOT, [bad])
+
+
+@pytest.mark.parametrize("bad", ["", None, "x", "nan", ["1"], True, "\ud800"], ids=repr)
+@pytest.mark.parametrize("place", [1, 4, 5, 7])
+def test_a_number_that_cannot_be_read_is_missing_alone(bad, place):
+    table = candle_table(SPOT, [SPOT_ROW, [*SPOT_ROW[:place], bad, *SPOT_ROW[place + 1 :]]])
+    good, spoilt = table.to_pylist()
+    assert [name for name in good if good[name] != spoilt[name]] == [
+        {1: "open", 4: "close", 5: "volume", 7: "quote_volume"}[place]
+    ]
+    assert math.isnan(candle_table(SPOT, [SPOT_ROW[:3]]).to_pylist()[0]["low"])
 
 
 def test_a_row_without_candles_is_a_mistake_of_the_caller():

@@ -12,6 +12,7 @@ from bgresearch.catalogue import load
 from bgresearch.errors import InvalidInput
 from bgresearch.intervals import DAY_MS, HOUR_MS, INTERVALS, MINUTE_MS
 from bgresearch.planning import Plan, Subject, plan, routes, subject
+from bgresearch.reaches import Learned, Reaches
 from bgresearch.spans import Span, union
 
 NOW_MS = 1_795_165_230_000  # 2026-11-20T09:00:30Z
@@ -129,3 +130,11 @@ def test_nothing_missing_costs_nothing() -> None:
     made = plan(subject(BTC, "1m", "spot", "last", "utc"), Span(0, 60_000), [], NOW_MS)
     assert made == Plan(Span(0, 60_000), rows_kept=1)
     assert (made.rows, made.requests, made.seconds) == (0, {}, 0.0)
+
+
+def test_a_route_whose_look_back_is_doubted_is_asked_last_and_not_left_out() -> None:
+    learned = Reaches({"spot.candles 1m": Learned(bad_ms=HOUR_MS, misses=3, noticed_ms=NOW_MS)})
+    span = Span(NOW_MS // DAY_MS * DAY_MS - DAY_MS, NOW_MS // DAY_MS * DAY_MS)
+    pages = plan(subject(BTC, "1m", "spot", "last", "utc"), span, [span], NOW_MS, learned).pages
+    assert {page.routes[-1].endpoint for page in pages} == {"spot.candles"}
+    assert all(page.rows <= page.routes[0].rows for page in pages)
