@@ -16,7 +16,7 @@ from bgresearch.account.assets import classic_assets
 from bgresearch.account.records import RecordKind, Road
 from bgresearch.account.walks import walked
 from bgresearch.candles import Source
-from bgresearch.errors import IncompleteData, InvalidInput, OfflineError
+from bgresearch.errors import ExchangeError, IncompleteData, InvalidInput, NetworkError, OfflineError
 from bgresearch.identity import Identity, Mode, Whose
 from bgresearch.intervals import DAY_MS
 from bgresearch.keyring import known_mode, known_uid, remember_mode, remember_uid
@@ -212,7 +212,13 @@ class History:
             at = span.start_ms
             while at < span.end_ms:
                 piece = Span(at, min(at + length, span.end_ms))
-                rows = self._rows(task, piece)
+                rows: dict[str, Row] = {}
+                try:
+                    self._rows(task, piece, rows)
+                except (ExchangeError, NetworkError):
+                    if whole := _whole(task, piece, list(rows.values())):
+                        yield whole, rows  # the pages that came
+                    raise
                 yield piece, rows
                 at = piece.end_ms
                 if len(rows) > _AT_ONCE:
@@ -220,14 +226,10 @@ class History:
                 elif len(rows) < _AT_ONCE // 4:
                     length = min(length * 2, longest)
 
-    def _rows(self, task: _Task, piece: Span) -> dict[str, Row]:
-        """Return the records of one window by id, whichever road tells them."""
-        kind = task.kind
-        rows: dict[str, Row] = {}
+    def _rows(self, task: _Task, piece: Span, rows: dict[str, Row]) -> None:
+        """Fill in the records of one window by id, from every list that has some of them."""
         for road in task.roads:
-            found = walked(kind, road, self.source.sender, piece, trim=not kind.late)
-            rows |= {row[kind.id]: row for row in found}
-        return rows
+            walked(task.kind, road, self.source.sender, piece, trim=not task.kind.late, found=rows)
 
     def _kept(self, task: _Task, spans: Sequence[Span], rows: dict[str, Row]) -> pa.Table:
         """Keep what is final in some spans, return the rest of what lies in them."""
@@ -250,6 +252,14 @@ class History:
             row for road in kind.open(mode, lot) for row in walked(kind, road, self.source.sender)
         )  # fmt: skip
         return {row[kind.time] for row in found}
+
+
+def _whole(task: _Task, piece: Span, rows: Sequence[Row]) -> Span | None:
+    """Return the part of an interrupted window that is complete: of one list that came in the order of its times."""
+    times = [row[task.kind.time] for row in rows]
+    if not times or len(task.roads) > 1 or task.kind.late or times != sorted(times, reverse=True):
+        return None
+    return Span(times[-1] + 1, piece.end_ms).intersect(piece)
 
 
 def _of_shape(kept: pa.Table, schema: pa.Schema) -> pa.Table:
