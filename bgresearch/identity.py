@@ -27,6 +27,7 @@ USER_ID_FIELD = {"spot.account_info": "userId", "uta.account_info": "userId", "u
 _CLASSIC = frozenset({"40084", "25245"})  # a classic account called v3
 _UNIFIED = frozenset({"40085"})  # a unified account called v2
 ABSENT = frozenset({"404", "405", "40404"})  # this exchange has no such path
+NO_PERMISSION = frozenset({"40014", "25620"})  # the key lacks a permission: of v2, of v3; no other code says so
 _NO_ANSWER = (AddressRejected, AuthenticationError, ExchangeUnavailable, RateLimited, TimestampError)
 
 

@@ -7,12 +7,13 @@ withdrawal on its way), because its record comes later and with that time.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
 
-from bgresearch.account.assets import classic_assets
+from bgresearch.account.assets import Skipped, classic_assets
 from bgresearch.account.records import RecordKind, Road
 from bgresearch.account.walks import walked
 from bgresearch.candles import Source
@@ -109,8 +110,19 @@ class History:
         mode = self.identity().mode
         lots = kind.lots[mode]
         if lots == "coins":
-            lots = tuple(sorted({"USDT", *(row["coin"] for row in classic_assets(self.source.sender, []))}))
+            lots = tuple(sorted({"USDT", *(row["coin"] for row in self._held())}))
         return tuple(dict.fromkeys((*lots, *self._kept_lots(kind))))  # kept: named once, or of a former mode
+
+    def _held(self) -> list[Row]:
+        """Return what the wallets hold; wallets that cannot be looked into are named."""
+        skipped: Skipped = {}
+        rows = classic_assets(self.source.sender, skipped)
+        if skipped:
+            warnings.warn(
+                f"Coins that are only in {', '.join(skipped)} are not asked for: "
+                f"{'; '.join(dict.fromkeys(skipped.values()))}.", UserWarning, stacklevel=2,
+            )  # fmt: skip
+        return rows
 
     def _kept_lots(self, kind: RecordKind) -> tuple[str, ...]:
         if not kind.lot:

@@ -22,9 +22,10 @@ from bgresearch.account.kinds.positions import OPEN_POSITIONS
 from bgresearch.account.money import MoneyVerbs
 from bgresearch.account.records import RecordKind
 from bgresearch.account.walks import walked
+from bgresearch.errors import ExchangeError, UnknownSymbol
 from bgresearch.identity import Mode
 from bgresearch.kept.snapshots import Answers, checked_age
-from bgresearch.symbols import MARKETS, own_symbol, wire_symbol
+from bgresearch.symbols import MARKETS, UNKNOWN_CODES, own_symbol, stranger, unlisted, wire_symbol
 from bgresearch.tables import Row, Shape, documented
 from bgresearch.wire import Sender
 
@@ -151,7 +152,15 @@ class StandingVerbs(MoneyVerbs):
         found = wire_symbol(symbol, market)
 
         def ask(sender: Sender, mode: Mode) -> list[Row]:
-            return own_fee_rates(sender, mode, found.market, found.symbol)
+            try:
+                rows = own_fee_rates(sender, mode, found.market, found.symbol)
+            except ExchangeError as error:
+                if error.code not in UNKNOWN_CODES and not isinstance(error, UnknownSymbol):
+                    raise
+                raise stranger(self._source.sender, found, error) from None
+            if not rows and not self._source.offline and (unknown := unlisted(sender, found, "common.trade_rate")):
+                raise unknown
+            return rows
 
         return self._now(OWN_FEE_RATES, ask, max_age)
 

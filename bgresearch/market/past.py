@@ -24,7 +24,7 @@ from bgresearch.paging import windows
 from bgresearch.progress import Wish, shown
 from bgresearch.spans import Span, iso, subtract
 from bgresearch.store import Series
-from bgresearch.symbols import Named
+from bgresearch.symbols import Named, unlisted
 from bgresearch.tables import Row, Shape, fields, instant, number, word
 from bgresearch.wire import Sender
 
@@ -150,11 +150,21 @@ class _Kept:
     rows: dict[Any, Row] = field(default_factory=dict)
     young: list[Row] = field(default_factory=list)
     oldest_ms: int = _NEVER_MS
+    listed: bool = False
 
     def add(self, rows: list[Row]) -> None:
         """Take in a page."""
         self.rows |= {row[self.past.id]: row for row in rows}
         self.oldest_ms = min([self.oldest_ms, *(row["time"] for row in rows)])
+
+    def must_be_listed(self) -> None:
+        """Raise `UnknownSymbol`, before anything is kept, if nothing ever came because there is no such symbol."""
+        if self.listed or self.oldest_ms < _NEVER_MS or self.source.store.known(self.past.series):
+            return
+        error = unlisted(self.source.sender, self.past.named, self.endpoint)
+        if error is not None:
+            raise error
+        self.listed = True
 
     def flush(self, lower_ms: int) -> None:
         """Keep everything from an instant on: the walk has seen all of it."""
@@ -193,7 +203,8 @@ def _read(
             try:
                 bring(kept, part)
             except BgresearchError:
-                kept.flush(max(part.start_ms, min(kept.oldest_ms + 1, kept.upper_ms)))  # the pages that came
+                if kept.oldest_ms < _NEVER_MS:
+                    kept.flush(max(part.start_ms, min(kept.oldest_ms + 1, kept.upper_ms)))  # the pages that came
                 raise
             young += kept.young
             done(1)
@@ -229,6 +240,7 @@ def _walk_trades(sender: Sender, row_id: str, named: Named, window: Span, kept: 
         kept.flush(older.end_ms)
         _walk_trades(sender, row_id, named, older, kept)  # no deeper by ids: begin again at the oldest one
         return
+    kept.must_be_listed()
     kept.flush(window.start_ms)
 
 
@@ -256,6 +268,7 @@ def _walk_funding(sender: Sender, named: Named, missing: Span, kept: _Kept) -> N
             "contract traded earlier: whether there were any is unknown.",
             missing=[unknown], hint=f"Ask from {iso(kept.oldest_ms)} on; what came is kept.",
         ) from None  # fmt: skip
+    kept.must_be_listed()
     kept.flush(missing.start_ms)
 
 
