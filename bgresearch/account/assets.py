@@ -21,7 +21,7 @@ ASSET_COLUMNS = [
 ]  # fmt: skip
 _PRODUCTS = ("usdt-futures", "usdc-futures", "coin-futures")
 
-NOT_PERMITTED, NOT_OFFERED = "the key may not see it", "this exchange has no such account"
+NOT_PERMITTED, NOT_OFFERED = "The key may not see these accounts", "This exchange has no such accounts"
 
 Row = dict[str, Any]
 Skipped = dict[str, str]
@@ -77,6 +77,13 @@ def _all(
     if refusal is not None and len(skipped) == len(parts):
         raise refusal
     return [row for row in rows if row["coin"]]
+
+
+def said_of(skipped: Skipped) -> str:
+    """Return in words which accounts are left out, by reason."""
+    reasons = dict.fromkeys(skipped.values())
+    parts = {reason: [account for account, why in skipped.items() if why == reason] for reason in reasons}
+    return " ".join(f"{reason}: {', '.join(accounts)}." for reason, accounts in parts.items())
 
 
 def _skippable(error: ExchangeError) -> str | None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from bgresearch.account.assets import Skipped, classic_assets
+from bgresearch.account.assets import Skipped, classic_assets, said_of
 from bgresearch.account.records import RecordKind, Road
 from bgresearch.account.walks import walked
 from bgresearch.candles import Source
@@ -118,10 +118,7 @@ class History:
         skipped: Skipped = {}
         rows = classic_assets(self.source.sender, skipped)
         if skipped:
-            warnings.warn(
-                f"Coins that are only in {', '.join(skipped)} are not asked for: "
-                f"{'; '.join(dict.fromkeys(skipped.values()))}.", UserWarning, stacklevel=2,
-            )  # fmt: skip
+            warnings.warn(f"{said_of(skipped)} Coins that are only there are not asked for.", UserWarning, stacklevel=2)
         return rows
 
     def _kept_lots(self, kind: RecordKind) -> tuple[str, ...]:

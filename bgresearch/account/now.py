@@ -29,6 +29,8 @@ from bgresearch.symbols import MARKETS, UNKNOWN_CODES, own_symbol, stranger, unl
 from bgresearch.tables import Row, Shape, documented
 from bgresearch.wire import Sender
 
+_RATES = "common.trade_rate"
+
 
 class StandingVerbs(MoneyVerbs):
     """What an account has now; every call asks, unless a kept answer is young enough."""
@@ -158,7 +160,8 @@ class StandingVerbs(MoneyVerbs):
                 if error.code not in UNKNOWN_CODES and not isinstance(error, UnknownSymbol):
                     raise
                 raise stranger(self._source.sender, found, error) from None
-            if not rows and not self._source.offline and (unknown := unlisted(sender, found, "common.trade_rate")):
+            unknown = None if rows or self._source.offline else unlisted(self._source.sender, found, _RATES)
+            if unknown is not None:
                 raise unknown
             return rows
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from bgresearch.account.archive import Archive, Say, archive
-from bgresearch.account.assets import ASSET_COLUMNS, Skipped, classic_assets, unified_assets
+from bgresearch.account.assets import ASSET_COLUMNS, Skipped, classic_assets, said_of, unified_assets
 from bgresearch.account.now import StandingVerbs
 from bgresearch.errors import InvalidInput, OfflineError
 from bgresearch.keyring import known_uid
@@ -134,8 +134,7 @@ class AccountVerbs(StandingVerbs):
         load_assets = classic_assets if identity.mode == "classic" else unified_assets
         rows = sorted(load_assets(self._source.sender, skipped), key=lambda row: (row["account"], row["coin"]))
         if skipped:
-            parts = ", ".join(f"{account} ({reason})" for account, reason in skipped.items())
-            warnings.warn(f"These accounts are left out: {parts}.", UserWarning, stacklevel=2)
+            warnings.warn(said_of(skipped), UserWarning, stacklevel=2)
         asked = self._source.clock.now_ms()
         schema = pa.schema([("time", pa.timestamp("ms", "UTC")), *ASSET_COLUMNS])
         table = pa.Table.from_pylist([{"time": asked, **row} for row in rows], schema)
