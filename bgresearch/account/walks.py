@@ -77,10 +77,13 @@ def _paged(kind: RecordKind, road: Road, sender: Sender, span: Span | None, here
 
     def goes_on() -> bool:
         """Ask for the older part of the window without a cursor."""
-        times = [record[kind.time] for record in here.values()]
-        older = _times(Span(span.start_ms, max(min(times), span.start_ms) + 1)) if span else {}
-        again = PagedList(sender, road.row, {**road.fixed, **older}, read, key)
-        return any(key(record) not in here for record in next(again.pages(), []))
+        start = span.start_ms if span is not None else 0
+        older = Span(start, max(start, min(record[kind.time] for record in here.values())) + 1)
+        again = PagedList(sender, road.row, {**road.fixed, **_times(older)}, read, key)
+        records = next(again.pages(), [])
+        if any(record[kind.time] > older.end_ms for record in records):
+            return True  # no answer to the question, and so no evidence
+        return any(key(record) not in here for record in records)
 
     params = {**road.fixed, **(_times(span) if span is not None else {})}
     return PagedList(sender, road.row, params, read, key, goes_on if span is not None else None)

@@ -223,7 +223,9 @@ def _walk_trades(sender: Sender, row_id: str, named: Named, window: Span, kept: 
         older = Span(window.start_ms, max(kept.oldest_ms, window.start_ms) + 1)
         asked = {"startTime": str(older.start_ms), "endTime": str(older.end_ms), "limit": _most(row_id)}
         rows = read(rows_from(sender, row_id, _of(named) | asked))
-        return any(older.start_ms <= row["time"] < older.end_ms and row["trade_id"] not in kept.rows for row in rows)
+        if any(row["time"] > older.end_ms for row in rows):
+            return True  # no answer to the question, and so no evidence
+        return any(older.start_ms <= row["time"] and row["trade_id"] not in kept.rows for row in rows)
 
     paged = PagedList(sender, load()[row_id], _of(named) | times, read, lambda row: str(row["trade_id"]), goes_on)
     try:

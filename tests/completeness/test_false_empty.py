@@ -16,9 +16,10 @@ from bgresearch.catalogue import Endpoint, load
 from bgresearch.client import Client
 from bgresearch.clock import ManualClock
 from bgresearch.market.more import MoreVerbs
+from bgresearch.raw.describing import turning
 from bgresearch.sandbox import Exchange
 from bgresearch.tables import Shape
-from tests.contract.test_every_row import NOW_MS, suitable
+from tests.contract.test_every_row import DAY_MS, NOW_MS, suitable
 from tests.verbs.test_account_verbs import CALLS as ACCOUNT
 from tests.verbs.test_market_verbs import CALLS as PUBLIC
 
@@ -110,8 +111,9 @@ def differing(rows: list[Endpoint], folder: Path) -> dict[str, Any]:
         key = "readonly" if row.version == "v2" else "unified"
         key = "unified_trader" if row.permission.endswith(":read_write") else key
         call = getattr(getattr(clients[key].api, row.area), row.name)
-        params = suitable(row)
-        for ask in (call, call.all):
+        times = {"startTime": NOW_MS - DAY_MS // 12, "endTime": NOW_MS} if row.param("endTime") else {}
+        walk = suitable(row, without=turning(row)) | times
+        for ask, params in ((call, suitable(row)), (call.all, walk)):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 whole = ask(**params)
