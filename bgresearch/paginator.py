@@ -133,7 +133,7 @@ class PagedList(Generic[T]):
 
     def _advances(self, cursor: str, following: str) -> bool:
         """Return whether ids that are compared go down."""
-        compared = self.endpoint.param("idLessThan") is not None
+        compared = self.endpoint.param("idLessThan") is not None and not self._numbered
         return not (compared and cursor.isdecimal() and following.isdecimal()) or int(following) < int(cursor)
 
     def _after_a_full_page(self, cursor: str) -> tuple[Any, list[T]]:
@@ -153,7 +153,8 @@ class PagedList(Generic[T]):
         """Believe that a page was the last one: it came again, or leads nowhere, which the exchange may have said."""
         if said and (short or self.endpoint.paging.kind == "none"):
             return
-        goes_on = not (short or said) if self.goes_on is None else self.goes_on()
+        may_be = short or said or bool(self._numbered)  # some exchanges answer a number behind the last page with it
+        goes_on = self.goes_on() if may_be and self.goes_on is not None else not (short or said)
         if goes_on and said:
             raise EndUnknown(self.endpoint.id, "no further page is named after a full one, and the list goes on.")
         if goes_on:

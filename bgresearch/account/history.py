@@ -7,7 +7,7 @@ withdrawal on its way), because its record comes later and with that time.
 
 from __future__ import annotations
 
-import warnings
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -30,6 +30,7 @@ _AT_ONCE = 20_000  # records that a window should not exceed by much
 _FIRST_MS = DAY_MS  # of an account with a million fills in 90 days, 11,000 records
 _SHORTEST_MS = DAY_MS // 24
 _LONG_DAYS = 14  # from which length on a bar is worth it
+_log = logging.getLogger(__name__)
 
 
 class _Task(NamedTuple):
@@ -118,7 +119,7 @@ class History:
         skipped: Skipped = {}
         rows = classic_assets(self.source.sender, skipped)
         if skipped:
-            warnings.warn(f"{said_of(skipped)} Coins that are only there are not asked for.", UserWarning, stacklevel=2)
+            _log.warning("%s Coins that are only there are not asked for.", said_of(skipped))
         return rows
 
     def _kept_lots(self, kind: RecordKind) -> tuple[str, ...]:

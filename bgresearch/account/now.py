@@ -79,7 +79,7 @@ class StandingVerbs(MoneyVerbs):
 
         Notes
         -----
-        Disk: the newest answer is kept. Budget: a request per market, three where there is none.
+        Disk: the newest answer is kept. Budget: a request per market, two where there is none.
         """
         return self._open(OPEN_POSITIONS, CLOSED_POSITIONS, market, symbol, max_age)
 
@@ -103,7 +103,7 @@ class StandingVerbs(MoneyVerbs):
 
         Notes
         -----
-        Disk: the newest answer is kept. Budget: a request per 100 orders and market, three where there is none.
+        Disk: the newest answer is kept. Budget: a request per 100 orders and market, two where there is none.
         """
         return self._open(OPEN_ORDERS, ORDERS, market, symbol, max_age)
 
@@ -125,7 +125,7 @@ class StandingVerbs(MoneyVerbs):
 
         Notes
         -----
-        Disk: the newest answer is kept. Budget: up to ten lists, three requests for each that is empty.
+        Disk: the newest answer is kept. Budget: up to ten lists, two requests for each that is empty.
         """
         return self._open(OPEN_PLAN_ORDERS, PLAN_ORDERS, market, symbol, max_age)
 
