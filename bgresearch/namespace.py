@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 _AGED = "``max_age=`` (seconds) keeps the answer, and gives one that is younger instead of asking."
-_RAW = f"One request, two where the answer is empty: what the body says, that is the value of its ``data``, as the exchange spelled it. {_AGED}"
+_RAW = f"""\
+One request, two where the answer is empty: what the body says, that is the value of its ``data``, as the exchange
+spelled it. {_AGED}"""
 _BODY = f"One request, two where the answer is empty: the whole body as bytes, envelope and all. {_AGED}"
 _ALL = """\
 Every row to the end of the list, as one typed frame; as many requests as that takes.

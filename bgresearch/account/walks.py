@@ -80,10 +80,9 @@ def _paged(kind: RecordKind, road: Road, sender: Sender, span: Span | None, here
         start = span.start_ms if span is not None else 0
         older = Span(start, max(start, min(record[kind.time] for record in here.values())) + 1)
         again = PagedList(sender, road.row, {**road.fixed, **_times(older)}, read, key)
-        records = next(again.pages(), [])
-        if any(record[kind.time] > older.end_ms for record in records):
-            return True  # no answer to the question, and so no evidence
-        return any(key(record) not in here for record in records)
+        records = (record for page in again.pages() for record in page)
+        # a newer one than asked for is no answer to the question, and so no evidence
+        return any(record[kind.time] > older.end_ms or key(record) not in here for record in records)
 
     params = {**road.fixed, **(_times(span) if span is not None else {})}
     return PagedList(sender, road.row, params, read, key, goes_on if span is not None else None)

@@ -216,18 +216,25 @@ def _read(
 def _walk_trades(sender: Sender, row_id: str, named: Named, window: Span, kept: _Kept) -> None:
     """Walk one window from new to old by id; of contracts the page size wins over the start, so it ends by time."""
     times = {"startTime": str(window.start_ms), "endTime": str(window.end_ms)}
-    read = partial(shaped, TRADES, row_id, _trade)
+    endpoint, read = load()[row_id], partial(shaped, TRADES, row_id, _trade)
+
+    def key(row: Row) -> str:
+        return str(row["trade_id"])
 
     def goes_on() -> bool:
         """Ask for the older part of the window without an id."""
         older = Span(window.start_ms, max(kept.oldest_ms, window.start_ms) + 1)
-        asked = {"startTime": str(older.start_ms), "endTime": str(older.end_ms), "limit": _most(row_id)}
-        rows = read(rows_from(sender, row_id, _of(named) | asked))
-        if any(row["time"] > older.end_ms for row in rows):
-            return True  # no answer to the question, and so no evidence
-        return any(older.start_ms <= row["time"] and row["trade_id"] not in kept.rows for row in rows)
+        asked = {"startTime": str(older.start_ms), "endTime": str(older.end_ms)}
+        for page in PagedList(sender, endpoint, _of(named) | asked, read, key).pages():
+            # a newer one than asked for is no answer to the question, and so no evidence
+            if any(row["time"] > older.end_ms for row in page):
+                return True
+            inside = [row for row in page if row["time"] >= older.start_ms]
+            if len(inside) < len(page) or any(row["trade_id"] not in kept.rows for row in inside):
+                return any(row["trade_id"] not in kept.rows for row in inside)
+        return False
 
-    paged = PagedList(sender, load()[row_id], _of(named) | times, read, lambda row: str(row["trade_id"]), goes_on)
+    paged = PagedList(sender, endpoint, _of(named) | times, read, key, goes_on)
     try:
         for page in paged.pages():
             kept.add([row for row in page if row["time"] < window.end_ms])

@@ -127,6 +127,7 @@ class Walk:
         self._last: list[str] = []
         self._state = State.of(spool.header["state"])
         self._barren = 0
+        self._cursors: set[str] = set()  # of this window: one that comes again goes in circles
         self.asked = 0
         self.extended = False
         self.forgotten: Span | None = None
@@ -310,6 +311,7 @@ class Walk:
         earlier = state.short
         if state.turned == 0:
             self._head = page.keys
+            self._cursors.clear()
         times = [at for row in page.rows if (at := way.time_of(row)) is not None]
         state.oldest_ms = min([*times, *([] if state.oldest_ms is None else [state.oldest_ms])], default=None)
         full = page.distinct >= way.size if way.size else True
@@ -353,9 +355,10 @@ class Walk:
             self._narrow()  # a full page and no word of another one: what is older is asked for anew
         elif self._way.goes_on(page.data) is False or following == "" or beyond or once_more:
             state.next_window()
-        elif following == state.cursor or self._barren > _MOST_BARREN:
+        elif following in {state.cursor, *self._cursors} or self._barren > _MOST_BARREN:
             self._no_end()
         else:
+            self._cursors.add(following)
             state.cursor = following
 
     def _end_of_window(self) -> None:

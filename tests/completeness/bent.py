@@ -31,8 +31,10 @@ class Bent(Exchange):
     def bent(self, row_id: str, bend: Bend, pages: int) -> Iterator[None]:
         self._row_id, self._bend, self._pages = row_id, bend, pages
         self._answers.clear()
-        yield
-        self._row_id = ""
+        try:
+            yield
+        finally:
+            self._row_id = ""
 
     def handle(self, request: Request) -> Response:
         self.requests += 1
