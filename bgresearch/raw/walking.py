@@ -127,6 +127,7 @@ class Walk:
         self._last: list[str] = []
         self._state = State.of(spool.header["state"])
         self._barren = 0
+        self._promised = False  # whether the last page said that there are more
         self._cursors: set[str] = set()  # of this window: one that comes again goes in circles
         self.asked = 0
         self.extended = False
@@ -292,8 +293,7 @@ class Walk:
         if not any(self._last[-size:] == page.keys[:size] for size in range(1, len(page.keys) + 1)):
             return page
         for _ in range(_LOOKS):
-            head = [_key(row) for row in self._way.rows(self._send(self._params("1")))]
-            moved = next(by for by in range(len(head) + 1) if self._head[: len(head) - by] == head[by:])
+            moved = self._moved()
             if moved <= seen:
                 break
             seen = moved
@@ -342,6 +342,7 @@ class Walk:
     def _turn_cursor(self, page: _Page, times: list[int], fresh: list[int]) -> None:
         state, span = self._state, self._state.todo[0]
         following = self._way.following(page.data, page.rows)
+        self._promised = self._way.goes_on(page.data) is True
         self._barren = 0 if fresh else self._barren + 1
         beyond = self._way.strict and span is not None and bool(times) and max(times) < span.start_ms
         once_more = following == state.cursor and state.short  # the row that the cursor names comes along again
@@ -368,11 +369,11 @@ class Walk:
             state.next_window()
         elif self._can_narrow():
             self._narrow()
-        elif self._way.kind == "page" and not self._reached_over_the_end():
+        elif self._goes_on() if self._way.kind != "page" else not self._reached_over_the_end():
             span = state.todo[0]
             raise IncompleteData(
-                f"{self._way.endpoint.id}: nothing is served after page {int(state.cursor or '1') - 1}, which is full: "
-                "whether the list ends there is not known.", missing=[] if span is None else [span],
+                f"{self._way.endpoint.id}: nothing is served after page {state.turned}, which is full: whether the "
+                "list ends there is not known.", missing=[] if span is None else [span],
                 hint="Ask for a shorter time where there is one; .pages(...) gives what there is.",
             )  # fmt: skip
         else:
@@ -396,18 +397,39 @@ class Walk:
         A list that goes on fills such a page; where no page of that number is served, it is empty.
         """
         state, way = self._state, self._way
-        known = (int(state.cursor or "1") - 1) * state.largest
+        if not way.size_name:
+            return False
+        length = (int(state.cursor or "1") - 1) * state.largest - state.shift + self._moved()
         sizes = [*range(state.largest - 1, 1, -1), *range(state.largest + 1, state.largest + 1 + 2 * _OTHER_SIZES)]
-        reaching = [size for size in sizes if known % size][:_OTHER_SIZES] if way.size_name else []
-        for size in reaching:
-            params = self._params(str(known // size + 1)) | {way.size_name: str(size)}
+        known = {key for page in (*self._recent, self._last) for key in page}
+        for size in [size for size in sizes if length % size][:_OTHER_SIZES]:
+            params = self._params(str(length // size + 1)) | {way.size_name: str(size)}
             try:
                 rows = way.rows(self._send(params))
             except ExchangeError:
                 continue
-            if 0 < len(rows) < size:
-                return True
+            if rows:
+                new = len(rows) > length % size if not way.known_by else any(_key(row) not in known for row in rows)
+                return len(rows) < size and not new
         return False
+
+    def _moved(self) -> int:
+        """Return by how many rows newer ones have pushed the list on since its first page; one request."""
+        head = [_key(row) for row in self._way.rows(self._send(self._params("1")))]
+        return next(by for by in range(len(head) + 1) if self._head[: len(head) - by] == head[by:])
+
+    def _goes_on(self) -> bool:
+        """Return whether an empty page behind a full one is no end, for all that can be told of a list with cursors.
+
+        The page before may have said that there are more, or there are rows that are older than the oldest one.
+        """
+        state, span = self._state, self._state.todo[0]
+        if self._promised or span is None or state.oldest_ms is None or state.oldest_ms <= span.start_ms:
+            return self._promised
+        older = Span(span.start_ms, state.oldest_ms - 1)
+        params = {name: value for name, value in self._params().items() if name != self._way.turn}
+        rows = self._way.rows(self._send(params | {END: str(older.end_ms)}))
+        return any(at is not None and at <= older.end_ms for at in map(self._way.time_of, rows))
 
     def _no_end(self) -> NoReturn:
         raise BadResponse(
