@@ -67,7 +67,7 @@ class Refusing(Exchange):
     path, code = "", ""
 
     def handle(self, request: Request) -> Response:
-        if request.target.startswith(self.path):
+        if self.path and request.target.startswith(self.path):
             body = {"code": self.code, "msg": "no", "requestTime": 1, "data": None}
             return Response(400, {"Content-Type": "application/json"}, json.dumps(body).encode())
         return super().handle(request)
