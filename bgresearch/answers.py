@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from bgresearch.catalogue import load
+from bgresearch.confirming import confirming
 from bgresearch.envelope import rows_of
 from bgresearch.errors import BadResponse
-from bgresearch.paging import next_cursor
+from bgresearch.paginator import PagedList
 from bgresearch.tables import Row, Shape
 from bgresearch.wire import Sender
-
-_MOST_PAGES = 1_000
 
 Rows = list[Mapping[str, Any]]
 
@@ -39,7 +39,7 @@ def rows_from(
         A row is no object.
     """
     endpoint = load()[row_id]
-    data = sender.send(endpoint, params or {}).data
+    data = confirming(sender).send(endpoint, params or {}).data
     rows = [data] if rows_at == "" else rows_of(endpoint, data)
     return _objects(row_id, rows)
 
@@ -52,20 +52,12 @@ def all_rows(sender: Sender, row_id: str, params: Mapping[str, object] | None = 
     BadResponse
         A row is no object, or the list has no end.
     """
-    endpoint, cursor = load()[row_id], ""
-    found: dict[str, Mapping[str, Any]] = {}
-    takes = next(name for name in ("cursor", "idLessThan") if endpoint.param(name))
-    size = {"limit": str(endpoint.paging.max_rows)} if endpoint.paging.max_rows and endpoint.param("limit") else {}
-    for _ in range(_MOST_PAGES):
-        data = sender.send(endpoint, {**(params or {}), **size, **({takes: cursor} if cursor else {})}).data
-        rows = _objects(row_id, rows_of(endpoint, data))
-        new = {repr(sorted(row.items())): row for row in rows}
-        following = next_cursor(endpoint.paging.cursor_from, data, rows)
-        if new.keys() <= found.keys() or following in ("", cursor):
-            return list((found | new).values())
-        found |= new
-        cursor = following
-    raise BadResponse(row_id, f"the list did not end after {_MOST_PAGES} pages.")
+    paged = PagedList(sender, load()[row_id], params or {}, partial(_objects, row_id), _spelled)
+    return [row for page in paged.pages() for row in page]
+
+
+def _spelled(row: Mapping[str, Any]) -> str:
+    return repr(sorted(row.items()))
 
 
 def shaped(shape: Shape, row_id: str, make: Any, rows: Rows) -> list[Row]:

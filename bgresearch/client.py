@@ -12,6 +12,7 @@ from bgresearch.account import AccountVerbs
 from bgresearch.candle_verbs import CandleVerbs
 from bgresearch.candles import Source
 from bgresearch.clock import Clock, SystemClock
+from bgresearch.confirming import confirming
 from bgresearch.errors import ConfigurationError, OfflineError
 from bgresearch.identity import Whose
 from bgresearch.kept.verbs import KeptVerbs
@@ -60,6 +61,7 @@ class Client(CandleVerbs, KeptVerbs, PanelVerbs):
         self, sender: Sender, store: Store, *, clock: Clock | None = None, offline: bool = False,
         progress: Wish = "auto",
     ) -> None:  # fmt: skip
+        sender = confirming(sender)
         self._source = Source(sender, store, clock or SystemClock(), offline)
         self._progress = progress
         self._whose = Whose(sender)

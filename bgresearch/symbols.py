@@ -22,6 +22,7 @@ UNKNOWN_CODES = frozenset(  # what an unknown symbol may be answered with, besid
     {"40034", "40054", "40072", "40102", "42016", "25100", "25200", "40309", "400171", "400172"}
 )
 
+_NOTHING_REFUSED = "00000"
 _SPOT_QUOTES = ("USDT", "USDC", "USDE", "BTC", "ETH", "BGB", "EUR", "GBP", "BRL", "TRY", "USD")
 _SPOT_NAME = {theirs: name for name, theirs in _FUTURES_NAME.items()}
 _HINT = "Write it as the exchange does, BTCUSDT, or as ccxt does: BTC/USDT, BTC/USDT:USDT, BTC/USDC:USDC, BTC/USD:BTC."
@@ -170,6 +171,15 @@ def stranger(sender: Sender, named: Named, error: ExchangeError) -> ExchangeErro
     near = [other] if other else get_close_matches(named.symbol, symbols, 3, 0.6)
     hint = f"Did you mean {' or '.join(near)}?" if near else f"Look at client.symbols({named.market!r})."
     return UnknownSymbol(error.endpoint, error.code, said, http_status=error.http_status, hint=hint)
+
+
+def unlisted(sender: Sender, named: Named, endpoint: str) -> UnknownSymbol | None:
+    """Return an error that names near symbols if an answer was empty because the exchange does not list this one.
+
+    One request; None where the symbol is listed, or the list cannot be had.
+    """
+    error = stranger(sender, named, ExchangeError(endpoint, _NOTHING_REFUSED, "no rows"))
+    return error if isinstance(error, UnknownSymbol) else None
 
 
 def listed_symbols(sender: Sender, market: str) -> list[str]:

@@ -24,9 +24,8 @@ from bgresearch.errors import (
     InvalidInput,
     NetworkError,
     OfflineError,
-    PermissionDenied,
 )
-from bgresearch.identity import ABSENT, Identity
+from bgresearch.identity import ABSENT, NO_PERMISSION, Identity
 from bgresearch.moments import Moment, moment_ms
 from bgresearch.spans import Span, iso, subtract, union
 from bgresearch.store import LostRows
@@ -277,7 +276,7 @@ def _words(spans: Iterable[Span]) -> tuple[tuple[str, str], ...]:
 
 
 def _problem(error: Failure) -> str:
-    if isinstance(error, PermissionDenied):
+    if isinstance(error, ExchangeError) and error.code in NO_PERMISSION:
         return "The key may not read it."
     return str(error).removesuffix(error.hint).rstrip()
 

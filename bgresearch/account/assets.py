@@ -8,9 +8,10 @@ from typing import Any
 import pyarrow as pa
 
 from bgresearch.catalogue import load
+from bgresearch.confirming import confirming
 from bgresearch.envelope import rows_of
-from bgresearch.errors import BadResponse, ExchangeError, PermissionDenied
-from bgresearch.identity import ABSENT
+from bgresearch.errors import BadResponse, ExchangeError
+from bgresearch.identity import ABSENT, NO_PERMISSION
 from bgresearch.tables import number
 from bgresearch.wire import Sender
 
@@ -20,14 +21,18 @@ ASSET_COLUMNS = [
 ]  # fmt: skip
 _PRODUCTS = ("usdt-futures", "usdc-futures", "coin-futures")
 
+NOT_PERMITTED, NOT_OFFERED = "The key may not see these accounts", "This exchange has no such accounts"
+
 Row = dict[str, Any]
+Skipped = dict[str, str]
 
 
-def classic_assets(sender: Sender, skipped: list[str]) -> list[Row]:
+def classic_assets(sender: Sender, skipped: Skipped) -> list[Row]:
     """Return the holdings of a classic account: spot, the three futures accounts, funding.
 
-    Accounts that the key may not see, or that this exchange does not have, are named in ``skipped``; if there is
-    none to be seen, the refusal is raised.
+    Accounts that the key lacks the permission for, or that this exchange does not have, are named in ``skipped`` with
+    the reason; if there is none to be seen, the refusal is raised. Any other refusal is raised at once: an account that
+    is restricted, of another mode or environment is no missing permission.
     """
     parts: list[tuple[str, str, dict[str, str], Callable[[str, Mapping[str, Any]], Row]]] = [
         ("spot", "spot.account_assets", {"assetType": "hold_only"}, _spot),
@@ -37,7 +42,7 @@ def classic_assets(sender: Sender, skipped: list[str]) -> list[Row]:
     return _all(sender, parts, skipped)
 
 
-def unified_assets(sender: Sender, skipped: list[str]) -> list[Row]:
+def unified_assets(sender: Sender, skipped: Skipped) -> list[Row]:
     """Return the holdings of a unified account: the unified one and funding."""
     return _all(
         sender,
@@ -49,19 +54,19 @@ def unified_assets(sender: Sender, skipped: list[str]) -> list[Row]:
 def _all(
     sender: Sender,
     parts: list[tuple[str, str, dict[str, str], Callable[[str, Mapping[str, Any]], Row]]],
-    skipped: list[str],
+    skipped: Skipped,
 ) -> list[Row]:
     rows: list[Row] = []
     refusal: ExchangeError | None = None
     for account, row_id, params, shape in parts:
         endpoint = load()[row_id]
         try:
-            answer = rows_of(endpoint, sender.send(endpoint, params).data)
+            answer = rows_of(endpoint, confirming(sender).send(endpoint, params).data)
         except ExchangeError as error:
-            if not isinstance(error, PermissionDenied) and error.code not in ABSENT:
+            reason = _skippable(error)
+            if reason is None:
                 raise
-            refusal = error
-            skipped.append(account)
+            refusal, skipped[account] = error, reason
             continue
         if any(not isinstance(row, dict) for row in answer):
             raise BadResponse(row_id, "a holding is no object.")
@@ -72,6 +77,20 @@ def _all(
     if refusal is not None and len(skipped) == len(parts):
         raise refusal
     return [row for row in rows if row["coin"]]
+
+
+def said_of(skipped: Skipped) -> str:
+    """Return in words which accounts are left out, by reason."""
+    reasons = dict.fromkeys(skipped.values())
+    parts = {reason: [account for account, why in skipped.items() if why == reason] for reason in reasons}
+    return " ".join(f"{reason}: {', '.join(accounts)}." for reason, accounts in parts.items())
+
+
+def _skippable(error: ExchangeError) -> str | None:
+    """Return why a part may be left out, None if it may not."""
+    if error.code in NO_PERMISSION:
+        return NOT_PERMITTED
+    return NOT_OFFERED if error.code in ABSENT else None
 
 
 def _spot(account: str, row: Mapping[str, Any]) -> Row:

@@ -7,16 +7,17 @@ withdrawal on its way), because its record comes later and with that time.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
 
-from bgresearch.account.assets import classic_assets
+from bgresearch.account.assets import Skipped, classic_assets, said_of
 from bgresearch.account.records import RecordKind, Road
 from bgresearch.account.walks import walked
 from bgresearch.candles import Source
-from bgresearch.errors import IncompleteData, InvalidInput, OfflineError
+from bgresearch.errors import ExchangeError, IncompleteData, InvalidInput, NetworkError, OfflineError
 from bgresearch.identity import Identity, Mode, Whose
 from bgresearch.intervals import DAY_MS
 from bgresearch.keyring import known_mode, known_uid, remember_mode, remember_uid
@@ -29,6 +30,7 @@ _AT_ONCE = 20_000  # records that a window should not exceed by much
 _FIRST_MS = DAY_MS  # of an account with a million fills in 90 days, 11,000 records
 _SHORTEST_MS = DAY_MS // 24
 _LONG_DAYS = 14  # from which length on a bar is worth it
+_log = logging.getLogger(__name__)
 
 
 class _Task(NamedTuple):
@@ -109,8 +111,16 @@ class History:
         mode = self.identity().mode
         lots = kind.lots[mode]
         if lots == "coins":
-            lots = tuple(sorted({"USDT", *(row["coin"] for row in classic_assets(self.source.sender, []))}))
+            lots = tuple(sorted({"USDT", *(row["coin"] for row in self._held())}))
         return tuple(dict.fromkeys((*lots, *self._kept_lots(kind))))  # kept: named once, or of a former mode
+
+    def _held(self) -> list[Row]:
+        """Return what the wallets hold; wallets that cannot be looked into are named."""
+        skipped: Skipped = {}
+        rows = classic_assets(self.source.sender, skipped)
+        if skipped:
+            _log.warning("%s Coins that are only there are not asked for.", said_of(skipped))
+        return rows
 
     def _kept_lots(self, kind: RecordKind) -> tuple[str, ...]:
         if not kind.lot:
@@ -217,7 +227,13 @@ class History:
             at = span.start_ms
             while at < span.end_ms:
                 piece = Span(at, min(at + length, span.end_ms))
-                rows = self._rows(task, piece)
+                rows: dict[str, Row] = {}
+                try:
+                    self._rows(task, piece, rows)
+                except (ExchangeError, NetworkError):
+                    if whole := _whole(task, piece, list(rows.values())):
+                        yield whole, rows  # the pages that came
+                    raise
                 yield piece, rows
                 at = piece.end_ms
                 if len(rows) > _AT_ONCE:
@@ -225,14 +241,10 @@ class History:
                 elif len(rows) < _AT_ONCE // 4:
                     length = min(length * 2, longest)
 
-    def _rows(self, task: _Task, piece: Span) -> dict[str, Row]:
-        """Return the records of one window by id, whichever road tells them."""
-        kind = task.kind
-        rows: dict[str, Row] = {}
+    def _rows(self, task: _Task, piece: Span, rows: dict[str, Row]) -> None:
+        """Fill in the records of one window by id, from every list that has some of them."""
         for road in task.roads:
-            found = walked(kind, road, self.source.sender, piece, trim=not kind.late)
-            rows |= {row[kind.id]: row for row in found}
-        return rows
+            walked(task.kind, road, self.source.sender, piece, trim=not task.kind.late, found=rows)
 
     def _kept(self, task: _Task, spans: Sequence[Span], rows: dict[str, Row]) -> pa.Table:
         """Keep what is final in some spans, return the rest of what lies in them."""
@@ -255,6 +267,14 @@ class History:
             row for road in kind.open(mode, lot) for row in walked(kind, road, self.source.sender)
         )  # fmt: skip
         return {row[kind.time] for row in found}
+
+
+def _whole(task: _Task, piece: Span, rows: Sequence[Row]) -> Span | None:
+    """Return the part of an interrupted window that is complete: of one list that came in the order of its times."""
+    times = [row[task.kind.time] for row in rows]
+    if not times or len(task.roads) > 1 or task.kind.late or times != sorted(times, reverse=True):
+        return None
+    return Span(times[-1] + 1, piece.end_ms).intersect(piece)
 
 
 def _of_shape(kept: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -90,9 +90,15 @@ def coins(sender: Sender, coin: str | None) -> list[Row]:
     except ParameterRejected as error:
         if coin is None:
             raise
-        said, hint = f"{coin!r} is no coin of the exchange", "Look at client.coins() for what there is."
-        raise UnknownSymbol(error.endpoint, error.code, said, http_status=error.http_status, hint=hint) from None
+        raise _no_coin(coin, error.code, error.http_status) from None
+    if coin is not None and not answer:
+        raise _no_coin(coin, "00000", 200)
     return shaped(COINS, "spot.coins", _chains, answer)
+
+
+def _no_coin(coin: str, code: str, http_status: int) -> UnknownSymbol:
+    said, hint = f"{coin!r} is no coin of the exchange", "Look at client.coins() for what there is."
+    return UnknownSymbol("spot.coins", code, said, http_status=http_status, hint=hint)
 
 
 def _spot(row: Mapping[str, Any]) -> Row:

@@ -49,6 +49,9 @@ class MoreVerbs(FlowVerbs):
 
         Raises
         ------
+        IncompleteData
+            The exchange serves no further pages although the contract traded earlier; ``.missing`` is what is unknown.
+            What came is kept, and a later call asks again.
         UnknownSymbol
             There is no such contract; the message names near ones.
         OfflineError

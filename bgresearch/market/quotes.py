@@ -114,7 +114,7 @@ def open_interest(sender: Sender, market: str, symbol: str | None) -> list[Row]:
     endpoint = load()[row_id]
     data = sender.send(endpoint, params).data
     try:
-        time = instant(data["ts"])
+        time = instant(data.get("ts"))
         return [
             {"symbol": str(row["symbol"]), "market": market, "time": time, "open_interest": number(row[key])}
             for row in data[endpoint.rows_at] or []
