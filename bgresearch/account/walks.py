@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bgresearch.account.records import RecordKind, Road
+from bgresearch.answer_row import UNREADABLE, AnswerRow, KeyMissing, Problems
 from bgresearch.envelope import rows_of
 from bgresearch.errors import BadResponse, ExchangeError
 from bgresearch.paging import next_cursor
@@ -58,7 +59,7 @@ def _walked(kind: RecordKind, road: Road, sender: Sender, span: Span | None, *, 
     cursor, empty, limit, short = _first(road), 0, _limit(road), False
     while True:
         data = _page(road, sender, span, cursor)
-        records = [_believed(kind, road, row) for row in rows_of(road.row, data)]
+        records = _records(kind, road, rows_of(road.row, data), money=span is not None)
         if not records:
             empty += 1
             if short or empty >= _EMPTY_ANSWERS:
@@ -121,17 +122,23 @@ def _page(road: Road, sender: Sender, span: Span | None, cursor: str) -> Any:
     return sender.send(road.row, params).data
 
 
-def _believed(kind: RecordKind, road: Road, row: object) -> Row:
+def _records(kind: RecordKind, road: Road, rows: list[Any], *, money: bool) -> list[Row]:
+    """Return the records of a page; lists of what stands open now (``money=False``) are nothing that is booked."""
+    problems = Problems(road.endpoint, money=money)
+    records = [_believed(kind, road, row, problems, place) for place, row in enumerate(rows, start=1)]
+    problems.warn()
+    return records
+
+
+def _believed(kind: RecordKind, road: Road, row: object, problems: Problems, place: int) -> Row:
     if not isinstance(row, dict):
-        raise BadResponse(road.endpoint, f"a row of {kind.title} is no object.")
+        raise BadResponse(road.endpoint, f"row {place} of {kind.title} is no object.")
+    read, before = AnswerRow(row, problems, f"row {place}"), len(problems.found)
     try:
-        record = road.shape(row)
-    except (KeyError, ValueError, TypeError, IndexError, AttributeError):
-        raise BadResponse(
-            road.endpoint, f"a row of {kind.title} lacks a field or holds something else than numbers."
-        ) from None
-    if not record[kind.id]:
-        raise BadResponse(road.endpoint, f"a row of {kind.title} without an id.")
-    if record[kind.time] is None:
-        raise BadResponse(road.endpoint, f"a row of {kind.title} without a time.")
-    return record
+        record = road.shape(read)
+    except KeyMissing:
+        raise BadResponse(road.endpoint, f"{problems.found[-1]}, in a list of {kind.title}.") from None
+    for needed in (kind.id, kind.time):
+        if record[needed] is None:
+            raise BadResponse(road.endpoint, f"{read.name}: {needed} is missing, in a list of {kind.title}.")
+    return record | ({UNREADABLE: True} if len(problems.found) > before else {})
