@@ -26,6 +26,7 @@ _NAMES = frozenset({
 })  # fmt: skip
 _TIMES = ("ts", "cTime", "createdTime", "fundingTime", "date")
 _MOST_NAMES, _MOST_SHOWN, _LONGEST = 3, 5, 40
+_LONGEST_KEY = 200
 _MOST_PLACES = 400  # below every float
 
 _KINDS = {"number": "a number", "count": "a whole number", "time": "a time", "flag": "yes or no", "text": "a text"}
@@ -145,6 +146,9 @@ class AnswerRow:
     def key(self, *names: str) -> str:
         """Return the text that says what the row is about; a row without is left out."""
         found = self.text(*names, needed=True)
+        if found is not None and len(found) > _LONGEST_KEY:
+            self.problems.add(f"{self.name}: {names[0]} {shown(found)} is too long to be one", fatal=True)
+            found = None
         if found is None:
             raise KeyMissing
         return found

@@ -140,5 +140,6 @@ def _believed(kind: RecordKind, road: Road, row: object, problems: Problems, pla
         raise BadResponse(road.endpoint, f"{problems.found[-1]}, in a list of {kind.title}.") from None
     for needed in (kind.id, kind.time):
         if record[needed] is None:
-            raise BadResponse(road.endpoint, f"{read.name}: {needed} is missing, in a list of {kind.title}.")
+            found = problems.found[before:] or [f"{read.name}: {needed} is missing"]
+            raise BadResponse(road.endpoint, f"{'; '.join(found)}, in a list of {kind.title}.")
     return record | ({UNREADABLE: True} if len(problems.found) > before else {})

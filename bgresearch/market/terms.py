@@ -178,7 +178,7 @@ def _discounts_v2(row: AnswerRow) -> list[Row]:
 def _interest(coin: str, row: AnswerRow) -> Row:
     return {
         "time": row.time("ts"), "coin": coin, "limit": row.number("limit"),
-        "daily_rate": row.number("dailyInterest", "dailyInterestRate"),
+        "daily_rate": row.number("dailyInterest", "dailyInterestRate", needed=True),
         "annual_rate": row.number("annualInterest", "annualInterestRate"),
     }  # fmt: skip
 

@@ -91,6 +91,13 @@ def altered(data: Any, at: Path, wrong: Any) -> Any:
     return json.dumps(changed) if isinstance(data, str) else changed
 
 
+def is_scalar(data: Any, at: Path) -> bool:
+    """Return whether a field holds a single value there, and not a list or an object."""
+    for key in at:
+        data = _opened(data)[key]
+    return bool(at) and isinstance(at[-1], str) and not isinstance(_opened(data), dict | list)
+
+
 def _opened(data: Any) -> Any:
     """Return what is inside a text that is JSON of an object."""
     return json.loads(data) if isinstance(data, str) and data.startswith("{") else data
