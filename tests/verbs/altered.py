@@ -14,7 +14,14 @@ from bgresearch.sandbox.message import Request, Response
 
 Path = tuple[str | int, ...]
 Alter = Callable[[str, Any], Any]
-DROPPED = object()
+
+
+class _Dropped:
+    def __repr__(self) -> str:
+        return "dropped"
+
+
+DROPPED = _Dropped()
 _HUGE = "<a number above every float>"
 
 WRONG: dict[str, Any] = {

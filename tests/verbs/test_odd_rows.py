@@ -113,7 +113,7 @@ def test_a_whole_number_is_read_however_it_is_spelled(asked: Asks, value: Any) -
 @pytest.mark.parametrize(
     ("asks", "at"),
     [(TICKERS, (0, "symbol")), (SYMBOLS, (0, "symbol")), (CONTRACTS, (0, "symbol")), (COINS, (0, "coin"))],
-    ids=str,
+    ids=["tickers", "symbols", "contracts", "coins"],
 )
 def test_a_row_that_does_not_say_what_it_is_about_is_left_out_and_named(
     asked: Asks, asks: tuple[str, Ask], at: Place, wrong: Any
