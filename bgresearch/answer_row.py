@@ -169,11 +169,16 @@ class AnswerRow:
         ]
 
     def lists(self, name: str, *columns: str) -> list[AnswerRow]:
-        """Return the lists in a field as rows, their values by place."""
+        """Return the lists in a field as rows, their values by place.
+
+        Raises
+        ------
+        BadResponse
+            There is no list; an empty one is something else.
+        """
         value = self._values.get(name)
         if not isinstance(value, list):
-            self.problems.add(f"{self.name}: {name} {shown(value)} is no list", fatal=True)
-            return []
+            raise BadResponse(self.problems.endpoint, f"{self.name}: {name} {shown(value)} is no list.")
         return [
             AnswerRow(
                 dict(zip(columns, one, strict=False)) if isinstance(one, list) else {}, self.problems,
@@ -234,6 +239,8 @@ def read_rows(make: Make, rows: Iterable[Any], problems: Problems) -> list[Row]:
     for place, row in enumerate(rows, start=1):
         if not isinstance(row, dict | AnswerRow):
             problems.add(f"row {place} is no object: {shown(row)}", fatal=True)
+            if problems.whole:
+                raise BadResponse(problems.endpoint, f"{problems.found[-1]}.")
             left_out += 1
             continue
         one = row if isinstance(row, AnswerRow) else AnswerRow(row, problems, f"row {place}")

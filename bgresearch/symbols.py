@@ -182,7 +182,7 @@ def did_you_mean(named: Named, listed: Sequence[str]) -> str:
         The symbols of its market. What the coin is called in this kind of market comes before names that look alike.
     """
     other = renamed(named.symbol, named.market)
-    near = [other] if other in listed else get_close_matches(named.symbol, listed, 3, 0.6)
+    near = [other] if other is not None and other in listed else get_close_matches(named.symbol, listed, 3, 0.6)
     return f"Did you mean {' or '.join(near)}?" if near else ""
 
 

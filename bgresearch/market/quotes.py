@@ -7,6 +7,7 @@ from functools import partial
 from bgresearch.answer_row import AnswerRow, read_rows
 from bgresearch.answers import around, rows_from, shaped
 from bgresearch.catalogue import load
+from bgresearch.errors import BadResponse
 from bgresearch.symbols import Named
 from bgresearch.tables import Row, Shape, fields
 from bgresearch.wire import Sender
@@ -109,8 +110,10 @@ def open_interest(sender: Sender, market: str, symbol: str | None) -> list[Row]:
     else:
         row_id, params, key = "futures.open_interest", {"symbol": symbol, "productType": market.upper()}, "size"
     answer = around(sender, row_id, params)
-    time = answer.time("ts", needed=True)
-    rows = answer.nested(load()[row_id].rows_at, needed=True)
+    time, rows_at = answer.time("ts", needed=True), load()[row_id].rows_at
+    if rows_at not in answer:
+        raise BadResponse(row_id, f"{rows_at} is missing in the answer.")
+    rows = answer.nested(rows_at)
 
     def row_of(row: AnswerRow) -> Row:
         held = row.number(key, needed=True)

@@ -114,11 +114,11 @@ def _withdrawal(row: AnswerRow) -> Row:
 
 def _transfer(row: AnswerRow) -> Row:
     source, target = row.key("fromType").lower(), row.key("toType").lower()
-    status = str(row.word("status"))
+    status = row.word("status")
     return {
         "time": row.time("ts", needed=True), "transfer_id": row.key("transferId"), "client_id": row.text("clientOid"),
         "coin": row.code("coin", needed=True), "amount": row.number("size"), "source": _WALLETS.get(source, source),
-        "target": _WALLETS.get(target, target), "status": {"successful": "success"}.get(status, status),
+        "target": _WALLETS.get(target, target), "status": "success" if status == "successful" else status,
     }  # fmt: skip
 
 

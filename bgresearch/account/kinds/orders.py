@@ -61,10 +61,11 @@ ORDERS = RecordKind(
 
 
 def _order(market: str, family: Callable[[AnswerRow], Row], row: AnswerRow) -> Row:
-    status = str(row.word("status", "orderStatus"))
+    status = row.word("status", "orderStatus", needed=True) or ""
     order: Row = {
         "order_id": row.key("orderId"), "client_id": row.text("clientOid"), "market": market,
-        "symbol": row.code("symbol", needed=True), "type": row.word("orderType"), "status": _STATUS.get(status, status),
+        "symbol": row.code("symbol", needed=True), "type": row.word("orderType"),
+        "status": _STATUS.get(status, status) or None,
         "cancel_reason": row.text("cancelReason"), **family(row),
     }  # fmt: skip
     if not order["filled"]:
