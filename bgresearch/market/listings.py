@@ -138,19 +138,18 @@ def _step(units: float, places: int | None) -> float | None:
 
 
 def _chains(row: AnswerRow) -> list[Row]:
-    coin = spelled(row.key("coin"))
-    return [
-        {
-            "coin": coin, "network": chain.text("chain"), "can_transfer": row.flag("transfer"),
-            "can_deposit": chain.flag("rechargeable"), "can_withdraw": chain.flag("withdrawable"),
-            "needs_tag": chain.flag("needTag"), "withdraw_fee": chain.number("withdrawFee"),
-            "withdraw_fee_rate": chain.number("extraWithdrawFee"),
-            "min_deposit": chain.number("minDepositAmount"),
-            "min_withdrawal": chain.number("minWithdrawAmount"),
-            "deposit_confirmations": chain.count("depositConfirm"),
-            "withdrawal_confirmations": chain.count("withdrawConfirm"),
-            "withdrawal_places": chain.count("withdrawMinScale"), "contract": chain.text("contractAddress"),
-            "congestion": chain.word("congestion"),
-        }
-        for chain in row.nested("chains", needed=True) or [AnswerRow({}, row.problems)]
-    ]  # fmt: skip
+    coin: Row = {"coin": spelled(row.key("coin")), "can_transfer": row.flag("transfer")}
+    return [coin | _chain(chain) for chain in row.nested("chains", needed=True)] or [coin]
+
+
+def _chain(chain: AnswerRow) -> Row:
+    return {
+        "network": chain.text("chain", needed=True), "can_deposit": chain.flag("rechargeable"),
+        "can_withdraw": chain.flag("withdrawable"), "needs_tag": chain.flag("needTag"),
+        "withdraw_fee": chain.number("withdrawFee"), "withdraw_fee_rate": chain.number("extraWithdrawFee"),
+        "min_deposit": chain.number("minDepositAmount"), "min_withdrawal": chain.number("minWithdrawAmount"),
+        "deposit_confirmations": chain.count("depositConfirm"),
+        "withdrawal_confirmations": chain.count("withdrawConfirm"),
+        "withdrawal_places": chain.count("withdrawMinScale"), "contract": chain.text("contractAddress"),
+        "congestion": chain.word("congestion"),
+    }  # fmt: skip

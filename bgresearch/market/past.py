@@ -26,6 +26,7 @@ from bgresearch.symbols import Named
 from bgresearch.tables import Row, Shape, fields
 from bgresearch.wire import Sender
 
+_SECOND_MS = 1_000  # times of the history are cut to seconds
 _FINAL_MS = 5 * 60_000  # what is younger is shown and asked for again
 _EDGE_MS = 60_000
 _FLUSH_ROWS = 20_000
@@ -158,7 +159,7 @@ class _Kept:
         whole = [row for row in self.rows.values() if lower_ms <= row["time"] < self.upper_ms]
         final = Span(lower_ms, max(lower_ms, min(self.upper_ms, self.final_ms)))
         holes = sorted({row["time"] for row in whole if UNREADABLE in row})  # asked for again, and named again
-        covered = subtract([final], [Span(at, at + 1) for at in holes]) if final.duration_ms else ()
+        covered = subtract([final], [Span(at, at + _SECOND_MS) for at in holes]) if final.duration_ms else ()
         kept = [row for row in whole if any(part.start_ms <= row["time"] < part.end_ms for part in covered)]
         if covered:
             self.source.store.write(self.past.series, self.past.shape.table(kept), covered, source=self.endpoint)

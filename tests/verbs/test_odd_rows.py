@@ -104,9 +104,11 @@ def one_is_missing(asked: Asks, case: Case, wrong: Any) -> str:
 @pytest.mark.parametrize("value", ["2.0", 2, "2"])
 def test_a_whole_number_is_read_however_it_is_spelled(asked: Asks, value: Any) -> None:
     frame, said = asked(SYMBOLS[1], Change("spot.symbols", (0, "pricePrecision"), value))
-    assert (frame["price_places"].iloc[0], said) == (2, [])
+    changed = frame["price_places"] != asked(SYMBOLS[1])[0]["price_places"]
+    assert (frame["price_places"][changed].tolist(), said) == ([2], [])
     frame, said = asked(COINS[1], Change("spot.coins", (0, "chains", 0, "depositConfirm"), "12.0"))
-    assert (frame["deposit_confirmations"].iloc[0], said) == (12, [])
+    changed = frame["deposit_confirmations"] != asked(COINS[1])[0]["deposit_confirmations"]
+    assert (set(frame["deposit_confirmations"][changed]) <= {12}, said) == (True, [])
 
 
 @pytest.mark.parametrize("wrong", [DROPPED, None, "", [1], {"a": 1}, True], ids=str)
@@ -172,7 +174,7 @@ def test_a_record_with_another_unreadable_field_is_given_and_asked_for_again(ask
     ask: Ask = lambda c: c.account.fills(SINCE, market="spot")  # noqa: E731
     plain, _ = asked(ask)
     for _ in range(2):
-        frame, said = asked(ask, Change("spot.trade_fills", (3, "tradeScope"), [1]))
+        frame, said = asked(ask, Change("spot.trade_fills", (0, "tradeScope"), [1]))
         assert len(frame) == len(plain)
         assert "tradeScope [1] is not a text" in said[0]
     frame, said = asked(ask, folder="odd")

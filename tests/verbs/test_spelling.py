@@ -28,7 +28,10 @@ class Respelled(Exchange):
 
     def handle(self, request: Request) -> Response:
         response = super().handle(request._replace(target=request.target.replace(f"={COIN}", "=BTC")))
-        return response._replace(body=response.body.replace(b'"BTC"', f'"{COIN}"'.encode()))
+        body = response.body
+        for quote in (b'"', b'\\"'):  # also in JSON inside a text
+            body = body.replace(quote + b"BTC" + quote, quote + COIN.encode() + quote)
+        return response._replace(body=body)
 
 
 @pytest.fixture
