@@ -227,7 +227,8 @@ def test_where_there_are_many_records_windows_grow_short_and_where_there_are_few
 @pytest.mark.parametrize(
     ("spoilt", "words"),
     [
-        ({"size": "lots"}, r"\(orderId 1, .*size lots is not a number"), ({"createdTime": ""}, r"\(orderId 1.*time is missing"),
+        ({"size": "lots"}, r"\(orderId 1, .*size lots is not a number"),
+        ({"createdTime": ""}, r"\(orderId 1.*time is missing"),
         ({"createdTime": "yesterday"}, r"\(orderId 1.*createdTime yesterday is not a time"),
     ],
 )  # fmt: skip
