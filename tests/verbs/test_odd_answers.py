@@ -21,7 +21,7 @@ from bgresearch.account import AccountVerbs
 from bgresearch.client import Client
 from bgresearch.clock import ManualClock
 from bgresearch.connect import SANDBOX_URL
-from bgresearch.errors import BgresearchError, UndocumentedData
+from bgresearch.errors import BadResponse, BgresearchError, UndocumentedData
 from bgresearch.kept.recordable import RECORDABLE
 from bgresearch.limits import LocalLimiter
 from bgresearch.market.more import MoreVerbs
@@ -142,7 +142,7 @@ def sweep(bench: Bench, share: float, seed: str) -> tuple[int, list[str]]:
             except Exception as error:  # noqa: BLE001 - any is the defect that is looked for
                 wrongs.append(f"{case}: {type(error).__name__} {error}")
                 continue
-            unread = same(found, plain) or not isinstance(found, pd.DataFrame | Exception)
+            unread = same(found, plain) or not isinstance(found, pd.DataFrame | BadResponse)
             field = next((str(part) for part in reversed(at) if isinstance(part, str)), "")
             expected = field if is_scalar(data, at) else ""
             if name in SHAPELESS and at and not unread and (not said or expected not in said):
