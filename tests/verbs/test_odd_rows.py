@@ -90,6 +90,16 @@ def test_any_value_that_cannot_be_read_is_missing_and_named(asked: Asks, case: C
     one_is_missing(asked, case, wrong)
 
 
+def test_every_call_says_it_again(asked: Asks) -> None:
+    def twice(client: Client) -> pd.DataFrame:
+        client.api.spot.tickers()
+        return client.api.spot.tickers()
+
+    _, said = asked(twice, Change("spot.tickers", (0, "lastPr"), "Infinity"))
+    assert len(said) == 2
+    assert "lastPr is no decimal: Infinity" in said[1]
+
+
 def one_is_missing(asked: Asks, case: Case, wrong: Any) -> str:
     (endpoint, ask), at, column = case
     plain, _ = asked(ask)
