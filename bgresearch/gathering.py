@@ -21,14 +21,12 @@ from bgresearch.candles import (
     bring,
     closed_part,
     gap_in_words,
-    listed,
     planned,
     series_of,
 )
 from bgresearch.crew import Crew
 from bgresearch.download import Stopped
 from bgresearch.errors import (
-    BadResponse,
     BgresearchError,
     ExchangeError,
     IncompleteData,
@@ -42,7 +40,7 @@ from bgresearch.planning import Subject, subject
 from bgresearch.progress import Wish, shown
 from bgresearch.spans import Span, iso, union
 from bgresearch.store import Gap
-from bgresearch.symbols import wire_symbol
+from bgresearch.symbols import symbols_of, wire_symbol
 from bgresearch.values import TIME
 
 ALL = "ALL"
@@ -150,10 +148,7 @@ def _named(source: Source, symbols: str | Sequence[str], market: str) -> dict[st
     kept = source.store.symbols(market)
     if source.offline:
         return dict.fromkeys(kept, True)
-    try:
-        now = listed(source, market)
-    except (KeyError, TypeError):
-        raise BadResponse(market, "the answer is no list of symbols.", hint="Name the symbols.") from None
+    now = symbols_of(source.sender, market)
     return dict.fromkeys(now, False) | {name: True for name in kept if name not in set(now)}
 
 

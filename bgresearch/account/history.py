@@ -16,6 +16,7 @@ import pyarrow as pa
 from bgresearch.account.assets import Skipped, classic_assets, said_of
 from bgresearch.account.records import RecordKind, Road
 from bgresearch.account.walks import walked
+from bgresearch.answer_row import UNREADABLE
 from bgresearch.candles import Source
 from bgresearch.errors import ExchangeError, IncompleteData, InvalidInput, NetworkError, OfflineError
 from bgresearch.identity import Identity, Mode, Whose
@@ -250,7 +251,11 @@ class History:
         """Keep what is final in some spans, return the rest of what lies in them."""
         kind, time = task.kind, task.kind.time
         rows = {key: row for key, row in rows.items() if any(s.start_ms <= row[time] < s.end_ms for s in spans)}
-        changing = {row[time] for row in rows.values() if kind.changing and row["status"] in kind.changing}
+        changing = {
+            row[time]
+            for row in rows.values()
+            if UNREADABLE in row or (kind.changing and row["status"] in kind.changing)
+        }
         holes = [Span(at, at + 1) for at in sorted(task.begun | changing)]
         final = [part for part in (span.intersect(Span(0, task.final_ms)) for span in spans) if part]
         covered = subtract(final, holes)

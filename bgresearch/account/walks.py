@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bgresearch.account.records import RecordKind, Road
+from bgresearch.answer_row import UNREADABLE, AnswerRow, KeyMissing, Problems
 from bgresearch.errors import BadResponse, ExchangeError
 from bgresearch.paginator import EndUnknown, PagedList
 from bgresearch.spans import Span
@@ -70,7 +71,7 @@ def _walk(kind: RecordKind, road: Road, sender: Sender, span: Span | None, found
 
 def _paged(kind: RecordKind, road: Road, sender: Sender, span: Span | None, here: Found) -> PagedList[Row]:
     def read(rows: list[Any]) -> list[Row]:
-        return [_believed(kind, road, row) for row in rows]
+        return _records(kind, road, rows, money=span is not None)
 
     def key(record: Row) -> str:
         return str(record[kind.id])
@@ -93,17 +94,24 @@ def _times(span: Span) -> dict[str, str]:
     return {"startTime": str(span.start_ms - 1), "endTime": str(span.end_ms)}
 
 
-def _believed(kind: RecordKind, road: Road, row: object) -> Row:
+def _records(kind: RecordKind, road: Road, rows: list[Any], *, money: bool) -> list[Row]:
+    """Return the records of a page; lists of what stands open now (``money=False``) are nothing that is booked."""
+    problems = Problems(road.endpoint, money=money)
+    records = [_believed(kind, road, row, problems, place) for place, row in enumerate(rows, start=1)]
+    problems.warn()
+    return records
+
+
+def _believed(kind: RecordKind, road: Road, row: object, problems: Problems, place: int) -> Row:
     if not isinstance(row, dict):
-        raise BadResponse(road.endpoint, f"a row of {kind.title} is no object.")
+        raise BadResponse(road.endpoint, f"row {place} of {kind.title} is no object.")
+    read, before = AnswerRow(row, problems, f"row {place}"), len(problems.found)
     try:
-        record = road.shape(row)
-    except (KeyError, ValueError, TypeError, IndexError, AttributeError):
-        raise BadResponse(
-            road.endpoint, f"a row of {kind.title} lacks a field or holds something else than numbers."
-        ) from None
-    if not record[kind.id]:
-        raise BadResponse(road.endpoint, f"a row of {kind.title} without an id.")
-    if record[kind.time] is None:
-        raise BadResponse(road.endpoint, f"a row of {kind.title} without a time.")
-    return record
+        record = road.shape(read)
+    except KeyMissing:
+        raise BadResponse(road.endpoint, f"{problems.found[-1]}, in a list of {kind.title}.") from None
+    for needed in (kind.id, kind.time):
+        if record[needed] is None:
+            found = problems.found[before:] or [f"{read.name}: {needed} is missing"]
+            raise BadResponse(road.endpoint, f"{'; '.join(found)}, in a list of {kind.title}.")
+    return record | ({UNREADABLE: True} if len(problems.found) > before else {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from bgresearch.answer_row import spelled
 from bgresearch.errors import InvalidInput
 from bgresearch.market.flow_verbs import FlowVerbs
 from bgresearch.market.past import FUNDING, FUNDING_RATES, funding, past_funding
@@ -236,7 +237,7 @@ class MoreVerbs(FlowVerbs):
         """
         if not isinstance(coin, str) or not coin.strip():
             raise InvalidInput("coin", f"{coin!r} is no coin.", hint="Write it as the exchange does, like USDT.")
-        name = coin.strip().upper()
+        name = spelled(coin.strip())
         return self._asked(INTEREST_RATES, lambda sender: interest_rates(sender, name, history=history), max_age)
 
     def _contract(self, symbol: str, market: str) -> Named:

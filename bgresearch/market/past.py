@@ -6,13 +6,14 @@ interrupted walk loses little.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
+from bgresearch.answer_row import UNREADABLE, AnswerRow, KeyMissing
 from bgresearch.answers import rows_from, shaped
 from bgresearch.candles import Source
 from bgresearch.catalogue import load
@@ -25,9 +26,10 @@ from bgresearch.progress import Wish, shown
 from bgresearch.spans import Span, iso, subtract
 from bgresearch.store import Series
 from bgresearch.symbols import Named, unlisted
-from bgresearch.tables import Row, Shape, fields, instant, number, word
+from bgresearch.tables import Row, Shape, fields
 from bgresearch.wire import Sender
 
+_SECOND_MS = 1_000  # times of the history are cut to seconds
 _FINAL_MS = 5 * 60_000  # what is younger is shown and asked for again
 _EDGE_MS = 60_000
 _FLUSH_ROWS = 20_000
@@ -74,20 +76,20 @@ def funding(sender: Sender, named: Named) -> list[Row]:
     """Return the funding rate that is due next."""
     params = {"symbol": named.symbol, "productType": named.market.upper()}
 
-    def row_of(row: Mapping[str, Any]) -> Row:
+    def row_of(row: AnswerRow) -> Row:
         return {
-            "symbol": str(row["symbol"]), "market": named.market, "funding_rate": number(row["fundingRate"]),
-            "next": instant(row.get("nextUpdate")), "interval_hours": number(row.get("fundingRateInterval")),
-            "min_rate": number(row.get("minFundingRate")), "max_rate": number(row.get("maxFundingRate")),
+            "symbol": row.key("symbol"), "market": named.market, "funding_rate": row.number("fundingRate", needed=True),
+            "next": row.time("nextUpdate"), "interval_hours": row.number("fundingRateInterval"),
+            "min_rate": row.number("minFundingRate"), "max_rate": row.number("maxFundingRate"),
         }  # fmt: skip
 
-    return shaped(FUNDING, "futures.current_fund_rate", row_of, rows_from(sender, "futures.current_fund_rate", params))
+    return shaped("futures.current_fund_rate", row_of, rows_from(sender, "futures.current_fund_rate", params))
 
 
 def recent_trades(sender: Sender, named: Named) -> list[Row]:
     """Return the latest trades, oldest first: at most 500 in spot, 100 of a contract."""
     row_id = "spot.fills" if named.market == "spot" else "futures.fills"
-    rows = shaped(TRADES, row_id, _trade, rows_from(sender, row_id, _of(named) | {"limit": _most(row_id)}))
+    rows = shaped(row_id, _trade, rows_from(sender, row_id, _of(named) | {"limit": _most(row_id)}))
     return sorted(rows, key=lambda row: (row["time"], row["trade_id"]))
 
 
@@ -169,11 +171,14 @@ class _Kept:
     def flush(self, lower_ms: int) -> None:
         """Keep everything from an instant on: the walk has seen all of it."""
         whole = [row for row in self.rows.values() if lower_ms <= row["time"] < self.upper_ms]
-        covered = Span(lower_ms, min(self.upper_ms, self.final_ms))
-        if covered.end_ms > covered.start_ms:
-            table = self.past.shape.table(row for row in whole if row["time"] < covered.end_ms)
-            self.source.store.write(self.past.series, table, [covered], source=self.endpoint)
-        self.young += [row for row in whole if row["time"] >= max(covered.end_ms, covered.start_ms)]
+        final = Span(lower_ms, max(lower_ms, min(self.upper_ms, self.final_ms)))
+        holes = sorted({row["time"] for row in whole if UNREADABLE in row})  # asked for again, and named again
+        covered = subtract([final], [Span(at, at + _SECOND_MS) for at in holes]) if final.duration_ms else ()
+        kept = [row for row in whole if any(part.start_ms <= row["time"] < part.end_ms for part in covered)]
+        if covered:
+            self.source.store.write(self.past.series, self.past.shape.table(kept), covered, source=self.endpoint)
+        sure = {row[self.past.id] for row in kept}
+        self.young += [row for row in whole if row[self.past.id] not in sure]
         self.rows = {key: row for key, row in self.rows.items() if row["time"] < lower_ms}
         self.upper_ms = min(self.upper_ms, lower_ms)
 
@@ -224,7 +229,7 @@ def _brought(
 def _walk_trades(sender: Sender, row_id: str, named: Named, window: Span, kept: _Kept) -> None:
     """Walk one window from new to old by id; of contracts the page size wins over the start, so it ends by time."""
     times = {"startTime": str(window.start_ms), "endTime": str(window.end_ms)}
-    endpoint, read = load()[row_id], partial(shaped, TRADES, row_id, _trade)
+    endpoint, read = load()[row_id], partial(shaped, row_id, _trade, whole=True)
 
     def key(row: Row) -> str:
         return str(row["trade_id"])
@@ -264,7 +269,7 @@ def _walk_trades(sender: Sender, row_id: str, named: Named, window: Span, kept: 
 def _walk_funding(sender: Sender, named: Named, missing: Span, kept: _Kept) -> None:
     """Walk numbered pages from new to old until one reaches back before the span, or the list ends."""
     row_id = "futures.history_fund_rate"
-    read = partial(shaped, FUNDING_RATES, row_id, _rate)
+    read = partial(shaped, row_id, _rate, whole=True)
 
     def goes_on() -> bool:
         """Look for a candle from before the oldest rate: then the contract traded, and was paid funding."""
@@ -299,12 +304,19 @@ def _most(row_id: str) -> str:
     return str(endpoint.paging.max_rows or sizes[0] or 100)
 
 
-def _trade(row: Mapping[str, Any]) -> Row:
+def _trade(row: AnswerRow) -> Row:
     return {
-        "time": int(instant(row["ts"]) or 0), "trade_id": str(row["tradeId"]), "side": word(row["side"]),
-        "price": number(row["price"]), "amount": number(row["size"]),
+        "time": _time(row, "ts"), "trade_id": row.key("tradeId"), "side": row.word("side", needed=True),
+        "price": row.number("price", needed=True), "amount": row.number("size", needed=True),
     }  # fmt: skip
 
 
-def _rate(row: Mapping[str, Any]) -> Row:
-    return {"time": int(instant(row["fundingTime"]) or 0), "funding_rate": number(row["fundingRate"])}
+def _rate(row: AnswerRow) -> Row:
+    return {"time": _time(row, "fundingTime"), "funding_rate": row.number("fundingRate", needed=True)}
+
+
+def _time(row: AnswerRow, name: str) -> int:
+    """Return the time that a row is kept at; without one it is left out."""
+    if (time := row.time(name, needed=True)) is None:
+        raise KeyMissing
+    return time

@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 import pandas as pd
 import pyarrow as pa
 
+from bgresearch.answers import around
 from bgresearch.candles import Source
 from bgresearch.catalogue import load
-from bgresearch.errors import ExchangeError, InvalidInput, OfflineError, UnknownSymbol
+from bgresearch.errors import BadResponse, ExchangeError, InvalidInput, OfflineError, UnknownSymbol
 from bgresearch.kept.rosters import listed
 from bgresearch.kept.snapshots import Answers, checked_age
 from bgresearch.market.listings import COINS, SYMBOLS, coins, symbols
@@ -267,8 +268,10 @@ class MarketVerbs:
         Source: common/public/Get-Server-Time.
         """
         self._online("the exchange's clock is known to it alone")
-        data = self._source.sender.send(load()["common.time"], {}).data
-        return pd.Timestamp(int(data["serverTime"]), unit="ms", tz="UTC")
+        time = around(self._source.sender, "common.time").time("serverTime", needed=True)
+        if time is None:
+            raise BadResponse("common.time", "no serverTime in the answer.")
+        return pd.Timestamp(time, unit="ms", tz="UTC")
 
     def _of_market(
         self, shape: Shape, ask: Callable[[Sender, str, str | None], list[Row]], symbol: str | None, market: str,

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from bgresearch import exact_json
 from bgresearch.errors import StoreError
 from bgresearch.store import Store
 from bgresearch.store.disk import in_words
@@ -43,7 +44,7 @@ class Spool:
     def keep(self, line: Line) -> None:
         """Write one page; a killed process loses nothing that was kept."""
         with in_words("write", self.path):
-            self._file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
+            self._file.write(exact_json.dumps(line).encode() + b"\n")
             self._file.flush()
 
     def lines(self) -> Iterator[Line]:
@@ -51,7 +52,7 @@ class Spool:
         with in_words("read", self.path), self.path.open("rb") as file:
             next(file)
             for text in file:
-                yield json.loads(text)
+                yield exact_json.loads(text)
 
     def drop(self) -> None:
         """Delete the file: the walk is whole, or not wanted any more."""
@@ -136,7 +137,7 @@ def _parsed(text: bytes) -> Line | None:
     if not text.endswith(b"\n"):
         return None
     try:
-        line = json.loads(text)
+        line = exact_json.loads(text)
     except (ValueError, RecursionError):
         return None
     return line if isinstance(line, dict) else None

@@ -6,12 +6,12 @@ Memory holds the last few pages only. What a row looks like, and what becomes of
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from bgresearch import exact_json
 from bgresearch.clock import Clock
 from bgresearch.confirming import EMPTY_ANSWERS_OF_THE_PAST
 from bgresearch.errors import BadResponse, BgresearchError, ExchangeError, IncompleteData
@@ -470,4 +470,4 @@ class Walk:
 
 def _key(row: Any) -> str:
     """Return what equals that of another row if every field does."""
-    return json.dumps(row, sort_keys=True)
+    return exact_json.dumps(row, sort_keys=True)

@@ -114,7 +114,7 @@ def test_default_page_sizes_are_those_of_the_table(ask: Ask) -> None:
 
 def test_bills_end_at_the_assets(ask: Ask) -> None:
     assets = {row["coin"]: Decimal(row["available"]) + Decimal(row["frozen"]) for row in ask("spot.account_assets")}
-    assert set(assets) == {"BTC", "ETH", "SOL", "USDT"}
+    assert set(assets) == {"BGB", "BTC", "ETH", "SOL", "USDT"}
     for coin, total in assets.items():
         newest = ask("spot.account_bills", coin=coin, limit=1)[0]
         assert Decimal(newest["balance"]) == total

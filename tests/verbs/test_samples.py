@@ -27,6 +27,7 @@ from bgresearch.market.terms import discount_rates, fee_rates, position_tiers
 from bgresearch.symbols import Named
 from bgresearch.tables import Shape
 from bgresearch.wire import Sender
+from tests.verbs.rows import answer_row
 from tests.verbs.told import Told
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "bitget" / "samples"
@@ -131,6 +132,6 @@ def test_recorded_funding_rates_become_a_history() -> None:
     row = load()["futures.history_fund_rate"]
     file = next(file for file in FILES if row_of(file).id == row.id)
     rows = rows_of(row, json.loads(file.read_text("utf-8"))["data"])
-    table = FUNDING_RATES.table(_rate(each) for each in rows)
+    table = FUNDING_RATES.table(_rate(answer_row(each)) for each in rows)
     assert table.num_rows == len(rows) > 0
     assert table.column("funding_rate").null_count == 0
