@@ -121,7 +121,11 @@ def _emptied_in(text: Hidden[str], kind: str, name: str, value: Hidden[str]) -> 
         pattern = Hidden(rf"^([ \t]*{spelled}[ \t]*[=:][ \t]*)[^\n]*{re.escape(value.value.strip())}[^\r\n]*")
         empty = r'\1""' if kind == TOML else r"\1"
         return Hidden(re.sub(pattern.value, empty, text.value, flags=re.MULTILINE))
-    literals = Hidden("|".join(map(re.escape, (json.dumps(value.value), json.dumps(value.value, ensure_ascii=False), f"'{value.value}'"))))
+    literals = Hidden(
+        "|".join(
+            map(re.escape, (json.dumps(value.value), json.dumps(value.value, ensure_ascii=False), f"'{value.value}'"))
+        )
+    )
     return Hidden(re.sub(rf"({spelled}\s*:\s*)(?:{literals.value})", r'\1""', text.value))
 
 

@@ -32,6 +32,15 @@ _RAW = re.compile(
 )
 _COMMENT_BEHIND = re.compile(r"\s+#.*", re.DOTALL)
 _PEM = "-----BEGIN "
+_ANYWHERE = {
+    "$": "has a $, which some readers replace by a variable",
+    "\\": "has a backslash, which some readers take away",
+    "`": "has a `, which some readers take for a command or a quote",
+}
+_WITHOUT_QUOTES = {
+    "#": "has a # and no quotes around it: some readers take the rest for a comment",
+    r"['\"\s]": "has quotes or spaces in it and no quotes around it",
+}
 _FIRST_SECTION = "\0"  # no [DEFAULT] whose values would appear in every section
 
 
@@ -65,8 +74,8 @@ def parsed(text: Hidden[str]) -> Parsed:
     """
     if _HUMMINGBOT.search(text.value) and _ENCRYPTED_HEX.search(text.value):
         raise InvalidField(
-            "this is Hummingbot's configuration, in which the key is encrypted with Hummingbot's own password; copy the "
-            "three texts from the exchange's page instead, or make a new key: bgresearch keys add NAME",
+            "this is Hummingbot's configuration, in which the key is encrypted with Hummingbot's own password; copy "
+            "the three texts from the exchange's page instead, or make a new key: bgresearch keys add NAME",
             field="source",
         )
     tried = []
@@ -142,7 +151,7 @@ def _ini(text: Hidden[str]) -> Parsed | None:
         return None
     tree = {name: dict(parser.items(name)) for name in parser.sections()}
     places = {(section, name): Hidden(value) for section, texts in tree.items() for name, value in texts.items()}
-    doubts = {place: words for place, value in places.items() if (words := _ini_doubt(value))}
+    doubts: dict[Place, str] = {place: words for place, value in places.items() if (words := _ini_doubt(value))}
     return Parsed(INI, Hidden(tree), doubts)
 
 
@@ -177,19 +186,11 @@ def _dotenv_doubt(original: Hidden[str], value: Hidden[str]) -> str:
     quote = raw.value[:1] if raw.value[:1] in {"'", '"'} else ""
     if not quote:
         raw = Hidden(_COMMENT_BEHIND.sub("", raw.value))
-    if "$" in raw.value:
-        return "has a $, which some readers replace by a variable"
-    if "\\" in raw.value and not value.value.replace("\\n", "\n").strip().startswith(_PEM):
-        return "has a backslash, which some readers take away"
-    if "`" in raw.value:
-        return "has a `, which some readers take for a command or a quote"
-    if quote:
-        return ""
-    if "#" in raw.value:
-        return "has a # and no quotes around it: some readers take the rest for a comment"
-    if re.search(r"['\"\s]", raw.value):
-        return "has quotes or spaces in it and no quotes around it"
-    return ""
+    is_pem = value.value.lstrip().startswith(_PEM)  # base64 has none of these: a backslash there is a line end
+    doubts = [words for character, words in _ANYWHERE.items() if character in raw.value and not is_pem]
+    if not quote and not is_pem:
+        doubts += [words for pattern, words in _WITHOUT_QUOTES.items() if re.search(pattern, raw.value)]
+    return doubts[0] if doubts else ""
 
 
 def _ini_doubt(value: Hidden[str]) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 from vault.cleaning import Cleaned, clean, without_places
 from vault.entries import SECRET_FIELDS
 from vault.errors import InvalidField
+from vault.fields import printable
 from vault.formats import Parsed, Place, parsed
 from vault.hidden import Hidden, without_frames
 
@@ -180,13 +181,17 @@ def _source(read: Parsed) -> Source:
                 continue
             place, texts[field] = given[0]
             places[field] = ".".join(place)
-            doubts += [f"{places[field]} {words}" for words in (read.doubts.get(place), read.doubts.get(place[-1:])) if words]
+            doubts += [
+                f"{places[field]} {words}" for words in (read.doubts.get(place), read.doubts.get(place[-1:])) if words
+            ]
             if any(value.value != texts[field].value for _, value in given[1:]):
-                doubts.append(f"there are two different texts for the {field}: {', '.join('.'.join(one) for one, _ in given)}")
+                doubts.append(
+                    f"there are two different texts for the {field}: {', '.join('.'.join(one) for one, _ in given)}"
+                )
         if texts.keys() == set(SECRET_FIELDS):
             found.append(Found(label, texts, places, "; ".join(dict.fromkeys(doubts))))
         elif texts:
-            incomplete.append(_lacking(label, names, places))
+            incomplete.append(printable(_lacking(label, names, places)))
     return Source(read.format, found, tuple(incomplete))
 
 
