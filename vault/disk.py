@@ -5,8 +5,21 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from vault.errors import StorageFailed
+
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """Return a path with ``~`` replaced by the home folder, or say that it is not known."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise StorageFailed(
+            f"the home folder in {os.fspath(path)} is not known: HOME is not set, or there is no such user; give the "
+            "whole path"
+        ) from None
 
 
 class FileSystem:

@@ -16,7 +16,7 @@ from pathlib import Path
 from vault import sealing, trail
 from vault.contents import Surroundings, believed_slots, found, iso_utc, password_wrap, sealed, with_slot
 from vault.credential import SIGNATURES, Credential
-from vault.disk import FILE_MODE
+from vault.disk import FILE_MODE, expanded
 from vault.entries import Slot, Triple
 from vault.envelope import MAX_FILE_BYTES, STANDARD, Header
 from vault.errors import DuplicateKey, InvalidField, KeyRefused, StorageFailed, TooManyKeys, VaultChanged
@@ -107,7 +107,7 @@ def read_copy(path: str | os.PathLike[str], password: str, *, surroundings: Surr
     del password
     checked = checked_password(typed, is_new=False)
     try:
-        with Path(path).expanduser().open("rb") as file:
+        with expanded(path).open("rb") as file:
             raw = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise StorageFailed(f"could not read {path}: {error.strerror}; check the path") from None
@@ -176,7 +176,7 @@ class TransferVerbs(OpenVault):
         vault_id, data_key = around.random_bytes(16).hex(), Hidden(around.random_bytes(sealing.KEY_BYTES))
         header = Header(vault_id, 1, (password_wrap(data_key, vault_id, checked, STANDARD, around),))
         copy = sealed(header, data_key, Hidden({}), slots, around).envelope.render()
-        _write_new(Path(path).expanduser(), copy)
+        _write_new(expanded(path), copy)
         self._change_slots(lambda same: same, trail.Happening(trail.EXPORTED))
         return len(slots)
 

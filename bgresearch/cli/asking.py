@@ -19,6 +19,7 @@ import typer
 from bgresearch.agent.hardening import harden
 from bgresearch.agent.place import default_vault
 from bgresearch.errors import ConfigurationError, InvalidInput
+from bgresearch.folders import expanded
 from vault import Vault
 from vault.hidden import Hidden
 
@@ -76,7 +77,7 @@ def master_password(password_file: str, *, question: str = "Master password", tw
         raise InvalidInput("--password-file", "the keyring does not know the master password itself.", hint=_TYPE_IT)
     if password_file == _STANDARD_INPUT:
         return _line_of_stdin()
-    return _first_line(_with_home(password_file))
+    return _first_line(expanded(password_file))
 
 
 def from_stdin(*names: str) -> Fields:
@@ -154,15 +155,6 @@ def _line_of_stdin() -> Hidden[str]:
         return Hidden(sys.stdin.readline().removesuffix("\n").removesuffix("\r"))
     except UnicodeDecodeError:
         raise ConfigurationError("The password on standard input is not UTF-8 text.", hint=_TYPE_IT) from None
-
-
-def _with_home(path: str) -> Path:
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:  # ~name of nobody, or no HOME
-        raise ConfigurationError(
-            f"{path} names a home folder that is not known.", hint="Give its whole path."
-        ) from None
 
 
 def _first_line(path: Path) -> Hidden[str]:

@@ -25,8 +25,9 @@ class WithKeys(TyperGroup):
     """The commands of the vault's file; those of ``keys`` are known here too, as the same commands."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        root: Any = ctx.find_root()
         found = super().get_command(ctx, cmd_name)
-        return found or typer.main.get_group(keys.app).get_command(ctx, cmd_name)
+        return found or root.command.get_command(root, "keys").get_command(ctx, cmd_name)
 
 
 app = typer.Typer(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 import typer
 
 from bgresearch.cli.asking import PasswordFile, VaultPath, agreed, answer, master_password, secret
+from bgresearch.cli.options import excludes
 from bgresearch.cli.sealed import new_recovery_code, ready, send, unlock
 from bgresearch.cli.typed import Outcome, Typing, Wanted, typed_until_kept
 from bgresearch.cli.words import AsJson, tell
@@ -74,6 +75,8 @@ def setup(
     from bgresearch.agent.client import Agent
 
     say: Callable[[str], object] = (lambda _words: None) if as_json else typer.echo
+    if stdin:
+        excludes("--stdin", ("--mode", mode))
     chosen = [_purpose(one) for one in purposes or []]
     if stdin and not chosen:
         chosen = [PURPOSES["spot"]]
