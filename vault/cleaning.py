@@ -87,9 +87,9 @@ def _replace(target: Path, data: Hidden[bytes]) -> None:
 def _looked_at(path: Path, target: Path) -> list[Path]:
     """Return the file, and what editors and people leave beside it: .env~, .env.bak, #.env#, .env.swp."""
     found = [target]
-    for place in dict.fromkeys((path, target)):
+    for place in dict.fromkeys((path.absolute(), target)):
         with contextlib.suppress(OSError):
-            beside = (one for one in place.parent.iterdir() if place.name in one.name and one not in {path, target})
+            beside = (one for one in place.parent.iterdir() if place.name in one.name and one.resolve() != target)
             found += sorted(beside)[:MAX_NEIGHBOURS]
     return list(dict.fromkeys(found))
 

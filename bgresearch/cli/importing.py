@@ -186,10 +186,10 @@ class Import:
         """End with the status that says what was refused, or that something is still to be done."""
         if self.plain is not None and not self.shown and self.plain.incomplete:
             raise NotImported(f"No whole key: {'; '.join(self.plain.incomplete)}.")
-        if self.kept_source:
-            raise NotImported(f"The plain texts were not taken out: {self.kept_source}.")
         if self.status in {CAN_WRITE, CAN_WITHDRAW}:
             raise typer.Exit(self.status)
+        if self.kept_source:
+            raise NotImported(f"The plain texts were not taken out: {self.kept_source}.")
         if self.status:
             raise NotImported("; ".join(f"{label}: {why}" for label, why in self.refused.items()))
 
