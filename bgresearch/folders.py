@@ -30,8 +30,11 @@ def user_folder(kind: Kind, variable: str, name: str = "bgresearch") -> Path:
     ConfigurationError
         There is no home folder: ``HOME`` is not set, and the user id has no entry on this machine (a container).
     """
-    found = Path(getattr(platformdirs, f"user_{kind}_dir")(name, appauthor=False))
-    if not found.is_absolute():  # the platform's rules begin with ~, and nothing says where that is
+    try:
+        found = Path(getattr(platformdirs, f"user_{kind}_dir")(name, appauthor=False))
+    except RuntimeError:
+        found = Path("~")
+    if not found.is_absolute():  # older releases of platformdirs leave the ~ in it
         raise _homeless(f"Set HOME, or {variable}.")
     return found
 

@@ -56,7 +56,8 @@ SHAPES: dict[str, tuple[str, str, str]] = {  # what was written, how it is read,
     ),
     ".env": (f"BITGET_API_KEY={A}\nBITGET_SECRET_KEY='{S}'\nexport BITGET_PASSPHRASE=\"{P}\"\n", DOTENV, "bitget"),
     "freqtrade's variables": (
-        "".join(f"FREQTRADE__EXCHANGE__{end}\n" for end in ("NAME=bitget", f"KEY={A}", f"SECRET={S}", f"PASSWORD='{P}'")),
+        "".join(f"FREQTRADE__EXCHANGE__{one}\n" for one in ("NAME=bitget", f"KEY={A}", f"SECRET={S}"))
+        + f"FREQTRADE__EXCHANGE__PASSWORD='{P}'\n",
         DOTENV, "freqtrade",
     ),
 }  # fmt: skip
