@@ -226,9 +226,11 @@ app.command("import", cls=NoArguments)(import_keys)
 
 
 def _save_unchecked(vault: Vault, wanted: Wanted, texts: Fields) -> None:
-    said = {"note": wanted.note, "account": wanted.account, "rotate_by": wanted.rotate_by}
-    triple = {field: text.value for field, text in texts.items()}
-    vault.add(wanted.label, **triple, host=wanted.host or EXCHANGE_HOST, demo=wanted.demo, **said)
+    vault.add(
+        wanted.label, api_key=texts["api_key"].value, secret_key=texts["secret_key"].value,
+        passphrase=texts["passphrase"].value, host=wanted.host or EXCHANGE_HOST, demo=wanted.demo, note=wanted.note,
+        account=wanted.account, rotate_by=wanted.rotate_by,
+    )  # fmt: skip
 
 
 def _finish_add(outcome: Outcome | None, wanted: Wanted, unchecked: str, as_json: bool) -> None:
