@@ -23,6 +23,9 @@ _COMMAND = ("-E", "-P", "-m", "bgresearch.agent")  # -E, -P: neither variables n
 _KEPT = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER")
 _KEPT_FAMILIES = ("BGRESEARCH_", "XDG_")  # where things lie
 _LOADERS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+_NO_LIBRARY = (
+    "The agent takes no foreign library folders over; install the library where the interpreter finds it alone."
+)
 _MOST_SAID = 300  # characters of what a process that did not start said
 _PATIENCE_S = 60.0
 
@@ -102,11 +105,8 @@ def _told(order: Hidden[dict[str, object]], interpreter: str) -> dict[str, objec
         told = None
     if not isinstance(told, dict):
         last = printable(" ".join(complaint.decode("utf-8", "replace").split())[-_MOST_SAID:])
-        raise AgentUnavailable(
-            f"the agent ended before it was ready{f': {last}' if last else '.'}",
-            hint=f"Is bgresearch installed for {interpreter}, and does it start without variables such as "
-            "LD_LIBRARY_PATH that lead elsewhere than to its own libraries?",
-        )
+        hint = _NO_LIBRARY if "librar" in last else f"Is bgresearch installed for {interpreter}?"
+        raise AgentUnavailable(f"the agent ended before it was ready{f': {last}' if last else '.'}", hint=hint)
     return told
 
 
