@@ -8,12 +8,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import platformdirs
-
 from bgresearch.budget import limiter_for
 from bgresearch.client import Client
 from bgresearch.clock import LOOPBACK, Clock, clock_of
 from bgresearch.errors import ConfigurationError, StoreError
+from bgresearch.folders import user_folder
 from bgresearch.keyring import known_label
 from bgresearch.limits import LocalLimiter
 from bgresearch.progress import Wish
@@ -165,7 +164,7 @@ def _published(
 
 
 def _cache() -> Path:
-    return platformdirs.user_cache_path("bgresearch", appauthor=False)
+    return user_folder("cache", "BGRESEARCH_DATA_DIR")
 
 
 def _client(
@@ -261,4 +260,4 @@ def _folder(data_dir: str | os.PathLike[str] | None, *, loopback: bool, demo: bo
     if loopback:
         return _cache() / ("sandbox-demo" if demo else "sandbox")
     # beside the folder of real data and not in it, where folders are series
-    return platformdirs.user_data_path("bgresearch-demo" if demo else "bgresearch", appauthor=False)
+    return user_folder("data", "BGRESEARCH_DATA_DIR", "bgresearch-demo" if demo else "bgresearch")

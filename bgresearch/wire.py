@@ -137,8 +137,10 @@ class Wire:
         signer: Signer | None = None,
         session: requests.Session | None = None,
         rng: random.Random | None = None,
+        attempts: int = ATTEMPTS,
     ) -> None:
         self._host = origin(base_url)
+        self._attempts = attempts
         if signer is not None:
             _refuse_foreign(signer, self._host)
         self._signer = signer
@@ -267,7 +269,7 @@ class Wire:
 
     def _try_again(self, endpoint: Endpoint, failure: _Failure, attempt: int, refusals: int) -> bool:
         """Do what has to be done before another attempt, and return whether there should be one."""
-        error, last = failure.error, attempt >= ATTEMPTS
+        error, last = failure.error, attempt >= self._attempts
         if isinstance(error, RateLimited):
             address_wide = refusals >= ADDRESS_WIDE_AFTER and not failure.counted
             error.until_ms = self._limiter.rejected(endpoint, self.label or "", address_wide=address_wide)

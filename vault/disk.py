@@ -8,10 +8,23 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock
 
+from vault.errors import StorageFailed
+
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 LOCK_POLL_S = 0.01
 WITHOUT_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP})  # some network file systems
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """Return a path with ``~`` replaced by the home folder, or say that it is not known."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise StorageFailed(
+            f"the home folder in {os.fspath(path)} is not known: HOME is not set, or there is no such user; give the "
+            "whole path"
+        ) from None
 
 
 class FileSystem:

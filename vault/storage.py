@@ -18,7 +18,7 @@ from pathlib import Path
 
 from filelock import BaseFileLock, SoftFileLock, Timeout
 
-from vault.disk import FILE_MODE, FOLDER_MODE, LOCK_POLL_S, FileSystem
+from vault.disk import FILE_MODE, FOLDER_MODE, LOCK_POLL_S, FileSystem, expanded
 from vault.errors import (
     LaxMode,
     ReducedProtection,
@@ -60,7 +60,7 @@ class VaultFile:
     """
 
     def __init__(self, path: str | os.PathLike[str], filesystem: FileSystem, lock_timeout_s: float) -> None:
-        self.path = Path(path).expanduser().absolute()
+        self.path = expanded(path).absolute()
         self.folder = self.path.parent
         self._filesystem = filesystem
         if not filesystem.has_modes:
@@ -302,10 +302,34 @@ class VaultFile:
         if self._filesystem.has_modes and actual & 0o777 & ~mode:
             if actual & stat.S_ISVTX or path == path.parent:  # /tmp and the like: never to be closed to the others
                 raise LaxMode(f"{path} is shared by the users of this machine; give the vault a folder of its own")
-            raise LaxMode(
-                f"{path} has mode {actual:04o}, which lets other users of this machine at it; first think who may have "
-                f"read it, then type: chmod {mode:o} {shlex.quote(str(path))}"
-            )
+            raise LaxMode(self._about_modes())
+
+    def _about_modes(self) -> str:
+        """Return all that is too open, and the one command for it: a mounted volume loosens everything at once."""
+        wanted = {
+            self.folder: FOLDER_MODE,
+            self.path: FILE_MODE,
+            self.trail_path: FILE_MODE,
+            self._lock_path: FILE_MODE,
+        }
+        with contextlib.suppress(StorageFailed):
+            wanted |= dict.fromkeys(self.kept(), FILE_MODE)
+        actual: dict[Path, int] = {}
+        for path in wanted:
+            with contextlib.suppress(OSError):
+                found = self._filesystem.lstat(path).st_mode
+                if not stat.S_ISLNK(found) and stat.S_IMODE(found) & 0o777 & ~wanted[path]:
+                    actual[path] = stat.S_IMODE(found)
+        modes = ", ".join(f"{path} has mode {mode:04o}" for path, mode in actual.items())
+        commands = [
+            " ".join([f"chmod {mode:o}", *(shlex.quote(str(path)) for path in actual if wanted[path] == mode)])
+            for mode in dict.fromkeys(wanted[path] for path in actual)
+        ]
+        which = "it" if len(actual) == 1 else "them"
+        return (
+            f"{modes}, which lets other users of this machine at {which}; first think who may have read {which}, then "
+            f"type: {' && '.join(commands)}"
+        )
 
     def _refuse_unopened(self, failure: StorageFailed) -> None:
         """Raise what an open that failed means, or the failure itself."""

@@ -16,6 +16,7 @@ from pathlib import Path
 import platformdirs
 
 from bgresearch.errors import AgentError, AgentUnavailable
+from bgresearch.folders import user_folder
 from bgresearch.private import make_private
 
 FOLDER_MODE, SOCKET_MODE = 0o700, 0o600
@@ -71,7 +72,7 @@ def default_vault() -> Path:
     """Return where the vault lies: ``BGRESEARCH_VAULT``, else in the platform's folder for a user's settings."""
     if chosen := os.environ.get("BGRESEARCH_VAULT"):
         return Path(chosen).absolute()
-    return platformdirs.user_config_path("bgresearch", appauthor=False) / "vault"
+    return user_folder("config", "BGRESEARCH_VAULT") / "vault"
 
 
 def need_sockets() -> None:

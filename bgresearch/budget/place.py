@@ -16,9 +16,8 @@ import stat
 import tempfile
 from pathlib import Path
 
-import platformdirs
-
 from bgresearch.budget.record import VERSION, Damaged
+from bgresearch.folders import user_folder
 from bgresearch.private import make_private
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
@@ -38,7 +37,7 @@ def default_folder() -> Path:
     Each machine has its own folder: a home may be several machines', whose clocks have nothing to do with each other.
     """
     chosen = os.environ.get("BGRESEARCH_STATE_DIR")
-    state = Path(chosen) if chosen else platformdirs.user_state_path("bgresearch", appauthor=False)
+    state = Path(chosen) if chosen else user_folder("state", "BGRESEARCH_STATE_DIR")
     machine = re.sub(r"[^A-Za-z0-9-]", "_", platform.node())[:64]
     return state.absolute() / f"budget-{machine or 'here'}"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from bgresearch.cli.asking import agreed, answer
-from bgresearch.cli.options import DataDir, Interval, PriceKind, as_an_option
+from bgresearch.cli.options import DataDir, Interval, PriceKind, as_an_option, excludes
 from bgresearch.cli.words import AsJson, table, tell
 from bgresearch.errors import ConfigurationError, InvalidInput
 from bgresearch.onboarding.costs import priced
@@ -43,6 +43,9 @@ def explore(
     """Show what candles cost before they are downloaded, then a summary; export them if wanted."""
     from bgresearch.connect import connect
 
+    if search:
+        others = {"SYMBOL": symbol, "--interval": interval, "--since": since, "--until": until, "--export": export}
+        excludes("--search", *others.items(), ("--yes", yes), ("--price", price != "last"))
     _check_export(export)
     if market not in get_args(Market):
         raise InvalidInput("--market", f"{market!r} is no market.", hint=f"There is {', '.join(get_args(Market))}.")

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bgresearch.cli.options import DataDir, Interval, MarketName, PriceKind, Since, Until
+from bgresearch.cli.options import (
+    DataDir,
+    Interval,
+    MarketName,
+    PriceKind,
+    Since,
+    Until,
+    excludes,
+    needs,
+)
 from bgresearch.cli.words import AsJson, table, tell
 from bgresearch.errors import BgresearchError, InvalidInput, StoreError
 
@@ -70,7 +79,9 @@ def verify(
     against_exchange: Annotated[
         bool, typer.Option("--against-exchange", help="Ask the exchange for closed candles again and compare.")
     ] = False,
-    since: Annotated[str, typer.Option(metavar="TIME", help="With --against-exchange: from when.")] = "2017-01-01",
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="With --against-exchange: from when.", show_default="2017-01-01")
+    ] = None,
     until: Until = None,
     symbol: Annotated[
         list[str] | None,
@@ -86,9 +97,14 @@ def verify(
         raise InvalidInput(
             "URL", "a published store is only looked at.", hint="Repair the local one and publish it again."
         )
+    for option, given in {"--since": since, "--until": until, "--symbol": symbol}.items():
+        if given:
+            needs(option, "--against-exchange", against_exchange)
     with connect(data_dir=data_dir, progress=False, store=url or None) as client:
         found = client.verify(repair=repair)
-        revised = client.revisions(since, until, symbols=tuple(symbol or ())) if against_exchange else []
+        revised = (
+            client.revisions(since or "2017-01-01", until, symbols=tuple(symbol or ())) if against_exchange else []
+        )
         place = url or client.data_dir
     result = {
         "data_dir": place, "files": found.files, "flaws": [_flaw(found, number) for number in range(len(found.flaws))],
@@ -151,6 +167,8 @@ def pin(
     from bgresearch.connect import connect
     from bgresearch.store import pins
 
+    if what in pins.RESERVED:
+        excludes(f"pin {what}", ("--account", account), ("a name", name and what == "list"))
     with connect(data_dir=data_dir, offline=True) as client:
         root, now_ms = Path(client.data_dir), client.now.value // 10**6
     if what == "list":

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from bgresearch.candles import Source
 from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
+from bgresearch.folders import expanded
 from bgresearch.frames import to_frame
 from bgresearch.lenses.families import Family, checked, families, literally
 from bgresearch.lenses.ledgers import coverage_of, gaps_of
@@ -160,7 +161,7 @@ def _locks(root: Path, known: Collection[Family], spill: str | os.PathLike[str] 
     allowed = ", ".join(_text(f"{folder}/{family.folder}") for folder in sorted(spellings) for family in known)
     return [
         "TimeZone = 'UTC'",
-        f"temp_directory = {_text('' if spill is None else str(Path(spill).expanduser().absolute()))}",
+        f"temp_directory = {_text('' if spill is None else str(expanded(spill).absolute()))}",
         "autoinstall_known_extensions = false",
         "autoload_known_extensions = false",
         "allow_community_extensions = false",

@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 
 from bgresearch.clock import Clock, SystemClock
 from bgresearch.errors import ConfigurationError, StoreError
+from bgresearch.folders import expanded
 from bgresearch.intervals import HOUR_MS
 from bgresearch.spans import Span, subtract, union
 from bgresearch.store import partition
@@ -69,7 +70,7 @@ class Store:
         self, data_dir: Path | str, *, host: str = "", clock: Clock | None = None, disk: Disk | None = None,
         pin: str = "",
     ) -> None:  # fmt: skip
-        self.data_dir = Path(data_dir).expanduser().absolute()
+        self.data_dir = expanded(data_dir).absolute()
         self.host = host
         self._clock = clock or SystemClock()
         self._disk = disk or Disk(self.data_dir)

@@ -20,6 +20,7 @@ BY_PIP_ALONE = ("pictures",)  # conda-forge calls kaleido otherwise
 CONSTRAINTS = sorted((ROOT / "constraints").glob("*.txt"))
 BROUGHT_FOR_OTHERS = {"distributed", "ipykernel", "jupyterlab", "s3fs"}
 # a cluster that the user starts, a kernel, a command, what fsspec imports
+IMPORTED_AS = {"python_dotenv": "dotenv"}
 
 
 def pyproject() -> dict[str, Any]:
@@ -100,7 +101,8 @@ def imported(file: Path) -> set[str]:
 def test_whatever_is_imported_is_asked_for_and_not_left_to_others_to_bring() -> None:
     table = project()
     extras = [line for name in (*EXTRAS_IN_CONDA, *BY_PIP_ALONE) for line in extra(name)]
-    asked = {name.replace("-", "_") for name in ranges([*table["dependencies"], *extras])}
+    names = (name.replace("-", "_") for name in ranges([*table["dependencies"], *extras]))
+    asked = {IMPORTED_AS.get(name, name) for name in names}
     files = [file for package in ("bgresearch", "vault") for file in (ROOT / package).rglob("*.py")]
     foreign = set().union(*map(imported, files)) - sys.stdlib_module_names - {"bgresearch", "vault"}
     assert foreign <= asked
