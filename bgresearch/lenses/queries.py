@@ -108,8 +108,8 @@ def _walk(node: Any, query: Query, *, negated: bool) -> None:
 
 def _asked(comparison: Mapping[str, Any], *, negated: bool) -> set[str]:
     """Return the kinds of price that a comparison of a column ``price`` with text lets through."""
-    sides = [comparison.get(side) for side in ("left", "right")] + (comparison.get("children") or [])
-    sides = [one for one in sides if isinstance(one, dict)]
+    parts = [comparison.get("left"), comparison.get("right"), *(comparison.get("children") or [])]
+    sides: list[dict[str, Any]] = [one for one in parts if isinstance(one, dict)]
     columns = [one["column_names"] for one in sides if one.get("type") == "COLUMN_REF"]
     if not any(names[-1].lower() == "price" and names[0].lower() not in ("coverage", "gaps") for names in columns):
         return set()

@@ -71,6 +71,7 @@ def reading(path: Path) -> Iterator[None]:
 
     An error of the operating system, too little memory and a thread that cannot be started are no damage.
     """
+    error: Exception
     try:
         yield
     except OSError as cause:
