@@ -3,8 +3,10 @@
 VENV := .venv
 # Hundreds of processes import the same packages: compiled once, they start four times as fast. Empty means: write it.
 export PYTHONDONTWRITEBYTECODE :=
+# Threads of the C library each keep an arena of memory that was free long ago, unless there are few.
+export MALLOC_ARENA_MAX := 2
 PY := $(VENV)/bin/python
-JOBS := 4# tests wait more than they work: for limits, kernels, browsers
+JOBS := 3# tests wait more than they work: for limits, kernels, browsers; each takes up to 0.8 GB
 CANDIDATES := $(PYTHON) python3.14 python3.13 python3.12 python3.11 python3
 
 # What each purpose installs: extras of the package, dependency groups, and the smaller purposes that come with it.
