@@ -54,7 +54,7 @@ def partitions(root: Path, folder: str) -> list[Path]:
 
 
 def flip(path: Path) -> bool:
-    """Flip the first bit of the later data pages that means something; False of a file without rows."""
+    """Flip one bit of a data page that means something, and not the footer; return False of a file without rows."""
     data = path.read_bytes()
     pages = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
     for place in range(4 + (pages - 4) * 2 // 5, pages):

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from bgresearch.clock import ManualClock
 from bgresearch.errors import ConfigurationError, StoreError
 from bgresearch.spans import Span, subtract, union
-from bgresearch.store import Gap, Series, Store, StoreWarning, partition
+from bgresearch.store import Gap, LostRows, Series, Store, StoreWarning, partition
 from bgresearch.store.disk import Disk
 from bgresearch.store.locking import LockWarning
 
@@ -123,8 +123,10 @@ def test_a_damaged_file_is_set_aside_said_and_missing_again(
     path = file_of(store)
     bad = damage(path.read_bytes())
     path.write_bytes(bad)
-    with pytest.warns(StoreWarning, match=r"is damaged .* set aside as 2024-01\.parquet\.damaged-2024"):
+    said = r"is damaged .* set aside as 2024-01\.parquet\.damaged-2024"
+    with pytest.warns(StoreWarning, match=said), pytest.raises(LostRows, match=r"\.damaged-2024") as caught:
         store.read(series, hours(0, 24))
+    assert caught.value.missing
     assert store.missing(series, hours(0, 24)) == (hours(0, 24),)
     aside = [one for one in path.parent.iterdir() if ".damaged-" in one.name]
     assert [one.read_bytes() for one in aside] == [bad]
