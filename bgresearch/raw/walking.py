@@ -127,6 +127,7 @@ class Walk:
         self._last: list[str] = []
         self._state = State.of(spool.header["state"])
         self._barren = 0
+        self._by_time = True  # whether each page of this window is older than the one before
         self._promised = False  # whether the last page said that there are more
         self._cursors: set[str] = set()  # of this window: one that comes again goes in circles
         self.asked = 0
@@ -312,7 +313,10 @@ class Walk:
         if state.turned == 0:
             self._head = page.keys
             self._cursors.clear()
+            self._by_time = True
         times = [at for row in page.rows if (at := way.time_of(row)) is not None]
+        if times and state.oldest_ms is not None:
+            self._by_time = self._by_time and max(times) <= state.oldest_ms
         state.oldest_ms = min([*times, *([] if state.oldest_ms is None else [state.oldest_ms])], default=None)
         full = page.distinct >= way.size if way.size else True
         state.short = not full and (state.turned == 0 or page.distinct < state.largest)
@@ -463,7 +467,7 @@ class Walk:
 
     def _can_narrow(self) -> bool:
         span, oldest = self._state.todo[0], self._state.oldest_ms
-        if span is None or oldest is None or not self._way.known_by:
+        if span is None or oldest is None or not self._way.known_by or not self._by_time:
             return False
         return span.start_ms <= oldest + 1 < span.end_ms
 
