@@ -173,7 +173,7 @@ def _texts(values: Sequence[Any]) -> pa.Array:
     try:
         return pa.array(values, pa.string())
     except pa.ArrowTypeError:
-        return pa.array([str(v) if type(v) in (int, Decimal) else v for v in values], pa.string())
+        return pa.array([str(v) if type(v) in (int, float, Decimal) else v for v in values], pa.string())
 
 
 def _place(endpoint: Endpoint, alias: str) -> int:

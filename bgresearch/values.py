@@ -126,8 +126,8 @@ def _read_int(value: Any) -> int | None:
         text = value.strip()
         digits = text.removeprefix("-").removesuffix(".0")
         number = int(text.removesuffix(".0")) if digits.isascii() and digits.isdecimal() and len(digits) < 20 else None
-    elif isinstance(value, Decimal):
-        number = int(value) if value.copy_abs() < 2**63 and value == int(value) else None
+    elif isinstance(value, float | Decimal):
+        number = int(value) if -(2**63) <= value < 2**63 and value == int(value) else None
     else:
         number = value if isinstance(value, int) and not isinstance(value, bool) else None
     return number if number is not None and -(2**63) <= number < 2**63 else None

@@ -158,7 +158,9 @@ def test_classic_and_unified_tell_the_same_fills(ask: Ask) -> None:
     assert ours == theirs
     fees = {row["execId"]: Decimal(row["feeDetail"][0]["fee"]) for row in v3}
     for row in spot:
-        assert Decimal(row["feeDetail"]["totalFee"]) == -fees[row["tradeId"]]
+        sign = 1 if row["feeDetail"]["deduction"] == "yes" else -1
+        assert Decimal(row["feeDetail"]["totalFee"]) == sign * fees[row["tradeId"]]
+    assert {row["feeDetail"]["deduction"] for row in spot} == {"yes", "no"}
     for row in contract:
         assert Decimal(row["feeDetail"][0]["totalFee"]) == -fees[row["tradeId"]]
 

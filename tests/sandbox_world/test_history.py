@@ -17,7 +17,7 @@ from bgresearch.sandbox.world import World
 
 from .conftest import NOW_MS, SEED
 
-BGB = next(market for market in of_kind("spot") if market.symbol == "BGBUSDT")
+BGB = next(market for market in of_kind("spot", NOW_MS) if market.symbol == "BGBUSDT")
 
 
 @pytest.fixture(scope="module")
