@@ -15,7 +15,7 @@ from bgresearch.sandbox import SANDBOX_KEYS
 from bgresearch.sandbox.keys import SandboxKey
 from bgresearch.sandbox.server import Server
 from tests.cli.conftest import Ran
-from tests.cli.sandboxed import PASSWORD, as_json, open_vault, triple
+from tests.cli.sandboxed import PASSWORD, as_json, open_vault, triple, with_password
 from vault import FLOOR, Checked, KeyRefused, Staged, Vault, from_found, read_copy
 from vault.hidden import Hidden
 from vault.keys import CAN_WITHDRAW
@@ -41,18 +41,7 @@ def path(tmp_path: Path) -> Path:
 def command(path: Path, url: str, agent_folder: str, tmp_path: Path) -> Command:
     with Vault.create(path, PASSWORD, profile=FLOOR) as made:
         made.add("old", **triple(SANDBOX_KEYS["spot_only"]), host=url)
-    password = tmp_path / "password"
-    password.touch(mode=0o600)
-    password.write_text(PASSWORD)
-    variables = {"BGRESEARCH_VAULT": str(path), "BGRESEARCH_AGENT_DIR": agent_folder, "HOME": str(tmp_path)}
-
-    def run(*words: str, stdin: str = "") -> Ran:
-        done = CliRunner().invoke(
-            app, [*words, "--password-file", str(password), "--json"], input=stdin, env=variables
-        )  # fmt: skip
-        return Ran(done.exit_code, done.stdout, str(done.exception or ""))
-
-    return run
+    return with_password(path, tmp_path, agent_folder)
 
 
 def dotenv(folder: Path, key: SandboxKey) -> Path:

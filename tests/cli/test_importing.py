@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from bgresearch.cli import app
 from bgresearch.sandbox import SANDBOX_KEYS
 from bgresearch.sandbox.server import Server
 from tests.cli.conftest import Ran
-from tests.cli.sandboxed import PASSWORD, triple
+from tests.cli.sandboxed import PASSWORD, triple, with_password
 from vault import FLOOR, Vault
 
 KEY = triple(SANDBOX_KEYS["readonly"])
@@ -36,18 +34,10 @@ def path(tmp_path: Path) -> Path:
 def bring(path: Path, tmp_path: Path) -> Import:
     """Import a source; with ``--yes --remove-source`` if nothing else is said."""
     Vault.create(path, PASSWORD, profile=FLOOR).close()
-    password = tmp_path / "password"
-    password.touch(mode=0o600)
-    password.write_text(PASSWORD)
-    variables = {"BGRESEARCH_VAULT": str(path), "BGRESEARCH_AGENT_DIR": str(tmp_path / "a"), "HOME": str(tmp_path)}
+    command = with_password(path, tmp_path, str(tmp_path / "agent"))
 
     def run(source: Path, host: str, *words: str) -> Ran:
-        options = words or ("--yes", "--remove-source")
-        done = CliRunner().invoke(
-            app, ["keys", "import", str(source), "--host", host, *options, "--password-file", str(password), "--json"],
-            env=variables,
-        )  # fmt: skip
-        return Ran(done.exit_code, done.stdout, str(done.exception or ""))
+        return command("keys", "import", str(source), "--host", host, *(words or ("--yes", "--remove-source")))
 
     return run
 
