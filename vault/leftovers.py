@@ -29,21 +29,21 @@ def opens_otherwise(raw: bytes, header: Header) -> bool:
 def delete_foreign(file: VaultFile, header: Header) -> None:
     """Delete what something else opens than this header, the file's present one; call it under the lock."""
     for path in _foreign(file, header):
-        file.delete(path)
+        file.delete(path, unchanged=True)
 
 
 def delete_foreign_if_any(file: VaultFile, present: bytes, header: Header) -> None:
     """Do the same without the lock, which is taken only where there is something to delete; say it if it cannot be."""
-    if not _foreign(file, header):
-        return
     try:
+        if not _foreign(file, header):
+            return
         with file.locked():
             if file.read(MAX_FILE_BYTES) == present:
                 delete_foreign(file, header)
     except (StorageFailed, VaultBusy) as failure:
         warn(
-            f"files beside {file.path} open with a former password or code and could not be deleted ({failure}); "
-            "delete its .kept and .damaged files yourself",
+            f"beside {file.path} there may be files that a former password or code opens, as they could not be looked "
+            f"for or deleted ({failure}); delete its .kept and .damaged files yourself (reduced protection)",
             ReducedProtection,
         )
 
@@ -57,5 +57,7 @@ def _foreign(file: VaultFile, header: Header) -> list[Path]:
 def _bytes(file: VaultFile, path: Path) -> bytes:
     try:
         return file.read_kept(path, MAX_FILE_BYTES)
-    except StorageFailed:  # deleted meanwhile, or not ours to read
-        return b""
+    except StorageFailed as failure:
+        if isinstance(failure.__cause__, FileNotFoundError):  # another process deleted it meanwhile
+            return b""
+        raise

@@ -137,7 +137,7 @@ class OpenVault(NoCopies):
     ) -> None:
         """Save a new generation; with ``forget_older`` the former ones go, once the new one was read back.
 
-        So does what something else opens, unless an older file was put in this one's place and is only now accepted.
+        What something else opens than the present file goes before it, unless an older file was put in its place.
         """
         known, around, file = self._state(), self.__surroundings, self.__file
         with file.locked(), placed(file):
@@ -147,6 +147,8 @@ class OpenVault(NoCopies):
             vault_id, present = current.envelope.header.vault_id, current.envelope.header.generation
             newest = max(file.highest_kept(), around.memory.highest(vault_id))
             generation = max(present, newest) + 1
+            if present >= newest:
+                delete_foreign(file, current.envelope.header)
             if generation > MAX_GENERATION:
                 raise StorageFailed("the vault has no generation numbers left; move the .kept files beside it away")
             body = with_former_names(current.body, current.slots, draft.slots)
@@ -159,8 +161,6 @@ class OpenVault(NoCopies):
             if forget_older:
                 reread(file.read(MAX_FILE_BYTES), state)
                 file.forget_former()
-            elif present >= newest:
-                delete_foreign(file, state.envelope.header)
             around.memory.remember(vault_id, generation)
 
 

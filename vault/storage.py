@@ -178,9 +178,9 @@ class VaultFile:
         for former in self.beside():
             self.delete(former)
 
-    def delete(self, path: Path) -> None:
-        """Delete a file beside the vault."""
-        with self._explained("delete", path, unchanged=False):
+    def delete(self, path: Path, *, unchanged: bool = False) -> None:
+        """Delete a file beside the vault, after a save or (``unchanged``) before one."""
+        with self._explained("delete", path, unchanged=unchanged):
             self._filesystem.unlink(path)
 
     def append_trail(self, lines: bytes, size: int) -> None:

@@ -40,8 +40,8 @@ def test_a_kill_at_a_random_moment_loses_nothing() -> None:
 
 @pytest.mark.slow
 def test_a_kill_at_any_disk_call_of_a_rotation_leaves_the_old_key_or_the_new_one() -> None:
-    result = counted("rotations", "--rounds", "70")
-    assert (result["kills"], result["lost"], result["unreadable"]) == (70, 0, 0)
+    result = counted("rotations", "--rounds", "160")
+    assert (result["kills"], result["lost"], result["unreadable"]) == (160, 0, 0)
     assert result["both there"] > 0  # some were killed between the new key's coming and the old one's going
     assert result["rotated before the kill"] > 0
 
