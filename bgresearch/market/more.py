@@ -24,7 +24,7 @@ from bgresearch.market.terms import (
 from bgresearch.market.verbs import known_market
 from bgresearch.moments import Moment
 from bgresearch.spans import iso
-from bgresearch.symbols import Named, wire_symbol
+from bgresearch.symbols import Named, unlisted_coin, wire_symbol
 from bgresearch.tables import documented
 
 _DEFAULT = "usdt-futures"
@@ -228,6 +228,8 @@ class MoreVerbs(FlowVerbs):
 
         Raises
         ------
+        UnknownSymbol
+            There is no such coin; the message names near ones.
         OfflineError, InvalidInput
             As `funding_rates`.
 
@@ -238,7 +240,12 @@ class MoreVerbs(FlowVerbs):
         if not isinstance(coin, str) or not coin.strip():
             raise InvalidInput("coin", f"{coin!r} is no coin.", hint="Write it as the exchange does, like USDT.")
         name = spelled(coin.strip())
-        return self._asked(INTEREST_RATES, lambda sender: interest_rates(sender, name, history=history), max_age)
+        frame = self._asked(INTEREST_RATES, lambda sender: interest_rates(sender, name, history=history), max_age)
+        if frame.empty and not self._source.offline:
+            error = unlisted_coin(self._source.sender, name, INTEREST_RATES.sources[history])
+            if error is not None:
+                raise error
+        return frame
 
     def _contract(self, symbol: str, market: str) -> Named:
         """Return a contract; spot has none of this."""
