@@ -333,7 +333,7 @@ def _walk_funding(sender: Sender, named: Named, missing: Span, kept: _Kept) -> N
     try:
         for page in paged.pages():
             kept.add(page)
-            if (kept.oldest_ms if kept.ordered else kept.newest_ms) < missing.start_ms:
+            if (kept.middle_ms if kept.ordered else kept.newest_ms) < missing.start_ms:
                 break
     except EndUnknown:
         unknown = Span(missing.start_ms, kept.oldest_ms)

@@ -14,7 +14,7 @@ from bgresearch.account.kinds import FILLS
 from bgresearch.account.walks import walked
 from bgresearch.candles import Source
 from bgresearch.clock import ManualClock
-from bgresearch.errors import BadResponse, BgresearchError
+from bgresearch.errors import BadResponse, BgresearchError, ExchangeError
 from bgresearch.identity import Whose
 from bgresearch.market.past import past_funding, past_trades
 from bgresearch.spans import Span
@@ -140,7 +140,9 @@ def fills(odd: Mapping[int, int], count: int = 950) -> Rows:
     return [{**FILL, "tradeId": str(10**9 - n), "orderId": str(n), "cTime": str(at)} for n, at in times.items()]  # type: ignore[dict-item]
 
 
-@pytest.mark.parametrize("odd", [{199: DAY_MS - HOUR_MS}, {150: DAY_MS - HOUR_MS}, {}], ids=["at the end", "inside", "none"])
+@pytest.mark.parametrize(
+    "odd", [{199: DAY_MS - HOUR_MS}, {150: DAY_MS - HOUR_MS}, {}], ids=["at the end", "inside", "none"]
+)
 def test_own_records_behind_a_full_page_are_asked_for_although_one_of_it_is_far_older(odd: Mapping[int, int]) -> None:
     rows = fills(odd)
     served: dict[str, int] = {}
@@ -161,7 +163,9 @@ def test_own_records_behind_a_full_page_are_asked_for_although_one_of_it_is_far_
 
 
 @pytest.mark.parametrize("refused", [2, 3, 4])
-@pytest.mark.parametrize("odd", [{99: 20 * HOUR_MS, 199: 21 * HOUR_MS}, {150: 20 * HOUR_MS}, {}], ids=["ends", "inside", "none"])
+@pytest.mark.parametrize(
+    "odd", [{99: 20 * HOUR_MS, 199: 21 * HOUR_MS}, {150: 20 * HOUR_MS}, {}], ids=["ends", "inside", "none"]
+)
 def test_pages_of_an_interrupted_window_are_kept_only_as_far_as_they_show(
     tmp_path: Path, odd: Mapping[int, int], refused: int
 ) -> None:
@@ -169,8 +173,10 @@ def test_pages_of_an_interrupted_window_are_kept_only_as_far_as_they_show(
 
     def answer(row_id: str, params: Mapping[str, Any]) -> Any:
         nonlocal left
-        if row_id in ("spot.account_info", "uta.account_settings", "uta.account_info"):
-            return {"userId": "7", "uid": "7", "authorities": [], "ips": "", "accountMode": "classic"}
+        if row_id == "uta.account_settings":
+            raise ExchangeError(row_id, "40084", "a classic account")
+        if row_id == "spot.account_info":
+            return {"userId": "7"}
         if row_id != "spot.trade_fills":
             return []
         left -= 1
