@@ -14,6 +14,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, cast
 
 from bgresearch import exact_json
@@ -99,6 +100,11 @@ class AnswerRow:
         ][:_MOST_NAMES]
         said = said or [f"{name} {shown(self._values[name])}" for name in _TIMES if name in self._values][:1]
         return f"{self._place} ({', '.join(said)})" if said else self._place
+
+    @cached_property
+    def spelled(self) -> str:
+        """All of it as text: equal rows have the same."""
+        return exact_json.dumps(self._values, sort_keys=True)
 
     def number(self, *names: str, needed: bool = False) -> float | None:
         """Return a number, NaN if it cannot be read."""
@@ -229,12 +235,15 @@ class AnswerRow:
 def read_rows(make: Make, rows: Iterable[Any], problems: Problems) -> list[Row]:
     """Return what is made of every row that can be read, and warn of the others; `UNREADABLE` marks what has holes.
 
+    A row that equals one before is the same row: exchanges repeat some, and sums would count them twice.
+
     Raises
     ------
     BadResponse
         There are rows, and none of them can be read.
     """
     made: list[Row] = []
+    seen: set[str] = set()
     left_out = place = 0
     for place, row in enumerate(rows, start=1):
         if not isinstance(row, dict | AnswerRow):
@@ -244,6 +253,9 @@ def read_rows(make: Make, rows: Iterable[Any], problems: Problems) -> list[Row]:
             left_out += 1
             continue
         one = row if isinstance(row, AnswerRow) else AnswerRow(row, problems, f"row {place}")
+        if one.spelled in seen:
+            continue
+        seen.add(one.spelled)
         before = len(problems.found)
         try:
             parts = make(one)

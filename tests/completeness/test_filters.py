@@ -27,15 +27,18 @@ SYMBOL: dict[str, Callable[[Client, str], Any]] = {
     "positions": lambda c, s: c.account.positions(symbol=s),
     "open_orders": lambda c, s: c.account.open_orders(symbol=s),
     "open_plan_orders": lambda c, s: c.account.open_plan_orders(market="usdt-futures", symbol=s),
-    "loans": lambda c, s: c.account.loans(SINCE, symbol=s), "interest": lambda c, s: c.account.interest(SINCE, symbol=s),
+    "loans": lambda c, s: c.account.loans(SINCE, symbol=s),
+    "interest": lambda c, s: c.account.interest(SINCE, symbol=s),
     "repayments": lambda c, s: c.account.repayments(SINCE, symbol=s),
 }  # fmt: skip
 COIN: dict[str, Callable[[Client, str], Any]] = {
     "bills": lambda c, s: c.account.bills(SINCE, book="spot", coin=s),
-    "transfers": lambda c, s: c.account.transfers(SINCE, coin=s), "deposits": lambda c, s: c.account.deposits(SINCE, coin=s),
+    "transfers": lambda c, s: c.account.transfers(SINCE, coin=s),
+    "deposits": lambda c, s: c.account.deposits(SINCE, coin=s),
     "withdrawals": lambda c, s: c.account.withdrawals(SINCE, coin=s),
     "conversions": lambda c, s: c.account.conversions(SINCE, source="USDT", target=s),
-    "interest_rates": lambda c, s: c.interest_rates(s), "interest_rates before": lambda c, s: c.interest_rates(s, history=True),
+    "interest_rates": lambda c, s: c.interest_rates(s),
+    "interest_rates before": lambda c, s: c.interest_rates(s, history=True),
 }  # fmt: skip
 CASES = [(key, verb) for key in ("readonly", "unified_trader") for verb in [*SYMBOL, *COIN]]
 
@@ -46,7 +49,7 @@ def test_a_filter_that_names_nothing_listed_is_an_error_with_near_names_every_ti
 ) -> None:
     client = connect(key=key)
     for _ in range(2):
-        with pytest.raises(UnknownSymbol, match="Did you mean .*(BTCUSDT|USDC)"):
+        with pytest.raises(UnknownSymbol, match=r"Did you mean .*(BTCUSDT|USDC)"):
             SYMBOL[verb](client, "BTCUSTD") if verb in SYMBOL else COIN[verb](client, "USDX")
 
 
