@@ -244,7 +244,7 @@ def read_rows(make: Make, rows: Iterable[Any], problems: Problems) -> list[Row]:
     """
     made: list[Row] = []
     seen: set[str] = set()
-    left_out = place = 0
+    left_out = repeated = place = 0
     for place, row in enumerate(rows, start=1):
         if not isinstance(row, dict | AnswerRow):
             problems.add(f"row {place} is no object: {shown(row)}", fatal=True)
@@ -254,6 +254,7 @@ def read_rows(make: Make, rows: Iterable[Any], problems: Problems) -> list[Row]:
             continue
         one = row if isinstance(row, AnswerRow) else AnswerRow(row, problems, f"row {place}")
         if one.spelled in seen:
+            repeated += 1
             continue
         seen.add(one.spelled)
         before = len(problems.found)
@@ -267,7 +268,7 @@ def read_rows(make: Make, rows: Iterable[Any], problems: Problems) -> list[Row]:
             continue
         mark = {UNREADABLE: True} if len(problems.found) > before else {}
         made += [part | mark for part in (parts if isinstance(parts, list) else [parts])]
-    if left_out and left_out == place:
+    if left_out and left_out == place - repeated:
         raise BadResponse(problems.endpoint, f"no row can be read: {problems.found[0]}.")
     problems.warn()
     return made

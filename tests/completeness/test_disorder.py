@@ -58,7 +58,7 @@ class Serving:
         self._served: dict[str, int] = {}
 
     def __call__(self, row_id: str, params: Mapping[str, Any]) -> Any:
-        if row_id.endswith("contracts") or row_id.endswith("symbols"):
+        if row_id.endswith(("contracts", "symbols")):
             return [{"symbol": "BTCUSDT"}]
         self._left -= 1
         if self._left == 0:
