@@ -14,6 +14,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, cast
 
 from bgresearch import exact_json
@@ -99,6 +100,11 @@ class AnswerRow:
         ][:_MOST_NAMES]
         said = said or [f"{name} {shown(self._values[name])}" for name in _TIMES if name in self._values][:1]
         return f"{self._place} ({', '.join(said)})" if said else self._place
+
+    @cached_property
+    def spelled(self) -> str:
+        """All of it as text: equal rows have the same."""
+        return exact_json.dumps(self._values, sort_keys=True)
 
     def number(self, *names: str, needed: bool = False) -> float | None:
         """Return a number, NaN if it cannot be read."""
@@ -229,13 +235,16 @@ class AnswerRow:
 def read_rows(make: Make, rows: Iterable[Any], problems: Problems) -> list[Row]:
     """Return what is made of every row that can be read, and warn of the others; `UNREADABLE` marks what has holes.
 
+    A row that equals one before is the same row: exchanges repeat some, and sums would count them twice.
+
     Raises
     ------
     BadResponse
         There are rows, and none of them can be read.
     """
     made: list[Row] = []
-    left_out = place = 0
+    seen: set[str] = set()
+    left_out = repeated = place = 0
     for place, row in enumerate(rows, start=1):
         if not isinstance(row, dict | AnswerRow):
             problems.add(f"row {place} is no object: {shown(row)}", fatal=True)
@@ -244,6 +253,10 @@ def read_rows(make: Make, rows: Iterable[Any], problems: Problems) -> list[Row]:
             left_out += 1
             continue
         one = row if isinstance(row, AnswerRow) else AnswerRow(row, problems, f"row {place}")
+        if one.spelled in seen:
+            repeated += 1
+            continue
+        seen.add(one.spelled)
         before = len(problems.found)
         try:
             parts = make(one)
@@ -255,7 +268,7 @@ def read_rows(make: Make, rows: Iterable[Any], problems: Problems) -> list[Row]:
             continue
         mark = {UNREADABLE: True} if len(problems.found) > before else {}
         made += [part | mark for part in (parts if isinstance(parts, list) else [parts])]
-    if left_out and left_out == place:
+    if left_out and left_out == place - repeated:
         raise BadResponse(problems.endpoint, f"no row can be read: {problems.found[0]}.")
     problems.warn()
     return made

@@ -25,6 +25,7 @@ from bgresearch.wire import Sender
 T = TypeVar("T")
 
 _USUAL_PAGE = 100  # rows of a page where the table states none
+_MOST_DIGITS = 40  # of an id; Python reads no number of thousands
 _REMEMBERED = 4  # pages that a page is compared with, beside the first one: what comes twice comes close together
 
 
@@ -127,14 +128,14 @@ class PagedList(Generic[T]):
         if paging.kind in ("none", "time-window"):
             return ""
         compared = self.endpoint.param("idLessThan") is not None or paging.cursor_from.startswith("smallest")
-        if compared and all(one.isascii() and one.isdecimal() for one in keys):
+        if compared and all(map(_is_number, keys)):
             return str(min(map(int, keys)))
         return next_cursor(paging.cursor_from, data, rows_of(self.endpoint, data))
 
     def _advances(self, cursor: str, following: str) -> bool:
         """Return whether ids that are compared go down."""
         compared = self.endpoint.param("idLessThan") is not None and not self._numbered
-        return not (compared and cursor.isdecimal() and following.isdecimal()) or int(following) < int(cursor)
+        return not (compared and _is_number(cursor) and _is_number(following)) or int(following) < int(cursor)
 
     def _after_a_full_page(self, cursor: str) -> tuple[Any, list[T]]:
         """Return an empty page once more, if its list goes on after all; nothing if the end is proved."""
@@ -160,3 +161,7 @@ class PagedList(Generic[T]):
         if goes_on:
             which = f"after {cursor}" if cursor else "after the first"
             raise BadResponse(self.endpoint.id, f"the page {which} came twice; the list has no end.")
+
+
+def _is_number(one: str) -> bool:
+    return one.isascii() and one.isdecimal() and len(one) < _MOST_DIGITS

@@ -23,6 +23,7 @@ UNKNOWN_CODES = frozenset(  # what an unknown symbol may be answered with, besid
     {"40034", "40054", "40072", "40102", "42016", "25100", "25200", "40309", "400171", "400172"}
 )
 
+_ASK = "Did you mean"
 _NOTHING_REFUSED = "00000"
 _SPOT_QUOTES = ("USDT", "USDC", "USDE", "BTC", "ETH", "BGB", "EUR", "GBP", "BRL", "TRY", "USD")
 _SPOT_NAME = {theirs: name for name, theirs in _FUTURES_NAME.items()}
@@ -181,6 +182,36 @@ def unlisted(sender: Sender, named: Named, endpoint: str) -> UnknownSymbol | Non
     return error if isinstance(error, UnknownSymbol) else None
 
 
+def unlisted_anywhere(sender: Sender, symbol: str, markets: Sequence[str], endpoint: str) -> UnknownSymbol | None:
+    """Return an error that names near symbols if none of some markets lists this one; a request for each of them."""
+    errors: list[UnknownSymbol] = []
+    for market in markets:
+        error = unlisted(sender, Named(symbol, market), endpoint)
+        if error is None:
+            return None
+        errors.append(error)
+    return next((error for error in errors if error.hint.startswith(_ASK)), errors[0]) if errors else None
+
+
+def unlisted_coin(sender: Sender, coin: str, endpoint: str) -> UnknownSymbol | None:
+    """Return an error that names near coins if the exchange does not list this one.
+
+    One request; None where the coin is listed, or the list cannot be had.
+    """
+    row = load()["spot.coins"]
+    try:
+        rows = rows_of(row, sender.send(row, {}).data)
+        coins = [each["coin"] for each in read_rows(lambda one: {"coin": one.key("coin")}, rows, Problems(row.id))]
+    except BgresearchError:
+        return None
+    near = {name.upper(): name for name in coins}
+    if not coins or coin.upper() in near:
+        return None
+    found = [near[name] for name in get_close_matches(coin.upper(), near, 3, 0.6)]
+    hint = f"{_ASK} {' or '.join(found)}?" if found else "Look at client.coins() for what there is."
+    return UnknownSymbol(endpoint, _NOTHING_REFUSED, f"{coin!r} is no coin of the exchange", http_status=200, hint=hint)
+
+
 def did_you_mean(named: Named, listed: Sequence[str]) -> str:
     """Return the question that offers the symbols nearest to one that is not listed, empty if none is near.
 
@@ -193,7 +224,7 @@ def did_you_mean(named: Named, listed: Sequence[str]) -> str:
     """
     other = renamed(named.symbol, named.market)
     near = [other] if other is not None and other in listed else get_close_matches(named.symbol, listed, 3, 0.6)
-    return f"Did you mean {' or '.join(near)}?" if near else ""
+    return f"{_ASK} {' or '.join(near)}?" if near else ""
 
 
 def listed_symbols(sender: Sender, market: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import partial
 
@@ -17,6 +18,7 @@ from bgresearch.wire import Sender
 ASSET_COLUMNS = [
     ("account", pa.string()), ("coin", pa.string()), ("available", pa.float64()), ("frozen", pa.float64()),
     ("locked", pa.float64()), ("total", pa.float64()), ("usd_value", pa.float64()),
+    ("skipped", pa.string()),  # which accounts this snapshot is without, and why, as JSON; null where it is whole
 ]  # fmt: skip
 _PRODUCTS = ("usdt-futures", "usdc-futures", "coin-futures")
 
@@ -69,6 +71,17 @@ def _all(
     if refusal is not None and len(skipped) == len(parts):
         raise refusal
     return rows
+
+
+def kept_with(skipped: Skipped) -> str | None:
+    """Return what is kept with a snapshot about the accounts that it is without; `left_out` reads it."""
+    return json.dumps(skipped) if skipped else None
+
+
+def left_out(kept: pa.Table) -> Skipped:
+    """Return which accounts a kept snapshot is without, and why; none is said of snapshots of older versions."""
+    text = kept.column("skipped")[0].as_py() if "skipped" in kept.column_names and kept.num_rows else None
+    return {str(account): str(why) for account, why in json.loads(text).items()} if text else {}
 
 
 def said_of(skipped: Skipped) -> str:

@@ -30,6 +30,7 @@ FINAL_MS = 5 * 60_000  # a younger record may still be missing from an answer: s
 _AT_ONCE = 20_000  # records that a window should not exceed by much
 _FIRST_MS = DAY_MS  # of an account with a million fills in 90 days, 11,000 records
 _SHORTEST_MS = DAY_MS // 24
+_USUAL_PAGE = 100  # rows of a page where the table states none
 _LONG_DAYS = 14  # from which length on a bar is worth it
 _log = logging.getLogger(__name__)
 
@@ -108,12 +109,12 @@ class History:
     def lots(self, kind: RecordKind) -> tuple[str, ...]:
         """Return the lots of a kind that this account has: markets, or the coins that it holds or held."""
         if self.source.offline:
-            return self._kept_lots(kind)
+            return self.kept_lots(kind)
         mode = self.identity().mode
         lots = kind.lots[mode]
         if lots == "coins":
             lots = tuple(sorted({"USDT", *(row["coin"] for row in self._held())}))
-        return tuple(dict.fromkeys((*lots, *self._kept_lots(kind))))  # kept: named once, or of a former mode
+        return tuple(dict.fromkeys((*lots, *self.kept_lots(kind))))  # kept: named once, or of a former mode
 
     def _held(self) -> list[Row]:
         """Return what the wallets hold; wallets that cannot be looked into are named."""
@@ -123,7 +124,8 @@ class History:
             _log.warning("%s Coins that are only there are not asked for.", said_of(skipped))
         return rows
 
-    def _kept_lots(self, kind: RecordKind) -> tuple[str, ...]:
+    def kept_lots(self, kind: RecordKind) -> tuple[str, ...]:
+        """Return the lots of a kind that something is kept of."""
         if not kind.lot:
             return ("",)
         return self.source.store.values(f"account/{self.uid()}/{kind.name}", kind.lot)
@@ -156,7 +158,7 @@ class History:
         series = kind.series(self.uid(), lot)
         missing = self.source.store.missing(series, span)
         if missing and not kind.roads(self.mode(), lot):
-            if lot not in self._kept_lots(kind):
+            if lot not in self.kept_lots(kind):
                 raise InvalidInput(kind.lot, f"a {self.mode()} account is told no {kind.title} of {lot!r}.")
             self.source.store.refuse_lost(series, span)
             missing = ()  # from before the account's mode was changed: what is kept is all that there will be
@@ -275,11 +277,15 @@ class History:
 
 
 def _whole(task: _Task, piece: Span, rows: Sequence[Row]) -> Span | None:
-    """Return the part of an interrupted window that is complete: of one list that came in the order of its times."""
+    """Return the part of an interrupted window that is complete: of one list that came in the order of its times.
+
+    Its last page may end with an odd time, so the older half of that is not believed.
+    """
     times = [row[task.kind.time] for row in rows]
     if not times or len(task.roads) > 1 or task.kind.late or times != sorted(times, reverse=True):
         return None
-    return Span(times[-1] + 1, piece.end_ms).intersect(piece)
+    half = (task.roads[0].row.paging.max_rows or _USUAL_PAGE) // 2
+    return Span(times[-half:][0] + 1, piece.end_ms).intersect(piece)
 
 
 def _of_shape(kept: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -229,4 +229,7 @@ class StandingVerbs(MoneyVerbs):
             chosen = [row for row in rows if plain is None or row["symbol"] == plain]
             return sorted(chosen, key=lambda row: (row[kind.time], row[kind.id]))
 
-        return self._now(shape, ask, max_age)
+        frame = self._now(shape, ask, max_age)
+        if plain is not None and frame.empty:
+            self._must_be_listed(kind, market, {"symbol": plain})
+        return frame

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -11,12 +12,14 @@ import pyarrow.compute as pc
 
 from bgresearch.account.history import History
 from bgresearch.account.kinds import BILLS, CLOSED_POSITIONS, FILLS, KINDS, ORDERS, PLAN_ORDERS
+from bgresearch.account.records import RecordKind
 from bgresearch.candles import Source
 from bgresearch.identity import Whose
+from bgresearch.kept.rosters import was_listed
 from bgresearch.moments import Moment, span_of
 from bgresearch.progress import Wish
 from bgresearch.spans import Span, iso
-from bgresearch.symbols import own_symbol
+from bgresearch.symbols import MARKETS, own_symbol, unlisted_anywhere, unlisted_coin
 from bgresearch.tables import Shape, documented
 
 _NONE_TOLD = "The exchange tells this account no {} without naming a {}, and none are kept: the frame is empty."
@@ -196,6 +199,9 @@ class RecordVerbs:
         now = self._source.clock.now_ms()
         asked = span_of(start, end, now)
         span = Span(asked.start_ms, min(asked.end_ms, now))
+        named = self._named_by(kind, lot)
+        if named and not self._source.offline and lot not in self._history.kept_lots(kind):
+            self._must_be_listed(kind, lot, named)  # before an empty list of something unknown is kept
         lots = self._history.lots(kind) if lot is None else (lot,)
         tables = [self._history.table(kind, one, span) for one in lots]
         table = pa.concat_tables([kind.shape.schema.empty_table(), *tables])
@@ -203,11 +209,37 @@ class RecordVerbs:
         for column, value in only.items():
             if value is not None:
                 table = table.filter(pc.equal(pc.utf8_upper(table.column(column)), value.upper()))
+        if lots and not table.num_rows:
+            self._must_be_listed(kind, lot, {name: value for name, value in only.items() if value is not None})
         words: dict[str, Any] = {kind.lot: lot, **only} if kind.lot else dict(only)
         if not lots:  # an empty frame that does not mean that there was nothing
             words["not_told"] = _NONE_TOLD.format(kind.title, kind.lot)
             _log.warning(words["not_told"])
         return self._told(kind.shape, table, **words, asked=[iso(span.start_ms), iso(span.end_ms)])
+
+    def _named_by(self, kind: RecordKind, lot: str | None) -> dict[str, str]:
+        """Return the symbol or the coins that a lot is about, by what they are; none for a market or a book."""
+        if lot is None or lot in kind.all_lots:
+            return {}
+        if kind.lot == "pair":
+            return dict(zip(("source_coin", "target_coin"), lot.split("/"), strict=False))
+        return {"symbol" if kind.lot == "margin" else kind.lot: lot}
+
+    def _must_be_listed(self, kind: RecordKind, lot: str | None, named: Mapping[str, str]) -> None:
+        """Raise `UnknownSymbol` if records of a symbol or coin are asked for that the exchange never listed."""
+        sender, source = self._source.sender, kind.shape.sources[0]
+        if self._source.offline:
+            return
+        for name, value in named.items():
+            if name == "symbol":
+                markets = [lot] if lot in MARKETS else [one for one in MARKETS if one in kind.all_lots] or ["spot"]
+                if any(was_listed(self._source, value, market) for market in markets):
+                    continue
+                error = unlisted_anywhere(sender, value, markets, source)
+            else:
+                error = unlisted_coin(sender, value, source)
+            if error is not None:
+                raise error
 
     def _told(self, shape: Shape, table: pa.Table, **words: Any) -> pd.DataFrame:
         sender = self._source.sender

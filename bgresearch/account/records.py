@@ -120,6 +120,11 @@ class RecordKind:
         """The column that the exchange's windows go by."""
         return self.shape.index
 
+    @property
+    def all_lots(self) -> tuple[str, ...]:
+        """The lots of either kind of account that have a name of their own, coins and symbols excepted."""
+        return tuple(dict.fromkeys(name for lots in self.lots.values() if lots != "coins" for name in lots))
+
     def series(self, uid: str, lot: str) -> Series:
         """Return where the records of one lot are kept."""
         keys = ((self.lot, lot),) if self.lot else ()
@@ -133,9 +138,8 @@ class RecordKind:
         InvalidInput
             If neither kind of account has one of that name.
         """
-        known = [name for lots in self.lots.values() if lots != "coins" for name in lots]
-        if lot not in known and not self.free:
-            raise InvalidInput(self.lot, f"{lot!r} is unknown.", hint=f"Use one of {', '.join(dict.fromkeys(known))}.")
+        if lot not in self.all_lots and not self.free:
+            raise InvalidInput(self.lot, f"{lot!r} is unknown.", hint=f"Use one of {', '.join(self.all_lots)}.")
         return lot
 
     def lookback_ms(self, mode: Mode, lot: str) -> int:

@@ -12,7 +12,15 @@ import pandas as pd
 import pyarrow as pa
 
 from bgresearch.account.archive import Archive, Say, archive
-from bgresearch.account.assets import ASSET_COLUMNS, Skipped, classic_assets, said_of, unified_assets
+from bgresearch.account.assets import (
+    ASSET_COLUMNS,
+    Skipped,
+    classic_assets,
+    kept_with,
+    left_out,
+    said_of,
+    unified_assets,
+)
 from bgresearch.account.now import StandingVerbs
 from bgresearch.errors import InvalidInput, OfflineError
 from bgresearch.keyring import known_uid
@@ -104,7 +112,7 @@ class AccountVerbs(StandingVerbs):
             account (category: spot, funding, usdt-futures ..., unified), coin, available, frozen, locked, total,
             usd_value (float64, NaN where the exchange names none). A coin that is absent is zero.
             ``df.attrs["bgresearch"]`` has ``asked`` (when), ``age_s``, and ``skipped``: accounts that the key lacks
-            the permission for, or that this exchange does not have.
+            the permission for, or that this exchange does not have; kept with the snapshot, and said by a warning.
 
         Raises
         ------
@@ -126,18 +134,19 @@ class AccountVerbs(StandingVerbs):
             if kept is not None:
                 age_ms = now - kept.column("time")[0].value
                 if self._source.offline or age_ms <= (max_age or 0) * 1000:
-                    return self._assets_frame(kept, age_ms=age_ms, skipped={})
+                    skipped = left_out(kept)
+                    _warn(skipped)
+                    return self._assets_frame(kept, age_ms=age_ms, skipped=skipped)
         if self._source.offline:
             raise OfflineError("no snapshot of the assets is kept.", hint="Connect without offline=True once.")
         identity = self._history.identity()
-        skipped: Skipped = {}
+        skipped = {}
         load_assets = classic_assets if identity.mode == "classic" else unified_assets
         rows = sorted(load_assets(self._source.sender, skipped), key=lambda row: (row["account"], row["coin"]))
-        if skipped:
-            warnings.warn(said_of(skipped), UserWarning, stacklevel=2)
+        _warn(skipped)
         asked = self._source.clock.now_ms()
         schema = pa.schema([("time", pa.timestamp("ms", "UTC")), *ASSET_COLUMNS])
-        table = pa.Table.from_pylist([{"time": asked, **row} for row in rows], schema)
+        table = pa.Table.from_pylist([{"time": asked, **row, "skipped": kept_with(skipped)} for row in rows], schema)
         if rows:
             series = _assets_series(identity.uid)
             self._source.store.write(series, table, [Span(asked, asked + 1)], source=identity.mode)
@@ -156,7 +165,12 @@ class AccountVerbs(StandingVerbs):
     def _assets_frame(self, table: pa.Table, *, age_ms: int, skipped: Skipped) -> pd.DataFrame:
         asked = iso(table.column("time")[0].value) if table.num_rows else iso(self._source.clock.now_ms())
         words = {"asked": asked, "age_s": age_ms / 1000, "skipped": list(skipped)}
-        return self._told(_ASSETS, table.drop_columns(["time"]), **words)
+        return self._told(_ASSETS, table.select(_ASSETS.schema.names), **words)
+
+
+def _warn(skipped: Skipped) -> None:
+    if skipped:
+        warnings.warn(said_of(skipped), UserWarning, stacklevel=3)
 
 
 def _assets_series(uid: str) -> Series:

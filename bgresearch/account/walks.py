@@ -70,23 +70,30 @@ def _walk(kind: RecordKind, road: Road, sender: Sender, span: Span | None, found
 
 
 def _paged(kind: RecordKind, road: Road, sender: Sender, span: Span | None, here: Found) -> PagedList[Row]:
+    last: list[int] = []  # times of the last page, sorted
+
     def read(rows: list[Any]) -> list[Row]:
         return _records(kind, road, rows, money=span is not None)
+
+    def remembered(rows: list[Any]) -> list[Row]:
+        records = read(rows)
+        last[:] = sorted(record[kind.time] for record in records) or last
+        return records
 
     def key(record: Row) -> str:
         return str(record[kind.id])
 
     def goes_on() -> bool:
-        """Ask for the older part of the window without a cursor."""
+        """Ask for the older part of the window without a cursor: half of the last page, whatever odd times it has."""
         start = span.start_ms if span is not None else 0
-        older = Span(start, max(start, min(record[kind.time] for record in here.values())) + 1)
+        older = Span(start, max(start, last[len(last) // 2]) + 1)
         again = PagedList(sender, road.row, {**road.fixed, **_times(older)}, read, key)
         records = (record for page in again.pages() for record in page)
         # a newer one than asked for is no answer to the question, and so no evidence
         return any(record[kind.time] > older.end_ms or key(record) not in here for record in records)
 
     params = {**road.fixed, **(_times(span) if span is not None else {})}
-    return PagedList(sender, road.row, params, read, key, goes_on if span is not None else None)
+    return PagedList(sender, road.row, params, remembered, key, goes_on if span is not None else None)
 
 
 def _times(span: Span) -> dict[str, str]:

@@ -121,6 +121,14 @@ def listed(
     return _by_listing_times(source, series, states[0], at_ms, (listing, delisting))
 
 
+def was_listed(source: Source, symbol: str, market: str) -> bool:
+    """Return whether a kept list of a market's symbols has this one; only the store is asked."""
+    try:
+        return symbol in ever_listed(source, "symbols", market).column("symbol").to_pylist()
+    except (OfflineError, LostRows):
+        return False
+
+
 def ever_listed(source: Source, kind: str, market: str, *, listing: str = "listed") -> pa.Table:
     """Return everything that stood in a kept list, also what is gone: the newest row of each, and when it was seen.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from bgresearch.answer_row import spelled
-from bgresearch.errors import InvalidInput
+from bgresearch.errors import ExchangeError, InvalidInput, UnknownSymbol
 from bgresearch.market.flow_verbs import FlowVerbs
 from bgresearch.market.past import FUNDING, FUNDING_RATES, funding, past_funding
 from bgresearch.market.quotes import OPEN_INTEREST, open_interest
@@ -24,7 +24,7 @@ from bgresearch.market.terms import (
 from bgresearch.market.verbs import known_market
 from bgresearch.moments import Moment
 from bgresearch.spans import iso
-from bgresearch.symbols import Named, wire_symbol
+from bgresearch.symbols import UNKNOWN_CODES, Named, unlisted_coin, wire_symbol
 from bgresearch.tables import documented
 
 _DEFAULT = "usdt-futures"
@@ -228,6 +228,8 @@ class MoreVerbs(FlowVerbs):
 
         Raises
         ------
+        UnknownSymbol
+            There is no such coin; the message names near ones.
         OfflineError, InvalidInput
             As `funding_rates`.
 
@@ -238,7 +240,18 @@ class MoreVerbs(FlowVerbs):
         if not isinstance(coin, str) or not coin.strip():
             raise InvalidInput("coin", f"{coin!r} is no coin.", hint="Write it as the exchange does, like USDT.")
         name = spelled(coin.strip())
-        return self._asked(INTEREST_RATES, lambda sender: interest_rates(sender, name, history=history), max_age)
+        source, refusal = INTEREST_RATES.sources[history], None
+        try:
+            frame = self._asked(INTEREST_RATES, lambda sender: interest_rates(sender, name, history=history), max_age)
+        except ExchangeError as error:
+            if error.code not in UNKNOWN_CODES and not isinstance(error, UnknownSymbol):
+                raise
+            refusal = error
+        if (refusal is not None or frame.empty) and not self._source.offline:
+            refusal = unlisted_coin(self._source.sender, name, source) or refusal
+        if refusal is not None:
+            raise refusal
+        return frame
 
     def _contract(self, symbol: str, market: str) -> Named:
         """Return a contract; spot has none of this."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 
@@ -142,22 +142,69 @@ class _Past:
 
 @dataclass
 class _Kept:
-    """What a walk from new to old has seen and not yet kept; ``upper_ms`` is the end of what is not kept."""
+    """What a walk from new to old has seen and not yet kept; ``upper_ms`` is the end of what is not kept.
+
+    Trades are listed by their ids, which nearly follow their times. So a page is no evidence about times inside itself,
+    and everything newer than the newest row of the last page is taken for complete. A page with a row that is newer
+    than the page before shows that this exchange mixes more than that: what the walk kept of this window is taken back,
+    and is kept when all of the window has come.
+    """
 
     source: Source
     past: _Past
     endpoint: str
     upper_ms: int
     final_ms: int
+    top_ms: int = field(init=False)  # end of the window that is walked
     rows: dict[Any, Row] = field(default_factory=dict)
     young: list[Row] = field(default_factory=list)
     oldest_ms: int = _NEVER_MS
+    newest_ms: int = _NEVER_MS  # of the last page
+    middle_ms: int = _NEVER_MS  # half of the last page is older: one odd time does not move it
+    ordered: bool = True
     listed: bool = False
+
+    def __post_init__(self) -> None:
+        self.top_ms = self.upper_ms
+
+    @property
+    def edge_ms(self) -> int:
+        """Everything newer has come; funding rates are listed by their times themselves."""
+        return self.oldest_ms if self.past.id == "time" else self.newest_ms
+
+    def begin(self, window: Span) -> None:
+        """Begin to walk a window."""
+        self.top_ms, self.newest_ms = window.end_ms, _NEVER_MS
 
     def add(self, rows: list[Row]) -> None:
         """Take in a page."""
+        times = sorted(row["time"] for row in rows)
+        if not times:
+            return
+        if self.ordered and times[-1] > self.edge_ms:
+            self.ordered = False
+            self.take_back()
         self.rows |= {row[self.past.id]: row for row in rows}
-        self.oldest_ms = min([self.oldest_ms, *(row["time"] for row in rows)])
+        self.oldest_ms = min(self.oldest_ms, times[0])
+        self.newest_ms, self.middle_ms = times[-1], times[len(times) // 2]
+
+    def take_back(self) -> None:
+        """Hold again what was kept of this window: there may be more of it."""
+        taken = Span(self.upper_ms, self.top_ms)
+        if not taken.duration_ms:
+            return
+        kept = self.source.store.read(self.past.series, taken)
+        rows = [] if kept is None else _rows(kept)
+        again = [row for row in self.young if row["time"] < taken.end_ms]  # of this window: it is the oldest so far
+        self.rows |= {row[self.past.id]: row for row in (*rows, *again)}
+        self.young = [row for row in self.young if row["time"] >= taken.end_ms]
+        self.source.store.forget(self.past.series, taken)
+        self.upper_ms = taken.end_ms
+
+    def keep_what_came(self, start_ms: int) -> None:
+        """Keep the pages of an interrupted walk."""
+        if self.ordered and self.oldest_ms < _NEVER_MS:
+            self.flush(max(start_ms, min(self.edge_ms + 1, self.upper_ms)))
 
     def must_be_listed(self) -> None:
         """Raise `UnknownSymbol`, before anything is kept, if nothing ever came because there is no such symbol."""
@@ -218,8 +265,7 @@ def _brought(
             try:
                 bring(kept, part)
             except BgresearchError:
-                if kept.oldest_ms < _NEVER_MS:
-                    kept.flush(max(part.start_ms, min(kept.oldest_ms + 1, kept.upper_ms)))  # the pages that came
+                kept.keep_what_came(part.start_ms)
                 raise
             young += kept.young
             done(1)
@@ -227,43 +273,49 @@ def _brought(
 
 
 def _walk_trades(sender: Sender, row_id: str, named: Named, window: Span, kept: _Kept) -> None:
-    """Walk one window from new to old by id; of contracts the page size wins over the start, so it ends by time."""
-    times = {"startTime": str(window.start_ms), "endTime": str(window.end_ms)}
+    """Walk one window by id; where no deeper page is served it is halved, whatever order its times have."""
+    kept.begin(window)
+    try:
+        _walk_by_id(sender, row_id, named, window, kept)
+    except EndUnknown:
+        if window.duration_ms < 2 * _SECOND_MS:
+            raise
+        kept.take_back()
+        middle = (window.start_ms + window.end_ms) // 2
+        for half in (Span(middle, window.end_ms), Span(window.start_ms, middle)):
+            _walk_trades(sender, row_id, named, half, kept)
+        return
+    kept.must_be_listed()
+    kept.flush(window.start_ms)
+
+
+def _walk_by_id(sender: Sender, row_id: str, named: Named, window: Span, kept: _Kept) -> None:
+    """Walk until a page lies before the window: of contracts the page size wins over the start."""
     endpoint, read = load()[row_id], partial(shaped, row_id, _trade, whole=True)
 
-    def key(row: Row) -> str:
-        return str(row["trade_id"])
+    def paged(span: Span, goes_on: Callable[[], bool] | None = None) -> PagedList[Row]:
+        asked = _of(named) | {"startTime": str(span.start_ms), "endTime": str(span.end_ms)}
+        return PagedList(sender, endpoint, asked, read, lambda row: str(row["trade_id"]), goes_on)
 
     def goes_on() -> bool:
-        """Ask for the older part of the window without an id."""
-        older = Span(window.start_ms, max(kept.oldest_ms, window.start_ms) + 1)
-        asked = {"startTime": str(older.start_ms), "endTime": str(older.end_ms)}
-        for page in PagedList(sender, endpoint, _of(named) | asked, read, key).pages():
+        """Ask for the older part of the window without an id: half of the last page, whatever odd times it has."""
+        older = Span(window.start_ms, max(kept.middle_ms, window.start_ms) + 1)
+        for page in paged(older).pages():
             # a newer one than asked for is no answer to the question, and so no evidence
             if any(row["time"] > older.end_ms for row in page):
                 return True
             inside = [row for row in page if row["time"] >= older.start_ms]
-            if len(inside) < len(page) or any(row["trade_id"] not in kept.rows for row in inside):
-                return any(row["trade_id"] not in kept.rows for row in inside)
+            new = any(row["trade_id"] not in kept.rows for row in inside)
+            if new or not inside:
+                return new
         return False
 
-    paged = PagedList(sender, endpoint, _of(named) | times, read, key, goes_on)
-    try:
-        for page in paged.pages():
-            kept.add([row for row in page if row["time"] < window.end_ms])
-            if min(row["time"] for row in page) < window.start_ms:
-                break
-            if len(kept.rows) >= _FLUSH_ROWS:
-                kept.flush(kept.oldest_ms + 1)
-    except EndUnknown:
-        older = Span(window.start_ms, kept.oldest_ms + 1)
-        if older.duration_ms >= window.duration_ms:
-            raise
-        kept.flush(older.end_ms)
-        _walk_trades(sender, row_id, named, older, kept)  # no deeper by ids: begin again at the oldest one
-        return
-    kept.must_be_listed()
-    kept.flush(window.start_ms)
+    for page in paged(window, goes_on).pages():
+        kept.add([row for row in page if row["time"] < window.end_ms])
+        if max(row["time"] for row in page) < window.start_ms:
+            break
+        if kept.ordered and len(kept.rows) >= _FLUSH_ROWS:
+            kept.flush(kept.edge_ms + 1)
 
 
 def _walk_funding(sender: Sender, named: Named, missing: Span, kept: _Kept) -> None:
@@ -281,7 +333,7 @@ def _walk_funding(sender: Sender, named: Named, missing: Span, kept: _Kept) -> N
     try:
         for page in paged.pages():
             kept.add(page)
-            if min(row["time"] for row in page) < missing.start_ms:
+            if (kept.middle_ms if kept.ordered else kept.newest_ms) < missing.start_ms:
                 break
     except EndUnknown:
         unknown = Span(missing.start_ms, kept.oldest_ms)
@@ -292,6 +344,11 @@ def _walk_funding(sender: Sender, named: Named, missing: Span, kept: _Kept) -> N
         ) from None  # fmt: skip
     kept.must_be_listed()
     kept.flush(missing.start_ms)
+
+
+def _rows(kept: pa.Table) -> list[Row]:
+    at = kept.column_names.index("time")
+    return cast("list[Row]", kept.set_column(at, "time", kept.column("time").cast(pa.int64())).to_pylist())
 
 
 def _of(named: Named) -> dict[str, str]:
