@@ -23,7 +23,7 @@ from bgresearch.lenses.families import PRICES, Family, families, plain
 from bgresearch.lenses.queries import check_markets
 from bgresearch.spans import Span
 from bgresearch.store import partition
-from bgresearch.store.disk import in_words, reading
+from bgresearch.store.disk import in_words, matching, reading
 from bgresearch.store.layout import Series
 from bgresearch.store.lost import Lost, lost_in, refusal
 from bgresearch.store.publication import keys_of
@@ -183,7 +183,7 @@ def _refuse_lost(source: Source, family: Family, wanted: Wanted) -> None:
     store = source.store
     if isinstance(store, PublishedStore):
         return
-    aside = store.data_dir.glob(f"{family.pattern()}.damaged-*")
+    aside = matching(store.data_dir, f"{family.pattern()}.damaged-*")
     found = [one for folder in sorted({path.parent for path in aside}) for one in lost_in(folder)]
     lost = [one for one in found if _wants(wanted, one, store.data_dir)]
     if lost:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fnmatch
 import hashlib
 import os
 import secrets
@@ -86,6 +87,54 @@ def reading(path: Path) -> Iterator[None]:
     else:
         return
     raise StoreError(f"{path} cannot be read now: {said}.", hint=f"Nothing was changed. {hint}") from error
+
+
+def names_in(folder: Path) -> list[str]:
+    """Return the names of what is in a folder, in order; none if there is no such folder.
+
+    Raises
+    ------
+    StoreError
+        It cannot be listed: what is in it must not be taken for absent.
+    """
+    with reading(folder):
+        try:
+            return sorted(os.listdir(folder))  # noqa: PTH208 - a tenth of the time of Path.iterdir
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+
+def matching(root: Path, pattern: str) -> list[Path]:
+    """Return what matches a pattern below a folder, in order, as `Path.glob` does, which skips what it cannot list.
+
+    Raises
+    ------
+    StoreError
+        A folder cannot be listed.
+    """
+    found = [root]
+    for part in pattern.split("/"):
+        found = [folder / name for folder in found for name in names_in(folder) if fnmatch.fnmatchcase(name, part)]
+    return found
+
+
+def walked(root: Path) -> Iterator[Path]:
+    """Yield every file below a folder, except in hidden folders.
+
+    Raises
+    ------
+    StoreError
+        A folder cannot be listed.
+    """
+
+    def refuse(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            with reading(Path(error.filename)):
+                raise error
+
+    for folder, folders, names in os.walk(root, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(folder, name) for name in names)
 
 
 @contextlib.contextmanager
