@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 
 from bgresearch.lenses.families import Family, plain
 from bgresearch.store import Ledger
-from bgresearch.store.disk import reading
+from bgresearch.store.disk import opened, reading
 from bgresearch.store.ledger import NEVER_MS, Gap, joined
 from bgresearch.store.lost import damaged
-from bgresearch.store.partition import KEY, Damaged, damage_in_words
+from bgresearch.store.partition import Damaged, damage_in_words, ledger_of
 from bgresearch.values import TIME
 
 _KEYS = ("market", "price", "symbol", "interval", "every")
@@ -109,16 +109,17 @@ def footers(path: Path, time: str) -> Iterator[Footer]:
     StoreError
         It is damaged, or cannot be read now.
     """
-    try:
-        with path.open("rb") as file, reading(path), damage_in_words():
-            metadata = pq.ParquetFile(file).metadata
-            ledger = Ledger.from_json((metadata.metadata or {})[KEY])
-            times = [_times(metadata.row_group(number), time) for number in range(metadata.num_row_groups)]
-            size = file.seek(0, 2)
-    except FileNotFoundError:
-        return
-    except Damaged as damage:
-        raise damaged(path, damage) from damage
+    with reading(path):
+        try:
+            with opened(path) as file, damage_in_words():
+                metadata = pq.ParquetFile(file).metadata
+                ledger = ledger_of(metadata.metadata, metadata.num_rows)
+                times = [_times(metadata.row_group(number), time) for number in range(metadata.num_row_groups)]
+                size = file.seek(0, 2)
+        except FileNotFoundError:
+            return
+        except Damaged as damage:
+            raise damaged(path, damage) from damage
     ends = [end for pair in times if pair for end in pair]
     yield Footer(ledger, min(ends, default=None), max(ends, default=None), size)
 

@@ -11,6 +11,7 @@ import fnmatch
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -53,6 +54,8 @@ _READ_ADVICE = {
     errno.EMFILE: "This process has too many files open: close some, or raise ulimit -n.",
     errno.ENFILE: "This machine has too many files open: try again later.",
     errno.ENOMEM: "Free some memory, or ask for a shorter span.",
+    errno.EINVAL: "Something that is no file is in its place: move it away.",
+    errno.EISDIR: "A folder is in its place: move it away.",
 }
 
 
@@ -87,6 +90,24 @@ def reading(path: Path) -> Iterator[None]:
     else:
         return
     raise StoreError(f"{path} cannot be read now: {said}.", hint=f"Nothing was changed. {hint}") from error
+
+
+def opened(path: Path) -> BinaryIO:
+    """Open a file to be read. What is none is an OSError at once: a pipe would be waited for without end.
+
+    Raises
+    ------
+    OSError
+        As of ``open``, and for pipes and devices.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+    fd = os.open(path, flags)
+    kind = os.fstat(fd).st_mode
+    if not stat.S_ISREG(kind):
+        os.close(fd)
+        number = errno.EISDIR if stat.S_ISDIR(kind) else errno.EINVAL
+        raise OSError(number, "it is no regular file", str(path))
+    return os.fdopen(fd, "rb")
 
 
 def names_in(folder: Path) -> list[str]:
@@ -241,6 +262,10 @@ class Disk:
             self._sweep(path)
             with replacing(path, private=private) as temporary, temporary.open("wb") as file:
                 self.write(file, data)
+
+    def open(self, path: Path) -> BinaryIO:
+        """Open a file to be read. Tests override this one to fail at opening or reading."""
+        return opened(path)
 
     def write(self, file: BinaryIO, data: bytes) -> None:
         """Write the bytes. Tests override this one to run out of space half-way."""

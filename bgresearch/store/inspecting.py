@@ -18,7 +18,7 @@ from bgresearch.intervals import INTERVALS
 from bgresearch.paging import Grid
 from bgresearch.spans import Span, subtract
 from bgresearch.store import partition
-from bgresearch.store.disk import reading, walked
+from bgresearch.store.disk import opened, reading, walked
 from bgresearch.store.layout import SPELLED, Series
 from bgresearch.store.ledger import Ledger
 from bgresearch.store.versions import NewerFormat
@@ -74,7 +74,7 @@ def inspect(root: Path, path: Path) -> tuple[Flaw, ...]:
     """
     below = path.relative_to(root)
     try:
-        with reading(path), path.open("rb") as file:
+        with reading(path), opened(path) as file:
             return _inspected(below, file)
     except StoreError as error:
         return (Flaw(below, "unreadable", str(error), None, candles_at(below)),)

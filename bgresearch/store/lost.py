@@ -17,7 +17,7 @@ from bgresearch.errors import StoreError
 from bgresearch.intervals import HOUR_MS
 from bgresearch.spans import Span, subtract, union
 from bgresearch.store import partition
-from bgresearch.store.disk import names_in, reading, walked
+from bgresearch.store.disk import names_in, opened, reading, walked
 from bgresearch.store.layout import PERIOD, is_partition
 from bgresearch.store.ledger import Ledger
 from bgresearch.store.versions import NewerFormat
@@ -97,7 +97,7 @@ def _ledger(path: Path) -> Ledger | None:
     """Return what a file's footer says, None if that is damaged as well or the file has gone."""
     with reading(path):
         try:
-            with path.open("rb") as file:
+            with opened(path) as file:
                 return partition.read_ledger(file)
         except (FileNotFoundError, NewerFormat, partition.Damaged):
             return None

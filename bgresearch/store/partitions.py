@@ -370,9 +370,10 @@ class Store:
     def read_file(self, name: str) -> bytes | None:
         """Return a small file below the folder, or None if there is none."""
         path = self.data_dir / name
-        with in_words("read", path):
+        with reading(path):
             try:
-                return path.read_bytes()
+                with self._disk.open(path) as file:
+                    return file.read()
             except FileNotFoundError:
                 return None
 
@@ -484,7 +485,7 @@ class Store:
     def _opened(self, path: Path, read: Callable[[Any], _T]) -> _T | None:
         with reading(path):
             try:
-                file = path.open("rb")
+                file = self._disk.open(path)
             except FileNotFoundError:
                 return None
             with file:
@@ -607,8 +608,8 @@ class Store:
         """Return the exchange whose data the folder holds, None if nothing is kept in it."""
         path = self.data_dir / _MARKER
         try:
-            with in_words("read", path):
-                text = path.read_bytes()
+            with in_words("read", path), self._disk.open(path) as file:
+                text = file.read()
         except StoreError as error:
             if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
                 return None

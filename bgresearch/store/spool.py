@@ -17,7 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from bgresearch.spans import Span
-from bgresearch.store.disk import in_words, names_in, reading
+from bgresearch.store.disk import in_words, names_in, opened, reading
 from bgresearch.store.layout import Series
 from bgresearch.store.partitions import Store
 
@@ -105,7 +105,8 @@ def _page(path: Path) -> tuple[pa.Table, list[Span], str] | None:
     """
     with reading(path):
         try:
-            whole = path.read_bytes()
+            with opened(path) as file:
+                whole = file.read()
         except FileNotFoundError:  # another process has moved it into the store
             return None
     digest, data = whole[:_DIGEST_BYTES], whole[_DIGEST_BYTES:]
