@@ -95,7 +95,7 @@ class Store:
         return [path.relative_to(self.data_dir) for path in found]
 
     def check(self, paths: Sequence[Path]) -> None:
-        """Read files whole and compare their digests, each once per process unless it changes; set nothing aside.
+        """Read files whole and compare their digests, each once unless it changes; set nothing aside.
 
         For tools that read the files themselves and compare no checksums.
 

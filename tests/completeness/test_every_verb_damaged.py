@@ -12,9 +12,9 @@ import pytest
 from bgresearch.client import Client
 from bgresearch.errors import BgresearchError
 from bgresearch.store import StoreWarning
-from tests.completeness.test_false_empty import VERBS as EVERY
 from tests.completeness.test_damaged_files import HOW
 from tests.completeness.test_damaged_files import VERBS as PAST
+from tests.completeness.test_false_empty import VERBS as EVERY
 
 Connect = Callable[..., Client]
 Ask = Callable[[Client], pd.DataFrame]
