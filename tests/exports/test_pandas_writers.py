@@ -43,7 +43,7 @@ def kept(client: Client) -> dict[str, pd.DataFrame]:
     client.recorder("open-interest", "BTCUSDT", every="1h").run(count=1)
     client.symbols()
     found = {
-        "candles": candles, "resampled": candles.bg.resample("4h"), 
+        "candles": candles, "resampled": candles.bg.resample("4h"),
         "panel": client.panel(["BTCUSDT", "ETHUSDT"], "1h", SINCE, SINCE + pd.Timedelta(days=1)),
         "listings": client.listings(), "recorded": client.recorded("open-interest", "BTCUSDT", SINCE),
         "raw": client.api.spot.account_assets(), "sql": client.lens.sql("SELECT * FROM candles"),
