@@ -86,10 +86,12 @@ class Shape:
         frame = to_frame(table, verb=self.verb, **provenance)
         for field in self.fields:
             if field.kind == "category":
-                frame[field.name] = frame[field.name].astype("category")
+                column = frame[field.name]
+                frame[field.name] = column.astype("category" if len(column) else pd.CategoricalDtype(_NO_CATEGORIES))
         return frame.set_index(self.index) if self.index else frame
 
 
+_NO_CATEGORIES = pd.Index([], dtype="str")  # of a column without rows pandas names no type, and Parquet loses it
 DTYPES = {
     "time": "datetime64[ms, UTC]", "text": "text", "category": "category", "number": "float64", "count": "Int64",
     "flag": "boolean",

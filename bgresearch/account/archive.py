@@ -214,11 +214,12 @@ class _Run:
         for book in self.history.lots(BILLS):
             series = BILLS.series(self.identity.uid, book)
             reach = Span(now - BILLS.lookback_ms(self.identity.mode, book), now)
+            store = self.history.source.store
             try:
-                table = self.history.source.store.read(series, reach)
+                table = store.read(series, reach)
             except LostRows:  # fetched again right away, as far as it is answered
                 self._list(BILLS, book)
-                table = self.history.source.store.read(series, reach)
+                table = store.read(series, reach)
             if table is not None:
                 coins |= set(table.column("coin").unique().to_pylist())
         return coins - {None}
@@ -227,6 +228,7 @@ class _Run:
         source, series = self.history.source, kind.series(self.identity.uid, lot)
         rows, sent = source.store.count(series), source.sender.sent
         failure: Failure | None = None
+        source.store.set_damaged_aside(series)  # found early, it can still be fetched again
         try:
             missing = self._wanted(kind, lot)
             if missing:

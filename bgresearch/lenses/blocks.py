@@ -23,7 +23,7 @@ from bgresearch.lenses.families import PRICES, Family, families, plain
 from bgresearch.lenses.queries import check_markets
 from bgresearch.spans import Span
 from bgresearch.store import partition
-from bgresearch.store.disk import in_words, reading
+from bgresearch.store.disk import in_words, matching, opened, reading
 from bgresearch.store.layout import Series
 from bgresearch.store.lost import Lost, lost_in, refusal
 from bgresearch.store.publication import keys_of
@@ -124,7 +124,8 @@ class Reader:
         if self.url:  # one driver for all tasks of a process
             remote = Remote(self.url, {"skip_instance_cache": False, **self.options})
             return io.BytesIO(checked_object(remote, file.name, file.sha256))
-        return io.BytesIO(Path(file.name).read_bytes())
+        with opened(Path(file.name)) as local:
+            return io.BytesIO(local.read())
 
     def _labelled(self, table: pa.Table, file: File | None, wanted: Sequence[str]) -> pa.Table:
         """Return the rows with the keys of their series, as categories that are the same in every block."""
@@ -183,7 +184,7 @@ def _refuse_lost(source: Source, family: Family, wanted: Wanted) -> None:
     store = source.store
     if isinstance(store, PublishedStore):
         return
-    aside = store.data_dir.glob(f"{family.pattern()}.damaged-*")
+    aside = matching(store.data_dir, f"{family.pattern()}.damaged-*")
     found = [one for folder in sorted({path.parent for path in aside}) for one in lost_in(folder)]
     lost = [one for one in found if _wants(wanted, one, store.data_dir)]
     if lost:

@@ -23,6 +23,7 @@ from bgresearch.frames import CANDLE_SCHEMA
 from bgresearch.kept.recordable import RECORDABLE
 from bgresearch.keyring import known_uid
 from bgresearch.market.past import FUNDING_RATES, TRADES
+from bgresearch.store.disk import matching
 from bgresearch.store.layout import SPELLED, is_partition
 from bgresearch.store.lost import lost_in, refusal
 from bgresearch.values import TIME
@@ -89,7 +90,7 @@ class Family:
 
     def series(self, root: Path) -> Iterator[dict[str, str]]:
         """Yield the keys of what is there now, as users know them; of families that have keys. Opens no file."""
-        for folder in root.glob(self.pattern().rpartition("/")[0]):
+        for folder in matching(root, self.pattern().rpartition("/")[0]):
             yield self.keys_of(folder / "all.parquet")
 
     def keys_of(self, file: Path) -> dict[str, str]:
@@ -103,7 +104,7 @@ class Family:
 
     def files(self, root: Path, period: str = "*") -> list[Path]:
         """Return the partitions that are there now, in order."""
-        return sorted(filter(is_partition, root.glob(self.pattern(period))))
+        return sorted(filter(is_partition, matching(root, self.pattern(period))))
 
 
 def families(source: Source) -> dict[str, Family]:
@@ -166,7 +167,7 @@ def checked(source: Source, wanted: Iterable[Family], *, period: str = "*", rows
     """
     root = source.store.data_dir
     for family in wanted:
-        aside = root.glob(f"{family.pattern(period)}.damaged-*")
+        aside = matching(root, f"{family.pattern(period)}.damaged-*")
         folders = sorted({path.parent for path in aside})
         if lost := [
             one for folder in folders for one in lost_in(folder) if fnmatch(one.path.name, f"{period}.parquet*")

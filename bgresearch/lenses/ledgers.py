@@ -5,7 +5,6 @@ Nothing is read but footers, and not before somebody looks: the tables are strea
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
@@ -17,10 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bgresearch.lenses.families import Family, plain
-from bgresearch.store import Ledger, StoreWarning
-from bgresearch.store.disk import reading
+from bgresearch.store import Ledger
+from bgresearch.store.disk import opened, reading
 from bgresearch.store.ledger import NEVER_MS, Gap, joined
-from bgresearch.store.partition import KEY, Damaged, damage_in_words
+from bgresearch.store.lost import damaged
+from bgresearch.store.partition import Damaged, damage_in_words, ledger_of
 from bgresearch.values import TIME
 
 _KEYS = ("market", "price", "symbol", "interval", "every")
@@ -102,18 +102,24 @@ def where(family: Family, folder: Path) -> Mapping[str, str]:
 
 
 def footers(path: Path, time: str) -> Iterator[Footer]:
-    """Yield what a file's footer says; nothing of a file that was replaced or has gone this moment, or is damaged."""
-    try:
-        with path.open("rb") as file, reading(path), damage_in_words():
-            metadata = pq.ParquetFile(file).metadata
-            ledger = Ledger.from_json((metadata.metadata or {})[KEY])
-            times = [_times(metadata.row_group(number), time) for number in range(metadata.num_row_groups)]
-            size = file.seek(0, 2)
-    except FileNotFoundError:
-        return
-    except Damaged as damage:
-        warnings.warn(f"{path} is damaged ({damage}); client.verify(repair=True) mends it.", StoreWarning, stacklevel=2)
-        return
+    """Yield what a file's footer says; nothing of a file that was replaced or has gone this moment.
+
+    Raises
+    ------
+    StoreError
+        It is damaged, or cannot be read now.
+    """
+    with reading(path):
+        try:
+            with opened(path) as file, damage_in_words():
+                metadata = pq.ParquetFile(file).metadata
+                ledger = ledger_of(metadata.metadata, metadata.num_rows)
+                times = [_times(metadata.row_group(number), time) for number in range(metadata.num_row_groups)]
+                size = file.seek(0, 2)
+        except FileNotFoundError:
+            return
+        except Damaged as damage:
+            raise damaged(path, damage) from damage
     ends = [end for pair in times if pair for end in pair]
     yield Footer(ledger, min(ends, default=None), max(ends, default=None), size)
 

@@ -45,7 +45,7 @@ class Lens:
             A folder for what does not fit into memory; without one nothing is written anywhere, and such a query says
             that memory ran out.
         check : bool
-            Whether every file is read whole and its digest compared first, once per process: DuckDB compares none.
+            Whether every file is read whole and its digest compared first, once per client: DuckDB compares none.
 
         Returns
         -------
@@ -124,7 +124,7 @@ class Lens:
 
         Notes
         -----
-        Disk: reads what the query needs, and each file of the views that it names once per process to compare its
+        Disk: reads what the query needs, and each file of the views that it names once per client to compare its
         digest; writes nothing. Budget: no request.
 
         Examples
@@ -208,7 +208,7 @@ class Lens:
         Parameters
         ----------
         check : bool
-            Whether a scan first reads its files whole and compares their digests, once per process: Polars compares
+            Whether a scan first reads its files whole and compares their digests, once per client: Polars compares
             none. A scan whose period is given has fewer files.
 
         Raises

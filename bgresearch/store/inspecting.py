@@ -18,7 +18,7 @@ from bgresearch.intervals import INTERVALS
 from bgresearch.paging import Grid
 from bgresearch.spans import Span, subtract
 from bgresearch.store import partition
-from bgresearch.store.disk import reading
+from bgresearch.store.disk import opened, reading, walked
 from bgresearch.store.layout import SPELLED, Series
 from bgresearch.store.ledger import Ledger
 from bgresearch.store.versions import NewerFormat
@@ -58,7 +58,7 @@ class Flaw:
 
 def files_of(root: Path, *, private: bool = True) -> list[Path]:
     """Return the partitions of a store in order; hidden folders (locks, pins) are none of them."""
-    found = (path for path in root.rglob("*.parquet") if not any(part.startswith(".") for part in _below(root, path)))
+    found = (path for path in walked(root) if path.suffix == ".parquet" and not path.name.startswith("."))
     return sorted(path for path in found if private or _below(root, path)[0] != PRIVATE)
 
 
@@ -74,7 +74,7 @@ def inspect(root: Path, path: Path) -> tuple[Flaw, ...]:
     """
     below = path.relative_to(root)
     try:
-        with reading(path), path.open("rb") as file:
+        with reading(path), opened(path) as file:
             return _inspected(below, file)
     except StoreError as error:
         return (Flaw(below, "unreadable", str(error), None, candles_at(below)),)

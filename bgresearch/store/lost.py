@@ -17,7 +17,7 @@ from bgresearch.errors import StoreError
 from bgresearch.intervals import HOUR_MS
 from bgresearch.spans import Span, subtract, union
 from bgresearch.store import partition
-from bgresearch.store.disk import in_words, reading
+from bgresearch.store.disk import names_in, opened, reading, walked
 from bgresearch.store.layout import PERIOD, is_partition
 from bgresearch.store.ledger import Ledger
 from bgresearch.store.versions import NewerFormat
@@ -51,11 +51,7 @@ class Lost(NamedTuple):
 
 def lost_in(folder: Path) -> tuple[Lost, ...]:
     """Return the lost spans of the series in one folder, in order."""
-    with in_words("read", folder):
-        try:
-            there = sorted(folder.iterdir())
-        except (FileNotFoundError, NotADirectoryError):
-            return ()
+    there = [folder / name for name in names_in(folder)]
     aside = [(path, found) for path in there if (found := _ASIDE.fullmatch(path.name))]
     if not aside:
         return ()
@@ -66,10 +62,8 @@ def lost_in(folder: Path) -> tuple[Lost, ...]:
 
 def lost_below(root: Path) -> tuple[Lost, ...]:
     """Return the lost spans of every series below a folder; hidden folders hold none."""
-    found = (path for path in root.rglob("*.parquet.damaged-*") if _ASIDE.fullmatch(path.name))
-    folders = {path.parent for path in found}
-    visible = (one for one in folders if not any(part.startswith(".") for part in one.relative_to(root).parts))
-    return tuple(lost for folder in sorted(visible) for lost in lost_in(folder))
+    folders = {path.parent for path in walked(root) if _ASIDE.fullmatch(path.name)}
+    return tuple(lost for folder in sorted(folders) for lost in lost_in(folder))
 
 
 def refusal(lost: Iterable[Lost]) -> LostRows:
@@ -81,6 +75,12 @@ def refusal(lost: Iterable[Lost]) -> LostRows:
     where = ", ".join(map(str, spans[:3])) + (f" and {len(spans) - 3} more" if len(spans) > 3 else "")
     return LostRows(f"rows are missing: {where} was in a damaged file that was set aside, {named}.",
                     missing=spans, hint=REMEDY)  # fmt: skip
+
+
+def damaged(path: Path, why: object) -> StoreError:
+    """Return the error of a damaged file that is left in its place."""
+    hint = "client.verify(repair=True) sets it aside and fetches candles again."
+    return StoreError(f"{path} is damaged ({why}).", hint=hint)
 
 
 def _lost(path: Path, found: re.Match[str], known: tuple[Span, ...]) -> list[Lost]:
@@ -97,7 +97,7 @@ def _ledger(path: Path) -> Ledger | None:
     """Return what a file's footer says, None if that is damaged as well or the file has gone."""
     with reading(path):
         try:
-            with path.open("rb") as file:
+            with opened(path) as file:
                 return partition.read_ledger(file)
         except (FileNotFoundError, NewerFormat, partition.Damaged):
             return None

@@ -59,7 +59,7 @@ def read_ledger(file: IO[bytes]) -> Ledger:
     """
     with damage_in_words():
         metadata = pq.ParquetFile(file).metadata
-        return _ledger(metadata.metadata, metadata.num_rows)
+        return ledger_of(metadata.metadata, metadata.num_rows)
 
 
 def decode(
@@ -84,7 +84,7 @@ def decode(
     with damage_in_words():
         parquet = pq.ParquetFile(file, page_checksum_verification=True)
         table = parquet.read(use_threads=False)  # whole files are read side by side
-        ledger = _ledger(parquet.metadata.metadata, table.num_rows)
+        ledger = ledger_of(parquet.metadata.metadata, table.num_rows)
         if deep and not matches(table, ledger.checksum):
             raise Damaged("the digest of the rows does not match")
         times = times_of(table, series.time)
@@ -189,7 +189,14 @@ def series_of(file: IO[bytes]) -> Series:
         return Series(str(about["series"]), keys, str(about["time"]))
 
 
-def _ledger(metadata: dict[bytes, bytes] | None, rows: int) -> Ledger:
+def ledger_of(metadata: dict[bytes, bytes] | None, rows: int) -> Ledger:
+    """Return the ledger in the metadata of a file of so many rows.
+
+    Raises
+    ------
+    Damaged
+        There is none, or it speaks of another file.
+    """
     text = (metadata or {}).get(KEY)
     if text is None:
         raise Damaged("there is no ledger in it")

@@ -27,11 +27,11 @@ from bgresearch.folders import expanded
 from bgresearch.intervals import HOUR_MS
 from bgresearch.spans import Span, subtract, union
 from bgresearch.store import partition
-from bgresearch.store.disk import Disk, in_words, reading
+from bgresearch.store.disk import Disk, in_words, matching, names_in, reading
 from bgresearch.store.inspecting import PRIVATE, Flaw, files_of, inspect
 from bgresearch.store.layout import WHOLE, Series
 from bgresearch.store.ledger import NEVER_MS, Gap, Ledger
-from bgresearch.store.lost import Lost, LostRows, lost_below, lost_in, refusal
+from bgresearch.store.lost import Lost, LostRows, damaged, lost_below, lost_in, refusal
 from bgresearch.store.versions import NewerFormat, check_format
 
 _MARKER = ".bgresearch.json"
@@ -95,7 +95,7 @@ class Store:
         return [path.relative_to(self.data_dir) for path in found]
 
     def check(self, paths: Sequence[Path]) -> None:
-        """Read files whole and compare their digests, each once per process unless it changes; set nothing aside.
+        """Read files whole and compare their digests, each once unless it changes; set nothing aside.
 
         For tools that read the files themselves and compare no checksums.
 
@@ -115,8 +115,7 @@ class Store:
                     break
                 except partition.Damaged as cause:
                     if not left:
-                        hint = "client.verify(repair=True) sets it aside and fetches candles again."
-                        raise StoreError(f"{path} is damaged ({cause}).", hint=hint) from cause
+                        raise damaged(path, cause) from cause
             self._verified.add(mark)
 
         side_by_side(look, paths)
@@ -225,6 +224,18 @@ class Store:
                 return None
             return parts[0] if len(parts) == 1 else partition.joined(parts)
 
+    def set_damaged_aside(self, series: Series) -> None:
+        """Read every partition of a series whole, each once unless it changes, and set aside those that are damaged.
+
+        Raises
+        ------
+        StoreError
+            A file cannot be read now; nothing was changed.
+        """
+        for path in self._paths(series, sorted(self._names(series))):
+            if _mark_of(path) not in self._verified:
+                self._believed(path, lambda file: self._decoded(file, series))
+
     def read_after(self, bring: Callable[[], _T], series: Series, span: Span) -> tuple[pa.Table | None, _T]:
         """Return the rows within the span, and the result of ``bring``, which fetches what is missing of it.
 
@@ -275,17 +286,12 @@ class Store:
 
     def values(self, name: str, key: str) -> tuple[str, ...]:
         """Return the values of a series' first key that something is kept of, sorted."""
-        folder = self.data_dir / name
-        with in_words("read", folder):
-            try:
-                names = [path.name for path in folder.iterdir() if path.is_dir()]
-            except FileNotFoundError:
-                return ()
+        names = names_in(self.data_dir / name)
         return tuple(sorted(unquote(one.removeprefix(f"{key}=")) for one in names if one.startswith(f"{key}=")))
 
     def symbols(self, market: str) -> list[str]:
         """Return the symbols of a market that there are candles of, whatever their price and interval."""
-        folders = self.data_dir.glob(f"candles/market={market}/price=*/symbol=*")
+        folders = matching(self.data_dir, f"candles/market={market}/price=*/symbol=*")
         return sorted({unquote(folder.name.removeprefix("symbol=")) for folder in folders})
 
     def latest(self, series: Series) -> pa.Table | None:
@@ -364,9 +370,10 @@ class Store:
     def read_file(self, name: str) -> bytes | None:
         """Return a small file below the folder, or None if there is none."""
         path = self.data_dir / name
-        with in_words("read", path):
+        with reading(path):
             try:
-                return path.read_bytes()
+                with self._disk.open(path) as file:
+                    return file.read()
             except FileNotFoundError:
                 return None
 
@@ -453,12 +460,7 @@ class Store:
         return min(self._names(series), default=None)
 
     def _names(self, series: Series) -> set[str]:
-        folder = self._folder(series)
-        with in_words("read", folder):
-            try:
-                return {name for name in os.listdir(folder) if name.endswith(".parquet")}  # noqa: PTH208 - a tenth of the time of Path.iterdir
-            except FileNotFoundError:
-                return set()
+        return {name for name in names_in(self._folder(series)) if name.endswith(".parquet")}
 
     def _believed(
         self, path: Path, read: Callable[[Any], _T], *, locked: bool = False, aside: list[Path] | None = None
@@ -483,7 +485,7 @@ class Store:
     def _opened(self, path: Path, read: Callable[[Any], _T]) -> _T | None:
         with reading(path):
             try:
-                file = path.open("rb")
+                file = self._disk.open(path)
             except FileNotFoundError:
                 return None
             with file:
@@ -606,8 +608,8 @@ class Store:
         """Return the exchange whose data the folder holds, None if nothing is kept in it."""
         path = self.data_dir / _MARKER
         try:
-            with in_words("read", path):
-                text = path.read_bytes()
+            with in_words("read", path), self._disk.open(path) as file:
+                text = file.read()
         except StoreError as error:
             if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
                 return None

@@ -21,7 +21,7 @@ from typing import Any
 from bgresearch.errors import InvalidInput, StoreError
 from bgresearch.spans import iso
 from bgresearch.store import partition
-from bgresearch.store.disk import in_words, reading
+from bgresearch.store.disk import in_words, opened, reading
 from bgresearch.store.inspecting import PRIVATE, files_of
 from bgresearch.store.lost import lost_below, refusal
 from bgresearch.store.versions import NewerFormat, check_format
@@ -259,7 +259,7 @@ def _compared(path: str, before: Path, after: Path) -> Change:
 
 def _rows_by_time(path: Path) -> dict[tuple[int, int], tuple[Any, ...]]:
     """Return rows by their time, and their place among those of the same time."""
-    with path.open("rb") as file:
+    with reading(path), opened(path) as file:
         table, _ledger, time = partition.decode_any(file)
     times = partition.times_of(table, time).tolist()
     rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
@@ -286,7 +286,7 @@ def _frozen(root: Path, path: Path, folder: Path) -> Pinned:
 def _rows(path: Path) -> int:
     """Return how many rows a file has, once all of it was found to be as it was written."""
     try:
-        with reading(path), path.open("rb") as file:
+        with reading(path), opened(path) as file:
             return partition.decode_any(file)[1].rows
     except partition.Damaged as error:
         raise StoreError(f"{path} is damaged: {error}.", hint="Type: bgresearch verify --repair, then again.") from None
@@ -294,7 +294,7 @@ def _rows(path: Path) -> int:
 
 def _sha256(path: Path) -> str:
     digest = hashlib.sha256()
-    with in_words("read", path), path.open("rb") as file:
+    with reading(path), opened(path) as file:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()

@@ -16,7 +16,7 @@ from bgresearch.crew import Crew
 from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
 from bgresearch.progress import Wish, shown
 from bgresearch.store import partition
-from bgresearch.store.disk import reading
+from bgresearch.store.disk import opened, reading
 from bgresearch.store.inspecting import files_of
 from bgresearch.store.lost import lost_below, refusal
 from bgresearch.store.partitions import Store
@@ -218,8 +218,8 @@ class _Sending:
     def bring(self, path: str) -> tuple[Entry, bool]:
         """Return the entry of a file whose object is there, and whether it had to be sent."""
         place = self._root / path
-        with reading(place):
-            data = place.read_bytes()
+        with reading(place), opened(place) as file:
+            data = file.read()
         digest, before = hashlib.sha256(data).hexdigest(), self._known.get(path)
         entry = Entry(path, digest, len(data), 0)
         old = before if before and before.sha256 == digest else None

@@ -17,7 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from bgresearch.spans import Span
-from bgresearch.store.disk import in_words
+from bgresearch.store.disk import in_words, names_in, opened, reading
 from bgresearch.store.layout import Series
 from bgresearch.store.partitions import Store
 
@@ -79,28 +79,36 @@ class Spool:
 
     def recover(self) -> int:
         """Move into the store what an earlier download left behind when it was killed; return how many pages."""
-        if not self._folder.is_dir():
+        names = names_in(self._folder)
+        if not names:
             return 0
-        paths = sorted(self._folder.glob(f"*{_SUFFIX}"))
+        paths = [self._folder / name for name in names if name.endswith(_SUFFIX)]
         pages = [page for page in map(_page, paths) if page is not None]
         if pages:
             table = pa.concat_tables([table for table, _covered, _source in pages])
             covered = [span for _table, spans, _source in pages for span in spans]
             source = ",".join(sorted({name for _table, _covered, text in pages for name in text.split(",")}))
             self._store.write(self._series, table, covered, source=source)
-        for stale in self._folder.glob("*.tmp"):
-            if not _is_running(stale):
-                paths.append(stale)
+        stale = [self._folder / name for name in names if name.endswith(".tmp")]
+        paths += [path for path in stale if not _is_running(path)]
         self.drop(paths)
         return len(pages)
 
 
 def _page(path: Path) -> tuple[pa.Table, list[Span], str] | None:
-    """Return what is in a page; None if it is gone or damaged: then it is asked for again."""
-    try:
-        whole = path.read_bytes()
-    except OSError:
-        return None
+    """Return what is in a page; None if it is gone or damaged: then it is asked for again.
+
+    Raises
+    ------
+    StoreError
+        It cannot be read now.
+    """
+    with reading(path):
+        try:
+            with opened(path) as file:
+                whole = file.read()
+        except FileNotFoundError:  # another process has moved it into the store
+            return None
     digest, data = whole[:_DIGEST_BYTES], whole[_DIGEST_BYTES:]
     if digest != _digest(data):
         return None

@@ -12,6 +12,7 @@ import pytest
 from bgresearch.sandbox import SANDBOX_KEYS, Exchange
 from bgresearch.sandbox.server import Server
 from tests.cli.conftest import PASSWORD, Run
+from tests.completeness.test_damaged_files import HOW
 from tests.conftest import NOW
 from vault import FLOOR, Vault
 
@@ -77,6 +78,32 @@ def test_records_of_an_account_are_for_its_owner_alone(
     unknown = run("export", "account", "mine", "moods", *common, "--to", "x.csv")
     assert unknown.status == 2
     assert "KIND: 'moods' is unknown. Use one of fills, orders" in unknown.err
+
+
+@pytest.mark.parametrize("damage", ["page", "footer"])
+def test_damaged_records_are_not_exported_as_fewer(
+    run: Run, server: Server, environment: dict[str, str], password_file: str, *, tmp_path: Path, damage: str
+) -> None:
+    key = SANDBOX_KEYS["readonly"]
+    with Vault.create(Path(environment["BGRESEARCH_VAULT"]), PASSWORD, profile=FLOOR) as vault:
+        triple = {"api_key": key.api_key, "secret_key": key.secret_key, "passphrase": key.passphrase}
+        vault.add("mine", **triple, host=server.url)
+    day = pd.Timestamp(NOW).floor("D")
+    span = ("--since", str(day - pd.Timedelta(days=3)), "--until", str(day - pd.Timedelta(days=1)))
+    common = ("export", "account", "mine", "fills", *span, "--password-file", password_file, "--data-dir", "kept")
+    whole = run(*common, "--to", "whole.csv", "--json")
+    assert (whole.status, whole.err) == (0, "")
+    files = [path for path in (tmp_path / "kept" / "account").rglob("*.parquet") if HOW[damage](path)]
+    assert files
+    for _ in range(2):
+        less = run(*common, "--offline", "--to", "less.csv", "--json")
+        assert less.status not in (0, 2)
+        assert ".damaged-" in less.err
+        assert "2026-11-1" in less.err
+        assert not (tmp_path / "less.csv").exists()
+    again = run(*common, "--to", "again.csv", "--json")
+    assert again.status == 0
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
 @pytest.mark.parametrize(

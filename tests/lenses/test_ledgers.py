@@ -8,8 +8,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from bgresearch.errors import StoreError
 from bgresearch.spans import Span
-from bgresearch.store import Gap, StoreWarning
+from bgresearch.store import Gap
 from tests.lenses.stores import DAY_MS, HOUR_MS, JAN_MS, keep, offline
 
 
@@ -69,12 +70,20 @@ def test_only_footers_are_read(tmp_path: Path) -> None:
     assert offline(tmp_path).lens.sql("SELECT rows FROM coverage").rows.tolist() == [1_000]
 
 
-def test_a_damaged_file_is_named_and_the_others_are_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lens", ["sql", "polars", "duckdb"])
+@pytest.mark.parametrize("table", ["gaps", "coverage"])
+def test_a_damaged_footer_is_an_error_that_names_the_file(tmp_path: Path, table: str, lens: str) -> None:
     keep(tmp_path, "BTCUSDT")
     keep(tmp_path, "ETHUSDT")
     file = next(tmp_path.glob("candles/*/*/symbol=BTCUSDT/*/*.parquet"))
-    table = pq.read_table(file, partitioning=None)
-    pq.write_table(table.replace_schema_metadata(None), file)
-    with pytest.warns(StoreWarning, match=r"2026-01\.parquet is damaged .*verify\(repair=True\)"):
-        told = offline(tmp_path).lens.polars().coverage().collect()
-    assert told["symbol"].to_list() == ["ETHUSDT"]
+    parquet = pq.read_table(file, partitioning=None)
+    pq.write_table(parquet.replace_schema_metadata(None), file)
+    client = offline(tmp_path)
+    asks = {
+        "sql": lambda: client.lens.sql(f"SELECT * FROM {table}"),  # noqa: S608
+        "polars": lambda: getattr(client.lens.polars(), table)().collect(),
+        "duckdb": lambda: client.lens.duckdb().sql(f"SELECT * FROM {table}").fetchall(),  # noqa: S608
+    }
+    with pytest.raises(StoreError, match=r"2026-01\.parquet is damaged"):
+        asks[lens]()
+    assert file.exists()

@@ -11,13 +11,13 @@ import pytest
 import bgresearch as bg
 from bgresearch.errors import OfflineError, StoreError
 from bgresearch.store import Store, pins
-from bgresearch.store.ledger import Ledger, _digest
+from bgresearch.store.ledger import FORMAT, Ledger, _digest
 from bgresearch.store.publication import BadManifest, Publication, from_json, host_of, marker
 from bgresearch.store.versions import NewerFormat
 
 NOW_MS = 1_795_165_230_000
 NO_FORMAT = [-1, 0, 1.0, 0.5, "1", "", None, True, [1], {}, -(10**30)]
-NEWER = [3, 99, 10**30]
+NEWER = [FORMAT + 1, 99, 10**30]
 Read = Callable[[Path, object], object]
 
 

@@ -1,4 +1,7 @@
-"""No verb gives fewer rows than were kept: one flipped bit in a data page is fetched again, or an error with spans."""
+"""No verb gives fewer rows than were kept: what is damaged is fetched again, or an error with spans.
+
+Damaged are data pages, by one flipped bit, or footers.
+"""
 
 from __future__ import annotations
 
@@ -67,9 +70,20 @@ def flip(path: Path) -> bool:
     return False
 
 
-def hurt(root: Path, folder: str) -> list[Path]:
-    """Flip a bit in every kept file of a folder that has rows."""
-    found = [path for path in partitions(root, folder) if flip(path)]
+def cut(path: Path) -> bool:
+    """Make a footer unreadable; return False of a file without rows."""
+    if not partition.decode_any(io.BytesIO(path.read_bytes()))[0].num_rows:
+        return False
+    path.write_bytes(path.read_bytes()[:-6])
+    return True
+
+
+HOW = {"page": flip, "footer": cut}
+
+
+def hurt(root: Path, folder: str, how: str = "page") -> list[Path]:
+    """Damage every kept file of a folder that has rows."""
+    found = [path for path in partitions(root, folder) if HOW[how](path)]
     assert found
     return found
 
@@ -82,20 +96,24 @@ def quiet() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("name", VERBS)
-def test_online_the_rows_are_fetched_again(keyed: Callable[..., Client], tmp_path: Path, name: str) -> None:
+def test_online_the_rows_are_fetched_again(keyed: Callable[..., Client], tmp_path: Path, name: str, how: str) -> None:
     folder, verb = VERBS[name]
     before = verb(keyed())
-    hurt(tmp_path / "data", folder)
+    hurt(tmp_path / "data", folder, how)
     after = verb(keyed())
     pd.testing.assert_frame_equal(after, before)
-    assert keyed().verify().flaws == []
+    flaws = keyed().verify().flaws
+    assert {flaw.kind for flaw in flaws} <= {"lost"}  # the rest of what a file may have held, if its footer is gone
+    assert how == "footer" or flaws == []
 
 
 @pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("name", VERBS)
 def test_offline_it_is_an_error_with_the_spans_every_time(
-    keyed: Callable[..., Client], tmp_path: Path, name: str
+    keyed: Callable[..., Client], tmp_path: Path, name: str, how: str
 ) -> None:
     folder, verb = VERBS[name]
     verb(keyed())
@@ -104,7 +122,7 @@ def test_offline_it_is_an_error_with_the_spans_every_time(
         whole = True
     except OfflineError:  # of what is not over, nothing is kept: offline that is an error without any damage
         whole = False
-    hurt(tmp_path / "data", folder)
+    hurt(tmp_path / "data", folder, how)
     for _ in range(2):
         with pytest.raises((IncompleteData, OfflineError, StoreError)) as caught:
             verb(keyed(offline=True))
@@ -148,19 +166,86 @@ def test_a_pin_and_a_publication_are_not_made_of_less(connect: Connect, tmp_path
 
 
 @pytest.mark.usefixtures("quiet")
-def test_recordings_and_lists_are_an_error_where_they_cannot_be_asked_again(
-    connect: Connect, tmp_path: Path, clock: ManualClock
+@pytest.mark.parametrize("how", HOW)
+def test_a_list_is_an_error_where_it_cannot_be_asked_again(
+    connect: Connect, tmp_path: Path, clock: ManualClock, how: str
 ) -> None:
     connect().symbols()
-    for path in partitions(tmp_path / "data", "lists"):
-        flip(path)
+    first = clock.now_ms()
+    hurt(tmp_path / "data", "lists", how)
     for _ in range(2):
         with pytest.raises(BgresearchError) as caught:
             connect(offline=True).symbols()
-        assert caught.value.missing or "no list" in str(caught.value)
-    clock.sleep(60)
+        assert caught.value.missing or "no list" in str(caught.value)  # type: ignore[attr-defined]
+    clock.advance(7_200)
     assert len(connect().symbols())  # asked again, and kept
     assert len(connect(offline=True).symbols())
+    for verb in (lambda c: c.symbols(at=first), lambda c: c.listings()):
+        with pytest.raises(StoreError, match="damaged") as lost:
+            verb(connect())
+        assert lost.value.missing
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("how", HOW)
+def test_a_recording_is_an_error_as_its_instants_cannot_be_asked_again(
+    connect: Connect, tmp_path: Path, clock: ManualClock, how: str
+) -> None:
+    connect().recorder("open-interest", "BTCUSDT", every="1h").run(count=3)
+    before = connect().recorded("open-interest", "BTCUSDT", NOW)
+    assert len(before) == 3
+    hurt(tmp_path / "data", "recorded", how)
+    for client in (connect(), connect(offline=True)):
+        with pytest.raises(StoreError, match=r"damaged") as caught:
+            client.recorded("open-interest", "BTCUSDT", NOW)
+        assert caught.value.missing
+    connect().recorder("open-interest", "BTCUSDT", every="1h").run(count=2)  # goes on
+    later = connect(offline=True).recorded("open-interest", "BTCUSDT", clock.now_ms() - 5_400_000)
+    assert len(later) == 2
+    with pytest.raises(StoreError, match=r"damaged"):
+        connect().recorded("open-interest", "BTCUSDT", NOW)
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("name", ["fills", "bills", "deposits"])
+def test_records_that_the_exchange_has_forgotten_are_an_error_and_the_archive_names_them(
+    keyed: Callable[..., Client], tmp_path: Path, clock: ManualClock, name: str, how: str
+) -> None:
+    verb = VERBS[name][1]
+    assert len(verb(keyed()))
+    clock.jump(100 * 86_400_000)
+    hurt(tmp_path / "data", "account", how)
+    for options in ({}, {"offline": True}) * 2:
+        with pytest.raises((IncompleteData, OfflineError), match=r"\.damaged-.*verify --repair") as caught:
+            verb(keyed(**options))
+        assert caught.value.missing
+    (line, *_) = [line for line in keyed().account.archive(kinds=[name]).lines if line.lost]
+    assert line.lost[0][0] < NOW.isoformat()
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("how", HOW)
+def test_an_archive_run_fetches_again_what_is_damaged(keyed: Callable[..., Client], tmp_path: Path, how: str) -> None:
+    kinds = ["fills", "bills"]
+    before = {(line.kind, line.lot): line.rows for line in keyed().account.archive(kinds=kinds).lines}
+    hurt(tmp_path / "data", "account", how)
+    after = {(line.kind, line.lot): line.rows for line in keyed().account.archive(kinds=kinds).lines}
+    assert after == before
+    assert {flaw.kind for flaw in keyed().verify().flaws} <= ({"lost"} if how == "footer" else set())
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("name", ["candles", "fills"])
+def test_a_damaged_pin_is_an_error(keyed: Callable[..., Client], tmp_path: Path, name: str) -> None:
+    from bgresearch.store import pins  # noqa: PLC0415
+
+    folder, verb = VERBS[name]
+    verb(keyed())
+    pin = pins.create(tmp_path / "data", "frozen", 1, private=True)
+    hurt(pin.folder, folder)
+    with pytest.raises(StoreError, match="of this pin is damaged"):
+        verb(keyed(pin="frozen") if name != "fills" else keyed(pin="frozen", key=None))
 
 
 @pytest.mark.usefixtures("quiet")
