@@ -164,7 +164,9 @@ class Fetcher:
                     pass
             holes = self._without_long_holes(holes, result)
             if turn:
-                holes = self._outline.confirmed(holes, page.span)
+                blank = [hole._replace(asked=True) for hole in holes if hole.blank_by]
+                self._outline.confirmed(blank, page.span)  # meanwhile other pages show how far back the route goes
+                holes = self._outline.confirmed(map(self._with_reach, holes), page.span)
                 if self._outline.is_long(page.span):
                     self._survey()
                     holes = self._without_long_holes(holes, result)
@@ -227,7 +229,7 @@ class Fetcher:
             return "unknown"
         if hole.end_ms <= max(oldest, lives.days[0].start_ms):
             return "before listing"
-        return "delisted" if lives.ended else "unknown"
+        return "delisted" if lives.ended and newest < lives.days[-1].end_ms else "unknown"
 
     def refuted(self, skipped: Iterable[Span]) -> tuple[Span, ...]:
         """Return what of the skipped spans has to be asked for all the same: candles came in the same hole since."""
@@ -252,7 +254,7 @@ class Fetcher:
             tight = Span(parts[0].span.start_ms, parts[-1].span.end_ms)
             checked = self._asked(road, tight, 1 + turn, result) if self._is_open(road) else doubt
             if isinstance(checked, Checked):
-                absent = _still_absent(parts, checked, obeys_start=road.starts)
+                absent = _still_absent(parts, checked, road)
                 shown = road.shows_absence(tight, self._clock.now_ms())
                 left += [hole if shown or hole.odd else _before(hole, parts) for hole in absent]
             else:
@@ -309,6 +311,12 @@ class Fetcher:
         if checked.table.num_rows:
             result.tables.append(checked.table)
             self._grid = self._grid.learned(checked.table.column("open_time")[0].value)
+
+    def _with_reach(self, hole: Hole) -> Hole:
+        """Return a hole that a blank answer counts for, once rows as old as it came by the same route."""
+        age_ms = self._clock.now_ms() - hole.span.start_ms
+        reached = hole.blank_by and self.reaches.has_answered(hole.blank_by, self._what.interval.name, age_ms)
+        return hole._replace(asked=True) if reached else hole
 
     def _settled(self, holes: list[Hole], roads: int, result: Fetched) -> list[Hole]:
         """Return the holes without those whose odd candle came from all roads: taken as it is, or named."""
@@ -381,11 +389,13 @@ class Fetcher:
 def _before(hole: Hole, parts: list[Hole]) -> Hole:
     """Return what is left of a part with no more to speak for its absence than before."""
     return next(
-        hole._replace(evidence=part.evidence, asked=part.asked) for part in parts if part.span.intersect(hole.span)
+        hole._replace(evidence=part.evidence, asked=part.asked, blank_by=part.blank_by)
+        for part in parts
+        if part.span.intersect(hole.span)
     )
 
 
-def _still_absent(parts: list[Hole], checked: Checked, *, obeys_start: bool) -> list[Hole]:
+def _still_absent(parts: list[Hole], checked: Checked, road: Route) -> list[Hole]:
     """Return what of the parts an answer left absent, with what it adds to the evidence; odd candles by themselves."""
     odd = [
         part._replace(span=one.span, odd=(*part.odd, one))
@@ -396,9 +406,10 @@ def _still_absent(parts: list[Hole], checked: Checked, *, obeys_start: bool) -> 
     for part in parts:
         for run, whole in plain:
             if left := run.intersect(part.span):
-                more = weight(checked, whole, obeys_start=obeys_start)
-                asked = part.asked or more > 0 or not checked.cut_off
-                found.append(part._replace(span=left, evidence=part.evidence + more, asked=asked))
+                more = weight(checked, whole, obeys_start=road.starts)
+                asked = part.asked or (not checked.blank and (more > 0 or not checked.cut_off))
+                blank_by = road.endpoint if checked.blank else part.blank_by
+                found.append(part._replace(span=left, evidence=part.evidence + more, asked=asked, blank_by=blank_by))
     return odd + found
 
 

@@ -49,6 +49,8 @@ class Hole(NamedTuple):
         How much speaks for its absence, on the way to `BELIEVED`.
     asked : bool
         Whether an answer that could have held it came without it.
+    blank_by : str
+        The endpoint whose answer to it was blank, if it was not clear then that it goes back so far.
     outlined : bool
         Whether what longer candles say is in the evidence.
     odd : tuple of Odd
@@ -58,6 +60,7 @@ class Hole(NamedTuple):
     span: Span
     evidence: int = 0
     asked: bool = False
+    blank_by: str = ""
     outlined: bool = False
     odd: tuple[Odd, ...] = ()
 
@@ -137,7 +140,9 @@ class Outline:
                 continue
             route, checked = answer
             for run in subtract(checked.absent, [odd.span for odd in checked.odd]):
-                if (within := run.intersect(inner)) and (part := within.intersect(hole.span)):
+                reached = checked.seen is not None and checked.seen.start_ms < run.start_ms
+                within = run.intersect(inner) if reached else None  # else it may not go back so far
+                if within and (part := within.intersect(hole.span)):
                     more = weight(checked, run, obeys_start=route.starts)
                     found.append(hole._replace(span=part, evidence=hole.evidence + more))
         left = [hole._replace(span=part) for part in subtract([hole.span], [one.span for one in found])]
