@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from bgresearch import exact_json
+from bgresearch.answer_row import AnswerRow, Make, Problems, Row, read_rows
 from bgresearch.catalogue import load
+from bgresearch.confirming import confirming
 from bgresearch.envelope import rows_of
 from bgresearch.errors import BadResponse
-from bgresearch.paging import next_cursor
-from bgresearch.tables import Row, Shape
+from bgresearch.paginator import PagedList
 from bgresearch.wire import Sender
 
-_MOST_PAGES = 1_000
 
-Rows = list[Mapping[str, Any]]
-
-
-def rows_from(
-    sender: Sender, row_id: str, params: Mapping[str, object] | None = None, *, rows_at: str | None = None
-) -> Rows:  # fmt: skip
-    """Return the rows of one answer.
+def rows_from(sender: Sender, row_id: str, params: Mapping[str, object] | None = None) -> list[Any]:
+    """Return the rows of one answer, whatever they are; `shaped` reads them.
 
     Parameters
     ----------
@@ -30,65 +26,58 @@ def rows_from(
         Id of the table row.
     params : mapping, optional
         In the exchange's spelling.
-    rows_at : str, optional
-        ``""`` for what stands around the rows, as one row.
-
-    Raises
-    ------
-    BadResponse
-        A row is no object.
     """
     endpoint = load()[row_id]
-    data = sender.send(endpoint, params or {}).data
-    rows = [data] if rows_at == "" else rows_of(endpoint, data)
-    return _objects(row_id, rows)
+    return rows_of(endpoint, confirming(sender).send(endpoint, params or {}).data)
 
 
-def all_rows(sender: Sender, row_id: str, params: Mapping[str, object] | None = None) -> Rows:
+def all_rows(sender: Sender, row_id: str, params: Mapping[str, object] | None = None) -> list[Any]:
     """Return the rows of a list that goes by cursors, all pages of it, each row once.
 
     Raises
     ------
     BadResponse
-        A row is no object, or the list has no end.
+        The list has no end.
     """
-    endpoint, cursor = load()[row_id], ""
-    found: dict[str, Mapping[str, Any]] = {}
-    takes = next(name for name in ("cursor", "idLessThan") if endpoint.param(name))
-    size = {"limit": str(endpoint.paging.max_rows)} if endpoint.paging.max_rows and endpoint.param("limit") else {}
-    for _ in range(_MOST_PAGES):
-        data = sender.send(endpoint, {**(params or {}), **size, **({takes: cursor} if cursor else {})}).data
-        rows = _objects(row_id, rows_of(endpoint, data))
-        new = {repr(sorted(row.items())): row for row in rows}
-        following = next_cursor(endpoint.paging.cursor_from, data, rows)
-        if new.keys() <= found.keys() or following in ("", cursor):
-            return list((found | new).values())
-        found |= new
-        cursor = following
-    raise BadResponse(row_id, f"the list did not end after {_MOST_PAGES} pages.")
+    paged = PagedList(sender, load()[row_id], params or {}, list, _spelled)
+    return [row for page in paged.pages() for row in page]
 
 
-def shaped(shape: Shape, row_id: str, make: Any, rows: Rows) -> list[Row]:
-    """Return the exchange's rows as rows of a shape.
+def _spelled(row: Any) -> str:
+    return exact_json.dumps(row, sort_keys=True)
+
+
+def shaped(row_id: str, make: Make, rows: Iterable[Any], *, whole: bool = False) -> list[Row]:
+    """Return the exchange's rows as rows of a shape; what cannot be read is missing, and one warning names it.
+
+    Parameters
+    ----------
+    row_id : str
+        Id of the table row.
+    make : callable
+        Makes one row, or several, of one of the exchange's.
+    rows : iterable
+        From `rows_from` or `all_rows`.
+    whole : bool
+        Whether the list is kept for complete: a row that would have to be left out raises.
 
     Raises
     ------
     BadResponse
-        A row lacks a field, or holds something else than numbers.
+        No row can be read.
     """
-    try:
-        return [made for row in rows for made in _listed(make(row))]
-    except (KeyError, ValueError, TypeError, IndexError, AttributeError):
-        raise BadResponse(
-            row_id, f"a row for {shape.verb} lacks a field or holds something else than numbers."
-        ) from None
+    return read_rows(make, rows, Problems(row_id, whole=whole))
 
 
-def _listed(made: Row | list[Row]) -> list[Row]:
-    return made if isinstance(made, list) else [made]
+def around(sender: Sender, row_id: str, params: Mapping[str, object] | None = None) -> AnswerRow:
+    """Return what stands around the rows of one answer; whoever reads it calls ``problems.warn()`` at the end.
 
-
-def _objects(row_id: str, rows: list[Any]) -> Rows:
-    if any(not isinstance(row, dict) for row in rows):
-        raise BadResponse(row_id, "a row is no object.")
-    return rows
+    Raises
+    ------
+    BadResponse
+        It is no object.
+    """
+    data = confirming(sender).send(load()[row_id], params or {}).data
+    if not isinstance(data, dict):
+        raise BadResponse(row_id, "the answer is no object.")
+    return AnswerRow(data, Problems(row_id), "the answer")

@@ -8,6 +8,7 @@ from collections import Counter
 from bgresearch.catalogue import load
 from bgresearch.checks import Checked, check_page
 from bgresearch.clock import Clock
+from bgresearch.confirming import plain
 from bgresearch.envelope import rows_of
 from bgresearch.frames import candle_table
 from bgresearch.paging import Grid
@@ -39,7 +40,7 @@ class Asker:
     def __init__(self, sender: Sender, clock: Clock) -> None:
         self.requests: Counter[str] = Counter()
         self.trip_s: dict[str, float] = {}
-        self._sender, self._clock = sender, clock
+        self._sender, self._clock = plain(sender), clock  # an absent candle is believed by rules of its own
         self._lock = threading.Lock()
 
     def ask(self, route: Route, span: Span, grid: Grid, beside: int = 1) -> Checked:

@@ -7,7 +7,6 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
@@ -16,11 +15,9 @@ import pandas as pd
 import pyarrow as pa
 
 from bgresearch.asking import Asker
-from bgresearch.catalogue import load
 from bgresearch.checks import contradictory
 from bgresearch.clock import Clock
 from bgresearch.download import Download
-from bgresearch.envelope import rows_of
 from bgresearch.errors import (
     AddressRejected,
     AuthenticationError,
@@ -47,6 +44,7 @@ from bgresearch.spans import Span, iso, subtract, union
 from bgresearch.store import Gap, Series, Store
 from bgresearch.store.ledger import NEVER_MS, joined
 from bgresearch.store.spool import Spool
+from bgresearch.symbols import UNKNOWN_CODES, Named, did_you_mean, list_of, symbols_of
 from bgresearch.values import TIME
 from bgresearch.wire import Sender
 
@@ -150,8 +148,7 @@ def _closed(source: Source, what: Subject, span: Span, progress: Wish, report: R
     if not span.duration_ms:
         return empty
     for _ in range(_ROUNDS):
-        bring(source, what, span, progress, report)
-        table = source.store.read(series, span)
+        table, _ = source.store.read_after(lambda: bring(source, what, span, progress, report), series, span)
         left = subtract(source.store.missing(series, span), [gap.span for gap in report.late])
         if not left:
             break
@@ -210,7 +207,9 @@ def _fetch(
         raise OfflineError(
             f"{what.symbol} {what.interval.name} ({what.market}, {what.price}) is not all in {source.store.place}: "
             f"{_listed(todo.missing)} is missing.",
-            missing=todo.missing, hint=f"Connect without {source.store.frozen_by or 'offline=True'} to fetch it.",
+            missing=todo.missing,
+            hint=f"Connect without {source.store.frozen_by or 'offline=True'} to fetch it."
+            + source.store.aside_hint(series_of(what), todo.asked),
         )  # fmt: skip
     start_ms = todo.missing[0].start_ms
     due = source.store.due(series_of(what), todo.asked)
@@ -326,25 +325,8 @@ def _listed(spans: Sequence[Span]) -> str:
     return first if len(spans) <= 3 else f"{first} and {len(spans) - 3} more"
 
 
-_UNKNOWN = frozenset({"40034", "40054", "40072", "40102", "42016", "25100", "40309", "400171", "400172"})
 _FOUND_OUT = "00000"  # nothing was refused: the symbol is in no list and has no candles
-_LISTS, _CONTRACTS = {"spot": "spot.symbols"}, "futures.contracts"
 _KEYS_FAULT = (AddressRejected, AuthenticationError, ExchangeUnavailable, PermissionDenied, RateLimited, TimestampError)
-
-
-def listed(source: Source, market: str) -> list[str]:
-    """Return the symbols that the exchange lists in a market now; one request.
-
-    Raises
-    ------
-    BgresearchError
-        Whatever the wire raises.
-    KeyError, TypeError
-        The answer is no list of symbols.
-    """
-    row = load()[_LISTS.get(market, _CONTRACTS)]
-    params = {} if market == "spot" else {"productType": market.upper()}
-    return [str(each["symbol"]) for each in rows_of(row, source.sender.send(row, params).data)]
 
 
 def _may_be_the_symbol(error: ExchangeError) -> bool:
@@ -354,20 +336,19 @@ def _may_be_the_symbol(error: ExchangeError) -> bool:
 
 def _stranger(source: Source, what: Subject, error: ExchangeError | None = None) -> UnknownSymbol | None:
     """Return an error that names near symbols, if the exchange really does not list this one."""
-    row = load()[_LISTS.get(what.market, _CONTRACTS)]
     try:
-        symbols = listed(source, what.market)
-    except (BgresearchError, KeyError, TypeError):
-        return None if error is None or error.code not in _UNKNOWN else _unknown(what, error)
+        symbols = symbols_of(source.sender, what.market)
+    except BgresearchError:
+        return None if error is None or error.code not in UNKNOWN_CODES else _unknown(what, error)
     if what.symbol in symbols or not (symbols or error):
         return None
-    near = get_close_matches(what.symbol, symbols, 3, 0.6)
-    hint = f"Did you mean {' or '.join(near)}?" if near else "Look at client.api.spot.symbols() for what there is."
+    named = Named(what.symbol, what.market)
+    hint = did_you_mean(named, symbols) or f"Look at client.symbols({what.market!r}) for what there is."
     if kept := source.store.kept(series_of(what), Span(0, source.clock.now_ms())):
         hint = f"The exchange tells of it no more. Kept is {_listed(kept)}: ask for no more than that."
     said = f"{what.symbol!r} is not listed in the {what.market} market"
     if error is None:
-        return UnknownSymbol(row.id, _FOUND_OUT, f"{said}, and has no candles", hint=hint)
+        return UnknownSymbol(list_of(what.market), _FOUND_OUT, f"{said}, and has no candles", hint=hint)
     return UnknownSymbol(error.endpoint, error.code, said, http_status=error.http_status, hint=hint)
 
 

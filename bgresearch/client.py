@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pandas as pd
 
 import bgresearch.lenses  # noqa: F401 - makes df.bg
 from bgresearch.account import AccountVerbs
 from bgresearch.candle_verbs import CandleVerbs
 from bgresearch.candles import Source
 from bgresearch.clock import Clock, SystemClock
+from bgresearch.confirming import confirming
 from bgresearch.errors import ConfigurationError, OfflineError
 from bgresearch.identity import Whose
 from bgresearch.kept.verbs import KeptVerbs
@@ -58,6 +61,7 @@ class Client(CandleVerbs, KeptVerbs, PanelVerbs):
         self, sender: Sender, store: Store, *, clock: Clock | None = None, offline: bool = False,
         progress: Wish = "auto",
     ) -> None:  # fmt: skip
+        sender = confirming(sender)
         self._source = Source(sender, store, clock or SystemClock(), offline)
         self._progress = progress
         self._whose = Whose(sender)
@@ -102,8 +106,8 @@ class Client(CandleVerbs, KeptVerbs, PanelVerbs):
         Examples
         --------
         >>> import bgresearch as bg, pandas as pd
-        >>> month = pd.Timestamp.now("UTC") - pd.Timedelta(days=30)               # doctest: +SKIP
-        >>> print(bg.connect(sandbox=True).statement(month).reconciled)           # doctest: +SKIP
+        >>> client = bg.connect(sandbox=True)
+        >>> print(client.statement(client.now - pd.Timedelta(days=30)).reconciled)           # doctest: +SKIP
         """
         now_ms = self._source.clock.now_ms()
         return statement(self.account, start, end, candles=self.candles, symbols=self.symbols, now_ms=now_ms)
@@ -136,6 +140,18 @@ class Client(CandleVerbs, KeptVerbs, PanelVerbs):
         return permissions(self._source.sender, self._whose)
 
     @property
+    def now(self) -> pd.Timestamp:
+        """The time that this client goes by, UTC: the machine's, or that of the sandbox it is connected to.
+
+        Examples
+        --------
+        >>> import bgresearch as bg, pandas as pd
+        >>> client = bg.connect(sandbox=True)
+        >>> fills = client.account.fills(client.now - pd.Timedelta(days=7))
+        """
+        return pd.Timestamp(self._source.clock.now_ms(), unit="ms", tz="UTC")
+
+    @property
     def data_dir(self) -> str:
         """The folder that holds the store; of a published one, what was brought of it."""
         return str(self._source.store.data_dir)
@@ -166,6 +182,12 @@ class Client(CandleVerbs, KeptVerbs, PanelVerbs):
 
     def __exit__(self, *_: Any) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise ConfigurationError(
+            "a client cannot be pickled or copied: it holds connections, and perhaps a way to a key.",
+            hint="Call bgresearch.connect() in each process, with the same data_dir: they share store and budget.",
+        )
 
     def __repr__(self) -> str:
         key = f", key {self.label!r}" if self.label else ""

@@ -1,10 +1,16 @@
-"""Time as a thing that can be handed over: the system's clock, or one that a test moves by hand."""
+"""Time as a thing that can be handed over: the system's clock, the sandbox's, or one that a test moves by hand."""
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from typing import Protocol
+
+from bgresearch.errors import ConfigurationError
+
+AHEAD = "BGRESEARCH_SANDBOX_AHEAD_S"
+LOOPBACK = "http://"  # the scheme of hosts on this machine; any other host is asked over https, or not at all
 
 
 class Clock(Protocol):
@@ -32,6 +38,35 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         if seconds > 0:
             time.sleep(seconds)
+
+
+class SandboxClock(SystemClock):
+    """The clock of a sandbox and of who asks one: the machine's, moved by ``BGRESEARCH_SANDBOX_AHEAD_S`` seconds.
+
+    An offset and no date, so that processes that inherit it agree whenever each of them started.
+
+    Raises
+    ------
+    ConfigurationError
+        The variable is no number of seconds.
+    """
+
+    def __init__(self) -> None:
+        text = os.environ.get(AHEAD, "") or "0"
+        try:
+            self._ahead_ms = round(float(text) * 1000)
+        except (ValueError, OverflowError):  # infinity is no number of seconds either
+            raise ConfigurationError(
+                f"{AHEAD} is {text[:40]!r}, which is no number of seconds.", hint="Set it to one, or take it away."
+            ) from None
+
+    def now_ms(self) -> int:
+        return super().now_ms() + self._ahead_ms
+
+
+def clock_of(host: str) -> Clock:
+    """Return the clock for asking a host: only for one on this machine can it be another than the machine's."""
+    return SandboxClock() if host.startswith(LOOPBACK) else SystemClock()
 
 
 class ManualClock:

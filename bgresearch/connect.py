@@ -8,12 +8,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import platformdirs
-
 from bgresearch.budget import limiter_for
 from bgresearch.client import Client
-from bgresearch.clock import Clock, SystemClock
+from bgresearch.clock import LOOPBACK, Clock, clock_of
 from bgresearch.errors import ConfigurationError, StoreError
+from bgresearch.folders import user_folder
 from bgresearch.keyring import known_label
 from bgresearch.limits import LocalLimiter
 from bgresearch.progress import Wish
@@ -71,7 +70,7 @@ def connect(
     progress : "auto", bool or callable
         Whether longer work shows a bar.
     clock : Clock, optional
-        For tests.
+        For tests; else the machine's, or the clock of the sandbox.
     pin : str, optional
         Read what was frozen under this name with ``bgresearch pin``, bit for bit, and ask nobody; no key is needed.
         With ``store=``: the digest of an older publication.
@@ -96,7 +95,6 @@ def connect(
     >>> client = bg.connect(sandbox=True)                                                        # doctest: +SKIP
     >>> client.candles("BTCUSDT", "1d", "2026-01-01", "2026-02-01")                              # doctest: +SKIP
     """
-    clock = clock or SystemClock()
     if store is not None:
         if key is not None or vault is not None or sandbox:
             raise ConfigurationError("store= is read without asking anybody.", hint="Leave key=, vault=, sandbox= out.")
@@ -105,6 +103,7 @@ def connect(
         return _pinned(pin, data_dir, base_url, clock, progress)
     if key is not None and vault is None and not sandbox:
         sender = _agent_sender(key, base_url or os.environ.get("BGRESEARCH_BASE_URL"), clock, data_dir, offline=offline)
+        clock = clock or clock_of(sender.host)
         return _client(sender, sender.host, clock, data_dir, offline=offline, progress=progress)
     session = None
     if sandbox:
@@ -112,7 +111,9 @@ def connect(
             raise ConfigurationError("sandbox=True and base_url= exclude each other.", hint="Leave one of them out.")
         host = SANDBOX_URL
         session, signer = new_session(), None
-        session.mount(SANDBOX_URL, _adapter(sandbox, clock))
+        exchange = _exchange(sandbox, clock)
+        clock = clock or exchange.clock
+        session.mount(SANDBOX_URL, _adapter(exchange))
         if vault is None:
             signer = _sandbox_signer(key or "readonly")
         elif key is not None:
@@ -120,18 +121,20 @@ def connect(
     else:
         host = origin(base_url or os.environ.get("BGRESEARCH_BASE_URL") or EXCHANGE_URL)
         signer = _signer(key, vault)
+        clock = clock or clock_of(host)
     limiter = limiter_for(host, clock) if session is None else LocalLimiter(clock)
     wire = Wire(host, limiter=limiter, clock=clock, signer=signer, session=session)
     return _client(wire, host, clock, data_dir, offline=offline, progress=progress)
 
 
 def _pinned(
-    name: str, data_dir: str | os.PathLike[str] | None, base_url: str | None, clock: Clock, progress: Wish
+    name: str, data_dir: str | os.PathLike[str] | None, base_url: str | None, clock: Clock | None, progress: Wish
 ) -> Client:
     from bgresearch.store import pins  # noqa: PLC0415 - only for a pin
 
     host = origin(base_url or os.environ.get("BGRESEARCH_BASE_URL") or EXCHANGE_URL)
-    found = pins.load(_folder(data_dir, loopback=host.startswith("http://"), demo=False), name)
+    clock = clock or clock_of(host)
+    found = pins.load(_folder(data_dir, loopback=host.startswith(LOOPBACK), demo=False), name)
     store = Store(found.folder, clock=clock, pin=f"{found.name} {found.digest}")
     return Client(
         Wire(host, limiter=LocalLimiter(clock), clock=clock), store, clock=clock, offline=True, progress=progress
@@ -139,8 +142,8 @@ def _pinned(
 
 
 def _published(
-    url: str, options: Options | None, digest: str | None, *, data_dir: str | os.PathLike[str] | None, clock: Clock,
-    progress: Wish,
+    url: str, options: Options | None, digest: str | None, *, data_dir: str | os.PathLike[str] | None,
+    clock: Clock | None, progress: Wish,
 ) -> Client:  # fmt: skip
     from bgresearch.store.published import PublishedStore  # noqa: PLC0415 - only for a published store
     from bgresearch.store.remote import Remote  # noqa: PLC0415
@@ -154,19 +157,20 @@ def _published(
     except ConfigurationError:
         said = f"the publication at {url} says that its data is of {owner[:80]!r}, which is no exchange."
         raise StoreError(said, hint="Ask whoever publishes it.") from None
+    clock = clock or clock_of(host)
     return Client(
         Wire(host, limiter=LocalLimiter(clock), clock=clock), store, clock=clock, offline=True, progress=progress
     )
 
 
 def _cache() -> Path:
-    return platformdirs.user_cache_path("bgresearch", appauthor=False)
+    return user_folder("cache", "BGRESEARCH_DATA_DIR")
 
 
 def _client(
     sender: Sender, host: str, clock: Clock, data_dir: str | os.PathLike[str] | None, *, offline: bool, progress: Wish
 ) -> Client:
-    loopback = host.startswith("http://")
+    loopback = host.startswith(LOOPBACK)
     owner = _owner(host, demo=sender.demo)
     store = Store(_folder(data_dir, loopback=loopback, demo=sender.demo), host=owner, clock=clock)
     store.check_host()
@@ -175,12 +179,12 @@ def _client(
 
 def _owner(host: str, *, demo: bool) -> str:
     """Return whose data it is: made-up markets and balances of the demo environment are another exchange's."""
-    place = _LOOPBACK if host.startswith("http://") else host
+    place = _LOOPBACK if host.startswith(LOOPBACK) else host
     return f"{place}{_DEMO}" if demo else place
 
 
 def _agent_sender(
-    key: str, base_url: str | None, clock: Clock, data_dir: str | os.PathLike[str] | None, *, offline: bool
+    key: str, base_url: str | None, clock: Clock | None, data_dir: str | os.PathLike[str] | None, *, offline: bool
 ) -> AgentSender:
     from bgresearch.agent.client import Agent, AgentKey  # noqa: PLC0415 - only for a key
     from bgresearch.agent.sender import AgentSender, find_key  # noqa: PLC0415
@@ -192,12 +196,13 @@ def _agent_sender(
     else:
         found = find_key(agent, key)
     host = origin(base_url or found.host)
+    clock = clock or clock_of(host)
     return AgentSender(found, agent=agent, public=Wire(host, limiter=limiter_for(host, clock), clock=clock))
 
 
 def _kept_as_demo(key: str, host: str, data_dir: str | os.PathLike[str] | None) -> bool:
     """Return whether what is kept of a key comes from the demo environment; offline, nobody else can tell."""
-    live, demo = (Store(_folder(data_dir, loopback=host.startswith("http://"), demo=one)) for one in (False, True))
+    live, demo = (Store(_folder(data_dir, loopback=host.startswith(LOOPBACK), demo=one)) for one in (False, True))
     if live.data_dir == demo.data_dir:
         return live.owner() == _owner(host, demo=True)
     return known_label(demo, host, key) and not known_label(live, host, key)
@@ -235,10 +240,16 @@ def _sandbox_signer(name: str) -> Signer:
     )  # fmt: skip
 
 
-def _adapter(sandbox: bool | Exchange, clock: Clock) -> SandboxAdapter:
-    from bgresearch.sandbox import Exchange, SandboxAdapter  # noqa: PLC0415 - only where the sandbox is wanted
+def _exchange(sandbox: bool | Exchange, clock: Clock | None) -> Exchange:
+    from bgresearch.sandbox import Exchange  # noqa: PLC0415 - only where the sandbox is wanted
 
-    return SandboxAdapter(Exchange(clock=clock) if isinstance(sandbox, bool) else sandbox)
+    return Exchange(clock=clock) if isinstance(sandbox, bool) else sandbox
+
+
+def _adapter(exchange: Exchange) -> SandboxAdapter:
+    from bgresearch.sandbox import SandboxAdapter  # noqa: PLC0415 - only where the sandbox is wanted
+
+    return SandboxAdapter(exchange)
 
 
 def _folder(data_dir: str | os.PathLike[str] | None, *, loopback: bool, demo: bool) -> Path:
@@ -249,4 +260,4 @@ def _folder(data_dir: str | os.PathLike[str] | None, *, loopback: bool, demo: bo
     if loopback:
         return _cache() / ("sandbox-demo" if demo else "sandbox")
     # beside the folder of real data and not in it, where folders are series
-    return platformdirs.user_data_path("bgresearch-demo" if demo else "bgresearch", appauthor=False)
+    return user_folder("data", "BGRESEARCH_DATA_DIR", "bgresearch-demo" if demo else "bgresearch")

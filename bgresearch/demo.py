@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bgresearch.client import Client
 from bgresearch.connect import connect
-from bgresearch.errors import BgresearchError
+from bgresearch.errors import BgresearchError, InvalidInput
 from bgresearch.lenses.chart import chart
 from bgresearch.lenses.curves import equity_figure
 from bgresearch.lenses.equity import holdings, spot_equity, unvalued
@@ -28,6 +28,7 @@ from bgresearch.lenses.page import Panel, page, write_page
 from bgresearch.lenses.placing import checked_place
 from bgresearch.lenses.resample import resample
 from bgresearch.notebook import execute
+from bgresearch.release import notebooks
 from bgresearch.sandbox import SANDBOX_KEYS
 from bgresearch.sandbox.server import Server
 from vault import Forgetful, Surroundings, Vault
@@ -36,7 +37,7 @@ SYMBOLS = ("BTCUSDT", "ETHUSDT")
 DAYS = 30
 QUOTE = "USDT"
 LABEL = "research"
-NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "01_quickstart.ipynb"
+NOTEBOOK = notebooks() / "01_quickstart.ipynb"
 
 
 class CacheMissed(BgresearchError):
@@ -77,6 +78,9 @@ class Demo:
             Executed at the end, in a temporary copy.
         """
         checked_place(page_path)
+        if not notebook.is_file():
+            hint = "Leave it out to run the quickstart."
+            raise InvalidInput("--notebook", f"there is no file {notebook}.", hint=hint)
         started = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="bgresearch-demo-") as folder, Server() as server:
             self._step("Exchange", f"sandbox at {server.url}; its data is made up, nothing leaves this machine")
@@ -109,7 +113,7 @@ class Demo:
         self._step("Permissions", words, *found.advice)
 
     def _candles(self, client: Client, server: Server) -> dict[str, pd.DataFrame]:
-        end = pd.Timestamp.now("UTC").floor("D")
+        end = client.now.floor("D")
         start = end - pd.Timedelta(days=DAYS)
         sent = client.requests_sent
         with self._bar() as bar:
@@ -170,9 +174,6 @@ class Demo:
         self._step("Page", f"{written}", "Open it in a browser: it needs no network.")
 
     def _notebook(self, path: Path, folder: Path) -> None:
-        if not path.is_file():
-            self._step("Notebook", f"{path} is not there (it comes with the repository), so it is left out")
-            return
         clock = time.perf_counter()
         places = {"BGRESEARCH_DATA_DIR": str(folder / "notebook-data"), "IPYTHONDIR": str(folder / "ipython")}
         execute(path, folder, places)

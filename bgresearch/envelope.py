@@ -6,12 +6,13 @@ are shortened and stripped of control characters before they reach an error mess
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
+from bgresearch import exact_json
 from bgresearch.catalogue import Endpoint, ErrorCode, error_code
 from bgresearch.catalogue.codes import Group, Retry
 from bgresearch.errors import (
@@ -95,7 +96,7 @@ _GROUP_HINTS: Mapping[Group, str] = {
 
 
 def unwrap(endpoint: Endpoint, http_status: int, body: bytes) -> Any:
-    """Return the value of ``data`` in a response body, integers exact at any size.
+    """Return the value of ``data`` in a response body, every digit of a number kept: `exact_json.loads`.
 
     Parameters
     ----------
@@ -217,20 +218,16 @@ def _parse(endpoint: Endpoint, http_status: int, body: bytes) -> dict[str, Any]:
 
 
 def _json(body: bytes, reserve: int = _FRAMES_IN_RESERVE) -> Any:
-    """Return the parsed body, or None: not UTF-8, not JSON, NaN, thousands of digits, nested too deep.
+    """Return the parsed body, or None: not UTF-8, not JSON, NaN, nested too deep.
 
     It reads some frames deeper than need be, so that what just fitted on the stack can be written out again.
     """
     if reserve:
         return _json(body, reserve - 1)
     try:
-        return json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
+        return exact_json.loads(body.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return None
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _without_envelope(endpoint: Endpoint, http_status: int, body: bytes) -> BadResponse | ExchangeError:
@@ -262,7 +259,14 @@ def _check_shape(endpoint: Endpoint, data: Any) -> None:
 
 
 def _json_type(value: Any) -> str:
-    names = {str: "text", bool: "a truth value", int: "a number", float: "a number", dict: "an object", list: "a list"}
+    names = {
+        str: "text",
+        bool: "a truth value",
+        int: "a number",
+        Decimal: "a number",
+        dict: "an object",
+        list: "a list",
+    }
     return names.get(type(value), "null")
 
 
@@ -283,6 +287,6 @@ def _error(endpoint: Endpoint, code: str, said: str, http_status: int) -> Exchan
 
 def printable(value: object) -> str:
     """Return a stranger's words, short and without control characters."""
-    text = value if isinstance(value, str) else json.dumps(value)
+    text = value if isinstance(value, str) else exact_json.dumps(value)
     shown = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in text[: _MAX_SAID_CHARACTERS + 1])
     return shown if len(text) <= _MAX_SAID_CHARACTERS else f"{shown[:_MAX_SAID_CHARACTERS]}…"

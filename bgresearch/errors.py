@@ -176,7 +176,17 @@ class IncompleteData(BgresearchError):
 
 
 class StoreError(BgresearchError):
-    """The local store could not be read or written."""
+    """The local store could not be read or written.
+
+    Attributes
+    ----------
+    missing : tuple of Span
+        The spans whose rows a damaged file held, where that is the reason.
+    """
+
+    def __init__(self, message: str, *, missing: Sequence[Span] = (), hint: str = "") -> None:
+        self.missing = tuple(missing)
+        super().__init__(message, hint=hint)
 
 
 class UndocumentedData(UserWarning):

@@ -3,7 +3,8 @@
 Every documented column is there, null where the answer lacks it, so that frames of one endpoint always fit together.
 Times are ``datetime64[ms, UTC]``, decimals and percentages (as fractions) float64, whole numbers Int64, flags boolean,
 enums categories, everything else text. Objects inside a row become ``feeDetail.totalFee``; lists inside a row stay
-JSON text. Fields that the table does not know are kept as text, and named in one warning.
+JSON text. Fields that the table does not know are kept as text, and named in one warning. Values that are not of their
+column's kind are missing, and every call names them with their rows.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ import math
 import threading
 import warnings
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bgresearch import exact_json
+from bgresearch.answer_row import AnswerRow, Problems, shown
 from bgresearch.catalogue import Column, Endpoint
 from bgresearch.envelope import rows_key, rows_of, unwrap, without_secrets
 from bgresearch.errors import BadResponse, UndocumentedData
@@ -169,7 +173,7 @@ def _texts(values: Sequence[Any]) -> pa.Array:
     try:
         return pa.array(values, pa.string())
     except pa.ArrowTypeError:
-        return pa.array([repr(v) if type(v) in (int, float) else v for v in values], pa.string())
+        return pa.array([str(v) if type(v) in (int, float, Decimal) else v for v in values], pa.string())
 
 
 def _place(endpoint: Endpoint, alias: str) -> int:
@@ -237,7 +241,7 @@ def _unquoted(value: Any) -> Any:
     if not isinstance(value, str) or not value.startswith("{"):
         return value
     try:
-        return json.loads(value)
+        return exact_json.loads(value)
     except (ValueError, RecursionError):
         return value
 
@@ -258,15 +262,17 @@ def _time_beside(endpoint: Endpoint, leaves: Mapping[str, Leaf], beside: Mapping
 
 
 def _table(endpoint: Endpoint, leaves: list[Leaf], rows: list[dict[str, Any]], beside: dict[str, Any]) -> pa.Table:
-    fields, arrays = [], []
+    fields, arrays, problems = [], [], Problems(endpoint.id)
     for label, column in leaves:
         array, unreadable = to_array(column, [row.get(label) for row in rows])
-        if unreadable:
-            _warn(endpoint, label, f"holds values that are no {column.kind}; they are left out ({unreadable} here).")
+        for place in unreadable:
+            name = AnswerRow(rows[place], problems, f"row {place + 1}").name
+            problems.add(f"{name}: {label} is no {column.kind}: {shown(rows[place][label])}")
         unit = _FRACTION if column.kind == "percent" else column.unit
         fields.append(pa.field(label, array.type, metadata={"unit": unit} if unit and column.kind != "ms" else None))
         arrays.append(array)
-    answer = json.dumps({"endpoint": endpoint.id, "beside": beside})
+    problems.warn()
+    answer = exact_json.dumps({"endpoint": endpoint.id, "beside": beside})
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields, metadata={_ANSWER: answer.encode()}))
 
 

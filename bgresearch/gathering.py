@@ -21,14 +21,12 @@ from bgresearch.candles import (
     bring,
     closed_part,
     gap_in_words,
-    listed,
     planned,
     series_of,
 )
 from bgresearch.crew import Crew
 from bgresearch.download import Stopped
 from bgresearch.errors import (
-    BadResponse,
     BgresearchError,
     ExchangeError,
     IncompleteData,
@@ -42,7 +40,7 @@ from bgresearch.planning import Subject, subject
 from bgresearch.progress import Wish, shown
 from bgresearch.spans import Span, iso, union
 from bgresearch.store import Gap
-from bgresearch.symbols import wire_symbol
+from bgresearch.symbols import symbols_of, wire_symbol
 from bgresearch.values import TIME
 
 ALL = "ALL"
@@ -150,10 +148,7 @@ def _named(source: Source, symbols: str | Sequence[str], market: str) -> dict[st
     kept = source.store.symbols(market)
     if source.offline:
         return dict.fromkeys(kept, True)
-    try:
-        now = listed(source, market)
-    except (KeyError, TypeError):
-        raise BadResponse(market, "the answer is no list of symbols.", hint="Name the symbols.") from None
+    now = symbols_of(source.sender, market)
     return dict.fromkeys(now, False) | {name: True for name in kept if name not in set(now)}
 
 
@@ -245,7 +240,7 @@ class _Gathering:
         report = Report(source, task.what, base, task.span)
         try:
             if task.span.duration_ms:
-                bring(source, base, task.span, task.told, report, stop=self._stop)
+                self._fetch(task, base, report)
         except UnknownSymbol as error:
             result.unlisted = task.only_kept
             result.error = None if task.only_kept else error
@@ -255,6 +250,15 @@ class _Gathering:
             return
         result.requests = sum(report.asker.requests.values())
         self._count(task, base, report)
+
+    def _fetch(self, task: _Task, base: Subject, report: Report) -> None:
+        def fetch() -> None:
+            bring(self._source, base, task.span, task.told, report, stop=self._stop)
+
+        if task.what.grid.vague:  # its rows are looked at by `_count`
+            self._source.store.read_after(fetch, series_of(base), task.span)
+        else:
+            fetch()
 
     def _count(self, task: _Task, base: Subject, report: Report) -> None:
         """Count what the store has now; longer candles that are made of shorter ones are there if one of those is."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bgresearch.catalogue import load
+from bgresearch.confirming import confirming
 from bgresearch.envelope import rows_of
 from bgresearch.errors import (
     AddressRejected,
@@ -26,7 +27,7 @@ USER_ID_FIELD = {"spot.account_info": "userId", "uta.account_info": "userId", "u
 _CLASSIC = frozenset({"40084", "25245"})  # a classic account called v3
 _UNIFIED = frozenset({"40085"})  # a unified account called v2
 ABSENT = frozenset({"404", "405", "40404"})  # this exchange has no such path
-_EMPTY_ANSWERS = 3  # an account always has settings; answers that are empty for no reason come now and then
+NO_PERMISSION = frozenset({"40014", "25620"})  # the key lacks a permission: of v2, of v3; no other code says so
 _NO_ANSWER = (AddressRejected, AuthenticationError, ExchangeUnavailable, RateLimited, TimestampError)
 
 
@@ -50,7 +51,7 @@ class Whose:
     """Learns the identity behind a sender, once."""
 
     def __init__(self, sender: Sender) -> None:
-        self._sender = sender
+        self._sender = confirming(sender)
         self._lock = threading.Lock()
         self._known: Identity | None = None
 
@@ -95,10 +96,7 @@ class Whose:
 
     def _object(self, row_id: str) -> dict[str, Any]:
         endpoint = load()[row_id]
-        for _ in range(_EMPTY_ANSWERS):
-            rows = rows_of(endpoint, self._sender.send(endpoint, {}).data)
-            if rows:
-                break
+        rows = rows_of(endpoint, self._sender.send(endpoint, {}).data)
         if len(rows) != 1 or not isinstance(rows[0], dict):
             raise BadResponse(row_id, "not one object.")
         return rows[0]

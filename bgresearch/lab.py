@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,12 +12,44 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bgresearch.errors import ConfigurationError
+from bgresearch.release import notebooks
 from bgresearch.sandbox.server import Server
 
 FIRST_NOTEBOOK = "01_quickstart.ipynb"
 # LabApp.news_url=None fetches nothing, but the question whether to is a setting of the page
 _DEFAULTS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
 _GOODBYE_S = 10  # what JupyterLab is given to end its kernels
+
+
+def folder_of_notebooks(chosen: Path | None, say: Callable[[str], None] = print) -> Path:
+    """Return the folder to open: the chosen one, or ``notebooks``, made of the package's own if it is not there.
+
+    Parameters
+    ----------
+    chosen : Path or None
+        Given by the user.
+    say : callable
+        Told where the notebooks were copied to.
+
+    Raises
+    ------
+    ConfigurationError
+        The chosen folder does not exist, or ``notebooks`` cannot be written.
+    """
+    if chosen is not None:
+        if not chosen.is_dir():
+            hint = "Leave --folder out to get the notebooks that come with the package."
+            raise ConfigurationError(f"There is no folder {chosen}.", hint=hint)
+        return chosen
+    folder = Path("notebooks")
+    if not folder.is_dir():
+        try:
+            shutil.copytree(notebooks(), folder, ignore=lambda _, names: [n for n in names if not n.endswith(".ipynb")])
+        except OSError as error:
+            hint = "Change to a folder of your own, or name one of notebooks with --folder."
+            raise ConfigurationError(f"Cannot copy the notebooks to {folder}: {error}.", hint=hint) from error
+        say(f"The notebooks that come with the package were copied to {folder.absolute()}.")
+    return folder
 
 
 def open_lab(folder: Path, *, port: int = 8888, browser: bool = True, say: Callable[[str], None] = print) -> int:
@@ -32,14 +65,7 @@ def open_lab(folder: Path, *, port: int = 8888, browser: bool = True, say: Calla
         Whether to open one.
     say : callable
         Told where everything is.
-
-    Raises
-    ------
-    ConfigurationError
-        No such folder.
     """
-    if not folder.is_dir():
-        raise ConfigurationError(f"There is no folder {folder}.", hint="Clone the repository and start there.")
     with Server() as server, tempfile.TemporaryDirectory(prefix="bgresearch-lab-") as scratch:
         say(f"The sandbox exchange answers at {server.url}; its data is made up, nothing leaves this machine.")
         say("Every bg.connect() in this lab asks it. Ctrl-C ends both.")
@@ -70,7 +96,7 @@ def _command(folder: Path, port: int, browser: bool) -> list[str]:
         "--ServerApp.port": str(port),
         "--ServerApp.open_browser": str(browser),
         "--ServerApp.answer_yes": "True",  # to its own question after Ctrl-C
-        "--LabApp.default_url": f"/lab/tree/{FIRST_NOTEBOOK}",
+        "--LabApp.default_url": f"/lab/tree/{FIRST_NOTEBOOK}" if (folder / FIRST_NOTEBOOK).is_file() else "/lab",
         "--LabApp.news_url": "None",
         "--LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
     }

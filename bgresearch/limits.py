@@ -1,12 +1,15 @@
-"""May this request go now, else when: a pure decision over logs of departures, and one sleep. No network, no files.
+"""May this request go now, else when: a pure decision over logs of requests, and one sleep. No network, no files.
 
-The exchange counts arrivals in a strict sliding second while requests jitter on the way. What took the shortest trip of
-all was not held up; whatever took longer by so much can have arrived later by so much, and counts as later. On top of
-that each window is stretched by 3 %: a limit of 20 per second becomes 20 per 1.03 s.
-The address budget (documentation: 6000 per minute, five minutes of recovery) is used to 90 %.
+The exchange counts arrivals in a strict sliding second. When a request arrives is not known, only that it is after it
+left and before its answer. So a slot is held from before the request is sent until its answer is there, however long
+the process, the network or the exchange holds it up, and is free again one window after the request can last have
+arrived: the answer's time less the part of the shortest trip that is certain. On top of that each window is stretched
+by 2 %, for the resolution and the drift of two clocks.
+The address budget (documentation: 6000 per minute, five minutes of recovery) is used to 90 %. It counts departures: no
+more can arrive late than what is on its way, and that is at most one window's count of each endpoint.
 
-The logs lie in a book: in this process's memory, or where every process finds them (`bgresearch.budget`). Who decides
-is the same, wherever they lie.
+The logs are kept in a book: in this process's memory, or in one that every process shares (`bgresearch.budget`). The
+decision is the same for all of them.
 
 Why not pyrate-limiter: it waits with its own clock and `time.sleep`, knows neither cool-downs nor the exchange's own
 count, and cannot take a slot of the endpoint and one of the address in a single step.
@@ -28,16 +31,16 @@ from bgresearch.catalogue import Endpoint
 from bgresearch.clock import Clock
 from bgresearch.spans import iso
 
-STRETCH = 1.03
+STRETCH = 1.02
 ADDRESS_COUNT = 5400  # 90 % of the documented 6000
 ADDRESS_WINDOW_S = 60.0
 COOL_DOWN_S = 2.0  # after a 429 of one endpoint: longer than any window of a market or account endpoint
 ADDRESS_COOL_DOWN_S = 300.0  # documentation, change of 2025-08-11; one minute before
 ADDRESS = ""  # the name of the log of everything that this address sent
 LONG_WAIT_S = 5.0  # whoever waits longer is told for what and until when
-_TOLD_S = 0.05  # of the way there, the shortest trip so far tells no more than this: it may have been held up itself
-_LONGEST_WAY_S = 0.5  # an answer that takes longer was long in the making, not long on its way
-_LOOK_AGAIN_S = 0.02
+LONGEST_OUT_S = 30.0  # longer than a request waits for its answer; after that its process is dead
+_STALE_S = 10.0  # a slot that took longer to get is given back: its process was stopped meanwhile
+_ENOUGH_TRIPS = 20  # before that, the shortest trip may have been held up as well
 _SHORTEST_WAIT_S = 0.001  # so that rounding never turns waiting into spinning
 
 T = TypeVar("T")
@@ -47,11 +50,11 @@ _notices = logging.getLogger(__name__)
 class Limiter(Protocol):
     """Whoever decides when a request may leave; one of these is shared by everything that sends."""
 
-    def acquire(self, endpoint: Endpoint, identity: str) -> None:
-        """Wait until a request of this identity may leave, and count it as left."""
+    def acquire(self, endpoint: Endpoint, identity: str) -> Slot:
+        """Wait until a request of this identity may leave; the slot is held until `answered`."""
 
-    def answered(self, endpoint: Endpoint, identity: str) -> None:
-        """Take in that one of the requests that left has come back, or is given up."""
+    def answered(self, slot: Slot, heard: bool = True) -> None:
+        """Take in that the request of this slot was answered, or (not ``heard``) failed or is given up."""
 
     def observed(self, endpoint: Endpoint, identity: str, remaining: int) -> None:
         """Take in how many calls of this window the exchange says are left (``x-mbx-used-remain-limit``)."""
@@ -60,9 +63,16 @@ class Limiter(Protocol):
         """Take in a 429 and return the epoch milliseconds until which nothing of that kind will leave."""
 
 
+class Slot(NamedTuple):
+    """The permission for one request: in which log it is counted, and when it left by that book's clock."""
+
+    log: str
+    left_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
-    """At most ``count`` departures in any ``seconds``."""
+    """At most ``count`` arrivals in any ``seconds``."""
 
     count: int
     seconds: float
@@ -77,78 +87,81 @@ def window_of(endpoint: Endpoint) -> Window:
 
 
 class Log:
-    """The departures that still count, oldest first; how many came back, the shortest trip; the pause that is on.
+    """The requests that still count, the shortest trip, and the pause that is on.
 
-    ``first_s`` is when the first answer of all came. What left before that opened its connection on the way, so its
-    trip says nothing of the way back.
-
-    ``changed`` says whether there is anything to keep; what only grew old is forgotten again by the next reader.
+    Attributes
+    ----------
+    arrived : deque of float
+        When each request that came back can last have arrived, ascending.
+    out : list of float
+        When each request left that is still on its way, ascending.
+    trip_s, trips : float, int
+        The shortest trip of how many. Requests that left before ``first_s``, when the first answer of all came, opened
+        their connection on the way and are not among them.
+    changed : bool
+        Whether there is anything to keep; what only grew old is forgotten again by the next reader.
     """
 
-    __slots__ = ("back", "changed", "departures", "first_s", "paused_until_s", "trip_s")
+    __slots__ = ("arrived", "changed", "first_s", "out", "paused_until_s", "trip_s", "trips")
 
     def __init__(
-        self, departures: Iterable[float] = (), *, paused_until_s: float = 0.0, back: int = 0, trip_s: float = math.inf,
-        first_s: float = math.inf,
+        self, arrived: Iterable[float] = (), out: Iterable[float] = (), *, paused_until_s: float = 0.0,
+        trip_s: float = math.inf, trips: int = 0, first_s: float = math.inf,
     ) -> None:  # fmt: skip
-        self.departures = deque(departures)
+        self.arrived = deque(arrived)
+        self.out = list(out)
         self.paused_until_s = paused_until_s
-        self.back = back
-        self.trip_s = trip_s
+        self.trip_s, self.trips = trip_s, trips
         self.first_s = first_s
         self.changed = False
 
+    def __len__(self) -> int:
+        """Return how many requests count."""
+        return len(self.arrived) + len(self.out)
+
     def ready_s(self, window: Window, now_s: float) -> float:
-        """Return the earliest moment, not before ``now_s``, at which one more may leave."""
+        """Return the earliest moment, not before ``now_s``, at which one more may leave; not too late if one is out."""
         self.forget(window, now_s)
-        free_s, first = now_s, len(self.departures) - window.count
-        if first >= 0:
-            free_s = self.departures[first] + window.seconds
-            if free_s <= now_s and self._held_up(first):
-                free_s = now_s + _LOOK_AGAIN_S  # it may be arriving only now
+        free_s, first = now_s, len(self) - window.count
+        if first >= len(self.arrived):
+            lost_s = self.out[first - len(self.arrived)] + LONGEST_OUT_S
+            free_s = min(now_s - self._certain_s(), lost_s) + window.seconds  # as if it were answered at once
+        elif first >= 0:
+            free_s = self.arrived[first] + window.seconds
         return max(now_s, free_s, self.paused_until_s)
 
     def forget(self, window: Window, now_s: float) -> None:
-        """Drop departures that no longer count."""
-        while self.departures:
-            late_s = _LONGEST_WAY_S if self._held_up(0) else 0.0
-            if self.departures[0] + window.seconds + late_s > now_s:
-                break
-            self.departures.popleft()
-            self.back = max(0, self.back - 1)
-
-    def _held_up(self, place: int) -> bool:
-        """Return whether a departure is still out; unknown, and so False, before any came back."""
-        return place >= self.back and self.first_s < math.inf
+        """Drop requests that no longer count."""
+        while self.arrived and self.arrived[0] + window.seconds <= now_s:
+            self.arrived.popleft()
+        while self.out and self.out[0] + LONGEST_OUT_S + window.seconds <= now_s:
+            del self.out[0]
 
     def left(self, now_s: float) -> None:
-        """Count one departure."""
-        self.departures.append(now_s)
+        """Count one request that is on its way from now on."""
+        self.out.append(now_s)
         self.changed = True
 
     def counted(self, more: int, now_s: float) -> None:
-        """Add what somebody else sent."""
-        for _ in range(more):
-            self.departures.insert(self.back, now_s)
-            self.back += 1
+        """Count requests that arrived by now."""
+        if more > 0:
+            latest_s = max(now_s, self.arrived[-1]) if self.arrived else now_s
+            self.arrived.extend([latest_s] * more)
             self.changed = True
 
-    def answered(self, now_s: float) -> None:
-        """Count the oldest departure that is still out as later, if it was held up on its way.
+    def answered(self, left_s: float, now_s: float, *, heard: bool) -> None:
+        """Count a request as arrived when it can last have arrived: also where its departure is no longer known."""
+        if left_s in self.out:
+            self.out.remove(left_s)
+        if heard:
+            if left_s >= self.first_s:
+                self.trip_s, self.trips = min(self.trip_s, now_s - left_s), self.trips + 1
+            self.first_s = min(self.first_s, now_s)
+        self.counted(1, max(left_s, now_s - self._certain_s() if heard else now_s))
 
-        Whichever request it was: the first answer cannot come before the first arrival, the second not before the
-        second. Nothing is taken off for the shortest trip while none is known.
-        """
-        if self.back >= len(self.departures):
-            return
-        left_s = self.departures[self.back]
-        self.first_s = min(self.first_s, now_s)
-        if left_s >= self.first_s:
-            self.trip_s = min(self.trip_s, now_s - left_s)
-        usual_s = min(self.trip_s, self.trip_s / 2 + _TOLD_S) if self.trip_s < math.inf else 0.0
-        self.departures[self.back] = max(left_s, min(now_s - usual_s, left_s + _LONGEST_WAY_S))
-        self.back += 1
-        self.changed = True
+    def _certain_s(self) -> float:
+        """Return how long before its answer a request has arrived at least, less than a new one needs to arrive."""
+        return self.trip_s / 2 if self.trips >= _ENOUGH_TRIPS else 0.0
 
     def pause(self, until_s: float) -> None:
         """Let nothing leave before then; an earlier, longer pause stays."""
@@ -157,7 +170,8 @@ class Log:
 
     def shift(self, by_s: float) -> None:
         """Move every moment, as another clock counts from another start."""
-        self.departures = deque(moment + by_s for moment in self.departures)
+        self.arrived = deque(moment + by_s for moment in self.arrived)
+        self.out = [moment + by_s for moment in self.out]
         self.paused_until_s += by_s
         self.first_s += by_s
         self.changed = True
@@ -189,7 +203,7 @@ class MemoryBook:
 
 class _Wait(NamedTuple):
     seconds: float
-    reason: str = ""
+    reason: str
 
 
 class BookLimiter:
@@ -210,7 +224,7 @@ class BookLimiter:
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         _limiters.add(self)
 
-    def acquire(self, endpoint: Endpoint, identity: str) -> None:
+    def acquire(self, endpoint: Endpoint, identity: str) -> Slot:
         """Wait until a request may leave, and count it.
 
         Parameters
@@ -219,20 +233,32 @@ class BookLimiter:
             The row with the limit.
         identity : str
             Whose limit it is where the row counts by uid; rows that count by address share one log.
+
+        Returns
+        -------
+        Slot
+            To be handed to `answered`, whatever becomes of the request.
         """
         with self._turns[_name(endpoint, identity)]:  # one waits for the next slot, the others for their turn
-            while (wait := self._try(endpoint, identity)).seconds > 0:
-                if wait.seconds >= LONG_WAIT_S:
-                    self._tell(wait)
-                self._clock.sleep(wait.seconds)
+            while True:
+                asked_s = self._clock.monotonic_s()
+                found = self._try(endpoint, identity)
+                if isinstance(found, Slot):
+                    if self._clock.monotonic_s() - asked_s < _STALE_S:
+                        return found
+                    self.answered(found, heard=False)
+                    continue
+                if found.seconds >= LONG_WAIT_S:
+                    self._tell(found)
+                self._clock.sleep(found.seconds)
 
     def forget_turns(self) -> None:
         """Let nobody wait for a thread that is not there: a fork copies locks, but not who holds them."""
         self._turns = defaultdict(threading.Lock)
 
-    def answered(self, endpoint: Endpoint, identity: str) -> None:
-        """Count a request that was held up on its way from when it can have arrived."""
-        self._book.change((_name(endpoint, identity),), lambda now_s, logs: logs[0].answered(now_s))
+    def answered(self, slot: Slot, heard: bool = True) -> None:
+        """Count a request from when it can last have arrived."""
+        self._book.change((slot.log,), lambda now_s, logs: logs[0].answered(slot.left_s, now_s, heard=heard))
 
     def observed(self, endpoint: Endpoint, identity: str, remaining: int) -> None:
         """Believe the exchange's count where it is higher than ours: someone else uses the same limit."""
@@ -242,7 +268,7 @@ class BookLimiter:
 
         def believe(now_s: float, logs: list[Log]) -> None:
             logs[0].forget(window, now_s)
-            logs[0].counted(window.count - remaining - len(logs[0].departures), now_s)
+            logs[0].counted(window.count - remaining - len(logs[0]), now_s)
 
         self._book.change((_name(endpoint, identity),), believe)
 
@@ -257,21 +283,21 @@ class BookLimiter:
         left_s = self._book.change((ADDRESS if address_wide else _name(endpoint, identity),), rest)
         return self._clock.now_ms() + math.ceil(left_s * 1000)
 
-    def _try(self, endpoint: Endpoint, identity: str) -> _Wait:
-        """Count one departure and return no wait, or return after how long to try again."""
-        window = window_of(endpoint)
+    def _try(self, endpoint: Endpoint, identity: str) -> Slot | _Wait:
+        """Count one request and return its slot, or return after how long to try again."""
+        window, name = window_of(endpoint), _name(endpoint, identity)
 
-        def leave(now_s: float, logs: list[Log]) -> _Wait:
+        def leave(now_s: float, logs: list[Log]) -> Slot | _Wait:
             log, address = logs
             address_s = address.ready_s(ADDRESS_WINDOW, now_s)
             ready_s = max(log.ready_s(window, now_s), address_s)
             if ready_s > now_s:
                 return _Wait(max(ready_s - now_s, _SHORTEST_WAIT_S), _reason(endpoint, address, address_s, ready_s))
             log.left(now_s)
-            address.left(now_s)
-            return _Wait(0.0)
+            address.counted(1, now_s)
+            return Slot(name, now_s)
 
-        return self._book.change((_name(endpoint, identity), ADDRESS), leave)
+        return self._book.change((name, ADDRESS), leave)
 
     def _tell(self, wait: _Wait) -> None:
         """Say once for what a long wait is and when it ends, however many threads wait for it."""

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 
 _AGED = "``max_age=`` (seconds) keeps the answer, and gives one that is younger instead of asking."
-_RAW = f"One request: what the body says, that is the value of its ``data``, as the exchange spelled it. {_AGED}"
-_BODY = f"One request: the whole body as bytes, envelope and all. {_AGED}"
+_RAW = f"""\
+One request, two where the answer is empty: what the body says, that is the value of its ``data``, as the exchange
+spelled it. {_AGED}"""
+_BODY = f"One request, two where the answer is empty: the whole body as bytes, envelope and all. {_AGED}"
 _ALL = """\
 Every row to the end of the list, as one typed frame; as many requests as that takes.
 
@@ -62,7 +64,7 @@ class Call:
         self.__doc__ = f"{self.__doc__}\n\n{_AGED}"
 
     def __call__(self, **params: object) -> pd.DataFrame:
-        """Return the answer as a typed frame; one request."""
+        """Return the answer as a typed frame; one request, and another one where the answer is empty."""
         from bgresearch.frames import decode  # noqa: PLC0415 - pandas, only where a frame is wanted
 
         reply, words = self._send(params)

@@ -20,7 +20,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 
 from bgresearch.errors import BgresearchError
 
-PATIENCE_S = 120  # for one cell
+PATIENCE_S = 600  # for one cell; a busy machine is a dozen times slower than a quiet one
 
 
 class NotebookFailed(BgresearchError):

@@ -1,9 +1,12 @@
-"""Which release this is, in the words that go out: to the exchange as user agent, into files as who made them."""
+"""Which release this is, as it is named to the exchange and in files; and where the files that come with it are."""
 
 from __future__ import annotations
 
 import functools
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
 
 
 @functools.cache
@@ -13,3 +16,14 @@ def release() -> str:
         return f"bgresearch/{version('bgresearch')}"
     except PackageNotFoundError:
         return "bgresearch"
+
+
+def clone() -> Path | None:
+    """Return the folder of the repository that this package runs from, None if it was installed from a wheel."""
+    folder = _PACKAGE.parent
+    return folder if (folder / "pyproject.toml").is_file() and (folder / "notebooks").is_dir() else None
+
+
+def notebooks() -> Path:
+    """Return the folder of the notebooks that come with the package: the repository's, or the wheel's."""
+    return (clone() or _PACKAGE) / "notebooks"

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
+from bgresearch.answer_row import AnswerRow, Problems, Row, read_rows
 from bgresearch.catalogue import load
 from bgresearch.envelope import rows_of
 from bgresearch.errors import BgresearchError, ExchangeError, InvalidInput, UnknownSymbol
@@ -22,6 +23,7 @@ UNKNOWN_CODES = frozenset(  # what an unknown symbol may be answered with, besid
     {"40034", "40054", "40072", "40102", "42016", "25100", "25200", "40309", "400171", "400172"}
 )
 
+_NOTHING_REFUSED = "00000"
 _SPOT_QUOTES = ("USDT", "USDC", "USDE", "BTC", "ETH", "BGB", "EUR", "GBP", "BRL", "TRY", "USD")
 _SPOT_NAME = {theirs: name for name, theirs in _FUTURES_NAME.items()}
 _HINT = "Write it as the exchange does, BTCUSDT, or as ccxt does: BTC/USDT, BTC/USDT:USDT, BTC/USDC:USDC, BTC/USD:BTC."
@@ -166,20 +168,65 @@ def stranger(sender: Sender, named: Named, error: ExchangeError) -> ExchangeErro
     if named.symbol in symbols or not (symbols or isinstance(error, UnknownSymbol)):
         return error
     said = f"{named.symbol!r} is not listed in the {named.market} market"
-    other = renamed(named.symbol, named.market)
-    near = [other] if other else get_close_matches(named.symbol, symbols, 3, 0.6)
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"Look at client.symbols({named.market!r})."
+    hint = did_you_mean(named, symbols) or f"Look at client.symbols({named.market!r}) for what there is."
     return UnknownSymbol(error.endpoint, error.code, said, http_status=error.http_status, hint=hint)
+
+
+def unlisted(sender: Sender, named: Named, endpoint: str) -> UnknownSymbol | None:
+    """Return an error that names near symbols if an answer was empty because the exchange does not list this one.
+
+    One request; None where the symbol is listed, or the list cannot be had.
+    """
+    error = stranger(sender, named, ExchangeError(endpoint, _NOTHING_REFUSED, "no rows"))
+    return error if isinstance(error, UnknownSymbol) else None
+
+
+def did_you_mean(named: Named, listed: Sequence[str]) -> str:
+    """Return the question that offers the symbols nearest to one that is not listed, empty if none is near.
+
+    Parameters
+    ----------
+    named : Named
+        What was asked for.
+    listed : sequence of str
+        The symbols of its market. What the coin is called in this kind of market comes before names that look alike.
+    """
+    other = renamed(named.symbol, named.market)
+    near = [other] if other is not None and other in listed else get_close_matches(named.symbol, listed, 3, 0.6)
+    return f"Did you mean {' or '.join(near)}?" if near else ""
 
 
 def listed_symbols(sender: Sender, market: str) -> list[str]:
     """Return the symbols of a market; none if they cannot be had."""
-    row = load()["spot.symbols" if market == "spot" else "futures.contracts"]
-    params = {} if market == "spot" else {"productType": market.upper()}
     try:
-        return [str(each["symbol"]) for each in rows_of(row, sender.send(row, params).data)]
-    except (BgresearchError, KeyError, TypeError):
+        return symbols_of(sender, market)
+    except BgresearchError:
         return []
+
+
+def list_of(market: str) -> str:
+    """Return the id of the table row that lists the symbols of a market."""
+    return "spot.symbols" if market == "spot" else "futures.contracts"
+
+
+def symbols_of(sender: Sender, market: str) -> list[str]:
+    """Return the symbols that the exchange lists in a market now; one request.
+
+    A row without one is left out, with a warning.
+
+    Raises
+    ------
+    BgresearchError
+        Whatever the wire raises; `BadResponse` if there are rows and none has a symbol.
+    """
+    row = load()[list_of(market)]
+    params = {} if market == "spot" else {"productType": market.upper()}
+    rows = rows_of(row, sender.send(row, params).data)
+    return [each["symbol"] for each in read_rows(_symbol, rows, Problems(row.id))]
+
+
+def _symbol(row: AnswerRow) -> Row:
+    return {"symbol": row.key("symbol")}
 
 
 def _from_ccxt(symbol: str) -> Named:

@@ -6,14 +6,15 @@ Nothing here raises for a value and nothing guesses: what cannot be read as its 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bgresearch import exact_json
 from bgresearch.catalogue import Column
 
 TIME = pa.timestamp("ms", tz="UTC")
@@ -35,30 +36,44 @@ def arrow_type(column: Column) -> pa.DataType:
     return kind
 
 
-def to_array(column: Column, values: Sequence[Any]) -> tuple[pa.Array, int]:
-    """Return the values as an Arrow array of the column's type, and how many of them could not be read."""
+def to_array(column: Column, values: Sequence[Any]) -> tuple[pa.Array, list[int]]:
+    """Return the values as an Arrow array of the column's type, and the places of those that could not be read."""
     if column.kind in ("decimal", "ms"):
         fast = _numbers_at_once(values, column.kind)
         if fast is not None:
-            return fast, 0
-    reader: Callable[[Any], Any] = _READERS.get(column.kind, _read_text)
-    read: list[Any] = [reader(value) for value in values]
-    unreadable = sum(r is None and not _is_nothing(v, column.kind) for r, v in zip(read, values, strict=True))
+            return fast, []
+    read: list[Any] = [read_value(column.kind, value) for value in values]
+    unreadable = [
+        place
+        for place, (found, value) in enumerate(zip(read, values, strict=True))
+        if found is None and not _is_nothing(value, column.kind)
+    ]
     if column.kind == "enum" and column.name == "side":  # some pages show Buy and Sell, others buy and sell
         read = [text.lower() if text in ("Buy", "Sell", "BUY", "SELL") else text for text in read]
     array = pa.array(read, pa.string() if column.kind == "enum" else arrow_type(column))
     return (array.dictionary_encode() if column.kind == "enum" else array), unreadable
 
 
+def read_value(kind: str, value: Any) -> Any:
+    """Return a value as its kind of column has it, None if it means nothing or cannot be read."""
+    reader: Callable[[Any], Any] = _READERS.get(kind, _read_text)
+    return reader(value)
+
+
+def is_blank(value: Any) -> bool:
+    """Return whether a value is null or an empty text."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
 def as_text(value: Any) -> str:
     """Return any JSON value as text: text as it is, numbers exact, the rest as JSON."""
     if not isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        value = exact_json.dumps(value, ascii_only=False)
     try:
         value.encode()
     except UnicodeEncodeError:  # half a character: JSON can spell it, nothing else can
-        return value.encode(errors="replace").decode()
-    return value
+        return str(value.encode(errors="replace").decode())
+    return str(value)
 
 
 def _numbers_at_once(values: Sequence[Any], kind: str) -> pa.Array | None:
@@ -81,14 +96,13 @@ def _numbers_at_once(values: Sequence[Any], kind: str) -> pa.Array | None:
 
 
 def _is_nothing(value: Any, kind: str) -> bool:
-    if value is None or value in ([], {}):
+    if is_blank(value) or value in ([], {}):
         return True
-    text = value.strip() if isinstance(value, str) else value
-    return text == "" or (kind == "ms" and str(text) in ("0", "-1"))
+    return kind == "ms" and isinstance(value, str | int) and str(value).strip() in ("0", "-1")
 
 
 def _read_decimal(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
         return None
     if isinstance(value, str) and "_" in value:  # Python's own spelling, not the exchange's
         return None
@@ -112,8 +126,8 @@ def _read_int(value: Any) -> int | None:
         text = value.strip()
         digits = text.removeprefix("-").removesuffix(".0")
         number = int(text.removesuffix(".0")) if digits.isascii() and digits.isdecimal() and len(digits) < 20 else None
-    elif isinstance(value, float) and value.is_integer():
-        number = int(value)
+    elif isinstance(value, float | Decimal):
+        number = int(value) if -(2**63) <= value < 2**63 and value == int(value) else None
     else:
         number = value if isinstance(value, int) and not isinstance(value, bool) else None
     return number if number is not None and -(2**63) <= number < 2**63 else None

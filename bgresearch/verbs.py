@@ -28,6 +28,21 @@ Four verbs return something else: `client.candles` (index open_time; open, high,
 `client.panel` (index known_at; a column per field and symbol), `client.server_time()` (a Timestamp) and
 `client.permissions()`.
 
+## Values that cannot be read
+
+An exchange sends an odd value now and then: an empty precision, `Infinity`, an object where a number is documented.
+
+* In everything about now and in public lists the value is missing (numbers are NaN), all other values and rows are
+  given, and one `UndocumentedData` warning per answer names row, field and value. A row that does not say what it is
+  about (no symbol, no coin) is left out, and named as well. If no row can be read, that is a `BadResponse`.
+* In the records of an account (`fills`, `orders`, `bills`, `deposits` and the other histories) an amount, an id or a
+  time that cannot be read raises `BadResponse`, which names record, field and value: a fee that is missing would be
+  counted as none. Other fields are missing and named.
+* What has such a hole is not kept as final: the next call asks for it again, and says so again.
+* Candles are never given with holes: a page that holds anything but numbers is not believed.
+
+Coins and symbols are spelled as the exchange does (`rAAPL`), by every verb alike.
+
 ## What one kind of account is not told
 
 * `account.orders`, `account.open_orders`: unified accounts are told no `profit`, classic ones no `cancel_reason` of

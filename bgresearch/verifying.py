@@ -80,7 +80,8 @@ def verify(source: Source, *, repair: bool = False, told: Told = lambda done, to
     source : Source
         The store, and the exchange to repair from.
     repair : bool
-        Damaged files are set aside, never deleted; bad spans are forgotten; both are fetched again, if candles.
+        Damaged files are set aside, never deleted; bad spans are forgotten; both are fetched again, if candles. A
+        file that was set aside and reads well gives its rows back.
     told : callable
         Told how many files were looked at, and of how many.
     """
@@ -89,6 +90,9 @@ def verify(source: Source, *, repair: bool = False, told: Told = lambda done, to
     for number, path in enumerate(paths, 1):
         found.flaws += source.store.inspected(path)
         told(number, len(paths))
+    for lost in source.store.lost_files():
+        words = "it was set aside as damaged, and no sound file covers its span again"
+        found.flaws.append(Flaw(lost.path, "lost", words, lost.span, candles_at(lost.path)))
     for flaw in found.flaws if repair else ():
         try:
             _repair(source, flaw)
@@ -158,12 +162,16 @@ def _iso(moment: pd.Timestamp) -> str:
 def _repair(source: Source, flaw: Flaw) -> None:
     if flaw.kind == "newer":
         raise BgresearchError(f"{flaw.path} was written by a newer version.", hint="Update bgresearch.")
-    if flaw.kind == "damaged":
-        source.store.set_aside(flaw.path, flaw.words)
+    if flaw.kind == "unreadable":
+        raise BgresearchError(flaw.words)
+    if flaw.kind == "lost" and source.store.take_back(flaw.path):
+        return
+    if flaw.kind == "damaged" and source.store.set_aside(flaw.path, flaw.words):
+        return
     if flaw.series is None:
         raise BgresearchError(f"{flaw.path} holds no candles.", hint="Ask for it again with the verb that brought it.")
     span = flaw.span or _period_of(flaw.series, flaw.path.name, source.clock.now_ms())
-    if flaw.kind != "damaged":
+    if flaw.kind not in ("damaged", "lost"):
         source.store.forget(flaw.series, span)
     _asked(source, flaw.series, span)
 

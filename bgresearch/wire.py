@@ -137,8 +137,10 @@ class Wire:
         signer: Signer | None = None,
         session: requests.Session | None = None,
         rng: random.Random | None = None,
+        attempts: int = ATTEMPTS,
     ) -> None:
         self._host = origin(base_url)
+        self._attempts = attempts
         if signer is not None:
             _refuse_foreign(signer, self._host)
         self._signer = signer
@@ -235,10 +237,12 @@ class Wire:
         if endpoint.private and self._offset_ms is None:
             self._learn_clock(None)
         identity = self.label or ""
-        self._limiter.acquire(endpoint, identity)
+        slot, answer = self._limiter.acquire(endpoint, identity), None
         asked_ms, started_s = self._clock.now_ms(), self._clock.monotonic_s()
-        answer = self._carry(endpoint, pairs)
-        self._limiter.answered(endpoint, identity)
+        try:
+            answer = self._carry(endpoint, pairs)
+        finally:
+            self._limiter.answered(slot, isinstance(answer, Answer))
         received_ms, took_s = self._clock.now_ms(), self._clock.monotonic_s() - started_s
         if isinstance(answer, Stray):
             try:
@@ -265,7 +269,7 @@ class Wire:
 
     def _try_again(self, endpoint: Endpoint, failure: _Failure, attempt: int, refusals: int) -> bool:
         """Do what has to be done before another attempt, and return whether there should be one."""
-        error, last = failure.error, attempt >= ATTEMPTS
+        error, last = failure.error, attempt >= self._attempts
         if isinstance(error, RateLimited):
             address_wide = refusals >= ADDRESS_WIDE_AFTER and not failure.counted
             error.until_ms = self._limiter.rejected(endpoint, self.label or "", address_wide=address_wide)
@@ -298,6 +302,8 @@ class Wire:
                 return
             endpoint = load()[_TIME]
             reply = self.send(endpoint, {})
+            if not reply.data:  # answers are empty for no reason now and then
+                reply = self.send(endpoint, {})
             text = str(reply.data.get("serverTime")) if isinstance(reply.data, dict) else ""
             if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_TIME):
                 raise BadResponse(endpoint.id, "no serverTime in the answer.")

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import os
 import signal
+import subprocess
+import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 import bgresearch
 from bgresearch.client import Client
-from bgresearch.clock import ManualClock
+from bgresearch.clock import AHEAD, ManualClock
 from bgresearch.sandbox import Exchange
 
 NOW = dt.datetime(2026, 11, 20, 9, 0, 30, tzinfo=dt.UTC)
 NOW_MS = int(NOW.timestamp() * 1000)
+PATIENCE_S = 600  # whatever takes longer hangs: a busy machine is a dozen times slower than a quiet one
 Connect = Callable[..., Client]
 
 settings.register_profile("patient", deadline=None)  # tests share a machine, and claim nothing about time
@@ -34,6 +40,17 @@ def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def time_of_the_sandboxes() -> Iterator[None]:
+    """Let it be NOW, and then later, in every sandbox without a clock of its own and for who asks it.
+
+    Child processes inherit it, so no test depends on the day on which it runs.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(AHEAD, ahead_of(NOW))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def budget_of_its_own(state_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test wait for what another one has sent: each has a request budget of its own, as have its processes."""
@@ -41,8 +58,40 @@ def budget_of_its_own(state_home: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.delenv("BGRESEARCH_BUDGET_URL", raising=False)
 
 
+def search_path(first: Path) -> str:
+    """Return a PYTHONPATH with this folder before what is in it already."""
+    return os.pathsep.join(filter(None, (str(first), os.environ.get("PYTHONPATH"))))
+
+
+def ahead_of(moment: dt.datetime) -> str:
+    """Return how far ahead sandboxes have to be for it to be that moment there, as they are told."""
+    return f"{moment.timestamp() - time.time():.3f}"
+
+
+def inherited(*foreign: str) -> dict[str, str]:
+    """Return what a child process may have of this environment: no place of this package's, but its sandbox's time."""
+    dropped = ("BGRESEARCH_", *foreign)
+    return {name: value for name, value in os.environ.items() if name == AHEAD or not name.startswith(dropped)}
+
+
+@contextlib.contextmanager
+def child(*command: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """Give a process that is ended, and whose pipes are closed, however the block ends."""
+    with subprocess.Popen(command, text=True, **options) as process:  # noqa: S603
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def pytest_configure() -> None:
-    """Undo what a background job inherits: programs started by the tests would not hear Ctrl-C."""
+    """Undo what a background job inherits: programs started by the tests would not hear Ctrl-C.
+
+    And of faketime the moved monotonic clock, in workers and children; tests/shifted says why.
+    """
+    if "FAKETIME" in os.environ:
+        os.environ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1"
+        os.environ["PYTHONPATH"] = search_path(Path(__file__).with_name("shifted"))
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

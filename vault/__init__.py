@@ -1,7 +1,8 @@
 """Exchange keys, encrypted at rest, that sign requests and never show themselves.
 
-The package uses the standard library, ``cryptography`` and ``filelock``. It opens no connection, imports nothing of
-``bgresearch``, and has no function that returns a secret.
+The package uses the standard library, ``cryptography`` and ``filelock``; to read keys out of plain files also
+``python-dotenv`` and ``json5``, imported then. It opens no connection, imports nothing of ``bgresearch``, and has no
+function that returns a secret.
 """
 
 from vault.calibration import calibrated
@@ -17,6 +18,7 @@ from vault.errors import (
     HostileHeader,
     HostNotAllowed,
     InvalidField,
+    KeyRefused,
     LaxMode,
     NewerVersion,
     NoRecovery,
@@ -73,6 +75,7 @@ __all__ = [
     "Intake",
     "InvalidField",
     "KeyInfo",
+    "KeyRefused",
     "LaxMode",
     "Leak",
     "Memory",

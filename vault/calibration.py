@@ -1,4 +1,4 @@
-"""Costs of the key derivation that suit this machine: a quarter to half a second, within the floor and the caps."""
+"""Costs of the key derivation that suit this machine: the promised ones, or more until it takes a third of a second."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from vault import sealing
-from vault.envelope import FLOOR, SALT_BYTES, Profile, Wrap
+from vault.envelope import SALT_BYTES, STANDARD, Profile, Wrap
 from vault.hidden import Hidden
 
 LOWEST_S, TARGET_S, HIGHEST_S = 0.25, 0.35, 0.5
@@ -23,12 +23,11 @@ def measured_s(profile: Profile) -> float:
 
 
 def calibrated(measure: Callable[[Profile], float] = measured_s) -> Profile:
-    """Return the costs for a new vault: as much memory as fits the time, then passes; never below the floor.
+    """Return the costs for a new vault: as much memory as fits the time, then passes; never below `STANDARD`.
 
-    Takes about half a second: one measurement at the floor, one of the choice. A machine that is slower than 500 ms at
-    the floor gets the floor.
+    Takes about half a second: one measurement of `STANDARD`, one of the choice. A slow or busy machine gets `STANDARD`.
     """
-    chosen = _predicted(measure(FLOOR) / (FLOOR.memory_kib * FLOOR.passes))
+    chosen = _predicted(measure(STANDARD) / (STANDARD.memory_kib * STANDARD.passes))
     taken_s = measure(chosen)
     if LOWEST_S <= taken_s <= HIGHEST_S or taken_s <= 0:
         return chosen
@@ -38,8 +37,8 @@ def calibrated(measure: Callable[[Profile], float] = measured_s) -> Profile:
 def _predicted(per_kib_pass_s: float) -> Profile:
     """Return the costs that should take the target time; time grows with memory times passes."""
     budget = TARGET_S / max(per_kib_pass_s, 1e-12)
-    memory_kib = FLOOR.memory_kib
-    while memory_kib * 2 <= MOST_MEMORY_KIB and memory_kib * 2 * FLOOR.passes <= budget:
+    memory_kib = STANDARD.memory_kib
+    while memory_kib * 2 <= MOST_MEMORY_KIB and memory_kib * 2 * STANDARD.passes <= budget:
         memory_kib *= 2
-    passes = min(max(int(budget / memory_kib), FLOOR.passes), MOST_PASSES)
-    return Profile(memory_kib, passes, FLOOR.lanes)
+    passes = min(max(int(budget / memory_kib), STANDARD.passes), MOST_PASSES)
+    return Profile(memory_kib, passes, STANDARD.lanes)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from vault import sealing
 from vault.disk import FileSystem
 from vault.entries import Slot, body_with_slots, slots_from_body
-from vault.envelope import FLOOR, MAX_FILE_BYTES, PASSWORD, SALT_BYTES, Envelope, Header, Profile, Wrap, parse
+from vault.envelope import MAX_FILE_BYTES, PASSWORD, SALT_BYTES, STANDARD, Envelope, Header, Profile, Wrap, parse
 from vault.errors import DamagedVault, DuplicateKey, TooManyKeys, UnknownKey, VaultChanged
 from vault.hidden import Hidden
 from vault.memory import Memory
@@ -65,8 +65,8 @@ def password_wrap(
 
 
 def code_wrap(kind: str, data_key: Hidden[bytes], vault_id: str, code: Hidden[bytes], around: Surroundings) -> Wrap:
-    """Return the wrap under a code; 136 random bits need no more than the floor's costs."""
-    return _wrapped(Wrap(kind, FLOOR, around.random_bytes(SALT_BYTES).hex()), data_key, vault_id, code, around)
+    """Return the wrap under a code; 136 random bits need no more than the least costs."""
+    return _wrapped(Wrap(kind, STANDARD, around.random_bytes(SALT_BYTES).hex()), data_key, vault_id, code, around)
 
 
 def _wrapped(empty: Wrap, data_key: Hidden[bytes], vault_id: str, secret: Hidden[bytes], around: Surroundings) -> Wrap:

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
+from filelock import BaseFileLock, FileLock
+
+from vault.errors import StorageFailed
+
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
+LOCK_POLL_S = 0.01
+WITHOUT_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP})  # some network file systems
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """Return a path with ``~`` replaced by the home folder, or say that it is not known."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise StorageFailed(
+            f"the home folder in {os.fspath(path)} is not known: HOME is not set, or there is no such user; give the "
+            "whole path"
+        ) from None
 
 
 class FileSystem:
@@ -51,5 +69,37 @@ class FileSystem:
         return [entry.name for entry in folder.iterdir()]
 
     def make_folder(self, folder: Path) -> None:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+        """Make a folder for the user alone, and so every missing one above it, whatever the umask."""
+        missing = []
+        at = folder
+        while not at.is_dir():
+            missing.append(at)
+            at = at.parent
+        for one in reversed(missing):
+            try:
+                one.mkdir(mode=FOLDER_MODE)
+            except FileExistsError:
+                if not one.is_dir():
+                    raise
+            else:
+                one.chmod(FOLDER_MODE)
+
+    def lock(self, path: Path, timeout_s: float) -> BaseFileLock | None:
+        """Return the lock of a path, held; None where the file system has no locks.
+
+        Raises
+        ------
+        filelock.Timeout
+            Another process holds it.
+        """
+        try:
+            return self.native_lock(path, timeout_s)
+        except OSError as error:
+            if error.errno in WITHOUT_LOCKS:
+                return None
+            raise
+
+    def native_lock(self, path: Path, timeout_s: float) -> BaseFileLock:
+        lock = FileLock(path, timeout=timeout_s, mode=FILE_MODE)
+        lock.acquire(poll_interval=LOCK_POLL_S)
+        return lock

@@ -106,6 +106,10 @@ class UnknownKey(VaultError):
         self.known = known
 
 
+class KeyRefused(VaultError):
+    """The exchange says that the key can send coins away; such a key is never kept, by whatever way it comes."""
+
+
 class DuplicateKey(VaultError):
     """The name, or the API key itself, is in the vault already."""
 

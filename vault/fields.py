@@ -68,7 +68,12 @@ def checked_date(text: str) -> str:
 
 def shown(text: str) -> str:
     """Return the beginning of a stranger's text for a listing: what could paint on a terminal is made visible."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text[:64])
+    return printable(text[:64])
+
+
+def printable(text: str) -> str:
+    """Return a text with a mark in the place of every character that could paint on a terminal."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 @without_frames

@@ -11,7 +11,7 @@ from vault import trail
 from vault.contents import found, iso_utc, with_replaced, with_slot, without
 from vault.credential import SIGNATURES, Credential
 from vault.entries import KeyInfo, Slot, Triple
-from vault.errors import InvalidField, NewerVersion
+from vault.errors import InvalidField, KeyRefused, NewerVersion
 from vault.fields import (
     MAX_NAME_CHARACTERS,
     check_says_no_secret,
@@ -26,6 +26,7 @@ from vault.leaks import AnySieve, Needle, Searcher, Sieve
 from vault.opened import OpenVault
 from vault.rsa import accepted
 
+CAN_WITHDRAW = "can withdraw"  # the one verdict that the vault itself knows: see `acceptable`
 _PENDING = " (new)"
 
 
@@ -228,6 +229,8 @@ class KeyVerbs(OpenVault):
         ------
         UnknownKey, InvalidField, DuplicateKey
             No key has this name, or the new one cannot be accepted.
+        KeyRefused
+            The check found that the new key can withdraw.
         VaultChanged, VaultBusy, VaultClosed, DamagedVault, StorageFailed
             The change could not be saved.
         """
@@ -246,7 +249,7 @@ class KeyVerbs(OpenVault):
         if check is not None:
             with ExitStack() as on_failure:
                 on_failure.callback(self._change_slots, lambda slots: without(slots, pending.name))
-                result = _checked_result(check(Credential(pending, around.now_ms)))
+                result = acceptable(check(Credential(pending, around.now_ms)))
                 on_failure.pop_all()
             now = iso_utc(around.now_ms())
             pending = replace(pending, checked=now, verdict=result.verdict, has_addresses=result.has_addresses)
@@ -286,7 +289,7 @@ class KeyVerbs(OpenVault):
         )  # fmt: skip
         events = [trail.ADDED]
         if checked is not None:
-            verdict, has_addresses = _checked_result(checked)
+            verdict, has_addresses = acceptable(checked)
             slot = replace(slot, checked=now, verdict=verdict, has_addresses=has_addresses)
             events.append(trail.CHECKED)
         check_says_no_secret(slot)
@@ -312,6 +315,25 @@ def _without_same(slots: tuple[Slot, ...], pending: Slot) -> tuple[Slot, ...]:
     return tuple(
         slot for slot in slots if not (slot.name == pending.name and slot.triple.api_key.value == api_key.value)
     )
+
+
+def acceptable(result: Checked) -> Checked:
+    """Return what a check found of a key that is to be kept.
+
+    Raises
+    ------
+    KeyRefused
+        The key can send coins away.
+    InvalidField
+        It is not the result of a check.
+    """
+    checked = _checked_result(result)
+    if checked.verdict == CAN_WITHDRAW:
+        raise KeyRefused(
+            "this key can withdraw, and such a key is never kept; delete it on the exchange's API page and make a "
+            "read-only one"
+        )
+    return checked
 
 
 def _checked_result(result: Checked) -> Checked:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from vault import sealing, trail
-from vault.contents import State, code_wrap, password_wrap
-from vault.envelope import KEYRING, PASSWORD, RECOVERY
+from vault.contents import State, Surroundings, code_wrap, password_wrap
+from vault.envelope import KEYRING, PASSWORD, RECOVERY, STANDARD, Header, Wrap
 from vault.errors import NoRecovery
 from vault.fields import checked_password
 from vault.hidden import Hidden
@@ -24,7 +24,8 @@ class LockVerbs(OpenVault):
 
         Once the new file is in place and was read back, the kept generations beside it are deleted: they would open
         with the old password for ever. Copies made elsewhere still do; if somebody else knows the old password, rotate
-        the data key too and replace the keys at the exchange.
+        the data key too and replace the keys at the exchange. A vault of an older release with lower costs of the key
+        derivation gets those of `STANDARD`; so it does with every other verb that asks for its password.
 
         Raises
         ------
@@ -75,7 +76,7 @@ class LockVerbs(OpenVault):
             header = state.envelope.header
             _unwrapped(state, PASSWORD, checked)
             data_key = Hidden(around.random_bytes(sealing.KEY_BYTES))
-            wrap = password_wrap(data_key, header.vault_id, checked, header.password_wrap.profile, around)
+            wrap = _rewrapped(header, data_key, checked, around)
             return Draft(replace(header, wraps=(wrap,)), data_key, state.slots)
 
         self._change(renewed, trail.Happening(trail.DATA_KEY_ROTATED), forget_older=True)
@@ -130,7 +131,7 @@ class LockVerbs(OpenVault):
         def rewrapped(state: State) -> Draft:
             header = state.envelope.header
             data_key = _unwrapped(state, proof_kind, proof)
-            wrap = password_wrap(data_key, header.vault_id, new, header.password_wrap.profile, around)
+            wrap = _rewrapped(header, data_key, new, around)
             return Draft(header.with_wrap(wrap), data_key, state.slots)
 
         self._change(rewrapped, trail.Happening(trail.PASSWORD_CHANGED), forget_older=True)
@@ -143,9 +144,16 @@ class LockVerbs(OpenVault):
             header = state.envelope.header
             data_key = _unwrapped(state, PASSWORD, checked)
             wrap = code_wrap(kind, data_key, header.vault_id, drawn, around)
+            if header.password_wrap.profile != header.password_wrap.profile.raised_to(STANDARD):
+                header = header.with_wrap(_rewrapped(header, data_key, checked, around))
             return Draft(header.with_wrap(wrap), data_key, state.slots)
 
         self._change(added, trail.Happening(trail.UNLOCK_ADDED), forget_older=True)
+
+
+def _rewrapped(header: Header, data_key: Hidden[bytes], password: Hidden[bytes], around: Surroundings) -> Wrap:
+    """Return the data key under a password, with the costs of the present wrap or the least that is written now."""
+    return password_wrap(data_key, header.vault_id, password, header.password_wrap.profile.raised_to(STANDARD), around)
 
 
 def _unwrapped(state: State, kind: str, proof: Hidden[bytes]) -> Hidden[bytes]:

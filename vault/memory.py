@@ -6,26 +6,41 @@ Numbers and random vault ids, no secrets. Where it cannot be kept, the vault wor
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from pathlib import Path
 
+from vault.disk import FileSystem
 from vault.envelope import MAX_GENERATION
 from vault.errors import ReducedProtection, RollbackWarning
 from vault.warned import warn
 
 
 def state_folder() -> Path:
-    """Return the platform's folder for a program's state."""
+    """Return the platform's folder for a program's state.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no home folder.
+    """
     if chosen := os.environ.get("XDG_STATE_HOME"):
         base = Path(chosen)
     elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
+        base = _home() / "Library" / "Application Support"
     elif os.name == "nt":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        base = Path(os.environ.get("LOCALAPPDATA") or _home() / "AppData" / "Local")
     else:
-        base = Path.home() / ".local" / "state"
+        base = _home() / ".local" / "state"
     return base / "bgresearch" / "vaults"
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise FileNotFoundError(errno.ENOENT, "HOME is not set, and this user has no home folder") from None
 
 
 class Memory:
@@ -51,17 +66,17 @@ class Memory:
         """Keep the number if it is the highest yet."""
         if generation <= self.highest(vault_id):
             return
-        file = self._file(vault_id)
-        temporary = file.with_suffix(f".{os.getpid()}.new")
         try:
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file = self._file(vault_id)
+            temporary = file.with_suffix(f".{os.getpid()}.new")
+            FileSystem().make_folder(file.parent)
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600)
             with os.fdopen(descriptor, "wb") as opened:
                 opened.write(b"%d\n" % generation)
             temporary.replace(file)
         except OSError as error:
             warn(
-                f"the vault's generation could not be remembered in {file.parent} ({error.strerror}): an older file "
+                f"the vault's generation could not be remembered{self._where()} ({error.strerror}): an older file "
                 "put in its place would not be noticed (reduced protection)",
                 ReducedProtection,
             )
@@ -75,6 +90,12 @@ class Memory:
                 f"that was you, type: bgresearch vault restore {generation}; if not, look for who did it",
                 RollbackWarning,
             )
+
+    def _where(self) -> str:
+        try:
+            return f" in {self._folder or state_folder()}"
+        except FileNotFoundError:
+            return ""
 
     def _file(self, vault_id: str) -> Path:
         return (self._folder or state_folder()) / vault_id

@@ -29,6 +29,7 @@ from vault.errors import (
     WrongPassword,
 )
 from vault.hidden import Hidden, NoCopies
+from vault.leftovers import delete_foreign
 from vault.storage import VaultFile
 
 Happenings = tuple[trail.Happening, ...]
@@ -134,14 +135,18 @@ class OpenVault(NoCopies):
     def _change(
         self, change: Callable[[State], Draft], *happenings: trail.Happening, forget_older: bool = False
     ) -> None:
-        """Save a new generation; with ``forget_older`` the kept ones go, once the new one was read back."""
+        """Save a new generation; with ``forget_older`` the former ones go, once the new one was read back.
+
+        So does what something else opens, unless an older file was put in this one's place and is only now accepted.
+        """
         known, around, file = self._state(), self.__surroundings, self.__file
         with file.locked(), placed(file):
             old = file.read(MAX_FILE_BYTES)
             current = reread(old, known)
             draft = change(current)
             vault_id, present = current.envelope.header.vault_id, current.envelope.header.generation
-            generation = max(present, file.highest_kept(), around.memory.highest(vault_id)) + 1
+            newest = max(file.highest_kept(), around.memory.highest(vault_id))
+            generation = max(present, newest) + 1
             if generation > MAX_GENERATION:
                 raise StorageFailed("the vault has no generation numbers left; move the .kept files beside it away")
             body = with_former_names(current.body, current.slots, draft.slots)
@@ -153,7 +158,9 @@ class OpenVault(NoCopies):
             self.__state = state
             if forget_older:
                 reread(file.read(MAX_FILE_BYTES), state)
-                file.forget_kept()
+                file.forget_former()
+            elif present >= newest:
+                delete_foreign(file, state.envelope.header)
             around.memory.remember(vault_id, generation)
 
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import base64
+import codecs
+import re
+import stat
+from collections.abc import Callable
+from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -12,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    load_der_private_key,
     load_pem_private_key,
 )
 
@@ -24,6 +30,8 @@ MIN_BITS, MAX_BITS = 2048, 8192
 MAX_PEM_CHARACTERS = 16 * 1024
 
 _BEGIN = "-----BEGIN "
+_PRIVATE_BLOCK = re.compile(r"-----BEGIN (?P<kind>[A-Z ]{0,20}PRIVATE KEY)-----.*?-----END (?P=kind)-----", re.DOTALL)
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @without_frames
@@ -35,11 +43,35 @@ def accepted(triple: Triple) -> tuple[str, Triple]:
     InvalidField
         A field cannot be accepted; the message names it, never its value.
     """
-    if not (isinstance(triple.secret_key.value, str) and triple.secret_key.value.lstrip().startswith(_BEGIN)):
+    if not (isinstance(triple.secret_key.value, str) and _BEGIN in triple.secret_key.value):
         check_triple(triple)
         return HMAC_KIND, triple
     check_triple(Triple(triple.api_key, Hidden("-"), triple.passphrase))
     return RSA_KIND, Triple(triple.api_key, _checked_pem(triple.secret_key), triple.passphrase)
+
+
+@without_frames
+def private_key_file(path: Path) -> Hidden[str]:
+    """Return the RSA private key in a file, as PKCS#8 PEM: PEM in UTF-8 or UTF-16, with or without a byte order mark
+    and attributes before it, or DER.
+
+    Raises
+    ------
+    InvalidField
+        There is no unencrypted RSA private key in it; nothing of the file is in the message.
+    """  # noqa: D205 - the formats are what the function is for
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise InvalidField(f"{path} is not a regular file; give the file of the private key", field="secret_key")
+    with path.open("rb") as file:
+        raw = Hidden(file.read(MAX_PEM_CHARACTERS * 2 + 1))
+    kept = _canonical_der(raw) or _canonical_pem(_pem_text(raw))
+    if kept is None:
+        raise InvalidField(
+            f"{path} has no unencrypted RSA private key of {MIN_BITS} to {MAX_BITS} bits in it; convert it first: "
+            f"openssl pkcs8 -topk8 -nocrypt -in {path.name}",
+            field="secret_key",
+        )
+    return kept
 
 
 def rsa_signature(private_key: str, text: str) -> str:
@@ -63,12 +95,30 @@ def _checked_pem(pem: Hidden[str]) -> Hidden[str]:
 @without_frames
 def _canonical_pem(pem: Hidden[str]) -> Hidden[str] | None:
     """Return the key as PKCS#8, or None; never raises, as it sees the key."""
-    if len(pem.value) > MAX_PEM_CHARACTERS or not pem.value.isascii():
+    if len(pem.value) > MAX_PEM_CHARACTERS:
         return None
+    unfolded = Hidden(pem.value.replace("\\r", "").replace("\\n", "\n"))  # base64 has no backslash: these are line ends
+    block = Hidden(_PRIVATE_BLOCK.search(unfolded.value))
+    if block.value is None or not block.value[0].isascii():
+        return None
+    return _loaded(lambda: load_pem_private_key(block.value[0].encode("ascii"), None))  # type: ignore[index]
+
+
+@without_frames
+def _canonical_der(raw: Hidden[bytes]) -> Hidden[str] | None:
+    return _loaded(lambda: load_der_private_key(raw.value, None)) if raw.value[:1] == b"\x30" else None
+
+
+def _loaded(load: Callable[[], object]) -> Hidden[str] | None:
     try:
-        loaded = Hidden(load_pem_private_key(pem.value.strip().encode("ascii"), None))
+        loaded = Hidden(load())
     except (ValueError, TypeError, UnsupportedAlgorithm):  # TypeError: it is encrypted
         return None
     if not isinstance(loaded.value, RSAPrivateKey) or not MIN_BITS <= loaded.value.key_size <= MAX_BITS:
         return None
     return Hidden(loaded.value.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii"))
+
+
+def _pem_text(raw: Hidden[bytes]) -> Hidden[str]:
+    encoding = "utf-16" if raw.value.startswith(_UTF_16) else "utf-8-sig"
+    return Hidden(raw.value.decode(encoding, errors="replace"))

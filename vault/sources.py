@@ -1,11 +1,12 @@
-"""Keys that lie about in plain text: environment variables, .env files, JSON of ccxt and of freqtrade.
+"""Keys in plain text: environment variables, .env files, JSON, TOML and INI of other tools.
 
-Finds them and takes them out of a text; saving them is the vault's work, writing the file back is `cleaned_file`.
+Finds them; what reads a format is in `vault.formats`, taking them out of their file in `vault.cleaning`, saving them is
+the vault's work.
 """
 
 from __future__ import annotations
 
-import json
+import codecs
 import os
 import re
 import stat
@@ -14,9 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vault.disk import FILE_MODE
+from vault.cleaning import Cleaned, clean, without_places
 from vault.entries import SECRET_FIELDS
-from vault.errors import InvalidField, StorageFailed
+from vault.errors import InvalidField
+from vault.fields import printable
+from vault.formats import Parsed, Place, parsed
 from vault.hidden import Hidden, without_frames
 
 MAX_SOURCE_BYTES = 4 * 1024 * 1024
@@ -28,16 +31,13 @@ _VARIABLE_ENDS = {
     "passphrase": ("API_PASSPHRASE", "PASSPHRASE", "API_PASSWORD", "PASSWORD"),
 }
 _ENDS = sorted(((end, field) for field, ends in _VARIABLE_ENDS.items() for end in ends), key=lambda one: -len(one[0]))
+_FIELDS = {end.replace("_", "").lower(): field for end, field in _ENDS}  # names in objects, whatever their spelling
 _FREQTRADE_STEM = "FREQTRADE__EXCHANGE"
-_JSON_FIELDS = (
-    {"apiKey": "api_key", "secret": "secret_key", "password": "passphrase"},  # ccxt
-    {"key": "api_key", "secret": "secret_key", "password": "passphrase"},  # freqtrade
-)
-_LINE = re.compile(
-    r"""^[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*
-    (?:"(?P<double>[^"\n]*)"|'(?P<single>[^'\n]*)'|(?P<bare>[^\n#]*?))[ \t]*(?:\#[^\n]*)?$""",
-    re.MULTILINE | re.VERBOSE,
-)
+_SAME_EXCHANGE = frozenset({"ccxt_config", "ccxt_sync_config", "ccxt_async_config"})  # freqtrade's, inside its exchange
+_ENCODINGS = (
+    (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,105 +51,189 @@ class Found:
     triple : dict of str to Hidden
         Its three texts by field.
     places : dict of str to str
-        The name under which each text was found: a variable, or a path of JSON names.
+        The name under which each text was found: a variable, or a path of names.
+    doubt : str
+        Why another reader would see another text; empty if none would.
     """
 
     label: str
     triple: dict[str, Hidden[str]]
     places: dict[str, str]
+    doubt: str = ""
 
     def __repr__(self) -> str:
         return f"<Found {self.label!r} in {', '.join(self.places.values())}>"
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a plain text has of this exchange's keys.
+
+    Attributes
+    ----------
+    format : str
+        How it was read.
+    found : list of Found
+        Whole keys.
+    incomplete : tuple of str
+        What is there of a key that is not whole, in words.
+    """
+
+    format: str
+    found: list[Found]
+    incomplete: tuple[str, ...] = ()
+
+
 @without_frames
 def from_environment(environment: Mapping[str, str] | None = None) -> list[Found]:
     """Return the keys in environment variables such as BITGET_API_KEY, BITGET_SECRET_KEY, BITGET_PASSPHRASE."""
-    return _from_variables({name: Hidden(text) for name, text in (environment or os.environ).items()})
+    return environment_source(environment).found
+
+
+@without_frames
+def environment_source(environment: Mapping[str, str] | None = None) -> Source:
+    """Return the keys in environment variables, and those that are not whole."""
+    return _source(Parsed("environment", Hidden(dict(os.environ if environment is None else environment))))
 
 
 @without_frames
 def from_file(path: Path) -> list[Found]:
-    """Return the keys in a .env or JSON file.
-
-    Raises
-    ------
-    InvalidField
-        The file is too large, no text, or JSON that cannot be read; nothing of it is in the message.
-    """
-    return from_text(_text_of(path))
+    """Return the keys in a plain file; see `read_source`."""
+    return read_source(path).found
 
 
 @without_frames
 def from_text(text: Hidden[str]) -> list[Found]:
-    """Return the keys in the text of a .env or JSON file."""
-    if text.value.lstrip()[:1] not in {"{", "["}:
-        return _from_variables({match["name"]: _value(match) for match in _LINE.finditer(text.value)})
-    parsed = _parsed(text)
-    if parsed is None:
-        raise InvalidField("the file looks like JSON, but cannot be read as JSON; mend it first", field="source")
-    return list(_in_json(parsed, ()))
+    """Return the keys in the text of a plain file."""
+    return _source(parsed(text)).found
 
 
 @without_frames
-def cleaned_file(path: Path, found: list[Found]) -> None:
-    """Take the keys out of their file: variables lose their lines, JSON texts become empty; all else stays.
-
-    The file is replaced in one step and keeps its mode. Whatever copied it before (backups, git, an editor) keeps it.
+def read_source(path: Path) -> Source:
+    """Return the keys in a .env, JSON, TOML or INI file, and those that are not whole.
 
     Raises
     ------
     InvalidField
-        The fields could not be taken out without touching anything else; the file is as it was.
-    StorageFailed
-        The disk refused; the file is as it was.
+        The file is too large, no text, or in no format that is understood; nothing of it is in the message.
     """
-    cleaned = without_keys(_text_of(path), found)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(cleaned.value)
-            file.flush()
-            os.fsync(descriptor)
-        temporary.chmod(mode)
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StorageFailed(f"could not write {path}: {error.strerror}; it is as it was") from None
+    return _source(parsed(text_of(path)[0]))
 
 
 @without_frames
 def without_keys(text: Hidden[str], found: list[Found]) -> Hidden[str]:
-    """Return the text without these keys."""
-    places = {place for one in found for place in one.places.values()}
-    if text.value.lstrip()[:1] not in {"{", "["}:
-        gone = re.compile(_LINE.pattern + r"\n?", _LINE.flags)
-        return Hidden(gone.sub(lambda match: "" if match["name"] in places else match[0], text.value))
-    cleaned = text
-    for one in found:
-        for field, place in one.places.items():
-            name, literal = re.escape(json.dumps(place.rsplit(".", 1)[-1])), one.triple[field]
-            pattern = Hidden(rf"({name}\s*:\s*){re.escape(json.dumps(literal.value))}")
-            cleaned = Hidden(re.sub(pattern.value, r'\1""', cleaned.value))
-    after, expected = _parsed(cleaned), _emptied(_parsed(text), (), places)
-    if after is None or after.value != expected.value:
-        raise InvalidField("the keys stand in this file in a way that is not taken out; do it by hand", field="source")
-    return cleaned
+    """Return the text without these keys.
+
+    Raises
+    ------
+    InvalidField
+        They could not be taken out without touching anything else.
+    """
+    texts = {place: one.triple[field] for one in found for field, place in one.places.items()}
+    return without_places(text, texts)
 
 
-def _from_variables(variables: dict[str, Hidden[str]]) -> list[Found]:
-    stems: dict[str, dict[str, str]] = {}
-    for name in variables:
+@without_frames
+def cleaned_file(path: Path, found: list[Found]) -> Cleaned:
+    """Take the keys out of their file: variables lose their lines, other texts become empty; all else stays.
+
+    A symbolic link stays one: the file that it leads to is replaced, in one step and with its mode. The result is read
+    again; what still has one of the secrets, the files of editors beside it included, is in what is returned.
+
+    Raises
+    ------
+    InvalidField
+        The keys could not be taken out without touching anything else, or the file has other names (hard links) that
+        would keep them; the file is as it was.
+    StorageFailed
+        The disk refused; the file is as it was.
+    """
+    text, encoding = text_of(path)
+    return clean(path, without_keys(text, found), encoding, [secret for one in found for secret in one.triple.values()])
+
+
+@without_frames
+def text_of(path: Path) -> tuple[Hidden[str], str]:
+    """Return the text of a file and its encoding: UTF-8, or what a byte order mark says."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise InvalidField(f"{path} is not a regular file; give the file that has the keys", field="source")
+    with path.open("rb") as file:
+        raw = Hidden(file.read(MAX_SOURCE_BYTES + 1))
+    encoding = next((name for mark, name in _ENCODINGS if raw.value.startswith(mark)), "utf-8")
+    if len(raw.value) <= MAX_SOURCE_BYTES:
+        try:
+            return Hidden(raw.value.decode(encoding)), encoding
+        except UnicodeDecodeError:  # it would carry the bytes
+            pass
+    raise InvalidField(f"{path} is no UTF-8 text, or is larger than {MAX_SOURCE_BYTES} bytes", field="source")
+
+
+def _source(read: Parsed) -> Source:
+    found: list[Found] = []
+    incomplete: list[str] = []
+    for label, names in _groups(read.tree, (), is_ours=False):
+        doubts = [read.doubts[()]] if () in read.doubts else []
+        texts: dict[str, Hidden[str]] = {}
+        places: dict[str, str] = {}
+        for field, candidates in names.items():
+            given = [(place, value) for place, value in candidates if _is_text(value)]
+            if not given:
+                continue
+            place, texts[field] = given[0]
+            places[field] = ".".join(place)
+            doubts += [
+                f"{places[field]} {words}" for words in (read.doubts.get(place), read.doubts.get(place[-1:])) if words
+            ]
+            if any(value.value != texts[field].value for _, value in given[1:]):
+                doubts.append(
+                    f"there are two different texts for the {field}: {', '.join('.'.join(one) for one, _ in given)}"
+                )
+        if texts.keys() == set(SECRET_FIELDS):
+            found.append(Found(label, texts, places, "; ".join(dict.fromkeys(doubts))))
+        elif texts:
+            incomplete.append(printable(_lacking(label, names, places)))
+    return Source(read.format, found, tuple(incomplete))
+
+
+_Names = dict[str, list[tuple[Place, Hidden[Any]]]]  # by field: where it may stand, and what is there
+
+
+def _groups(node: Hidden[Any], path: Place, *, is_ours: bool) -> Iterator[tuple[str, _Names]]:
+    """Walk through objects and lists: every group of names that could be a key of this exchange, with a label."""
+    if isinstance(node.value, list):
+        for number in range(len(node.value)):
+            yield from _groups(Hidden(node.value[number]), (*path, str(number)), is_ours=False)
+    if not isinstance(node.value, dict):
+        return
+    named = [*path, *(node.value.get(name) for name in ("name", "id", "exchange"))]
+    is_ours = is_ours or any(isinstance(name, str) and EXCHANGE in name.lower() for name in named)
+    names: _Names = {}
+    if is_ours or not path:
+        for name in node.value:
+            if field := _FIELDS.get(re.sub(r"[-_ ]", "", name).lower()):
+                names.setdefault(field, []).append(((*path, name), Hidden(node.value[name])))
+        if is_ours or names.keys() == set(SECRET_FIELDS):
+            yield _label(path), names
+    yield from _variables(node, path)
+    for name in node.value:
+        yield from _groups(Hidden(node.value[name]), (*path, name), is_ours=is_ours and name in _SAME_EXCHANGE)
+
+
+def _variables(node: Hidden[Any], path: Place) -> Iterator[tuple[str, _Names]]:
+    """Return the groups of names such as BITGET_API_KEY in one object."""
+    stems: dict[str, _Names] = {}
+    for name in node.value:
         stem, field = _split(name.upper())
-        if field and (EXCHANGE.upper() in stem or stem == _FREQTRADE_STEM):
-            stems.setdefault(stem, {}).setdefault(field, name)
-    whole = [(stem, places) for stem, places in sorted(stems.items()) if places.keys() == set(SECRET_FIELDS)]
-    return [
-        Found(_label(stem), {field: variables[name] for field, name in places.items()}, places)
-        for stem, places in whole
-    ]
+        if field and (EXCHANGE.upper() in stem or _is_freqtrade(stem, node)):
+            stems.setdefault(stem, {}).setdefault(field, []).append(((*path, name), Hidden(node.value[name])))
+    for stem, names in sorted(stems.items()):
+        yield _variable_label(stem), names
+
+
+def _is_freqtrade(stem: str, node: Hidden[Any]) -> bool:
+    """Return whether it is freqtrade's exchange, if it does not name another one."""
+    named = str(node.value.get(f"{_FREQTRADE_STEM}__NAME") or EXCHANGE)
+    return stem.startswith(_FREQTRADE_STEM) and EXCHANGE in named.lower()
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -159,64 +243,28 @@ def _split(name: str) -> tuple[str, str]:
     return "", ""
 
 
-def _label(stem: str) -> str:
-    if stem == _FREQTRADE_STEM:
+def _variable_label(stem: str) -> str:
+    if stem.startswith(_FREQTRADE_STEM):
         return "freqtrade"
     return stem.replace(EXCHANGE.upper(), "").strip("_").lower() or EXCHANGE
 
 
-def _value(match: re.Match[str]) -> Hidden[str]:
-    return Hidden(next(text for text in (match["double"], match["single"], match["bare"], "") if text is not None))
-
-
-def _in_json(node: Hidden[Any], path: tuple[str, ...]) -> Iterator[Found]:
-    """Walk through JSON; a part counts if it or what it lies in names this exchange, or if it is the whole file."""
-    if isinstance(node.value, list):
-        for number in range(len(node.value)):
-            yield from _in_json(Hidden(node.value[number]), (*path, str(number)))
-    if not isinstance(node.value, dict):
-        return
-    named = [*path, *(node.value.get(name) for name in ("name", "id", "exchange"))]
-    is_ours = any(isinstance(name, str) and EXCHANGE in name.lower() for name in named)
-    for names in _JSON_FIELDS:
-        is_whole = all(isinstance(node.value.get(name), str) and node.value[name] for name in names)
-        if is_whole and (is_ours or not path):
-            triple = {field: Hidden(node.value[name]) for name, field in names.items()}
-            yield Found(_json_label(path), triple, {field: ".".join((*path, name)) for name, field in names.items()})
-    for name in node.value:
-        yield from _in_json(Hidden(node.value[name]), (*path, name))
-
-
-def _json_label(path: tuple[str, ...]) -> str:
-    if path == ("exchange",):
+def _label(path: Place) -> str:
+    if path and path[0] == "exchange" and (len(path) == 1 or path[1] in _SAME_EXCHANGE):
         return "freqtrade"
     return "-".join(path) or EXCHANGE
 
 
-def _emptied(node: Hidden[Any] | None, path: tuple[str, ...], places: set[str]) -> Hidden[Any]:
-    if node is None:
-        return Hidden(None)
-    if isinstance(node.value, list):
-        items = [_emptied(Hidden(item), (*path, str(at)), places).value for at, item in enumerate(node.value)]
-        return Hidden(items)
-    if isinstance(node.value, dict):
-        return Hidden({name: _emptied(Hidden(node.value[name]), (*path, name), places).value for name in node.value})
-    return Hidden("") if ".".join(path) in places else node
+def _is_text(value: Hidden[Any]) -> bool:
+    return isinstance(value.value, str) and value.value != ""
 
 
-def _parsed(text: Hidden[str]) -> Hidden[Any] | None:
-    try:
-        return Hidden(json.loads(text.value))
-    except (ValueError, RecursionError):  # its text would carry what was read
-        return None
-
-
-def _text_of(path: Path) -> Hidden[str]:
-    with path.open("rb") as file:
-        raw = Hidden(file.read(MAX_SOURCE_BYTES + 1))
-    if len(raw.value) <= MAX_SOURCE_BYTES:
-        try:
-            return Hidden(raw.value.decode("utf-8"))
-        except UnicodeDecodeError:  # it would carry the bytes
-            pass
-    raise InvalidField(f"{path} is no UTF-8 text, or is larger than {MAX_SOURCE_BYTES} bytes", field="source")
+def _lacking(label: str, names: _Names, places: dict[str, str]) -> str:
+    """Return what is missing of a key of which something is there."""
+    missing = [field for field in SECRET_FIELDS if field not in places]
+    strange = [
+        ".".join(place) for field in missing for place, value in names.get(field, [])
+        if value.value not in {"", None} and not isinstance(value.value, str)
+    ]  # fmt: skip
+    noted = f" ({', '.join(strange)} is no text: put quotes around it)" if strange else ""
+    return f"{label}: {', '.join(places.values())} found, but no {' and no '.join(missing)}{noted}"

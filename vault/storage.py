@@ -16,9 +16,9 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, SoftFileLock, Timeout
 
-from vault.disk import FILE_MODE, FOLDER_MODE, FileSystem
+from vault.disk import FILE_MODE, FOLDER_MODE, LOCK_POLL_S, FileSystem, expanded
 from vault.errors import (
     LaxMode,
     ReducedProtection,
@@ -32,7 +32,7 @@ from vault.warned import warn
 
 KEPT_GENERATIONS = 5
 MAX_TRAIL_BYTES = 64 * 1024 * 1024  # some 300,000 events
-LOCK_POLL_S = 0.01
+_without_locks: set[Path] = set()  # folders of which it was said
 
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _NO_FOLLOW  # non-blocking: a pipe must not hang the reader
@@ -60,7 +60,7 @@ class VaultFile:
     """
 
     def __init__(self, path: str | os.PathLike[str], filesystem: FileSystem, lock_timeout_s: float) -> None:
-        self.path = Path(path).expanduser().absolute()
+        self.path = expanded(path).absolute()
         self.folder = self.path.parent
         self._filesystem = filesystem
         if not filesystem.has_modes:
@@ -72,6 +72,7 @@ class VaultFile:
         self._lock_timeout_s = lock_timeout_s
         self._lock_path = self.path.with_name(f".{self.path.name}.lock")
         self._temporary = self.path.with_name(f".{self.path.name}.new")
+        self.damaged_path = self.path.with_name(f"{self.path.name}.damaged")
         self.trail_path = self.path.with_name(f"{self.path.name}.audit")
         self._kept_name = re.compile(re.escape(self.path.name) + r"\.([1-9][0-9]{0,15})\.kept")
 
@@ -84,10 +85,9 @@ class VaultFile:
     def locked(self) -> Iterator[None]:
         """Hold the vault's lock, after checking that its folder is safe."""
         self._check_folder()
-        lock = FileLock(self._lock_path, timeout=self._lock_timeout_s, mode=FILE_MODE)
         try:
             with self._explained("lock"):
-                lock.acquire(poll_interval=LOCK_POLL_S)
+                lock = self._filesystem.lock(self._lock_path, self._lock_timeout_s) or self._lock_by_existence()
         except Timeout:
             raise VaultBusy(
                 f"another process has been saving {self.path} for {self._lock_timeout_s:g} s; wait for it or end it, "
@@ -97,6 +97,20 @@ class VaultFile:
             yield
         finally:
             lock.release()
+
+    def _lock_by_existence(self) -> BaseFileLock:
+        """Return a lock that is the existence of a file: what a killed process left is found by its process number."""
+        if self.folder not in _without_locks:
+            _without_locks.add(self.folder)
+            warn(
+                f"the file system of {self.folder} has no locks, so a file named .held takes their place: do not save "
+                f"the vault from two machines at once; after a crash of another machine delete {self._lock_path}.held "
+                "(reduced protection)",
+                ReducedProtection,
+            )
+        lock = SoftFileLock(f"{self._lock_path}.held", timeout=self._lock_timeout_s)
+        lock.acquire(poll_interval=LOCK_POLL_S)
+        return lock
 
     def check_absent(self) -> None:
         """Refuse to make a vault where there is one, or where generations of one are kept."""
@@ -153,11 +167,21 @@ class VaultFile:
         """Return where a generation is kept; it may not be there."""
         return self.path.with_name(f"{self.path.name}.{generation}.kept")
 
-    def forget_kept(self) -> None:
-        """Delete the kept generations; call it under the lock."""
-        for kept in self.kept():
-            with self._explained("delete", kept, unchanged=False):
-                self._filesystem.unlink(kept)
+    def beside(self) -> list[Path]:
+        """Return every file beside the vault that holds a former one: kept generations, and one that was damaged."""
+        with self._explained("list the folder of"):
+            names = self._filesystem.names(self.folder)
+        return [*self.kept(), *([self.damaged_path] if self.damaged_path.name in names else [])]
+
+    def forget_former(self) -> None:
+        """Delete every file beside the vault that holds a former one; call it under the lock."""
+        for former in self.beside():
+            self.delete(former)
+
+    def delete(self, path: Path) -> None:
+        """Delete a file beside the vault."""
+        with self._explained("delete", path, unchanged=False):
+            self._filesystem.unlink(path)
 
     def append_trail(self, lines: bytes, size: int) -> None:
         """Write lines behind the first ``size`` bytes of the audit trail; what a killed process left there goes."""
@@ -183,11 +207,10 @@ class VaultFile:
 
     def keep_damaged(self, data: bytes) -> Path:
         """Put the bytes of a file that cannot be believed beside the vault, before it is replaced."""
-        place = self.path.with_name(f"{self.path.name}.damaged")
-        with self._explained("save", place):
+        with self._explained("save", self.damaged_path):
             self._filesystem.unlink(self._temporary)
-            self._write(data, place)
-        return place
+            self._write(data, self.damaged_path)
+        return self.damaged_path
 
     def restore_command(self, kept: Path) -> str:
         return f"bgresearch vault restore {self.generation_of(kept)} --vault {shlex.quote(str(self.path))}"
@@ -279,10 +302,34 @@ class VaultFile:
         if self._filesystem.has_modes and actual & 0o777 & ~mode:
             if actual & stat.S_ISVTX or path == path.parent:  # /tmp and the like: never to be closed to the others
                 raise LaxMode(f"{path} is shared by the users of this machine; give the vault a folder of its own")
-            raise LaxMode(
-                f"{path} has mode {actual:04o}, which lets other users of this machine at it; first think who may have "
-                f"read it, then type: chmod {mode:o} {shlex.quote(str(path))}"
-            )
+            raise LaxMode(self._about_modes())
+
+    def _about_modes(self) -> str:
+        """Return all that is too open, and the one command for it: a mounted volume loosens everything at once."""
+        wanted = {
+            self.folder: FOLDER_MODE,
+            self.path: FILE_MODE,
+            self.trail_path: FILE_MODE,
+            self._lock_path: FILE_MODE,
+        }
+        with contextlib.suppress(StorageFailed):
+            wanted |= dict.fromkeys(self.kept(), FILE_MODE)
+        actual: dict[Path, int] = {}
+        for path in wanted:
+            with contextlib.suppress(OSError):
+                found = self._filesystem.lstat(path).st_mode
+                if not stat.S_ISLNK(found) and stat.S_IMODE(found) & 0o777 & ~wanted[path]:
+                    actual[path] = stat.S_IMODE(found)
+        modes = ", ".join(f"{path} has mode {mode:04o}" for path, mode in actual.items())
+        commands = [
+            " ".join([f"chmod {mode:o}", *(shlex.quote(str(path)) for path in actual if wanted[path] == mode)])
+            for mode in dict.fromkeys(wanted[path] for path in actual)
+        ]
+        which = "it" if len(actual) == 1 else "them"
+        return (
+            f"{modes}, which lets other users of this machine at {which}; first think who may have read {which}, then "
+            f"type: {' && '.join(commands)}"
+        )
 
     def _refuse_unopened(self, failure: StorageFailed) -> None:
         """Raise what an open that failed means, or the failure itself."""

@@ -9,17 +9,17 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vault import sealing, trail
 from vault.contents import Surroundings, believed_slots, found, iso_utc, password_wrap, sealed, with_slot
-from vault.credential import SIGNATURES
-from vault.disk import FILE_MODE
+from vault.credential import SIGNATURES, Credential
+from vault.disk import FILE_MODE, expanded
 from vault.entries import Slot, Triple
 from vault.envelope import MAX_FILE_BYTES, STANDARD, Header
-from vault.errors import DuplicateKey, InvalidField, StorageFailed, TooManyKeys, VaultChanged
+from vault.errors import DuplicateKey, InvalidField, KeyRefused, StorageFailed, TooManyKeys, VaultChanged
 from vault.fields import (
     check_says_no_secret,
     checked_account,
@@ -27,10 +27,12 @@ from vault.fields import (
     checked_name,
     checked_note,
     checked_password,
+    printable,
     shown,
 )
 from vault.hidden import Hidden, NoCopies, without_frames
 from vault.hosts import EXCHANGE_HOST, normalise_host
+from vault.keys import Checked, acceptable
 from vault.opened import OpenVault
 from vault.rsa import accepted
 from vault.sources import Found
@@ -46,6 +48,8 @@ class Candidate:
         As `KeyInfo` has them.
     problem : str
         Why it cannot come in, empty if it can.
+    doubt : str
+        Why another reader of its file would see another text; it comes in only if the exchange accepts it.
     """
 
     label: str
@@ -53,16 +57,22 @@ class Candidate:
     environment: str
     fingerprint: str
     problem: str
+    doubt: str = ""
 
 
 class Incoming(NoCopies):
     """Keys that were read and not yet saved; made by `read_copy` or `from_found`."""
 
-    __slots__ = ("__refused", "__slots")
+    __slots__ = ("__doubts", "__now_ms", "__refused", "__slots")
 
-    def __init__(self, slots: Sequence[Slot], refused: Sequence[Candidate] = ()) -> None:
+    def __init__(
+        self, slots: Sequence[Slot], refused: Sequence[Candidate] = (), *, now_ms: Callable[[], int],
+        doubts: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         self.__slots = tuple(slots)
         self.__refused = tuple(refused)
+        self.__doubts = dict(doubts or {})
+        self.__now_ms = now_ms
 
     def __repr__(self) -> str:
         return f"<Incoming, keys: {len(self.__slots)}, refused: {len(self.__refused)}>"
@@ -72,6 +82,15 @@ class Incoming(NoCopies):
 
     def _refused(self) -> tuple[Candidate, ...]:
         return self.__refused
+
+    @property
+    def doubts(self) -> dict[str, str]:
+        """By label, why a text may not be what the exchange gave out; such a key comes in only once it was checked."""
+        return dict(self.__doubts)
+
+    def credentials(self) -> list[Credential]:
+        """Return what signs reads with each of the keys, so that they are examined before they are saved."""
+        return [Credential(slot, self.__now_ms) for slot in self.__slots if slot.kind in SIGNATURES]
 
 
 def read_copy(path: str | os.PathLike[str], password: str, *, surroundings: Surroundings | None = None) -> Incoming:
@@ -88,7 +107,7 @@ def read_copy(path: str | os.PathLike[str], password: str, *, surroundings: Surr
     del password
     checked = checked_password(typed, is_new=False)
     try:
-        with Path(path).expanduser().open("rb") as file:
+        with expanded(path).open("rb") as file:
             raw = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise StorageFailed(f"could not read {path}: {error.strerror}; check the path") from None
@@ -99,10 +118,10 @@ def read_copy(path: str | os.PathLike[str], password: str, *, surroundings: Surr
     for slot in believed_slots(opened.body):
         try:
             slots.append(_held_to_the_rules(replace(slot, id=around.random_bytes(16).hex())))
-        except InvalidField as error:
+        except (InvalidField, KeyRefused) as error:
             environment = "demo" if slot.demo else "live"
             refused.append(Candidate(shown(slot.name), shown(slot.host), environment, slot.fingerprint, str(error)))
-    return Incoming(slots, refused)
+    return Incoming(slots, refused, now_ms=around.now_ms)
 
 
 def from_found(
@@ -124,7 +143,8 @@ def from_found(
             slots.append(slot)
         except InvalidField as error:
             refused.append(Candidate(shown(key.label), bound, "demo" if demo else "live", "", str(error)))
-    return Incoming(slots, refused)
+    doubts = {key.label: printable(key.doubt) for key in keys if key.doubt}
+    return Incoming(slots, refused, now_ms=around.now_ms, doubts=doubts)
 
 
 class TransferVerbs(OpenVault):
@@ -156,7 +176,7 @@ class TransferVerbs(OpenVault):
         vault_id, data_key = around.random_bytes(16).hex(), Hidden(around.random_bytes(sealing.KEY_BYTES))
         header = Header(vault_id, 1, (password_wrap(data_key, vault_id, checked, STANDARD, around),))
         copy = sealed(header, data_key, Hidden({}), slots, around).envelope.render()
-        _write_new(Path(path).expanduser(), copy)
+        _write_new(expanded(path), copy)
         self._change_slots(lambda same: same, trail.Happening(trail.EXPORTED))
         return len(slots)
 
@@ -171,21 +191,42 @@ class TransferVerbs(OpenVault):
             except (DuplicateKey, TooManyKeys) as error:
                 problem = str(error)
             info = slot.info()
-            shown.append(Candidate(info.label, info.host, info.environment, info.fingerprint, problem))
+            doubt = incoming.doubts.get(info.label, "")
+            shown.append(Candidate(info.label, info.host, info.environment, info.fingerprint, problem, doubt))
         return shown
 
-    def import_keys(self, incoming: Incoming) -> list[str]:
+    def import_keys(
+        self, incoming: Incoming, *, checked: Mapping[str, Checked] | None = None, only: Collection[str] | None = None
+    ) -> list[str]:
         """Save the keys that can come in, all in one change, and read them back from the disk; return their labels.
+
+        Parameters
+        ----------
+        incoming : Incoming
+            What was read.
+        checked : mapping of str to Checked, optional
+            By label, what a check at the exchange found; written down with the key. A key whose text is doubtful
+            comes in only with one.
+        only : collection of str, optional
+            The labels that shall come in; all of them by default.
 
         Raises
         ------
+        KeyRefused
+            A check found that a key can withdraw.
         VaultChanged
             What was read back is not what was saved.
         VaultBusy, VaultClosed, DamagedVault, StorageFailed
             The change could not be saved.
         """
-        welcome = [candidate.label for candidate in self.preview(incoming) if not candidate.problem]
-        coming = [slot for slot in incoming._slots() if slot.name in welcome]
+        given = {label: acceptable(result) for label, result in (checked or {}).items()}
+        welcome = {candidate.label for candidate in self.preview(incoming) if not candidate.problem}
+        welcome -= incoming.doubts.keys() - given.keys()
+        now = iso_utc(self._surroundings().now_ms())
+        coming = [
+            _with_verdict(slot, given.get(slot.name), now)
+            for slot in incoming._slots() if slot.name in welcome and (only is None or slot.name in only)
+        ]  # fmt: skip
         if not coming:
             return []
 
@@ -202,6 +243,12 @@ class TransferVerbs(OpenVault):
         return [slot.name for slot in coming]
 
 
+def _with_verdict(slot: Slot, result: Checked | None, now: str) -> Slot:
+    if result is None:
+        return slot
+    return replace(slot, checked=now, verdict=result.verdict, has_addresses=result.has_addresses)
+
+
 def _held_to_the_rules(slot: Slot) -> Slot:
     """Return a key of a copy as the vault takes it, or refuse it: whoever made the copy may have written anything."""
     if slot.kind in SIGNATURES:
@@ -214,6 +261,7 @@ def _held_to_the_rules(slot: Slot) -> Slot:
         used=checked_date(slot.used), rotate_by=checked_date(slot.rotate_by),
     )  # fmt: skip
     check_says_no_secret(checked)
+    acceptable(Checked(checked.verdict))
     return checked
 
 

@@ -11,6 +11,7 @@ from vault.errors import InvalidField
 from vault.fields import checked_password
 from vault.hidden import Hidden
 from vault.keys import KeyVerbs
+from vault.leftovers import delete_foreign_if_any
 from vault.locks import LockVerbs
 from vault.opened import placed
 from vault.recovery import code_bytes
@@ -49,7 +50,8 @@ class Vault(KeyVerbs, LockVerbs, TransferVerbs):
         password : str
             At least 8 characters; it is NFC-normalised. There is no way back without it.
         profile : Profile
-            Costs of the password's key derivation; `STANDARD` takes 128 MiB and about a quarter of a second.
+            Costs of the password's key derivation; `STANDARD` takes 128 MiB and about a quarter of a second,
+            and nothing below it should be given but in tests.
         surroundings : Surroundings, optional
             Disk, clock and randomness for tests.
 
@@ -196,11 +198,12 @@ class Vault(KeyVerbs, LockVerbs, TransferVerbs):
     def _opened(cls, path: str | os.PathLike[str], kind: str, secret: Hidden[bytes], around: Surroundings) -> Vault:
         file = VaultFile(path, around.filesystem, around.lock_timeout_s)
         with placed(file):
-            opened = sealing.open_envelope(
-                file.read(MAX_FILE_BYTES), lambda wrap: sealing.key_from_password(secret, wrap), kind
-            )
+            raw = file.read(MAX_FILE_BYTES)
+            opened = sealing.open_envelope(raw, lambda wrap: sealing.key_from_password(secret, wrap), kind)
             state = State(opened.envelope, opened.data_key, opened.body, believed_slots(opened.body))
         header = opened.envelope.header
         around.memory.warn_of_older(header.vault_id, header.generation, file.path)
+        if header.generation >= around.memory.highest(header.vault_id):
+            delete_foreign_if_any(file, raw, header)
         around.memory.remember(header.vault_id, header.generation)
         return cls(file, around, state)

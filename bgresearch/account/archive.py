@@ -24,11 +24,11 @@ from bgresearch.errors import (
     InvalidInput,
     NetworkError,
     OfflineError,
-    PermissionDenied,
 )
-from bgresearch.identity import ABSENT, Identity
+from bgresearch.identity import ABSENT, NO_PERMISSION, Identity
 from bgresearch.moments import Moment, moment_ms
-from bgresearch.spans import Span, iso, subtract
+from bgresearch.spans import Span, iso, subtract, union
+from bgresearch.store import LostRows
 
 _SAFETY_MS = 60_000  # the reach moves while one walks
 _DEAD_AFTER = 3  # lines in a row without a connection
@@ -213,7 +213,12 @@ class _Run:
         coins: set[str] = set()
         for book in self.history.lots(BILLS):
             series = BILLS.series(self.identity.uid, book)
-            table = self.history.source.store.read(series, Span(now - BILLS.lookback_ms(self.identity.mode, book), now))
+            reach = Span(now - BILLS.lookback_ms(self.identity.mode, book), now)
+            try:
+                table = self.history.source.store.read(series, reach)
+            except LostRows:  # fetched again right away, as far as it is answered
+                self._list(BILLS, book)
+                table = self.history.source.store.read(series, reach)
             if table is not None:
                 coins |= set(table.column("coin").unique().to_pylist())
         return coins - {None}
@@ -254,7 +259,9 @@ class _Run:
         reach = self._reach(kind, lot)
         kept = self.history.source.store.known(kind.series(self.identity.uid, lot))
         first = self.since_ms if self.since_ms is not None else kept[0].start_ms if kept else reach.start_ms
+        damaged = self.history.source.store.lost(kind.series(self.identity.uid, lot), Span(0, reach.start_ms))
         lost = subtract([Span(first, reach.start_ms)], kept) if first < reach.start_ms else ()
+        lost = union([*lost, *(one.span for one in damaged)])
         if not kept:
             return {"lost": _words(lost)}
         open_ms = subtract([Span(max(kept[0].start_ms, reach.start_ms), reach.end_ms)], kept)[0].start_ms
@@ -269,7 +276,7 @@ def _words(spans: Iterable[Span]) -> tuple[tuple[str, str], ...]:
 
 
 def _problem(error: Failure) -> str:
-    if isinstance(error, PermissionDenied):
+    if isinstance(error, ExchangeError) and error.code in NO_PERMISSION:
         return "The key may not read it."
     return str(error).removesuffix(error.hint).rstrip()
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 import pyarrow as pa
 
-from bgresearch.catalogue import load
-from bgresearch.envelope import rows_of
-from bgresearch.errors import BadResponse, ExchangeError, PermissionDenied
-from bgresearch.identity import ABSENT
-from bgresearch.tables import number
+from bgresearch.answer_row import AnswerRow, spelled
+from bgresearch.answers import rows_from, shaped
+from bgresearch.errors import ExchangeError
+from bgresearch.identity import ABSENT, NO_PERMISSION
+from bgresearch.tables import Row
 from bgresearch.wire import Sender
 
 ASSET_COLUMNS = [
@@ -20,16 +20,19 @@ ASSET_COLUMNS = [
 ]  # fmt: skip
 _PRODUCTS = ("usdt-futures", "usdc-futures", "coin-futures")
 
-Row = dict[str, Any]
+NOT_PERMITTED, NOT_OFFERED = "The key may not see these accounts", "This exchange has no such accounts"
+
+Skipped = dict[str, str]
 
 
-def classic_assets(sender: Sender, skipped: list[str]) -> list[Row]:
+def classic_assets(sender: Sender, skipped: Skipped) -> list[Row]:
     """Return the holdings of a classic account: spot, the three futures accounts, funding.
 
-    Accounts that the key may not see, or that this exchange does not have, are named in ``skipped``; if there is
-    none to be seen, the refusal is raised.
+    Accounts that the key lacks the permission for, or that this exchange does not have, are named in ``skipped`` with
+    the reason; if there is none to be seen, the refusal is raised. Any other refusal is raised at once: an account that
+    is restricted, of another mode or environment is no missing permission.
     """
-    parts: list[tuple[str, str, dict[str, str], Callable[[str, Mapping[str, Any]], Row]]] = [
+    parts: list[tuple[str, str, dict[str, str], Callable[[str, AnswerRow], Row]]] = [
         ("spot", "spot.account_assets", {"assetType": "hold_only"}, _spot),
         *((name, "futures.account_accounts", {"productType": name.upper()}, _futures) for name in _PRODUCTS),
         ("funding", "common.account_funding_assets", {}, _funding),
@@ -37,7 +40,7 @@ def classic_assets(sender: Sender, skipped: list[str]) -> list[Row]:
     return _all(sender, parts, skipped)
 
 
-def unified_assets(sender: Sender, skipped: list[str]) -> list[Row]:
+def unified_assets(sender: Sender, skipped: Skipped) -> list[Row]:
     """Return the holdings of a unified account: the unified one and funding."""
     return _all(
         sender,
@@ -48,61 +51,69 @@ def unified_assets(sender: Sender, skipped: list[str]) -> list[Row]:
 
 def _all(
     sender: Sender,
-    parts: list[tuple[str, str, dict[str, str], Callable[[str, Mapping[str, Any]], Row]]],
-    skipped: list[str],
+    parts: list[tuple[str, str, dict[str, str], Callable[[str, AnswerRow], Row]]],
+    skipped: Skipped,
 ) -> list[Row]:
     rows: list[Row] = []
     refusal: ExchangeError | None = None
     for account, row_id, params, shape in parts:
-        endpoint = load()[row_id]
         try:
-            answer = rows_of(endpoint, sender.send(endpoint, params).data)
+            answer = rows_from(sender, row_id, params)
         except ExchangeError as error:
-            if not isinstance(error, PermissionDenied) and error.code not in ABSENT:
+            reason = _skippable(error)
+            if reason is None:
                 raise
-            refusal = error
-            skipped.append(account)
+            refusal, skipped[account] = error, reason
             continue
-        if any(not isinstance(row, dict) for row in answer):
-            raise BadResponse(row_id, "a holding is no object.")
-        try:
-            rows += [shape(account, row) for row in answer]
-        except ValueError:
-            raise BadResponse(row_id, "a holding holds something else than numbers.") from None
+        rows += shaped(row_id, partial(shape, account), answer)
     if refusal is not None and len(skipped) == len(parts):
         raise refusal
-    return [row for row in rows if row["coin"]]
+    return rows
 
 
-def _spot(account: str, row: Mapping[str, Any]) -> Row:
-    available, frozen, locked = (number(row.get(name)) for name in ("available", "frozen", "locked"))
-    return _row(account, row.get("coin"), (available, frozen, locked), _sum(available, frozen, locked), None)
+def said_of(skipped: Skipped) -> str:
+    """Return in words which accounts are left out, by reason."""
+    reasons = dict.fromkeys(skipped.values())
+    parts = {reason: [account for account, why in skipped.items() if why == reason] for reason in reasons}
+    return " ".join(f"{reason}: {', '.join(accounts)}." for reason, accounts in parts.items())
 
 
-def _futures(account: str, row: Mapping[str, Any]) -> Row:
-    shown = (number(row.get("available")), None, number(row.get("locked")))
-    return _row(account, row.get("marginCoin"), shown, number(row.get("accountEquity")), number(row.get("usdtEquity")))
+def _skippable(error: ExchangeError) -> str | None:
+    """Return why a part may be left out, None if it may not."""
+    if error.code in NO_PERMISSION:
+        return NOT_PERMITTED
+    return NOT_OFFERED if error.code in ABSENT else None
 
 
-def _funding(account: str, row: Mapping[str, Any]) -> Row:
-    available, frozen = number(row.get("available")), number(row.get("frozen"))
-    total = number(row.get("balance"))
+def _spot(account: str, row: AnswerRow) -> Row:
+    available, frozen, locked = (row.number(name) for name in ("available", "frozen", "locked"))
+    return _row(account, row.key("coin"), (available, frozen, locked), _sum(available, frozen, locked), None)
+
+
+def _futures(account: str, row: AnswerRow) -> Row:
+    shown = (row.number("available"), None, row.number("locked"))
+    return _row(account, row.key("marginCoin"), shown, row.number("accountEquity"), row.number("usdtEquity"))
+
+
+def _funding(account: str, row: AnswerRow) -> Row:
+    available, frozen = row.number("available"), row.number("frozen")
+    total = row.number("balance")
     total = total if total is not None else _sum(available, frozen)
-    return _row(account, row.get("coin"), (available, frozen, None), total, number(row.get("usdtValue")))
+    return _row(account, row.key("coin"), (available, frozen, None), total, row.number("usdtValue"))
 
 
-def _unified(account: str, row: Mapping[str, Any]) -> Row:
-    shown = (number(row.get("available")), None, number(row.get("locked")))
-    return _row(account, row.get("coin"), shown, number(row.get("equity")), number(row.get("usdValue")))
+def _unified(account: str, row: AnswerRow) -> Row:
+    shown = (row.number("available"), None, row.number("locked"))
+    return _row(account, row.key("coin"), shown, row.number("equity"), row.number("usdValue"))
 
 
 def _row(
-    account: str, coin: object, parts: tuple[float | None, float | None, float | None], total: float | None,
+    account: str, coin: str, parts: tuple[float | None, float | None, float | None], total: float | None,
     usd_value: float | None,
 ) -> Row:  # fmt: skip
     available, frozen, locked = parts
     return {
-        "account": account, "coin": str(coin or "").upper(), "available": _or_nan(available),
+        "account": account, "coin": spelled(coin), "available": _or_nan(available),
         "frozen": _or_zero(frozen), "locked": _or_zero(locked), "total": _or_nan(total),
         "usd_value": _or_nan(usd_value),
     }  # fmt: skip

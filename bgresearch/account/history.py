@@ -7,16 +7,18 @@ withdrawal on its way), because its record comes later and with that time.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
 
-from bgresearch.account.assets import classic_assets
+from bgresearch.account.assets import Skipped, classic_assets, said_of
 from bgresearch.account.records import RecordKind, Road
 from bgresearch.account.walks import walked
+from bgresearch.answer_row import UNREADABLE
 from bgresearch.candles import Source
-from bgresearch.errors import IncompleteData, InvalidInput, OfflineError
+from bgresearch.errors import ExchangeError, IncompleteData, InvalidInput, NetworkError, OfflineError
 from bgresearch.identity import Identity, Mode, Whose
 from bgresearch.intervals import DAY_MS
 from bgresearch.keyring import known_mode, known_uid, remember_mode, remember_uid
@@ -29,6 +31,7 @@ _AT_ONCE = 20_000  # records that a window should not exceed by much
 _FIRST_MS = DAY_MS  # of an account with a million fills in 90 days, 11,000 records
 _SHORTEST_MS = DAY_MS // 24
 _LONG_DAYS = 14  # from which length on a bar is worth it
+_log = logging.getLogger(__name__)
 
 
 class _Task(NamedTuple):
@@ -109,8 +112,16 @@ class History:
         mode = self.identity().mode
         lots = kind.lots[mode]
         if lots == "coins":
-            lots = tuple(sorted({"USDT", *(row["coin"] for row in classic_assets(self.source.sender, []))}))
+            lots = tuple(sorted({"USDT", *(row["coin"] for row in self._held())}))
         return tuple(dict.fromkeys((*lots, *self._kept_lots(kind))))  # kept: named once, or of a former mode
+
+    def _held(self) -> list[Row]:
+        """Return what the wallets hold; wallets that cannot be looked into are named."""
+        skipped: Skipped = {}
+        rows = classic_assets(self.source.sender, skipped)
+        if skipped:
+            _log.warning("%s Coins that are only there are not asked for.", said_of(skipped))
+        return rows
 
     def _kept_lots(self, kind: RecordKind) -> tuple[str, ...]:
         if not kind.lot:
@@ -132,21 +143,24 @@ class History:
             Offline, and part of it is not kept.
         """
         series = kind.series(self.uid(), lot)
-        tail = kind.shape.schema.empty_table()
-        missing = self.source.store.missing(series, span)
-        if missing and not kind.roads(self.mode(), lot):
-            if lot not in self._kept_lots(kind):
-                raise InvalidInput(kind.lot, f"a {self.mode()} account is told no {kind.title} of {lot!r}.")
-            missing = ()  # from before the account's mode was changed: what is kept is all that there will be
-        if missing:
-            tail = self.bring(kind, lot, missing)
-        kept = self.source.store.read(series, span)
+        kept, tail = self.source.store.read_after(lambda: self._tail(kind, lot, span), series, span)
         if kept is None:
             return tail.sort_by([(kind.time, "ascending"), (kind.id, "ascending")])
         kept = _of_shape(kept, kind.shape.schema)
         if not tail.num_rows:
             return kept  # in order already, and perhaps very many: sorting would copy them
         return pa.concat_tables([kept, tail]).sort_by([(kind.time, "ascending"), (kind.id, "ascending")])
+
+    def _tail(self, kind: RecordKind, lot: str, span: Span) -> pa.Table:
+        """Fetch and keep what is missing of a span; return the records that are not final and so not kept."""
+        series = kind.series(self.uid(), lot)
+        missing = self.source.store.missing(series, span)
+        if missing and not kind.roads(self.mode(), lot):
+            if lot not in self._kept_lots(kind):
+                raise InvalidInput(kind.lot, f"a {self.mode()} account is told no {kind.title} of {lot!r}.")
+            self.source.store.refuse_lost(series, span)
+            missing = ()  # from before the account's mode was changed: what is kept is all that there will be
+        return self.bring(kind, lot, missing) if missing else kind.shape.schema.empty_table()
 
     def bring(self, kind: RecordKind, lot: str, missing: Sequence[Span], *, shown_too: bool = True) -> pa.Table:
         """Fetch spans and keep them window by window; return the records that are not final and so not kept.
@@ -170,19 +184,21 @@ class History:
         OfflineError
             Offline.
         """
+        store, series = self.source.store, kind.series(self.uid(), lot)
         if self.source.offline:
             raise OfflineError(
                 f"{kind.title} are not all kept: {missing[0]} is missing.", missing=missing,
-                hint="Connect without offline=True to fetch them.",
+                hint="Connect without offline=True to fetch them." + store.aside_hint(series, _around(missing)),
             )  # fmt: skip
         mode, now = self.identity().mode, self.source.clock.now_ms()
         lookback = kind.lookback_ms(mode, lot)
         gone = subtract(missing, [Span(now - lookback, now)])
         if gone:
+            aside = store.aside_hint(series, _around(gone))
             raise IncompleteData(
                 f"the exchange answers {kind.title} {round(lookback / DAY_MS)} days back; {gone[0]} is older and "
-                "was never kept.",
-                missing=gone, hint=f"Ask from {iso(now - lookback + 60_000)} on.",
+                f"{'is not kept any more' if aside else 'was never kept'}.",
+                missing=gone, hint=f"Ask from {iso(now - lookback + 60_000)} on.{aside}",
             )  # fmt: skip
         task = _Task(kind, lot, kind.roads(mode, lot), self._begun(kind, mode, lot), now - FINAL_MS)
         begun = [Span(at, at + 1) for at in task.begun]
@@ -212,7 +228,13 @@ class History:
             at = span.start_ms
             while at < span.end_ms:
                 piece = Span(at, min(at + length, span.end_ms))
-                rows = self._rows(task, piece)
+                rows: dict[str, Row] = {}
+                try:
+                    self._rows(task, piece, rows)
+                except (ExchangeError, NetworkError):
+                    if whole := _whole(task, piece, list(rows.values())):
+                        yield whole, rows  # the pages that came
+                    raise
                 yield piece, rows
                 at = piece.end_ms
                 if len(rows) > _AT_ONCE:
@@ -220,20 +242,20 @@ class History:
                 elif len(rows) < _AT_ONCE // 4:
                     length = min(length * 2, longest)
 
-    def _rows(self, task: _Task, piece: Span) -> dict[str, Row]:
-        """Return the records of one window by id, whichever road tells them."""
-        kind = task.kind
-        rows: dict[str, Row] = {}
+    def _rows(self, task: _Task, piece: Span, rows: dict[str, Row]) -> None:
+        """Fill in the records of one window by id, from every list that has some of them."""
         for road in task.roads:
-            found = walked(kind, road, self.source.sender, piece, trim=not kind.late)
-            rows |= {row[kind.id]: row for row in found}
-        return rows
+            walked(task.kind, road, self.source.sender, piece, trim=not task.kind.late, found=rows)
 
     def _kept(self, task: _Task, spans: Sequence[Span], rows: dict[str, Row]) -> pa.Table:
         """Keep what is final in some spans, return the rest of what lies in them."""
         kind, time = task.kind, task.kind.time
         rows = {key: row for key, row in rows.items() if any(s.start_ms <= row[time] < s.end_ms for s in spans)}
-        changing = {row[time] for row in rows.values() if kind.changing and row["status"] in kind.changing}
+        changing = {
+            row[time]
+            for row in rows.values()
+            if UNREADABLE in row or (kind.changing and row["status"] in kind.changing)
+        }
         holes = [Span(at, at + 1) for at in sorted(task.begun | changing)]
         final = [part for part in (span.intersect(Span(0, task.final_ms)) for span in spans) if part]
         covered = subtract(final, holes)
@@ -252,6 +274,14 @@ class History:
         return {row[kind.time] for row in found}
 
 
+def _whole(task: _Task, piece: Span, rows: Sequence[Row]) -> Span | None:
+    """Return the part of an interrupted window that is complete: of one list that came in the order of its times."""
+    times = [row[task.kind.time] for row in rows]
+    if not times or len(task.roads) > 1 or task.kind.late or times != sorted(times, reverse=True):
+        return None
+    return Span(times[-1] + 1, piece.end_ms).intersect(piece)
+
+
 def _of_shape(kept: pa.Table, schema: pa.Schema) -> pa.Table:
     """Return kept records with the columns of today: what another version did not keep yet is null."""
     columns = [
@@ -261,6 +291,10 @@ def _of_shape(kept: pa.Table, schema: pa.Schema) -> pa.Table:
         for field in schema
     ]
     return pa.table(columns, schema=schema)
+
+
+def _around(spans: Sequence[Span]) -> Span:
+    return Span(min(span.start_ms for span in spans), max(span.end_ms for span in spans))
 
 
 def _days(span: Span) -> int:

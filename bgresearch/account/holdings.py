@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from bgresearch.answers import all_rows, rows_from
+from bgresearch.answer_row import AnswerRow, spelled
+from bgresearch.answers import all_rows, around, rows_from, shaped
 from bgresearch.identity import Mode
-from bgresearch.tables import Row, Shape, code, fields, instant, number, text, word
+from bgresearch.tables import Row, Shape, fields
 from bgresearch.wire import Sender
 
 BALANCES = Shape(
@@ -54,15 +52,16 @@ SUB_ACCOUNTS = Shape(
 def balances(sender: Sender, mode: Mode) -> list[Row]:
     """Return what each wallet is worth."""
     if mode == "classic":
-        return [
-            {"account": word(row["accountType"]), "usd_value": number(row.get("usdtBalance"))}
-            for row in rows_from(sender, "common.account_all_account_balance")
-        ]
-    whole = rows_from(sender, "uta.account_assets", rows_at="")
-    funding = [number(row.get("usdtValue")) for row in rows_from(sender, "uta.account_funding_assets")]
-    known = [value for value in funding if value is not None]
+        row_id = "common.account_all_account_balance"
+        return shaped(row_id, _wallet, rows_from(sender, row_id))
+    whole = around(sender, "uta.account_assets")
+    worth = whole.number("usdtEquity", needed=True)
+    whole.problems.warn()
+    row_id = "uta.account_funding_assets"
+    funding = shaped(row_id, lambda row: {"usd_value": row.number("usdtValue")}, rows_from(sender, row_id))
+    known = [row["usd_value"] for row in funding if row["usd_value"] is not None]
     return [
-        {"account": "unified", "usd_value": number(whole[0].get("usdtEquity")) if whole else 0.0},
+        {"account": "unified", "usd_value": worth},
         {"account": "funding", "usd_value": sum(known) if len(known) == len(funding) else None},
     ]
 
@@ -70,45 +69,47 @@ def balances(sender: Sender, mode: Mode) -> list[Row]:
 def own_fee_rates(sender: Sender, mode: Mode, market: str, symbol: str) -> list[Row]:
     """Return the account's rates for one symbol."""
     if mode == "classic":
-        business = "spot" if market == "spot" else "mix"
-        rows = rows_from(sender, "common.trade_rate", {"symbol": symbol, "businessType": business})
+        row_id, params = "common.trade_rate", {"businessType": "spot" if market == "spot" else "mix"}
     else:
-        rows = rows_from(sender, "uta.account_fee_rate", {"symbol": symbol, "category": market.upper()})
-    return [
-        {
-            "market": market, "symbol": symbol, "maker": number(row.get("makerFeeRate") or row.get("makerRate")),
-            "taker": number(row.get("takerFeeRate")),
-        }
-        for row in rows
-    ]  # fmt: skip
+        row_id, params = "uta.account_fee_rate", {"category": market.upper()}
+
+    def row_of(row: AnswerRow) -> Row:
+        maker = row.number("makerFeeRate", "makerRate", needed=True)
+        return {"market": market, "symbol": symbol, "maker": maker, "taker": row.number("takerFeeRate", needed=True)}
+
+    return shaped(row_id, row_of, rows_from(sender, row_id, {"symbol": symbol, **params}))
 
 
 def earn(sender: Sender, mode: Mode) -> list[Row]:
     """Return what lies in earn products."""
-    if mode == "classic":
-        rows = rows_from(sender, "earn.account_assets")
-        return [{"coin": code(row["coin"]), "amount": number(row.get("amount")), "product": None} for row in rows]
-    return [
-        {
-            "coin": code(row["productCoin"]),
-            "amount": number(row.get("holdingAmount")),
-            "product": text(row["productId"]),
-        }
-        for row in rows_from(sender, "uta.earn_elite_assets")
-    ]
+    row_id, read = ("earn.account_assets", _saved) if mode == "classic" else ("uta.earn_elite_assets", _invested)
+    return shaped(row_id, read, rows_from(sender, row_id))
 
 
 def sub_accounts(sender: Sender, mode: Mode) -> list[Row]:
     """Return the sub-accounts, all pages of them."""
     row_id = "subaccount.virtual_subaccount_list" if mode == "classic" else "uta.user_sub_list"
-    return [_sub_account(row) for row in all_rows(sender, row_id)]
+    return shaped(row_id, _sub_account, all_rows(sender, row_id))
 
 
-def _sub_account(row: Mapping[str, Any]) -> Row:
+def _wallet(row: AnswerRow) -> Row:
+    return {"account": row.key("accountType").lower(), "usd_value": row.number("usdtBalance", needed=True)}
+
+
+def _saved(row: AnswerRow) -> Row:
+    return {"coin": spelled(row.key("coin")), "amount": row.number("amount", needed=True), "product": None}
+
+
+def _invested(row: AnswerRow) -> Row:
     return {
-        "uid": text(row.get("subAccountUid") or row.get("subUid")),
-        "name": text(row.get("subAccountName") or row.get("username")),
-        "note": text(row.get("label") or row.get("note")),
-        "status": word(row.get("status")), "created": instant(row.get("cTime") or row.get("createdTime")),
-        "updated": instant(row.get("uTime") or row.get("updatedTime")),
+        "coin": spelled(row.key("productCoin")), "amount": row.number("holdingAmount", needed=True),
+        "product": row.text("productId", needed=True),
+    }  # fmt: skip
+
+
+def _sub_account(row: AnswerRow) -> Row:
+    return {
+        "uid": row.key("subAccountUid", "subUid"), "name": row.text("subAccountName", "username"),
+        "note": row.text("label", "note"), "status": row.word("status"), "created": row.time("cTime", "createdTime"),
+        "updated": row.time("uTime", "updatedTime"),
     }  # fmt: skip

@@ -16,6 +16,7 @@ from bgresearch.account.kinds import (
     WITHDRAWALS,
 )
 from bgresearch.account.past import RecordVerbs
+from bgresearch.answer_row import spelled
 from bgresearch.errors import InvalidInput
 from bgresearch.moments import Moment
 from bgresearch.symbols import own_symbol
@@ -50,7 +51,7 @@ class MoneyVerbs(RecordVerbs):
         """
         if coin is not None and self._history.identity().mode == "unified":
             return self._records("transfers", start, end, "all", coin=coin)
-        return self._records("transfers", start, end, None if coin is None else coin.upper())
+        return self._records("transfers", start, end, None if coin is None else spelled(coin))
 
     @documented(DEPOSITS.shape)
     def deposits(self, start: Moment, end: Moment | None = None, *, coin: str | None = None) -> pd.DataFrame:
@@ -124,7 +125,7 @@ class MoneyVerbs(RecordVerbs):
             return self._records("conversions", start, end)
         if not self._source.offline and self._history.identity().mode == "classic":
             return self._records("conversions", start, end, source_coin=source, target_coin=target)
-        return self._records("conversions", start, end, f"{source}/{target}".upper())
+        return self._records("conversions", start, end, f"{spelled(source)}/{spelled(target)}")
 
     @documented(LOANS.shape)
     def loans(self, start: Moment, end: Moment | None = None, *, symbol: str | None = None) -> pd.DataFrame:

@@ -22,11 +22,14 @@ from bgresearch.account.kinds.positions import OPEN_POSITIONS
 from bgresearch.account.money import MoneyVerbs
 from bgresearch.account.records import RecordKind
 from bgresearch.account.walks import walked
+from bgresearch.errors import ExchangeError, UnknownSymbol
 from bgresearch.identity import Mode
 from bgresearch.kept.snapshots import Answers, checked_age
-from bgresearch.symbols import MARKETS, own_symbol, wire_symbol
+from bgresearch.symbols import MARKETS, UNKNOWN_CODES, own_symbol, stranger, unlisted, wire_symbol
 from bgresearch.tables import Row, Shape, documented
 from bgresearch.wire import Sender
+
+_RATES = "common.trade_rate"
 
 
 class StandingVerbs(MoneyVerbs):
@@ -76,7 +79,7 @@ class StandingVerbs(MoneyVerbs):
 
         Notes
         -----
-        Disk: the newest answer is kept. Budget: a request per market, three where there is none.
+        Disk: the newest answer is kept. Budget: a request per market, two where there is none.
         """
         return self._open(OPEN_POSITIONS, CLOSED_POSITIONS, market, symbol, max_age)
 
@@ -100,7 +103,7 @@ class StandingVerbs(MoneyVerbs):
 
         Notes
         -----
-        Disk: the newest answer is kept. Budget: a request per 100 orders and market, three where there is none.
+        Disk: the newest answer is kept. Budget: a request per 100 orders and market, two where there is none.
         """
         return self._open(OPEN_ORDERS, ORDERS, market, symbol, max_age)
 
@@ -122,7 +125,7 @@ class StandingVerbs(MoneyVerbs):
 
         Notes
         -----
-        Disk: the newest answer is kept. Budget: up to ten lists, three requests for each that is empty.
+        Disk: the newest answer is kept. Budget: up to ten lists, two requests for each that is empty.
         """
         return self._open(OPEN_PLAN_ORDERS, PLAN_ORDERS, market, symbol, max_age)
 
@@ -151,7 +154,16 @@ class StandingVerbs(MoneyVerbs):
         found = wire_symbol(symbol, market)
 
         def ask(sender: Sender, mode: Mode) -> list[Row]:
-            return own_fee_rates(sender, mode, found.market, found.symbol)
+            try:
+                rows = own_fee_rates(sender, mode, found.market, found.symbol)
+            except ExchangeError as error:
+                if error.code not in UNKNOWN_CODES and not isinstance(error, UnknownSymbol):
+                    raise
+                raise stranger(self._source.sender, found, error) from None
+            unknown = None if rows or self._source.offline else unlisted(self._source.sender, found, _RATES)
+            if unknown is not None:
+                raise unknown
+            return rows
 
         return self._now(OWN_FEE_RATES, ask, max_age)
 

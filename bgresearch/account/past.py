@@ -202,7 +202,7 @@ class RecordVerbs:
         table = table.sort_by([(kind.time, "ascending"), (kind.id, "ascending")])
         for column, value in only.items():
             if value is not None:
-                table = table.filter(pc.equal(table.column(column), value.upper()))
+                table = table.filter(pc.equal(pc.utf8_upper(table.column(column)), value.upper()))
         words: dict[str, Any] = {kind.lot: lot, **only} if kind.lot else dict(only)
         if not lots:  # an empty frame that does not mean that there was nothing
             words["not_told"] = _NONE_TOLD.format(kind.title, kind.lot)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
+from bgresearch.answer_row import AnswerRow
 from bgresearch.catalogue import Endpoint, load
 from bgresearch.errors import InvalidInput
 from bgresearch.identity import Mode
@@ -41,7 +42,7 @@ class Road:
     """
 
     endpoint: str
-    shape: Callable[[Mapping[str, Any]], Row]
+    shape: Callable[[AnswerRow], Row]
     fixed: Mapping[str, str] = field(default_factory=dict)
     reach_days: int = LOOKBACK_DAYS
 

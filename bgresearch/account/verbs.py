@@ -12,13 +12,13 @@ import pandas as pd
 import pyarrow as pa
 
 from bgresearch.account.archive import Archive, Say, archive
-from bgresearch.account.assets import ASSET_COLUMNS, classic_assets, unified_assets
+from bgresearch.account.assets import ASSET_COLUMNS, Skipped, classic_assets, said_of, unified_assets
 from bgresearch.account.now import StandingVerbs
 from bgresearch.errors import InvalidInput, OfflineError
 from bgresearch.keyring import known_uid
 from bgresearch.moments import Moment
 from bgresearch.spans import Span, iso
-from bgresearch.store import Series
+from bgresearch.store import LostRows, Series
 from bgresearch.tables import Shape, documented, fields
 
 _ASSETS = Shape(
@@ -103,18 +103,19 @@ class AccountVerbs(StandingVerbs):
         DataFrame
             account (category: spot, funding, usdt-futures ..., unified), coin, available, frozen, locked, total,
             usd_value (float64, NaN where the exchange names none). A coin that is absent is zero.
-            ``df.attrs["bgresearch"]`` has ``asked`` (when), ``age_s``, and ``skipped``: accounts that the key may
-            not see.
+            ``df.attrs["bgresearch"]`` has ``asked`` (when), ``age_s``, and ``skipped``: accounts that the key lacks
+            the permission for, or that this exchange does not have.
 
         Raises
         ------
         OfflineError
             Offline, and there is no snapshot.
+        ExchangeError
+            A part is refused for another reason than a permission that the key lacks: no part is left out silently.
 
         Notes
         -----
-        A coin that is absent is zero. ``df.attrs["bgresearch"]`` has ``asked`` (when), ``age_s``, and ``skipped``:
-        accounts that the key may not see.
+        A coin that is absent is zero.
         Disk: every snapshot is kept under ``account/<uid>/assets``. Budget: two to five requests.
         """
         now = self._source.clock.now_ms()
@@ -125,15 +126,15 @@ class AccountVerbs(StandingVerbs):
             if kept is not None:
                 age_ms = now - kept.column("time")[0].value
                 if self._source.offline or age_ms <= (max_age or 0) * 1000:
-                    return self._assets_frame(kept, age_ms=age_ms, skipped=[])
+                    return self._assets_frame(kept, age_ms=age_ms, skipped={})
         if self._source.offline:
             raise OfflineError("no snapshot of the assets is kept.", hint="Connect without offline=True once.")
         identity = self._history.identity()
-        skipped: list[str] = []
+        skipped: Skipped = {}
         load_assets = classic_assets if identity.mode == "classic" else unified_assets
         rows = sorted(load_assets(self._source.sender, skipped), key=lambda row: (row["account"], row["coin"]))
         if skipped:
-            warnings.warn(f"The key may not see these accounts: {', '.join(skipped)}.", UserWarning, stacklevel=2)
+            warnings.warn(said_of(skipped), UserWarning, stacklevel=2)
         asked = self._source.clock.now_ms()
         schema = pa.schema([("time", pa.timestamp("ms", "UTC")), *ASSET_COLUMNS])
         table = pa.Table.from_pylist([{"time": asked, **row} for row in rows], schema)
@@ -145,11 +146,17 @@ class AccountVerbs(StandingVerbs):
     def _kept_assets(self) -> pa.Table | None:
         sender = self._source.sender
         uid = known_uid(self._source.store, sender)
-        return None if uid is None else self._source.store.latest(_assets_series(uid))
+        try:
+            return None if uid is None else self._source.store.latest(_assets_series(uid))
+        except LostRows:
+            if self._source.offline:
+                raise
+            return None  # the newest snapshot was in a damaged file: the exchange is asked
 
-    def _assets_frame(self, table: pa.Table, *, age_ms: int, skipped: list[str]) -> pd.DataFrame:
+    def _assets_frame(self, table: pa.Table, *, age_ms: int, skipped: Skipped) -> pd.DataFrame:
         asked = iso(table.column("time")[0].value) if table.num_rows else iso(self._source.clock.now_ms())
-        return self._told(_ASSETS, table.drop_columns(["time"]), asked=asked, age_s=age_ms / 1000, skipped=skipped)
+        words = {"asked": asked, "age_s": age_ms / 1000, "skipped": list(skipped)}
+        return self._told(_ASSETS, table.drop_columns(["time"]), **words)
 
 
 def _assets_series(uid: str) -> Series:

@@ -7,7 +7,7 @@ from typing import Any
 
 from bgresearch.catalogue import Endpoint
 from bgresearch.identity import USER_ID_FIELD
-from bgresearch.limits import Limiter
+from bgresearch.limits import Limiter, Slot
 
 
 class ByAccount:
@@ -24,14 +24,15 @@ class ByAccount:
         self._uids: dict[str, str] = {}
         self._mine = threading.local()
 
-    def acquire(self, endpoint: Endpoint, identity: str) -> None:
+    def acquire(self, endpoint: Endpoint, identity: str) -> Slot:
         """Wait until a request may leave, and count it."""
-        self._limiter.acquire(endpoint, self._account(identity))
+        slot = self._limiter.acquire(endpoint, self._account(identity))
         self._mine.count = self.count() + 1
+        return slot
 
-    def answered(self, endpoint: Endpoint, identity: str) -> None:
-        """Take in that a request has come back."""
-        self._limiter.answered(endpoint, self._account(identity))
+    def answered(self, slot: Slot, heard: bool = True) -> None:
+        """Take in that a request has come back, or is given up."""
+        self._limiter.answered(slot, heard)
 
     def observed(self, endpoint: Endpoint, identity: str, remaining: int) -> None:
         """Take in the exchange's own count."""

@@ -40,29 +40,15 @@ from vault import Leak, VaultError
 from vault.leaks import OVERLAP
 from vault.trail import AuditEvent, AuditTrail
 
-__all__ = ["Agent", "AgentKey", "AgentStatus", "Examination"]
+__all__ = ["Agent", "AgentKey", "AgentStatus", "AgentVerbs", "Examination"]
 
 _PATIENCE_S = 900.0  # a request may wait for a slot, and five minutes after a refused address
 _VAULT_S = 60.0  # what reads or saves the vault, or derives a key
 _REPEATABLE = (Fetch, Status, Lock, Offer, Check, Audit, Search)
 
 
-class Agent:
-    """The agent as other processes see it.
-
-    Parameters
-    ----------
-    place : Place, optional
-        Where it is met; the user's own place by default. Nothing is opened before something is asked.
-    """
-
-    def __init__(self, place: Place | None = None) -> None:
-        need_sockets()
-        self.place = place or default_place()
-        self._lock = threading.Lock()
-        self._idle: list[Line] = []
-        self._process = os.getpid()
-        weakref.finalize(self, _close_all, self._idle)
+class AgentVerbs:
+    """What can be asked of an agent, wherever it answers; `Agent` asks another process, `OwnAgent` this one."""
 
     def status(self) -> AgentStatus:
         """Return what it says of itself.
@@ -75,21 +61,6 @@ class Agent:
             Folder, socket or the process behind it could be somebody else's.
         """
         return told.status_of(self._result(Status()))
-
-    def is_there(self) -> bool:
-        """Return whether an agent answers, be it that something is wrong with its vault."""
-        try:
-            self.status()
-        except AgentError:
-            return False
-        except VaultError:
-            return True
-        return True
-
-    def lock(self) -> None:
-        """Make it forget everything and end."""
-        self._result(Lock())
-        self.close()
 
     def offer(
         self, purpose: Purpose = "unlock", label: str = "unlock", *, host: str = "", demo: bool = False
@@ -225,20 +196,6 @@ class Agent:
         """Return what the exchange answered to one row of the table, or a header with the error."""
         return self._ask(request, _PATIENCE_S)
 
-    def close(self) -> None:
-        """Close the connections that nobody uses; asking again opens new ones."""
-        with self._lock:
-            _close_all(self._idle)
-
-    def __enter__(self) -> Agent:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"<Agent at {str(self.place.socket)!r}>"
-
     def _examined(self, staged: str) -> Generator[Finding, None, Permissions | None]:
         yield from told.findings_of(self._result(Examine(staged, "reach"), _PATIENCE_S))
         said = self._result(Examine(staged, "key"), _PATIENCE_S)
@@ -253,6 +210,56 @@ class Agent:
         if header.error is not None:
             raise header.error
         return header, body
+
+    def _ask(self, request: Request, patience_s: float) -> tuple[Header, bytes]:
+        raise NotImplementedError
+
+
+class Agent(AgentVerbs):
+    """The agent as other processes see it.
+
+    Parameters
+    ----------
+    place : Place, optional
+        Where it is met; the user's own place by default. Nothing is opened before something is asked.
+    """
+
+    def __init__(self, place: Place | None = None) -> None:
+        need_sockets()
+        self.place = place or default_place()
+        self._lock = threading.Lock()
+        self._idle: list[Line] = []
+        self._process = os.getpid()
+        weakref.finalize(self, _close_all, self._idle)
+
+    def is_there(self) -> bool:
+        """Return whether an agent answers, be it that something is wrong with its vault."""
+        try:
+            self.status()
+        except AgentError:
+            return False
+        except VaultError:
+            return True
+        return True
+
+    def lock(self) -> None:
+        """Make it forget everything and end."""
+        self._result(Lock())
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections that nobody uses; asking again opens new ones."""
+        with self._lock:
+            _close_all(self._idle)
+
+    def __enter__(self) -> Agent:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Agent at {str(self.place.socket)!r}>"
 
     def _ask(self, request: Request, patience_s: float) -> tuple[Header, bytes]:
         message = encode_request(request)

@@ -8,6 +8,7 @@ import socket
 import stat
 import struct
 import sys
+import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,12 @@ from pathlib import Path
 import platformdirs
 
 from bgresearch.errors import AgentError, AgentUnavailable
+from bgresearch.folders import user_folder
+from bgresearch.private import make_private
 
 FOLDER_MODE, SOCKET_MODE = 0o700, 0o600
 UNLOCK = "Type: bgresearch vault unlock."
+ELSEWHERE = "Set BGRESEARCH_AGENT_DIR to a folder that only you can use."
 _PLATFORM: str = sys.platform
 _LONGEST_SOCKET_PATH = 100  # bytes; macOS has room for 104, Linux for 108, and a temporary name is longer
 
@@ -45,19 +49,30 @@ class Place:
 
 
 def default_place() -> Place:
-    """Return the user's own: ``BGRESEARCH_AGENT_DIR``, else below the platform's folder for sockets."""
+    """Return the user's own: ``BGRESEARCH_AGENT_DIR``, else below the platform's folder for sockets.
+
+    Raises
+    ------
+    AgentError
+        There is none that is safe: another user has made the one below the temporary folder.
+    """
     if chosen := os.environ.get("BGRESEARCH_AGENT_DIR"):
         return Place(Path(chosen).absolute())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # where the system has no such folder, one in the temporary folder does
-        return Place(platformdirs.user_runtime_path("bgresearch", appauthor=False))
+        try:
+            return Place(platformdirs.user_runtime_path("bgresearch", appauthor=False))
+        except OSError as error:
+            raise AgentError(
+                f"there is no safe folder for the agent's socket: {error.strerror or error}.", hint=ELSEWHERE
+            ) from None
 
 
 def default_vault() -> Path:
     """Return where the vault lies: ``BGRESEARCH_VAULT``, else in the platform's folder for a user's settings."""
     if chosen := os.environ.get("BGRESEARCH_VAULT"):
         return Path(chosen).absolute()
-    return platformdirs.user_config_path("bgresearch", appauthor=False) / "vault"
+    return user_folder("config", "BGRESEARCH_VAULT") / "vault"
 
 
 def need_sockets() -> None:
@@ -79,29 +94,26 @@ def prepare(place: Place) -> None:
     """
     if len(os.fsencode(place.socket)) > _LONGEST_SOCKET_PATH:
         raise AgentError(f"{place.folder} is too long for a socket.", hint="Set BGRESEARCH_AGENT_DIR to a shorter one.")
-    place.folder.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    _check_fallback(place.folder.parent)
     try:
-        place.folder.mkdir(mode=FOLDER_MODE)
-    except FileExistsError:
-        check_folder(place)
+        if not os.path.lexists(place.folder):
+            make_private(place.folder)
+    except OSError as error:
+        raise _unusable(place.folder, error) from None
+    check_folder(place)
 
 
 def check_folder(place: Place) -> None:
     """Raise `AgentError` if the folder is not the user's own and for the user alone."""
-    try:
-        found = place.folder.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        raise AgentUnavailable("no agent is running.", hint=UNLOCK) from None
+    _check_fallback(place.folder.parent)
+    found = _found(place.folder)
     _check(place.folder, found, FOLDER_MODE, is_right=stat.S_ISDIR(found.st_mode), kind="a folder")
 
 
 def check_socket(place: Place) -> None:
     """Raise `AgentError` if folder or socket could be somebody else's; `AgentUnavailable` if there is none."""
     check_folder(place)
-    try:
-        found = place.socket.lstat()
-    except FileNotFoundError:
-        raise AgentUnavailable("no agent is running.", hint=UNLOCK) from None
+    found = _found(place.socket)
     _check(place.socket, found, SOCKET_MODE, is_right=stat.S_ISSOCK(found.st_mode), kind="a socket")
 
 
@@ -119,8 +131,36 @@ def peer_is_me(connection: socket.socket) -> bool:
     return _peer_uid(connection) == os.geteuid()
 
 
+def _found(path: Path) -> os.stat_result:
+    try:
+        return path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise AgentUnavailable("no agent is running.", hint=UNLOCK) from None
+    except OSError as error:
+        raise _unusable(path, error) from None
+
+
+def _unusable(path: Path, error: OSError) -> AgentError:
+    return AgentError(f"{path}, which the agent needs, cannot be used: {error.strerror or error}.", hint=ELSEWHERE)
+
+
+def _check_fallback(parent: Path) -> None:
+    """Refuse a folder below the temporary one that another user has made: that user could take the agent's away."""
+    if parent.parent != Path(tempfile.gettempdir()) or not hasattr(os, "geteuid"):
+        return
+    try:
+        found = parent.lstat()
+    except OSError:  # what comes next says it
+        return
+    where = f"{parent}, where the agent's folder would be,"
+    if not stat.S_ISDIR(found.st_mode):
+        raise AgentError(f"{where} is no folder.", hint=ELSEWHERE)
+    if found.st_uid != os.geteuid():
+        raise AgentError(f"{where} belongs to user {found.st_uid}, you are user {os.geteuid()}.", hint=ELSEWHERE)
+
+
 def _check(path: Path, found: os.stat_result, mode: int, *, is_right: bool, kind: str) -> None:
-    advice = "Look who made it, then remove it and unlock again."
+    advice = f"Look who made it, then remove it and unlock again. {ELSEWHERE}"
     if not is_right:
         raise AgentError(f"{path} is not {kind}.", hint=advice)
     if found.st_uid != os.geteuid():

@@ -6,12 +6,14 @@ standard output. Then all three streams lead nowhere and the process belongs to 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import resource
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from bgresearch.agent.hardening import harden
 MAX_ORDER_BYTES = 64 * 1024
 _DESCRIPTORS = 1024  # 256 callers, the wire's connections, and room
 _SWITCH_S = 0.0005  # a thread that works may keep the loop waiting no longer; the interpreter's own 5 ms show
+_WITHOUT_LOCKS = "two agents may start at once; set BGRESEARCH_AGENT_DIR to a folder on a local disk"
 _RACE_S, _RACE_PAUSE_S = 20.0, 0.02  # how long another agent may take to come up
 
 
@@ -56,9 +59,11 @@ def _serve(wanted: Any, weak: tuple[str, ...]) -> None:
 
     place = Place(Path(wanted.value["folder"]))
     prepare(place)
-    if not _only_one(place):
+    is_only, without_locks = _only_one(place)
+    if not is_only:
         _tell({"started": False})
         return
+    weak += without_locks
     from bgresearch.agent.lifetime import IDLE_S, LONGEST_S, Lifetime  # noqa: PLC0415 - the heavy part, once it is sure
     from bgresearch.agent.server import Server, listen  # noqa: PLC0415
     from bgresearch.agent.service import Service  # noqa: PLC0415
@@ -84,21 +89,29 @@ def _serve(wanted: Any, weak: tuple[str, ...]) -> None:
         place.socket.unlink(missing_ok=True)
 
 
-def _only_one(place: Any) -> bool:
-    """Return whether this process is the agent now: it holds the lock, for good. If not, another one answers."""
+def _only_one(place: Any, flock: Callable[[int, int], None] = fcntl.flock) -> tuple[bool, tuple[str, ...]]:
+    """Return whether this process is the agent now, and what is weaker about that.
+
+    It holds the lock, for good; if not, another one answers. Without locks, that nobody answers has to do.
+    """
     from bgresearch.agent.client import Agent  # noqa: PLC0415
 
     lock = os.open(place.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     until_s = time.monotonic() + _RACE_S
     while True:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if Agent(place).is_there() or time.monotonic() > until_s:
-                return False
+                return False, ()
             time.sleep(_RACE_PAUSE_S)
+        except OSError as error:
+            if error.errno not in {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}:
+                raise
+            os.close(lock)
+            return not Agent(place).is_there(), (f"the file system of {place.folder} has no locks: {_WITHOUT_LOCKS}",)
         else:
-            return True
+            return True, ()
 
 
 def _more_descriptors() -> None:

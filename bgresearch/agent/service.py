@@ -43,7 +43,7 @@ from bgresearch.errors import BadResponse, BgresearchError, InvalidInput
 from bgresearch.permissions import ACCOUNT_INFO, of_key_info
 from bgresearch.transport import origin
 from bgresearch.wire import Reply
-from vault import KeyInfo, Profile, VaultError, calibrated
+from vault import KeyInfo, Profile, Vault, VaultError, calibrated
 from vault.hidden import Hidden
 
 MOST_EVENTS = 20_000  # of the audit trail, the newest; some 2 MiB of an answer's 8
@@ -87,6 +87,13 @@ class Service:
     def unlock(self, password: Hidden[str]) -> None:
         """Open the vault, or open it anew; raises as `Opening.unlock`."""
         self._opening.unlock(password)
+
+    def adopt(self, make: Callable[[], Vault]) -> Vault:
+        """Open the vault with what opens it, go on with it and return it; raises what ``make`` raises."""
+        seen = self._held.signature()
+        opened = make()
+        self._held.adopt(opened, seen)
+        return opened
 
     def answer(self, request: Request) -> bytes:
         """Return the encoded answer, which may be an error."""

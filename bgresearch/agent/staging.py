@@ -16,6 +16,7 @@ from bgresearch.identity import Whose
 from bgresearch.onboarding.examine import examine_key, examine_reach, passed
 from bgresearch.onboarding.finding import Finding
 from bgresearch.onboarding.pasted import hints
+from bgresearch.onboarding.verdicts import judge
 from bgresearch.permissions import Permissions
 from bgresearch.wire import Sender
 from vault import Checked, Credential, InvalidField, Staged
@@ -165,12 +166,13 @@ def _check_same(old: Credential, waiting: _Waiting) -> None:
 def _allowed(found: Permissions | None, *, accept_trade: bool) -> Permissions:
     if found is None:
         raise AgentError("this key was not examined, or the exchange refused it.", hint="Have it examined first.")
-    if found.can_withdraw:
+    keep = judge(found).keep
+    if keep == "never":
         raise AgentError(
-            "this key can withdraw, and such a key is never kept.",
+            f"this key {found.verdict}, and such a key is never kept.",
             hint="Delete it on the exchange's API page and make a read-only one.",
         )
-    if not found.read_only and not accept_trade:
+    if keep == "on purpose" and not accept_trade:
         raise AgentError(
             f"this key {found.verdict}, and research needs a read-only one.",
             hint="Untick its writing boxes on the exchange's API page, or say that it shall be kept all the same.",

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from bgresearch.budget.fallback import BookUnusable
 from bgresearch.budget.place import Place, raise_if_damage
-from bgresearch.budget.record import Damaged, decode, encode
+from bgresearch.budget.record import VERSION, Damaged, decode, encode
 from bgresearch.clock import Clock
 from bgresearch.limits import ADDRESS, ADDRESS_WINDOW_S, Log
 
@@ -48,10 +48,12 @@ class FileBook:
         Whose logs these are.
     clock : Clock
         The monotonic one is written down.
+    version : int
+        Of the format; another version counts in a file of its own.
     """
 
-    def __init__(self, folder: Path, host: str, clock: Clock) -> None:
-        self._place, self._host, self._clock = Place(folder), host, clock
+    def __init__(self, folder: Path, host: str, clock: Clock, *, version: int = VERSION) -> None:
+        self._place, self._host, self._clock = Place(folder, version), host, clock
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._number = 0

@@ -1,7 +1,8 @@
 """Where the budget's file lies, how it is made, and how a damaged one is left behind. Knows nothing of what is in it.
 
 Files are numbered, and the one with the highest number counts: a damaged one is not replaced, the next number is made.
-So no name is used twice, and what another process still does to the old file cannot reach the new one.
+So no name is used twice, and what another process still does to the old file cannot reach the new one. The version of
+the format is in the name: two versions of this package that run at the same time count in files of their own.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ import stat
 import tempfile
 from pathlib import Path
 
-import platformdirs
-
-from bgresearch.budget.record import Damaged
+from bgresearch.budget.record import VERSION, Damaged
+from bgresearch.folders import user_folder
+from bgresearch.private import make_private
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 LOCK_S = 5.0  # longest wait for another process's change, which takes a tenth of a millisecond
-_APPLICATION, _VERSION = 0x62677262, 2  # mark a file as a budget that this version understands
+_APPLICATION = 0x62677262  # marks a file as a budget
 _TABLE = "CREATE TABLE log (host TEXT, name TEXT, written_s REAL, body BLOB, PRIMARY KEY (host, name)) WITHOUT ROWID"
 _PASSING = {  # the file is not at fault
     sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
@@ -36,7 +37,7 @@ def default_folder() -> Path:
     Each machine has its own folder: a home may be several machines', whose clocks have nothing to do with each other.
     """
     chosen = os.environ.get("BGRESEARCH_STATE_DIR")
-    state = Path(chosen) if chosen else platformdirs.user_state_path("bgresearch", appauthor=False)
+    state = Path(chosen) if chosen else user_folder("state", "BGRESEARCH_STATE_DIR")
     machine = re.sub(r"[^A-Za-z0-9-]", "_", platform.node())[:64]
     return state.absolute() / f"budget-{machine or 'here'}"
 
@@ -48,19 +49,22 @@ class Place:
     ----------
     folder : Path
         Made for the user alone where it is not there.
+    version : int
+        Of the format; files of another one are left alone.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, version: int = VERSION) -> None:
+        self.folder, self._version = folder, version
+        self._name = re.compile(rf"v{version}-([1-9][0-9]{{0,8}})\.sqlite")
 
     def path(self, number: int) -> Path:
         """Return a file's path; it may not be there."""
-        return self.folder / f"{number}.sqlite"
+        return self.folder / f"v{self._version}-{number}.sqlite"
 
     def number(self) -> int:
         """Return which file counts, 0 if there is none."""
-        numbers = (file.stem for file in self.folder.glob("*.sqlite"))
-        return max((int(number) for number in numbers if re.fullmatch(r"[1-9][0-9]{0,8}", number)), default=0)
+        found = map(self._name.fullmatch, (file.name for file in self.folder.iterdir()))
+        return max((int(name[1]) for name in found if name), default=0)
 
     def prepare(self) -> None:
         """Make the folder, or take it away from others.
@@ -70,9 +74,8 @@ class Place:
         OSError
             It is not the user's own, or cannot be made.
         """
-        self.folder.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            self.folder.mkdir(mode=FOLDER_MODE)
+        if not os.path.lexists(self.folder):
+            make_private(self.folder)
         found = self.folder.lstat()
         if not stat.S_ISDIR(found.st_mode):
             raise NotADirectoryError(f"{self.folder} is not a folder")
@@ -90,7 +93,7 @@ class Place:
         try:
             with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as connection:
                 connection.executescript(
-                    f"PRAGMA application_id={_APPLICATION}; PRAGMA user_version={_VERSION}; {_TABLE};"
+                    f"PRAGMA application_id={_APPLICATION}; PRAGMA user_version={self._version}; {_TABLE};"
                 )
                 connection.executemany("INSERT INTO log VALUES (?, ?, ?, ?)", rows)
             with contextlib.suppress(FileExistsError):
@@ -122,7 +125,7 @@ class Place:
         )
         try:
             marks = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
-            if marks != [_APPLICATION, _VERSION]:
+            if marks != [_APPLICATION, self._version]:
                 raise Damaged("another program or version has made it")
             if (verdict := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
                 raise Damaged(str(verdict))

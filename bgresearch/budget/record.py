@@ -9,8 +9,9 @@ from array import array
 
 from bgresearch.limits import Log
 
+VERSION = 3  # of this format: files and keys have it in their names, as versions count apart
 _SUM = struct.Struct("<I")
-_HEAD = struct.Struct("<ddddI")  # written when, the pause's end, the shortest trip, the first answer; how many are back
+_HEAD = struct.Struct("<ddddII")  # written when, the pause's end, shortest trip, first answer; trips; how many arrived
 
 
 class Damaged(Exception):
@@ -19,8 +20,8 @@ class Damaged(Exception):
 
 def encode(log: Log, written_s: float) -> bytes:
     """Return the bytes of a log as it is at that moment."""
-    head = _HEAD.pack(written_s, log.paused_until_s, log.trip_s, log.first_s, log.back)
-    body = head + _turned(array("d", log.departures)).tobytes()
+    head = _HEAD.pack(written_s, log.paused_until_s, log.trip_s, log.first_s, log.trips, len(log.arrived))
+    body = head + _turned(array("d", [*log.arrived, *log.out])).tobytes()
     return _SUM.pack(zlib.crc32(body)) + body
 
 
@@ -40,10 +41,13 @@ def decode(data: object, now_s: float) -> Log:
     body = memoryview(data)[_SUM.size :]
     if _SUM.pack(zlib.crc32(body)) != data[: _SUM.size]:
         raise Damaged("a check sum is wrong")
-    written_s, paused_until_s, trip_s, first_s, back = _HEAD.unpack_from(body)
-    departures = array("d")
-    departures.frombytes(body[_HEAD.size :])
-    log = Log(_turned(departures), paused_until_s=paused_until_s, back=back, trip_s=trip_s, first_s=first_s)
+    written_s, paused_until_s, trip_s, first_s, trips, back = _HEAD.unpack_from(body)
+    moments = array("d")
+    moments.frombytes(body[_HEAD.size :])
+    moments = _turned(moments)
+    log = Log(
+        moments[:back], moments[back:], paused_until_s=paused_until_s, trip_s=trip_s, trips=trips, first_s=first_s
+    )
     if written_s > now_s:
         log.shift(now_s - written_s)
     return log

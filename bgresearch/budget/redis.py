@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from bgresearch.budget.fallback import BookUnusable
-from bgresearch.budget.record import Damaged, decode, encode
+from bgresearch.budget.record import VERSION, Damaged, decode, encode
 from bgresearch.clock import Clock
 from bgresearch.errors import ConfigurationError
 from bgresearch.limits import ADDRESS, ADDRESS_WINDOW_S, COOL_DOWN_S, Log
@@ -95,7 +95,7 @@ class RedisBook:
             The server cannot be reached, refuses, or is asked by too many at once.
         """
         # braces: a cluster keeps what is of one host in one place
-        keys = [f"bgresearch:budget:2:{{{self._host}}} {name}" for name in names]
+        keys = [f"bgresearch:budget:{VERSION}:{{{self._host}}} {name}" for name in names]
         try:
             answer = self._read(keys=keys)
             for attempt in range(ATTEMPTS):

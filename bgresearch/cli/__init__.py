@@ -15,11 +15,12 @@ from typing import Annotated, TextIO
 import typer
 
 from bgresearch import __version__
-from bgresearch.cli import agent, data, export, keeping, keys, manage, serve, store
+from bgresearch.cli import data, export, keeping, keys, serve, store
 from bgresearch.cli.archive import archive
 from bgresearch.cli.check import check
 from bgresearch.cli.explore import explore
 from bgresearch.cli.ledger import ledger
+from bgresearch.cli.options import NoArguments
 from bgresearch.cli.record import record
 from bgresearch.cli.scan import scan
 from bgresearch.cli.setup import setup
@@ -58,11 +59,11 @@ def _top(
 app.command()(serve.demo)
 app.command()(serve.sandbox)
 app.command()(serve.lab)
-app.command(cls=keys.NoArguments)(setup)
-app.command(cls=keys.NoArguments)(check)
+app.command(cls=NoArguments)(setup)
+app.command(cls=NoArguments)(check)
 app.command()(explore)
 app.command()(record)
-app.command(cls=keys.NoArguments)(archive)
+app.command(cls=NoArguments)(archive)
 app.command()(scan)
 app.command()(store.plan)
 app.command()(store.verify)
@@ -72,15 +73,8 @@ app.command()(store.publish)
 app.add_typer(data.download, name="download")
 export.app.command()(ledger)
 app.add_typer(export.app, name="export")
-for command in (
-    *(agent.unlock, agent.lock, agent.status),
-    *(keeping.rename, keeping.edit, keeping.rotate, keeping.export, keeping.restore, keeping.audit, keeping.recovery),
-    keeping.keyring,
-):
-    keys.app.command(cls=keys.NoArguments)(command)
-keys.app.command("import", cls=keys.NoArguments)(keeping.import_keys)
-app.add_typer(manage.app, name="keys")
-app.add_typer(keys.app, name="vault")
+app.add_typer(keys.app, name="keys")
+app.add_typer(keeping.app, name="vault")
 
 
 def main() -> None:

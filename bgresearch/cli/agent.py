@@ -10,8 +10,9 @@ import typer
 
 from bgresearch.agent.place import default_vault
 from bgresearch.cli.asking import KEYRING, PasswordFile, VaultPath, from_stdin, master_password, secret
+from bgresearch.cli.options import excludes, needs
 from bgresearch.cli.words import AsJson, table, tell
-from bgresearch.errors import AgentUnavailable, ConfigurationError, InvalidInput
+from bgresearch.errors import AgentUnavailable, ConfigurationError
 
 if TYPE_CHECKING:
     from bgresearch.agent.client import AgentStatus
@@ -35,8 +36,12 @@ def unlock(
     """Start the agent: it holds the keys and makes the private requests until it locks."""
     from bgresearch.agent.start import check_vault, start
 
-    if recovery and keyring:
-        raise InvalidInput("--recovery", "it cannot be combined with --keyring.")
+    if stdin:
+        needs("--stdin", "--recovery", recovery)
+    if recovery:
+        excludes("--recovery", ("--keyring", keyring), ("--password-file", password_file))
+    if keyring:
+        excludes("--keyring", ("--password-file", password_file))
     place = path or default_vault()
     status = running()
     if status is not None:

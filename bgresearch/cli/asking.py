@@ -19,6 +19,7 @@ import typer
 from bgresearch.agent.hardening import harden
 from bgresearch.agent.place import default_vault
 from bgresearch.errors import ConfigurationError, InvalidInput
+from bgresearch.folders import expanded
 from vault import Vault
 from vault.hidden import Hidden
 
@@ -45,6 +46,8 @@ Fields = dict[str, Hidden[str]]
 _STANDARD_INPUT = "-"
 _LONGEST_LINE = 8192  # characters, far above the longest password
 KEYRING = "@keyring"  # where it is enough to open the vault
+_TYPE_IT = "Leave it out and type the master password, or name a file that has it."
+_TERMINAL = "Check the terminal's settings."
 _NO_TERMINAL = "There is no terminal to ask on."
 
 
@@ -70,9 +73,11 @@ def master_password(password_file: str, *, question: str = "Master password", tw
     harden()
     if not password_file:
         return secret(question, hint="Use --password-file FILE, or - for standard input.", twice=twice)
+    if password_file == KEYRING:
+        raise InvalidInput("--password-file", "the keyring does not know the master password itself.", hint=_TYPE_IT)
     if password_file == _STANDARD_INPUT:
-        return Hidden(sys.stdin.readline().removesuffix("\n").removesuffix("\r"))
-    return _first_line(Path(password_file).expanduser())
+        return _line_of_stdin()
+    return _first_line(expanded(password_file))
 
 
 def from_stdin(*names: str) -> Fields:
@@ -81,7 +86,7 @@ def from_stdin(*names: str) -> Fields:
     Raises
     ------
     InvalidInput
-        Not JSON, not an object of texts, or a field is missing; no value is in the message.
+        Not JSON, not an object of texts, or a field is missing or too many; no value is in the message.
     """
     try:
         given = Hidden(json.loads(sys.stdin.read()))
@@ -89,6 +94,8 @@ def from_stdin(*names: str) -> Fields:
         raise InvalidInput("--stdin", "standard input is not JSON.", hint=_shape(names)) from None
     if not isinstance(given.value, dict) or any(not isinstance(given.value.get(name), str) for name in names):
         raise InvalidInput("--stdin", "a field is missing or is not text.", hint=_shape(names))
+    if given.value.keys() != set(names):
+        raise InvalidInput("--stdin", "there is a field that this command would not use.", hint=_shape(names))
     return {name: Hidden(given.value[name]) for name in names}
 
 
@@ -102,6 +109,11 @@ def opened(path: Path | None, password_file: str) -> Vault:
     return Vault.open(place, master_password(password_file).value)
 
 
+def on_terminal() -> bool:
+    """Return whether there is a person to ask."""
+    return sys.stdin.isatty()
+
+
 def answer(question: str, *, default: str = "") -> str:
     """Return one line that a person typed; nothing secret may be asked like this.
 
@@ -110,9 +122,12 @@ def answer(question: str, *, default: str = "") -> str:
     ConfigurationError
         There is no terminal.
     """
-    if not sys.stdin.isatty():
+    if not on_terminal():
         raise ConfigurationError(_NO_TERMINAL, hint="Use --stdin, or say it with options.")
-    return str(typer.prompt(question, default=default, show_default=bool(default))).strip()
+    try:
+        return str(typer.prompt(question, default=default, show_default=bool(default))).strip()
+    except UnicodeDecodeError:
+        raise ConfigurationError("What was typed is not UTF-8 text.", hint=_TERMINAL) from None
 
 
 def agreed(question: str, *, default: bool) -> bool:
@@ -129,6 +144,17 @@ def _typed(question: str, hint: str) -> Hidden[str]:
             return Hidden(getpass.getpass(f"{question}: "))
         except (getpass.GetPassWarning, EOFError):
             raise ConfigurationError(_NO_TERMINAL, hint=hint) from None
+        except UnicodeDecodeError:
+            raise ConfigurationError(
+                "What was typed is not UTF-8 text.", hint="Check the terminal's settings."
+            ) from None
+
+
+def _line_of_stdin() -> Hidden[str]:
+    try:
+        return Hidden(sys.stdin.readline().removesuffix("\n").removesuffix("\r"))
+    except UnicodeDecodeError:
+        raise ConfigurationError("The password on standard input is not UTF-8 text.", hint=_TYPE_IT) from None
 
 
 def _first_line(path: Path) -> Hidden[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from bgresearch.cli.asking import agreed, answer
-from bgresearch.cli.options import DataDir, Interval, PriceKind, as_an_option
+from bgresearch.cli.options import DataDir, Interval, PriceKind, as_an_option, excludes
 from bgresearch.cli.words import AsJson, table, tell
 from bgresearch.errors import ConfigurationError, InvalidInput
 from bgresearch.onboarding.costs import priced
@@ -43,6 +43,9 @@ def explore(
     """Show what candles cost before they are downloaded, then a summary; export them if wanted."""
     from bgresearch.connect import connect
 
+    if search:
+        others = {"SYMBOL": symbol, "--interval": interval, "--since": since, "--until": until, "--export": export}
+        excludes("--search", *others.items(), ("--yes", yes), ("--price", price != "last"))
     _check_export(export)
     if market not in get_args(Market):
         raise InvalidInput("--market", f"{market!r} is no market.", hint=f"There is {', '.join(get_args(Market))}.")
@@ -55,7 +58,7 @@ def explore(
         symbol = symbol or _chosen_symbol(client, market)
         asks = not (yes or as_json)
         interval = interval or (answer("Interval", default="1h") if asks else "1h")
-        week_ago = (dt.datetime.now(dt.UTC).date() - dt.timedelta(days=_DAYS)).isoformat()
+        week_ago = (client.now.date() - dt.timedelta(days=_DAYS)).isoformat()
         since = since or (answer("From (UTC)", default=week_ago) if asks else week_ago)
         wanted = {"symbol": symbol, "interval": interval, "start": since, "end": until or None}
         frame, costs = _downloaded(client, {**wanted, "market": market, "price": price}, asks=asks, as_json=as_json)

@@ -140,14 +140,12 @@ def _history(
     client: Client, symbol: str, interval: str, since: str, until: str | None, *, market: str, price: str
 ) -> History:  # fmt: skip
     """Return the candles in pieces, all of them in the store by now."""
-    import time
-
     from bgresearch.intervals import interval as length_of
     from bgresearch.lenses.exports.history import History
     from bgresearch.moments import span_of
     from bgresearch.spans import Span
 
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = client.now.value // 10**6
     asked = span_of(since, until, now_ms)
     span = Span(asked.start_ms, min(asked.end_ms, now_ms))
     client.download(symbol, interval, span.start_ms, span.end_ms, market=market, price=price)

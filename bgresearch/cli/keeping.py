@@ -1,137 +1,96 @@
-"""``bgresearch vault``, continued: what is done with a vault now and then."""
+"""``bgresearch vault``: the vault's file. What is done with the keys in it is ``bgresearch keys``."""
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from bgresearch.agent.place import default_vault
-from bgresearch.cli.asking import PasswordFile, VaultPath, from_stdin, master_password, opened, secret
-from bgresearch.cli.keys import Name, triple_of
+from bgresearch.cli import agent, keys
+from bgresearch.cli.asking import Fields, PasswordFile, VaultPath, from_stdin, master_password, opened, secret
+from bgresearch.cli.options import NoArguments, excludes, needs
 from bgresearch.cli.words import AsJson, table, tell
 from bgresearch.errors import ConfigurationError, InvalidInput
-from vault import Checked, Credential, Vault, from_found, new_code, read_copy
+from vault import Vault, calibrated, new_code
 from vault.hidden import Hidden
-from vault.sources import Found, cleaned_file, from_environment, from_file
 
-if TYPE_CHECKING:
-    from vault.transfer import Incoming
-
-Stdin = Annotated[bool, typer.Option("--stdin", help="Read the secrets as JSON from standard input.")]
 ASKED_BACK = 2  # groups of a recovery code
 
 
-def rename(
-    name: Name,
-    new: Annotated[str, typer.Argument(help="The new label.", show_default=False)],
+class WithKeys(TyperGroup):
+    """The commands of the vault's file; those of ``keys`` are known here too, as the same commands."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        root: Any = ctx.find_root()
+        found = super().get_command(ctx, cmd_name)
+        return found or root.command.get_command(root, "keys").get_command(ctx, cmd_name)
+
+
+app = typer.Typer(
+    no_args_is_help=True, cls=WithKeys, help="The encrypted file of the keys, and the agent that opens it."
+)
+
+
+@app.command(cls=NoArguments)
+def init(path: VaultPath = None, password_file: PasswordFile = "", as_json: AsJson = False) -> None:
+    """Make a new, empty vault. There is no way back into it without its master password."""
+    place = path or default_vault()
+    password = master_password(password_file, question="New master password", twice=True)
+    Vault.create(place, password.value, profile=calibrated()).close()
+    tell({"vault": str(place)}, as_json, lambda: f"Made {place}. Next: bgresearch keys add NAME")
+
+
+@app.command(cls=NoArguments)
+def passwd(
+    stdin: Annotated[
+        bool, typer.Option("--stdin", help='Read {"password", "new_password"} as JSON from standard input.')
+    ] = False,
     path: VaultPath = None,
     password_file: PasswordFile = "",
     as_json: AsJson = False,
 ) -> None:
-    """Give a key another name."""
-    with opened(path, password_file) as vault:
-        vault.rename(name, new)
-    tell({"renamed": name, "name": new}, as_json, lambda: f"{name!r} is now {new!r}.")
+    """Change the master password, and delete the kept generations, which open with the old one."""
+    if stdin:
+        excludes("--stdin", ("--password-file", password_file))
+    place = path or default_vault()
+    words = from_stdin("password", "new_password") if stdin else _both_passwords(password_file)
+    with Vault.open(place, words["password"].value) as vault:
+        vault.change_password(words["password"].value, words["new_password"].value)
+    tell({"vault": str(place)}, as_json, lambda: f"The master password of {place} is changed.")
 
 
-def edit(
-    name: Name,
-    note: Annotated[str | None, typer.Option(help="Words of your own, shown by list.")] = None,
-    account: Annotated[str | None, typer.Option(help="Which of your accounts it belongs to.")] = None,
-    rotate_by: Annotated[str | None, typer.Option(help="Date by which to replace it: 2027-01-31.")] = None,
-    path: VaultPath = None,
-    password_file: PasswordFile = "",
-    as_json: AsJson = False,
-) -> None:
-    """Change what is said about a key."""
-    with opened(path, password_file) as vault:
-        vault.edit(name, note=note, account=account, rotate_by=rotate_by)
-    tell({"edited": name}, as_json, lambda: f"Changed what is said about {name!r}.")
-
-
+@app.command(cls=NoArguments)
 def rotate(
-    name: Annotated[str | None, typer.Argument(help="The key's label.", show_default=False)] = None,
-    stdin: Stdin = False,
-    rsa_key: Annotated[Path | None, typer.Option("--rsa-key", help="File with the new RSA private key (PEM).")] = None,
-    unchecked: Annotated[bool, typer.Option("--unchecked", help="Do not ask the exchange about the new key.")] = False,
-    data_key: Annotated[
-        bool, typer.Option("--data-key", help="Encrypt the whole vault under a new data key instead.")
-    ] = False,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="As keys rotate NAME.", show_default=False)] = None,
+    stdin: keys.Stdin = False,
+    rsa_key: keys.RsaKey = None,
+    accept_trade: keys.AcceptTrade = False,
+    unchecked: keys.Unchecked = False,
+    data_key: Annotated[bool, typer.Option("--data-key", help="Encrypt the whole vault under a new data key.")] = False,
     path: VaultPath = None,
     password_file: PasswordFile = "",
     as_json: AsJson = False,
 ) -> None:
-    """Put a new key in the place of an old one. The old one goes when the exchange has accepted the new one."""
+    """Encrypt the whole vault under a new data key; with a name, do what keys rotate does."""
     if data_key == (name is not None):
-        raise InvalidInput("NAME", "give a key's name, or --data-key alone.")
-    if name is None:
-        password = master_password(password_file)
-        with Vault.open(path or default_vault(), password.value) as vault:
-            vault.rotate_data_key(password.value)
-        again = "Encrypted under a new data key. A recovery code or keyring has to be set up again."
-        tell({"rotated": "data key"}, as_json, lambda: again)
+        raise InvalidInput("NAME", "give --data-key alone, or a key's name.")
+    if name is not None:
+        keys.rotate(name, stdin, rsa_key, accept_trade, unchecked, path, password_file, as_json)
         return
-    with opened(path, password_file) as vault:
-        triple = triple_of(stdin, rsa_key)
-        check = None if unchecked else _checked
-        vault.rotate(name, **{field: text.value for field, text in triple.items()}, check=check)
-        verdict = next(info.verdict for info in vault.describe() if info.label == name)
-    said = f" The exchange says: {verdict}." if verdict else ""
-    words = f"{name!r} is the new key now.{said} Delete the old one at the exchange."
-    tell({"rotated": name, "verdict": verdict}, as_json, lambda: words)
+    of_a_key = {"--stdin": stdin, "--rsa-key": rsa_key, "--accept-trade": accept_trade, "--unchecked": unchecked}
+    excludes("--data-key", *of_a_key.items())
+    password = master_password(password_file)
+    with Vault.open(path or default_vault(), password.value) as vault:
+        vault.rotate_data_key(password.value)
+    again = "Encrypted under a new data key. A recovery code or keyring has to be set up again."
+    tell({"rotated": "data key"}, as_json, lambda: again)
 
 
-def export(
-    file: Annotated[Path, typer.Argument(help="The file to make.", show_default=False)],
-    stdin: Annotated[bool, typer.Option("--stdin", help='Read {"copy_password"} as JSON from standard input.')] = False,
-    path: VaultPath = None,
-    password_file: PasswordFile = "",
-    as_json: AsJson = False,
-) -> None:
-    """Write an encrypted copy of all keys, under a password of its own."""
-    with opened(path, password_file) as vault:
-        given = from_stdin("copy_password")["copy_password"] if stdin else _copy_password(twice=True)
-        count = vault.export(file, given.value)
-    tell({"exported": count, "file": str(file)}, as_json, lambda: f"{count} keys are in {file}, encrypted.")
-
-
-def import_keys(
-    source: Annotated[
-        str, typer.Argument(help="An encrypted copy, a .env or JSON file, or 'env' for this environment.")
-    ],
-    yes: Annotated[bool, typer.Option("--yes", help="Save them; without it they are only shown.")] = False,
-    remove_source: Annotated[
-        bool, typer.Option("--remove-source", help="Take the keys out of a plain file once they are saved.")
-    ] = False,
-    demo: Annotated[bool, typer.Option("--demo", help="They belong to the demo environment.")] = False,
-    stdin: Annotated[bool, typer.Option("--stdin", help='Read {"copy_password"} as JSON from standard input.')] = False,
-    path: VaultPath = None,
-    password_file: PasswordFile = "",
-    as_json: AsJson = False,
-) -> None:
-    """Show the keys in a source by label and fingerprint; with --yes save them."""
-    with opened(path, password_file) as vault:
-        incoming, found = _incoming(source, stdin, demo)
-        shown = [asdict(candidate) for candidate in vault.preview(incoming)]
-        saved = vault.import_keys(incoming) if yes else []
-    removed = bool(saved and remove_source and found and source != "env")
-    if removed:
-        cleaned_file(Path(source), [one for one in found if one.label in saved])
-    rows = [{**one, "problem": one["problem"] or "-"} for one in shown]
-    words = [table(rows) if rows else "There are no keys of this exchange in it."]
-    words.append(
-        f"Saved: {', '.join(saved)}." if saved else "Nothing was saved; add --yes to save them." if rows else ""
-    )
-    if found and saved and not removed:
-        places = ", ".join(sorted({place for one in found for place in one.places.values()}))
-        words.append(f"The plain texts are still there ({places}). Take them out: --remove-source, or by hand.")
-    tell({"keys": shown, "saved": saved, "removed": removed}, as_json, lambda: "\n".join(words))
-
-
+@app.command(cls=NoArguments)
 def restore(
     generation: Annotated[int | None, typer.Argument(help="Which one; without it they are listed.")] = None,
     path: VaultPath = None,
@@ -150,6 +109,7 @@ def restore(
     tell({"restored": generation, "generation": number, "keys": names}, as_json, lambda: words)
 
 
+@app.command(cls=NoArguments)
 def audit(path: VaultPath = None, password_file: PasswordFile = "", as_json: AsJson = False) -> None:
     """Show what happened to which key, and check that nothing of it was changed. Exit status 1: it was."""
     with opened(path, password_file) as vault:
@@ -162,6 +122,7 @@ def audit(path: VaultPath = None, password_file: PasswordFile = "", as_json: AsJ
         raise typer.Exit(1)
 
 
+@app.command(cls=NoArguments)
 def recovery(
     open_with: Annotated[bool, typer.Option("--open", help="Set a new master password with the code.")] = False,
     remove: Annotated[bool, typer.Option("--remove", help="Take the code's power away.")] = False,
@@ -173,6 +134,10 @@ def recovery(
     as_json: AsJson = False,
 ) -> None:
     """Make a recovery code: shown once, for paper. It opens the vault when the master password is lost."""
+    if stdin:
+        needs("--stdin", "--open", open_with)
+    if open_with:
+        excludes("--open", ("--remove", remove), ("--password-file", password_file))
     place = path or default_vault()
     if open_with:
         given = from_stdin("recovery_code", "new_password") if stdin else _code_and_password()
@@ -189,6 +154,7 @@ def recovery(
     tell({"recovery": not remove}, as_json, lambda: "The code is void." if remove else "The code opens the vault now.")
 
 
+@app.command(cls=NoArguments)
 def keyring(
     remove: Annotated[bool, typer.Option("--remove", help="Take the keyring's power away.")] = False,
     path: VaultPath = None,
@@ -213,6 +179,10 @@ def keyring(
     tell({"keyring": not remove}, as_json, lambda: words)
 
 
+for command in (agent.unlock, agent.lock, agent.status):
+    app.command(cls=NoArguments)(command)
+
+
 def _written_down() -> Hidden[str]:
     """Return a new code that somebody has on paper: two of its groups are asked back."""
     code = new_code()
@@ -226,43 +196,11 @@ def _written_down() -> Hidden[str]:
     return code
 
 
-def _incoming(source: str, stdin: bool, demo: bool) -> tuple[Incoming, list[Found]]:
-    if source == "env":
-        found = from_environment()
-        return from_found(found, demo=demo), found
-    file = Path(source)
-    with file.open("rb") as stream:
-        is_copy = b'"bgresearch-vault"' in stream.read()
-    if is_copy:
-        given = from_stdin("copy_password")["copy_password"] if stdin else _copy_password(twice=False)
-        return read_copy(file, given.value), []
-    found = from_file(file)
-    return from_found(found, demo=demo), found
-
-
-def _copy_password(*, twice: bool) -> Hidden[str]:
-    return secret("Password of the copy", hint="Use --stdin.", twice=twice)
-
-
 def _code_and_password() -> dict[str, Hidden[str]]:
     code = secret("Recovery code", hint="Use --stdin.")
     return {"recovery_code": code, "new_password": secret("New master password", hint="Use --stdin.", twice=True)}
 
 
-class _OneKey:
-    """Shows one credential as if it were a vault."""
-
-    def __init__(self, credential: Credential) -> None:
-        self._credential = credential
-
-    def get(self, name: str) -> Credential:
-        return self._credential
-
-
-def _checked(credential: Credential) -> Checked:
-    """Ask the exchange about a new key; it raises if the key does not work."""
-    from bgresearch.connect import connect
-
-    with connect(key=credential.name, vault=_OneKey(credential), base_url=credential.host) as client:
-        found = client.permissions()
-    return Checked(found.verdict, bool(found.addresses))
+def _both_passwords(password_file: str) -> Fields:
+    old = master_password(password_file)
+    return {"password": old, "new_password": secret("New master password", hint="Use --stdin.", twice=True)}

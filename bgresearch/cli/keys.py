@@ -1,163 +1,279 @@
-"""``bgresearch vault``: the commands that keep keys. The vault does the work; here stand only questions and answers."""
+"""``bgresearch keys``: the table of keys and what is done with one; ``bgresearch vault`` knows the same commands."""
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperCommand
 
-from bgresearch.agent.place import default_vault
-from bgresearch.cli.asking import (
-    Fields,
-    PasswordFile,
-    VaultPath,
-    from_stdin,
-    master_password,
-    opened,
-    secret,
-)
+from bgresearch.cli.asking import Fields, PasswordFile, VaultPath, agreed, on_terminal
+from bgresearch.cli.check import check
+from bgresearch.cli.importing import export, import_keys
+from bgresearch.cli.options import NoArguments, excludes
+from bgresearch.cli.session import own_session, session
+from bgresearch.cli.typed import Outcome, Typing, Wanted, typed_until_kept
 from bgresearch.cli.words import AsJson, table, tell
-from vault import EXCHANGE_HOST, Vault, calibrated
-from vault.hidden import Hidden
+from bgresearch.errors import ConfigurationError
+from bgresearch.moments import moment_ms
+from bgresearch.onboarding import words
+from vault import EXCHANGE_HOST, Vault
 
-app = typer.Typer(no_args_is_help=True, help="Keep exchange keys, encrypted under one master password.")
+if TYPE_CHECKING:
+    from bgresearch.agent.client import AgentKey, AgentVerbs
+
+_DAY_MS = 86_400_000
+ADD_ATTEMPTS = 2  # of one request: where the exchange cannot be reached, that should not take long to say
+
+app = typer.Typer(help="Add, see, check, replace and remove keys.", invoke_without_command=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The key's label.", show_default=False)]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Stdin = Annotated[
+    bool,
+    typer.Option("--stdin", help='Ask nothing; read {"api_key", "secret_key", "passphrase"} as JSON.'),
+]
+RsaKey = Annotated[
+    Path | None,
+    typer.Option(
+        "--rsa-key",
+        metavar="FILE",
+        help="The RSA private key (PEM or DER) of a key that signs with RSA; not typed then.",
+    ),
+]
+AcceptTrade = Annotated[
+    bool, typer.Option("--accept-trade", help="Keep a key that can trade; never one that can withdraw.")
+]
+Unchecked = Annotated[bool, typer.Option("--unchecked", help="Do not ask the exchange; needs the master password.")]
 
 
-class NoArguments(TyperCommand):
-    """A command that refuses surplus arguments without repeating them, as the framework's own message would."""
-
-    allow_extra_args = True
-
-    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # its own context class moved between releases
-        if ctx.args:
-            raise typer.BadParameter(
-                "no secret is taken as an argument: leave it out and wait for the question, or use --stdin.",
-                ctx=ctx,
-                param_hint="arguments",
-            )
-        return super().invoke(ctx)
+@app.callback()
+def _group(ctx: typer.Context) -> None:
+    """Show the table if no command is named."""
+    if ctx.invoked_subcommand is None:
+        list_keys()
 
 
-TRIPLE = ("api_key", "secret_key", "passphrase")
-QUESTIONS = {"api_key": "API key", "secret_key": "Secret key", "passphrase": "Passphrase"}
+@app.command("list", cls=NoArguments)
+def list_keys(path: VaultPath = None, password_file: PasswordFile = "", as_json: AsJson = False) -> None:
+    """Show every key: account, environment, host, verdict, age, reminder, last use; nothing secret."""
+    with session(path, password_file) as agent:
+        keys = agent.status().keys
+    now_ms = time.time_ns() // 1_000_000
+    rows = [_row(key, now_ms) for key in keys]
+    reminders = [f"{key.label}: {key.reminder}" for key in keys if key.reminder]
+    told = [
+        {"name": key.label, "environment": _environment(key), **asdict(key), "age_days": _age_days(key, now_ms)}
+        for key in keys
+    ]
+    lines = [table(rows), *reminders] if rows else ["There is no key yet. Next: bgresearch keys add NAME"]
+    tell({"keys": told}, as_json, lambda: "\n".join(lines))
 
 
-@app.command(cls=NoArguments)
-def init(path: VaultPath = None, password_file: PasswordFile = "", as_json: AsJson = False) -> None:
-    """Make a new, empty vault. There is no way back into it without its master password."""
-    place = path or default_vault()
-    password = master_password(password_file, question="New master password", twice=True)
-    Vault.create(place, password.value, profile=calibrated()).close()
-    tell({"vault": str(place)}, as_json, lambda: f"Made {place}. Next: bgresearch vault add NAME")
+app.command("check", cls=NoArguments)(check)
 
 
 @app.command(cls=NoArguments)
 def add(
     name: Name,
-    stdin: Annotated[
-        bool, typer.Option("--stdin", help='Read {"api_key", "secret_key", "passphrase"} as JSON from standard input.')
-    ] = False,
+    stdin: Stdin = False,
     host: Annotated[
-        str, typer.Option(metavar="URL", help="The only address that the key will be used with.")
-    ] = EXCHANGE_HOST,
+        str,
+        typer.Option(
+            metavar="URL", help="The only address that the key will be used with.", show_default="the exchange"
+        ),
+    ] = "",
     demo: Annotated[bool, typer.Option("--demo", help="The key belongs to the exchange's demo environment.")] = False,
     note: Annotated[str, typer.Option(metavar="TEXT", help="Words of your own, shown by list.")] = "",
-    account: Annotated[str, typer.Option(help="Which of your accounts it belongs to.")] = "",
-    rsa_key: Annotated[
-        Path | None, typer.Option("--rsa-key", help="File with the RSA private key (PEM) of a key that signs with RSA.")
+    account: Annotated[str, typer.Option(metavar="TEXT", help="Which of your accounts it belongs to.")] = "",
+    rotate_by: Annotated[str, typer.Option(metavar="DATE", help="Date by which to replace it: 2027-01-31.")] = "",
+    rsa_key: RsaKey = None,
+    accept_trade: AcceptTrade = False,
+    unchecked: Unchecked = False,
+    path: VaultPath = None,
+    password_file: PasswordFile = "",
+    as_json: AsJson = False,
+) -> None:
+    """Save a key under a name, once the exchange has said what it may do; one that can withdraw is never saved."""
+    if unchecked:
+        excludes("--unchecked", ("--accept-trade", accept_trade))
+    say = _said(as_json)
+    where = host or os.environ.get("BGRESEARCH_BASE_URL", "")
+    wanted, typing = Wanted("key", name, where, demo, note, account, rotate_by), Typing(stdin, rsa_key, accept_trade)
+    if unchecked:
+        with own_session(path, password_file) as own:
+            _save_unchecked(own.vault, wanted, typing.texts())
+        _finish_add(None, wanted, words.UNCHECKED, as_json)
+        return
+    with session(path, password_file, attempts=ADD_ATTEMPTS) as agent:
+        _check_free(agent, name)
+        vault = getattr(agent, "vault", None)  # of an agent in this process; one that was unlocked before takes nothing
+        unreached = None if vault is None else lambda texts: _save_unchecked(vault, wanted, texts)
+        outcome = typed_until_kept(agent, wanted, typing, say, unreached=unreached)
+    _finish_add(outcome, wanted, words.UNREACHED, as_json)
+
+
+@app.command(cls=NoArguments)
+def rotate(
+    name: Name,
+    stdin: Stdin = False,
+    rsa_key: RsaKey = None,
+    accept_trade: AcceptTrade = False,
+    unchecked: Unchecked = False,
+    path: VaultPath = None,
+    password_file: PasswordFile = "",
+    as_json: AsJson = False,
+) -> None:
+    """Put a new key in the place of an old one, after it was checked like every new key."""
+    say, typing = _said(as_json), Typing(stdin, rsa_key, accept_trade)
+    if unchecked:
+        excludes("--unchecked", ("--accept-trade", accept_trade))
+        with own_session(path, password_file) as own:
+            _known(own, name)
+            texts = typing.texts()
+            own.vault.rotate(
+                name, api_key=texts["api_key"].value, secret_key=texts["secret_key"].value,
+                passphrase=texts["passphrase"].value,
+            )  # fmt: skip
+        told = {"rotated": name, "verdict": ""}
+        tell(told, as_json, lambda: f"{words.ROTATED.format(label=name)} {words.UNCHECKED.format(label=name)}")
+        return
+    with session(path, password_file) as agent:
+        old = _known(agent, name)
+        for sentence in words.ROTATE:
+            say(f"- {sentence}")
+        if old.host != EXCHANGE_HOST:
+            say(f"! {name!r} is bound to {old.host}: the new key is tried and used there, not at the exchange.")
+        outcome = typed_until_kept(agent, Wanted("rotate", name), typing, say)
+    assert outcome is not None  # noqa: S101 - None is for callers that take an unreached exchange
+    said = words.ROTATED.format(label=name) if outcome.kept else words.NOT_SAVED
+    tell({"rotated": name if outcome.kept else None, "verdict": outcome.found.verdict}, as_json, lambda: said)
+    raise typer.Exit(outcome.status)
+
+
+@app.command(cls=NoArguments)
+def rename(
+    name: Name,
+    new: Annotated[str, typer.Argument(help="The new label.", show_default=False)],
+    path: VaultPath = None,
+    password_file: PasswordFile = "",
+    as_json: AsJson = False,
+) -> None:
+    """Give a key another name."""
+    with session(path, password_file) as agent:
+        agent.rename(name, new)
+    tell({"renamed": name, "name": new}, as_json, lambda: f"{name!r} is now {new!r}.")
+
+
+@app.command(cls=NoArguments)
+def edit(
+    name: Name,
+    note: Annotated[str | None, typer.Option(metavar="TEXT", help="Words of your own, shown by list.")] = None,
+    account: Annotated[str | None, typer.Option(metavar="TEXT", help="Which of your accounts it belongs to.")] = None,
+    rotate_by: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Date by which to replace it: 2027-01-31.")
     ] = None,
     path: VaultPath = None,
     password_file: PasswordFile = "",
     as_json: AsJson = False,
 ) -> None:
-    """Save a key under a name. The three texts are asked for without echo, or read from standard input."""
-    with opened(path, password_file) as vault:
-        triple = triple_of(stdin, rsa_key)
-        words = {"host": host, "note": note, "account": account}
-        vault.add(name, **{field: text.value for field, text in triple.items()}, **words, demo=demo)
-    tell({"added": name}, as_json, lambda: f"Saved {name!r}. Next: bgresearch check {name}")
-
-
-@app.command("list", cls=NoArguments)
-def list_keys(path: VaultPath = None, password_file: PasswordFile = "", as_json: AsJson = False) -> None:
-    """List the keys: names, hosts, fingerprints, last checks and reminders; nothing secret."""
-    now_ms = time.time_ns() // 1_000_000
-    with opened(path, password_file) as vault:
-        keys = [{**asdict(info), "reminder": info.reminder(now_ms)} for info in vault.describe()]
-    shown = [
-        {
-            "name": key["label"],
-            "environment": "demo" if key["demo"] else "live",
-            "host": key["host"],
-            "fingerprint": key["fingerprint"],
-            "added": key["created"],
-            "checked": f"{key['checked'][:10]} {key['verdict']}".strip() or "never",
-            "rotate by": key["rotate_by"],
-            "note": key["note"],
-        }
-        for key in keys
-    ]
-    reminders = [f"{key['label']}: {key['reminder']}" for key in keys if key["reminder"]]
-    told = [{**of_list, **key, "name": key["label"]} for of_list, key in zip(shown, keys, strict=True)]
-    tell(
-        {"keys": told},
-        as_json,
-        lambda: (
-            "\n".join([table(shown), *reminders]) if shown else "The vault is empty. Next: bgresearch vault add NAME"
-        ),
-    )
+    """Change what is said about a key."""
+    with session(path, password_file) as agent:
+        agent.edit(name, note=note, account=account, rotate_by=rotate_by)
+    tell({"edited": name}, as_json, lambda: f"Changed what is said about {name!r}.")
 
 
 @app.command(cls=NoArguments)
 def remove(
-    name: Name,
-    path: VaultPath = None,
-    password_file: PasswordFile = "",
-    as_json: AsJson = False,
+    name: Name, yes: Yes = False, path: VaultPath = None, password_file: PasswordFile = "", as_json: AsJson = False
 ) -> None:
-    """Take a key out of the vault. Delete it at the exchange too if somebody else may know it."""
-    with opened(path, password_file) as vault:
-        vault.remove(name)
-    tell(
-        {"removed": name},
-        as_json,
-        lambda: f"Removed {name!r}. The exchange still knows the key until you delete it there.",
-    )
+    """Take a key out of the vault; the exchange knows it until you delete it there. On a terminal it asks first."""
+    with session(path, password_file) as agent:
+        _known(agent, name)
+        asks = not yes and on_terminal()
+        if asks and not agreed(f"{words.REMOVE} Remove {name!r}?", default=False):
+            raise ConfigurationError("Nothing was removed.")
+        agent.remove(name)
+    tell({"removed": name}, as_json, lambda: words.REMOVED.format(label=name))
 
 
 @app.command(cls=NoArguments)
-def passwd(
-    stdin: Annotated[
-        bool, typer.Option("--stdin", help='Read {"password", "new_password"} as JSON from standard input.')
-    ] = False,
-    path: VaultPath = None,
-    password_file: PasswordFile = "",
-    as_json: AsJson = False,
+def compromised(
+    name: Name, yes: Yes = False, path: VaultPath = None, password_file: PasswordFile = "", as_json: AsJson = False
 ) -> None:
-    """Change the master password, and delete the kept generations, which open with the old one."""
-    place = path or default_vault()
-    words = from_stdin("password", "new_password") if stdin else _both_passwords(password_file)
-    with Vault.open(place, words["password"].value) as vault:
-        vault.change_password(words["password"].value, words["new_password"].value)
-    tell({"vault": str(place)}, as_json, lambda: f"The master password of {place} is changed.")
+    """Do what has to be done when somebody else may know a key: first delete it on the exchange, now."""
+    say = _said(as_json)
+    say(words.COMPROMISED_FIRST)
+    with session(path, password_file) as agent:
+        key = _known(agent, name)
+        say(f"It is {name!r} at {key.host}, added {key.created[:10]}.")
+        if not yes and not agreed(words.COMPROMISED_DELETED, default=False):
+            raise ConfigurationError(words.COMPROMISED_NOT_YET)
+        for number, sentence in enumerate(words.COMPROMISED, start=1):
+            say(f"{number}. {sentence}")
+        if not yes and not agreed(f"Remove {name!r} here now?", default=True):
+            raise ConfigurationError("Nothing was removed.")
+        agent.remove(name)
+    tell({"removed": name, "next": list(words.COMPROMISED)}, as_json, lambda: words.REMOVED.format(label=name))
 
 
-def triple_of(stdin: bool, rsa_key: Path | None) -> Fields:
-    """Return the three texts of a key: from standard input, or asked for; an RSA private key from its file."""
-    if stdin:
-        return from_stdin(*TRIPLE)
-    hint = "Use --stdin and give the key as JSON."
-    wanted = {field: question for field, question in QUESTIONS.items() if rsa_key is None or field != "secret_key"}
-    asked = {field: secret(question, hint=hint) for field, question in wanted.items()}
-    return asked if rsa_key is None else {**asked, "secret_key": Hidden(rsa_key.read_text(encoding="ascii"))}
+app.command("export", cls=NoArguments)(export)
+app.command("import", cls=NoArguments)(import_keys)
 
 
-def _both_passwords(password_file: str) -> Fields:
-    old = master_password(password_file)
-    return {"password": old, "new_password": secret("New master password", hint="Use --stdin.", twice=True)}
+def _save_unchecked(vault: Vault, wanted: Wanted, texts: Fields) -> None:
+    vault.add(
+        wanted.label, api_key=texts["api_key"].value, secret_key=texts["secret_key"].value,
+        passphrase=texts["passphrase"].value, host=wanted.host or EXCHANGE_HOST, demo=wanted.demo, note=wanted.note,
+        account=wanted.account, rotate_by=wanted.rotate_by,
+    )  # fmt: skip
+
+
+def _finish_add(outcome: Outcome | None, wanted: Wanted, unchecked: str, as_json: bool) -> None:
+    """Say what became of a new key; an outcome is missing if it was saved without a check."""
+    label = wanted.label
+    if outcome is None:
+        saved = f"{words.SAVED.format(label=label)} {unchecked.format(label=label)}"
+        tell({"added": label, "checked": False, "verdict": None}, as_json, lambda: saved)
+        return
+    told = {"added": label if outcome.kept else None, "checked": True, "verdict": outcome.found.verdict}
+    tell(told, as_json, lambda: words.SAVED.format(label=label) if outcome.kept else words.NOT_SAVED)
+    raise typer.Exit(outcome.status)
+
+
+def _said(as_json: bool) -> Callable[[str], object]:
+    return (lambda _words: None) if as_json else typer.echo
+
+
+def _check_free(agent: AgentVerbs, name: str) -> None:
+    if any(key.label == name for key in agent.status().keys):
+        raise ConfigurationError(words.LABEL_TAKEN, hint=f"Type: bgresearch keys rotate {name}")
+
+
+def _known(agent: AgentVerbs, name: str) -> AgentKey:
+    keys = {key.label: key for key in agent.status().keys}
+    if name not in keys:
+        there = ", ".join(map(repr, keys)) or "none at all"
+        raise ConfigurationError(f"There is no key named {name!r}.", hint=f"There is {there}.")
+    return keys[name]
+
+
+def _environment(key: AgentKey) -> str:
+    return "demo" if key.demo else "live"
+
+
+def _row(key: AgentKey, now_ms: int) -> dict[str, str]:
+    addresses = {True: "listed", False: "any", None: "?"}[key.has_addresses]
+    return {
+        "name": key.label, "account": key.account, "environment": _environment(key), "host": key.host,
+        "verdict": key.last_verdict or "never checked", "addresses": addresses, "age": f"{_age_days(key, now_ms)} d",
+        "rotate by": key.rotate_by, "last used": key.last_used or "-", "note": key.note,
+    }  # fmt: skip
+
+
+def _age_days(key: AgentKey, now_ms: int) -> int:
+    return (now_ms - moment_ms(key.created, "created")[0]) // _DAY_MS if key.created else 0

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from bgresearch.errors import InvalidInput
 
@@ -29,6 +30,34 @@ Until = Annotated[
 Interval = Annotated[str, typer.Option(metavar="LENGTH", help="1m 3m 5m 15m 30m 1h 2h 4h 6h 12h 1d 3d 1w 1M.")]
 MarketName = Annotated[str, typer.Option(metavar="NAME", help="spot, usdt-futures, usdc-futures, coin-futures.")]
 PriceKind = Annotated[str, typer.Option(metavar="KIND", help="last, mark, index.")]
+
+
+class NoArguments(TyperCommand):
+    """A command that refuses surplus arguments without repeating them, as the framework's own message would."""
+
+    allow_extra_args = True
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # its own context class moved between releases
+        if ctx.args:
+            raise typer.BadParameter(
+                "no secret is taken as an argument: leave it out and wait for the question, or use --stdin.",
+                ctx=ctx,
+                param_hint="arguments",
+            )
+        return super().invoke(ctx)
+
+
+def excludes(option: str, *others: tuple[str, object]) -> None:
+    """Refuse an option that was given together with one that it would make meaningless."""
+    for other, given in others:
+        if given:
+            raise InvalidInput(option, f"it cannot be combined with {other}.", hint="Leave one of them out.")
+
+
+def needs(option: str, other: str, given: object) -> None:
+    """Refuse an option that was given without the one that it belongs to: alone it would do nothing."""
+    if not given:
+        raise InvalidInput(option, f"it does nothing without {other}.", hint=f"Add {other}, or leave it out.")
 
 
 @contextlib.contextmanager

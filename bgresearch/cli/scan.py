@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from bgresearch.cli.asking import PasswordFile, VaultPath, opened
+from bgresearch.cli.options import excludes
 from bgresearch.cli.words import AsJson, table, tell
 
 
@@ -23,6 +24,8 @@ def scan(
     """Look for the vault's secrets in files, notebooks, histories and git. Exit status 1: one is there."""
     from bgresearch import scanning
 
+    if staged:
+        excludes("--staged", ("--no-git", not git), ("more than one path", len(paths or []) > 1))
     places = paths or [Path()]
     with opened(path, password_file) as vault:
         searcher = vault.searcher()

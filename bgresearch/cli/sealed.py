@@ -14,7 +14,7 @@ from vault import Vault, open_reply, seal_box
 from vault.hidden import Hidden
 
 if TYPE_CHECKING:
-    from bgresearch.agent.client import Agent, AgentStatus
+    from bgresearch.agent.client import Agent, AgentStatus, AgentVerbs
     from bgresearch.agent.messages import Purpose
     from bgresearch.oskeyring import Backend
 
@@ -42,7 +42,7 @@ def ready(agent: Agent, path: Path | None) -> AgentStatus:
 
 
 def send(
-    agent: Agent, purpose: Purpose, texts: Fields, *, label: str = "unlock", host: str = "", demo: bool = False
+    agent: AgentVerbs, purpose: Purpose, texts: Fields, *, label: str = "unlock", host: str = "", demo: bool = False
 ) -> dict[str, Any]:
     """Return what came of these texts, sealed for the agent and this purpose."""
     offer = agent.offer(purpose, label, host=host, demo=demo)["offer"]

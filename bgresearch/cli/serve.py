@@ -23,17 +23,20 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Run the main job on the sandbox exchange, offline, from a key to a chart; clean up afterwards."""
-    need("rich", "uvicorn", "plotly", "nbclient", "ipykernel", extras="sandbox,charts,lab")
+    need("rich", "uvicorn", "plotly", "nbclient", "ipykernel", extras="demo")
     from rich.console import Console
 
     from bgresearch.demo import NOTEBOOK, Demo
+    from bgresearch.release import clone
 
     try:
         figures = Demo(Console(stderr=as_json, highlight=False)).run(page, notebook or NOTEBOOK)
     except KeyboardInterrupt:
         typer.echo("\nStopped; the vault, the data and the exchange are gone again.", err=True)
         raise typer.Exit(128 + signal.SIGINT) from None
-    tell(figures, as_json, lambda: "\nNext: make lab    (opens the notebooks on such an exchange)")
+    here = clone()
+    lab_command = "make lab" if here and here == Path.cwd() else "bgresearch lab"
+    tell(figures, as_json, lambda: f"\nNext: {lab_command}    (opens the notebooks on such an exchange)")
 
 
 def sandbox(
@@ -51,18 +54,21 @@ def sandbox(
 
 
 def lab(
-    folder: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the notebooks are.")] = Path("notebooks"),
+    folder: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where the notebooks are.", show_default="notebooks, copied if not there"),
+    ] = None,
     port: Annotated[
         int, typer.Option(min=1, max=65535, metavar="N", help="Port of JupyterLab; the next free one if taken.")
     ] = 8888,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
 ) -> None:
     """Open JupyterLab on the sandbox exchange, offline; its data folder is removed afterwards."""
-    need("uvicorn", "jupyterlab", extras="sandbox,lab,charts")
-    from bgresearch.lab import open_lab
+    need("uvicorn", "jupyterlab", extras="lab")
+    from bgresearch.lab import folder_of_notebooks, open_lab
 
     try:
-        status = open_lab(folder, port=port, browser=browser, say=typer.echo)
+        status = open_lab(folder_of_notebooks(folder, typer.echo), port=port, browser=browser, say=typer.echo)
     except KeyboardInterrupt:
         status = 0
     raise typer.Exit(status)

@@ -6,14 +6,15 @@ import contextlib
 import os
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
-from bgresearch.cli.asking import PasswordFile, VaultPath, agreed, answer, from_stdin, master_password, secret
-from bgresearch.cli.keys import QUESTIONS, TRIPLE
+from bgresearch.cli.asking import PasswordFile, VaultPath, agreed, answer, master_password, secret
+from bgresearch.cli.options import excludes
 from bgresearch.cli.sealed import new_recovery_code, ready, send, unlock
-from bgresearch.cli.typed import Outcome, Wanted, bring
+from bgresearch.cli.typed import Outcome, Typing, Wanted, typed_until_kept
 from bgresearch.cli.words import AsJson, tell
 from bgresearch.errors import BgresearchError, ConfigurationError, InvalidInput
 from bgresearch.onboarding import addresses, words
@@ -27,13 +28,11 @@ from bgresearch.onboarding.purposes import (
     needs_key,
     surplus,
 )
-from bgresearch.onboarding.verdicts import on_purpose
 from vault import VaultError
 from vault.hidden import Hidden
 
 if TYPE_CHECKING:
     from bgresearch.agent.client import Agent
-    from bgresearch.permissions import Permissions
 
 GOOD_ENOUGH = 3  # of 4: about 10^8 guesses and more
 _CODE_TRIES = 5  # as the agent allows
@@ -62,6 +61,9 @@ def setup(
     accept_trade: Annotated[
         bool, typer.Option("--accept-trade", help="Keep a key that can trade; never one that can withdraw.")
     ] = False,
+    rsa_key: Annotated[
+        Path | None, typer.Option("--rsa-key", metavar="FILE", help="The RSA private key of a key that signs with RSA.")
+    ] = None,
     stdin: Annotated[
         bool, typer.Option("--stdin", help='Ask nothing; read {"api_key", "secret_key", "passphrase"} as JSON.')
     ] = False,
@@ -73,6 +75,8 @@ def setup(
     from bgresearch.agent.client import Agent
 
     say: Callable[[str], object] = (lambda _words: None) if as_json else typer.echo
+    if stdin:
+        excludes("--stdin", ("--mode", mode))
     chosen = [_purpose(one) for one in purposes or []]
     if stdin and not chosen:
         chosen = [PURPOSES["spot"]]
@@ -93,37 +97,12 @@ def setup(
                 _open(agent, path, password_file, exists=status.exists, asks=not stdin, say=say)
             label = _label(agent, name, asks=not stdin)
             wanted = Wanted("key", label, where, any(one.demo for one in chosen), **said)
-            outcome = typed_until_kept(agent, wanted, asks=not stdin, accept_trade=accept_trade, say=say)
+            outcome = typed_until_kept(agent, wanted, Typing(stdin, rsa_key, accept_trade), say)
+            assert outcome is not None  # noqa: S101 - None is for callers that take an unreached exchange
     except (KeyboardInterrupt, typer.Abort):
         typer.echo(f"\n{words.STOPPED} {words.INTERRUPTED}", err=True)
         raise
     _finish(outcome, chosen, as_json, say)
-
-
-def typed_until_kept(
-    agent: Agent, wanted: Wanted, *, asks: bool, accept_trade: bool, say: Callable[[str], object]
-) -> Outcome:
-    """Return what came of the key that was typed; where somebody can be asked, it can be typed again."""
-
-    def accept(found: Permissions) -> bool:
-        return accept_trade or (asks and agreed(on_purpose(found), default=False))
-
-    while True:
-        if asks:
-            say("\n" + words.KEY_HELP)
-        hint = "Use --stdin and give the key as JSON."
-        texts = {field: secret(QUESTIONS[field], hint=hint) for field in TRIPLE} if asks else from_stdin(*TRIPLE)
-        try:
-            outcome = bring(agent, wanted, texts, accept=accept, say=say)
-        except (BgresearchError, VaultError) as error:
-            if not asks:
-                raise
-            say(f"\n✗ {error}")
-            if not agreed("Type the key again?", default=True):
-                raise
-            continue
-        if outcome.kept or not asks or not agreed("Type another key?", default=False):
-            return outcome
 
 
 def _prepared(chosen: list[Purpose], mode: str, listed: str | None, say: Callable[[str], object]) -> list[Purpose]:

@@ -36,7 +36,7 @@ def sql(
     with connect(data_dir=data_dir, offline=True, pin=pin) as client:
         found = client.lens.sql(sys.stdin.read() if query == "-" else query)
     if as_csv:
-        _as_text(found).to_csv(sys.stdout, index=False, lineterminator="\n")
+        _guarded(_as_text(found)).to_csv(sys.stdout, index=False, lineterminator="\n")
         return
     columns, plain = [str(name) for name in found.columns], _as_text(found)
     there = plain.notna() & ~plain.isin([math.inf, -math.inf])  # JSON has no word for these
@@ -48,6 +48,20 @@ def _as_text(found: pd.DataFrame) -> pd.DataFrame:
     """Return an answer with its times as ISO 8601 in UTC, and whatever else JSON has no word for as text."""
     told = {name: found[name].map(_told, na_action="ignore").astype(object) for name in _strange(found)}
     return found.assign(**told)
+
+
+def _guarded(plain: pd.DataFrame) -> pd.DataFrame:
+    """Return an answer of which no text or name is a formula to a spreadsheet, as in exports."""
+    import pyarrow as pa
+
+    from bgresearch.lenses.exports.texts import guarded
+
+    def safe(values: list[Any]) -> list[Any]:
+        return list(guarded(pa.array(values, pa.string()))[0].to_pylist())
+
+    texts = {name: safe(plain[name].where(plain[name].notna(), None).tolist()) for name in _strange(plain)}
+    told = plain.assign(**texts)
+    return told.set_axis(safe([str(name) for name in told.columns]), axis=1)
 
 
 def _strange(found: pd.DataFrame) -> list[str]:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bgresearch.cli.options import DataDir, Interval, MarketName, PriceKind, Since, Until
+from bgresearch.cli.options import (
+    DataDir,
+    Interval,
+    MarketName,
+    PriceKind,
+    Since,
+    Until,
+    excludes,
+    needs,
+)
 from bgresearch.cli.words import AsJson, table, tell
 from bgresearch.errors import BgresearchError, InvalidInput, StoreError
 
@@ -71,7 +79,9 @@ def verify(
     against_exchange: Annotated[
         bool, typer.Option("--against-exchange", help="Ask the exchange for closed candles again and compare.")
     ] = False,
-    since: Annotated[str, typer.Option(metavar="TIME", help="With --against-exchange: from when.")] = "2017-01-01",
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="With --against-exchange: from when.", show_default="2017-01-01")
+    ] = None,
     until: Until = None,
     symbol: Annotated[
         list[str] | None,
@@ -87,9 +97,14 @@ def verify(
         raise InvalidInput(
             "URL", "a published store is only looked at.", hint="Repair the local one and publish it again."
         )
+    for option, given in {"--since": since, "--until": until, "--symbol": symbol}.items():
+        if given:
+            needs(option, "--against-exchange", against_exchange)
     with connect(data_dir=data_dir, progress=False, store=url or None) as client:
         found = client.verify(repair=repair)
-        revised = client.revisions(since, until, symbols=tuple(symbol or ())) if against_exchange else []
+        revised = (
+            client.revisions(since or "2017-01-01", until, symbols=tuple(symbol or ())) if against_exchange else []
+        )
         place = url or client.data_dir
     result = {
         "data_dir": place, "files": found.files, "flaws": [_flaw(found, number) for number in range(len(found.flaws))],
@@ -152,8 +167,10 @@ def pin(
     from bgresearch.connect import connect
     from bgresearch.store import pins
 
+    if what in pins.RESERVED:
+        excludes(f"pin {what}", ("--account", account), ("a name", name and what == "list"))
     with connect(data_dir=data_dir, offline=True) as client:
-        root = Path(client.data_dir)
+        root, now_ms = Path(client.data_dir), client.now.value // 10**6
     if what == "list":
         there = [_listed(root, one) for one in pins.names(root)]
         tell({"pins": there}, as_json, lambda: table([_row(one) for one in there]) if there else "No pins.")
@@ -161,7 +178,7 @@ def pin(
     if what not in pins.RESERVED:
         if name:
             raise InvalidInput("NAME", f"{what!r} is no verb.", hint="pin NAME, or pin diff|list|remove|verify NAME.")
-        made = _pin(pins.create(root, what, time.time_ns() // 1_000_000, private=account))
+        made = _pin(pins.create(root, what, now_ms, private=account))
         use = f"Read it: bg.connect(pin={what!r}). What has changed since: bgresearch pin diff {what}."
         tell(made, as_json, lambda: f"{table([_row(made)])}\n\n{use}")
         return

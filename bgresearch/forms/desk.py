@@ -8,15 +8,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from bgresearch.agent.client import Agent, AgentKey, AgentStatus
 from bgresearch.agent.messages import Purpose
 from bgresearch.agent.place import default_vault
 from bgresearch.agent.start import start
 from bgresearch.errors import AgentUnavailable, ConfigurationError
+from bgresearch.folders import user_folder
 from bgresearch.forms.beside import Runner, in_thread
 from bgresearch.forms.flow import Progress, Standing, from_text, to_text
+from bgresearch.private import make_private
 
 
 class Desk:
@@ -44,7 +44,7 @@ class Desk:
         self.vault = vault or default_vault()
         self.host = os.environ.get("BGRESEARCH_BASE_URL", "") if host is None else host
         self.run = run
-        self._memory = memory or platformdirs.user_state_path("bgresearch", appauthor=False) / "setup.json"
+        self._memory = memory or user_folder("state", "XDG_STATE_HOME") / "setup.json"
 
     def status(self) -> AgentStatus:
         """Return what the agent says of itself; a locked one is started if there is none.
@@ -96,7 +96,7 @@ class Desk:
     def remember(self, progress: Progress) -> None:
         """Keep how far somebody has come, for this user alone; where that is not possible it is not kept."""
         with contextlib.suppress(OSError):
-            self._memory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self._memory.parent)
             descriptor, name = tempfile.mkstemp(dir=self._memory.parent, prefix=".setup-")  # 0600
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.write(to_text(progress))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import html
 import re
 import threading
@@ -22,6 +21,7 @@ from bgresearch.lenses.chart import chart
 from bgresearch.lenses.exports import export
 from bgresearch.onboarding.costs import priced
 from bgresearch.planning import Market
+from bgresearch.symbols import Named, did_you_mean
 
 if TYPE_CHECKING:
     from bgresearch.client import Client
@@ -62,7 +62,7 @@ class Explorer(Form):
         self.frame: pd.DataFrame | None = None
         self._client, self._run, self._folder = client, run, folder or Path()
         self._stop = threading.Event()
-        self.fields = _fields(today or dt.datetime.now(dt.UTC).date())
+        self.fields = _fields(today or client.now.date())
         self.price_button = button("Show the cost", self._price, main=True)
         self.load_button = button("Download", self._load, main=True)
         self.stop_button = button("Stop", self._stop.set)
@@ -114,9 +114,8 @@ class Explorer(Form):
         listed, symbol = self.fields["symbol"].control.options, self.asked["symbol"]
         if not listed or symbol in listed:
             return ""
-        near = difflib.get_close_matches(symbol, listed, n=3)
-        meant = f" Did you mean {', '.join(near)}?" if near else ""
-        return f"{symbol} is not in the exchange's list for {self.asked['market']}.{meant}"
+        meant = did_you_mean(Named(symbol, self.asked["market"]), listed)
+        return f"{symbol} is not in the exchange's list for {self.asked['market']}. {meant}".strip()
 
     def _load(self) -> None:
         self._stop.clear()

@@ -106,7 +106,7 @@ def balances_table(frame: pd.DataFrame) -> widgets.Widget:
     ]
     skipped = frame.attrs["bgresearch"]["skipped"]
     caption = f"{len(rows)} of {len(held)} balances" if len(held) > len(rows) else "All balances that are not zero"
-    caption += f"; not allowed to see: {', '.join(skipped)}" if skipped else ""
+    caption += f"; left out: {', '.join(skipped)}" if skipped else ""
     return table(caption, ["Account", "Coin", "Total", "Worth in USD"], rows, numbers=2)
 
 

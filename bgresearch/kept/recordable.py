@@ -9,14 +9,16 @@ from typing import Any
 import pyarrow as pa
 
 from bgresearch.account.records import FUTURES, MARKETS, category, product
+from bgresearch.answer_row import AnswerRow, Problems
 from bgresearch.catalogue import Endpoint, load
 from bgresearch.envelope import rows_of
 from bgresearch.errors import BadResponse, InvalidInput
 from bgresearch.intervals import MINUTE_MS
-from bgresearch.tables import Row, Shape, fields, instant, number
+from bgresearch.tables import Row, Shape, fields
 from bgresearch.wire import Reply, Sender
 
 DEPTH = 20  # levels of each side of an order book; 200 is the most (uta/public/OrderBook)
+_ROWS = "rows of the answer"
 _PERIOD = "5m"  # the shortest one of the ratios (common/apidata/Long-Short)
 _EVERY = """
     time time the instant it was recorded for: a multiple of the length between two
@@ -24,7 +26,7 @@ _EVERY = """
     asked time when the answer came
 """
 
-Ask = Callable[[Endpoint, Any], list[Row]]
+Ask = Callable[[Endpoint, AnswerRow], list[Row]]
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,11 @@ class Recordable:
         return self.shape.table(self._believed(row, reply, time_ms)), reply.received_ms
 
     def _believed(self, row: Endpoint, reply: Reply, time_ms: int) -> list[Row]:
-        try:
-            rows = self.rows(row, reply.data)
-        except (KeyError, ValueError, TypeError, IndexError, AttributeError):
-            raise BadResponse(row.id, f"{self.title}: a field is missing, or holds no number.") from None
+        problems = Problems(row.id, money=True)  # what is recorded is not asked for again
+        rows = self.rows(row, AnswerRow(around_rows(row, reply.data), problems, "the answer"))
         if not rows:
             raise BadResponse(row.id, f"{self.title}: the answer is empty.")
+        problems.warn()
         return [{"time": time_ms, "asked": reply.received_ms, **one} for one in rows]
 
     def market(self, name: str | None) -> str:
@@ -112,40 +113,49 @@ def recordable(name: str) -> Recordable:
         raise InvalidInput("kind", f"{name!r} is unknown.", hint=f"Use one of {', '.join(RECORDABLE)}.") from None
 
 
-def _open_interest(row: Endpoint, data: Any) -> list[Row]:
-    return [{"told": instant(data.get("ts")), "open_interest": number(one["size"])} for one in rows_of(row, data)[:1]]
+def around_rows(row: Endpoint, data: Any) -> dict[str, Any]:
+    """Return an answer as an object with its rows under one name, whether or not anything stands around them."""
+    return (data if isinstance(data, dict) else {}) | {_ROWS: rows_of(row, data)}
 
 
-def _funding_rate(row: Endpoint, data: Any) -> list[Row]:
+def _open_interest(_row: Endpoint, answer: AnswerRow) -> list[Row]:
+    return [
+        {"told": answer.time("ts"), "open_interest": one.number("size", needed=True)}
+        for one in answer.nested(_ROWS)[:1]
+    ]
+
+
+def _funding_rate(_row: Endpoint, answer: AnswerRow) -> list[Row]:
     return [
         {
-            "rate": number(one["fundingRate"]), "interval_hours": number(one.get("fundingRateInterval")),
-            "next_funding": instant(one.get("nextUpdate")), "least": number(one.get("minFundingRate")),
-            "most": number(one.get("maxFundingRate")),
+            "rate": one.number("fundingRate", needed=True), "interval_hours": one.number("fundingRateInterval"),
+            "next_funding": one.time("nextUpdate"), "least": one.number("minFundingRate"),
+            "most": one.number("maxFundingRate"),
         }
-        for one in rows_of(row, data)[:1]
+        for one in answer.nested(_ROWS)[:1]
     ]  # fmt: skip
 
 
 def _newest(columns: Mapping[str, str]) -> Ask:
     """Return how the newest row of a short series is read."""
 
-    def read(row: Endpoint, data: Any) -> list[Row]:
-        rows = sorted(rows_of(row, data), key=lambda one: int(one["ts"]))[-1:]
-        return [
-            {"told": instant(one["ts"]), **{ours: number(one[theirs]) for ours, theirs in columns.items()}}
-            for one in rows
-        ]
+    def read(_row: Endpoint, answer: AnswerRow) -> list[Row]:
+        timed = [(one.time("ts", needed=True) or 0, one) for one in answer.nested(_ROWS)]
+        newest = max(timed, key=lambda pair: pair[0], default=None)
+        if newest is None:
+            return []
+        values = {ours: newest[1].number(theirs, needed=True) for ours, theirs in columns.items()}
+        return [{"told": newest[0], **values}]
 
     return read
 
 
-def _order_book(_row: Endpoint, data: Any) -> list[Row]:
+def _order_book(_row: Endpoint, answer: AnswerRow) -> list[Row]:
     return [
-        {"told": instant(data.get("ts")), "side": side, "level": place, "price": number(level[0]),
-         "amount": number(level[1])}
+        {"told": answer.time("ts"), "side": side, "level": place, "price": level.number("price", needed=True),
+         "amount": level.number("amount", needed=True)}
         for side, key in (("ask", "a"), ("bid", "b"))
-        for place, level in enumerate(data[key][:DEPTH])
+        for place, level in enumerate(answer.lists(key, "price", "amount")[:DEPTH])
     ]  # fmt: skip
 
 

@@ -36,6 +36,7 @@ def recorded(
     last = now + 1 if end is None else min(asked.end_ms, now + 1)  # an instant is over as soon as it is there
     span = Span(first, max(first, -(-last // step) * step))
     table = source.store.read(series, span)
+    source.store.refuse_lost(series, span)  # an instant that has passed cannot be recorded again
     gaps = [*source.store.gaps(series, span)]
     missing = source.store.missing(series, span)
     told = [(gap.span, str(gap.cause)) for gap in gaps] + [(hole, "not recorded") for hole in missing]

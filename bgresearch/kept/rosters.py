@@ -20,7 +20,7 @@ from bgresearch.errors import BadResponse, InvalidInput, OfflineError
 from bgresearch.kept.snapshots import checked_age
 from bgresearch.moments import Moment, moment_ms
 from bgresearch.spans import Span, iso
-from bgresearch.store import Series, digest_of
+from bgresearch.store import LostRows, Series, digest_of
 from bgresearch.values import TIME
 
 _ATTEMPTS = 3  # a list that lost most of its rows is believed when it came so often
@@ -113,8 +113,9 @@ def listed(
             hint=f"Run client.{kind}(market={market!r}) once on a client that is connected without offline=True.",
         )
     if at_ms is None:
-        return _as_seen(source, series, states[-1], states[-1].until_ms)
+        at_ms = states[-1].until_ms
     before = [state for state in states if state.since_ms <= at_ms]
+    source.store.refuse_lost(series, Span(before[-1].since_ms if before else 0, at_ms + 1))
     if before:
         return _as_seen(source, series, before[-1], at_ms)
     return _by_listing_times(source, series, states[0], at_ms, (listing, delisting))
@@ -140,6 +141,7 @@ def ever_listed(source: Source, kind: str, market: str, *, listing: str = "liste
     """
     series, now = _series(kind, market), source.clock.now_ms()
     table = source.store.read(series, Span(_SINCE_MS, now + 1))
+    source.store.refuse_lost(series, Span(_SINCE_MS, now + 1))
     if table is None or not table.num_rows:
         raise OfflineError(f"no list of {market} {kind} is kept.", hint=f"Run client.{kind}(market={market!r}) once.")
     until = {state.since_ms: state.until_ms for state in _states(source, series, now)}
@@ -186,18 +188,26 @@ def _confirmed(source: Source, series: Series) -> int | None:
 
 def _look(source: Source, series: Series, ask: Ask) -> None:
     """Ask and keep: the whole list if it changed, else only that it was seen again."""
-    kept = source.store.latest(series)
+    kept = _latest(source, series)
     seen = source.clock.now_ms()  # before the question: a slow answer never undoes a newer one
     table = _believed(ask, 0 if kept is None else kept.num_rows)
     stamped = _stamped(table, seen)
     with source.store.alone(series):
-        kept, confirmed = source.store.latest(series), _confirmed(source, series)
+        kept, confirmed = _latest(source, series), _confirmed(source, series)
         if confirmed is not None and seen <= confirmed:
             return  # another process has looked since
         if kept is not None and confirmed is not None and _same(kept, stamped):
             source.store.write(series, stamped.slice(0, 0), [Span(confirmed + 1, seen + 1)])
         else:
             source.store.write(series, stamped, [Span(seen, seen + 1)])
+
+
+def _latest(source: Source, series: Series) -> pa.Table | None:
+    """Return the newest list; None if it was in a damaged file: the one that is asked for now is kept whole then."""
+    try:
+        return source.store.latest(series)
+    except LostRows:
+        return None
 
 
 def _believed(ask: Ask, before: int) -> pa.Table:
@@ -224,7 +234,12 @@ def _same(one: pa.Table, other: pa.Table) -> bool:
 
 
 def _states(source: Source, series: Series, now: int) -> list[_State]:
-    table = source.store.read(series, Span(_SINCE_MS, now + 1))
+    """Return the lists that can be read, in order; whether one is lost between two of them, callers ask."""
+    span = Span(_SINCE_MS, now + 1)
+    try:
+        table = source.store.read(series, span)
+    except LostRows:  # the damaged files are set aside now, and are those that callers are told about
+        table = source.store.read(series, span)
     if table is None:
         return []
     spans = source.store.known(series)

@@ -13,12 +13,14 @@ from typing import Any
 
 from bgresearch.candles import Source
 from bgresearch.catalogue import Endpoint
+from bgresearch.confirming import confirming
 from bgresearch.envelope import unwrap
-from bgresearch.errors import InvalidInput, OfflineError
+from bgresearch.errors import InvalidInput, OfflineError, StoreError
 from bgresearch.identity import Whose
 from bgresearch.keyring import known_uid, remember_uid
 from bgresearch.query import query_pairs
 from bgresearch.spans import iso
+from bgresearch.store.versions import NewerFormat, check_format
 from bgresearch.wire import Reply
 
 _FORMAT = 1
@@ -45,8 +47,12 @@ class Answers:
         A negative age.
     """
 
+    confirms = True  # what the exchange answers is confirmed before it is kept
+
     def __init__(self, source: Source, max_age: float | None = None, *, again: str = "") -> None:
         self._source, self._max_age, self._again = source, checked_age(max_age), again
+        self._sender = confirming(source.sender)  # no unconfirmed empty answer replaces a kept one
+        self._new: set[str] = set()  # files written by this call: asked again, the exchange is asked again
         self._oldest_ms: int | None = None
 
     @property
@@ -77,9 +83,10 @@ class Answers:
         if reply is None:
             if self._source.offline:
                 raise OfflineError(f"no answer of {endpoint.id}{_asked(params)} is kept.", hint=self._hint(endpoint))
-            reply = self._source.sender.send(endpoint, params)
+            reply = self._sender.send(endpoint, params)
             place = self._place(endpoint, params, ask=True)
             if place is not None:
+                self._new.add(place)
                 self._source.store.replace_file(place, _written(reply, params), private=endpoint.private)
         self._oldest_ms = min(self._oldest_ms or reply.received_ms, reply.received_ms)
         return reply
@@ -95,7 +102,7 @@ class Answers:
         if self._max_age is None and not self._source.offline:
             return None
         place = self._place(endpoint, params, ask=False)
-        text = None if place is None else self._source.store.read_file(place)
+        text = None if place is None or place in self._new else self._source.store.read_file(place)
         reply = None if text is None else _read(endpoint, params, text)
         if reply is None or self._source.offline:
             return reply
@@ -139,11 +146,14 @@ def _read(endpoint: Endpoint, params: Mapping[str, object], text: bytes) -> Repl
     first, _, body = text.partition(b"\n")
     try:
         head = json.loads(first)
-        asked = (head["format"], head["endpoint"], head["params"], head["digest"])
+        check_format(head["format"], _FORMAT)
+        asked = (head["endpoint"], head["params"], head["digest"])
         times = int(head["asked_ms"]), int(head["received_ms"])
+    except NewerFormat as newer:
+        raise StoreError(f"the kept answer of {endpoint.id} was written by a newer version: {newer}.") from None
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    if asked != (_FORMAT, endpoint.id, _spelled(params), _digest(body)):
+    if asked != (endpoint.id, _spelled(params), _digest(body)):
         return None
     return Reply(endpoint, unwrap(endpoint, 200, body), body, attempts=0, received_ms=times[1], asked_ms=times[0])
 

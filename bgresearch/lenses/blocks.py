@@ -19,11 +19,13 @@ import pyarrow as pa
 from bgresearch.candles import Source
 from bgresearch.errors import ConfigurationError, InvalidInput, OfflineError, StoreError
 from bgresearch.frames import to_frame
-from bgresearch.lenses.families import Family, families, plain
+from bgresearch.lenses.families import PRICES, Family, families, plain
+from bgresearch.lenses.queries import check_markets
 from bgresearch.spans import Span
 from bgresearch.store import partition
-from bgresearch.store.disk import in_words
+from bgresearch.store.disk import in_words, reading
 from bgresearch.store.layout import Series
+from bgresearch.store.lost import Lost, lost_in, refusal
 from bgresearch.store.publication import keys_of
 from bgresearch.store.published import PublishedStore, checked_object
 from bgresearch.store.remote import Options, Remote
@@ -65,7 +67,11 @@ def blocks(source: Source, name: str, wanted: Wanted, block_bytes: int) -> DataF
     """Return the frame; `Lens.dask` documents it."""
     dataframe, config = _dask()
     family = _family(source, name, wanted)
+    _refuse_lost(source, family, wanted)
     files = list(_files(source, family, wanted))
+    if "market" in family.keys and not wanted.keys.get("market"):
+        kept = (dict(zip(family.keys, file.keys, strict=True)) for file in files)
+        check_markets("market", kept, 'Name one or several: market="spot", market=["spot", "usdt-futures"].')
     if not files:
         raise OfflineError(f"nothing of that is kept in {source.store.place}.", hint="Download it first.")
     values = [sorted({file.keys[place] for file in files}) for place in range(len(family.keys))]
@@ -104,7 +110,7 @@ class Reader:
 
     def _rows(self, file: File, shape: pa.Schema) -> pa.Table:
         try:
-            with partition.damage_in_words():
+            with reading(Path(file.name)), partition.damage_in_words():
                 table = partition.decode_some(self._opened(file), shape.names)
                 for each in shape:
                     if each.name not in table.column_names:  # written by a version that did not know it
@@ -118,8 +124,7 @@ class Reader:
         if self.url:  # one driver for all tasks of a process
             remote = Remote(self.url, {"skip_instance_cache": False, **self.options})
             return io.BytesIO(checked_object(remote, file.name, file.sha256))
-        with in_words("read", Path(file.name)):
-            return io.BytesIO(Path(file.name).read_bytes())
+        return io.BytesIO(Path(file.name).read_bytes())
 
     def _labelled(self, table: pa.Table, file: File | None, wanted: Sequence[str]) -> pa.Table:
         """Return the rows with the keys of their series, as categories that are the same in every block."""
@@ -134,14 +139,27 @@ class Reader:
 
 def _family(source: Source, name: str, wanted: Wanted) -> Family:
     known = {one.name: one for one in families(source).values() if not one.private}
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         hint = f"Use one of {', '.join(known)}; account records stay on this machine."
         raise InvalidInput("name", f"{name!r} is unknown.", hint=hint)
-    family = known[name]
+    family = _of_price(known[name], known, wanted)
     for key, values in wanted.keys.items():
         if values and key not in family.keys:
             raise InvalidInput(key, f"{name} has no {key}.", hint=f"It has {', '.join(family.keys)}.")
     return family
+
+
+def _of_price(family: Family, known: dict[str, Family], wanted: Wanted) -> Family:
+    """Return the family that has the wanted price: of ``candles`` and mark it is ``candles_mark``."""
+    prices = wanted.keys.get("price", ())
+    if not prices or not family.price or prices == (family.price,):
+        return family
+    kin = {one.price: one for one in known.values() if one.folder == family.folder}
+    if family.price != PRICES[0] or len(prices) > 1 or prices[0] not in kin:
+        raise InvalidInput(
+            "price", f"{family.name} has {family.price} prices alone.", hint=f"Use one of {', '.join(kin)}."
+        )
+    return kin[prices[0]]
 
 
 def _files(source: Source, family: Family, wanted: Wanted) -> Iterator[File]:
@@ -149,7 +167,7 @@ def _files(source: Source, family: Family, wanted: Wanted) -> Iterator[File]:
     periods: dict[str, frozenset[str]] = {}
     for path, name, size, sha256 in _all(source, family):
         keys = {key: plain(key, value) for key, value in keys_of(path).items()}
-        if not wanted.takes(keys):
+        if not (family.holds(keys) and wanted.takes(keys)):
             continue
         if wanted.span is not None:
             series = Series(family.folder, tuple(keys.items()), family.time)
@@ -158,6 +176,24 @@ def _files(source: Source, family: Family, wanted: Wanted) -> Iterator[File]:
             if path.rpartition("/")[2] not in periods[series.period]:
                 continue
         yield File(name, tuple(keys[key] for key in family.keys), size, sha256)
+
+
+def _refuse_lost(source: Source, family: Family, wanted: Wanted) -> None:
+    """Raise if rows that are wanted were in a file that was set aside as damaged, and are in no other."""
+    store = source.store
+    if isinstance(store, PublishedStore):
+        return
+    aside = store.data_dir.glob(f"{family.pattern()}.damaged-*")
+    found = [one for folder in sorted({path.parent for path in aside}) for one in lost_in(folder)]
+    lost = [one for one in found if _wants(wanted, one, store.data_dir)]
+    if lost:
+        raise refusal(lost)
+
+
+def _wants(wanted: Wanted, lost: Lost, root: Path) -> bool:
+    keys = keys_of(lost.path.relative_to(root).as_posix())
+    named = wanted.takes({key: plain(key, value) for key, value in keys.items()})
+    return named and (wanted.span is None or lost.span.intersect(wanted.span) is not None)
 
 
 def _all(source: Source, family: Family) -> Iterator[tuple[str, str, int, str]]:

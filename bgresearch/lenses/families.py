@@ -7,23 +7,27 @@ alone: what is being written, was set aside as damaged, or waits in a hidden fol
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
+from urllib.parse import unquote
 
 import pyarrow as pa
 
 from bgresearch.account.assets import ASSET_COLUMNS
 from bgresearch.account.kinds import KINDS
 from bgresearch.candles import Source
-from bgresearch.errors import ConfigurationError
+from bgresearch.errors import ConfigurationError, InvalidInput
 from bgresearch.frames import CANDLE_SCHEMA
 from bgresearch.kept.recordable import RECORDABLE
 from bgresearch.keyring import known_uid
 from bgresearch.market.past import FUNDING_RATES, TRADES
 from bgresearch.store.layout import SPELLED, is_partition
+from bgresearch.store.lost import lost_in, refusal
 from bgresearch.values import TIME
 
+PRICES = ("last", "mark", "index")
 _CANDLE_KEYS = ("market", "price", "symbol", "interval")
 _PAST_KEYS = ("market", "symbol")
 _RECORDED_KEYS = ("market", "symbol", "every")
@@ -50,6 +54,8 @@ class Family:
         Name of a folder that is no column, as the rows say it themselves; of account records.
     private : bool
         Whether it belongs to an account.
+    price : str
+        The one kind of price in it; of candles. Figures of last, mark and index prices together are figures of none.
     """
 
     name: str
@@ -59,6 +65,7 @@ class Family:
     time: str
     lot: str = ""
     private: bool = False
+    price: str = ""
 
     @property
     def columns(self) -> pa.Schema:
@@ -72,12 +79,27 @@ class Family:
 
     def pattern(self, period: str = "*") -> str:
         """Return a glob of its partitions below the data folder; a period is a file's name: ``2026-10``, ``2026``."""
-        folders = [f"{key}=*" for key in (*self.keys, self.lot) if key]
+        fixed = {"price": self.price} if self.price else {}
+        folders = [f"{key}={fixed.get(key, '*')}" for key in (*self.keys, self.lot) if key]
         return "/".join([self.folder, *folders, f"{period}.parquet"])
 
     def glob(self, root: Path, period: str = "*") -> str:
         """Return that pattern below a data folder."""
         return f"{literally(root)}/{self.pattern(period)}"
+
+    def series(self, root: Path) -> Iterator[dict[str, str]]:
+        """Yield the keys of what is there now, as users know them; of families that have keys. Opens no file."""
+        for folder in root.glob(self.pattern().rpartition("/")[0]):
+            yield self.keys_of(folder / "all.parquet")
+
+    def keys_of(self, file: Path) -> dict[str, str]:
+        """Return the keys of a partition as users know them, from the folders above it."""
+        named = (part.partition("=") for part in file.parts[-len(self.keys) - 1 : -1])
+        return {key: plain(key, unquote(value)) for key, _, value in named}
+
+    def holds(self, keys: Mapping[str, str]) -> bool:
+        """Return whether files of these keys, in the folder of the family, belong to it."""
+        return not self.price or keys.get("price") == self.price
 
     def files(self, root: Path, period: str = "*") -> list[Path]:
         """Return the partitions that are there now, in order."""
@@ -109,6 +131,51 @@ def families(source: Source) -> dict[str, Family]:
     return {one.name: one for one in found}
 
 
+def listed(name: str, value: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return one text, several or none as a tuple.
+
+    Raises
+    ------
+    InvalidInput
+        It is something else; the message has the argument's name.
+    """
+    values = (value,) if isinstance(value, str) else () if value is None else value
+    if not isinstance(values, Iterable) or not all(isinstance(one, str) for one in values):
+        raise InvalidInput(name, f"{value!r} is no text.", hint="Give a str, or several in a list.")
+    return tuple(values)
+
+
+def checked(source: Source, wanted: Iterable[Family], *, period: str = "*", rows: bool = True) -> None:
+    """Raise if what some families hold is not all there: a file is damaged, or was and no other covers its span.
+
+    Parameters
+    ----------
+    source : Source
+        The client's.
+    wanted : iterable of Family
+        What is going to be looked at.
+    period : str
+        Only files of this name.
+    rows : bool
+        Whether rows are read, and not footers alone.
+
+    Raises
+    ------
+    StoreError
+        With the files and their spans.
+    """
+    root = source.store.data_dir
+    for family in wanted:
+        aside = root.glob(f"{family.pattern(period)}.damaged-*")
+        folders = sorted({path.parent for path in aside})
+        if lost := [
+            one for folder in folders for one in lost_in(folder) if fnmatch(one.path.name, f"{period}.parquet*")
+        ]:
+            raise refusal(lost)
+        if rows:
+            source.store.check(family.files(root, period))
+
+
 def literally(root: Path) -> str:
     """Return a folder as a glob that matches it alone, whatever characters its name has."""
     return re.sub(r"([*?[])", r"[\1]", root.as_posix())
@@ -120,8 +187,10 @@ def plain(key: str, spelled: str) -> str:
 
 
 def _public() -> Iterator[Family]:
-    yield Family("candles", "candles", _CANDLE_KEYS, CANDLE_SCHEMA, "open_time")
-    yield Family("candles_utc8", "candles-utc8", _CANDLE_KEYS, CANDLE_SCHEMA, "open_time")
+    for folder in ("candles", "candles-utc8"):
+        for price in PRICES:
+            name = folder.replace("-", "_") + (f"_{price}" if price != "last" else "")
+            yield Family(name, folder, _CANDLE_KEYS, CANDLE_SCHEMA, "open_time", price=price)
     for shape in (TRADES, FUNDING_RATES):
         yield Family(shape.verb, shape.verb, _PAST_KEYS, shape.schema, shape.index)
     for kind, what in RECORDABLE.items():

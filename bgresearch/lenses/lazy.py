@@ -18,13 +18,14 @@ import pyarrow as pa
 
 from bgresearch.candles import Source
 from bgresearch.errors import ConfigurationError, InvalidInput
-from bgresearch.lenses.families import Family, families
+from bgresearch.lenses.families import Family, checked, families, listed
 from bgresearch.lenses.ledgers import Told, coverage_of, gaps_of
+from bgresearch.lenses.queries import check_markets
 from bgresearch.store.layout import SPELLED
 from bgresearch.values import TIME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from polars import LazyFrame
 
@@ -40,6 +41,8 @@ class Scans:
     ----------
     source : Source
         The client's.
+    check : bool
+        Whether a scan compares the digests of its files first.
 
     Examples
     --------
@@ -48,7 +51,8 @@ class Scans:
     >>> scans.candles().filter(pl.col("symbol") == "BTCUSDT").collect()             # doctest: +SKIP
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, *, check: bool = True) -> None:
+        self._source, self._check = source, check
         self._root, self._families = source.store.data_dir, families(source)
         self._pl = _polars()
 
@@ -57,7 +61,7 @@ class Scans:
         """What can be scanned: the families of series, then ``gaps`` and ``coverage``."""
         return (*self._families, "gaps", "coverage")
 
-    def scan(self, name: str, period: str = "*") -> LazyFrame:
+    def scan(self, name: str, period: str = "*", *, market: str | Sequence[str] | None = None) -> LazyFrame:
         """Return a lazy frame of a family.
 
         Parameters
@@ -67,6 +71,8 @@ class Scans:
         period : str
             Only files of this name: ``2026-10`` (intervals below an hour, and what has none), ``2026`` (below a day),
             with ``*`` for any part. No other file is opened.
+        market : str or sequence of str, optional
+            Only these. It may be left out as long as no symbol is kept in two markets.
 
         Returns
         -------
@@ -76,24 +82,38 @@ class Scans:
         Raises
         ------
         InvalidInput
-            There is no such family, or the period is none.
+            There is no such family, or the period is none; or a symbol is kept in several markets and none is named.
         """
-        if name not in self._families:
+        if not isinstance(name, str) or name not in self._families:
             raise InvalidInput("name", f"{name!r} is unknown.", hint=f"Use one of {', '.join(self.names)}.")
-        if not _PERIOD.fullmatch(period):
+        if not isinstance(period, str) or not _PERIOD.fullmatch(period):
             raise InvalidInput("period", f"{period!r} is no period.", hint="Write 2026-10, 2026 or 2026-*.")
         family = self._families[name]
-        parts = _spellings(family, family.files(self._root, period))
+        checked(self._source, [family], period=period, rows=self._check)
+        parts = _spellings(family, self._files(family, period, market))
         whole = [self._scanned(family, files, told) for files, told in parts]
         joined: LazyFrame = self._pl.concat(whole)
         return joined
 
+    def _files(self, family: Family, period: str, market: str | Sequence[str] | None) -> list[Path]:
+        files, markets = family.files(self._root, period), listed("market", market)
+        if "market" not in family.keys:
+            if markets:
+                raise InvalidInput("market", f"{family.name} has no market.", hint="Leave it out.")
+            return files
+        if not markets:
+            hint = f'Name one or several: .{family.name}(market="spot").'
+            check_markets("market", map(family.keys_of, files), hint)
+        return [file for file in files if not markets or family.keys_of(file)["market"] in markets]
+
     def gaps(self) -> LazyFrame:
         """Return where the exchange has nothing, and why, read now from the footers of all files."""
+        checked(self._source, self._families.values(), rows=False)
         return self._read(gaps_of(self._root, self._families.values()))
 
     def coverage(self) -> LazyFrame:
         """Return what is there, a row per series, read now from the footers of all files."""
+        checked(self._source, self._families.values(), rows=False)
         return self._read(coverage_of(self._root, self._families.values()))
 
     def __getattr__(self, name: str) -> Callable[..., LazyFrame]:

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from bgresearch.lenses.families import Family, plain
 from bgresearch.store import Ledger, StoreWarning
+from bgresearch.store.disk import reading
 from bgresearch.store.ledger import NEVER_MS, Gap, joined
 from bgresearch.store.partition import KEY, Damaged, damage_in_words
 from bgresearch.values import TIME
@@ -103,7 +104,7 @@ def where(family: Family, folder: Path) -> Mapping[str, str]:
 def footers(path: Path, time: str) -> Iterator[Footer]:
     """Yield what a file's footer says; nothing of a file that was replaced or has gone this moment, or is damaged."""
     try:
-        with path.open("rb") as file, damage_in_words():
+        with path.open("rb") as file, reading(path), damage_in_words():
             metadata = pq.ParquetFile(file).metadata
             ledger = Ledger.from_json((metadata.metadata or {})[KEY])
             times = [_times(metadata.row_group(number), time) for number in range(metadata.num_row_groups)]

@@ -7,7 +7,9 @@ error and never with wrong rows.
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
@@ -18,9 +20,11 @@ import pyarrow as pa
 
 from bgresearch.candles import Source
 from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
+from bgresearch.folders import expanded
 from bgresearch.frames import to_frame
-from bgresearch.lenses.families import Family, families, literally
+from bgresearch.lenses.families import Family, checked, families, literally
 from bgresearch.lenses.ledgers import coverage_of, gaps_of
+from bgresearch.lenses.queries import check_markets, parsed
 from bgresearch.store.layout import PERIOD, SPELLED
 from bgresearch.values import TIME
 
@@ -38,11 +42,15 @@ _MAY_CHANGE = ("threads", "memory_limit", "enable_progress_bar", "preserve_inser
 
 def answered(source: Source, query: str, frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return what a query gives; `Lens.sql` documents it."""
+    for name, text in [("query", query), *zip(frames, frames, strict=True)]:
+        _check_text(name, text)
     duckdb, connection = _duckdb(), connected(source, None)
     try:
-        if [one.type.name for one in connection.extract_statements(query)] != ["SELECT"]:  # WITH, DESCRIBE and SHOW are
-            raise InvalidInput("query", "it is no single query.", hint="Write one that begins with SELECT.")
+        _check(source, connection, query)
+        _check_named(source, query)
         for name, frame in frames.items():
+            if not isinstance(frame, pd.DataFrame):
+                raise InvalidInput(name, f"a {type(frame).__name__} is no DataFrame.", hint="Give a pandas DataFrame.")
             connection.register(name, frame.reset_index() if frame.index.name else frame)
         table: pa.Table = _patiently(duckdb, lambda: connection.sql(query).to_arrow_table())
     except duckdb.Error as error:
@@ -50,13 +58,53 @@ def answered(source: Source, query: str, frames: Mapping[str, pd.DataFrame]) -> 
     finally:
         connection.close()
     pin = {"pin": source.store.pin} if source.store.pin else {}
-    return to_frame(_with_numbers(table), verb="lens.sql", query=query, host=source.sender.host, **pin)
+    try:
+        return to_frame(_with_numbers(table), verb="lens.sql", query=query, host=source.sender.host, **pin)
+    except (pa.ArrowException, ValueError, TypeError, KeyError, OverflowError) as error:  # types that pandas has not
+        hint = "Cast the column: CAST(... AS VARCHAR) gives text."
+        raise InvalidInput("query", f"its answer does not fit into a frame: {error}.", hint=hint) from error
+
+
+def _check_text(name: str, text: str) -> None:
+    if not isinstance(text, str):
+        raise InvalidInput(name, f"{type(text).__name__} is no text.", hint="Give SQL as str.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        hint = "Remove the character, or read the text as UTF-8."
+        raise InvalidInput(ascii(name), f"character {error.start + 1} is no Unicode.", hint=hint) from None
+
+
+def _check(source: Source, connection: DuckDBPyConnection, query: str) -> None:
+    """Raise `InvalidInput` if that is no single query, or one that mixes what belongs apart."""
+    told = json.loads(connection.execute("SELECT json_serialize_sql(?)", [query]).fetchall()[0][0])
+    if told["error"] and told["error_type"] != "not implemented":
+        raise InvalidInput("query", f"{told['error_message']}.\n", hint=_HINT)
+    if told["error"] or len(told["statements"]) != 1:  # WITH, DESCRIBE and SHOW are SELECT
+        raise InvalidInput("query", "it is no single query.", hint="Write one that begins with SELECT.")
+    known, root = families(source), source.store.data_dir
+    asked = parsed(told["statements"][0])
+    asked.check_prices(known, root)
+    for family in asked.apart(known):
+        hint = "Say which one: WHERE market = 'spot', or keep them apart: GROUP BY market."
+        check_markets("query", family.series(root), hint)
+
+
+def _check_named(source: Source, query: str) -> None:
+    """Check what a query can be about: DuckDB compares no checksums, and knows nothing of files that are not there."""
+    words = set(re.findall(r"\w+", query.lower()))
+    known = families(source)
+    checked(source, [family for name, family in known.items() if name in words])
+    if words & {"gaps", "coverage"}:
+        checked(source, known.values(), rows=False)
 
 
 def connected(source: Source, spill: str | os.PathLike[str] | None) -> DuckDBPyConnection:
     """Return the connection; `Lens.duckdb` documents it."""
     duckdb = _duckdb()
     root, known = source.store.data_dir, families(source)
+    if not isinstance(spill, str | os.PathLike | None):
+        raise InvalidInput("spill", f"{spill!r} is no path.", hint="Give the name of a folder.")
     if "\\" in root.as_posix():  # to DuckDB it parts folders on every system; the views would be empty
         raise ConfigurationError(f"DuckDB cannot look into {root}: \\ in a name.", hint="Rename the folder.")
     connection: DuckDBPyConnection = duckdb.connect()
@@ -113,7 +161,7 @@ def _locks(root: Path, known: Collection[Family], spill: str | os.PathLike[str] 
     allowed = ", ".join(_text(f"{folder}/{family.folder}") for folder in sorted(spellings) for family in known)
     return [
         "TimeZone = 'UTC'",
-        f"temp_directory = {_text('' if spill is None else str(Path(spill).expanduser().absolute()))}",
+        f"temp_directory = {_text('' if spill is None else str(expanded(spill).absolute()))}",
         "autoinstall_known_extensions = false",
         "autoload_known_extensions = false",
         "allow_community_extensions = false",

@@ -6,12 +6,12 @@ The exchange states neither how many rows it gives nor how far back they go; `bg
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from bgresearch.answer_row import AnswerRow
 from bgresearch.answers import rows_from, shaped
 from bgresearch.catalogue import load
 from bgresearch.errors import InvalidInput
-from bgresearch.tables import Row, Shape, fields, instant, number
+from bgresearch.tables import Row, Shape, fields
 from bgresearch.wire import Sender
 
 _SIDES = ("trades", "accounts", "positions", "margin")
@@ -85,49 +85,48 @@ def long_short(sender: Sender, symbol: str, period: str, of: str) -> list[Row]:
         raise InvalidInput("of", f"{of!r} is unknown.", hint=f"Use one of {', '.join(_SIDES)}.")
     row_id, names = _LONG_SHORT_ROWS[of]
     columns = dict(zip(("long", "short", "ratio"), names, strict=True))
-    return _series(LONG_SHORT, sender, row_id, _of(row_id, symbol, period), columns)
+    return _series(sender, row_id, _of(row_id, symbol, period), columns)
 
 
 def taker_volume(sender: Sender, symbol: str, period: str) -> list[Row]:
     """Return what takers bought and sold."""
     columns = {"buy": "buyVolume", "sell": "sellVolume"}
     row_id = "data.futures_taker_buy_sell"
-    return _series(TAKER_VOLUME, sender, row_id, _of(row_id, symbol, period), columns)
+    return _series(sender, row_id, _of(row_id, symbol, period), columns)
 
 
 def fund_flow(sender: Sender, symbol: str, period: str) -> list[Row]:
     """Return what large, middle and small orders bought and sold."""
     row_id = "data.spot_fund_flow"
-    return shaped(FUND_FLOW, row_id, _flows, rows_from(sender, row_id, _of(row_id, symbol, period)))
+    return shaped(row_id, _flows, rows_from(sender, row_id, _of(row_id, symbol, period)))
 
 
 def net_flow(sender: Sender, symbol: str, *, whales: bool) -> list[Row]:
     """Return what came in less what went out."""
     row_id, column = ("data.spot_whale_net_flow", "volume") if whales else ("data.spot_fund_net_flow", "netFlow")
-    return _series(NET_FLOW, sender, row_id, {"symbol": symbol}, {"net_flow": column})
+    return _series(sender, row_id, {"symbol": symbol}, {"net_flow": column})
 
 
 def margin_series(sender: Sender, symbol: str, period: str) -> list[Row]:
     """Return how borrowing on margin develops: two series, joined by time."""
-    joined: dict[int, Row] = {}
+    joined: dict[int | None, Row] = {}
     for row_id, column, theirs in (
         ("data.margin_loan_growth", "loan_growth", "growthRate"),
         ("data.futures_isolated_borrow_rate", "borrow_rate", "borrowRate"),
     ):
-        for row in _series(MARGIN_SERIES, sender, row_id, _of(row_id, symbol, period), {column: theirs}):
+        for row in _series(sender, row_id, _of(row_id, symbol, period), {column: theirs}):
             joined.setdefault(row["time"], {}).update(row)
-    return [joined[time] for time in sorted(joined)]
+    return [joined[time] for time in sorted(joined, key=lambda time: time or 0)]
 
 
 def _series(
-    shape: Shape, sender: Sender, row_id: str, params: Mapping[str, str], columns: Mapping[str, str]
-) -> list[Row]:
+    sender: Sender, row_id: str, params: Mapping[str, str], columns: Mapping[str, str]
+) -> list[Row]:  # fmt: skip
+    def row_of(row: AnswerRow) -> Row:
+        values = {name: row.number(theirs, needed=True) if theirs else None for name, theirs in columns.items()}
+        return {"time": row.time("ts", "date", needed=True), **values}
 
-    def row_of(row: Mapping[str, Any]) -> Row:
-        values = {name: number(row[theirs]) if theirs else None for name, theirs in columns.items()}
-        return {"time": instant(row.get("ts", row.get("date"))), **values}
-
-    rows = shaped(shape, row_id, row_of, rows_from(sender, row_id, params))
+    rows = shaped(row_id, row_of, rows_from(sender, row_id, params))
     return sorted(rows, key=lambda row: row["time"] or 0)
 
 
@@ -141,11 +140,13 @@ def _of(row_id: str, symbol: str, period: str) -> dict[str, str]:
     return {"symbol": symbol, "period": spelled[period.lower()]}
 
 
-def _flows(row: Mapping[str, Any]) -> list[Row]:
+def _flows(row: AnswerRow) -> list[Row]:
     return [
         {
-            "size": size, "buy": number(row[f"{size}BuyVolume"]), "sell": number(row[f"{size}SellVolume"]),
-            "buy_ratio": number(row[f"{size}BuyRatio"]), "sell_ratio": number(row[f"{size}SellRatio"]),
+            "size": size, "buy": row.number(f"{size}BuyVolume", needed=True),
+            "sell": row.number(f"{size}SellVolume", needed=True),
+            "buy_ratio": row.number(f"{size}BuyRatio", needed=True),
+            "sell_ratio": row.number(f"{size}SellRatio", needed=True),
         }
         for size in ("whale", "dolphin", "fish")
     ]  # fmt: skip

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
 
 import pyarrow as pa
 
+from bgresearch.answer_row import AnswerRow, spelled
 from bgresearch.answers import rows_from, shaped
 from bgresearch.errors import ParameterRejected, UnknownSymbol
-from bgresearch.tables import Row, Shape, code, fields, flag, instant, number, text, word
+from bgresearch.tables import Row, Shape, fields
 from bgresearch.wire import Sender
 
 SYMBOLS = Shape(
@@ -76,77 +75,87 @@ COINS = Shape(
 def symbols(sender: Sender, market: str) -> pa.Table:
     """Return what is listed in one market."""
     if market == "spot":
-        rows = shaped(SYMBOLS, "spot.symbols", _spot, rows_from(sender, "spot.symbols"))
+        rows = shaped("spot.symbols", _spot, rows_from(sender, "spot.symbols"))
     else:
         answer = rows_from(sender, "futures.contracts", {"productType": market.upper()})
-        rows = shaped(SYMBOLS, "futures.contracts", lambda row: _contract(market, row), answer)
+        rows = shaped("futures.contracts", lambda row: _contract(market, row), answer)
     return SYMBOLS.table(rows)
 
 
 def coins(sender: Sender, coin: str | None) -> list[Row]:
     """Return coins and the chains they move on."""
     try:
-        answer = rows_from(sender, "spot.coins", {"coin": coin.upper()} if coin else {})
+        answer = rows_from(sender, "spot.coins", {"coin": spelled(coin)} if coin else {})
     except ParameterRejected as error:
         if coin is None:
             raise
-        said, hint = f"{coin!r} is no coin of the exchange", "Look at client.coins() for what there is."
-        raise UnknownSymbol(error.endpoint, error.code, said, http_status=error.http_status, hint=hint) from None
-    return shaped(COINS, "spot.coins", _chains, answer)
+        raise _no_coin(coin, error.code, error.http_status) from None
+    if coin is not None and not answer:
+        raise _no_coin(coin, "00000", 200)
+    return shaped("spot.coins", _chains, answer)
 
 
-def _spot(row: Mapping[str, Any]) -> Row:
-    price_places, amount_places = int(row["pricePrecision"]), int(row["quantityPrecision"])
+def _no_coin(coin: str, code: str, http_status: int) -> UnknownSymbol:
+    said, hint = f"{coin!r} is no coin of the exchange", "Look at client.coins() for what there is."
+    return UnknownSymbol("spot.coins", code, said, http_status=http_status, hint=hint)
+
+
+def _spot(row: AnswerRow) -> Row:
+    price_places = row.count("pricePrecision", needed=True)
+    amount_places = row.count("quantityPrecision", needed=True)
     return {
-        **_names(row, "spot"), "kind": "spot", "status": word(row.get("status")),
-        "trading": word(row.get("status")) == "online", "price_places": price_places,
-        "price_step": _step(1, price_places), "amount_places": amount_places, "amount_step": _step(1, amount_places),
-        "min_amount": number(row.get("minTradeAmount")) or None, "min_value": number(row.get("minTradeUSDT")),
-        "maker": number(row.get("makerFeeRate")), "taker": number(row.get("takerFeeRate")),
-        "listed": instant(row.get("openTime")), "delisted": instant(row.get("offTime")),
+        **_names(row, "spot"), "kind": "spot", "status": row.word("status"),
+        "trading": row.word("status") == "online", "price_places": price_places,
+        "price_step": _step(1.0, price_places), "amount_places": amount_places,
+        "amount_step": _step(1.0, amount_places),
+        "min_amount": row.number("minTradeAmount") or None, "min_value": row.number("minTradeUSDT"),
+        "maker": row.number("makerFeeRate"), "taker": row.number("takerFeeRate"),
+        "listed": row.time("openTime"), "delisted": row.time("offTime"),
     }  # fmt: skip
 
 
-def _contract(market: str, row: Mapping[str, Any]) -> Row:
-    places = int(row["pricePlace"])
+def _contract(market: str, row: AnswerRow) -> Row:
+    places = row.count("pricePlace", needed=True)
     return {
-        **_names(row, market), "kind": word(row.get("symbolType")), "status": word(row.get("symbolStatus")),
-        "trading": word(row.get("symbolStatus")) == "normal", "price_places": places,
-        "price_step": _step(row.get("priceEndStep") or 1, places), "amount_places": int(row["volumePlace"]),
-        "amount_step": number(row.get("sizeMultiplier")), "min_amount": number(row.get("minTradeNum")),
-        "min_value": number(row.get("minTradeUSDT")), "maker": number(row.get("makerFeeRate")),
-        "taker": number(row.get("takerFeeRate")), "min_leverage": number(row.get("minLever")),
-        "max_leverage": number(row.get("maxLever")), "funding_hours": number(row.get("fundInterval")),
-        "listed": instant(row.get("launchTime")) or instant(row.get("openTime")),
-        "delisted": instant(row.get("offTime")), "delivery": instant(row.get("deliveryTime")),
+        **_names(row, market), "kind": row.word("symbolType"), "status": row.word("symbolStatus"),
+        "trading": row.word("symbolStatus") == "normal", "price_places": places,
+        "price_step": _step(row.number("priceEndStep") or 1.0, places),
+        "amount_places": row.count("volumePlace", needed=True),
+        "amount_step": row.number("sizeMultiplier"), "min_amount": row.number("minTradeNum"),
+        "min_value": row.number("minTradeUSDT"), "maker": row.number("makerFeeRate"),
+        "taker": row.number("takerFeeRate"), "min_leverage": row.number("minLever"),
+        "max_leverage": row.number("maxLever"), "funding_hours": row.number("fundInterval"),
+        "listed": row.time("launchTime") or row.time("openTime"),
+        "delisted": row.time("offTime"), "delivery": row.time("deliveryTime"),
     }  # fmt: skip
 
 
-def _names(row: Mapping[str, Any], market: str) -> Row:
-    return {"symbol": str(row["symbol"]), "market": market, "base": row["baseCoin"], "quote": row["quoteCoin"]}
+def _names(row: AnswerRow, market: str) -> Row:
+    return {
+        "symbol": row.key("symbol"),
+        "market": market,
+        "base": row.code("baseCoin", needed=True),
+        "quote": row.code("quoteCoin", needed=True),
+    }
 
 
-def _step(units: object, places: int) -> float:
-    return float(Decimal(str(units)).scaleb(-places))
+def _step(units: float, places: int | None) -> float | None:
+    return None if places is None else float(Decimal(str(units)).scaleb(-places))
 
 
-def _chains(row: Mapping[str, Any]) -> list[Row]:
-    return [
-        {
-            "coin": code(row["coin"]), "network": text(chain.get("chain")), "can_transfer": flag(row.get("transfer")),
-            "can_deposit": flag(chain.get("rechargeable")), "can_withdraw": flag(chain.get("withdrawable")),
-            "needs_tag": flag(chain.get("needTag")), "withdraw_fee": number(chain.get("withdrawFee")),
-            "withdraw_fee_rate": number(chain.get("extraWithdrawFee")),
-            "min_deposit": number(chain.get("minDepositAmount")),
-            "min_withdrawal": number(chain.get("minWithdrawAmount")),
-            "deposit_confirmations": _count(chain.get("depositConfirm")),
-            "withdrawal_confirmations": _count(chain.get("withdrawConfirm")),
-            "withdrawal_places": _count(chain.get("withdrawMinScale")), "contract": text(chain.get("contractAddress")),
-            "congestion": word(chain.get("congestion")),
-        }
-        for chain in row.get("chains") or [{}]
-    ]  # fmt: skip
+def _chains(row: AnswerRow) -> list[Row]:
+    coin: Row = {"coin": spelled(row.key("coin")), "can_transfer": row.flag("transfer")}
+    return [coin | _chain(chain) for chain in row.nested("chains", needed=True)] or [coin]
 
 
-def _count(value: object) -> int | None:
-    return None if value in (None, "") else int(str(value))
+def _chain(chain: AnswerRow) -> Row:
+    return {
+        "network": chain.text("chain", needed=True), "can_deposit": chain.flag("rechargeable"),
+        "can_withdraw": chain.flag("withdrawable"), "needs_tag": chain.flag("needTag"),
+        "withdraw_fee": chain.number("withdrawFee"), "withdraw_fee_rate": chain.number("extraWithdrawFee"),
+        "min_deposit": chain.number("minDepositAmount"), "min_withdrawal": chain.number("minWithdrawAmount"),
+        "deposit_confirmations": chain.count("depositConfirm"),
+        "withdrawal_confirmations": chain.count("withdrawConfirm"),
+        "withdrawal_places": chain.count("withdrawMinScale"), "contract": chain.text("contractAddress"),
+        "congestion": chain.word("congestion"),
+    }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from bgresearch.answer_row import spelled
 from bgresearch.errors import InvalidInput
 from bgresearch.market.flow_verbs import FlowVerbs
 from bgresearch.market.past import FUNDING, FUNDING_RATES, funding, past_funding
@@ -49,6 +50,9 @@ class MoreVerbs(FlowVerbs):
 
         Raises
         ------
+        IncompleteData
+            The exchange serves no further pages although the contract traded earlier; ``.missing`` is what is unknown.
+            What came is kept, and a later call asks again.
         UnknownSymbol
             There is no such contract; the message names near ones.
         OfflineError
@@ -233,7 +237,7 @@ class MoreVerbs(FlowVerbs):
         """
         if not isinstance(coin, str) or not coin.strip():
             raise InvalidInput("coin", f"{coin!r} is no coin.", hint="Write it as the exchange does, like USDT.")
-        name = coin.strip().upper()
+        name = spelled(coin.strip())
         return self._asked(INTEREST_RATES, lambda sender: interest_rates(sender, name, history=history), max_age)
 
     def _contract(self, symbol: str, market: str) -> Named:

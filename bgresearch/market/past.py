@@ -6,29 +6,35 @@ interrupted walk loses little.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
+from bgresearch.answer_row import UNREADABLE, AnswerRow, KeyMissing
 from bgresearch.answers import rows_from, shaped
 from bgresearch.candles import Source
 from bgresearch.catalogue import load
-from bgresearch.errors import BadResponse, IncompleteData, OfflineError
+from bgresearch.envelope import rows_of
+from bgresearch.errors import BgresearchError, IncompleteData, OfflineError
 from bgresearch.intervals import DAY_MS
+from bgresearch.paginator import EndUnknown, PagedList
 from bgresearch.paging import windows
 from bgresearch.progress import Wish, shown
 from bgresearch.spans import Span, iso, subtract
 from bgresearch.store import Series
-from bgresearch.symbols import Named
-from bgresearch.tables import Row, Shape, fields, instant, number, word
+from bgresearch.symbols import Named, unlisted
+from bgresearch.tables import Row, Shape, fields
 from bgresearch.wire import Sender
 
+_SECOND_MS = 1_000  # times of the history are cut to seconds
 _FINAL_MS = 5 * 60_000  # what is younger is shown and asked for again
 _EDGE_MS = 60_000
 _FLUSH_ROWS = 20_000
-_EMPTY_ANSWERS = 3  # an empty page is believed after this many, one that follows a short page at once
+_NEVER_MS = 2**53
+_DAILY = "futures.history_candles"
 
 TRADES = Shape(
     "trades",
@@ -70,20 +76,20 @@ def funding(sender: Sender, named: Named) -> list[Row]:
     """Return the funding rate that is due next."""
     params = {"symbol": named.symbol, "productType": named.market.upper()}
 
-    def row_of(row: Mapping[str, Any]) -> Row:
+    def row_of(row: AnswerRow) -> Row:
         return {
-            "symbol": str(row["symbol"]), "market": named.market, "funding_rate": number(row["fundingRate"]),
-            "next": instant(row.get("nextUpdate")), "interval_hours": number(row.get("fundingRateInterval")),
-            "min_rate": number(row.get("minFundingRate")), "max_rate": number(row.get("maxFundingRate")),
+            "symbol": row.key("symbol"), "market": named.market, "funding_rate": row.number("fundingRate", needed=True),
+            "next": row.time("nextUpdate"), "interval_hours": row.number("fundingRateInterval"),
+            "min_rate": row.number("minFundingRate"), "max_rate": row.number("maxFundingRate"),
         }  # fmt: skip
 
-    return shaped(FUNDING, "futures.current_fund_rate", row_of, rows_from(sender, "futures.current_fund_rate", params))
+    return shaped("futures.current_fund_rate", row_of, rows_from(sender, "futures.current_fund_rate", params))
 
 
 def recent_trades(sender: Sender, named: Named) -> list[Row]:
     """Return the latest trades, oldest first: at most 500 in spot, 100 of a contract."""
     row_id = "spot.fills" if named.market == "spot" else "futures.fills"
-    rows = shaped(TRADES, row_id, _trade, rows_from(sender, row_id, _of(named) | {"limit": _most(row_id)}))
+    rows = shaped(row_id, _trade, rows_from(sender, row_id, _of(named) | {"limit": _most(row_id)}))
     return sorted(rows, key=lambda row: (row["time"], row["trade_id"]))
 
 
@@ -145,21 +151,34 @@ class _Kept:
     final_ms: int
     rows: dict[Any, Row] = field(default_factory=dict)
     young: list[Row] = field(default_factory=list)
+    oldest_ms: int = _NEVER_MS
+    listed: bool = False
 
-    def add(self, rows: list[Row]) -> int:
-        """Take in a page, return how many of its rows are new."""
-        before = len(self.rows)
+    def add(self, rows: list[Row]) -> None:
+        """Take in a page."""
         self.rows |= {row[self.past.id]: row for row in rows}
-        return len(self.rows) - before
+        self.oldest_ms = min([self.oldest_ms, *(row["time"] for row in rows)])
+
+    def must_be_listed(self) -> None:
+        """Raise `UnknownSymbol`, before anything is kept, if nothing ever came because there is no such symbol."""
+        if self.listed or self.oldest_ms < _NEVER_MS or self.source.store.known(self.past.series):
+            return
+        error = unlisted(self.source.sender, self.past.named, self.endpoint)
+        if error is not None:
+            raise error
+        self.listed = True
 
     def flush(self, lower_ms: int) -> None:
         """Keep everything from an instant on: the walk has seen all of it."""
         whole = [row for row in self.rows.values() if lower_ms <= row["time"] < self.upper_ms]
-        covered = Span(lower_ms, min(self.upper_ms, self.final_ms))
-        if covered.end_ms > covered.start_ms:
-            table = self.past.shape.table(row for row in whole if row["time"] < covered.end_ms)
-            self.source.store.write(self.past.series, table, [covered], source=self.endpoint)
-        self.young += [row for row in whole if row["time"] >= max(covered.end_ms, covered.start_ms)]
+        final = Span(lower_ms, max(lower_ms, min(self.upper_ms, self.final_ms)))
+        holes = sorted({row["time"] for row in whole if UNREADABLE in row})  # asked for again, and named again
+        covered = subtract([final], [Span(at, at + _SECOND_MS) for at in holes]) if final.duration_ms else ()
+        kept = [row for row in whole if any(part.start_ms <= row["time"] < part.end_ms for part in covered)]
+        if covered:
+            self.source.store.write(self.past.series, self.past.shape.table(kept), covered, source=self.endpoint)
+        sure = {row[self.past.id] for row in kept}
+        self.young += [row for row in whole if row[self.past.id] not in sure]
         self.rows = {key: row for key, row in self.rows.items() if row["time"] < lower_ms}
         self.upper_ms = min(self.upper_ms, lower_ms)
 
@@ -168,78 +187,110 @@ def _read(
     source: Source, past: _Past, span: Span, wish: Wish, bring: Callable[[_Kept, Span], None]
 ) -> pa.Table:  # fmt: skip
     source.store.check_host()
+    table, young = source.store.read_after(lambda: _brought(source, past, span, wish, bring), past.series, span)
+    tables = [past.shape.table(young)] + ([table.cast(past.shape.schema)] if table is not None else [])
+    return pa.concat_tables(tables).sort_by([("time", "ascending"), (past.id, "ascending")])
+
+
+def _brought(
+    source: Source, past: _Past, span: Span, wish: Wish, bring: Callable[[_Kept, Span], None]
+) -> list[Row]:  # fmt: skip
+    """Fetch and keep what is missing of a span; return the rows that are too young to be kept."""
     missing = source.store.missing(past.series, span)
     young: list[Row] = []
     if missing and source.offline:
         raise OfflineError(
             f"{past.title} are not all kept: {missing[0]} is missing.", missing=missing,
-            hint="Connect without offline=True to fetch them.",
+            hint="Connect without offline=True to fetch them." + source.store.aside_hint(past.series, span),
         )  # fmt: skip
     now = source.clock.now_ms()
     gone = subtract(missing, [Span(now - past.lookback_ms, now)]) if past.lookback_ms is not None else ()
     if gone and past.lookback_ms is not None:
+        aside = source.store.aside_hint(past.series, span)
         raise IncompleteData(
             f"the exchange answers {past.title} {round(past.lookback_ms / DAY_MS)} days back; {gone[0]} is older and "
-            "was never kept.",
-            missing=gone, hint=f"Ask from {iso(now - past.lookback_ms + _EDGE_MS)} on.",
+            f"{'is not kept any more' if aside else 'was never kept'}.",
+            missing=gone, hint=f"Ask from {iso(now - past.lookback_ms + _EDGE_MS)} on.{aside}",
         )  # fmt: skip
     with shown(wish, len(missing), past.title, unit="spans", least=2) as done:
         for part in reversed(missing):
             kept = _Kept(source, past, past.shape.sources[-1], part.end_ms, now - _FINAL_MS)
-            bring(kept, part)
+            try:
+                bring(kept, part)
+            except BgresearchError:
+                if kept.oldest_ms < _NEVER_MS:
+                    kept.flush(max(part.start_ms, min(kept.oldest_ms + 1, kept.upper_ms)))  # the pages that came
+                raise
             young += kept.young
             done(1)
-    table = source.store.read(past.series, span)
-    tables = [past.shape.table(young)] + ([table.cast(past.shape.schema)] if table is not None else [])
-    return pa.concat_tables(tables).sort_by([("time", "ascending"), (past.id, "ascending")])
+    return young
 
 
 def _walk_trades(sender: Sender, row_id: str, named: Named, window: Span, kept: _Kept) -> None:
     """Walk one window from new to old by id; of contracts the page size wins over the start, so it ends by time."""
-    below, empty, most = "", 0, int(_most(row_id))
-    short = False
-    while True:
-        params = _of(named) | {"startTime": str(window.start_ms), "endTime": str(window.end_ms), "limit": str(most)}
-        page = shaped(
-            TRADES, row_id, _trade, rows_from(sender, row_id, params | ({"idLessThan": below} if below else {}))
-        )
-        if not page:
-            empty += 1
-            if short or empty >= _EMPTY_ANSWERS:
+    times = {"startTime": str(window.start_ms), "endTime": str(window.end_ms)}
+    endpoint, read = load()[row_id], partial(shaped, row_id, _trade, whole=True)
+
+    def key(row: Row) -> str:
+        return str(row["trade_id"])
+
+    def goes_on() -> bool:
+        """Ask for the older part of the window without an id."""
+        older = Span(window.start_ms, max(kept.oldest_ms, window.start_ms) + 1)
+        asked = {"startTime": str(older.start_ms), "endTime": str(older.end_ms)}
+        for page in PagedList(sender, endpoint, _of(named) | asked, read, key).pages():
+            # a newer one than asked for is no answer to the question, and so no evidence
+            if any(row["time"] > older.end_ms for row in page):
+                return True
+            inside = [row for row in page if row["time"] >= older.start_ms]
+            if len(inside) < len(page) or any(row["trade_id"] not in kept.rows for row in inside):
+                return any(row["trade_id"] not in kept.rows for row in inside)
+        return False
+
+    paged = PagedList(sender, endpoint, _of(named) | times, read, key, goes_on)
+    try:
+        for page in paged.pages():
+            kept.add([row for row in page if row["time"] < window.end_ms])
+            if min(row["time"] for row in page) < window.start_ms:
                 break
-            continue
-        fresh = kept.add([row for row in page if row["time"] < window.end_ms])
-        oldest = min(row["time"] for row in page)
-        following = _smallest(page, row_id)
-        if oldest < window.start_ms:
-            break
-        if following == below and fresh == 0 and not short:
-            raise BadResponse(row_id, f"the page after {below} came twice; the list has no end.")
-        if following == below:
-            break
-        short, below, empty = len(page) < most, following, 0
-        if len(kept.rows) >= _FLUSH_ROWS:
-            kept.flush(oldest + 1)
+            if len(kept.rows) >= _FLUSH_ROWS:
+                kept.flush(kept.oldest_ms + 1)
+    except EndUnknown:
+        older = Span(window.start_ms, kept.oldest_ms + 1)
+        if older.duration_ms >= window.duration_ms:
+            raise
+        kept.flush(older.end_ms)
+        _walk_trades(sender, row_id, named, older, kept)  # no deeper by ids: begin again at the oldest one
+        return
+    kept.must_be_listed()
     kept.flush(window.start_ms)
 
 
 def _walk_funding(sender: Sender, named: Named, missing: Span, kept: _Kept) -> None:
     """Walk numbered pages from new to old until one reaches back before the span, or the list ends."""
     row_id = "futures.history_fund_rate"
-    page_number, empty, most = 1, 0, int(_most(row_id))
-    short = False
-    while True:
-        params = _of(named) | {"pageSize": str(most), "pageNo": str(page_number)}
-        page = shaped(FUNDING_RATES, row_id, _rate, rows_from(sender, row_id, params))
-        if not page:
-            empty += 1
-            if short or empty >= _EMPTY_ANSWERS:
+    read = partial(shaped, row_id, _rate, whole=True)
+
+    def goes_on() -> bool:
+        """Look for a candle from before the oldest rate: then the contract traded, and was paid funding."""
+        params = {"granularity": "1Dutc", "endTime": str((kept.oldest_ms // DAY_MS - 1) * DAY_MS), "limit": "2"}
+        reply = sender.send(load()[_DAILY], _of(named) | params)
+        return bool(rows_of(reply.endpoint, reply.data))
+
+    paged = PagedList(sender, load()[row_id], _of(named), read, lambda row: str(row["time"]), goes_on)
+    try:
+        for page in paged.pages():
+            kept.add(page)
+            if min(row["time"] for row in page) < missing.start_ms:
                 break
-            continue
-        fresh = kept.add(page)
-        if min(row["time"] for row in page) < missing.start_ms or (short and fresh == 0):
-            break
-        short, empty, page_number = len(page) < most, 0, page_number + 1
+    except EndUnknown:
+        unknown = Span(missing.start_ms, kept.oldest_ms)
+        raise IncompleteData(
+            f"the exchange serves no funding rates of {named.symbol} from before {iso(kept.oldest_ms)}, although the "
+            "contract traded earlier: whether there were any is unknown.",
+            missing=[unknown], hint=f"Ask from {iso(kept.oldest_ms)} on; what came is kept.",
+        ) from None  # fmt: skip
+    kept.must_be_listed()
     kept.flush(missing.start_ms)
 
 
@@ -253,19 +304,19 @@ def _most(row_id: str) -> str:
     return str(endpoint.paging.max_rows or sizes[0] or 100)
 
 
-def _smallest(page: list[Row], row_id: str) -> str:
-    try:
-        return str(min(int(row["trade_id"]) for row in page))
-    except ValueError:
-        raise BadResponse(row_id, "the id of a trade is no number.") from None
-
-
-def _trade(row: Mapping[str, Any]) -> Row:
+def _trade(row: AnswerRow) -> Row:
     return {
-        "time": int(instant(row["ts"]) or 0), "trade_id": str(row["tradeId"]), "side": word(row["side"]),
-        "price": number(row["price"]), "amount": number(row["size"]),
+        "time": _time(row, "ts"), "trade_id": row.key("tradeId"), "side": row.word("side", needed=True),
+        "price": row.number("price", needed=True), "amount": row.number("size", needed=True),
     }  # fmt: skip
 
 
-def _rate(row: Mapping[str, Any]) -> Row:
-    return {"time": int(instant(row["fundingTime"]) or 0), "funding_rate": number(row["fundingRate"])}
+def _rate(row: AnswerRow) -> Row:
+    return {"time": _time(row, "fundingTime"), "funding_rate": row.number("fundingRate", needed=True)}
+
+
+def _time(row: AnswerRow, name: str) -> int:
+    """Return the time that a row is kept at; without one it is left out."""
+    if (time := row.time(name, needed=True)) is None:
+        raise KeyMissing
+    return time

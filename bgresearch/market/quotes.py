@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
-from bgresearch.answers import rows_from, shaped
+from bgresearch.answer_row import AnswerRow, read_rows
+from bgresearch.answers import around, rows_from, shaped
 from bgresearch.catalogue import load
 from bgresearch.errors import BadResponse
 from bgresearch.symbols import Named
-from bgresearch.tables import Row, Shape, fields, instant, number
+from bgresearch.tables import Row, Shape, fields
 from bgresearch.wire import Sender
 
 TICKERS = Shape(
@@ -77,7 +76,7 @@ def tickers(sender: Sender, market: str, symbol: str | None) -> list[Row]:
     if market != "spot":
         row_id = "futures.tickers" if symbol is None else "futures.ticker"
         params |= {"productType": market.upper()}
-    return shaped(TICKERS, row_id, partial(_ticker, market), rows_from(sender, row_id, params))
+    return shaped(row_id, partial(_ticker, market), rows_from(sender, row_id, params))
 
 
 def prices(sender: Sender, market: str, symbol: str | None) -> list[Row]:
@@ -86,23 +85,22 @@ def prices(sender: Sender, market: str, symbol: str | None) -> list[Row]:
         names = [field.name for field in PRICES.fields]
         return [{name: row.get(name) for name in names} for row in tickers(sender, market, symbol)]
     answer = rows_from(sender, "futures.symbol_price", {"symbol": symbol, "productType": market.upper()})
-    return shaped(PRICES, "futures.symbol_price", partial(_prices, market), answer)
+    return shaped("futures.symbol_price", partial(_prices, market), answer)
 
 
 def order_book(sender: Sender, named: Named, levels: int) -> tuple[list[Row], int | None]:
     """Return the levels of an order book, best first, and when it was so."""
-    endpoint = load()["uta.orderbook"]
     params = {"category": named.market.upper(), "symbol": named.symbol, "limit": str(levels)}
-    data = sender.send(endpoint, params).data
-    try:
-        rows = [
-            {"side": side, "level": place, "price": number(level[0]), "amount": number(level[1])}
-            for side, key in (("bid", "b"), ("ask", "a"))
-            for place, level in enumerate(data[key], start=1)
-        ]
-        return rows, instant(data.get("ts"))
-    except (KeyError, ValueError, TypeError, IndexError, AttributeError):
-        raise BadResponse(endpoint.id, "an order book lacks a side or holds something else than numbers.") from None
+    book = around(sender, "uta.orderbook", params)
+    rows = [
+        {"side": side, "level": place, "price": level.number("price", needed=True),
+         "amount": level.number("amount", needed=True)}
+        for side, key in (("bid", "b"), ("ask", "a"))
+        for place, level in enumerate(book.lists(key, "price", "amount"), start=1)
+    ]  # fmt: skip
+    time = book.time("ts")
+    book.problems.warn()
+    return rows, time
 
 
 def open_interest(sender: Sender, market: str, symbol: str | None) -> list[Row]:
@@ -111,33 +109,35 @@ def open_interest(sender: Sender, market: str, symbol: str | None) -> list[Row]:
         row_id, params, key = "uta.open_interest", {"category": market.upper()}, "openInterest"
     else:
         row_id, params, key = "futures.open_interest", {"symbol": symbol, "productType": market.upper()}, "size"
-    endpoint = load()[row_id]
-    data = sender.send(endpoint, params).data
-    try:
-        time = instant(data["ts"])
-        return [
-            {"symbol": str(row["symbol"]), "market": market, "time": time, "open_interest": number(row[key])}
-            for row in data[endpoint.rows_at] or []
-        ]
-    except (KeyError, ValueError, TypeError, AttributeError):
-        raise BadResponse(row_id, "open interest lacks a field or holds something else than numbers.") from None
+    answer = around(sender, row_id, params)
+    time, rows_at = answer.time("ts", needed=True), load()[row_id].rows_at
+    if rows_at not in answer:
+        raise BadResponse(row_id, f"{rows_at} is missing in the answer.")
+    rows = answer.nested(rows_at)
+
+    def row_of(row: AnswerRow) -> Row:
+        held = row.number(key, needed=True)
+        return {"symbol": row.key("symbol"), "market": market, "time": time, "open_interest": held}
+
+    return read_rows(row_of, rows, answer.problems)
 
 
-def _ticker(market: str, row: Mapping[str, Any]) -> Row:
+def _ticker(market: str, row: AnswerRow) -> Row:
     return {
-        "symbol": str(row["symbol"]), "market": market, "time": instant(row.get("ts")), "last": number(row["lastPr"]),
-        "bid": number(row.get("bidPr")), "bid_size": number(row.get("bidSz")), "ask": number(row.get("askPr")),
-        "ask_size": number(row.get("askSz")), "open_24h": number(row.get("open24h", row.get("open"))),
-        "high_24h": number(row.get("high24h")), "low_24h": number(row.get("low24h")),
-        "change_24h": number(row.get("change24h")), "volume_24h": number(row.get("baseVolume")),
-        "quote_volume_24h": number(row.get("quoteVolume")), "mark": number(row.get("markPrice")),
-        "index": number(row.get("indexPrice")), "funding_rate": number(row.get("fundingRate")),
-        "open_interest": number(row.get("holdingAmount")),
+        "symbol": row.key("symbol"), "market": market, "time": row.time("ts"),
+        "last": row.number("lastPr", needed=True),
+        "bid": row.number("bidPr"), "bid_size": row.number("bidSz"), "ask": row.number("askPr"),
+        "ask_size": row.number("askSz"), "open_24h": row.number("open24h", "open"),
+        "high_24h": row.number("high24h"), "low_24h": row.number("low24h"),
+        "change_24h": row.number("change24h"), "volume_24h": row.number("baseVolume"),
+        "quote_volume_24h": row.number("quoteVolume"), "mark": row.number("markPrice"),
+        "index": row.number("indexPrice"), "funding_rate": row.number("fundingRate"),
+        "open_interest": row.number("holdingAmount"),
     }  # fmt: skip
 
 
-def _prices(market: str, row: Mapping[str, Any]) -> Row:
+def _prices(market: str, row: AnswerRow) -> Row:
     return {
-        "symbol": str(row["symbol"]), "market": market, "time": instant(row.get("ts")), "last": number(row["price"]),
-        "mark": number(row.get("markPrice")), "index": number(row.get("indexPrice")),
+        "symbol": row.key("symbol"), "market": market, "time": row.time("ts"), "last": row.number("price", needed=True),
+        "mark": row.number("markPrice"), "index": row.number("indexPrice"),
     }  # fmt: skip

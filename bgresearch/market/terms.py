@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
-from bgresearch.answers import all_rows, rows_from, shaped
+from bgresearch.answer_row import AnswerRow, read_rows, spelled
+from bgresearch.answers import all_rows, around, rows_from, shaped
 from bgresearch.catalogue import load
-from bgresearch.envelope import rows_of
 from bgresearch.symbols import Named
-from bgresearch.tables import Row, Shape, code, fields, instant, number, text, word
+from bgresearch.tables import Row, Shape, fields
 from bgresearch.wire import Sender
 
 POSITION_TIERS = Shape(
@@ -91,100 +90,103 @@ def position_tiers(sender: Sender, named: Named) -> list[Row]:
     """Return the tiers of one contract."""
     params = {"symbol": named.symbol, "productType": named.market.upper()}
     answer = rows_from(sender, "futures.query_position_lever", params)
-    return shaped(POSITION_TIERS, "futures.query_position_lever", _tier, answer)
+    return shaped("futures.query_position_lever", _tier, answer)
 
 
 def fee_rates(sender: Sender, market: str) -> list[Row]:
     """Return the public schedule of fees."""
     row_id = "spot.vip_fee_rate" if market == "spot" else "futures.vip_fee_rate"
-    return shaped(FEE_RATES, row_id, _fees, rows_from(sender, row_id))
+    return shaped(row_id, _fees, rows_from(sender, row_id))
 
 
 def risk_reserve(sender: Sender, named: Named) -> list[Row]:
     """Return how the insurance fund of one contract changed."""
-    endpoint = load()["uta.risk_reserve"]
-    data = sender.send(endpoint, {"category": named.market.upper(), "symbol": named.symbol}).data
-    coin = code(data.get("coin")) if isinstance(data, dict) else None
-    rows = shaped(RISK_RESERVE, endpoint.id, partial(_reserve, coin), rows_of(endpoint, data))
-    return sorted(rows, key=lambda row: row["time"])
+    fund = around(sender, "uta.risk_reserve", {"category": named.market.upper(), "symbol": named.symbol})
+    read = partial(_reserve, fund.code("coin"))
+    rows = read_rows(read, fund.nested(load()["uta.risk_reserve"].rows_at), fund.problems)
+    return sorted(rows, key=lambda row: row["time"] or 0)
 
 
 def discount_rates(sender: Sender, account: str) -> list[Row]:
     """Return how much of a coin counts as collateral."""
     if account == "unified":
-        return shaped(DISCOUNT_RATES, "uta.discount_rate", _discounts_v3, rows_from(sender, "uta.discount_rate"))
-    return shaped(DISCOUNT_RATES, "futures.discount_rate", _discounts_v2, rows_from(sender, "futures.discount_rate"))
+        return shaped("uta.discount_rate", _discounts_v3, rows_from(sender, "uta.discount_rate"))
+    return shaped("futures.discount_rate", _discounts_v2, rows_from(sender, "futures.discount_rate"))
 
 
 def interest_rates(sender: Sender, coin: str, *, history: bool) -> list[Row]:
     """Return what borrowing a coin costs now, or cost before."""
     row_id = "futures.union_interest_rate_history" if history else "uta.margin_loans"
-    rows = shaped(INTEREST_RATES, row_id, partial(_interest, coin), rows_from(sender, row_id, {"coin": coin}))
+    rows = shaped(row_id, partial(_interest, coin), rows_from(sender, row_id, {"coin": coin}))
     return sorted(rows, key=lambda row: row["time"] or 0)
 
 
 def announcements(sender: Sender, params: Mapping[str, str]) -> list[Row]:
     """Return what the exchange published, oldest first."""
-    rows = shaped(ANNOUNCEMENTS, "notice.annoucements", _news, all_rows(sender, "notice.annoucements", params))
+    rows = shaped("notice.annoucements", _news, all_rows(sender, "notice.annoucements", params))
     once = {row["announcement_id"]: row for row in rows}
     return sorted(once.values(), key=lambda row: (row["time"] or 0, row["announcement_id"]))
 
 
-def _tier(row: Mapping[str, Any]) -> Row:
+def _tier(row: AnswerRow) -> Row:
     return {
-        "symbol": str(row["symbol"]), "tier": int(row["level"]), "min_value": number(row["startUnit"]),
-        "max_value": number(row["endUnit"]), "max_leverage": number(row["leverage"]),
-        "maintenance_rate": number(row["keepMarginRate"]),
+        "symbol": row.key("symbol"), "tier": row.count("level", needed=True),
+        "min_value": row.number("startUnit", needed=True),
+        "max_value": row.number("endUnit", needed=True), "max_leverage": row.number("leverage", needed=True),
+        "maintenance_rate": row.number("keepMarginRate", needed=True),
     }  # fmt: skip
 
 
-def _fees(row: Mapping[str, Any]) -> Row:
+def _fees(row: AnswerRow) -> Row:
     return {
-        "level": int(row["level"]), "min_volume": number(row.get("dealAmount")),
-        "min_assets": number(row.get("assetAmount")), "maker": number(row.get("makerFeeRate")),
-        "taker": number(row.get("takerFeeRate")), "btc_withdrawal": number(row.get("btcWithdrawAmount")),
-        "usdt_withdrawal": number(row.get("usdtWithdrawAmount")),
+        "level": row.count("level", needed=True), "min_volume": row.number("dealAmount"),
+        "min_assets": row.number("assetAmount"), "maker": row.number("makerFeeRate"),
+        "taker": row.number("takerFeeRate"), "btc_withdrawal": row.number("btcWithdrawAmount"),
+        "usdt_withdrawal": row.number("usdtWithdrawAmount"),
     }  # fmt: skip
 
 
-def _reserve(coin: str | None, row: Mapping[str, Any]) -> Row:
-    time = instant(row["ts"])
-    return {"time": time, "coin": coin, "change": number(row.get("amount")), "balance": number(row.get("balance"))}
+def _reserve(coin: str | None, row: AnswerRow) -> Row:
+    return {
+        "time": row.time("ts", needed=True), "coin": coin, "change": row.number("amount"),
+        "balance": row.number("balance"),
+    }  # fmt: skip
 
 
-def _discounts_v3(row: Mapping[str, Any]) -> list[Row]:
-    tiers = row.get("list") or []
+def _discounts_v3(row: AnswerRow) -> list[Row]:
+    coin = spelled(row.key("coin"))
     return [
         {
-            "coin": code(row["coin"]), "tier": place, "min_amount": number(tier["tierStartValue"]), "max_amount": None,
-            "discount_rate": number(tier["discountRate"]),
+            "coin": coin, "tier": place, "min_amount": tier.number("tierStartValue", needed=True), "max_amount": None,
+            "discount_rate": tier.number("discountRate", needed=True),
         }
-        for place, tier in enumerate(tiers, start=1)
+        for place, tier in enumerate(row.nested("list"), start=1)
     ]  # fmt: skip
 
 
-def _discounts_v2(row: Mapping[str, Any]) -> list[Row]:
+def _discounts_v2(row: AnswerRow) -> list[Row]:
+    coin = spelled(row.key("coin"))
     return [
         {
-            "coin": code(row["coin"]), "tier": int(tier["tier"]), "min_amount": number(tier.get("minAmount")),
-            "max_amount": number(tier.get("maxAmount")), "discount_rate": number(tier["discountRate"]),
+            "coin": coin, "tier": tier.count("tier", needed=True), "min_amount": tier.number("minAmount"),
+            "max_amount": tier.number("maxAmount"), "discount_rate": tier.number("discountRate", needed=True),
         }
-        for tier in row.get("discountRateList") or []
+        for tier in row.nested("discountRateList")
     ]  # fmt: skip
 
 
-def _interest(coin: str, row: Mapping[str, Any]) -> Row:
+def _interest(coin: str, row: AnswerRow) -> Row:
     return {
-        "time": instant(row.get("ts")), "coin": coin, "limit": number(row.get("limit")),
-        "daily_rate": number(row.get("dailyInterest") or row.get("dailyInterestRate")),
-        "annual_rate": number(row.get("annualInterest") or row.get("annualInterestRate")),
+        "time": row.time("ts"), "coin": coin, "limit": row.number("limit"),
+        "daily_rate": row.number("dailyInterest", "dailyInterestRate", needed=True),
+        "annual_rate": row.number("annualInterest", "annualInterestRate"),
     }  # fmt: skip
 
 
-def _news(row: Mapping[str, Any]) -> Row:
+def _news(row: AnswerRow) -> Row:
     return {
-        "time": instant(row.get("cTime")), "announcement_id": str(row["annId"]), "title": text(row.get("annTitle")),
-        "kind": word(row.get("annType")), "sub_kind": text(row.get("annSubType")),
-        "language": text(row.get("language")),
-        "url": text(row.get("annUrl")),
+        "time": row.time("cTime"), "announcement_id": row.key("annId"), "title": row.text("annTitle"),
+        "kind": row.word("annType"), "sub_kind": row.text("annSubType"),
+        "language": row.text("language"),
+        "url": row.text("annUrl"),
     }  # fmt: skip

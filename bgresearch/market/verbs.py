@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 import pandas as pd
 import pyarrow as pa
 
+from bgresearch.answers import around
 from bgresearch.candles import Source
 from bgresearch.catalogue import load
-from bgresearch.errors import ExchangeError, InvalidInput, OfflineError, UnknownSymbol
+from bgresearch.errors import BadResponse, ExchangeError, InvalidInput, OfflineError, UnknownSymbol
 from bgresearch.kept.rosters import listed
 from bgresearch.kept.snapshots import Answers, checked_age
 from bgresearch.market.listings import COINS, SYMBOLS, coins, symbols
@@ -21,7 +22,7 @@ from bgresearch.market.terms import ANNOUNCEMENTS, announcements
 from bgresearch.moments import Moment, span_of
 from bgresearch.progress import Wish
 from bgresearch.spans import Span, iso
-from bgresearch.symbols import MARKETS, UNKNOWN_CODES, Named, stranger, wire_symbol
+from bgresearch.symbols import MARKETS, UNKNOWN_CODES, Named, stranger, unlisted, wire_symbol
 from bgresearch.tables import Row, Shape, documented
 from bgresearch.wire import Sender
 
@@ -175,6 +176,8 @@ class MarketVerbs:
         named = wire_symbol(symbol, market)
         answers = Answers(self._source, checked_age(max_age), again=f"client.order_book({symbol!r})")
         rows, time = self._named(named, lambda: order_book(answers, named, levels))
+        if not rows:
+            self._must_be_listed(named, ORDER_BOOK)
         at = None if time is None else iso(time)
         return self._told(ORDER_BOOK, ORDER_BOOK.table(rows), **named._asdict(), time=at, **answers.words())
 
@@ -211,6 +214,8 @@ class MarketVerbs:
                 raise InvalidInput("start", "is missing, and end is given.", hint="Give both, or none.")
             self._online("the latest trades are not kept")
             rows = self._named(named, lambda: recent_trades(self._source.sender, named))
+            if not rows:
+                self._must_be_listed(named, TRADES)
             return self._told(TRADES, TRADES.table(rows), **words)
         span = self._span(start, end)
         table = self._named(named, lambda: past_trades(self._source, named, span, self._progress))
@@ -263,8 +268,10 @@ class MarketVerbs:
         Source: common/public/Get-Server-Time.
         """
         self._online("the exchange's clock is known to it alone")
-        data = self._source.sender.send(load()["common.time"], {}).data
-        return pd.Timestamp(int(data["serverTime"]), unit="ms", tz="UTC")
+        time = around(self._source.sender, "common.time").time("serverTime", needed=True)
+        if time is None:
+            raise BadResponse("common.time", "no serverTime in the answer.")
+        return pd.Timestamp(time, unit="ms", tz="UTC")
 
     def _of_market(
         self, shape: Shape, ask: Callable[[Sender, str, str | None], list[Row]], symbol: str | None, market: str,
@@ -283,6 +290,8 @@ class MarketVerbs:
         """Ask, or take kept answers that are young enough."""
         answers = Answers(self._source, checked_age(max_age), again=f"client.{shape.verb}(...)")
         rows = ask(answers) if named is None else self._named(named, lambda: ask(answers))
+        if named is not None and not rows:
+            self._must_be_listed(named, shape)
         words |= {} if named is None else named._asdict()
         return self._told(shape, shape.table(rows), **words, **answers.words())
 
@@ -294,6 +303,12 @@ class MarketVerbs:
             if error.code not in UNKNOWN_CODES and not isinstance(error, UnknownSymbol):
                 raise
             raise stranger(self._source.sender, named, error) from None
+
+    def _must_be_listed(self, named: Named, shape: Shape) -> None:
+        """Raise `UnknownSymbol` if an answer was empty because there is no such symbol."""
+        error = None if self._source.offline else unlisted(self._source.sender, named, shape.sources[0])
+        if error is not None:
+            raise error
 
     def _span(self, start: Moment, end: Moment | None) -> Span:
         now = self._source.clock.now_ms()

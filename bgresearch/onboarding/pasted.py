@@ -53,7 +53,7 @@ def hints(texts: Mapping[str, str]) -> tuple[Hint, ...]:
 
 def blemish(field: str, text: str) -> str | None:
     """Return what is wrong with one text of a key; None if nothing is."""
-    if text == "" or (field == "secret_key" and text.startswith(_PEM)):
+    if text == "" or (field == "secret_key" and _PEM in text):
         return None
     problem = _invisible(text) or _misplaced(text, has_spaces=field == "passphrase")
     if problem:

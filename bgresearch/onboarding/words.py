@@ -73,6 +73,9 @@ DONE_LINES = ("import bgresearch as bg", 'client = bg.connect(key="{label}")', "
 REMINDER = "Replace this key by {date}; the table of keys reminds you two weeks before."
 STOPPED = "Stopped. Nothing was saved; what was typed is forgotten."
 NOT_SAVED = "Nothing was saved."
+SAVED = "Saved {label!r}."
+UNCHECKED = "It was not checked at the exchange. Next: bgresearch check {label}"
+UNREACHED = "The exchange could not be reached, so the key was not checked. Before you use it: bgresearch check {label}"
 INTERRUPTED = "Start again with the same command: what is done already is skipped."
 
 ROTATE = (

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bgresearch.candles import Source
 from bgresearch.catalogue import Endpoint
 from bgresearch.clock import Clock
+from bgresearch.confirming import confirming
 from bgresearch.errors import OfflineError
 from bgresearch.intervals import DAY_MS, HOUR_MS
 from bgresearch.kept.snapshots import Answers
@@ -72,7 +73,7 @@ class Desk:
             raise OfflineError(
                 f"{endpoint.id} needs the exchange and offline=True forbids it.", hint="Connect without offline=True."
             )
-        return self.sender.send(endpoint, params)
+        return confirming(self.sender).send(endpoint, params)
 
 
 def gathered(

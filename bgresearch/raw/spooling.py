@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import filelock
-
+from bgresearch import exact_json
 from bgresearch.errors import StoreError
 from bgresearch.store import Store
 from bgresearch.store.disk import in_words
@@ -45,7 +44,7 @@ class Spool:
     def keep(self, line: Line) -> None:
         """Write one page; a killed process loses nothing that was kept."""
         with in_words("write", self.path):
-            self._file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
+            self._file.write(exact_json.dumps(line).encode() + b"\n")
             self._file.flush()
 
     def lines(self) -> Iterator[Line]:
@@ -53,7 +52,7 @@ class Spool:
         with in_words("read", self.path), self.path.open("rb") as file:
             next(file)
             for text in file:
-                yield json.loads(text)
+                yield exact_json.loads(text)
 
     def drop(self) -> None:
         """Delete the file: the walk is whole, or not wanted any more."""
@@ -87,7 +86,10 @@ def spool(store: Store, about: Line, *, private: bool, begun_after_ms: int, resu
     digest = hashlib.sha256(json.dumps(about["walk"], sort_keys=True).encode()).hexdigest()[:32]
     name = f"account/walks/{digest}.jsonl" if private else f"walks/{digest}.jsonl"
     path = store.data_dir / name
-    with _alone(store, digest):
+    busy = StoreError(
+        "the same walk is under way in another place.", hint="Wait for it, or close the iterator that began it."
+    )
+    with store.locked_by_name(f"walk-{digest}", busy):
         header, count = _healed(path) if resume else (None, 0)
         if header is None or header["begun_ms"] < begun_after_ms:
             header, count = {"v": _VERSION, **about}, 0
@@ -98,24 +100,6 @@ def spool(store: Store, about: Line, *, private: bool, begun_after_ms: int, resu
             yield Spool(path, header, count, file)
         finally:
             file.close()
-
-
-@contextlib.contextmanager
-def _alone(store: Store, digest: str) -> Iterator[None]:
-    folder = store.data_dir / ".locks"
-    lock = filelock.FileLock(folder / f"walk-{digest}.lock", timeout=0, thread_local=False)
-    with in_words("lock", folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    try:
-        lock.acquire()
-    except filelock.Timeout:
-        raise StoreError(
-            "the same walk is under way in another place.", hint="Wait for it, or close the iterator that began it."
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _healed(path: Path) -> tuple[Line | None, int]:
@@ -153,7 +137,7 @@ def _parsed(text: bytes) -> Line | None:
     if not text.endswith(b"\n"):
         return None
     try:
-        line = json.loads(text)
+        line = exact_json.loads(text)
     except (ValueError, RecursionError):
         return None
     return line if isinstance(line, dict) else None

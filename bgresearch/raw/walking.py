@@ -6,13 +6,14 @@ Memory holds the last few pages only. What a row looks like, and what becomes of
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from bgresearch import exact_json
 from bgresearch.clock import Clock
+from bgresearch.confirming import EMPTY_ANSWERS_OF_THE_PAST
 from bgresearch.errors import BadResponse, BgresearchError, ExchangeError, IncompleteData
 from bgresearch.intervals import DAY_MS
 from bgresearch.raw.parameters import END, START
@@ -20,12 +21,12 @@ from bgresearch.raw.spooling import Spool, fresh_rows
 from bgresearch.raw.ways import EDGE_MS, Way
 from bgresearch.spans import Span, subtract
 
-_EMPTY_ANSWERS = 3  # an empty page is believed after this many, one that follows a short page at once
 _REMEMBERED = 4  # pages whose rows are compared with: what comes twice comes on pages that follow each other
 _DEEPEST = "40303"  # deeper than 20,000 rows is not served
 _MOST_BARREN = 50  # pages in a row that bring nothing new before a cursor is said to go in circles
 _LOOKS = 5  # at the first page, while rows keep coming
 _FAR = 500  # pages ahead, to see whether an exchange repeats its last page
+_OTHER_SIZES = 3  # of a page, to look over the end of a numbered list with
 _CUT_SHORT = 100  # candles that an exchange with smaller pages than documented may have stopped at
 
 Ask = Callable[[Mapping[str, object]], Any]
@@ -126,6 +127,9 @@ class Walk:
         self._last: list[str] = []
         self._state = State.of(spool.header["state"])
         self._barren = 0
+        self._by_time = True  # whether each page of this window is older than the one before
+        self._promised = False  # whether the last page said that there are more
+        self._cursors: set[str] = set()  # of this window: one that comes again goes in circles
         self.asked = 0
         self.extended = False
         self.forgotten: Span | None = None
@@ -171,9 +175,9 @@ class Walk:
                 continue
             if not page.rows:
                 empty += 1
-                if self._state.short or empty >= _EMPTY_ANSWERS:
+                if not self._state.turned or self._state.short or empty >= EMPTY_ANSWERS_OF_THE_PAST:
                     empty = 0
-                    self._state.next_window()
+                    self._end_of_window()
                     self._keep([], [])
                 continue
             empty = 0
@@ -290,8 +294,7 @@ class Walk:
         if not any(self._last[-size:] == page.keys[:size] for size in range(1, len(page.keys) + 1)):
             return page
         for _ in range(_LOOKS):
-            head = [_key(row) for row in self._way.rows(self._send(self._params("1")))]
-            moved = next(by for by in range(len(head) + 1) if self._head[: len(head) - by] == head[by:])
+            moved = self._moved()
             if moved <= seen:
                 break
             seen = moved
@@ -309,7 +312,11 @@ class Walk:
         earlier = state.short
         if state.turned == 0:
             self._head = page.keys
+            self._cursors.clear()
+            self._by_time = True
         times = [at for row in page.rows if (at := way.time_of(row)) is not None]
+        if times and state.oldest_ms is not None:
+            self._by_time = self._by_time and max(times) <= state.oldest_ms
         state.oldest_ms = min([*times, *([] if state.oldest_ms is None else [state.oldest_ms])], default=None)
         full = page.distinct >= way.size if way.size else True
         state.short = not full and (state.turned == 0 or page.distinct < state.largest)
@@ -339,6 +346,7 @@ class Walk:
     def _turn_cursor(self, page: _Page, times: list[int], fresh: list[int]) -> None:
         state, span = self._state, self._state.todo[0]
         following = self._way.following(page.data, page.rows)
+        self._promised = self._way.goes_on(page.data) is True
         self._barren = 0 if fresh else self._barren + 1
         beyond = self._way.strict and span is not None and bool(times) and max(times) < span.start_ms
         once_more = following == state.cursor and state.short  # the row that the cursor names comes along again
@@ -347,18 +355,85 @@ class Walk:
                 f"{self._way.endpoint.id}: nobody states how to come to its next page, and this one is full.",
                 missing=[] if span is None else [span], hint="Ask for larger pages or less time; .pages(...) gives it.",
             )  # fmt: skip
-        if self._way.goes_on(page.data) is False or following == "" or beyond or once_more:
+        unsaid = following == "" and self._way.goes_on(page.data) is None and page.distinct >= self._way.size > 0
+        if unsaid and self._can_narrow():
+            self._narrow()  # a full page and no word of another one: what is older is asked for anew
+        elif self._way.goes_on(page.data) is False or following == "" or beyond or once_more:
             state.next_window()
-        elif following == state.cursor or self._barren > _MOST_BARREN:
+        elif following in {state.cursor, *self._cursors} or self._barren > _MOST_BARREN:
             self._no_end()
         else:
+            self._cursors.add(following)
             state.cursor = following
 
+    def _end_of_window(self) -> None:
+        """Believe that an empty page ends the window, or begin anew below it: after a full page it may be no end."""
+        state = self._state
+        if not state.turned or state.short:
+            state.next_window()
+        elif self._can_narrow():
+            self._narrow()
+        elif self._goes_on() if self._way.kind != "page" else not self._reached_over_the_end():
+            span = state.todo[0]
+            raise IncompleteData(
+                f"{self._way.endpoint.id}: nothing is served after page {state.turned}, which is full: whether the "
+                "list ends there is not known.", missing=[] if span is None else [span],
+                hint="Ask for a shorter time where there is one; .pages(...) gives what there is.",
+            )  # fmt: skip
+        else:
+            state.next_window()
+
     def _believe_the_end(self, *, full: bool) -> None:
-        """Take a page that comes again for the end, unless it is the first one and full: then nothing was turned."""
-        if full and self._state.turned == 2:
+        """Take a page that comes again for the end, if it is short or other ways of asking say the same."""
+        state = self._state
+        if full and state.turned == 2:
+            self._no_end()  # the first page: nothing was turned
+        if full and self._can_narrow():
+            self._narrow()
+        elif full and not (self._way.kind == "page" and self._reached_over_the_end()):
             self._no_end()
-        self._state.next_window()
+        else:
+            state.next_window()
+
+    def _reached_over_the_end(self) -> bool:
+        """Return whether a page of another size, that begins before the end of a numbered list, comes short.
+
+        A list that goes on fills such a page; where no page of that number is served, it is empty.
+        """
+        state, way = self._state, self._way
+        if not way.size_name:
+            return False
+        length = (int(state.cursor or "1") - 1) * state.largest - state.shift + self._moved()
+        sizes = [*range(state.largest - 1, 1, -1), *range(state.largest + 1, state.largest + 1 + 2 * _OTHER_SIZES)]
+        known = {key for page in (*self._recent, self._last) for key in page}
+        for size in [size for size in sizes if length % size][:_OTHER_SIZES]:
+            params = self._params(str(length // size + 1)) | {way.size_name: str(size)}
+            try:
+                rows = way.rows(self._send(params))
+            except ExchangeError:
+                continue
+            if rows:
+                new = len(rows) > length % size if not way.known_by else any(_key(row) not in known for row in rows)
+                return len(rows) < size and not new
+        return False
+
+    def _moved(self) -> int:
+        """Return by how many rows newer ones have pushed the list on since its first page; one request."""
+        head = [_key(row) for row in self._way.rows(self._send(self._params("1")))]
+        return next(by for by in range(len(head) + 1) if self._head[: len(head) - by] == head[by:])
+
+    def _goes_on(self) -> bool:
+        """Return whether an empty page behind a full one is no end, for all that can be told of a list with cursors.
+
+        The page before may have said that there are more, or there are rows that are older than the oldest one.
+        """
+        state, span = self._state, self._state.todo[0]
+        if self._promised or span is None or state.oldest_ms is None or state.oldest_ms <= span.start_ms:
+            return self._promised
+        older = Span(span.start_ms, state.oldest_ms - 1)
+        params = {name: value for name, value in self._params().items() if name != self._way.turn}
+        rows = self._way.rows(self._send(params | {END: str(older.end_ms)}))
+        return any(at is not None and at <= older.end_ms for at in map(self._way.time_of, rows))
 
     def _no_end(self) -> NoReturn:
         raise BadResponse(
@@ -382,7 +457,7 @@ class Walk:
         Rows of its latest instant come again; they are known by their ids.
         """
         span, oldest = self._state.todo[0], self._state.oldest_ms
-        if span is None or oldest is None or not self._way.known_by or not span.start_ms <= oldest + 1 < span.end_ms:
+        if span is None or oldest is None or not self._can_narrow():
             missing = [] if span is None else [Span(span.start_ms, max(span.start_ms, oldest or span.end_ms))]
             raise IncompleteData(
                 f"{self._way.endpoint.id}: the exchange does not serve the list any deeper than the pages so far.",
@@ -390,7 +465,13 @@ class Walk:
             )  # fmt: skip
         self._state.next_window(Span(span.start_ms, oldest + 1))
 
+    def _can_narrow(self) -> bool:
+        span, oldest = self._state.todo[0], self._state.oldest_ms
+        if span is None or oldest is None or not self._way.known_by or not self._by_time:
+            return False
+        return span.start_ms <= oldest + 1 < span.end_ms
+
 
 def _key(row: Any) -> str:
     """Return what equals that of another row if every field does."""
-    return json.dumps(row, sort_keys=True)
+    return exact_json.dumps(row, sort_keys=True)

@@ -19,6 +19,7 @@ Kind = Literal["once", "window", "ids", "cursor", "page", "bars"]
 
 EDGE_MS = 60_000  # windows and look-backs stay this far inside the exchange's own limits, which move while one walks
 SLACK_MS = 2  # how far outside a window a row may come because both its ends were asked for with room
+_MOST_DIGITS = 40  # of an id; Python reads no number of thousands
 _SECOND_MS = 1000  # some times are told to the second: windows meet at full ones
 _SPARE_BARS = 3  # of a page of candles: the ones beside the window, as the ends may be included or not
 _USUAL_PAGE = 100  # rows to ask for where no page states how many there may be
@@ -110,7 +111,11 @@ class Way:
             return next_cursor(source, data, rows)
         numbers = [str(row.get(field)) for row in rows if isinstance(row, dict)]
         compared = self.kind == "ids" or source.startswith("smallest ")
-        if compared and numbers and all(one.isascii() and one.isdecimal() for one in numbers):
+        if (
+            compared
+            and numbers
+            and all(one.isascii() and one.isdecimal() and len(one) < _MOST_DIGITS for one in numbers)
+        ):
             return str(min(map(int, numbers)))
         return next_cursor(f"last row {field}", data, rows)
 

@@ -10,6 +10,7 @@ be. Columns of decimals or of texts are taken as they are.
 from __future__ import annotations
 
 import math
+import sqlite3
 from collections.abc import Callable
 from decimal import (
     ROUND_FLOOR,
@@ -35,6 +36,7 @@ ZERO = Decimal(0)
 
 _EXACT = Context(prec=80, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
 _ROUNDING = Context(prec=80, traps=[InvalidOperation, DivisionByZero, Overflow])
+sqlite3.register_adapter(Decimal, "{:f}".format)  # SQLite knows no decimals: as text, `to_sql` keeps every digit
 _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
 

@@ -139,7 +139,7 @@ def own_pnl(
 
     Examples
     --------
-    >>> month = pd.Timestamp.now("UTC") - pd.Timedelta(days=30)                  # doctest: +SKIP
+    >>> month = client.now - pd.Timedelta(days=30)                               # doctest: +SKIP
     >>> pnl = client.statement(month).pnl(method="fifo")                         # doctest: +SKIP
     """
     span = (moment_ms(start, "start")[0], moment_ms(end, "end")[0])

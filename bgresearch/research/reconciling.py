@@ -121,7 +121,7 @@ def reconcile(
 
     Examples
     --------
-    >>> month = pd.Timestamp.now("UTC") - pd.Timedelta(days=30)           # doctest: +SKIP
+    >>> month = client.now - pd.Timedelta(days=30)                        # doctest: +SKIP
     >>> client.statement(month).reconciled.ok                             # doctest: +SKIP
     True
     """

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bgresearch.catalogue import Endpoint, load
-from bgresearch.clock import Clock, SystemClock
+from bgresearch.clock import Clock, SandboxClock
 from bgresearch.sandbox import validate
 from bgresearch.sandbox.accounts import make_accounts
 from bgresearch.sandbox.call import Call, Refusal
@@ -43,7 +43,7 @@ class Exchange:
     seed : int
         Of the markets and accounts; the same seed gives the same exchange.
     clock : Clock, optional
-        The exchange's own clock; the machine's if not given.
+        The exchange's own clock; the machine's if not given, moved by ``BGRESEARCH_SANDBOX_AHEAD_S`` seconds.
     faults : Faults, optional
         Its mishaps; none if not given.
     limits : bool
@@ -72,7 +72,7 @@ class Exchange:
         limits: bool = True,
         keys: Iterable[SandboxKey] = tuple(SANDBOX_KEYS.values()),
     ) -> None:
-        self.clock = clock if clock is not None else SystemClock()
+        self.clock = clock if clock is not None else SandboxClock()
         self.faults = faults if faults is not None else Faults(seed)
         self.world = World(seed)
         self.accounts = make_accounts(self.world)

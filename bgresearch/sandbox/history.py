@@ -34,6 +34,8 @@ EPOCH_MS = utc_ms(2026, 1, 1)
 _EPOCH_DAY = EPOCH_MS // DAY_MS
 _SPOT_FEE, _TAKER_FEE, _MAKER_FEE = 1000, 600, 200  # units of 1e-6
 _FEE_UNIT = 10**6
+_DEDUCTED_FEE = 800  # a fifth less for paying in BGB
+_DEDUCTED_DAY = 2  # of a week; spot sells of that day pay in BGB
 _SERIALS_A_DAY = 5_000
 _ORDER, _FILL, _ENTRY, _FUNDING, _MOVE = (serial * 10_000 for serial in range(1, 6))
 
@@ -65,6 +67,7 @@ class _Teller:
         self._closes: dict[tuple[str, str, int], Ints] = {}
         self._funding: dict[tuple[str, int], int] = {}
         self._spot, self._contracts = _traded("spot"), _traded("usdt-futures")
+        self._deducts = _listed("spot", "BGBUSDT")
 
     def tell(self, last_day: int) -> History:
         for day in range(_EPOCH_DAY, last_day + 1):
@@ -132,8 +135,11 @@ class _Teller:
             lines = ((market.base, base), (market.quote, fill.value))
             (gained, gain), (given, gift) = lines if buy else lines[::-1]
             reason = "buy" if buy else "sell"
-            self._book(fill.ts_ms, "spot", gained, reason, gain, symbol=market.symbol, fee=-fill.fee)
+            fee = 0 if fill.deducted else -fill.fee
+            self._book(fill.ts_ms, "spot", gained, reason, gain, symbol=market.symbol, fee=fee)
             self._book(fill.ts_ms, "spot", given, reason, -gift, symbol=market.symbol)
+            if fill.deducted:
+                self._book(fill.ts_ms, "spot", fill.fee_coin, "deduction", -fill.fee, symbol=market.symbol)
 
     def _order(
         self, market: Market, minute_ms: int, *, buy: bool, action: str, size: int, draw: int,
@@ -181,10 +187,14 @@ class _Teller:
                 profit = cost - value if buy else value - cost
         elif buy:
             fee_coin, charged = market.base, base_units(market, size)
+        deducted = not market.futures and not buy and ts_ms // DAY_MS % 7 == _DEDUCTED_DAY
+        if deducted:
+            rate, fee_coin = _DEDUCTED_FEE, "BGB"
+            charged = value * int(10**self._deducts.price_places) // self._close(self._deducts, ts_ms)
         fee = charged * rate // _FEE_UNIT
         fill_id = id_at(ts_ms, _FILL + self._next())
         return Fill(
-            fill_id, order_id, ts_ms, market, buy, action, maker, price, size, value, fee, fee_coin, profit
+            fill_id, order_id, ts_ms, market, buy, action, maker, price, size, value, fee, fee_coin, profit, deducted
         )  # fmt: skip
 
     def _hopeful_order(self, day: int, market: Market, action: str) -> None:
@@ -249,6 +259,7 @@ class _Teller:
         date = dt.datetime.fromtimestamp(start / 1000, tz=dt.UTC)
         if day == _EPOCH_DAY:
             self._move(start + 10 * MINUTE_MS, "USDT", 120_000, incoming=True)
+            self._move(start + 12 * MINUTE_MS, "BGB", 200, incoming=True)
             self._transfer(start + 20 * MINUTE_MS, "spot", "usdt-futures", 30_000)
             self._transfer(start + 30 * MINUTE_MS, "spot", "funding", 500)
         elif date.day == 1:
@@ -296,8 +307,14 @@ def _cost(opened: tuple[Fill, ...], done: int, size: int) -> int | None:
 
 def _traded(kind: Kind) -> dict[str, Market]:
     """Return the trader's markets of one kind: prices and sizes there have at most 8 decimals together."""
-    found = {name: find(kind, f"{name}USDT") for name in ("BTC", "ETH", "SOL")}
-    return {name: market for name, market in found.items() if market is not None}
+    return {name: _listed(kind, f"{name}USDT") for name in ("BTC", "ETH", "SOL")}
+
+
+def _listed(kind: Kind, symbol: str) -> Market:
+    market = find(kind, symbol)
+    if market is None:
+        raise LookupError(symbol)
+    return market
 
 
 def _after_maintenance(minute_ms: int) -> int:

@@ -19,6 +19,8 @@ class Fill(NamedTuple):
         In units of the market's last decimals.
     value, fee, profit : int
         Price times size in quote coin; what was paid, at least 0; realised profit of a closing fill.
+    deducted : bool
+        Whether the fee was taken from the balance of BGB.
     """
 
     fill_id: int
@@ -34,6 +36,7 @@ class Fill(NamedTuple):
     fee: int
     fee_coin: str
     profit: int = 0
+    deducted: bool = False
 
 
 class Order(NamedTuple):

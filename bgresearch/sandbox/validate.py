@@ -24,6 +24,7 @@ _CUT = frozenset({"futures.history_fund_rate", "spot.fills", "futures.fills", "u
 # Accepted although the lists lack it (seen; clients use it).
 _UNLISTED = {"futures": {"granularity": "2H"}}
 _FOLDED = {"productType": str.upper, "category": str.upper, "kLineType": str.upper, "type": str.lower}
+_LONGEST_VALUE = 1_000  # characters; the address of a request would be refused long before
 _SIZES = ("limit", "pageSize")
 _PAGES = ("pageNo", "pageNum", "cursor")
 _INTEGER = re.compile(r"[0-9]{1,18}")
@@ -94,6 +95,8 @@ def check(endpoint: Endpoint, params: dict[str, str], now_ms: int) -> dict[str, 
             if param.required:
                 raise Refusal(codes.missing, f"Parameter {param.name} cannot be empty")
             continue
+        if len(value) > _LONGEST_VALUE:
+            raise Refusal(codes.check, f"Parameter {param.name} error")
         taken[param.name] = _value(endpoint, param, value, codes)
     _check_times(endpoint, taken, now_ms, codes)
     _check_depth(endpoint, taken)

@@ -3,6 +3,7 @@
 from bgresearch.store.digest import digest_of
 from bgresearch.store.layout import Series
 from bgresearch.store.ledger import Gap, Ledger
+from bgresearch.store.lost import LostRows
 from bgresearch.store.partitions import Store, StoreWarning
 
-__all__ = ["Gap", "Ledger", "Series", "Store", "StoreWarning", "digest_of"]
+__all__ = ["Gap", "Ledger", "LostRows", "Series", "Store", "StoreWarning", "digest_of"]

@@ -10,13 +10,14 @@ import errno
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import filelock
 
 from bgresearch.errors import StoreError
+from bgresearch.store.locking import locked
 
 _LOCK_TIMEOUT_S = 120.0  # a partition is rewritten in well under a second
 
@@ -45,6 +46,15 @@ ANYWHERE = {
 }
 
 
+_READ_ADVICE = {
+    errno.EACCES: "Permission is missing: make the file readable for this user.",
+    errno.EPERM: "Permission is missing: make the file readable for this user.",
+    errno.EMFILE: "This process has too many files open: close some, or raise ulimit -n.",
+    errno.ENFILE: "This machine has too many files open: try again later.",
+    errno.ENOMEM: "Free some memory, or ask for a shorter span.",
+}
+
+
 @contextlib.contextmanager
 def in_words(doing: str, path: Path, advice: Mapping[int, str] = IN_THE_STORE) -> Iterator[None]:
     """Turn an operating system error into a StoreError that names the path and the next step, by the error's number."""
@@ -53,6 +63,29 @@ def in_words(doing: str, path: Path, advice: Mapping[int, str] = IN_THE_STORE) -
     except OSError as cause:
         said = os.strerror(cause.errno) if cause.errno else str(cause)
         raise StoreError(f"cannot {doing} {path}: {said}.", hint=advice.get(cause.errno or 0, "")) from cause
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what keeps a file from being read now, and proves nothing about its content, into a StoreError.
+
+    An error of the operating system, too little memory and a thread that cannot be started are no damage.
+    """
+    error: Exception
+    try:
+        yield
+    except OSError as cause:
+        said, error = os.strerror(cause.errno) if cause.errno else str(cause), cause
+        hint = _READ_ADVICE.get(cause.errno or 0, "Try again; look at the disk if it happens again.")
+    except MemoryError as cause:
+        said, error = "there is not enough memory", cause
+        hint = "Free some memory, or ask for a shorter span."
+    except RuntimeError as cause:
+        said, error = str(cause), cause
+        hint = "Try again when this machine is less loaded."
+    else:
+        return
+    raise StoreError(f"{path} cannot be read now: {said}.", hint=f"Nothing was changed. {hint}") from error
 
 
 @contextlib.contextmanager
@@ -105,29 +138,46 @@ class Disk:
         The data folder; made when first written to.
     patience_s : float
         How long to wait for a lock that another process holds.
+    make_lock : callable
+        Makes a lock of a path; a test hands in one that the file system refuses.
     """
 
-    def __init__(self, root: Path, *, patience_s: float = _LOCK_TIMEOUT_S) -> None:
-        self.root, self._patience_s = root, patience_s
+    def __init__(
+        self, root: Path, *, patience_s: float = _LOCK_TIMEOUT_S, make_lock: Callable[..., Any] = filelock.FileLock
+    ) -> None:
+        self.root, self._patience_s, self._make_lock = root, patience_s, make_lock
 
     @contextlib.contextmanager
     def locked(self, path: Path) -> Iterator[None]:
         """Hold the lock of one file, across threads and processes; lock files lie in the hidden folder ``.locks``."""
         name = hashlib.sha256(path.relative_to(self.root).as_posix().encode()).hexdigest()[:32]
         folder = self.root / ".locks"
-        lock = filelock.FileLock(folder / f"{name}.lock", timeout=self._patience_s, thread_local=False)
+        busy = StoreError(
+            f"{path} was locked by another process for {self._patience_s:g} s.", hint="End it, or wait for it."
+        )
         with in_words("lock", path):
             folder.mkdir(parents=True, exist_ok=True)
-            try:
-                lock.acquire()
-            except filelock.Timeout:  # an OSError too
-                raise StoreError(
-                    f"{path} was locked by another process for {self._patience_s:g} s.", hint="End it, or wait for it."
-                ) from None
-        try:
+        with self._held(folder / f"{name}.lock", self._patience_s, busy):
             yield
-        finally:
-            lock.release()
+
+    @contextlib.contextmanager
+    def locked_by_name(self, name: str, busy: StoreError) -> Iterator[None]:
+        """Hold a lock by its name without waiting, or raise what is handed in."""
+        folder = self.root / ".locks"
+        with in_words("lock", folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        with self._held(folder / f"{name}.lock", 0, busy):
+            yield
+
+    @contextlib.contextmanager
+    def _held(self, path: Path, patience_s: float, busy: StoreError) -> Iterator[None]:
+        with contextlib.ExitStack() as stack:
+            with in_words("lock", path):
+                try:
+                    stack.enter_context(locked(path, patience_s=patience_s, make=self._make_lock))
+                except filelock.Timeout:  # an OSError too
+                    raise busy from None
+            yield
 
     def replace(self, path: Path, data: bytes, *, private: bool = False) -> None:
         """Write the whole file or leave the old one; the caller holds its lock.

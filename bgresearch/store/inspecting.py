@@ -13,14 +13,17 @@ import numpy as np
 import pyarrow as pa
 
 from bgresearch.checks import check_page
+from bgresearch.errors import StoreError
 from bgresearch.intervals import INTERVALS
 from bgresearch.paging import Grid
 from bgresearch.spans import Span, subtract
 from bgresearch.store import partition
+from bgresearch.store.disk import reading
 from bgresearch.store.layout import SPELLED, Series
-from bgresearch.store.ledger import Ledger, NewerFormat
+from bgresearch.store.ledger import Ledger
+from bgresearch.store.versions import NewerFormat
 
-Kind = Literal["damaged", "unsound", "incomplete", "newer"]
+Kind = Literal["damaged", "unsound", "incomplete", "newer", "lost", "unreadable"]
 _CANDLES = ("candles", "candles-utc8")
 PRIVATE = "account"  # the folder of what belongs to an account
 
@@ -35,7 +38,9 @@ class Flaw:
         The file, below the data folder.
     kind : str
         ``damaged``: not what was written; ``unsound``: rows that contradict themselves or their ledger;
-        ``incomplete``: the ledger claims rows that are not there; ``newer``: written by a newer version.
+        ``incomplete``: the ledger claims rows that are not there; ``newer``: written by a newer version; ``lost``: it
+        was set aside as damaged, and no sound file covers its span again; ``unreadable``: it cannot be read now, which
+        says nothing about its content.
     words : str
         What is wrong.
     span : Span or None
@@ -69,10 +74,10 @@ def inspect(root: Path, path: Path) -> tuple[Flaw, ...]:
     """
     below = path.relative_to(root)
     try:
-        with path.open("rb") as file:
+        with reading(path), path.open("rb") as file:
             return _inspected(below, file)
-    except OSError as error:
-        return (Flaw(below, "damaged", error.strerror or type(error).__name__, None, candles_at(below)),)
+    except StoreError as error:
+        return (Flaw(below, "unreadable", str(error), None, candles_at(below)),)
 
 
 def inspect_bytes(below: Path, data: bytes) -> tuple[Flaw, ...]:

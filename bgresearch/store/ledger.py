@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple, cast, get_args
 
 from bgresearch.intervals import DAY_MS, HOUR_MS
 from bgresearch.spans import Span, subtract, union
+from bgresearch.store.versions import check_format
 
 Cause = Literal[
     "before listing", "delisted", "exchange has none", "unknown", "contradictory answer",
@@ -145,13 +146,14 @@ class Ledger:
         Raises
         ------
         ValueError
-            If it is damaged, or of a newer format.
+            If it is damaged.
+        NewerFormat
+            If a newer version wrote it.
         """
         body = json.loads(text)
         if not isinstance(body, dict) or body.pop("digest", None) != _digest(body):
             raise ValueError("the ledger's digest does not match")
-        if body["format"] not in range(1, FORMAT + 1):
-            raise NewerFormat(f"the ledger has format {body['format']}, this version reads up to {FORMAT}")
+        check_format(body["format"], FORMAT)
         return cls(
             covered=tuple(Span(start, end) for start, end in body["covered"]),
             gaps=tuple(map(_gap, body["gaps"])),
@@ -159,10 +161,6 @@ class Ledger:
             rows=body["rows"],
             checksum=body["checksum"],
         )
-
-
-class NewerFormat(Exception):
-    """Written by a newer version: neither damaged nor readable."""
 
 
 def _gap(told: list[Any]) -> Gap:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +17,17 @@ import pyarrow.parquet as pq
 from bgresearch.spans import Span, union
 from bgresearch.store.digest import digest_of, matches
 from bgresearch.store.layout import Series
-from bgresearch.store.ledger import Ledger, NewerFormat
+from bgresearch.store.ledger import Ledger
+from bgresearch.store.versions import NewerFormat
 
 KEY = b"bgresearch"
 QUICK, THOROUGH = 1, 9  # levels of zstd: the second takes a tenth less room and five times as long to write
 _NOISE = frozenset({"quote_volume"})  # no two are alike, unlike prices and volumes: bytes of one place pack better
-_DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError)
+_DAMAGE = (
+    pa.ArrowIndexError, pa.ArrowNotImplementedError, pa.ArrowSerializationError, KeyError, TypeError, ValueError,
+    OverflowError, RecursionError,
+)  # fmt: skip
+_NO_MEMORY = re.compile(r"allocat|not enough memory|out of memory", re.IGNORECASE)
 
 
 class Damaged(Exception):
@@ -95,7 +101,7 @@ def decode_any(file: IO[bytes]) -> tuple[pa.Table, Ledger, str]:
     Damaged
         If anything in it does not fit together.
     """
-    series = _series(file)
+    series = series_of(file)
     file.seek(0)
     return (*decode(file, series, deep=True), series.time)
 
@@ -108,7 +114,7 @@ def folder_of(file: IO[bytes]) -> str:
     Damaged
         If the footer does not say it.
     """
-    return _series(file).folder.as_posix()
+    return series_of(file).folder.as_posix()
 
 
 def decode_again(paths: Sequence[Path], series: Series) -> pa.Table:
@@ -143,7 +149,11 @@ def decode_some(file: IO[bytes], columns: Sequence[str]) -> pa.Table:
 
 
 class damage_in_words:  # noqa: N801 - reads as a statement
-    """Turn whatever a reader of Parquet or JSON trips over into `Damaged`."""
+    """Turn what proves that a file's content is wrong into `Damaged`, and other errors of Arrow into RuntimeError.
+
+    Arrow reports a wrong page as an OSError without a number; one with a number is the operating system's and proves
+    nothing, and neither does a lack of memory or of threads.
+    """
 
     def __enter__(self) -> None:
         return None
@@ -151,11 +161,25 @@ class damage_in_words:  # noqa: N801 - reads as a statement
     def __exit__(self, kind: object, error: BaseException | None, _traceback: object) -> None:
         if isinstance(error, Damaged | NewerFormat):
             return
-        if isinstance(error, _DAMAGE):
-            raise Damaged(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
+        if error is None or isinstance(error, MemoryError):
+            return
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if isinstance(error, _DAMAGE) or (isinstance(error, OSError) and error.errno is None):
+            if isinstance(error, OSError) and _NO_MEMORY.search(said):
+                raise MemoryError(said) from error
+            raise Damaged(said) from error
+        if isinstance(error, pa.ArrowException):
+            raise RuntimeError(said) from error
 
 
-def _series(file: IO[bytes]) -> Series:
+def series_of(file: IO[bytes]) -> Series:
+    """Return which series an open Parquet file was written for; reads the footer only.
+
+    Raises
+    ------
+    Damaged
+        If the footer does not say it.
+    """
     with damage_in_words():
         text = (pq.ParquetFile(file).metadata.metadata or {}).get(KEY)
         if text is None:

@@ -6,6 +6,7 @@ read it again under the lock, so that two processes lose nothing. A damaged file
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import os
@@ -18,19 +19,25 @@ from typing import Any, BinaryIO, TypeVar
 from urllib.parse import unquote
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bgresearch.clock import Clock, SystemClock
 from bgresearch.errors import ConfigurationError, StoreError
+from bgresearch.folders import expanded
 from bgresearch.intervals import HOUR_MS
 from bgresearch.spans import Span, subtract, union
 from bgresearch.store import partition
-from bgresearch.store.disk import Disk, in_words
-from bgresearch.store.inspecting import Flaw, files_of, inspect
-from bgresearch.store.layout import Series
-from bgresearch.store.ledger import NEVER_MS, Gap, Ledger, NewerFormat
+from bgresearch.store.disk import Disk, in_words, reading
+from bgresearch.store.inspecting import PRIVATE, Flaw, files_of, inspect
+from bgresearch.store.layout import WHOLE, Series
+from bgresearch.store.ledger import NEVER_MS, Gap, Ledger
+from bgresearch.store.lost import Lost, LostRows, lost_below, lost_in, refusal
+from bgresearch.store.versions import NewerFormat, check_format
 
 _MARKER = ".bgresearch.json"
+_MARKER_FORMAT = 1
 _A_FEW = 8  # rows that are less than an eighth of a file are a few: adding them should be quick
+_ROUNDS = 3  # a partition found damaged while reading is fetched again, so often
 _READERS = 4  # files read at the same time; Arrow and the digest let go of the interpreter
 _P = TypeVar("_P")
 _T = TypeVar("_T")
@@ -63,7 +70,7 @@ class Store:
         self, data_dir: Path | str, *, host: str = "", clock: Clock | None = None, disk: Disk | None = None,
         pin: str = "",
     ) -> None:  # fmt: skip
-        self.data_dir = Path(data_dir).expanduser().absolute()
+        self.data_dir = expanded(data_dir).absolute()
         self.host = host
         self._clock = clock or SystemClock()
         self._disk = disk or Disk(self.data_dir)
@@ -86,6 +93,33 @@ class Store:
         """Return every partition, below the folder."""
         found = files_of(self.data_dir) if self.data_dir.is_dir() else []
         return [path.relative_to(self.data_dir) for path in found]
+
+    def check(self, paths: Sequence[Path]) -> None:
+        """Read files whole and compare their digests, each once per process unless it changes; set nothing aside.
+
+        For tools that read the files themselves and compare no checksums.
+
+        Raises
+        ------
+        StoreError
+            One is damaged, or cannot be read now.
+        """
+
+        def look(path: Path) -> None:
+            mark = _mark_of(path)
+            if mark in self._verified and mark is not None:
+                return
+            for left in (True, False):
+                try:
+                    self._opened(path, partition.decode_any)
+                    break
+                except partition.Damaged as cause:
+                    if not left:
+                        hint = "client.verify(repair=True) sets it aside and fetches candles again."
+                        raise StoreError(f"{path} is damaged ({cause}).", hint=hint) from cause
+            self._verified.add(mark)
+
+        side_by_side(look, paths)
 
     def inspected(self, path: Path) -> tuple[Flaw, ...]:
         """Return what is wrong with one of `files`; reads it whole."""
@@ -166,21 +200,78 @@ class Store:
     def read(self, series: Series, span: Span) -> pa.Table | None:
         """Return the rows within the span in order, or None if there is no partition.
 
-        A damaged partition is set aside with a warning; ask ``missing`` again afterwards.
+        Raises
+        ------
+        LostRows
+            A partition is damaged and was set aside with a warning; ``missing`` names its spans from now on.
+        StoreError
+            A file cannot be read now; nothing was changed.
         """
         paths = self._paths(series, [name for name, _period in self._present(series, span)])
+        with reading(self._folder(series)):
+            if (whole := self._read_again(paths, series)) is not None:
+                return partition.within(whole, series.time, span)
+            aside: list[Path] = []
 
-        if (whole := self._read_again(paths, series)) is not None:
-            return partition.within(whole, series.time, span)
+            def rows_of(path: Path) -> pa.Table | None:
+                read = self._believed(path, lambda file: self._decoded(file, series), aside=aside)
+                return None if read is None else partition.within(read[0], series.time, span)
 
-        def rows_of(path: Path) -> pa.Table | None:
-            read = self._believed(path, lambda file: self._decoded(file, series))
-            return None if read is None else partition.within(read[0], series.time, span)
+            parts = [part for part in side_by_side(rows_of, paths) if part is not None]
+            if aside:
+                lost = self.lost(series, span)
+                raise refusal(lost or [Lost(span, path) for path in aside])
+            if not parts:
+                return None
+            return parts[0] if len(parts) == 1 else partition.joined(parts)
 
-        parts = [part for part in side_by_side(rows_of, paths) if part is not None]
-        if not parts:
-            return None
-        return parts[0] if len(parts) == 1 else partition.joined(parts)
+    def read_after(self, bring: Callable[[], _T], series: Series, span: Span) -> tuple[pa.Table | None, _T]:
+        """Return the rows within the span, and the result of ``bring``, which fetches what is missing of it.
+
+        Where a partition turns out to be damaged, ``bring`` is called again.
+
+        Raises
+        ------
+        LostRows
+            Files that were just written are damaged again and again.
+        StoreError
+            A file cannot be read now; nothing was changed.
+        """
+        for left in reversed(range(_ROUNDS)):
+            brought = bring()
+            missing = self.missing(series, span)
+            try:
+                rows = self.read(series, span)
+            except LostRows:
+                if not left:
+                    raise
+                continue
+            if not subtract(self.missing(series, span), missing):  # else another process has set a file aside
+                return rows, brought
+        raise refusal(self.lost(series, span))
+
+    def lost(self, series: Series, span: Span) -> tuple[Lost, ...]:
+        """Return the parts of the span that a damaged file held and no sound file holds; reads footers only."""
+        found = ((one.span.intersect(span), one.path) for one in lost_in(self._folder(series)))
+        return tuple(Lost(part, path) for part, path in found if part)
+
+    def aside_hint(self, series: Series, span: Span) -> str:
+        """Return a sentence about files of the span that were set aside as damaged; empty if there are none."""
+        names = sorted({str(one.path) for one in self.lost(series, span)})
+        return f" Set aside as damaged: {', '.join(names)}; bgresearch verify --repair." if names else ""
+
+    def lost_files(self) -> tuple[Lost, ...]:
+        """Return the lost spans of all series, with paths below the folder."""
+        found = lost_below(self.data_dir) if self.data_dir.is_dir() else ()
+        return tuple(one._replace(path=one.path.relative_to(self.data_dir)) for one in found)
+
+    def refuse_lost(self, series: Series, span: Span) -> None:
+        """Raise `LostRows` if a part of the span was in a damaged file and is not covered again.
+
+        For callers that cannot fetch it again; the others ask ``missing``.
+        """
+        if lost := self.lost(series, span):
+            raise refusal(lost)
 
     def values(self, name: str, key: str) -> tuple[str, ...]:
         """Return the values of a series' first key that something is kept of, sorted."""
@@ -198,13 +289,22 @@ class Store:
         return sorted({unquote(folder.name.removeprefix("symbol=")) for folder in folders})
 
     def latest(self, series: Series) -> pa.Table | None:
-        """Return the rows that share the newest time, or None if there are none."""
+        """Return the rows that share the newest time, or None if there are none.
+
+        Raises
+        ------
+        LostRows
+            Newer ones were in a damaged file.
+        """
+        found, newest = None, -1
         for name in sorted(self._names(series), reverse=True):
-            read = self._believed(self._paths(series, [name])[0], lambda file: partition.decode(file, series))
+            read = self._believed(self._paths(series, [name])[0], lambda file: self._decoded(file, series))
             if read is not None and read[0].num_rows:
                 newest = int(partition.times_of(read[0], series.time)[-1])
-                return partition.within(read[0], series.time, Span(newest, newest + 1))
-        return None
+                found = partition.within(read[0], series.time, Span(newest, newest + 1))
+                break
+        self.refuse_lost(series, Span(newest + 1, WHOLE.end_ms))
+        return found
 
     def write(
         self, series: Series, table: pa.Table, covered: Iterable[Span], gaps: Iterable[Gap] = (), source: str = ""
@@ -249,6 +349,10 @@ class Store:
         """Hold a series against whoever else asks for it so: to read, decide and write without another in between."""
         self._mark()
         return self._disk.locked(self._folder(series))
+
+    def locked_by_name(self, name: str, busy: StoreError) -> AbstractContextManager[None]:
+        """Hold a lock by its name without waiting, or raise what is handed in."""
+        return self._disk.locked_by_name(name, busy)
 
     def replace_file(self, name: str, data: bytes, *, private: bool) -> None:
         """Replace a small file below the folder, all or nothing; a private one (below ``account``) is 0600."""
@@ -316,8 +420,8 @@ class Store:
         ledgers = [self._ledger(path) for path in paths]
         try:
             table = partition.decode_again(paths, series)
-        except partition.Damaged:
-            return None  # reading file by file says which one
+        except (partition.Damaged, MemoryError, OSError, RuntimeError):
+            return None  # reading file by file, without other threads, says which one
         same = marks == [_mark_of(path) for path in paths]
         return table if same and table.num_rows == sum(ledger.rows for ledger in ledgers if ledger) else None
 
@@ -356,32 +460,38 @@ class Store:
             except FileNotFoundError:
                 return set()
 
-    def _believed(self, path: Path, read: Callable[[Any], _T], *, locked: bool = False) -> _T | None:
-        """Return what reading gives, or None if the file is not there or was damaged and is now set aside."""
+    def _believed(
+        self, path: Path, read: Callable[[Any], _T], *, locked: bool = False, aside: list[Path] | None = None
+    ) -> _T | None:  # fmt: skip
+        """Return what reading gives, or None if the file is not there or was damaged and is now set aside.
+
+        Two reads must find the damage, the second under the file's lock: a writer may have replaced it since.
+        """
         try:
             return self._opened(path, read)
-        except partition.Damaged as cause:
-            if locked:
-                self._set_aside(path, cause)
-                return None
-        with self._disk.locked(path):  # a writer may have replaced it since
+        except partition.Damaged:
+            pass
+        with contextlib.nullcontext() if locked else self._disk.locked(path):
             try:
                 return self._opened(path, read)
             except partition.Damaged as cause:
-                self._set_aside(path, cause)
+                moved = self._set_aside(path, cause)
+                if aside is not None:
+                    aside.append(moved)
                 return None
 
     def _opened(self, path: Path, read: Callable[[Any], _T]) -> _T | None:
-        with in_words("read", path):
+        with reading(path):
             try:
                 file = path.open("rb")
             except FileNotFoundError:
                 return None
-        with file:
-            try:
-                return read(file)
-            except NewerFormat as cause:
-                raise StoreError(f"{path} is newer than this version: {cause}.", hint="Update bgresearch.") from cause
+            with file:
+                try:
+                    return read(file)
+                except NewerFormat as cause:
+                    said = f"{path} is newer than this version: {cause}."
+                    raise StoreError(said, hint="Update bgresearch.") from cause
 
     def _decoded(self, file: BinaryIO, series: Series) -> tuple[pa.Table, Ledger]:
         """Read a partition; the digest of its rows is compared once per file and process, as it costs time."""
@@ -390,8 +500,8 @@ class Store:
         self._verified.add(mark)
         return read
 
-    def set_aside(self, path: Path, why: str) -> None:
-        """Put a damaged file aside, unless a writer has replaced it by an intact one meanwhile.
+    def set_aside(self, path: Path, why: str) -> bool:
+        """Put a damaged file aside; return whether it is sound by now: a writer has replaced it, or it reads well.
 
         Parameters
         ----------
@@ -403,9 +513,49 @@ class Store:
         whole = self.data_dir / path
         with self._disk.locked(whole):
             try:
-                self._opened(whole, partition.decode_any)
+                return self._opened(whole, partition.decode_any) is not None
             except partition.Damaged:
                 self._set_aside(whole, partition.Damaged(why))
+                return False
+
+    def take_back(self, aside: Path) -> bool:
+        """Give a file that was set aside its place again if it reads well; return whether it does.
+
+        Where the place is taken, only what no sound file covers is added to that. The file itself is left where it is.
+
+        Parameters
+        ----------
+        aside : Path
+            The file that was set aside, below the data folder.
+
+        Raises
+        ------
+        StoreError
+            A file cannot be read or written now.
+        """
+        self._refuse_frozen()
+        source = self.data_dir / aside
+        path = source.with_name(source.name.partition(".damaged-")[0])
+        with self._disk.locked(path):
+            try:
+                read = self._opened(source, _placed)
+                current = self._opened(path, _placed)
+            except partition.Damaged:
+                return False
+            if read is None or read[0].folder != aside.parent:
+                return False
+            series, rows, ledger = read
+            known: tuple[Span, ...] = ()
+            if current is not None:
+                known = current[2].known()
+                rows = _added(series, current[1], rows, subtract(ledger.known(), known))
+            gaps = [gap._replace(span=part) for gap in ledger.gaps for part in subtract([gap.span], known)]
+            whole = (current[2] if current else Ledger()).extended(
+                subtract(ledger.covered, known), gaps, ledger.sources
+            )  # fmt: skip
+            private = aside.parts[0] == PRIVATE
+            self._disk.replace(path, partition.encode(series, rows, whole), private=private)
+        return True
 
     def forget(self, series: Series, span: Span) -> None:
         """Drop rows and ledger of a span, so that it is asked for again."""
@@ -426,16 +576,18 @@ class Store:
         if self.pin:
             raise StoreError(f"{self.data_dir} is a pin and never changes.", hint="Connect without pin= to write.")
 
-    def _set_aside(self, path: Path, cause: partition.Damaged) -> None:
+    def _set_aside(self, path: Path, cause: partition.Damaged) -> Path:
         if self.pin:
             raise StoreError(f"{path} of this pin is damaged ({cause}).", hint="Type: bgresearch pin verify NAME.")
         stamp = dt.datetime.fromtimestamp(self._clock.now_ms() / 1000, tz=dt.UTC).strftime("%Y%m%dT%H%M%SZ")
         aside = self._disk.set_aside(path, stamp)
         warnings.warn(
-            f"{path} is damaged ({cause}); it was set aside as {aside.name} and will be fetched again.",
+            f"{path} is damaged ({cause}); it was set aside as {aside.name}, and its rows are missing until they are "
+            "fetched again.",
             StoreWarning,
             stacklevel=2,
         )
+        return aside
 
     def _mark(self) -> None:
         """Write which exchange the folder belongs to, or refuse another one."""
@@ -447,7 +599,7 @@ class Store:
             with self._disk.locked(path):
                 self.check_host()
                 if not path.exists():
-                    self._disk.replace(path, json.dumps({"format": 1, "host": self.host}).encode())
+                    self._disk.replace(path, json.dumps({"format": _MARKER_FORMAT, "host": self.host}).encode())
         self._marked = True
 
     def owner(self) -> str | None:
@@ -461,7 +613,11 @@ class Store:
                 return None
             raise
         try:
-            return str(json.loads(text)["host"])
+            told = json.loads(text)
+            check_format(told["format"], _MARKER_FORMAT)
+            return str(told["host"])
+        except NewerFormat as newer:
+            raise StoreError(f"{path} was written by a newer version: {newer}.") from None
         except (ValueError, KeyError, TypeError, RecursionError):
             raise StoreError(f"{path} is damaged.", hint="Delete it if the folder holds no mixed data.") from None
 
@@ -481,6 +637,20 @@ class Store:
             )
 
 
+def _placed(file: BinaryIO) -> tuple[Series, pa.Table, Ledger]:
+    """Return which series a file belongs to, its rows and its ledger; digests compared."""
+    series = partition.series_of(file)
+    file.seek(0)
+    return series, *partition.decode(file, series, deep=True)
+
+
+def _added(series: Series, rows: pa.Table, others: pa.Table, spans: Sequence[Span]) -> pa.Table:
+    """Return rows together with those of other rows that lie in spans where there are none, in order."""
+    fresh = [partition.within(others, series.time, span) for span in spans]
+    whole = partition.joined([rows, *fresh])
+    return whole.take(pc.sort_indices(whole, [(series.time, "ascending")]))  # stable: equal times keep order
+
+
 def _mark(about: os.stat_result) -> _FileMark:
     """Return what changes when a file is replaced."""
     return about.st_dev, about.st_ino, about.st_mtime_ns, about.st_size
@@ -495,10 +665,14 @@ def _mark_of(path: Path) -> _FileMark | None:
 
 def side_by_side(work: Callable[[_P], _T], parts: Sequence[_P]) -> list[_T]:
     """Return what the work gives for each part, in order."""
-    if len(parts) <= 2:
-        return [work(part) for part in parts]
-    with ThreadPoolExecutor(min(_READERS, len(parts)), thread_name_prefix="bgresearch-store") as pool:
-        return list(pool.map(work, parts))
+    if len(parts) > 2:
+        try:
+            with ThreadPoolExecutor(min(_READERS, len(parts)), thread_name_prefix="bgresearch-store") as pool:
+                return list(pool.map(work, parts))
+        except RuntimeError as error:
+            if "thread" not in str(error):
+                raise
+    return [work(part) for part in parts]  # few, or no thread can be started now
 
 
 def _gaps_of(gaps: Iterable[Gap], period: Span) -> Iterable[Gap]:

@@ -21,8 +21,10 @@ from typing import Any
 from bgresearch.errors import InvalidInput, StoreError
 from bgresearch.spans import iso
 from bgresearch.store import partition
-from bgresearch.store.disk import in_words
-from bgresearch.store.inspecting import files_of
+from bgresearch.store.disk import in_words, reading
+from bgresearch.store.inspecting import PRIVATE, files_of
+from bgresearch.store.lost import lost_below, refusal
+from bgresearch.store.versions import NewerFormat, check_format
 
 FOLDER = ".pins"
 MANIFEST = "pin.json"
@@ -117,6 +119,8 @@ def create(root: Path, name: str, now_ms: int, *, private: bool = False) -> Pin:
     if folder.exists():
         raise InvalidInput("name", f"there is a pin {name!r} already.", hint="A pin never changes: take another name.")
     found = files_of(root, private=private) if root.is_dir() else []
+    if lost := [one for one in lost_below(root) if private or one.path.relative_to(root).parts[0] != PRIVATE]:
+        raise refusal(lost)
     if not found:
         raise StoreError(f"there is nothing to freeze in {root}.", hint="Download something first.")
     building = folder.with_name(f".{name}.{os.getpid()}.tmp")
@@ -149,10 +153,16 @@ def load(root: Path, name: str) -> Pin:
         told = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         files = tuple(Pinned(one["path"], one["sha256"], one["bytes"], one["rows"]) for one in told["files"])
         pin = Pin(name, folder, told["created_ms"], files)
-        intact = told["format"] == _FORMAT and told["digest"] == pin.digest
+        check_format(told["format"], _FORMAT)
+        intact = told["digest"] == pin.digest
+    except NewerFormat as newer:
+        raise StoreError(f"the pin {name!r} was written by a newer version: {newer}.") from None
     except FileNotFoundError:
         raise _unknown(root, name) from None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except OSError as error:
+        with reading(folder / MANIFEST):
+            raise error
+    except (ValueError, KeyError, TypeError, RecursionError):
         intact = False
     if not intact:
         raise StoreError(f"the manifest of the pin {name!r} is damaged.", hint=f"Look at {folder / MANIFEST}.")
@@ -274,9 +284,10 @@ def _frozen(root: Path, path: Path, folder: Path) -> Pinned:
 
 
 def _rows(path: Path) -> int:
+    """Return how many rows a file has, once all of it was found to be as it was written."""
     try:
-        with path.open("rb") as file:
-            return partition.read_ledger(file).rows
+        with reading(path), path.open("rb") as file:
+            return partition.decode_any(file)[1].rows
     except partition.Damaged as error:
         raise StoreError(f"{path} is damaged: {error}.", hint="Type: bgresearch verify --repair, then again.") from None
 

@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote
 
 from bgresearch.store.layout import PERIOD
 from bgresearch.store.pins import Frozen, Pinned
+from bgresearch.store.versions import NewerFormat, check_format
 
 MANIFEST = "manifest.json"
 MARKER = "bgresearch.json"
@@ -101,11 +102,12 @@ def from_json(text: bytes) -> Publication:
     """
     try:
         told = json.loads(text)
-        if told["format"] > _FORMAT:
-            raise BadManifest("was written by a newer version of bgresearch")
+        check_format(told["format"], _FORMAT)
         made = Publication(_host(told), int(told["created_ms"]), tuple(map(_entry, told["files"])))
         if told["digest"] != made.digest:
             raise BadManifest("is damaged: its digest is another one")
+    except NewerFormat as newer:
+        raise BadManifest(f"was written by a newer version of bgresearch: {newer}") from None
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise BadManifest("is damaged") from None
     return made
@@ -122,10 +124,14 @@ def host_of(text: bytes) -> str:
     Raises
     ------
     BadManifest
-        If the marker is damaged.
+        If the marker is damaged, or of a newer format.
     """
     try:
-        return _host(json.loads(text))
+        told = json.loads(text)
+        check_format(told["format"], _FORMAT)
+        return _host(told)
+    except NewerFormat as newer:
+        raise BadManifest(f"was written by a newer version of bgresearch: {newer}") from None
     except (ValueError, KeyError, TypeError, RecursionError):
         raise BadManifest("is damaged") from None
 

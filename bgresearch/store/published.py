@@ -14,10 +14,12 @@ from urllib.parse import unquote
 
 from bgresearch.clock import Clock
 from bgresearch.errors import InvalidInput, StoreError
+from bgresearch.spans import Span
 from bgresearch.store import partition
 from bgresearch.store.disk import Disk
 from bgresearch.store.inspecting import Flaw, inspect_bytes
 from bgresearch.store.layout import Series
+from bgresearch.store.lost import Lost
 from bgresearch.store.partitions import Store, side_by_side
 from bgresearch.store.publication import MANIFEST, MARKER, BadManifest, Entry, Publication, from_json, older
 from bgresearch.store.remote import Absent, Remote
@@ -135,6 +137,14 @@ class PublishedStore(Store):
     def set_aside(self, path: Path, why: str) -> NoReturn:
         """Refuse: only whoever publishes can mend it."""
         raise StoreError(f"{path} of {self.place}: {why}.", hint="Publish again from an intact store, with --prune.")
+
+    def lost(self, series: Series, span: Span) -> tuple[Lost, ...]:
+        """Return nothing: a publication holds no files that were set aside."""
+        return ()
+
+    def lost_files(self) -> tuple[Lost, ...]:
+        """Return nothing: a publication holds no files that were set aside."""
+        return ()
 
     def _refuse_frozen(self) -> None:
         raise StoreError(f"{self.place} is a publication and only read.", hint="Connect without store= to write.")

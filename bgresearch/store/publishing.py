@@ -16,9 +16,9 @@ from bgresearch.crew import Crew
 from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
 from bgresearch.progress import Wish, shown
 from bgresearch.store import partition
-from bgresearch.store.disk import in_words
+from bgresearch.store.disk import reading
 from bgresearch.store.inspecting import files_of
-from bgresearch.store.ledger import NewerFormat
+from bgresearch.store.lost import lost_below, refusal
 from bgresearch.store.partitions import Store
 from bgresearch.store.publication import (
     MANIFEST,
@@ -35,6 +35,7 @@ from bgresearch.store.publication import (
     older,
 )
 from bgresearch.store.remote import Absent, Found, Remote
+from bgresearch.store.versions import NewerFormat
 
 _AT_A_TIME = 8  # objects on their way: each is a megabyte or two, and an answer takes some 50 ms
 _SHORT = 50  # files that are sent before a bar could be read
@@ -94,6 +95,9 @@ def chosen(root: Path, choice: Choice) -> list[str]:
         There are none.
     """
     below = [path.relative_to(root).as_posix() for path in (files_of(root, private=False) if root.is_dir() else [])]
+    places = {one: one.path.relative_to(root).as_posix().partition(".damaged-")[0] for one in lost_below(root)}
+    if lost := [one for one, place in places.items() if choice.takes(place)]:
+        raise refusal(lost)
     found = [path for path in below if choice.takes(path)]
     missed = [symbol for symbol in choice.symbols if not any(keys_of(path).get("symbol") == symbol for path in found)]
     if missed or not found:
@@ -214,7 +218,7 @@ class _Sending:
     def bring(self, path: str) -> tuple[Entry, bool]:
         """Return the entry of a file whose object is there, and whether it had to be sent."""
         place = self._root / path
-        with in_words("read", place):
+        with reading(place):
             data = place.read_bytes()
         digest, before = hashlib.sha256(data).hexdigest(), self._known.get(path)
         entry = Entry(path, digest, len(data), 0)

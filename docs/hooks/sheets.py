@@ -10,7 +10,7 @@ import nbformat
 from nbconvert import MarkdownExporter
 
 _MENTIONED = re.compile(r"(?<!\[)`(?:docs/([\w-]+\.md)|(\w+\.ipynb))`(?!\])")
-_HINT = '!!! tip "Run it"\n\n    `make lab` opens this notebook, `{name}`, on the sandbox exchange.\n\n'
+_HINT = '!!! tip "Run it"\n\n    `bgresearch lab` (`make lab` in a clone) opens `{name}` on the sandbox.\n\n'
 
 
 def pages(folder: Path) -> Iterator[tuple[str, str | bytes]]:

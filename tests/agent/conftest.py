@@ -30,12 +30,12 @@ from bgresearch.sandbox import SANDBOX_KEYS, Exchange, SandboxAdapter
 from bgresearch.sandbox.server import Server
 from bgresearch.transport import new_session
 from bgresearch.wire import Signer, Wire
+from tests.conftest import PATIENCE_S
 from vault import FLOOR, FileSystem, Surroundings, Vault, open_reply, seal_box
 from vault.hidden import Hidden
 from vault.storage import VaultFile
 
 PASSWORD = "correct horse battery"
-PATIENCE_S = 60  # whatever takes longer hangs
 KEY = SANDBOX_KEYS["readonly"]
 SECRETS = (KEY.secret_key, KEY.passphrase)
 HERE = "http://127.0.0.1:1"  # where the sandbox in this process is mounted

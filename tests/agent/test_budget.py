@@ -37,7 +37,7 @@ def test_kernel_and_agent_together_never_exceed_the_address_budget(client: bg.Cl
     client.api.spot.account_assets(coin="BTC")
     of_both = client.requests_sent
     assert (of_the_kernel, of_both) == (1, 4), "the agent asks the exchange's clock first"
-    assert book.change((ADDRESS,), lambda _now_s, logs: len(logs[0].departures)) == ADDRESS_COUNT - left + of_both
+    assert book.change((ADDRESS,), lambda _now_s, logs: len(logs[0])) == ADDRESS_COUNT - left + of_both
     other = BookLimiter(clock, FileBook(default_folder(), exchange_url, clock))
     for _ in range(left - of_both):
         other.acquire(CANDLES, "")
@@ -53,5 +53,5 @@ def test_a_429_elsewhere_pauses_the_agent(client: bg.Client, exchange_url: str) 
     BookLimiter(clock, book).rejected(ASSETS, "key research", address_wide=False)
     until_s = book.change((name,), lambda _now_s, logs: logs[0].paused_until_s)
     client.api.spot.account_assets()
-    left_s = book.change((name,), lambda _now_s, logs: logs[0].departures[-1])
+    left_s = book.change((name,), lambda _now_s, logs: logs[0].arrived[-1])
     assert left_s >= until_s

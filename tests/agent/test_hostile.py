@@ -31,10 +31,9 @@ from bgresearch.agent.start import start
 from bgresearch.catalogue import load
 from bgresearch.clock import ManualClock
 from tests.agent.conftest import PASSWORD
+from tests.conftest import PATIENCE_S as WAIT_S
 from vault import FLOOR, Vault
 from vault.hidden import Hidden
-
-WAIT_S = 30.0  # for an answer that has to come
 
 
 class Trap:

@@ -100,3 +100,15 @@ def test_two_keys_of_one_account_share_its_limit() -> None:
     limiter.acquire(row, "two")
     assert clock.monotonic_s() > 1
     assert limiter.count() == 5
+
+
+def test_a_slot_is_given_back_where_it_was_taken_though_the_account_became_known_meanwhile() -> None:
+    clock, row = ManualClock(0), load()["spot.account_info"]
+    shared = LocalLimiter(clock)
+    limiter = ByAccount(shared)
+    slot = limiter.acquire(row, "one")
+    limiter.learn(row, "one", {"userId": "123"})
+    limiter.answered(slot)
+    clock.advance(2)
+    ByAccount(shared).acquire(row, "one")
+    assert clock.monotonic_s() == 2

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import socket
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import FrameType
 
@@ -15,6 +18,7 @@ import pytest
 from bgresearch.agent import place as room
 from bgresearch.agent.client import Agent
 from bgresearch.agent.place import Place, check_socket, default_place, need_sockets, peer_is_me, prepare
+from bgresearch.agent.process import _only_one
 from bgresearch.agent.server import listen
 from bgresearch.agent.start import start
 from bgresearch.errors import AgentError, AgentUnavailable
@@ -169,3 +173,72 @@ def test_ctrl_c_while_the_agent_starts_shows_no_password(place: Place, vault_fil
     frames = [entry.frame.raw for entry in caught.traceback if Path(entry.path) != Path(__file__)]
     assert frames
     assert not [name for frame in frames for name, value in frame.f_locals.items() if PASSWORD in repr(value)]
+
+
+def in_fallback(folder: Path, user: int) -> list[str]:
+    """Return what three ways to the agent say to a user without a runtime folder, whose temporary folder this is."""
+    doors = (lambda: prepare(default_place()), lambda: Agent().status(), lambda: start(Path("vault"), None))
+    reading, writing = os.pipe()
+    if not (child := os.fork()):
+        status = 1
+        try:
+            for name in ("BGRESEARCH_AGENT_DIR", "XDG_RUNTIME_DIR"):
+                os.environ.pop(name, None)
+            os.environ["TMPDIR"], tempfile.tempdir = str(folder), None
+            os.setuid(user)
+            for door in doors:
+                try:
+                    door()
+                except AgentError as error:
+                    os.write(writing, f"{error} {error.hint}\n".encode())
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(writing)
+    with os.fdopen(reading, encoding="utf-8") as said:
+        lines = said.read().splitlines()
+    assert os.waitpid(child, 0)[1] == 0
+    return lines
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o755, 0o777])
+def test_a_fallback_folder_that_another_user_made_is_named_with_the_way_out(tmp_path: Path, mode: int) -> None:
+    as_root()
+    folder = Path(tempfile.mkdtemp(prefix="bgr-", dir="/tmp"))
+    try:
+        folder.chmod(0o1777)
+        taken = folder / f"runtime-{NOT_ME}"
+        taken.mkdir(mode=mode)
+        taken.chmod(mode)
+        said = in_fallback(folder, NOT_ME)
+        assert len(said) == 3
+        for line in said:
+            assert "runtime" in line
+            assert "BGRESEARCH_AGENT_DIR" in line
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("mask", [0, 0o022, 0o077, 0o277, 0o777])
+def test_folders_above_are_for_the_owner_alone_whatever_the_umask(tmp_path: Path, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        prepare(Place(tmp_path / "a" / "b" / "agent"))
+    finally:
+        os.umask(before)
+    made = [tmp_path / "a", tmp_path / "a" / "b", tmp_path / "a" / "b" / "agent"]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in made] == [0o700] * 3
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_where_there_are_no_locks_the_agent_starts_and_says_what_is_weaker(tmp_path: Path, code: int) -> None:
+    place = Place(tmp_path / "agent")
+    prepare(place)
+
+    def refused(_descriptor: int, _operation: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    is_only, weak = _only_one(place, refused)
+    assert is_only
+    assert "has no locks" in weak[0]
+    assert "BGRESEARCH_AGENT_DIR" in weak[0]

@@ -13,9 +13,9 @@ import pytest
 
 from bgresearch.agent.messages import PURPOSES, Lock, Offer, Request
 from bgresearch.agent.protocol import decode_request
+from tests.conftest import PATIENCE_S
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-PATIENCE_S = 120
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 

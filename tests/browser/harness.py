@@ -25,9 +25,9 @@ from playwright.sync_api import Locator, Page
 
 from bgresearch.agent.client import Agent
 from bgresearch.agent.place import Place as AgentPlace
+from tests.conftest import PATIENCE_S, inherited, search_path
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 60  # whatever takes longer hangs
 PATIENCE_MS = PATIENCE_S * 1000
 GOODBYE_S = 20
 Place = Literal["lab", "notebook", "voila"]
@@ -204,14 +204,13 @@ def _environment(folder: Path) -> dict[str, str]:
     settings = folder / "settings" / "labconfig"
     settings.mkdir(parents=True, exist_ok=True)
     (settings / "default_setting_overrides.json").write_text(json.dumps(_SETTINGS), encoding="utf-8")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("BGRESEARCH_", "JUPYTER"))}
     own = {
         "HOME": folder / "home", "IPYTHONDIR": folder / "home" / ".ipython", "JUPYTER_CONFIG_DIR": folder / "config",
         "JUPYTER_CONFIG_PATH": folder / "settings", "JUPYTER_DATA_DIR": folder / "data",
-        "JUPYTER_RUNTIME_DIR": folder / "runtime", "PYTHONPATH": ROOT, "JUPYTER_PLATFORM_DIRS": "1",
+        "JUPYTER_RUNTIME_DIR": folder / "runtime", "PYTHONPATH": search_path(ROOT), "JUPYTER_PLATFORM_DIRS": "1",
     }  # fmt: skip
     (folder / "home").mkdir(exist_ok=True)
-    return {**kept, **{name: str(value) for name, value in own.items()}}
+    return {**inherited("JUPYTER"), **{name: str(value) for name, value in own.items()}}
 
 
 def _wait_until_it_answers(server: JupyterServer, path: str) -> None:

@@ -109,7 +109,7 @@ def wizard(walk: Walk) -> None:
 def chart(browser: Browser, folder: Path) -> None:
     """Take the picture of docs/charts.md: twenty days of minutes with everything that can be drawn, and a hole."""
     client = connect(sandbox=True, data_dir=folder / "chart")
-    end = pd.Timestamp.now("UTC").floor("D")
+    end = client.now.floor("D")
     span = (end - pd.Timedelta(days=20), end)
     candles = client.candles("BTCUSDT", "1m", *span, market="usdt-futures", progress=False)
     drawn = candles.drop(index=candles.index[4_000:5_500]).bg.chart(

@@ -84,7 +84,7 @@ def test_a_page_draws_what_is_in_sight_from_the_candles_themselves(
     assert (complaints, requests) == ([], [saved.as_uri()])
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
 def test_a_page_keeps_the_theme_that_was_chosen(browser: Browser, tmp_path: Path, theme: str) -> None:
     saved = walk(30).bg.chart(theme=theme).save(tmp_path / "chart.html")
     context = browser.new_context(color_scheme="dark" if theme == "light" else "light")
@@ -108,6 +108,7 @@ frame = pd.DataFrame(prices, index=index)
 frame.bg.chart(overlays=[100])"""
 
 
+@pytest.mark.slow
 def test_a_notebook_draws_finer_bars_where_one_zooms_in(open_sheet: Open, person: Home) -> None:
     page = open_sheet([person.cell, CELL]).page
     plot = page.locator(".js-plotly-plot").first
@@ -124,6 +125,7 @@ def test_a_notebook_draws_finer_bars_where_one_zooms_in(open_sheet: Open, person
     assert high - low < 3_000
 
 
+@pytest.mark.slow
 def test_the_dashboard_is_a_page_without_code_that_ends_in_a_chart(browser: Browser, voila: JupyterServer) -> None:
     shutil.copy(ROOT / "notebooks" / "dashboard.ipynb", voila.notebooks)
     page = browser.new_page(viewport={"width": 1240, "height": 1000})

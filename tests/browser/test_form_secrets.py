@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.browser.conftest import chromium
+from tests.conftest import PATIENCE_S
+
+pytestmark = pytest.mark.slow
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "form_secrets.py"
-PATIENCE_S = 240
 
 needs_chromium = pytest.mark.skipif(
     chromium() is None and os.environ.get("CI") != "true", reason="Chromium is not installed: apt-get install chromium"

@@ -12,6 +12,8 @@ from tests.browser.harness import PATIENCE_MS, Home, Place
 from tests.browser.test_wizard import Inspector
 from tests.browser.walking import CHART_FILLS, PASSWORD, Walk, prepare
 
+pytestmark = pytest.mark.slow
+
 KEYS = {"research": "readonly", "risky": "unified_trader"}
 
 

@@ -48,7 +48,7 @@ def opened(browser: Browser, report: Path, scheme: Literal["light", "dark"], wid
     context.close()
 
 
-@pytest.fixture(params=["light", "dark"])
+@pytest.fixture(params=["light", pytest.param("dark", marks=pytest.mark.slow)])
 def tab(browser: Browser, report: Path, request: pytest.FixtureRequest) -> Iterator[Opened]:
     yield from opened(browser, report, request.param)
 

@@ -14,6 +14,8 @@ from tests.browser.harness import Home, Place, Sheet, assert_accessible
 from tests.browser.stage import ORIGIN
 from tests.browser.walking import SETUP
 
+pytestmark = pytest.mark.slow
+
 TEXTS = {
     "API key": "bg_5ec0de5ec0de5ec0de5ec0de5ec0de00",
     "SecretKey": "b1e55edb1e55edb1e55edb1e55ed0042",

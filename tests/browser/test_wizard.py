@@ -18,6 +18,8 @@ from tests.browser.harness import PATIENCE_MS, Home, assert_accessible
 from tests.browser.harness import Place as JupyterPlace
 from tests.browser.walking import PASSWORD, SETUP, Walk, prepare
 
+pytestmark = pytest.mark.slow
+
 _MOST_TABS = 60  # until somebody gives up
 _NAME = """(one) => {
   const label = one.labels?.[0]?.textContent || one.getAttribute("aria-label") || one.textContent;

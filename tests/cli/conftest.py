@@ -21,8 +21,8 @@ import pytest
 
 from bgresearch.agent.client import Agent, AgentKey
 from bgresearch.agent.place import Place
-
-PATIENCE_S = 60  # a process that says nothing for this long hangs
+from tests.conftest import PATIENCE_S, inherited
+from vault import FLOOR, Vault
 
 PASSWORD = "correct horse battery"
 TRIPLE = {"api_key": "bg_0123456789abcdef", "secret_key": "f00dfeedf00dfeed", "passphrase": "swordfish9"}
@@ -103,10 +103,10 @@ def agent_folder() -> Iterator[str]:
 
 @pytest.fixture
 def environment(tmp_path: Path, agent_folder: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("BGRESEARCH_")}
     places = {"BGRESEARCH_VAULT": str(tmp_path / "keys" / "vault"), "BGRESEARCH_DATA_DIR": str(tmp_path / "data")}
     places["BGRESEARCH_AGENT_DIR"] = agent_folder
-    return {**kept, **places, "HOME": str(tmp_path), "COLUMNS": "120", "NO_COLOR": "1", "PYTHONWARNINGS": "default"}
+    shown = {"COLUMNS": "120", "NO_COLOR": "1", "PYTHONWARNINGS": "default"}
+    return {**inherited(), **places, **shown, "HOME": str(tmp_path)}
 
 
 @pytest.fixture
@@ -122,6 +122,9 @@ def run(environment: dict[str, str], tmp_path: Path) -> Run:
             out, err = process.communicate(stdin, timeout=PATIENCE_S)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)  # what it started may hold its pipes open
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                pipe and pipe.close()
+            process.wait(PATIENCE_S)
             pytest.fail(f"{' '.join(arguments)} hangs")
         return Ran(process.returncode, out, err)
 
@@ -152,11 +155,10 @@ def password_file(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def vault(run: Run, password_file: str) -> str:
+def vault(environment: dict[str, str], password_file: str) -> str:
     """A vault with the key ``research``; returns the password file's path."""
-    assert run("vault", "init", "--password-file", password_file).status == 0
-    added = run("vault", "add", "research", "--stdin", "--password-file", password_file, stdin=json.dumps(TRIPLE))
-    assert (added.status, added.err) == (0, "")
+    with Vault.create(Path(environment["BGRESEARCH_VAULT"]), PASSWORD, profile=FLOOR) as made:
+        made.add("research", **TRIPLE)
     return password_file
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+
+from typer.testing import CliRunner
 
 from bgresearch.agent.place import Place
 from bgresearch.agent.start import start
+from bgresearch.cli import app
 from bgresearch.sandbox.keys import SandboxKey
 from tests.cli.conftest import Ran
 from vault import FLOOR, Vault
@@ -41,3 +45,19 @@ def open_vault(path: Path, agent_folder: str, *keys: SandboxKey, host: str = "")
         for key in keys:
             made.add(key.name, **triple(key), host=host, demo=key.demo)
     start(path, Hidden(PASSWORD), place=Place(Path(agent_folder)))
+
+
+def with_password(path: Path, home: Path, agent_folder: str) -> Callable[..., Ran]:
+    """What runs a command in this process on a vault, with its password and results as JSON; ``err`` is the error."""
+    password = home / "password"
+    password.touch(mode=0o600)
+    password.write_text(PASSWORD)
+    variables = {"BGRESEARCH_VAULT": str(path), "BGRESEARCH_AGENT_DIR": agent_folder, "HOME": str(home)}
+
+    def run(*words: str, stdin: str = "") -> Ran:
+        done = CliRunner().invoke(
+            app, [*words, "--password-file", str(password), "--json"], input=stdin, env=variables
+        )  # fmt: skip
+        return Ran(done.exit_code, done.stdout, str(done.exception or ""))
+
+    return run

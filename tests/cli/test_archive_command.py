@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import stat
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +12,10 @@ import pytest
 from bgresearch.sandbox import SANDBOX_KEYS, Exchange
 from bgresearch.sandbox.server import Server
 from tests.cli.conftest import PASSWORD, Run
-from vault import Vault
+from tests.conftest import NOW_MS
+from vault import FLOOR, Vault
 
-LITTLE = ("--kind", "fills", "--kind", "deposits", "--since", str(time.time_ns() // 1_000_000 - 12 * 3_600_000))
+LITTLE = ("--kind", "fills", "--kind", "deposits", "--since", str(NOW_MS - 12 * 3_600_000))
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def keys(server: Server, environment: dict[str, str], password_file: str) -> tuple[str, str]:
     """Options of the password; the vault lies where the commands look for it."""
-    with Vault.create(Path(environment["BGRESEARCH_VAULT"]), PASSWORD) as vault:
+    with Vault.create(Path(environment["BGRESEARCH_VAULT"]), PASSWORD, profile=FLOOR) as vault:
         for name in ("readonly", "spot_only"):
             key = SANDBOX_KEYS[name]
             triple = {"api_key": key.api_key, "secret_key": key.secret_key, "passphrase": key.passphrase}

@@ -13,7 +13,7 @@ import pytest
 from bgresearch.sandbox import SANDBOX_KEYS
 from bgresearch.sandbox.server import Server
 from tests.cli.conftest import PASSWORD, PATIENCE_S, Converse, Run, started
-from vault import Vault
+from vault import FLOOR, Vault
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def server() -> Iterator[Server]:
 def keys(server: Server, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """Options that name a vault with some of the sandbox's keys."""
     folder = tmp_path_factory.mktemp("keys")
-    with Vault.create(folder / "own" / "vault", PASSWORD) as vault:
+    with Vault.create(folder / "own" / "vault", PASSWORD, profile=FLOOR) as vault:
         for name in ("readonly", "trader", "withdrawer", "unified", "unified_trader", "no_address_list"):
             key = SANDBOX_KEYS[name]
             triple = {"api_key": key.api_key, "secret_key": key.secret_key, "passphrase": key.passphrase}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import signal
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from bgresearch.clock import AHEAD
 from tests.cli.conftest import Run, started
+from tests.conftest import ahead_of
 
 
 @pytest.fixture
@@ -35,8 +38,23 @@ def test_the_demo_leaves_the_page_and_nothing_else(run: Run, tmp_path: Path, scr
         assert f"\n{step}" in f"\n{done.err}"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("day", ["2027-01-31T23:59:40", "2027-12-31T23:59:40", "2028-02-29T12:00:00"])
+def test_the_demo_runs_on_any_day(run: Run, day: str) -> None:
+    done = run("demo", "--json", **{AHEAD: ahead_of(dt.datetime.fromisoformat(f"{day}+00:00"))})
+    assert done.status == 0, done.err
+    figures = done.json()
+    assert (figures["verdict"], figures["candles"], figures["cache_requests"]) == ("read-only", 86_400, 0)
+    assert figures["fills"] > 0
+
+
 @pytest.mark.parametrize(
-    ("until", "ending"), [("Vault", signal.SIGINT), ("Vault", signal.SIGTERM), ("Page", signal.SIGINT)]
+    ("until", "ending"),
+    [
+        ("Vault", signal.SIGTERM),
+        pytest.param("Vault", signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param("Page", signal.SIGINT, marks=pytest.mark.slow),
+    ],
 )
 def test_an_interrupted_demo_cleans_up(
     environment: dict[str, str], tmp_path: Path, scratch: Path, until: str, ending: signal.Signals
@@ -48,6 +66,12 @@ def test_an_interrupted_demo_cleans_up(
         assert process.status() == 128 + ending, process.said
         assert "Traceback" not in process.said
     assert list(scratch.iterdir()) == []
+
+
+def test_a_notebook_that_does_not_exist_is_refused_before_the_work_begins(run: Run) -> None:
+    refused = run("demo", "--notebook", "nowhere.ipynb", "--json")
+    assert refused.status == 2
+    assert "there is no file nowhere.ipynb" in json.loads(refused.err)["error"]["message"]
 
 
 def test_a_page_that_cannot_be_written_is_said_before_the_work_begins(run: Run, scratch: Path) -> None:

@@ -12,7 +12,8 @@ import pytest
 from bgresearch.sandbox import SANDBOX_KEYS, Exchange
 from bgresearch.sandbox.server import Server
 from tests.cli.conftest import PASSWORD, Run
-from vault import Vault
+from tests.conftest import NOW
+from vault import FLOOR, Vault
 
 WEEK = ("--since", "2026-01-01", "--until", "2026-01-08")
 HOURS = ("export", "candles", "BTCUSDT", "--interval", "1h", *WEEK)
@@ -59,10 +60,10 @@ def test_records_of_an_account_are_for_its_owner_alone(
     run: Run, server: Server, environment: dict[str, str], password_file: str, tmp_path: Path
 ) -> None:
     key = SANDBOX_KEYS["readonly"]
-    with Vault.create(Path(environment["BGRESEARCH_VAULT"]), PASSWORD) as vault:
+    with Vault.create(Path(environment["BGRESEARCH_VAULT"]), PASSWORD, profile=FLOOR) as vault:
         triple = {"api_key": key.api_key, "secret_key": key.secret_key, "passphrase": key.passphrase}
         vault.add("mine", **triple, host=server.url)
-    since = str(pd.Timestamp.now("UTC").floor("D") - pd.Timedelta(days=3))
+    since = str(pd.Timestamp(NOW).floor("D") - pd.Timedelta(days=3))
     common = ("--since", since, "--password-file", password_file)
     fills = run("export", "account", "mine", "fills", *common, "--to", "fills.csv", "--json")
     assert (fills.status, fills.err) == (0, "")

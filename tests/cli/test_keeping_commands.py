@@ -55,7 +55,9 @@ def test_a_key_rotates_when_the_exchange_accepts_the_new_one(run: Run, password_
         assert run("vault", "add", "k", "--host", server.url, *secrets, stdin=typed(old)).status == 0
         refused = run("vault", "rotate", "k", *secrets, stdin=json.dumps(wrong))
         assert (refused.status, names(run, password_file)) == (1, ["k"])
-        done = run("vault", "rotate", "k", "--json", *secrets, stdin=typed(new))
+        refused = run("vault", "rotate", "k", "--json", *secrets, stdin=typed(new))
+        assert (refused.status, refused.json()) == (3, {"rotated": None, "verdict": "can trade"})
+        done = run("vault", "rotate", "k", "--accept-trade", "--json", *secrets, stdin=typed(new))
         assert (done.status, done.json()["verdict"]) == (0, "can trade")
         assert names(run, password_file) == ["k"]
 
@@ -73,7 +75,9 @@ def test_a_copy_goes_out_and_comes_in(run: Run, vault: str, tmp_path: Path) -> N
     shown = run("vault", "import", copy, "--stdin", "--password-file", vault, stdin=words)
     assert "Nothing was saved; add --yes" in shown.out
     assert names(run, vault) == []
-    saved = run("vault", "import", copy, "--yes", "--stdin", "--json", "--password-file", vault, stdin=words)
+    saved = run(
+        "vault", "import", copy, "--yes", "--unchecked", "--stdin", "--json", "--password-file", vault, stdin=words
+    )
     assert saved.json()["saved"] == names(run, vault) == ["research"]
     assert clean(shown.out, saved.out)
 
@@ -83,10 +87,11 @@ def test_a_plain_file_is_shown_first_then_saved_then_emptied(run: Run, vault: st
     source.write_text("A=1\n" + "".join(f"BITGET_{field.upper()}={text}\n" for field, text in NEW.items()))
     shown = run("vault", "import", str(source), "--password-file", vault)
     assert (shown.status, names(run, vault)) == (0, ["research"])
-    kept = run("vault", "import", str(source), "--yes", "--password-file", vault)
+    kept = run("vault", "import", str(source), "--yes", "--unchecked", "--password-file", vault)
     assert "still there (BITGET_API_KEY, BITGET_PASSPHRASE, BITGET_SECRET_KEY)" in kept.out
     run("vault", "remove", "bitget", "--password-file", vault)
-    assert run("vault", "import", str(source), "--yes", "--remove-source", "--password-file", vault).status == 0
+    blind = ("--yes", "--unchecked", "--remove-source", "--password-file", vault)
+    assert run("vault", "import", str(source), *blind).status == 0
     assert source.read_text() == "A=1\n"
     assert names(run, vault) == ["bitget", "research"]
     assert clean(shown.out, kept.out)

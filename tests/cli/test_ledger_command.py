@@ -14,16 +14,17 @@ from bgresearch.research.reconciling import reconcile
 from bgresearch.sandbox import SANDBOX_KEYS, Exchange
 from bgresearch.sandbox.server import Server
 from tests.cli.conftest import PASSWORD, Run
-from vault import Vault
+from tests.conftest import NOW
+from vault import FLOOR, Vault
 
 
 def test_the_ledger_is_written_for_its_owner_alone_and_said_to_add_up(
     run: Run, environment: dict[str, str], password_file: str, tmp_path: Path
 ) -> None:
     key = SANDBOX_KEYS["readonly"]
-    since = str(pd.Timestamp.now("UTC").floor("D") - pd.Timedelta(days=1))
+    since = str(pd.Timestamp(NOW).floor("D") - pd.Timedelta(days=1))
     with Server(Exchange(limits=False)) as server:
-        with Vault.create(Path(environment["BGRESEARCH_VAULT"]), PASSWORD) as vault:
+        with Vault.create(Path(environment["BGRESEARCH_VAULT"]), PASSWORD, profile=FLOOR) as vault:
             triple = {"api_key": key.api_key, "secret_key": key.secret_key, "passphrase": key.passphrase}
             vault.add("mine", **triple, host=server.url)
         common = ("export", "ledger", "mine", "--since", since, "--password-file", password_file)

@@ -1,4 +1,4 @@
-"""Record against a served sandbox, by the machine's own clock: real processes, ended, killed, and two at once."""
+"""Record against a served sandbox, by a clock that runs: real processes, ended, killed, and two at once."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def said(child: Child) -> list[str]:
 
 def read(server: Server, places: dict[str, str]) -> pd.DataFrame:
     with bgresearch.connect(base_url=server.url, data_dir=places["BGRESEARCH_DATA_DIR"]) as client:
-        return client.recorded("open-interest", "BTCUSDT", pd.Timestamp.now("UTC") - pd.Timedelta("1h"))
+        return client.recorded("open-interest", "BTCUSDT", client.now - pd.Timedelta("1h"))
 
 
 def times(frame: pd.DataFrame) -> list[str]:

@@ -64,3 +64,15 @@ def test_a_person_gets_a_table_that_ends(run: Run, folder: Path) -> None:
 def test_what_is_no_query_is_wrong_usage(run: Run, folder: Path, arguments: list[str], said: str) -> None:
     ran = run("sql", *arguments)
     assert (ran.status, ran.out, said in ran.err) == (2, "", True)
+
+
+def test_no_text_of_an_answer_as_csv_is_a_formula(run: Run, folder: Path) -> None:
+    query = "SELECT 'a;=1+1' AS \"=note\", '=1' AS other, -1.5 AS amount"
+    assert (
+        run(
+            "sql",
+            query,
+            "--csv",
+        ).out
+        == "'=note,other,amount\na;'=1+1,'=1,-1.5\n"
+    )

@@ -25,7 +25,7 @@ def test_the_list_for_a_machine_has_the_same(run: Run, vault: str) -> None:
 def test_password_and_key_both_come_through_standard_input(run: Run, vault: str) -> None:
     other = {**TRIPLE, "api_key": "bg_another_one_000"}
     typed = f"{PASSWORD}\n{json.dumps(other)}"
-    assert run("vault", "add", "second", "--stdin", "--password-file", "-", stdin=typed).status == 0
+    assert run("vault", "add", "second", "--stdin", "--unchecked", "--password-file", "-", stdin=typed).status == 0
     assert [key["name"] for key in run("vault", "list", "--json", "--password-file", vault).json()["keys"]] == [
         "research",
         "second",
@@ -126,7 +126,7 @@ def test_nothing_typed_at_a_prompt_is_echoed(converse: Converse) -> None:
         ("Secret key:", TRIPLE["secret_key"]),
         ("Passphrase:", TRIPLE["passphrase"]),
     ]
-    added = converse(["vault", "add", "research"], answers)
+    added = converse(["vault", "add", "research", "--unchecked"], answers)
     assert added.status == 0, added.out
     assert "Saved 'research'" in added.out
     assert not any(secret in made.out + added.out for secret in SECRETS)

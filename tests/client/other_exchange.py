@@ -119,15 +119,15 @@ class OtherExchange:
     ----------
     habits : Habits
         How it behaves where the documentation leaves that open.
-    now_ms : callable, optional
+    now_ms : callable
         Its clock.
     seed : int
         Of its faults.
     """
 
-    def __init__(self, habits: Habits | None = None, now_ms: Callable[[], int] | None = None, seed: int = 1) -> None:
+    def __init__(self, habits: Habits | None, now_ms: Callable[[], int], seed: int = 1) -> None:
         self.habits = habits or Habits()
-        self.now_ms = now_ms or (lambda: int(time.time() * 1000))
+        self.now_ms = now_ms
         self.markets = {"BTCUSDT": Market(1_500_000_000_000)}
         self.fills: list[dict[str, Any]] = []
         self.assets: dict[str, list[dict[str, Any]]] = {}

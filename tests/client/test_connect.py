@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -137,3 +140,10 @@ def test_everything_that_is_exported_is_there() -> None:
     assert set(dir(bgresearch)) == set(bgresearch.__all__)
     with pytest.raises(AttributeError, match="no attribute 'order'"):
         _ = bgresearch.order  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("copied", [pickle.dumps, copy.copy, copy.deepcopy])
+@pytest.mark.parametrize("key", [None, "readonly"])
+def test_a_client_says_that_it_cannot_be_copied(connect: Connect, key: str | None, copied: Callable[..., Any]) -> None:
+    with pytest.raises(ConfigurationError, match=r"cannot be pickled .* bgresearch\.connect\(\)"):
+        copied(connect(key=key))

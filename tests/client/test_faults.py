@@ -122,7 +122,7 @@ def test_a_damaged_file_is_set_aside_said_and_fetched_again(client: Client, trut
     path = next(Path(client.data_dir).rglob("2026-03.parquet"))
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
-    with pytest.warns(StoreWarning, match=r"2026-03\.parquet is damaged .* will be fetched again"):
+    with pytest.warns(StoreWarning, match=r"2026-03\.parquet is damaged .* until they are fetched again"):
         got = client.candles(*OLD)
     same(got, truth(*OLD))
     assert [one.name for one in path.parent.iterdir() if "damaged" in one.name]

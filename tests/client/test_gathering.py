@@ -18,7 +18,7 @@ from bgresearch.sandbox import Exchange
 from tests.client.conftest import Start, Truth
 from tests.client.other_exchange import DAY, Market
 from tests.client.test_other_exchange import NOW_MS, TODAY
-from tests.conftest import Connect
+from tests.conftest import PATIENCE_S, Connect
 
 SPAN = ("2026-03-01", "2026-03-04")
 
@@ -243,16 +243,16 @@ def test_whoever_is_dismissed_begins_nothing_more_and_holds_nobody_up() -> None:
 
     def work(number: int) -> int:
         begun.set()
-        go.wait(10)
+        go.wait(PATIENCE_S)
         ran.append(number)
         return number
 
     first, second = crew.submit(work, 1), crew.submit(work, 2)
-    assert begun.wait(10)
+    assert begun.wait(PATIENCE_S)
     crew.dismiss()
     assert all(thread.daemon for thread in threading.enumerate() if thread.name.startswith("test"))
     go.set()
-    assert first.result(10) == 1
+    assert first.result(PATIENCE_S) == 1
     with pytest.raises(CancelledError):
-        second.result(10)
+        second.result(PATIENCE_S)
     assert (ran, second.cancelled()) == ([1], True)

@@ -12,7 +12,7 @@ import pytest
 
 import bgresearch
 from bgresearch.client import Client
-from bgresearch.clock import ManualClock
+from bgresearch.clock import ManualClock, SandboxClock
 from bgresearch.errors import UnknownSymbol
 from bgresearch.spans import Span
 from tests.client.other_exchange import DAY, HOUR, MINUTE, Habits, Market, OtherExchange, bar
@@ -302,7 +302,7 @@ def test_what_came_before_an_interruption_is_not_asked_again(start: Start) -> No
 
 
 def test_threads_share_one_strict_limit_and_are_hardly_ever_refused(tmp_path: Path) -> None:
-    with OtherExchange(Habits(per_second=20)) as exchange:
+    with OtherExchange(Habits(per_second=20), SandboxClock().now_ms) as exchange:
         today = exchange.now_ms() // DAY * DAY
         for name in "ABC":
             exchange.markets[f"{name}USDT"] = Market(1_500_000_000_000)

@@ -54,7 +54,10 @@ def from_csv(path: Path, like: Columns) -> Columns:
 
 def _unguarded(value: Any) -> Any:
     """As the documentation says: of apostrophes before such a sign, one is too many."""
-    return value[1:] if isinstance(value, str) and re.match("'+[=+\\-@\t\r\n＝＋－＠]", value) else value  # noqa: RUF001
+    if not isinstance(value, str):
+        return value
+    front = value[1:] if re.match("'+[=+\\-@\t\r\n＝＋－＠]", value) else value  # noqa: RUF001
+    return re.sub("([;\t\r\n]\\s*)'('*[=+\\-@＝＋－＠])", r"\1\2", front)  # noqa: RUF001
 
 
 def from_parquet(path: Path, like: Columns) -> Columns:

@@ -9,7 +9,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import ccxt
 import numpy as np
 import pandas as pd
 import pytest
@@ -37,6 +36,12 @@ def vectorbt() -> Any:
         return pytest.importorskip("vectorbt")
 
 
+@pytest.fixture
+def ccxt() -> Any:
+    return pytest.importorskip("ccxt")
+
+
+@pytest.mark.slow
 def test_backtesting_runs_on_them_and_sees_every_candle(backtesting: Any, candles: pd.DataFrame) -> None:
     seen = []
 
@@ -55,6 +60,7 @@ def test_backtesting_runs_on_them_and_sees_every_candle(backtesting: Any, candle
     assert [volume for _, _, volume in seen] == candles.volume.tolist()[1:]
 
 
+@pytest.mark.slow
 def test_vectorbt_knows_the_columns_and_the_length_of_a_bar(vectorbt: Any, candles: pd.DataFrame) -> None:
     frame = to_vectorbt(candles)
     with warnings.catch_warnings():
@@ -65,7 +71,7 @@ def test_vectorbt_knows_the_columns_and_the_length_of_a_bar(vectorbt: Any, candl
         assert accessor.wrapper.freq == HOUR
 
 
-def test_ccxt_s_own_functions_take_the_lists(candles: pd.DataFrame, tmp_path: Path) -> None:
+def test_ccxt_s_own_functions_take_the_lists(ccxt: Any, candles: pd.DataFrame, tmp_path: Path) -> None:
     rows = candles.bg.to_ccxt()
     assert json.loads(export(candles, tmp_path / "rows.json").read_bytes()) == rows
     view = ccxt.Exchange().convert_ohlcv_to_trading_view(rows)

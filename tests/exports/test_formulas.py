@@ -15,6 +15,7 @@ from tests.exports.reading import READERS, expected, provenance
 
 DANGEROUS = [
     "=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", '=HYPERLINK("http://x","y")', "'=1", "''-x",  # noqa: RUF001
+    "a;=1+1", "a\t@x", "a\r\n+x", "a; -x", "a;;＝1",  # noqa: RUF001
 ]  # fmt: skip
 HARMLESS = ["1=1", "a", "", "-1.5", "+1e-7", "-.5", "'tis", "2-1", "#N/A", "1e5"]
 
@@ -25,7 +26,8 @@ def test_no_cell_of_a_csv_begins_like_a_formula_unless_it_is_a_number(tmp_path: 
         rows = list(csv.reader(file))
     assert rows[0] == ["'=note", "amount"]
     for note, amount in rows[1:]:
-        assert re.match(r"'+[=+\-@\t\r\n＝]", note)  # noqa: RUF001
+        assert not re.search(r"(^|[;\t\r\n])\s*[=+\-@＝]", note)  # noqa: RUF001
+        assert "'" in note
         assert amount == "-1.5"
 
 

@@ -16,6 +16,7 @@ import pytest
 from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
 from bgresearch.lenses.exports import FORMATS, export
 from bgresearch.lenses.exports.excel import MOST_ROWS
+from tests.conftest import PATIENCE_S, search_path
 
 SUFFIXES = (".csv", ".parquet", ".feather", ".sqlite", ".duckdb", ".xlsx", ".json")
 
@@ -108,8 +109,8 @@ def elsewhere(folder: Path, limit: int = 0, user: int = 0) -> dict[str, str]:
     """What exports of 20,000 rows say in a process that may write no larger file, or is somebody else."""
     command = [sys.executable, "-W", "error", "-c", SOMEWHERE_ELSE, str(folder), " ".join(SUFFIXES)]
     done = subprocess.run(  # noqa: S603
-        [*command, str(limit), str(user)], capture_output=True, text=True, timeout=120, check=False,
-        env={**os.environ, "TMPDIR": "/tmp", "PYTHONPATH": str(Path(__file__).parents[2])},  # noqa: S108
+        [*command, str(limit), str(user)], capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+        env={**os.environ, "TMPDIR": "/tmp", "PYTHONPATH": search_path(Path(__file__).parents[2])},  # noqa: S108
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""

@@ -18,11 +18,11 @@ from bgresearch.forms.desk import Desk
 from bgresearch.forms.sealed import SealedInput
 from bgresearch.sandbox import SANDBOX_KEYS
 from bgresearch.sandbox.server import Server
+from tests.conftest import PATIENCE_S
 from vault import FLOOR, Vault
 from vault.intake import seal_box
 
 PASSWORD = "correct horse battery"
-PATIENCE_S = 60  # whatever takes longer hangs
 
 Said = list[dict[str, Any]]
 Fill = Callable[[SealedInput, Mapping[str, str]], Said]

@@ -16,13 +16,13 @@ from bgresearch.onboarding import words
 from tests.forms.conftest import PASSWORD, end_agent, fill, problems, triple
 from tests.forms.reading import buttons, parts, press, text_of
 
-TODAY = dt.date.today() + dt.timedelta(days=3)  # noqa: DTZ011 - the keys are made today
 DEEDS = ["Check", "Replace", "Rename", "Remove", "It may have leaked"]
 
 
 @pytest.fixture
 def manager(opened: Desk) -> Manager:
-    return Manager(opened, today=TODAY)
+    made = dt.date.fromisoformat(opened.key("research").created[:10])
+    return Manager(opened, today=made + dt.timedelta(days=3))
 
 
 def labels(manager: Manager) -> list[str]:

@@ -101,7 +101,7 @@ def test_what_is_no_time_is_left_out_with_a_word(row, odd):
     if odd == {}:
         assert column(row, "ts", odd).isna().all()
         return
-    with pytest.warns(UndocumentedData, match=r"spot\.made_up: ts holds values that are no ms"):
+    with pytest.warns(UndocumentedData, match=r"spot\.made_up: row 1.*: ts is no ms"):
         assert column(row, "ts", odd, "1700000000123").isna().tolist() == [True, False]
 
 
@@ -116,7 +116,7 @@ def test_decimals_are_numbers_or_nothing(row, value, number):
     if number is not None:
         assert column(row, "price", value).tolist() == [number]
         return
-    with pytest.warns(UndocumentedData, match="price holds values that are no decimal"):
+    with pytest.warns(UndocumentedData, match="row 1: price is no decimal"):
         assert column(row, "price", value, "2.5").tolist()[1:] == [2.5]
 
 
@@ -137,7 +137,7 @@ def test_whole_numbers_are_exact_and_may_be_missing(row):
     assert column(row, "count", "7", 8, "9007199254740993", "2.0", 3.0, "", "-4").tolist() == [
         7, 8, 9007199254740993, 2, 3, pd.NA, -4
     ]  # fmt: skip
-    with pytest.warns(UndocumentedData, match="count holds values that are no int"):
+    with pytest.warns(UndocumentedData, match="row 1: count is no int"):
         assert column(row, "count", "1.5", "x", 2**63, True).isna().all()
 
 
@@ -148,7 +148,7 @@ def test_flags_are_read_in_every_spelling(row, label):
 
 
 def test_what_is_no_flag_is_left_out_with_a_word(row):
-    with pytest.warns(UndocumentedData, match="active holds values that are no flag"):
+    with pytest.warns(UndocumentedData, match="row 1: active is no flag"):
         assert column(row, "active", "maybe", "yes").tolist() == [pd.NA, True]
 
 

@@ -16,6 +16,7 @@ import pytest
 from bgresearch.cli import app
 from bgresearch.sandbox.keys import SANDBOX_KEYS
 from bgresearch.sandbox.server import Server
+from tests.conftest import PATIENCE_S, search_path
 from tests.house.blocks import PAGES, ROOT, SHELLS, blocks, command_lines, run, understood
 from vault import FLOOR, Vault
 
@@ -69,15 +70,15 @@ def test_the_code_on_a_page_runs_from_top_to_bottom_and_shows_what_the_page_says
         return
     alone = f"import pathlib, tests.house.blocks as it; it.run(pathlib.Path({str(page)!r}))"
     done = subprocess.run(  # noqa: S603
-        [sys.executable, "-W", "error", "-c", alone],
-        cwd=home, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120, check=False,
+        [sys.executable, "-W", "error", "-c", alone], cwd=home, env={**os.environ, "PYTHONPATH": search_path(ROOT)},
+        capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if any(command_lines(page))], ids=lambda page: page.name)
 def test_every_command_on_a_page_exists(page: Path) -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     for where, (name, *words) in command_lines(page):
         tool = Path(name).name or name

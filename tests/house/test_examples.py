@@ -72,7 +72,12 @@ def stands_alone(example: doctest.DocTest) -> bool:
     )  # nobody serves an object store here
 
 
-@pytest.mark.parametrize("example", list(filter(stands_alone, ALL)), ids=lambda one: one.name)
+def run(example: doctest.DocTest) -> Any:
+    """Return an example as a parameter; one that asks for vectorbt compiles it for a minute."""
+    return pytest.param(example, marks=[pytest.mark.slow] if "vectorbt" in example.name else [], id=example.name)
+
+
+@pytest.mark.parametrize("example", [run(one) for one in filter(stands_alone, ALL)])
 def test_the_example_runs_and_shows_what_it_says(example: doctest.DocTest, names: Mapping[str, Any]) -> None:
     space = {**names, **example.globs}
     if wrong := failures(example.docstring or "", space, example.name):

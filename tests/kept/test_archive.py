@@ -63,6 +63,7 @@ def run(client: Client, **options: object) -> Archive:
 
 
 @pytest.mark.parametrize(("key", "kinds"), [("readonly", SOME), ("unified", ("fills", "deposits", "withdrawals"))])
+@pytest.mark.slow
 def test_two_hundred_days_run_every_thirty_and_killed_at_random_are_complete_and_exact(
     connect: Connect, exchange: Exchange, clock: ManualClock, key: str, kinds: tuple[str, ...]
 ) -> None:

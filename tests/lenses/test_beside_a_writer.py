@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from bgresearch.store import pins
+from tests.conftest import child
 from tests.lenses.stores import JAN_MS, keep, offline
 
 ROWS = 5_000
@@ -44,16 +45,12 @@ for version in itertools.count(1):
 def folder(tmp_path: Path) -> Iterator[Path]:
     """A store that another process rewrites without a pause: each version has one price and a length of its own."""
     keep(tmp_path, "ETHUSDT")
-    command = [sys.executable, "-c", WRITER.format(rows=ROWS), str(tmp_path)]
-    writer = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)  # noqa: S603
-    try:
+    command = (sys.executable, "-c", WRITER.format(rows=ROWS), str(tmp_path))
+    with child(*command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE) as writer:
         assert writer.stdout is not None
         assert writer.stdout.readline() == "1\n"
         yield tmp_path
         assert writer.poll() is None
-    finally:
-        writer.kill()
-        writer.communicate()
 
 
 _COLUMNS = ("min(open)", "max(open)", "min(close)", "max(close)", "min(volume)", "max(volume)", "count(*)")

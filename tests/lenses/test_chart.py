@@ -149,7 +149,7 @@ def test_fills_of_one_bar_are_one_mark_at_their_average_price() -> None:
 @pytest.mark.parametrize("market", ["spot", "usdt-futures"])
 def test_what_the_client_returns_can_be_drawn_at_once(tmp_path: Path, market: str) -> None:
     client = connect(sandbox=True, data_dir=tmp_path)
-    end = pd.Timestamp.now("UTC").floor("D")
+    end = client.now.floor("D")
     candles = client.candles("BTCUSDT", "1h", end - pd.Timedelta(days=9), end, market=market)
     fills = client.account.fills(end - pd.Timedelta(days=9), end, market=market)
     rates = client.funding_rates("BTCUSDT", end - pd.Timedelta(days=9), end) if market != "spot" else None

@@ -30,6 +30,7 @@ JAN_MS, DAY_MS = 1_767_225_600_000, 86_400_000  # 2026-01-01
 DAYS = 3  # the last of December and the first two of January: two files a symbol
 SPAN = Span(JAN_MS - DAY_MS, JAN_MS + (DAYS - 1) * DAY_MS)
 SYMBOLS = [f"COIN{number:02}USDT" for number in range(18)] + ["$ALTUSDT", "1000SHIBUSDT"]
+MARKETS = ("spot", "usdt-futures")
 KEYS = ["market", "price", "symbol", "interval"]
 
 
@@ -111,7 +112,7 @@ def test_a_symbol_s_rows_are_those_of_the_verb_types_included(client: Client, lo
 
 
 def test_the_frame_promises_the_types_that_it_then_has(local: Client) -> None:
-    lazy = local.lens.dask()
+    lazy = local.lens.dask(market=MARKETS)
     real = lazy.compute(scheduler="synchronous")
     pd.testing.assert_frame_equal(lazy._meta, real.iloc[:0])
     assert len(real) == len(SYMBOLS) * DAYS * 1440 + 2
@@ -148,7 +149,7 @@ def opened(lazy: Any) -> list[File]:
 
 def test_only_files_of_the_wanted_symbols_markets_and_months_are_in_the_graph(client: Client) -> None:
     lens = client.lens
-    assert len(opened(lens.dask())) == 2 * len(SYMBOLS) + 2
+    assert len(opened(lens.dask(market=MARKETS))) == 2 * len(SYMBOLS) + 2
     assert len(opened(lens.dask(symbols=["COIN01USDT", "COIN02USDT"]))) == 4
     [month] = opened(lens.dask(symbols="COIN01USDT", start="2026-01-01", end="2026-02-01"))
     assert "/symbol=COIN01USDT/interval=1m/2026-01" in f"/{month.name}"

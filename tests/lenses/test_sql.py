@@ -54,10 +54,10 @@ def test_every_market_price_interval_and_anchor_is_apart_and_spelled_as_users_do
     keep(tmp_path, "BTCUSDT", "1d", 20, market="usdt-futures", price="mark")
     keep(tmp_path, "BTCUSDT", "12h", 30, anchor="exchange", start_ms=JAN_MS - 8 * HOUR_MS)
     lens = offline(tmp_path).lens
-    told = lens.sql("SELECT market, price, interval, count(*) AS n FROM candles GROUP BY ALL ORDER BY n")
-    assert told.to_numpy().tolist() == [
-        ["spot", "last", "1M", 1], ["spot", "last", "1m", 10], ["usdt-futures", "mark", "1d", 20],
-    ]  # fmt: skip
+    query = "SELECT market, price, interval, count(*) AS n FROM {} GROUP BY ALL ORDER BY n"
+    told = lens.sql(query.format("candles"))
+    assert told.to_numpy().tolist() == [["spot", "last", "1M", 1], ["spot", "last", "1m", 10]]
+    assert lens.sql(query.format("candles_mark")).to_numpy().tolist() == [["usdt-futures", "mark", "1d", 20]]
     assert lens.sql("SELECT count(*) AS n FROM candles WHERE interval = '1M'").n.tolist() == [1]
     assert lens.sql("SELECT interval, count(*) AS n FROM candles_utc8 GROUP BY ALL").to_numpy().tolist() == [
         ["12h", 30]

@@ -13,13 +13,13 @@ import pytest
 
 from bgresearch.catalogue import load
 from bgresearch.clock import SystemClock
+from tests.conftest import PATIENCE_S, search_path
 
 TABLE = load()
 CANDLES = TABLE["spot.candles"]  # 20 per second per address
 FILLS = TABLE["spot.fills"]  # 10 per second per address
 ASSETS = TABLE["spot.account_assets"]  # 10 per second per user
 HOST = "https://api.bitget.com"
-PATIENCE_S = 60  # whatever takes longer hangs
 WORKER = Path(__file__).with_name("worker.py")
 
 
@@ -44,12 +44,17 @@ def folder(tmp_path: Path) -> Path:
 def begin(folder: Path, *order: object) -> subprocess.Popen[str]:
     """Start a process that counts in this folder."""
     command = [sys.executable, "-W", "error", str(WORKER), str(folder), *map(str, order)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": ROOT})  # noqa: S603
+    environment = {**os.environ, "PYTHONPATH": search_path(Path(ROOT))}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)  # noqa: S603
 
 
 def ended(process: subprocess.Popen[str]) -> Any:
     """Return what a process said at its end."""
-    said, _ = process.communicate(timeout=PATIENCE_S)
+    with process:
+        try:
+            said, _ = process.communicate(timeout=PATIENCE_S)
+        finally:
+            process.kill()
     assert process.returncode == 0
     return json.loads(said)
 

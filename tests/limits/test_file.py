@@ -40,27 +40,28 @@ def waited(book: FileBook | FallbackBook, clock: ManualClock) -> float:
 
 
 def sent(book: FileBook, name: str = ADDRESS) -> int:
-    return book.change((name,), lambda _now_s, logs: len(logs[0].departures))
+    return book.change((name,), lambda _now_s, logs: len(logs[0]))
 
 
 def modes(folder: Path) -> set[int]:
     return {stat.S_IMODE(path.lstat().st_mode) for path in folder.iterdir()}
 
 
-def test_folder_and_file_are_for_the_user_alone(folder: Path, book: FileBook, clock: ManualClock) -> None:
-    before = os.umask(0)
+@pytest.mark.parametrize("mask", [0, 0o022, 0o077, 0o277])
+def test_folder_and_file_are_for_the_user_alone(folder: Path, book: FileBook, clock: ManualClock, mask: int) -> None:
+    before = os.umask(mask)
     try:
         waited(book, clock)
     finally:
         os.umask(before)
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, folder.parent)] == [0o700, 0o700]
     assert modes(folder) == {0o600}
 
 
 def test_a_folder_and_a_file_that_others_could_read_are_closed_to_them(folder: Path, clock: ManualClock) -> None:
     waited(FileBook(folder, HOST, clock), clock)
     folder.chmod(0o755)
-    (folder / "1.sqlite").chmod(0o644)
+    (folder / "v3-1.sqlite").chmod(0o644)
     waited(FileBook(folder, HOST, clock), clock)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert modes(folder) == {0o600}
@@ -141,19 +142,22 @@ def test_a_damaged_file_is_left_as_it_is_and_the_next_one_begins_with_a_full_win
         BookLimiter(clock, book).acquire(CANDLES, "")
     if not already_open:
         book.close()
-    damage(folder / "1.sqlite")
-    left = (folder / "1.sqlite").lstat()
+    damage(folder / "v3-1.sqlite")
+    left = (folder / "v3-1.sqlite").lstat()
     with caplog.at_level(logging.WARNING, "bgresearch"):
         assert waited(book, clock) == pytest.approx(60)
     assert waited(FileBook(folder, "https://another.example", clock), clock) == 0, "the rest is over for all"
-    assert (folder / "2.sqlite").exists()
-    assert ((folder / "1.sqlite").lstat().st_ino, (folder / "1.sqlite").lstat().st_size) == (left.st_ino, left.st_size)
+    assert (folder / "v3-2.sqlite").exists()
+    assert ((folder / "v3-1.sqlite").lstat().st_ino, (folder / "v3-1.sqlite").lstat().st_size) == (
+        left.st_ino,
+        left.st_size,
+    )
     assert sum("is damaged" in message for message in caplog.messages) == 1
 
 
 def test_the_rest_after_a_damaged_file_is_for_every_host_and_every_process(folder: Path, clock: ManualClock) -> None:
     waited(FileBook(folder, HOST, clock), clock)
-    scrap(folder / "1.sqlite")
+    scrap(folder / "v3-1.sqlite")
     book = FileBook(folder, HOST, clock)
     assert sent(book) == 0
     clock.advance(10)
@@ -161,19 +165,32 @@ def test_the_rest_after_a_damaged_file_is_for_every_host_and_every_process(folde
     assert waited(book, clock) == 0
 
 
+def test_two_versions_at_once_count_in_a_file_each_and_do_not_stop_each_other(folder: Path, clock: ManualClock) -> None:
+    folder.mkdir(mode=0o700, parents=True)
+    (folder / "1.sqlite").write_bytes(b"of a version that had no number in the name")
+    books = [FileBook(folder, HOST, clock, version=version) for version in (2, 3, 4)]
+    for _ in range(5):
+        for book in books:
+            book.close()
+            assert waited(book, clock) == 0
+    assert [sent(book) for book in books] == [5, 5, 5]
+    found = {path.name for path in folder.glob("*.sqlite")}
+    assert found == {"1.sqlite", "v2-1.sqlite", "v3-1.sqlite", "v4-1.sqlite"}
+
+
 def test_only_the_last_damaged_file_is_kept(folder: Path, clock: ManualClock) -> None:
     for number in range(1, 6):
         sent(FileBook(folder, HOST, clock))
-        scrap(folder / f"{number}.sqlite")
+        scrap(folder / f"v3-{number}.sqlite")
     sent(FileBook(folder, HOST, clock))
-    assert {path.name for path in folder.glob("*.sqlite")} == {"5.sqlite", "6.sqlite"}
+    assert {path.name for path in folder.glob("*.sqlite")} == {"v3-5.sqlite", "v3-6.sqlite"}
 
 
 def test_a_file_that_vanishes_is_made_again_and_all_meet_in_it(folder: Path, clock: ManualClock) -> None:
     books = [FileBook(folder, HOST, clock) for _ in range(3)]
     for book in books:
         waited(book, clock)
-    (folder / "1.sqlite").unlink()
+    (folder / "v3-1.sqlite").unlink()
     for book in [books[0], FileBook(folder, HOST, clock)]:
         waited(book, clock)
     assert [sent(book) for book in books] == [2, 2, 2]
@@ -185,7 +202,7 @@ def test_whoever_has_the_damaged_file_open_follows_the_others(
 ) -> None:
     first, second = FileBook(folder, HOST, clock), FileBook(folder, HOST, clock)
     waited(first, clock)
-    damage(folder / "1.sqlite")
+    damage(folder / "v3-1.sqlite")
     waited(second, clock)
     waited(first, clock)
     assert sent(first) == sent(second) == 2
@@ -288,7 +305,7 @@ def test_logs_that_nobody_writes_to_are_forgotten(folder: Path, clock: ManualClo
         waited(FileBook(folder, f"http://127.0.0.1:{40_000 + port}", clock), clock)
     clock.advance(FORGET_S + 1)
     waited(FileBook(folder, HOST, clock), clock)
-    with sqlite3.connect(folder / "1.sqlite") as connection:
+    with sqlite3.connect(folder / "v3-1.sqlite") as connection:
         assert connection.execute("SELECT DISTINCT host FROM log").fetchall() == [(HOST,)]
     connection.close()
 

@@ -141,7 +141,7 @@ def test_nothing_is_lost_when_many_decide_at_once(empty: str) -> None:
     for thread in threads:
         thread.join()
     book = RedisBook(empty, HOST, SystemClock())
-    assert book.change((ADDRESS,), lambda _now_s, logs: len(logs[0].departures)) == 200
+    assert book.change((ADDRESS,), lambda _now_s, logs: len(logs[0])) == 200
     book.close()
 
 
@@ -151,7 +151,7 @@ def test_what_somebody_wrote_meanwhile_is_decided_upon_anew(empty: str, book: Re
     seen = []
 
     def decide(now_s: float, logs: list[Log]) -> None:
-        seen.append(len(logs[1].departures))
+        seen.append(len(logs[1]))
         if len(seen) < 4:
             other.change((ADDRESS,), count)
         logs[0].left(now_s)
@@ -159,31 +159,32 @@ def test_what_somebody_wrote_meanwhile_is_decided_upon_anew(empty: str, book: Re
 
     book.change(("row", ADDRESS), decide)
     assert seen == [0, 1, 2, 3]
-    assert book.change(("row", ADDRESS), lambda _now_s, logs: [len(log.departures) for log in logs]) == [1, 4]
+    assert book.change(("row", ADDRESS), lambda _now_s, logs: [len(log) for log in logs]) == [1, 4]
     other.close()
 
 
 @needs_server
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(moments=st.lists(st.floats(0, 1e9), max_size=30), back=st.integers(0, 5), trip_s=st.floats(0, 1))
-def test_a_log_comes_back_as_it_was_written(book: RedisBook, moments: list[float], back: int, trip_s: float) -> None:
+@given(moments=st.lists(st.floats(0, 1e9), max_size=30), trips=st.integers(0, 5), trip_s=st.floats(0, 1))
+def test_a_log_comes_back_as_it_was_written(book: RedisBook, moments: list[float], trips: int, trip_s: float) -> None:
     def write(now_s: float, logs: list[Log]) -> None:
-        logs[0].departures.clear()
-        logs[0].departures.extend(moments)
-        logs[0].back, logs[0].trip_s = back, trip_s
+        logs[0].arrived.clear()
+        logs[0].arrived.extend(moments)
+        logs[0].out.clear()
+        logs[0].trips, logs[0].trip_s = trips, trip_s
         logs[0].paused_until_s = 7.0
         logs[0].left(now_s)
 
     book.change(("row",), write)
     found = book.change(("row",), lambda _now_s, logs: logs[0])
-    assert (list(found.departures)[:-1], found.back, found.trip_s) == (moments, back, trip_s)
+    assert (list(found.arrived), len(found.out), found.trips, found.trip_s) == (moments, 1, trips, trip_s)
 
 
 @needs_server
 def test_a_damaged_log_rests_for_a_full_window(empty: str, book: RedisBook) -> None:
     assert first_wait(book) == 0
     with redis.Redis.from_url(empty) as server:
-        keys = server.keys("bgresearch:budget:2:*")
+        keys = server.keys("bgresearch:budget:3:*")
         assert len(keys) == 2
         for key in keys:
             server.set(key, b"something else")
@@ -215,7 +216,7 @@ def test_without_the_server_this_machine_counts_by_itself_and_says_so_once(
     with caplog.at_level(logging.WARNING, "bgresearch"):
         limiter.acquire(CANDLES, "")
         limiter.acquire(FILLS, "")
-    assert file.change((ADDRESS,), lambda _now_s, logs: len(logs[0].departures)) == 2
+    assert file.change((ADDRESS,), lambda _now_s, logs: len(logs[0])) == 2
     assert len(caplog.messages) == 1
     assert "BGRESEARCH_BUDGET_URL" in caplog.messages[0]
     assert "hush" not in caplog.text
@@ -227,7 +228,7 @@ def test_the_environment_chooses_the_server(empty: str, monkeypatch: pytest.Monk
     monkeypatch.setenv("BGRESEARCH_BUDGET_URL", empty)
     limiter_for(HOST, SystemClock()).acquire(CANDLES, "")
     with redis.Redis.from_url(empty) as server:
-        assert server.exists(f"bgresearch:budget:2:{{{HOST}}} ")
+        assert server.exists(f"bgresearch:budget:3:{{{HOST}}} ")
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1", "redis", "memcached://:hush@127.0.0.1", "redis://:hush@h:port"])

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from bgresearch.catalogue import load
 from bgresearch.clock import ManualClock
 from bgresearch.limits import LocalLimiter
+from tests.conftest import PATIENCE_S
 
 ROW = "spot.candles"
 
@@ -43,7 +44,7 @@ def test_a_fork_while_a_thread_waits_leaves_the_child_its_turn() -> None:
     class Held(ManualClock):
         def sleep(self, seconds: float) -> None:
             waits.set()
-            go.wait(10)
+            go.wait(PATIENCE_S)
             super().sleep(seconds)
 
     limiter = LocalLimiter(Held(0))
@@ -51,11 +52,11 @@ def test_a_fork_while_a_thread_waits_leaves_the_child_its_turn() -> None:
         limiter.acquire(load()[ROW], "")
     thread = threading.Thread(target=limiter.acquire, args=(load()[ROW], ""))
     thread.start()
-    assert waits.wait(10)
+    assert waits.wait(PATIENCE_S)
     if not (child := os.fork()):
         go.set()
         limiter.acquire(load()[ROW], "")
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
     go.set()
-    thread.join(10)
+    thread.join(PATIENCE_S)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from jupyter_client import BlockingKernelClient, KernelManager
 
-LONGEST_S = 60
+from tests.conftest import PATIENCE_S
+
 BEGIN = """
 import bgresearch as bg
 from bgresearch.sandbox.exchange import Exchange
@@ -28,7 +29,7 @@ def kernel(tmp_path: Path) -> Iterator[tuple[KernelManager, BlockingKernelClient
     manager.start_kernel(env={**os.environ, "BGRESEARCH_DATA_DIR": str(tmp_path), "IPYTHONDIR": str(tmp_path)})
     client = manager.blocking_client()
     client.start_channels()
-    client.wait_for_ready(timeout=LONGEST_S)
+    client.wait_for_ready(timeout=PATIENCE_S)
     yield manager, client
     client.stop_channels()
     manager.shutdown_kernel(now=True)
@@ -36,7 +37,7 @@ def kernel(tmp_path: Path) -> Iterator[tuple[KernelManager, BlockingKernelClient
 
 def run(client: BlockingKernelClient, code: str, heard: Callable[[dict[str, Any]], object] = lambda _: None) -> Any:
     """Run a cell, tell every message that it sends, and return the reply."""
-    return client.execute_interactive(code, timeout=LONGEST_S, output_hook=heard)["content"]
+    return client.execute_interactive(code, timeout=PATIENCE_S, output_hook=heard)["content"]
 
 
 def test_a_bar_in_a_notebook_is_a_widget_that_tells_rows_and_the_share_of_the_limit(

@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import tempfile
+import datetime as dt
+import re
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 
-from bgresearch.agent.client import Agent
+from bgresearch.clock import AHEAD
 from bgresearch.notebook import NotebookFailed, execute
+from tests.conftest import ahead_of
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+LEAP_DAY = dt.datetime(2028, 2, 29, 12, tzinfo=dt.UTC)
 LONGEST_FUNCTION = 5  # lines; what is longer belongs into the package
 
-pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+HEAVY = {"08_store_to_backtest.ipynb", "09_scale_out.ipynb"}  # compile, or start clusters and servers
+each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 
 
-@pytest.fixture(autouse=True)
-def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have forms that ask the agent start one in a folder of its own, short enough for a socket; it is ended."""
-    with tempfile.TemporaryDirectory(prefix="bg-") as folder:
-        monkeypatch.setenv("BGRESEARCH_AGENT_DIR", f"{folder}/agent")
-        monkeypatch.setenv("BGRESEARCH_VAULT", f"{folder}/keys/vault")
-        yield
-        with Agent() as agent:
-            if agent.is_there():
-                agent.lock()
+def timed(path: Path) -> Any:
+    return pytest.param(path, marks=[pytest.mark.slow] if path.name in HEAVY else [], id=path.name)
 
 
 def read(path: Path) -> Any:
@@ -41,7 +38,19 @@ def code_cells(notebook: Any) -> Iterator[Any]:
     return (cell for cell in notebook.cells if cell.cell_type == "code")
 
 
+def missing(path: Path) -> list[str]:
+    """Return the packages that a notebook imports and that are not installed."""
+    trees = (ast.parse(re.sub(r"^%.*", "", cell.source, flags=re.MULTILINE)) for cell in code_cells(read(path)))
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+    return sorted({name.partition(".")[0] for name in names if find_spec(name.partition(".")[0]) is None})
+
+
+@pytest.mark.parametrize("path", [timed(path) for path in NOTEBOOKS])
 def test_it_runs_from_top_to_bottom_without_a_warning(path: Path, tmp_path: Path) -> None:
+    if gone := missing(path):
+        pytest.skip(f"{', '.join(gone)} of the group exports, for make test-all")
     before = path.read_bytes()
     places = {"BGRESEARCH_DATA_DIR": str(tmp_path / "data"), "IPYTHONDIR": str(tmp_path), "PYTHONWARNINGS": "default"}
     done = execute(path, tmp_path, places)
@@ -52,6 +61,14 @@ def test_it_runs_from_top_to_bottom_without_a_warning(path: Path, tmp_path: Path
     assert path.read_bytes() == before
 
 
+@pytest.mark.slow
+@each
+def test_it_runs_on_the_day_that_few_years_have(path: Path, tmp_path: Path) -> None:
+    places = {"BGRESEARCH_DATA_DIR": str(tmp_path / "data"), "IPYTHONDIR": str(tmp_path), AHEAD: ahead_of(LEAP_DAY)}
+    assert all(cell.execution_count for cell in code_cells(execute(path, tmp_path, places)))
+
+
+@each
 def test_it_is_valid_and_its_cells_have_lasting_ids(path: Path) -> None:
     notebook = read(path)
     nbformat.validate(notebook)
@@ -59,11 +76,13 @@ def test_it_is_valid_and_its_cells_have_lasting_ids(path: Path) -> None:
     assert len(set(ids)) == len(ids)
 
 
+@each
 def test_its_outputs_are_stripped(path: Path) -> None:
     for cell in code_cells(read(path)):
         assert (cell.outputs, cell.execution_count) == ([], None), f"{cell.source}\n\n(make fmt strips outputs)"
 
 
+@each
 def test_it_starts_with_a_title_and_explains_before_it_does(path: Path) -> None:
     first, second, third = read(path).cells[:3]
     assert first.cell_type == "markdown"
@@ -71,6 +90,7 @@ def test_it_starts_with_a_title_and_explains_before_it_does(path: Path) -> None:
     assert [second.cell_type, third.cell_type] == ["markdown", "code"]
 
 
+@each
 def test_it_defines_nothing_that_belongs_into_the_package(path: Path) -> None:
     for cell in code_cells(read(path)):
         for node in ast.walk(ast.parse(cell.source.replace("%", "#"))):
@@ -79,6 +99,7 @@ def test_it_defines_nothing_that_belongs_into_the_package(path: Path) -> None:
                 assert node.end_lineno - node.lineno < LONGEST_FUNCTION, node.name
 
 
+@each
 def test_it_names_the_one_line_to_change_for_the_real_exchange(path: Path) -> None:
     text = "\n".join(cell.source for cell in read(path).cells)
     assert text.count("bg.connect(sandbox=True)") == 1
@@ -99,7 +120,8 @@ class OtherPolicy(asyncio.DefaultEventLoopPolicy):
         return OtherLoop()
 
 
-def test_it_runs_whatever_loop_another_library_has_made_the_default(path: Path, tmp_path: Path) -> None:
+def test_it_runs_whatever_loop_another_library_has_made_the_default(tmp_path: Path) -> None:
+    path = NOTEBOOKS[0]
     notebook = read(path)
     notebook.cells = notebook.cells[:1]
     nbformat.write(notebook, tmp_path / path.name)
@@ -111,7 +133,8 @@ def test_it_runs_whatever_loop_another_library_has_made_the_default(path: Path, 
         asyncio.set_event_loop_policy(before)
 
 
-def test_a_cell_that_raises_is_named(path: Path, tmp_path: Path) -> None:
+def test_a_cell_that_raises_is_named(tmp_path: Path) -> None:
+    path = NOTEBOOKS[0]
     notebook = read(path)
     notebook.cells[2].source = "raise ValueError('on purpose')"
     broken = tmp_path / path.name

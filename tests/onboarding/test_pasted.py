@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from bgresearch.onboarding.pasted import FIELDS, LONGEST, blemish, hints, swapped
 from bgresearch.sandbox import SANDBOX_KEYS
+from tests.conftest import PATIENCE_S
 from vault import InvalidField
 from vault.entries import Triple
 from vault.fields import MAX_SECRET_CHARACTERS, check_triple
@@ -47,7 +48,7 @@ def test_the_browser_s_script_says_what_the_table_says() -> None:
     script = json.dumps((ROOT / "bgresearch/forms/pasted.js").as_uri())
     done = subprocess.run(  # noqa: S603
         [str(NODE), "--input-type=module", "--no-warnings", "-e", IN_JS % script],
-        input=json.dumps(CASES), capture_output=True, text=True, timeout=60, check=False,
+        input=json.dumps(CASES), capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [{name: case[name] for name in ("blemishes", "swapped")} for case in CASES]

@@ -9,7 +9,6 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-import ccxt
 import pytest
 import requests
 from requests.adapters import BaseAdapter
@@ -17,6 +16,10 @@ from requests.adapters import BaseAdapter
 from bgresearch.clock import ManualClock
 from bgresearch.sandbox import SANDBOX_KEYS, Exchange, SandboxKey
 from bgresearch.sandbox.server import Server
+
+ccxt = pytest.importorskip("ccxt", reason="ccxt is of the group exports, for make test-all")
+
+pytestmark = pytest.mark.slow
 
 NOW_MS = 1_780_000_000_000  # 2026-05-28
 DAY_MS = 86_400_000

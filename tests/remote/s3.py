@@ -9,6 +9,8 @@ import sys
 import threading
 from types import TracebackType
 
+from tests.conftest import PATIENCE_S
+
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "a-secret-of-nobody",
     "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true",
@@ -44,7 +46,7 @@ class S3Server:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._process.kill()
-        self._process.wait(30)
-        self._ear.join(30)
+        self._process.wait(PATIENCE_S)
+        self._ear.join(PATIENCE_S)
         assert self._process.stderr is not None
         self._process.stderr.close()

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 from bgresearch.client import Client
+from tests.conftest import PATIENCE_S, inherited
 from tests.remote.conftest import MONTHS, SYMBOLS
 
 FILES = len(SYMBOLS) * len(MONTHS)
 
 
 def ran(*arguments: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("BGRESEARCH_")}
     places = {"HOME": str(tmp_path), "BGRESEARCH_DATA_DIR": str(tmp_path / "data"), "PYTHONWARNINGS": "default"}
     return subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "bgresearch", *arguments], capture_output=True, text=True, timeout=60, check=False,
-        env={**kept, **places}, cwd=tmp_path,
+        [sys.executable, "-m", "bgresearch", *arguments], capture_output=True, text=True, timeout=PATIENCE_S,
+        check=False, env={**inherited(), **places}, cwd=tmp_path,
     )  # fmt: skip
 
 

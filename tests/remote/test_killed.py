@@ -14,10 +14,12 @@ import bgresearch as bg
 from bgresearch.client import Client
 from bgresearch.errors import StoreError
 from bgresearch.store.remote import Remote
+from tests.conftest import PATIENCE_S, child
 from tests.remote.conftest import DAY_MS, MONTHS, SYMBOLS, fill
 
+pytestmark = pytest.mark.slow
+
 SPAN = ("2025-12-01", "2025-12-03")
-PATIENCE_S = 60
 MANY = 40  # files: enough that a kill after some comes before the last
 
 
@@ -42,14 +44,10 @@ copy(folder, Stopping(sys.argv[2]), chosen(folder, Choice()), host="https://api.
 
 def killed_after(folder: Path, url: str, objects: int) -> None:
     """Start publishing and kill it while the last of so many objects are on their way and more would follow."""
-    process = subprocess.Popen(  # noqa: S603
-        [sys.executable, "-c", PUBLISHER, str(folder), url, str(objects)], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    with process.stdout as told:
-        assert told.readline() == "now\n"
-        process.kill()
-    process.wait(PATIENCE_S)
+    command = (sys.executable, "-c", PUBLISHER, str(folder), url, str(objects))
+    with child(*command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "now\n"
 
 
 def published(folder: Path, url: str, *options: str) -> dict[str, int]:

@@ -19,6 +19,7 @@ from bgresearch.catalogue import load
 from bgresearch.clock import ManualClock
 from bgresearch.sandbox import SANDBOX_KEYS, Exchange, Request, SandboxAdapter
 from bgresearch.sandbox.server import Server
+from tests.conftest import PATIENCE_S, child
 
 TIME = "/api/v2/public/time"
 NOW_MS = 1_780_000_000_000
@@ -29,9 +30,9 @@ def test_server_takes_a_free_loopback_port_and_gives_it_back():
         parts = urlsplit(server.url)
         assert parts.hostname == "127.0.0.1"
         assert parts.port
-        assert requests.get(server.url + TIME, timeout=5).status_code == 200
+        assert requests.get(server.url + TIME, timeout=PATIENCE_S).status_code == 200
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection((parts.hostname, parts.port), timeout=5)
+        socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE_S)
     with Server(Exchange(clock=ManualClock(NOW_MS)), port=parts.port) as again:
         assert again.url == server.url
 
@@ -49,7 +50,7 @@ def test_server_that_never_started_can_be_closed():
 
 def test_connection_is_kept_alive(server):
     parts = urlsplit(server.url)
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=5)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=PATIENCE_S)
     try:
         connection.request("GET", TIME)
         connection.getresponse().read()
@@ -72,7 +73,7 @@ def test_target_arrives_as_it_was_sent(server):
     server.exchange = Listening(clock=ManualClock(NOW_MS))
     target = "/api/v2/spot/market/tickers?symbol=%24ALT&x=a%20b+c&y=%E5%B8%81&z=%2f"
     parts = urlsplit(server.url)
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=5)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=PATIENCE_S)
     try:
         connection.request("GET", target, headers={"X-Mixed-Case": "kept"})
         connection.getresponse().read()
@@ -84,7 +85,7 @@ def test_target_arrives_as_it_was_sent(server):
 def test_exchange_behind_a_running_server_can_be_replaced(server):
     for moment in (NOW_MS, NOW_MS + 1):
         server.exchange = Exchange(clock=ManualClock(moment))
-        answer = requests.get(server.url + TIME, timeout=5).json()
+        answer = requests.get(server.url + TIME, timeout=PATIENCE_S).json()
         assert answer["requestTime"] == moment
 
 
@@ -136,16 +137,12 @@ def test_foreground_server_announces_itself_and_stops_when_told():
         "from bgresearch.sandbox.server import serve_forever\n"
         "serve_forever(0, on_ready=lambda url: print(url, flush=True))"
     )
-    command = [sys.executable, "-c", script]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)  # noqa: S603
-    try:
+    command = (sys.executable, "-c", script)
+    with child(*command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         url = process.stdout.readline().strip()
-        assert requests.get(url + TIME, timeout=5).json()["code"] == "00000"
+        assert requests.get(url + TIME, timeout=PATIENCE_S).json()["code"] == "00000"
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=10)
-    finally:
-        process.kill()
-        process.communicate()
+        process.communicate(timeout=PATIENCE_S)
 
 
 def test_keys_are_told_apart_and_fixed():

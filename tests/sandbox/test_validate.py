@@ -6,6 +6,7 @@ import pytest
 
 from bgresearch.catalogue import load
 from bgresearch.sandbox import Request
+from tests.conftest import PATIENCE_S
 
 DAY = 86_400_000
 NOW = 1_780_000_000_000
@@ -130,10 +131,10 @@ def test_query_that_is_no_text_is_refused(unlimited, query):
 
 
 def test_first_of_two_equal_names_counts(unlimited):
-    answer = unlimited.session.get(f"{unlimited.base_url}/api/v2/public/time?a=1&a=2", timeout=10)
+    answer = unlimited.session.get(f"{unlimited.base_url}/api/v2/public/time?a=1&a=2", timeout=PATIENCE_S)
     assert answer.status_code == 200
     path = f"{unlimited.base_url}{SPOT_CANDLES[0]}?symbol=BTCUSDT&granularity=1min&granularity=wrong"
-    assert unlimited.session.get(path, timeout=10).json()["code"] == "00000"
+    assert unlimited.session.get(path, timeout=PATIENCE_S).json()["code"] == "00000"
 
 
 def test_withdrawn_demo_products_hold_nothing(unlimited):

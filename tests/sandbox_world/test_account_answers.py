@@ -114,7 +114,7 @@ def test_default_page_sizes_are_those_of_the_table(ask: Ask) -> None:
 
 def test_bills_end_at_the_assets(ask: Ask) -> None:
     assets = {row["coin"]: Decimal(row["available"]) + Decimal(row["frozen"]) for row in ask("spot.account_assets")}
-    assert set(assets) == {"BTC", "ETH", "SOL", "USDT"}
+    assert set(assets) == {"BGB", "BTC", "ETH", "SOL", "USDT"}
     for coin, total in assets.items():
         newest = ask("spot.account_bills", coin=coin, limit=1)[0]
         assert Decimal(newest["balance"]) == total
@@ -158,7 +158,9 @@ def test_classic_and_unified_tell_the_same_fills(ask: Ask) -> None:
     assert ours == theirs
     fees = {row["execId"]: Decimal(row["feeDetail"][0]["fee"]) for row in v3}
     for row in spot:
-        assert Decimal(row["feeDetail"]["totalFee"]) == -fees[row["tradeId"]]
+        sign = 1 if row["feeDetail"]["deduction"] == "yes" else -1
+        assert Decimal(row["feeDetail"]["totalFee"]) == sign * fees[row["tradeId"]]
+    assert {row["feeDetail"]["deduction"] for row in spot} == {"yes", "no"}
     for row in contract:
         assert Decimal(row["feeDetail"][0]["totalFee"]) == -fees[row["tradeId"]]
 

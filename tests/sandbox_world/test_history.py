@@ -9,13 +9,15 @@ import pytest
 from bgresearch.intervals import DAY_MS, HOUR_MS, INTERVALS, MINUTE_MS
 from bgresearch.sandbox.accounts import WALLETS, Account, make_accounts
 from bgresearch.sandbox.history import EPOCH_MS, History, tell
-from bgresearch.sandbox.markets import MAINTENANCE, utc_ms
+from bgresearch.sandbox.markets import MAINTENANCE, of_kind, utc_ms
 from bgresearch.sandbox.minutes import HIGH, LOW, VOLUME
 from bgresearch.sandbox.rates import RATE_PLACES, funding_rate
 from bgresearch.sandbox.records import UNIT, scaled
 from bgresearch.sandbox.world import World
 
 from .conftest import NOW_MS, SEED
+
+BGB = next(market for market in of_kind("spot", NOW_MS) if market.symbol == "BGBUSDT")
 
 
 @pytest.fixture(scope="module")
@@ -126,12 +128,17 @@ def test_funding_is_size_times_price_times_rate_at_every_settlement_it_was_open(
             assert received == (-paid if position.long else paid)
 
 
-def test_fees_are_what_the_rates_say(history: History) -> None:
+def test_fees_are_what_the_rates_say(world: World, history: History) -> None:
     for fill in history.fills:
         charged = fill.value
         if not fill.market.futures and fill.buy:
             charged = fill.size * 10 ** (8 - fill.market.size_places)
         rate = (200 if fill.maker else 600) if fill.market.futures else 1000
+        if fill.deducted:
+            assert fill.fee_coin == "BGB"
+            assert not fill.buy
+            price = int(world.minute_closes(BGB, fill.ts_ms // DAY_MS)[fill.ts_ms % DAY_MS // MINUTE_MS])
+            charged, rate = fill.value * 10**BGB.price_places // price, 800
         assert fill.fee == charged * rate // 10**6
         assert fill.value == scaled(fill.market, fill.price, fill.size)
 

@@ -22,6 +22,7 @@ from bgresearch.agent.client import Agent
 from bgresearch.agent.place import Place
 from bgresearch.agent.start import start
 from bgresearch.sandbox import SANDBOX_KEYS
+from tests.conftest import PATIENCE_S
 from vault import FLOOR, Vault
 from vault.hidden import Hidden
 
@@ -29,7 +30,6 @@ pytest.importorskip("jupyter_server")
 
 KEY = SANDBOX_KEYS["readonly"]
 PASSWORD = "four words which nobody guesses"
-PATIENCE_S = 60
 TOKEN = "0123456789abcdef"
 CONFIG = """
 from bgresearch.jupyter_hooks import refuse_secrets_of_agent

@@ -18,6 +18,7 @@ from bgresearch.frames import decode
 from bgresearch.identity import Whose
 from bgresearch.permissions import permissions
 from bgresearch.wire import Wire
+from tests.conftest import PATIENCE_S
 from tests.security.conftest import Street, credential
 from tests.wire.conftest import NOW_MS, good
 
@@ -137,7 +138,7 @@ def test_a_trickling_body_ends_at_its_deadline(coding: bytes, villain: Villain, 
         clock.looked.clear()
         peer.sendall(HEAD + coding)
         while (
-            clock.looked.wait(5) and not over.is_set()
+            clock.looked.wait(PATIENCE_S) and not over.is_set()
         ):  # a reader that wants a whole chunk would not look until it has one
             clock.looked.clear()
             peer.sendall(b" ")

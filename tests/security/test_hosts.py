@@ -14,6 +14,7 @@ import requests
 from bgresearch.catalogue import load
 from bgresearch.errors import BadResponse, ConfigurationError
 from bgresearch.wire import Wire
+from tests.conftest import PATIENCE_S
 from tests.security.conftest import Street, clock_answer, credential
 from tests.wire.test_hosts import SecurePeer
 
@@ -117,13 +118,13 @@ def test_a_client_that_listens_would_have_gone_to_the_proxy(
     name: str, street: Street, environment: Callable[[str], None]
 ) -> None:
     environment(name)
-    requests.get(street.bound.url, headers={"ACCESS-PASSPHRASE": "x"}, timeout=5)
+    requests.get(street.bound.url, headers={"ACCESS-PASSPHRASE": "x"}, timeout=PATIENCE_S)
     assert [headers["access-passphrase"] for _, headers in street.proxy.seen] == ["x"]
 
 
 def test_a_client_that_follows_would_have_sent_the_headers_on(street: Street) -> None:
     street.bound.answer = lambda *_: (302, {"Location": f"{street.elsewhere.url}/"}, b"")
-    requests.get(street.bound.url, headers={"ACCESS-PASSPHRASE": "x"}, timeout=5)
+    requests.get(street.bound.url, headers={"ACCESS-PASSPHRASE": "x"}, timeout=PATIENCE_S)
     assert [headers["access-passphrase"] for _, headers in street.elsewhere.seen] == ["x"]
 
 
@@ -164,7 +165,7 @@ def test_a_configuration_of_openssl_does_not_vouch_for_a_stranger(untrusted: Sec
     done = subprocess.run(  # noqa: S603 - this interpreter, this text
         [sys.executable, "-c", code, untrusted.url],
         env={**os.environ, "OPENSSL_CONF": str(configuration), "SSL_CERT_FILE": str(untrusted.bundle)},
-        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     assert "is not trusted" in done.stderr
     assert untrusted.seen == []

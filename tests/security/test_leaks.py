@@ -39,6 +39,7 @@ from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.keys import SandboxKey
 from bgresearch.transport import Headers
 from bgresearch.wire import Wire
+from tests.conftest import PATIENCE_S
 from tests.security.conftest import Street, clock_answer, credential, everything, secrets_in, with_secrets
 from tests.wire.conftest import HOST, NOW_MS, Scripted, bad, good
 from tests.wire.test_hosts import SecurePeer
@@ -265,7 +266,7 @@ def test_the_paths_that_are_promised_are_walked() -> None:
 def test_a_traceback_of_a_library_would_have_shown_them(street: Street) -> None:
     headers = credential(street.bound.url).headers("GET", PRIVATE.path)
     with pytest.raises(requests.RequestException) as caught:
-        requests.get("http://127.0.0.1:1", headers=dict(headers), timeout=5)
+        requests.get("http://127.0.0.1:1", headers=dict(headers), timeout=PATIENCE_S)
     told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
     assert secrets_in("".join(told.format()))
 
@@ -288,7 +289,7 @@ def test_debug_output_of_the_libraries_has_no_header(
     assert not secrets_in(caplog.text)
     assert "urllib3" in caplog.text
     headers = credential(street.bound.url).headers("GET", PRIVATE.path)
-    requests.get(street.bound.url, headers=dict(headers), timeout=5)
+    requests.get(street.bound.url, headers=dict(headers), timeout=PATIENCE_S)
     assert secrets_in(capsys.readouterr().out), "it would have printed them"
 
 

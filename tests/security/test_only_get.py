@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bgresearch.catalogue import load
+from tests.conftest import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 VERBS = {"POST", "PUT", "DELETE", "PATCH", "CONNECT"}
@@ -116,6 +117,6 @@ print(spoken, sorted(loaded))
 def test_the_life_of_a_vault_opens_no_socket_and_loads_no_network(tmp_path: Path) -> None:
     done = subprocess.run(  # noqa: S603 - this interpreter, this text
         [sys.executable, "-c", LIFE_OF_A_VAULT, str(tmp_path / "keys" / "vault")],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, check=True,
+        cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=True,
     )  # fmt: skip
     assert done.stdout.strip() == "[] []"

@@ -12,6 +12,7 @@ import pytest
 from bgresearch.clock import ManualClock
 from bgresearch.sandbox import SANDBOX_KEYS, Exchange
 from bgresearch.sandbox.server import Server
+from tests.conftest import PATIENCE_S
 from tests.sandbox.conftest import signed
 from tests.wire.conftest import NOW_MS
 
@@ -27,7 +28,7 @@ def server() -> Iterator[Server]:
 
 def code(server: Server, target: str, headers: Mapping[str, str], *more: tuple[str, str], method: str = "GET") -> str:
     parts = urlsplit(server.url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE_S)
     try:
         connection.putrequest(method, target)
         for name, value in [*headers.items(), *more]:

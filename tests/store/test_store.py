@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+import filelock
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -19,8 +20,9 @@ from hypothesis import strategies as st
 from bgresearch.clock import ManualClock
 from bgresearch.errors import ConfigurationError, StoreError
 from bgresearch.spans import Span, subtract, union
-from bgresearch.store import Gap, Series, Store, StoreWarning, partition
+from bgresearch.store import Gap, LostRows, Series, Store, StoreWarning, partition
 from bgresearch.store.disk import Disk
+from bgresearch.store.locking import LockWarning
 
 JAN_MS = 1_704_067_200_000
 DAY_MS = 86_400_000
@@ -121,8 +123,10 @@ def test_a_damaged_file_is_set_aside_said_and_missing_again(
     path = file_of(store)
     bad = damage(path.read_bytes())
     path.write_bytes(bad)
-    with pytest.warns(StoreWarning, match=r"is damaged .* set aside as 2024-01\.parquet\.damaged-2024"):
+    said = r"is damaged .* set aside as 2024-01\.parquet\.damaged-2024"
+    with pytest.warns(StoreWarning, match=said), pytest.raises(LostRows, match=r"\.damaged-2024") as caught:
         store.read(series, hours(0, 24))
+    assert caught.value.missing
     assert store.missing(series, hours(0, 24)) == (hours(0, 24),)
     aside = [one for one in path.parent.iterdir() if ".damaged-" in one.name]
     assert [one.read_bytes() for one in aside] == [bad]
@@ -257,3 +261,26 @@ def test_a_lock_that_another_process_holds_is_named_after_a_while(tmp_path: Path
     assert caught.value.hint == "End it, or wait for it."
     with other.locked(path):
         pass
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP])
+def test_a_file_system_without_locks_is_said_once_and_a_file_takes_their_place(tmp_path: Path, code: int) -> None:
+    class Refused(filelock.FileLock):
+        def acquire(self, *_: object, **__: object) -> None:  # type: ignore[override]
+            raise OSError(code, os.strerror(code))
+
+    disk, other = (Disk(tmp_path, patience_s=0.01, make_lock=Refused) for _ in range(2))
+    path, busy = tmp_path / "a" / "x.parquet", StoreError("busy")
+    with warnings.catch_warnings(record=True, action="always") as caught:
+        with disk.locked(path), pytest.raises(StoreError, match="locked by another process"), other.locked(path):
+            pass
+        with (
+            disk.locked_by_name("walk", busy),
+            pytest.raises(StoreError, match="busy"),
+            other.locked_by_name("walk", busy),
+        ):
+            pass
+        with other.locked(path):
+            pass
+    assert [warning.category for warning in caught] == [LockWarning]
+    assert "has no locks" in str(caught[0].message)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -12,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
+from filelock import BaseFileLock, FileLock, SoftFileLock
 
+from tests.conftest import PATIENCE_S, child
 from vault import (
     FLOOR,
     DamagedVault,
@@ -30,6 +32,7 @@ from vault import (
     VaultMissing,
 )
 from vault.envelope import MAX_FILE_BYTES, parse
+from vault.memory import Memory
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="modes, owners and symbolic links are POSIX matters")
 CODES = [errno.ENOSPC, errno.EIO, errno.EACCES]
@@ -389,15 +392,47 @@ def test_eight_processes_adding_ten_keys_each_lose_none(path: Path, password: st
         "              passphrase='made-up', account=f'account {worker}')\n"
     )
     root = Path(__file__).parents[2]
-    workers = [
-        subprocess.Popen(  # noqa: S603 -- this interpreter, this text
-            [sys.executable, "-c", code, str(path), str(worker)], stdin=subprocess.PIPE, cwd=root, text=True
-        )
-        for worker in range(8)
-    ]
-    for worker in workers:
-        worker.communicate(password, timeout=60)
+    with contextlib.ExitStack() as stack:
+        workers = [
+            stack.enter_context(child(sys.executable, "-c", code, str(path), str(one), stdin=subprocess.PIPE, cwd=root))
+            for one in range(8)
+        ]
+        for worker in workers:
+            worker.communicate(password, timeout=PATIENCE_S)
     assert [worker.returncode for worker in workers] == [0] * 8
     names = Vault.open(path, password).names()
     assert set(names) == {"demo", "research", *(f"{worker} {number}" for worker in range(8) for number in range(10))}
     assert parse(path.read_bytes()).header.generation == 83
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP])
+def test_a_file_system_without_locks_is_said_once_and_a_file_takes_their_place(
+    folder: Path, password: str, triple: dict[str, str], code: int
+) -> None:
+    class Lockless(FileSystem):
+        def native_lock(self, path: Path, timeout_s: float) -> BaseFileLock:
+            raise OSError(code, os.strerror(code))
+
+    path, around = folder / "vault", Surroundings(filesystem=Lockless(), lock_timeout_s=0.05)
+    with pytest.warns(ReducedProtection, match="has no locks"):
+        vault = Vault.create(path, password, profile=FLOOR, surroundings=around)
+    vault.add("research", **triple)  # not said again: warnings are errors here
+    with SoftFileLock(f"{path.with_name('.vault.lock')}.held"), pytest.raises(VaultBusy):
+        vault.remove("research")
+    vault.remove("research")
+
+
+@pytest.mark.parametrize("mask", [0, 0o022, 0o077, 0o277, 0o777])
+def test_folders_above_are_for_the_owner_alone_whatever_the_umask(tmp_path: Path, password: str, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        Vault.create(
+            tmp_path / "a" / "b" / "vault",
+            password,
+            profile=FLOOR,
+            surroundings=Surroundings(memory=Memory(tmp_path / "c" / "d")),
+        )
+    finally:
+        os.umask(before)
+    made = [tmp_path / one for one in ("a", "a/b", "c", "c/d")]
+    assert [mode_of(path) for path in made] == [0o700] * 4

@@ -13,6 +13,7 @@ from bgresearch.account.kinds import FILLS
 from bgresearch.account.kinds.fills import position_of
 from bgresearch.store import Series, Store
 from tests.conftest import Connect
+from tests.verbs.rows import answer_row
 
 V2 = {
     "tradeId": "1", "orderId": "2", "symbol": "BTCUSDT", "price": "60000", "baseVolume": "0.1", "quoteVolume": "6000",
@@ -23,7 +24,7 @@ V2 = {
 
 def told(mode: str, market: str, row: dict[str, Any]) -> dict[str, Any]:
     (road,) = FILLS.roads(mode, market)  # type: ignore[arg-type]
-    return dict(road.shape(row))
+    return dict(road.shape(answer_row(row)))
 
 
 def part(coin: str, fee: str) -> dict[str, str]:
@@ -46,7 +47,7 @@ def part(coin: str, fee: str) -> dict[str, str]:
     ],
 )
 def test_the_position_is_the_one_that_the_row_names(row: dict[str, str], position: str | None) -> None:
-    assert position_of(row) == position
+    assert position_of(answer_row(row)) == position
 
 
 def test_parts_of_a_fee_in_one_coin_are_added_up_as_decimals() -> None:

@@ -202,7 +202,8 @@ def test_where_there_are_many_records_windows_grow_short_and_where_there_are_few
     start = NOW_MS - 80 * DAY_MS
     times = [start + n * 10_000 for n in range(60_000)] + [start + (20 + n) * DAY_MS for n in range(59)]
     rows = [
-        {"execId": str(10**18 + n), "orderId": "1", "symbol": "BTCUSDT", "side": "buy", "createdTime": str(at)}
+        {"execId": str(10**18 + n), "orderId": "1", "symbol": "BTCUSDT", "side": "buy", "createdTime": str(at),
+         "execPrice": "1", "execQty": "1"}
         for n, at in enumerate(times)
     ]  # fmt: skip
 
@@ -226,8 +227,9 @@ def test_where_there_are_many_records_windows_grow_short_and_where_there_are_few
 @pytest.mark.parametrize(
     ("spoilt", "words"),
     [
-        ({"size": "lots"}, "holds something else than numbers"), ({"createdTime": ""}, "without a time"),
-        ({"createdTime": "yesterday"}, "holds something else than numbers"),
+        ({"size": "lots"}, r"\(orderId 1, .*size lots is not a number"),
+        ({"createdTime": ""}, r"\(orderId 1.*time is missing"),
+        ({"createdTime": "yesterday"}, r"\(orderId 1.*createdTime yesterday is not a time"),
     ],
 )  # fmt: skip
 def test_a_row_that_makes_no_sense_is_an_error_and_nothing_is_kept(

@@ -9,8 +9,9 @@ import pytest
 from bgresearch.account import AccountVerbs
 from bgresearch.catalogue import load
 from bgresearch.client import Client
-from bgresearch.tables import Shape, documented, fields, flag, instant
+from bgresearch.tables import Shape, documented, fields
 from bgresearch.verbs import page
+from tests.verbs.rows import answer_row
 
 PAGE = Path(__file__).parents[2] / "docs" / "verbs.md"
 
@@ -65,11 +66,11 @@ def test_a_verb_without_a_docstring_is_given_one() -> None:
     ],
 )
 def test_times_come_in_milliseconds_whatever_was_sent(value: object, expected: int | None) -> None:
-    assert instant(value) == expected
+    assert answer_row({"at": value}).time("at") == expected
 
 
 @pytest.mark.parametrize(
     ("value", "expected"), [("YES", True), ("no", False), (True, True), ("", None), ("maybe", None)]
 )
 def test_flags_are_read_in_every_spelling(value: object, expected: bool | None) -> None:
-    assert flag(value) is expected
+    assert answer_row({"yes": value}).flag("yes") is expected

@@ -24,6 +24,7 @@ from bgresearch.errors import BadResponse, ConfigurationError, NetworkError
 from bgresearch.limits import LocalLimiter
 from bgresearch.transport import harden, new_session, origin
 from bgresearch.wire import Wire
+from tests.conftest import PATIENCE_S
 from tests.wire.conftest import HOST, NOW_MS, Peer, Scripted, TestSigner, good
 
 PUBLIC = load()["spot.candles"]
@@ -103,7 +104,7 @@ def test_proxies_of_the_environment_are_ignored(peer: Peer, real_wire: Callable[
     monkeypatch.setenv("no_proxy", "")
     monkeypatch.setenv("NO_PROXY", "")
     try:
-        assert requests.get(peer.url, timeout=5).status_code == 200
+        assert requests.get(peer.url, timeout=PATIENCE_S).status_code == 200
         assert proxy.seen, "the proxy works for a client that listens to the environment"
         proxy.seen.clear()
         real_wire(peer.url).send(PUBLIC, {"symbol": "BTCUSDT"})
@@ -118,7 +119,7 @@ def test_netrc_is_ignored(peer: Peer, real_wire: Callable[..., Wire], monkeypatc
     netrc.write_text("machine 127.0.0.1 login somebody password something\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    requests.get(peer.url, timeout=5)
+    requests.get(peer.url, timeout=PATIENCE_S)
     assert "authorization" in peer.seen.pop()[1], "a client that listens to the environment sends it"
     real_wire(peer.url).send(PUBLIC, {"symbol": "BTCUSDT"})
     assert "authorization" not in peer.seen[-1][1]
@@ -147,11 +148,11 @@ class SecurePeer:
     def __init__(self, folder: Path) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-        now = dt.datetime.now(dt.UTC)
+        always = [dt.datetime(year, 1, 1, tzinfo=dt.UTC) for year in (2000, 2200)]
         names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
         certificate = (
             x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-            .not_valid_before(now - dt.timedelta(days=1)).not_valid_after(now + dt.timedelta(days=1))
+            .not_valid_before(always[0]).not_valid_after(always[1])
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .sign(key, hashes.SHA256())
@@ -214,7 +215,7 @@ def test_certificates_of_the_environment_are_not_believed(
     assert secure_peer.seen == []
     assert wire.sent == 1, "asking again is pointless"
     if name != "SSL_CERT_FILE":
-        assert requests.get(secure_peer.url, timeout=5).status_code == 200, "others do believe it"
+        assert requests.get(secure_peer.url, timeout=PATIENCE_S).status_code == 200, "others do believe it"
 
 
 def test_no_session_keys_are_logged(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from bgresearch.account.records import FUTURES, MARKETS, RecordKind, Road, category, product
+from bgresearch.answer_row import AnswerRow
 from bgresearch.identity import Mode
-from bgresearch.tables import Row, Shape, code, fields, instant, number, text
+from bgresearch.tables import Row, Shape, fields
 
 UNIFIED_BOOKS = ("spot", "margin", *FUTURES, "other")
 
@@ -72,28 +71,30 @@ def kind_of(said: str) -> str:
     return "other"
 
 
-def _spot(row: Mapping[str, Any]) -> Row:
-    return _line(row["billId"], row["cTime"], row["businessType"], row, amount="size", fee="fees", account="spot")
+def _spot(row: AnswerRow) -> Row:
+    return _line(row, ("billId", "cTime", "businessType"), amount="size", fee="fees", account="spot")
 
 
-def _futures(market: str, row: Mapping[str, Any]) -> Row:
-    return _line(row["billId"], row["cTime"], row["businessType"], row, account=market)
+def _futures(market: str, row: AnswerRow) -> Row:
+    return _line(row, ("billId", "cTime", "businessType"), account=market)
 
 
-def _unified(book: str, row: Mapping[str, Any]) -> Row:
-    return _line(row["id"], row["ts"], row["type"], row, book=book, account="unified")
+def _unified(book: str, row: AnswerRow) -> Row:
+    return _line(row, ("id", "ts", "type"), book=book, account="unified")
 
 
 def _line(
-    bill_id: object, time: object, said: object, row: Mapping[str, Any], *, account: str, book: str = "",
-    amount: str = "amount", fee: str = "fee",
+    row: AnswerRow, names: tuple[str, str, str], *, account: str, book: str = "", amount: str = "amount",
+    fee: str = "fee",
 ) -> Row:  # fmt: skip
-    kind = kind_of(str(said))
+    bill_id, time, said = names
+    kind = kind_of(row.key(said))
     outside = kind in ("transfer_in", "transfer_out") or book == "other"
-    paid = number(row.get(fee))
+    paid = row.number(fee)
     return {
-        "time": instant(time), "bill_id": text(bill_id), "account": account,
-        "market": None if outside else book or account, "symbol": code(row.get("symbol")), "coin": code(row["coin"]),
-        "kind": kind, "word": text(said), "amount": number(row.get(amount)),
-        "fee": None if paid is None else -paid + 0.0, "balance": number(row.get("balance")),
+        "time": row.time(time, needed=True), "bill_id": row.key(bill_id), "account": account,
+        "market": None if outside else book or account, "symbol": row.code("symbol"),
+        "coin": row.code("coin", needed=True),
+        "kind": kind, "word": row.text(said), "amount": row.number(amount, needed=True),
+        "fee": None if paid is None else -paid + 0.0, "balance": row.number("balance"),
     }  # fmt: skip

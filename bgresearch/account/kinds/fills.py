@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
-from decimal import Decimal
+from collections.abc import Callable, Mapping
+from decimal import Decimal, localcontext
 from functools import partial
-from typing import Any
 
 from bgresearch.account.records import RecordKind, Road, by_market, category, product
+from bgresearch.answer_row import AnswerRow, spelled
 from bgresearch.identity import Mode
-from bgresearch.tables import Row, Shape, fields, number
+from bgresearch.tables import Row, Shape, fields
 
+_DIGITS = 80  # as many as `research.exact` keeps
+_NEEDED = ("price", "amount")
 _OTHER = {"buy": "sell", "sell": "buy"}
 _POSITION = re.compile(r"(?:long|short)$")
 
@@ -52,7 +53,7 @@ def _roads(mode: Mode, market: str) -> tuple[Road, ...]:
 FILLS = RecordKind("fills", "own trades", _SHAPE, "fill_id", "market", by_market(), _roads, many=True)
 
 
-def _fill(market: str, family: Any, row: Mapping[str, Any]) -> Row:
+def _fill(market: str, family: Callable[[AnswerRow], Row], row: AnswerRow) -> Row:
     fill: Row = {"market": market, **family(row)}
     if market == "spot":
         fill["profit"] = None  # classic accounts are not told any, unified ones are told 0
@@ -61,77 +62,88 @@ def _fill(market: str, family: Any, row: Mapping[str, Any]) -> Row:
     return fill
 
 
-def _spot(row: Mapping[str, Any]) -> Row:
+def _spot(row: AnswerRow) -> Row:
     numbers = {"price": "priceAvg", "amount": "size", "value": "amount"}
     return _row(row, "tradeId", "cTime", numbers) | fee_of(row, "totalFee", paid_is_negative=True)
 
 
-def _futures(row: Mapping[str, Any]) -> Row:
+def _futures(row: AnswerRow) -> Row:
     numbers = {"price": "price", "amount": "baseVolume", "value": "quoteVolume", "profit": "profit"}
     fee = fee_of(row, "totalFee", paid_is_negative=True)
     return _row(row, "tradeId", "cTime", numbers) | fee | {"side": traded_side(row)}
 
 
-def traded_side(row: Mapping[str, Any]) -> str:
+def traded_side(row: AnswerRow) -> str:
     """Return what was done in the market: v2 rows of hedge mode name the side of the position instead.
 
     There, closing a long position is side buy with tradeSide close. Forced closings name the position, too:
     burst_close_long. In one-way mode, side is the trade's own.
     """
-    side, trade = str(row["side"]).lower(), str(row.get("tradeSide") or "").lower()
+    side, trade = row.key("side").lower(), row.word("tradeSide") or ""
     if trade.endswith(("close_long", "open_short")):
         return "sell"
     if trade.endswith(("close_short", "open_long")):
         return "buy"
-    hedged = str(row.get("posMode") or "hedge_mode").lower() == "hedge_mode"
+    hedged = (row.word("posMode") or "hedge_mode") == "hedge_mode"
     return _OTHER.get(side, side) if trade == "close" and hedged else side
 
 
-def position_of(row: Mapping[str, Any]) -> str | None:
+def position_of(row: AnswerRow) -> str | None:
     """Return which position a futures trade opened or closed: long or short; None in one-way mode.
 
     Rows of v3 and forced closings of v2 name it: open_long, burst_close_short. In hedge mode, other v2 rows have open
     or close and the side of the position: buy is the long one.
     """
-    trade = str(row.get("tradeSide") or "").lower()
+    trade = row.word("tradeSide") or ""
     if named := _POSITION.search(trade):
         return named[0]
-    hedged = str(row.get("posMode") or "hedge_mode").lower() == "hedge_mode"
+    hedged = (row.word("posMode") or "hedge_mode") == "hedge_mode"
     if trade not in ("open", "close") or not hedged:
         return None
-    return "long" if str(row["side"]).lower() == "buy" else "short"
+    return "long" if row.key("side").lower() == "buy" else "short"
 
 
-def _unified(row: Mapping[str, Any]) -> Row:
+def _unified(row: AnswerRow) -> Row:
     numbers = {"price": "execPrice", "amount": "execQty", "value": "execValue", "profit": "execPnl"}
     return _row(row, "execId", "createdTime", numbers) | fee_of(row, "fee", paid_is_negative=False)
 
 
-def _row(row: Mapping[str, Any], fill_id: str, time: str, numbers: Mapping[str, str]) -> Row:
+def _row(row: AnswerRow, fill_id: str, time: str, numbers: Mapping[str, str]) -> Row:
     return {
-        "time": int(row[time]), "fill_id": str(row[fill_id]), "order_id": str(row["orderId"]),
-        "symbol": str(row["symbol"]).upper(), "side": str(row["side"]).lower(),
-        "role": str(row.get("tradeScope") or "").lower(),
-        **{name: number(row.get(theirs)) for name, theirs in numbers.items()},
+        "time": row.time(time, needed=True), "fill_id": row.key(fill_id), "order_id": row.key("orderId"),
+        "symbol": spelled(row.key("symbol")), "side": row.key("side").lower(), "role": row.word("tradeScope") or "",
+        **{name: row.number(theirs, needed=name in _NEEDED) for name, theirs in numbers.items()},
     }  # fmt: skip
 
 
-def fee_of(row: Mapping[str, Any], field: str, *, paid_is_negative: bool) -> Row:
-    """Return fee (positive if paid), fee_coin and other_fees: v2 counts what leaves as negative, v3 as positive.
+def fee_of(row: AnswerRow, field: str, *, paid_is_negative: bool) -> Row:
+    """Return fee (positive if paid), fee_coin and other_fees of a row with ``feeDetail``.
 
     Parts in one coin are added up as decimals: added as floats, 0.1 and 0.2 would be 0.30000000000000004.
     """
-    detail = row.get("feeDetail") or []
-    if isinstance(detail, str):
-        detail = json.loads(detail)
     sums: dict[str, Decimal] = {}
-    for part in detail if isinstance(detail, list) else [detail]:
-        coin, told = str(part.get("feeCoin") or "").upper(), part.get(field)
-        paid = Decimal(0) if told in (None, "") else Decimal(str(told))
-        if coin or paid:  # a trade that was free may tell of a part without a coin
-            sums[coin] = sums.get(coin, Decimal(0)) + (-paid if paid_is_negative else paid)
+    for part in row.nested("feeDetail"):
+        coin, paid = part.code("feeCoin") or "", paid_of(part, field, paid_is_negative=paid_is_negative)
+        if paid is not None and (coin or paid):  # a trade that was free may tell of a part without a coin
+            with localcontext(prec=_DIGITS):
+                sums[coin] = sums[coin] + paid if coin in sums else paid
     if not sums:
         return {"fee": None, "fee_coin": None, "other_fees": None}
     (coin, fee), *others = sums.items()
     further = ", ".join(f"{amount:f} {name}" for name, amount in others if amount)
     return {"fee": float(fee) + 0.0, "fee_coin": coin, "other_fees": further or None}
+
+
+def paid_of(part: AnswerRow, field: str, *, paid_is_negative: bool) -> Decimal | None:
+    """Return what was paid, None where nothing is said: v2 counts what leaves as negative, v3 as positive.
+
+    With ``deduction`` yes the fee was taken from the balance of another coin (BGB), and v2 shows it as a positive
+    number although it was paid. Seen in live rows (ccxt, pull request 21530); the exchange's pages do not say it, and
+    it was not checked against a live account. Without a deduction a positive number is a rebate.
+    """
+    told = part.decimal(field)
+    if told is None:
+        return None
+    if part.flag("deduction"):
+        return told.copy_abs()
+    return told.copy_negate() if paid_is_negative and told else told

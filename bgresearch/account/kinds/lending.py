@@ -6,14 +6,14 @@ account has no lists of its own for this: its ledger tells it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from bgresearch.account.kinds.bills import UNIFIED_BOOKS
 from bgresearch.account.records import RecordKind, Road
+from bgresearch.answer_row import AnswerRow
 from bgresearch.identity import Mode
-from bgresearch.tables import Row, Shape, code, fields, instant, number, text, word
+from bgresearch.tables import Row, Shape, fields
 
 _LEDGER = "uta.account_financial_records"
 _COMMON = """
@@ -67,40 +67,41 @@ def _kind(
     )  # fmt: skip
 
 
-def _margin(one: str, shape: Callable[..., Row], account: str, row: Mapping[str, Any]) -> Row:
+def _margin(one: str, shape: Callable[..., Row], account: str, row: AnswerRow) -> Row:
     id_field = {"borrow": "loanId", "repay": "repayId", "interest": "interestId"}[one]
     return {
-        "time": instant(row["cTime"]), "updated": instant(row.get("uTime")), f"{one}_id": str(row[id_field]),
-        "account": account, "symbol": code(row.get("symbol")), **shape(row),
+        "time": row.time("cTime", needed=True), "updated": row.time("uTime"), f"{one}_id": row.key(id_field),
+        "account": account, "symbol": row.code("symbol"), **shape(row),
     }  # fmt: skip
 
 
-def _told(one: str, row: Mapping[str, Any]) -> Row:
-    amount = number(row.get("amount"))
+def _told(one: str, row: AnswerRow) -> Row:
+    amount = row.number("amount")
     return {
-        "time": instant(row["ts"]), "updated": None, f"{one}_id": str(row["id"]), "account": "unified",
-        "symbol": code(row.get("symbol")), "coin": code(row["coin"]), "amount": None if amount is None else abs(amount),
-        "word": text(row["type"]),
+        "time": row.time("ts", needed=True), "updated": None, f"{one}_id": row.key("id"), "account": "unified",
+        "symbol": row.code("symbol"), "coin": row.code("coin", needed=True),
+        "amount": None if amount is None else abs(amount),
+        "word": row.text("type", needed=True),
     }  # fmt: skip
 
 
-def _borrowed(row: Mapping[str, Any]) -> Row:
-    amount = number(row.get("borrowAmount") or row.get("amount"))
-    return {"coin": code(row["coin"]), "amount": amount, "word": word(row.get("borrowType"))}
+def _borrowed(row: AnswerRow) -> Row:
+    amount = row.number("borrowAmount", "amount")
+    return {"coin": row.code("coin", needed=True), "amount": amount, "word": row.word("borrowType")}
 
 
-def _repaid(row: Mapping[str, Any]) -> Row:
+def _repaid(row: AnswerRow) -> Row:
     return {
-        "coin": code(row["coin"]), "amount": number(row.get("repayAmount")), "word": word(row.get("repayType")),
-        "principal": number(row.get("repayPrincipal")), "interest": number(row.get("repayInterest")),
+        "coin": row.code("coin", needed=True), "amount": row.number("repayAmount"), "word": row.word("repayType"),
+        "principal": row.number("repayPrincipal"), "interest": row.number("repayInterest"),
     }  # fmt: skip
 
 
-def _accrued(row: Mapping[str, Any]) -> Row:
+def _accrued(row: AnswerRow) -> Row:
     return {
-        "coin": code(row.get("interestCoin")), "amount": number(row.get("interestAmount")),
-        "word": word(row.get("interstType")), "loan_coin": code(row.get("loanCoin")),
-        "daily_rate": number(row.get("dailyInterestRate")),
+        "coin": row.code("interestCoin"), "amount": row.number("interestAmount"),
+        "word": row.word("interstType"), "loan_coin": row.code("loanCoin"),
+        "daily_rate": row.number("dailyInterestRate"),
     }  # fmt: skip
 
 

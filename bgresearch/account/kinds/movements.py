@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from bgresearch.account.records import RecordKind, Road
+from bgresearch.answer_row import AnswerRow
 from bgresearch.identity import Mode
-from bgresearch.tables import Row, Shape, code, fields, instant, number, text, word
+from bgresearch.tables import Row, Shape, fields
 
 _CHANGING = frozenset({"pending", "processing", "pending_review", "pending_review_fail", "first_pass_audit"})
 _WALLETS = {
@@ -90,46 +88,47 @@ TRANSFERS = RecordKind(
 )  # fmt: skip
 
 
-def _moved(name: str, row: Mapping[str, Any]) -> Row:
+def _moved(name: str, row: AnswerRow) -> Row:
     return {
-        "time": instant(row.get("cTime") or row.get("createdTime")),
-        "updated": instant(row.get("uTime") or row.get("updatedTime")), f"{name}_id": str(row["orderId"]),
-        "coin": code(row["coin"]), "amount": number(row.get("size")), "status": word(row.get("status")),
-        "network": text(row.get("chain")), "transaction_id": text(row.get("tradeId") or row.get("recordId")),
-        "from_address": text(row.get("fromAddress")), "to_address": text(row.get("toAddress")),
-        "way": word(row.get("dest")),
+        "time": row.time("cTime", "createdTime"),
+        "updated": row.time("uTime", "updatedTime"), f"{name}_id": row.key("orderId"),
+        "coin": row.code("coin", needed=True), "amount": row.number("size"), "status": row.word("status"),
+        "network": row.text("chain"), "transaction_id": row.text("tradeId", "recordId"),
+        "from_address": row.text("fromAddress"), "to_address": row.text("toAddress"),
+        "way": row.word("dest"),
     }  # fmt: skip
 
 
-def _deposit(row: Mapping[str, Any]) -> Row:
+def _deposit(row: AnswerRow) -> Row:
     return _moved("deposit", row)
 
 
-def _withdrawal(row: Mapping[str, Any]) -> Row:
-    paid, confirmed = number(row.get("fee")), text(row.get("confirm"))
+def _withdrawal(row: AnswerRow) -> Row:
+    paid = row.number("fee")
     return {
         **_moved("withdrawal", row), "fee": None if paid is None else abs(paid),
-        "client_id": text(row.get("clientOid")),
-        "tag": text(row.get("tag")), "confirmations": None if confirmed is None else int(confirmed),
+        "client_id": row.text("clientOid"),
+        "tag": row.text("tag"), "confirmations": row.count("confirm"),
     }  # fmt: skip
 
 
-def _transfer(row: Mapping[str, Any]) -> Row:
-    source, target = str(row["fromType"]).lower(), str(row["toType"]).lower()
-    status = str(word(row.get("status")))
+def _transfer(row: AnswerRow) -> Row:
+    source, target = row.key("fromType").lower(), row.key("toType").lower()
+    status = row.word("status")
     return {
-        "time": instant(row["ts"]), "transfer_id": str(row["transferId"]), "client_id": text(row.get("clientOid")),
-        "coin": code(row["coin"]), "amount": number(row.get("size")), "source": _WALLETS.get(source, source),
-        "target": _WALLETS.get(target, target), "status": {"successful": "success"}.get(status, status),
+        "time": row.time("ts", needed=True), "transfer_id": row.key("transferId"), "client_id": row.text("clientOid"),
+        "coin": row.code("coin", needed=True), "amount": row.number("size"), "source": _WALLETS.get(source, source),
+        "target": _WALLETS.get(target, target), "status": "success" if status == "successful" else status,
     }  # fmt: skip
 
 
-def _crossing(row: Mapping[str, Any]) -> Row:
+def _crossing(row: AnswerRow) -> Row:
     """Return a line of the unified ledger as a transfer: it names the unified account's side alone."""
-    amount = number(row.get("amount"))
-    incoming = str(row["type"]).upper().endswith("_IN")
+    amount = row.number("amount")
+    incoming = row.key("type").upper().endswith("_IN")
     return {
-        "time": instant(row["ts"]), "transfer_id": str(row["id"]), "client_id": None, "coin": code(row["coin"]),
+        "time": row.time("ts", needed=True), "transfer_id": row.key("id"), "client_id": None,
+        "coin": row.code("coin", needed=True),
         "amount": None if amount is None else abs(amount), "source": None if incoming else "unified",
         "target": "unified" if incoming else None, "status": "success",
     }  # fmt: skip

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
-from bgresearch.account.kinds.fills import fee_of, traded_side
+from bgresearch.account.kinds.fills import fee_of, paid_of, traded_side
 from bgresearch.account.records import FUTURES, RecordKind, Road, by_market, category, product
+from bgresearch.answer_row import AnswerRow
 from bgresearch.identity import Mode
-from bgresearch.tables import Row, Shape, code, fields, flag, instant, number, text, word
+from bgresearch.tables import Row, Shape, fields
 
 _PLANS = ("normal_plan", "track_plan", "profit_loss")
 _STATUS = {"live": "open", "new": "open", "init": "open", "canceled": "cancelled"}
@@ -61,12 +60,13 @@ ORDERS = RecordKind(
 )  # fmt: skip
 
 
-def _order(market: str, family: Any, row: Mapping[str, Any]) -> Row:
-    status = str(word(row.get("status") or row.get("orderStatus")))
+def _order(market: str, family: Callable[[AnswerRow], Row], row: AnswerRow) -> Row:
+    status = row.word("status", "orderStatus", needed=True) or ""
     order: Row = {
-        "order_id": str(row["orderId"]), "client_id": text(row.get("clientOid")), "market": market,
-        "symbol": code(row["symbol"]), "type": word(row.get("orderType")), "status": _STATUS.get(status, status),
-        "cancel_reason": text(row.get("cancelReason")), **family(row),
+        "order_id": row.key("orderId"), "client_id": row.text("clientOid"), "market": market,
+        "symbol": row.code("symbol", needed=True), "type": row.word("orderType"),
+        "status": _STATUS.get(status, status) or None,
+        "cancel_reason": row.text("cancelReason"), **family(row),
     }  # fmt: skip
     if not order["filled"]:
         order |= {"fee": None, "fee_coin": None, "average_price": None, "filled": order["filled"] or 0.0}
@@ -79,56 +79,55 @@ def _order(market: str, family: Any, row: Mapping[str, Any]) -> Row:
     return order
 
 
-def _spot(row: Mapping[str, Any]) -> Row:
+def _spot(row: AnswerRow) -> Row:
     standing = "basePrice" in row  # open orders name the limit priceAvg, and what was paid so far basePrice
-    size = number(row.get("size"))
+    size = row.number("size")
     return {
-        "time": instant(row["cTime"]), "updated": instant(row.get("uTime")), "side": word(row["side"]),
-        "price": number(row.get("priceAvg" if standing else "price")), "amount": size, "cost": size,
-        "filled": number(row.get("baseVolume")), "filled_value": number(row.get("quoteVolume")),
-        "average_price": number(row.get("basePrice" if standing else "priceAvg")), **_spot_fee(row),
+        "time": row.time("cTime", needed=True), "updated": row.time("uTime"), "side": row.word("side", needed=True),
+        "price": row.number("priceAvg" if standing else "price"), "amount": size, "cost": size,
+        "filled": row.number("baseVolume"), "filled_value": row.number("quoteVolume"),
+        "average_price": row.number("basePrice" if standing else "priceAvg"), **_spot_fee(row),
     }  # fmt: skip
 
 
-def _spot_fee(row: Mapping[str, Any]) -> Row:
-    """Return the fee of a spot order: JSON inside a text, by coin, beside a sum that names no coin."""
-    detail = row.get("feeDetail") or {}
-    if isinstance(detail, str):
-        detail = json.loads(detail)
-    named = [part for part in detail.values() if isinstance(part, dict) and part.get("feeCoinCode")]
+def _spot_fee(row: AnswerRow) -> Row:
+    """Return the fee of a spot order: JSON inside a text, by coin, next to a sum that names no coin."""
+    detail = row.fields("feeDetail")
+    named = [(part.code("feeCoinCode"), part) for part in detail.values() if part.text("feeCoinCode")]
     if not named:
-        total = number((detail.get("newFees") or {}).get("t"))
-        return {"fee": None if total is None else -total + 0.0, "fee_coin": None}
-    coin = str(named[0]["feeCoinCode"])
-    fees = [number(part.get("totalFee")) or 0.0 for part in named if part["feeCoinCode"] == coin]
-    return {"fee": -sum(fees) + 0.0, "fee_coin": coin.upper()}
+        total = detail["newFees"].decimal("t") if "newFees" in detail else None
+        return {"fee": None if total is None else float(-total) + 0.0, "fee_coin": None}
+    coin = named[0][0]
+    fees = [paid_of(part, "totalFee", paid_is_negative=True) for name, part in named if name == coin]
+    return {"fee": float(sum(fee for fee in fees if fee is not None)) + 0.0, "fee_coin": coin}
 
 
-def _futures(row: Mapping[str, Any]) -> Row:
-    fee = number(row.get("fee"))
+def _futures(row: AnswerRow) -> Row:
+    fee = row.number("fee")
     return {
-        "time": instant(row["cTime"]), "updated": instant(row.get("uTime")), "side": traded_side(row),
-        "position": _side_of(row), "reduce_only": flag(row.get("reduceOnly")), "price": number(row.get("price")),
-        "amount": number(row.get("size")), "cost": None, "filled": number(row.get("baseVolume")),
-        "filled_value": number(row.get("quoteVolume")), "average_price": number(row.get("priceAvg")),
-        "fee": None if fee is None else -fee + 0.0, "fee_coin": code(row.get("marginCoin")),
-        "profit": number(row.get("totalProfits")),
+        "time": row.time("cTime", needed=True), "updated": row.time("uTime"), "side": traded_side(row),
+        "position": _side_of(row), "reduce_only": row.flag("reduceOnly"), "price": row.number("price"),
+        "amount": row.number("size"), "cost": None, "filled": row.number("baseVolume"),
+        "filled_value": row.number("quoteVolume"), "average_price": row.number("priceAvg"),
+        "fee": None if fee is None else -fee + 0.0, "fee_coin": row.code("marginCoin"),
+        "profit": row.number("totalProfits"),
     }  # fmt: skip
 
 
-def _unified(row: Mapping[str, Any]) -> Row:
+def _unified(row: AnswerRow) -> Row:
     return {
-        "time": instant(row["createdTime"]), "updated": instant(row.get("updatedTime")), "side": word(row["side"]),
-        "position": _side_of(row), "reduce_only": flag(row.get("reduceOnly")), "price": number(row.get("price")),
-        "amount": number(row.get("qty")), "cost": number(row.get("amount")), "filled": number(row.get("cumExecQty")),
-        "filled_value": number(row.get("cumExecValue")), "average_price": number(row.get("avgPrice")),
+        "time": row.time("createdTime", needed=True), "updated": row.time("updatedTime"),
+        "side": row.word("side", needed=True),
+        "position": _side_of(row), "reduce_only": row.flag("reduceOnly"), "price": row.number("price"),
+        "amount": row.number("qty"), "cost": row.number("amount"), "filled": row.number("cumExecQty"),
+        "filled_value": row.number("cumExecValue"), "average_price": row.number("avgPrice"),
         "profit": None, **fee_of(row, "fee", paid_is_negative=False),
     }  # fmt: skip
 
 
-def _side_of(row: Mapping[str, Any]) -> str | None:
+def _side_of(row: AnswerRow) -> str | None:
     """Return long or short; one-way mode has neither."""
-    side = word(row.get("posSide"))
+    side = row.word("posSide")
     return side if side in ("long", "short") else None
 
 
@@ -176,29 +175,29 @@ PLAN_ORDERS = RecordKind(
 )  # fmt: skip
 
 
-def _plan(market: str, row: Mapping[str, Any]) -> Row:
+def _plan(market: str, row: AnswerRow) -> Row:
     return {
-        "time": instant(row["cTime"]), "updated": instant(row.get("uTime")), "order_id": str(row["orderId"]),
-        "client_id": text(row.get("clientOid")), "executed_order_id": text(row.get("executeOrderId")),
-        "market": market, "symbol": code(row["symbol"]),
-        "side": word(row.get("side")) if market == "spot" else traded_side(row), "position": _side_of(row),
-        "plan": word(row.get("planType")), "status": word(row.get("status") or row.get("planStatus")),
-        "amount": number(row.get("size")), "trigger_price": number(row.get("triggerPrice")),
-        "trigger_by": word(row.get("triggerType")), "type": word(row.get("orderType")),
-        "price": number(row.get("executePrice") or row.get("price")),
-        "take_profit": number(row.get("stopSurplusTriggerPrice")), "stop_loss": number(row.get("stopLossTriggerPrice")),
+        "time": row.time("cTime", needed=True), "updated": row.time("uTime"), "order_id": row.key("orderId"),
+        "client_id": row.text("clientOid"), "executed_order_id": row.text("executeOrderId"),
+        "market": market, "symbol": row.code("symbol", needed=True),
+        "side": row.word("side") if market == "spot" else traded_side(row), "position": _side_of(row),
+        "plan": row.word("planType"), "status": row.word("status", "planStatus"),
+        "amount": row.number("size"), "trigger_price": row.number("triggerPrice"),
+        "trigger_by": row.word("triggerType"), "type": row.word("orderType"),
+        "price": row.number("executePrice", "price"),
+        "take_profit": row.number("stopSurplusTriggerPrice"), "stop_loss": row.number("stopLossTriggerPrice"),
     }  # fmt: skip
 
 
-def _unified_plan(market: str, row: Mapping[str, Any]) -> Row:
+def _unified_plan(market: str, row: AnswerRow) -> Row:
     return {
-        "time": instant(row["createdTime"]), "updated": instant(row.get("updatedTime")),
-        "order_id": str(row["orderId"]), "client_id": text(row.get("clientOid")), "executed_order_id": None,
-        "market": market, "symbol": code(row["symbol"]), "side": None, "position": _side_of(row),
-        "plan": word(row.get("triggerType")) or "tpsl", "status": word(row.get("status")),
-        "amount": number(row.get("qty")), "trigger_price": number(row.get("triggerPrice")),
-        "trigger_by": word(row.get("triggerBy") or row.get("tpTriggerBy") or row.get("slTriggerBy")),
-        "type": word(row.get("triggerOrderType") or row.get("tpOrderType")),
-        "price": number(row.get("triggerOrderPrice") or row.get("tpLimitPrice")),
-        "take_profit": number(row.get("takeProfit")), "stop_loss": number(row.get("stopLoss")),
+        "time": row.time("createdTime", needed=True), "updated": row.time("updatedTime"),
+        "order_id": row.key("orderId"), "client_id": row.text("clientOid"), "executed_order_id": None,
+        "market": market, "symbol": row.code("symbol", needed=True), "side": None, "position": _side_of(row),
+        "plan": row.word("triggerType") or "tpsl", "status": row.word("status"),
+        "amount": row.number("qty"), "trigger_price": row.number("triggerPrice"),
+        "trigger_by": row.word("triggerBy", "tpTriggerBy", "slTriggerBy"),
+        "type": row.word("triggerOrderType", "tpOrderType"),
+        "price": row.number("triggerOrderPrice", "tpLimitPrice"),
+        "take_profit": row.number("takeProfit"), "stop_loss": row.number("stopLoss"),
     }  # fmt: skip

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from bgresearch.account.records import FUTURES, RecordKind, Road, by_market, category, product
+from bgresearch.answer_row import AnswerRow
 from bgresearch.identity import Mode
-from bgresearch.tables import Row, Shape, code, fields, instant, number, text, word
+from bgresearch.tables import Row, Shape, fields
 
 _CLOSED = ("futures.position_history_position", "uta.position_history_position")
 _STANDING = ("futures.position_all_position", "uta.position_current_position")
@@ -84,77 +83,78 @@ CLOSED_POSITIONS = RecordKind(
 )  # fmt: skip
 
 
-def _closed_v2(market: str, row: Mapping[str, Any]) -> Row:
-    fees = _negated(row.get("openFee"), row.get("closeFee"))
-    opened, closed = instant(row.get("ctime") or row.get("cTime")), instant(row.get("utime") or row.get("uTime"))
+def _closed_v2(market: str, row: AnswerRow) -> Row:
+    fees = _negated(row, "openFee", "closeFee")
+    opened, closed = row.time("ctime", "cTime"), row.time("utime", "uTime")
     return {
-        **_named(market, row, row["holdSide"]), "time": opened, "closed": closed,
-        "position_id": _id(row, row["holdSide"], opened), "open_price": number(row.get("openAvgPrice")),
-        "close_price": number(row.get("closeAvgPrice")), "amount": number(row.get("openTotalPos")),
-        "closed_amount": number(row.get("closeTotalPos")), "profit": number(row.get("pnl")), "fee": fees,
-        "funding": number(row.get("totalFunding")), "net_profit": number(row.get("netProfit")),
+        **_named(market, row, "holdSide"), "time": opened, "closed": closed,
+        "position_id": _id(row, "holdSide", opened), "open_price": row.number("openAvgPrice"),
+        "close_price": row.number("closeAvgPrice"), "amount": row.number("openTotalPos"),
+        "closed_amount": row.number("closeTotalPos"), "profit": row.number("pnl"), "fee": fees,
+        "funding": row.number("totalFunding"), "net_profit": row.number("netProfit"),
     }  # fmt: skip
 
 
-def _closed_v3(market: str, row: Mapping[str, Any]) -> Row:
-    fees = _negated(row.get("openFeeTotal"), row.get("closeFeeTotal"))
-    opened = instant(row["createdTime"])
+def _closed_v3(market: str, row: AnswerRow) -> Row:
+    fees = _negated(row, "openFeeTotal", "closeFeeTotal")
+    opened = row.time("createdTime", needed=True)
     return {
-        **_named(market, row, row["posSide"]), "time": opened, "closed": instant(row.get("updatedTime")),
-        "position_id": _id(row, row["posSide"], opened), "open_price": number(row.get("openPriceAvg")),
-        "close_price": number(row.get("closePriceAvg")), "amount": number(row.get("openTotalPos")),
-        "closed_amount": number(row.get("closeTotalPos")), "profit": number(row.get("cumRealisedPnl")), "fee": fees,
-        "funding": number(row.get("totalFunding")), "net_profit": number(row.get("netProfit")),
+        **_named(market, row, "posSide"), "time": opened, "closed": row.time("updatedTime"),
+        "position_id": _id(row, "posSide", opened), "open_price": row.number("openPriceAvg"),
+        "close_price": row.number("closePriceAvg"), "amount": row.number("openTotalPos"),
+        "closed_amount": row.number("closeTotalPos"), "profit": row.number("cumRealisedPnl"), "fee": fees,
+        "funding": row.number("totalFunding"), "net_profit": row.number("netProfit"),
     }  # fmt: skip
 
 
-def _open_v2(market: str, row: Mapping[str, Any]) -> Row:
-    opened = instant(row["cTime"])
+def _open_v2(market: str, row: AnswerRow) -> Row:
+    opened = row.time("cTime", needed=True)
     return {
-        **_named(market, row, row["holdSide"]), "time": opened, "position_id": _id(row, row["holdSide"], opened),
-        "leverage": number(row.get("leverage")), "amount": number(row.get("total")),
-        "available": number(row.get("available")), "open_price": number(row.get("openPriceAvg")),
-        "mark_price": number(row.get("markPrice")), "break_even_price": number(row.get("breakEvenPrice")),
-        "liquidation_price": _positive(row.get("liquidationPrice")), "margin": number(row.get("marginSize")),
-        "unrealised_profit": number(row.get("unrealizedPL")), "realised_profit": number(row.get("achievedProfits")),
-        "fee": number(row.get("deductedFee")), "funding": number(row.get("totalFee")),
-        "maintenance_rate": number(row.get("keepMarginRate")),
+        **_named(market, row, "holdSide"), "time": opened, "position_id": _id(row, "holdSide", opened),
+        "leverage": row.number("leverage"), "amount": row.number("total"),
+        "available": row.number("available"), "open_price": row.number("openPriceAvg"),
+        "mark_price": row.number("markPrice"), "break_even_price": row.number("breakEvenPrice"),
+        "liquidation_price": _positive(row.number("liquidationPrice")), "margin": row.number("marginSize"),
+        "unrealised_profit": row.number("unrealizedPL"), "realised_profit": row.number("achievedProfits"),
+        "fee": row.number("deductedFee"), "funding": row.number("totalFee"),
+        "maintenance_rate": row.number("keepMarginRate"),
     }  # fmt: skip
 
 
-def _open_v3(market: str, row: Mapping[str, Any]) -> Row:
-    opened = instant(row["createdTime"])
+def _open_v3(market: str, row: AnswerRow) -> Row:
+    opened = row.time("createdTime", needed=True)
     return {
-        **_named(market, row, row["posSide"]), "time": opened, "position_id": _id(row, row["posSide"], opened),
-        "leverage": number(row.get("leverage")), "amount": number(row.get("total")),
-        "available": number(row.get("available")), "open_price": number(row.get("avgPrice")),
-        "mark_price": number(row.get("markPrice")), "break_even_price": number(row.get("breakEvenPrice")),
-        "liquidation_price": _positive(row.get("liquidationPrice")), "margin": number(row.get("positionBalance")),
-        "unrealised_profit": number(row.get("unrealisedPnl")), "realised_profit": number(row.get("curRealisedPnl")),
-        "fee": _negated(row.get("openFeeTotal"), row.get("closeFeeTotal")), "funding": number(row.get("totalFunding")),
-        "maintenance_rate": number(row.get("mmr")),
+        **_named(market, row, "posSide"), "time": opened, "position_id": _id(row, "posSide", opened),
+        "leverage": row.number("leverage"), "amount": row.number("total"),
+        "available": row.number("available"), "open_price": row.number("avgPrice"),
+        "mark_price": row.number("markPrice"), "break_even_price": row.number("breakEvenPrice"),
+        "liquidation_price": _positive(row.number("liquidationPrice")), "margin": row.number("positionBalance"),
+        "unrealised_profit": row.number("unrealisedPnl"), "realised_profit": row.number("curRealisedPnl"),
+        "fee": _negated(row, "openFeeTotal", "closeFeeTotal"), "funding": row.number("totalFunding"),
+        "maintenance_rate": row.number("mmr"),
     }  # fmt: skip
 
 
-def _named(market: str, row: Mapping[str, Any], side: object) -> Row:
+def _named(market: str, row: AnswerRow, side: str) -> Row:
+    mode = row.word("marginMode")
     return {
-        "market": market, "symbol": code(row["symbol"]), "side": word(side), "margin_coin": code(row.get("marginCoin")),
-        "margin_mode": {"cross": "crossed"}.get(str(word(row.get("marginMode"))), word(row.get("marginMode"))),
+        "market": market, "symbol": row.code("symbol", needed=True), "side": row.word(side, needed=True),
+        "margin_coin": row.code("marginCoin"),
+        "margin_mode": "crossed" if mode == "cross" else mode,
     }  # fmt: skip
 
 
-def _id(row: Mapping[str, Any], side: object, opened: int | None) -> str:
+def _id(row: AnswerRow, side: str, opened: int | None) -> str:
     """Return the position's id; where none is told, one side of a symbol opens only once at an instant."""
-    return text(row.get("positionId")) or f"{row['symbol']}-{side}-{opened}"
+    return row.text("positionId") or f"{row.key('symbol')}-{row.key(side)}-{opened}"
 
 
-def _negated(*values: object) -> float | None:
+def _negated(row: AnswerRow, *names: str) -> float | None:
     """Return what was paid as a positive sum, to the digits that the exchange writes; None if nothing was told."""
-    paid = [part for part in map(number, values) if part is not None]
+    paid = [part for part in map(row.number, names) if part is not None]
     return round(-sum(paid), 12) + 0.0 if paid else None
 
 
-def _positive(value: object) -> float | None:
+def _positive(price: float | None) -> float | None:
     """Return a price; zero and less mean none."""
-    price = number(value)
     return price if price is not None and price > 0 else None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from bgresearch.account.kinds.bills import UNIFIED_BOOKS
 from bgresearch.account.records import FUTURES, RecordKind, Road, product
+from bgresearch.answer_row import AnswerRow
 from bgresearch.identity import Mode
-from bgresearch.tables import Row, Shape, code, fields, instant, number, text, word
+from bgresearch.tables import Row, Shape, fields
 
 _TAX_DAYS = 366  # uta/tax/Get-Tax-Records; the v2 pages name no look-back
 _MARGINS = {"crossed-margin": "crossed", "isolated-margin": "isolated"}
@@ -100,28 +99,29 @@ EARN_RECORDS = RecordKind(
 )  # fmt: skip
 
 
-def _conversion(row: Mapping[str, Any]) -> Row:
-    made = "-".join(str(row.get(name)) for name in ("ts", "fromCoin", "fromCoinSize", "toCoin", "toCoinSize"))
+def _conversion(row: AnswerRow) -> Row:
+    made = "-".join(row.text(name) or "" for name in ("ts", "fromCoin", "fromCoinSize", "toCoin", "toCoinSize"))
     return {
-        "time": instant(row["ts"]), "conversion_id": text(row.get("id")) or made, "source_coin": code(row["fromCoin"]),
-        "source_amount": number(row.get("fromCoinSize")), "target_coin": code(row["toCoin"]),
-        "target_amount": number(row.get("toCoinSize")), "price": number(row.get("cnvtPrice") or row.get("price")),
-        "fee": number(row.get("fee")),
+        "time": row.time("ts", needed=True), "conversion_id": row.text("id") or made,
+        "source_coin": row.code("fromCoin", needed=True),
+        "source_amount": row.number("fromCoinSize"), "target_coin": row.code("toCoin", needed=True),
+        "target_amount": row.number("toCoinSize"), "price": row.number("cnvtPrice", "price"),
+        "fee": row.number("fee"),
     }  # fmt: skip
 
 
-def _tax(book: str, said: str, row: Mapping[str, Any]) -> Row:
+def _tax(book: str, said: str, row: AnswerRow) -> Row:
     return {
-        "time": instant(row["ts"]), "tax_id": str(row["id"]), "book": book, "symbol": code(row.get("symbol")),
-        "coin": code(row.get("coin") or row.get("marginCoin")), "word": text(row.get(said)),
-        "amount": number(row.get("amount")), "fee": number(row.get("fee")),
-        "balance": number(row.get("balance") or row.get("total")),
+        "time": row.time("ts", needed=True), "tax_id": row.key("id"), "book": book, "symbol": row.code("symbol"),
+        "coin": row.code("coin", "marginCoin"), "word": row.text(said),
+        "amount": row.number("amount"), "fee": row.number("fee"),
+        "balance": row.number("balance", "total"),
     }  # fmt: skip
 
 
-def _earned(product_: str, row: Mapping[str, Any]) -> Row:
+def _earned(product_: str, row: AnswerRow) -> Row:
     return {
-        "time": instant(row["ts"]), "record_id": str(row["orderId"]), "product": product_,
-        "coin": code(row.get("coinName")), "settle_coin": code(row.get("settleCoinName")),
-        "amount": number(row.get("amount")), "word": word(row.get("orderType")),
+        "time": row.time("ts", needed=True), "record_id": row.key("orderId"), "product": product_,
+        "coin": row.code("coinName"), "settle_coin": row.code("settleCoinName"),
+        "amount": row.number("amount"), "word": row.word("orderType"),
     }  # fmt: skip

@@ -2,7 +2,9 @@
 
 A spreadsheet that opens a CSV file takes what begins with ``=``, ``+``, ``-`` or ``@`` for a formula. Texts can come
 from others (notes, names, answers), so such a text gets an apostrophe in front; numbers, also those written as text,
-are left alone. It can be undone: a text that begins with apostrophes before such a sign has one too many.
+are left alone. Many spreadsheets also begin a cell behind a semicolon, a tab or the end of a line, whatever the quotes
+say: there an apostrophe goes in front of the sign as well. It can be undone: apostrophes before such a sign, at the
+beginning of a text or behind one of these, are one too many.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import pyarrow.compute as pc
 from bgresearch.lenses.exports.content import Content
 
 _RUN = r"^'*[=+\-@\t\r\n＝＋－＠]"  # noqa: RUF001 - spreadsheets in East Asian locales take the wide signs as well
+_RUN_INSIDE = r"([;\t\r\n]\s*)('*[=+\-@＝＋－＠])"  # noqa: RUF001
 _NUMBER = r"^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 _QUOTED = r'[",\r\n]'
 _WHOLE = r"^-?[0-9]+$"
@@ -27,8 +30,12 @@ def guarded(column: pa.Array) -> tuple[pa.Array, int]:
     """Return texts of which none is a formula, and how many were changed."""
     risky = pc.fill_null(pc.match_substring_regex(column, _RUN), False)
     changed = pc.and_not(risky, pc.fill_null(pc.match_substring_regex(column, _NUMBER), False))
-    count = int(pc.sum(changed).as_py() or 0)
-    return (pc.if_else(changed, pc.binary_join_element_wise("'", column, ""), column) if count else column), count
+    inside = pc.fill_null(pc.match_substring_regex(column, _RUN_INSIDE), False)
+    count = int(pc.sum(pc.or_(changed, inside)).as_py() or 0)
+    if not count:
+        return column, 0
+    safe = pc.replace_substring_regex(column, _RUN_INSIDE, r"\1'\2")
+    return pc.if_else(changed, pc.binary_join_element_wise("'", safe, ""), safe), count
 
 
 def times_as_text(column: pa.Array) -> pa.Array:

@@ -25,7 +25,7 @@ _WALLET_WORDS = {"spot": "spot", "usdt-futures": "usdt_futures", "funding": "p2p
 _BILL_WORDS = {
     "deposit": ("deposit", "DEPOSIT"), "withdraw": ("withdraw", "WITHDRAW"), "buy": ("transaction", "BUY"),
     "sell": ("transaction", "SELL"), "transfer_in": ("transfer", "TRANSFER_IN"),
-    "transfer_out": ("transfer", "TRANSFER_OUT"),
+    "transfer_out": ("transfer", "TRANSFER_OUT"), "deduction": ("transaction", "DEDUCTION_HANDLING_FEE"),
 }  # fmt: skip
 _OUTSIDE, _OWN = "0x00000000000000000000000000000000000000f1", "0x00000000000000000000000000000000000000a7"
 _NOTHING = Holding(0, 0, 0)
@@ -63,8 +63,9 @@ def _fill_row(call: Call, fill: Fill) -> dict[str, Any]:
         "tradeId": str(fill.fill_id), "orderType": "limit" if fill.maker else "market",
         "side": "buy" if fill.buy else "sell", "priceAvg": price_text(fill.market, fill.price),
         "size": size_text(fill.market, fill.size), "amount": money(fill.value),
-        "feeDetail": {
-            "deduction": "no", "feeCoin": fill.fee_coin, "totalDeductionFee": "", "totalFee": money(-fill.fee),
+        "feeDetail": {  # a deducted fee is shown as a positive number: live rows, ccxt pull request 21530
+            "deduction": "yes" if fill.deducted else "no", "feeCoin": fill.fee_coin, "totalDeductionFee": "",
+            "totalFee": money(fill.fee if fill.deducted else -fill.fee),
         },
         "tradeScope": "maker" if fill.maker else "taker", "cTime": str(fill.ts_ms), "uTime": str(fill.ts_ms),
     }  # fmt: skip
@@ -83,8 +84,10 @@ def _order_row(call: Call, order: Order) -> dict[str, Any]:
     size, value, fee, _ = filled(order.fills)
     by_cost = order.limit is None and order.buy  # a market buy is sized in quote coin
     coin = order.fills[0].fee_coin if order.fills else ""
-    detail = {"deduction": False, "feeCoinCode": coin, "totalDeductionFee": 0, "totalFee": -fee / 10**8}
-    totals = {"c": 0, "d": 0, "deduction": False, "r": -fee / 10**8, "t": -fee / 10**8, "totalDeductionFee": 0}
+    deducted = bool(order.fills) and order.fills[0].deducted
+    paid = (fee if deducted else -fee) / 10**8
+    detail = {"deduction": deducted, "feeCoinCode": coin, "totalDeductionFee": 0, "totalFee": paid}
+    totals = {"c": 0, "d": 0, "deduction": deducted, "r": paid, "t": paid, "totalDeductionFee": 0}
     return {
         "userId": account_of(call).uid, "symbol": market.symbol, "orderId": str(order.order_id),
         "clientOid": f"r-{order.order_id}", "price": price_text(market, order.limit or 0) if order.limit else "0",

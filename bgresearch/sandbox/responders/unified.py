@@ -152,6 +152,8 @@ def _lines(row: Entry) -> list[tuple[str, Entry, str]]:
     """Return category, row and type word; nothing for what stays inside the one balance or outside the account."""
     if row.internal or row.wallet == "funding":
         return []
+    if row.reason == "deduction":
+        return [("SPOT", row, "DEDUCTION_HANDLING_FEE")]
     if row.reason in ("buy", "sell"):
         return [("SPOT", row, "ORDER_DEALT_IN" if row.change > 0 else "ORDER_DEALT_FROZEN_OUT")]
     if row.reason == "funding":

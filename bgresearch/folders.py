@@ -1,0 +1,57 @@
+"""Where the files of a user are, and what is said where there is no home folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+
+from bgresearch.errors import ConfigurationError
+
+Kind = Literal["cache", "config", "data", "state"]
+
+
+def user_folder(kind: Kind, variable: str, name: str = "bgresearch") -> Path:
+    """Return the platform's folder of this kind for this user.
+
+    Parameters
+    ----------
+    kind : str
+        ``cache``, ``config``, ``data`` or ``state``.
+    variable : str
+        The environment variable that names another place instead, for the error's hint.
+    name : str
+        Of the program.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no home folder: ``HOME`` is not set, and the user id has no entry on this machine (a container).
+    """
+    try:
+        found = Path(getattr(platformdirs, f"user_{kind}_dir")(name, appauthor=False))
+    except RuntimeError:
+        found = Path("~")
+    if not found.is_absolute():  # older releases of platformdirs leave the ~ in it
+        raise _homeless(f"Set HOME, or {variable}.")
+    return found
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """Return a path with ``~`` replaced by the home folder.
+
+    Raises
+    ------
+    ConfigurationError
+        It is not known.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise _homeless(f"Give the whole path instead of {os.fspath(path)}.") from None
+
+
+def _homeless(hint: str) -> ConfigurationError:
+    return ConfigurationError("The home folder is not known: HOME is not set, or there is no such user.", hint=hint)

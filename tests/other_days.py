@@ -1,0 +1,74 @@
+"""Runs the fast tests on other days and in other time zones, by Debian's faketime, and says which day was not green.
+
+What the sandbox is told is the same on every day; what is left of the machine's clock is the vault's, the agent's and
+the files'. Two days are run whole, with the two time zones; on the others only what looks at that clock.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+WHOLE = ("tests",)
+CLOCK = (
+    "tests/agent", "tests/cli", "tests/client/test_connect.py", "tests/client/test_time.py", "tests/forms",
+    "tests/kept", "tests/limits", "tests/scanning", "tests/store", "tests/vault", "tests/wire",
+)  # fmt: skip
+
+
+class Day(NamedTuple):
+    """A day on which the tests are run: its name, the time zone, when it is there, and what is run."""
+
+    name: str
+    zone: str
+    when: str
+    tests: tuple[str, ...]
+
+
+def days(today: dt.date) -> list[Day]:
+    """Return the days, as seen from this one."""
+    leap = next(year for year in range(today.year + 1, today.year + 9) if year % 4 == 0)
+    month = (today.replace(day=28) + dt.timedelta(days=4)).replace(day=1) - dt.timedelta(days=1)
+    return [
+        Day("400 days ahead", "Asia/Kolkata", "+400 days", WHOLE),
+        Day("the last minute of a year", "America/Los_Angeles", f"{today.year}-12-31 23:59:10", WHOLE),
+        Day("the last minute of a month", "UTC", f"{month} 23:59:10", CLOCK),
+        Day("29 February", "UTC", f"{leap}-02-29 12:00:00", CLOCK),
+        *(Day(f"{ahead} days ahead", "UTC", f"+{ahead} days", CLOCK) for ahead in (1, 12, 45)),
+    ]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", default="4", help="how many tests run at a time")
+    parser.add_argument("--whole", action="store_true", help="run all tests on every day")
+    parser.add_argument("--only", default="", help="only the days whose name has this in it")
+    given = parser.parse_args()
+    faketime = shutil.which("faketime")
+    if faketime is None:
+        print("faketime is not installed: apt-get install faketime", file=sys.stderr)
+        return 1
+    failed = []
+    for day in days(dt.datetime.now(dt.UTC).date()):
+        if given.only not in day.name:
+            continue
+        print(f"== pytest, {day.name}, {day.zone}", flush=True)
+        tests = WHOLE if given.whole else day.tests
+        command = [sys.executable, "-m", "pytest", "-n", given.jobs, "--dist", "loadfile", "-m", "not slow", *tests]
+        done = subprocess.run(  # noqa: S603
+            [faketime, day.when, *command], cwd=ROOT, env={**os.environ, "TZ": day.zone}, check=False
+        )
+        failed += [day.name] * (done.returncode != 0)
+    print("not green: " + ", ".join(failed) if failed else "green on every day", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,177 @@
+"""No verb gives fewer rows than were kept: one flipped bit in a data page is fetched again, or an error with spans."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from bgresearch.client import Client
+from bgresearch.clock import ManualClock
+from bgresearch.errors import BgresearchError, IncompleteData, OfflineError, StoreError
+from bgresearch.store import StoreWarning, partition
+
+NOW = dt.datetime(2026, 11, 20, 9, 0, 30, tzinfo=dt.UTC)
+START, END = NOW - dt.timedelta(days=30), NOW - dt.timedelta(days=1)
+DAY = NOW - dt.timedelta(days=2)
+Verb = Callable[[Client], pd.DataFrame]
+Connect = Callable[..., Client]
+
+VERBS: dict[str, tuple[str, Verb]] = {
+    "candles": ("candles", lambda c: c.candles("BTCUSDT", "1h", START, END)),
+    "trades": ("trades", lambda c: c.trades("BTCUSDT", END - dt.timedelta(minutes=20), END)),
+    "funding_rates": ("funding_rates", lambda c: c.funding_rates("BTCUSDT", START, END, market="usdt-futures")),
+    "fills": ("account", lambda c: c.account.fills(START, END)),
+    "orders": ("account", lambda c: c.account.orders(START, END)),
+    "plan_orders": ("account", lambda c: c.account.plan_orders(START, END)),
+    "closed_positions": ("account", lambda c: c.account.closed_positions(START, END)),
+    "bills": ("account", lambda c: c.account.bills(START, END)),
+    "transfers": ("account", lambda c: c.account.transfers(START, END)),
+    "deposits": ("account", lambda c: c.account.deposits(START, END)),
+    "withdrawals": ("account", lambda c: c.account.withdrawals(START, END)),
+}
+LENSES: dict[str, Callable[[Client], Any]] = {
+    "sql": lambda c: c.lens.sql("SELECT sum(price) FROM trades"),
+    "duckdb": lambda c: c.lens.duckdb().sql("SELECT sum(price) FROM trades").fetchall(),
+    "polars": lambda c: c.lens.polars().trades().collect(),
+    "dask": lambda c: c.lens.dask("trades").compute(scheduler="sync"),
+}
+
+
+@pytest.fixture
+def keyed(connect: Connect, clock: ManualClock) -> Callable[..., Client]:
+    return lambda **options: connect(key="readonly", **options)
+
+
+def partitions(root: Path, folder: str) -> list[Path]:
+    return sorted(path for path in (root / folder).rglob("*.parquet") if "assets" not in path.parts)
+
+
+def flip(path: Path) -> bool:
+    """Flip one bit of a data page that means something, and not the footer; return False of a file without rows."""
+    data = path.read_bytes()
+    pages = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    for place in range(4 + (pages - 4) * 2 // 5, pages):
+        flipped = data[:place] + bytes([data[place] ^ 4]) + data[place + 1 :]
+        try:
+            partition.decode_any(io.BytesIO(flipped))
+        except partition.Damaged:
+            path.write_bytes(flipped)
+            return True
+    return False
+
+
+def hurt(root: Path, folder: str) -> list[Path]:
+    """Flip a bit in every kept file of a folder that has rows."""
+    found = [path for path in partitions(root, folder) if flip(path)]
+    assert found
+    return found
+
+
+@pytest.fixture
+def quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", StoreWarning)
+        yield
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("name", VERBS)
+def test_online_the_rows_are_fetched_again(keyed: Callable[..., Client], tmp_path: Path, name: str) -> None:
+    folder, verb = VERBS[name]
+    before = verb(keyed())
+    hurt(tmp_path / "data", folder)
+    after = verb(keyed())
+    pd.testing.assert_frame_equal(after, before)
+    assert keyed().verify().flaws == []
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("name", VERBS)
+def test_offline_it_is_an_error_with_the_spans_every_time(
+    keyed: Callable[..., Client], tmp_path: Path, name: str
+) -> None:
+    folder, verb = VERBS[name]
+    verb(keyed())
+    try:
+        verb(keyed(offline=True))
+        whole = True
+    except OfflineError:  # of what is not over, nothing is kept: offline that is an error without any damage
+        whole = False
+    hurt(tmp_path / "data", folder)
+    for _ in range(2):
+        with pytest.raises((IncompleteData, OfflineError, StoreError)) as caught:
+            verb(keyed(offline=True))
+        assert caught.value.missing
+        assert not whole or ".damaged-" in str(caught.value)
+    flaws = keyed(offline=True).verify().flaws
+    assert {flaw.kind for flaw in flaws} <= {"lost", "damaged"}
+    assert not whole or any(flaw.kind == "lost" and flaw.span for flaw in flaws)
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("aside", [False, True], ids=["in place", "set aside"])
+@pytest.mark.parametrize("name", LENSES)
+def test_lenses_name_the_file_instead_of_reading_less(connect: Connect, tmp_path: Path, name: str, aside: bool) -> None:
+    client = connect()
+    client.trades("BTCUSDT", END - dt.timedelta(minutes=20), END)
+    LENSES[name](connect(offline=True))
+    (path,) = hurt(tmp_path / "data", "trades")
+    if aside:
+        with pytest.raises(OfflineError):
+            connect(offline=True).trades("BTCUSDT", END - dt.timedelta(minutes=20), END)
+        assert not path.exists()
+    with pytest.raises(StoreError, match="damaged"):
+        LENSES[name](connect(offline=True))
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("aside", [False, True], ids=["in place", "set aside"])
+def test_a_pin_and_a_publication_are_not_made_of_less(connect: Connect, tmp_path: Path, aside: bool) -> None:
+    from bgresearch.store import pins  # noqa: PLC0415
+
+    connect().trades("BTCUSDT", END - dt.timedelta(minutes=20), END)
+    hurt(tmp_path / "data", "trades")
+    if aside:
+        with pytest.raises(OfflineError):
+            connect(offline=True).trades("BTCUSDT", END - dt.timedelta(minutes=20), END)
+    with pytest.raises(StoreError, match="damaged"):
+        pins.create(tmp_path / "data", "frozen", 1)
+    with pytest.raises(StoreError, match="damaged"):
+        connect(offline=True).publish(f"file://{tmp_path}/there")
+
+
+@pytest.mark.usefixtures("quiet")
+def test_recordings_and_lists_are_an_error_where_they_cannot_be_asked_again(
+    connect: Connect, tmp_path: Path, clock: ManualClock
+) -> None:
+    connect().symbols()
+    for path in partitions(tmp_path / "data", "lists"):
+        flip(path)
+    for _ in range(2):
+        with pytest.raises(BgresearchError) as caught:
+            connect(offline=True).symbols()
+        assert caught.value.missing or "no list" in str(caught.value)
+    clock.sleep(60)
+    assert len(connect().symbols())  # asked again, and kept
+    assert len(connect(offline=True).symbols())
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_sound_file_that_was_set_aside_gives_its_rows_back(keyed: Callable[..., Client], tmp_path: Path) -> None:
+    before = keyed().account.fills(START, END)
+    root = tmp_path / "data"
+    for path in partitions(root, "account"):
+        path.rename(path.with_name(f"{path.name}.damaged-20261120T000000Z"))
+    found = keyed(offline=True).verify()
+    assert not found.sound
+    assert {flaw.kind for flaw in found.flaws} == {"lost"}
+    assert keyed(offline=True).verify(repair=True).sound
+    pd.testing.assert_frame_equal(keyed(offline=True).account.fills(START, END), before)
+    assert keyed(offline=True).verify().flaws == []

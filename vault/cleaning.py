@@ -1,0 +1,145 @@
+"""Taking keys out of the plain file that they were in, and looking whether they are really gone."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vault.disk import FILE_MODE
+from vault.errors import InvalidField, StorageFailed
+from vault.formats import DOTENV, INI, TOML, Parsed, bindings, parsed
+from vault.hidden import Hidden, without_frames
+
+MAX_NEIGHBOURS, MAX_NEIGHBOUR_BYTES = 200, 8 * 1024 * 1024
+_BY_HAND = "the keys stand in this file in a way that is not taken out; do it by hand"
+_BLANK_LINES = re.compile(r"(?:[^\S\n]*\n)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """What became of a file whose keys were taken out.
+
+    Attributes
+    ----------
+    path : Path
+        The file that was written, which a symbolic link leads to.
+    left : tuple of Path
+        Files that still have one of the secrets: this one (in a comment, for example), copies of editors beside it.
+    """
+
+    path: Path
+    left: tuple[Path, ...]
+
+
+@without_frames
+def without_places(text: Hidden[str], texts: Mapping[str, Hidden[str]]) -> Hidden[str]:
+    """Return a text without the values that are at these places (a variable, or a path of names with dots)."""
+    read = parsed(text)
+    if read.format == DOTENV:
+        return _without_variables(text, set(texts))
+    cleaned = text
+    for place, value in texts.items():
+        cleaned = _emptied_in(cleaned, read.format, place.rsplit(".", 1)[-1], value)
+    expected, after = _emptied(read.tree, (), set(texts)), _read_again(cleaned)
+    if after is None or after.tree.value != expected.value:
+        raise InvalidField(_BY_HAND, field="source")
+    return cleaned
+
+
+@without_frames
+def clean(path: Path, text: Hidden[str], encoding: str, secrets: Sequence[Hidden[str]]) -> Cleaned:
+    """Write the cleaned text in the place of a file, and return what still has one of the secrets."""
+    target = path.resolve(strict=True)
+    if (names := target.stat().st_nlink) > 1:
+        raise InvalidField(
+            f"{path} has {names - 1} other names (hard links) that would keep the keys; nothing was taken out: delete "
+            f"those first (find / -samefile {path.name}), or do it by hand",
+            field="source",
+        )
+    _replace(target, Hidden(text.value.encode(encoding)))
+    return Cleaned(target, tuple(file for file in _looked_at(path, target) if _has_one(file, secrets)))
+
+
+def _replace(target: Path, data: Hidden[bytes]) -> None:
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.new")
+    try:
+        mode = stat.S_IMODE(target.stat().st_mode)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data.value)
+            file.flush()
+            os.fsync(descriptor)
+        temporary.chmod(mode)
+        temporary.replace(target)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise StorageFailed(f"could not write {target}: {error.strerror}; it is as it was") from None
+
+
+def _looked_at(path: Path, target: Path) -> list[Path]:
+    """Return the file, and what editors and people leave beside it: .env~, .env.bak, #.env#, .env.swp."""
+    found = [target]
+    for place in dict.fromkeys((path.absolute(), target)):
+        with contextlib.suppress(OSError):
+            beside = (one for one in place.parent.iterdir() if place.name in one.name and one.resolve() != target)
+            found += sorted(beside)[:MAX_NEIGHBOURS]
+    return list(dict.fromkeys(found))
+
+
+def _has_one(file: Path, secrets: Sequence[Hidden[str]]) -> bool:
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            return False
+        with file.open("rb") as opened:
+            data = Hidden(opened.read(MAX_NEIGHBOUR_BYTES))
+    except OSError:
+        return False
+    return any(secret.value.encode(name) in data.value for secret in secrets for name in ("utf-8", "utf-16-le"))
+
+
+def _without_variables(text: Hidden[str], names: set[str]) -> Hidden[str]:
+    kept = []
+    for one in map(Hidden, bindings(text)):
+        blank = _BLANK_LINES.match(one.value.original.string)
+        kept.append(Hidden(blank[0] if one.value.key in names and blank else one.value.original.string))
+    return Hidden("".join(one.value for one in kept))
+
+
+def _emptied_in(text: Hidden[str], kind: str, name: str, value: Hidden[str]) -> Hidden[str]:
+    """Return the text with the value of this name made empty, wherever the two stand together."""
+    plain = re.escape(name)
+    spelled = rf"(?:\"{plain}\"|'{plain}'|(?<![\w\"'-]){plain})"
+    if kind in {TOML, INI}:
+        pattern = Hidden(rf"^([ \t]*{spelled}[ \t]*[=:][ \t]*)[^\n]*{re.escape(value.value.strip())}[^\r\n]*")
+        empty = r'\1""' if kind == TOML else r"\1"
+        return Hidden(re.sub(pattern.value, empty, text.value, flags=re.MULTILINE))
+    literals = Hidden(
+        "|".join(
+            map(re.escape, (json.dumps(value.value), json.dumps(value.value, ensure_ascii=False), f"'{value.value}'"))
+        )
+    )
+    return Hidden(re.sub(rf"({spelled}\s*:\s*)(?:{literals.value})", r'\1""', text.value))
+
+
+def _read_again(text: Hidden[str]) -> Parsed | None:
+    try:
+        return parsed(text)
+    except InvalidField:
+        return None
+
+
+def _emptied(node: Hidden[Any], path: tuple[str, ...], places: set[str]) -> Hidden[Any]:
+    if isinstance(node.value, list):
+        items = [_emptied(Hidden(item), (*path, str(at)), places).value for at, item in enumerate(node.value)]
+        return Hidden(items)
+    if isinstance(node.value, dict):
+        return Hidden({name: _emptied(Hidden(node.value[name]), (*path, name), places).value for name in node.value})
+    return Hidden("") if ".".join(path) in places else node
