@@ -46,8 +46,9 @@ from bgresearch.store.partition import within
 _TURNS = 30  # rounds of questions about one page before it is given up
 _SMALLER = {2: 1, 4: 2, 6: 3}  # in these rounds less is asked for at a time: answers of 700 were seen empty, 600 not
 _AGREED = 3  # answers with the same odd candle, and at least one of every open road, until it is taken as it is
-_OWN = 3  # blank answers that an absence needs of its own, however many others speak for it
+_OWN = 3  # blank answers that an absence needs of its own, and of a route that shows nothing else about it
 _TOLD_MS = 7 * DAY_MS  # the exchange tells of a maintenance while it lasts: of older absences it says nothing
+_ROUTES = 2  # that have to answer about an absence, if so many reach that far
 _PATIENCE = 3  # questions in a row that an endpoint may leave without an answer before it is asked no more
 _NEVER_MS = 2**53
 _LEAST_IN_FLIGHT, _FIRST_IN_FLIGHT, _MOST_IN_FLIGHT = 4, 8, 40  # requests of one endpoint at a time
@@ -164,22 +165,21 @@ class Fetcher:
                     pass
             holes = self._without_long_holes(holes, result)
             if turn:
-                blank = [hole._replace(asked=True) for hole in holes if hole.blank_by]
-                self._outline.confirmed(blank, page.span)  # meanwhile other pages show how far back the route goes
-                holes = self._outline.confirmed(map(self._with_reach, holes), page.span)
+                holes = self._outline.confirmed(map(self._with_reach, holes))
                 if self._outline.is_long(page.span):
                     self._survey()
                     holes = self._without_long_holes(holes, result)
             roads = [road for road in page.routes if self._is_open(road)]
             holes = self._settled(holes, len(roads), result)
-            if all(self._believed(hole) for hole in holes) or not roads or self._stop.is_set():
+            if all(self._believed(hole, roads) for hole in holes) or not roads or self._stop.is_set():
                 break
-            holes, found = self._turn(roads[turn % len(roads)], holes, turn, result)
+            holes, found = self._turn(roads, holes, turn, result)
             doubt = found or doubt
             if turn and union(hole.span for hole in holes) == (page.span,) and not found:
                 self._survey()
         holes = self._settled(holes, 0, result)
-        believed = union(hole.span for hole in holes if self._believed(hole))
+        roads = [road for road in page.routes if self._is_open(road)]
+        believed = union(hole.span for hole in holes if self._believed(hole, roads))
         result.gaps += believed
         failed = subtract([hole.span for hole in holes], believed)
         result.failed += [Failure(span, *self._reason(page, doubt)) for span in failed]
@@ -218,8 +218,6 @@ class Fetcher:
         kept, lives = self._kept(), self.lives
         oldest = min([self._oldest_ms, *(part.start_ms for part in kept)])
         newest = max([self._newest_ms, *(part.end_ms - 1 for part in kept)])
-        if longer := self._outline.seen():
-            oldest, newest = min(oldest, longer.start_ms - 1), max(newest, longer.end_ms)
         if lives is not None and not lives.never:
             oldest = min(oldest, lives.days[0].start_ms + DAY_MS)  # it may have been listed in the middle of that day
             newest = max(newest, lives.days[-1].end_ms - DAY_MS)
@@ -241,10 +239,13 @@ class Fetcher:
             return None
         return skipped[0].end_ms if skipped[0].start_ms == self.lives.looked.start_ms else None
 
-    def _turn(self, road: Route, holes: list[Hole], turn: int, result: Fetched) -> tuple[list[Hole], _Doubt | None]:
-        """Ask one road about the holes; return what is still absent, with what speaks for it, and a doubt if any."""
-        left = [hole for hole in holes if self._believed(hole)]
-        asked = [hole for hole in holes if not self._believed(hole)]
+    def _turn(
+        self, roads: Sequence[Route], holes: list[Hole], turn: int, result: Fetched
+    ) -> tuple[list[Hole], _Doubt | None]:
+        """Ask the next road about the holes; return what is still absent, with what speaks for it, and a doubt if any."""
+        road = roads[turn % len(roads)]
+        left = [hole for hole in holes if self._believed(hole, roads)]
+        asked = [hole for hole in holes if not self._believed(hole, roads)]
         rows = max(1, min(road.rows, result.page.rows) >> _SMALLER.get(turn, 0))
         doubt: _Doubt | None = None
         for piece in self._grid.cut(Span(asked[0].span.start_ms, asked[-1].span.end_ms), rows):
@@ -314,9 +315,9 @@ class Fetcher:
 
     def _with_reach(self, hole: Hole) -> Hole:
         """Return a hole that a blank answer counts for, once rows as old as it came by the same route."""
-        age_ms = self._clock.now_ms() - hole.span.start_ms
-        reached = hole.blank_by and self.reaches.has_answered(hole.blank_by, self._what.interval.name, age_ms)
-        return hole._replace(asked=True) if reached else hole
+        age_ms, name = self._clock.now_ms() - hole.span.start_ms, self._what.interval.name
+        reached = {endpoint for endpoint in hole.blanks if self.reaches.has_answered(endpoint, name, age_ms)}
+        return hole._replace(asked=hole.asked | reached)
 
     def _settled(self, holes: list[Hole], roads: int, result: Fetched) -> list[Hole]:
         """Return the holes without those whose odd candle came from all roads: taken as it is, or named."""
@@ -332,12 +333,17 @@ class Fetcher:
                 result.contradictory.append(hole.span)
         return left
 
-    def _believed(self, hole: Hole) -> bool:
-        """Return whether enough speaks for an absence.
+    def _believed(self, hole: Hole, roads: Sequence[Route]) -> bool:
+        """Return whether enough speaks for an absence: what one route lacks, another one may have.
 
         A blank answer of a road that goes by its end alone speaks for everything older, as long as nothing older came.
         """
         if hole.odd:  # something came
+            return False
+        now_ms = self._clock.now_ms()
+        able = {road.endpoint for road in roads if road.shows_absence(hole.span, now_ms)}
+        lacking = hole.asked | {endpoint for endpoint in hole.blanks if hole.blanks.count(endpoint) >= _OWN}
+        if len(lacking & able) < min(_ROUTES, len(able)):
             return False
         if hole.evidence >= BELIEVED or hole.evidence < _OWN:
             return hole.evidence >= BELIEVED
@@ -389,7 +395,7 @@ class Fetcher:
 def _before(hole: Hole, parts: list[Hole]) -> Hole:
     """Return what is left of a part with no more to speak for its absence than before."""
     return next(
-        hole._replace(evidence=part.evidence, asked=part.asked, blank_by=part.blank_by)
+        hole._replace(evidence=part.evidence, asked=part.asked, blanks=part.blanks)
         for part in parts
         if part.span.intersect(hole.span)
     )
@@ -407,9 +413,10 @@ def _still_absent(parts: list[Hole], checked: Checked, road: Route) -> list[Hole
         for run, whole in plain:
             if left := run.intersect(part.span):
                 more = weight(checked, whole, obeys_start=road.starts)
-                asked = part.asked or (not checked.blank and (more > 0 or not checked.cut_off))
-                blank_by = road.endpoint if checked.blank else part.blank_by
-                found.append(part._replace(span=left, evidence=part.evidence + more, asked=asked, blank_by=blank_by))
+                answered = not checked.blank and (more > 0 or not checked.cut_off)
+                asked = part.asked | ({road.endpoint} if answered else frozenset())
+                blanks = (*part.blanks, road.endpoint) if checked.blank else part.blanks
+                found.append(part._replace(span=left, evidence=part.evidence + more, asked=asked, blanks=blanks))
     return odd + found
 
 
