@@ -242,7 +242,7 @@ class Fetcher:
     def _turn(
         self, roads: Sequence[Route], holes: list[Hole], turn: int, result: Fetched
     ) -> tuple[list[Hole], _Doubt | None]:
-        """Ask the next road about the holes; return what is still absent, with what speaks for it, and a doubt if any."""
+        """Ask the next road about the holes; return what is absent still, what speaks for it, and a doubt if any."""
         road = roads[turn % len(roads)]
         left = [hole for hole in holes if self._believed(hole, roads)]
         asked = [hole for hole in holes if not self._believed(hole, roads)]

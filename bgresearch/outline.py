@@ -100,9 +100,7 @@ class Outline:
     def is_long(self, span: Span) -> bool:
         """Return whether no longer candle came for days around a span: then it is no night and no weekend."""
         longer = [answer for (level, _, _), answer in list(self._answers.items()) if answer and level in self._subjects]
-        return any(
-            run.duration_ms >= _LONG_MS and run.intersect(span) == span for one in longer for run in one.absent
-        )
+        return any(run.duration_ms >= _LONG_MS and run.intersect(span) == span for one in longer for run in one.absent)
 
     def _confirmed(self, hole: Hole) -> list[Hole]:
         if not hole.asked or hole.outlined or hole.odd or self._back is None:
@@ -115,10 +113,11 @@ class Outline:
 
     def _weighed(self, level: Interval, hole: Hole, turn: int) -> list[Hole]:
         """Return a hole in parts, those between two candles of an answer with its evidence."""
-        if hole.evidence >= BELIEVED or self._back is None:
+        back = self._back
+        if hole.evidence >= BELIEVED or back is None:
             return [hole]
         end_ms = self._next_open(level, hole.span.end_ms)
-        answer = None if end_ms is None else self._over(level, Span(max(hole.span.start_ms, 0), end_ms), turn)
+        answer = None if end_ms is None else self._over(back, end_ms + level.nominal_ms, turn)
         if answer is None or answer.seen is None:
             return [hole]
         opens = answer.opens()
@@ -126,18 +125,17 @@ class Outline:
         between = subtract([Span(came[0].end_ms, came[-1].start_ms)], came) if len(came) > 1 else ()
         found = [
             hole._replace(
-                span=part, evidence=hole.evidence + _ENCLOSED, asked=hole.asked | {self._back.endpoint}
+                span=part, evidence=hole.evidence + _ENCLOSED, asked=hole.asked | {back.endpoint}
             )
             for run in between if (part := run.intersect(hole.span))
         ]  # fmt: skip
         return [hole._replace(span=part) for part in subtract([hole.span], [one.span for one in found])] + found
 
-    def _over(self, level: Interval, span: Span, turn: int) -> Checked | None:
-        """Return the newest candles before the end of the longer one that opens after a hole."""
-        assert self._back is not None
-        end_ms = min(span.end_ms + level.nominal_ms, self._grid.closed_before(self._clock.now_ms()))
-        newest = Span(end_ms - self._back.rows * self._grid.interval.nominal_ms, end_ms)
-        return self._once((self._grid.interval, newest, turn), self._back, self._grid)
+    def _over(self, back: Route, end_ms: int, turn: int) -> Checked | None:
+        """Return the newest candles before an instant, as many as an answer holds, however far they reach back."""
+        end_ms = min(end_ms, self._grid.closed_before(self._clock.now_ms()))
+        newest = Span(end_ms - back.rows * self._grid.interval.nominal_ms, end_ms)
+        return self._once((self._grid.interval, newest, turn), back, self._grid)
 
     def _next_open(self, level: Interval, end_ms: int) -> int | None:
         """Return when the first longer candle opens that ends after an instant; None if that is not known."""

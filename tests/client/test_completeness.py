@@ -63,9 +63,9 @@ def can_give(exchange: OtherExchange, span: tuple[int, int]) -> set[int]:
     habits, market = exchange.habits, exchange.markets["BTCUSDT"]
     hidden: dict[str, list[tuple[int, int]]] = {RECENT: [], HISTORY: []}
     for one in habits.lacks:
-        for path in hidden:
+        for path, spans in hidden.items():
             if path.startswith(one.path) and MINUTE in one.lengths:
-                hidden[path].append((one.start_ms, one.end_ms))
+                spans.append((one.start_ms, one.end_ms))
     oldest = {RECENT: NOW_MS - (habits.look_back_days or 30) * DAY, HISTORY: 0}
     return {
         at for at in range(*span, MINUTE) if market.trades_at(at) and any(

@@ -181,7 +181,7 @@ def test_a_life_that_one_route_alone_knows_is_whole(start: Start, hidden: str) -
 def test_a_remembered_look_back_does_not_hide_what_one_route_alone_has(start: Start, clock: ManualClock) -> None:
     exchange, client = start(Habits(absent=("/api/v3", "/api/v2/spot/market/history-candles")))
     learned = {"spot.candles 1h": [0, HOUR, 3, clock.now_ms()]}
-    Path(client.data_dir).mkdir(parents=True)
+    Path(client.data_dir).mkdir(parents=True, exist_ok=True)
     (Path(client.data_dir) / FILE).write_text(json.dumps(learned))
     span = (TODAY - 20 * DAY, TODAY)
     same(client.candles("BTCUSDT", "1h", *span), truth(exchange, span, HOUR))
