@@ -169,7 +169,7 @@ class Fetcher:
                 if self._outline.is_long(page.span):
                     self._survey()
                     holes = self._without_long_holes(holes, result)
-            roads = [road for road in page.routes if self._is_open(road)]
+            roads = self._open_roads(page)
             holes = self._settled(holes, len(roads), result)
             if all(self._believed(hole, roads) for hole in holes) or not roads or self._stop.is_set():
                 break
@@ -178,7 +178,7 @@ class Fetcher:
             if turn and union(hole.span for hole in holes) == (page.span,) and not found:
                 self._survey()
         holes = self._settled(holes, 0, result)
-        roads = [road for road in page.routes if self._is_open(road)]
+        roads = self._open_roads(page)
         believed = union(hole.span for hole in holes if self._believed(hole, roads))
         result.gaps += believed
         failed = subtract([hole.span for hole in holes], believed)
@@ -282,6 +282,12 @@ class Fetcher:
         lost.clear()
         self._accept(checked, road, span, result)
         return checked
+
+    def _open_roads(self, page: Page) -> list[Route]:
+        """Return the roads to ask in turn: the page's own, then those with the largest pages, doubted ones last."""
+        now_ms, own = self._clock.now_ms(), page.routes[0]
+        roads = [road for road in page.routes if self._is_open(road)]
+        return sorted(roads, key=lambda one: (one != own, not one.reaches(page.span.start_ms, now_ms), -one.rows))
 
     def _is_open(self, road: Route) -> bool:
         return road.endpoint not in self._refused and len(self._lost[road.endpoint]) < _PATIENCE
@@ -413,7 +419,7 @@ def _still_absent(parts: list[Hole], checked: Checked, road: Route) -> list[Hole
         for run, whole in plain:
             if left := run.intersect(part.span):
                 more = weight(checked, whole, obeys_start=road.starts)
-                answered = not checked.blank and (more > 0 or not checked.cut_off)
+                answered = not checked.blank and (more > 1 or not checked.cut_off)  # else it may have ended before
                 asked = part.asked | ({road.endpoint} if answered else frozenset())
                 blanks = (*part.blanks, road.endpoint) if checked.blank else part.blanks
                 found.append(part._replace(span=left, evidence=part.evidence + more, asked=asked, blanks=blanks))

@@ -33,13 +33,12 @@ from bgresearch.spans import Span, subtract
 
 _LEVELS = ("4h", "1h", "15m", "5m")  # coarse ones first: their answers reach furthest
 _MOST_SHORTER = 60  # candles in a longer one: so many newer ones may fill an answer before it gets to the hole
-_ENCLOSED = 8  # evidence of an answer with candles on both sides of a hole, on the way to `BELIEVED`
-_ANSWERS = 2  # about the same hole; it has its own answer as well
+_ENCLOSED = BELIEVED - 1  # evidence of an answer with candles on both sides of a hole, which has its own as well
 _LONG_MS = 5 * DAY_MS  # a weekend with a holiday is shorter
 _FINISHED_MS = HOUR_MS  # a longer candle may take so long to appear
 
 Ask = Callable[[Route, Span, Grid, int], Checked]
-_Key = tuple[Interval, Span, int]
+_Key = tuple[Interval, Span]
 
 
 class Hole(NamedTuple):
@@ -99,7 +98,7 @@ class Outline:
 
     def is_long(self, span: Span) -> bool:
         """Return whether no longer candle came for days around a span: then it is no night and no weekend."""
-        longer = [answer for (level, _, _), answer in list(self._answers.items()) if answer and level in self._subjects]
+        longer = [answer for (level, _), answer in list(self._answers.items()) if answer and level in self._subjects]
         return any(run.duration_ms >= _LONG_MS and run.intersect(span) == span for one in longer for run in one.absent)
 
     def _confirmed(self, hole: Hole) -> list[Hole]:
@@ -107,17 +106,16 @@ class Outline:
             return [hole]
         parts = [hole._replace(outlined=True)]
         for level in tuple(self._levels):
-            for turn in range(_ANSWERS):
-                parts = [part for one in parts for part in self._weighed(level, one, turn)]
+            parts = [part for one in parts for part in self._weighed(level, one)]
         return parts
 
-    def _weighed(self, level: Interval, hole: Hole, turn: int) -> list[Hole]:
+    def _weighed(self, level: Interval, hole: Hole) -> list[Hole]:
         """Return a hole in parts, those between two candles of an answer with its evidence."""
         back = self._back
         if hole.evidence >= BELIEVED or back is None:
             return [hole]
         end_ms = self._next_open(level, hole.span.end_ms)
-        answer = None if end_ms is None else self._over(back, end_ms + level.nominal_ms, turn)
+        answer = None if end_ms is None else self._over(back, end_ms + level.nominal_ms)
         if answer is None or answer.seen is None:
             return [hole]
         opens = answer.opens()
@@ -131,11 +129,11 @@ class Outline:
         ]  # fmt: skip
         return [hole._replace(span=part) for part in subtract([hole.span], [one.span for one in found])] + found
 
-    def _over(self, back: Route, end_ms: int, turn: int) -> Checked | None:
+    def _over(self, back: Route, end_ms: int) -> Checked | None:
         """Return the newest candles before an instant, as many as an answer holds, however far they reach back."""
         end_ms = min(end_ms, self._grid.closed_before(self._clock.now_ms()))
         newest = Span(end_ms - back.rows * self._grid.interval.nominal_ms, end_ms)
-        return self._once((self._grid.interval, newest, turn), back, self._grid)
+        return self._once((self._grid.interval, newest), back, self._grid)
 
     def _next_open(self, level: Interval, end_ms: int) -> int | None:
         """Return when the first longer candle opens that ends after an instant; None if that is not known."""
@@ -145,7 +143,7 @@ class Outline:
         if chunk is None:
             return None
         route, span = chunk
-        answer = self._once((level, span, 0), route, Grid(level))
+        answer = self._once((level, span), route, Grid(level))
         opens = answer.opens() if answer else []
         place = bisect.bisect_left(opens, start_ms)
         return opens[place] if place < len(opens) else None
