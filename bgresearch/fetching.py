@@ -392,10 +392,21 @@ class Fetcher:
         if self.lives is None:
             return holes
         long = self.lives.skipped(self._grid)
-        skipped = [part for hole in holes for one in long if (part := hole.span.intersect(one))]
+        heard = [hole for hole in holes if self._was_asked(hole, result.page)]
+        skipped = [part for hole in heard for one in long if (part := hole.span.intersect(one))]
         result.gaps += skipped
         result.skipped += skipped
         return [hole._replace(span=part) for hole in holes for part in subtract([hole.span], skipped)]
+
+    def _was_asked(self, hole: Hole, page: Page) -> bool:
+        """Return whether the routes with larger pages than history's have answered: they may have more."""
+        now_ms = self._clock.now_ms()
+        history = max((road.rows for road in page.routes if road.reach_ms is None), default=0)
+        return all(
+            road.endpoint in hole.asked or road.endpoint in hole.blanks
+            for road in page.routes
+            if road.rows > history and self._is_open(road) and road.shows_absence(hole.span, now_ms)
+        )
 
 
 def _before(hole: Hole, parts: list[Hole]) -> Hole:
