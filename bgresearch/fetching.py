@@ -46,8 +46,9 @@ from bgresearch.store.partition import within
 _TURNS = 30  # rounds of questions about one page before it is given up
 _SMALLER = {2: 1, 4: 2, 6: 3}  # in these rounds less is asked for at a time: answers of 700 were seen empty, 600 not
 _AGREED = 3  # answers with the same odd candle, and at least one of every open road, until it is taken as it is
-_OWN = 3  # blank answers that an absence needs of its own, however many others speak for it
+_OWN = 3  # blank answers that an absence needs of its own, and of a route that shows nothing else about it
 _TOLD_MS = 7 * DAY_MS  # the exchange tells of a maintenance while it lasts: of older absences it says nothing
+_ROUTES = 2  # that have to answer about an absence, if so many reach that far
 _PATIENCE = 3  # questions in a row that an endpoint may leave without an answer before it is asked no more
 _NEVER_MS = 2**53
 _LEAST_IN_FLIGHT, _FIRST_IN_FLIGHT, _MOST_IN_FLIGHT = 4, 8, 40  # requests of one endpoint at a time
@@ -164,20 +165,21 @@ class Fetcher:
                     pass
             holes = self._without_long_holes(holes, result)
             if turn:
-                holes = self._outline.confirmed(holes, page.span)
+                holes = self._outline.confirmed(map(self._with_reach, holes))
                 if self._outline.is_long(page.span):
                     self._survey()
                     holes = self._without_long_holes(holes, result)
-            roads = [road for road in page.routes if self._is_open(road)]
+            roads = self._open_roads(page)
             holes = self._settled(holes, len(roads), result)
-            if all(self._believed(hole) for hole in holes) or not roads or self._stop.is_set():
+            if all(self._believed(hole, roads) for hole in holes) or not roads or self._stop.is_set():
                 break
-            holes, found = self._turn(roads[turn % len(roads)], holes, turn, result)
+            holes, found = self._turn(roads, holes, turn, result)
             doubt = found or doubt
             if turn and union(hole.span for hole in holes) == (page.span,) and not found:
                 self._survey()
         holes = self._settled(holes, 0, result)
-        believed = union(hole.span for hole in holes if self._believed(hole))
+        roads = self._open_roads(page)
+        believed = union(hole.span for hole in holes if self._believed(hole, roads))
         result.gaps += believed
         failed = subtract([hole.span for hole in holes], believed)
         result.failed += [Failure(span, *self._reason(page, doubt)) for span in failed]
@@ -216,8 +218,6 @@ class Fetcher:
         kept, lives = self._kept(), self.lives
         oldest = min([self._oldest_ms, *(part.start_ms for part in kept)])
         newest = max([self._newest_ms, *(part.end_ms - 1 for part in kept)])
-        if longer := self._outline.seen():
-            oldest, newest = min(oldest, longer.start_ms - 1), max(newest, longer.end_ms)
         if lives is not None and not lives.never:
             oldest = min(oldest, lives.days[0].start_ms + DAY_MS)  # it may have been listed in the middle of that day
             newest = max(newest, lives.days[-1].end_ms - DAY_MS)
@@ -227,7 +227,7 @@ class Fetcher:
             return "unknown"
         if hole.end_ms <= max(oldest, lives.days[0].start_ms):
             return "before listing"
-        return "delisted" if lives.ended else "unknown"
+        return "delisted" if lives.ended and newest < lives.days[-1].end_ms else "unknown"
 
     def refuted(self, skipped: Iterable[Span]) -> tuple[Span, ...]:
         """Return what of the skipped spans has to be asked for all the same: candles came in the same hole since."""
@@ -239,10 +239,13 @@ class Fetcher:
             return None
         return skipped[0].end_ms if skipped[0].start_ms == self.lives.looked.start_ms else None
 
-    def _turn(self, road: Route, holes: list[Hole], turn: int, result: Fetched) -> tuple[list[Hole], _Doubt | None]:
-        """Ask one road about the holes; return what is still absent, with what speaks for it, and a doubt if any."""
-        left = [hole for hole in holes if self._believed(hole)]
-        asked = [hole for hole in holes if not self._believed(hole)]
+    def _turn(
+        self, roads: Sequence[Route], holes: list[Hole], turn: int, result: Fetched
+    ) -> tuple[list[Hole], _Doubt | None]:
+        """Ask the next road about the holes; return what is absent still, what speaks for it, and a doubt if any."""
+        road = roads[turn % len(roads)]
+        left = [hole for hole in holes if self._believed(hole, roads)]
+        asked = [hole for hole in holes if not self._believed(hole, roads)]
         rows = max(1, min(road.rows, result.page.rows) >> _SMALLER.get(turn, 0))
         doubt: _Doubt | None = None
         for piece in self._grid.cut(Span(asked[0].span.start_ms, asked[-1].span.end_ms), rows):
@@ -252,7 +255,7 @@ class Fetcher:
             tight = Span(parts[0].span.start_ms, parts[-1].span.end_ms)
             checked = self._asked(road, tight, 1 + turn, result) if self._is_open(road) else doubt
             if isinstance(checked, Checked):
-                absent = _still_absent(parts, checked, obeys_start=road.starts)
+                absent = _still_absent(parts, checked, road)
                 shown = road.shows_absence(tight, self._clock.now_ms())
                 left += [hole if shown or hole.odd else _before(hole, parts) for hole in absent]
             else:
@@ -279,6 +282,12 @@ class Fetcher:
         lost.clear()
         self._accept(checked, road, span, result)
         return checked
+
+    def _open_roads(self, page: Page) -> list[Route]:
+        """Return the roads to ask in turn: the page's own, then those with the largest pages, doubted ones last."""
+        now_ms, own = self._clock.now_ms(), page.routes[0]
+        roads = [road for road in page.routes if self._is_open(road)]
+        return sorted(roads, key=lambda one: (one != own, not one.reaches(page.span.start_ms, now_ms), -one.rows))
 
     def _is_open(self, road: Route) -> bool:
         return road.endpoint not in self._refused and len(self._lost[road.endpoint]) < _PATIENCE
@@ -310,6 +319,12 @@ class Fetcher:
             result.tables.append(checked.table)
             self._grid = self._grid.learned(checked.table.column("open_time")[0].value)
 
+    def _with_reach(self, hole: Hole) -> Hole:
+        """Return a hole that a blank answer counts for, once rows as old as it came by the same route."""
+        age_ms, name = self._clock.now_ms() - hole.span.start_ms, self._what.interval.name
+        reached = {endpoint for endpoint in hole.blanks if self.reaches.has_answered(endpoint, name, age_ms)}
+        return hole._replace(asked=hole.asked | reached)
+
     def _settled(self, holes: list[Hole], roads: int, result: Fetched) -> list[Hole]:
         """Return the holes without those whose odd candle came from all roads: taken as it is, or named."""
         left = []
@@ -324,12 +339,17 @@ class Fetcher:
                 result.contradictory.append(hole.span)
         return left
 
-    def _believed(self, hole: Hole) -> bool:
-        """Return whether enough speaks for an absence.
+    def _believed(self, hole: Hole, roads: Sequence[Route]) -> bool:
+        """Return whether enough speaks for an absence: what one route lacks, another one may have.
 
         A blank answer of a road that goes by its end alone speaks for everything older, as long as nothing older came.
         """
         if hole.odd:  # something came
+            return False
+        now_ms = self._clock.now_ms()
+        able = {road.endpoint for road in roads if road.shows_absence(hole.span, now_ms)}
+        lacking = hole.asked | {endpoint for endpoint in hole.blanks if hole.blanks.count(endpoint) >= _OWN}
+        if len(lacking & able) < min(_ROUTES, len(able)):
             return False
         if hole.evidence >= BELIEVED or hole.evidence < _OWN:
             return hole.evidence >= BELIEVED
@@ -372,20 +392,33 @@ class Fetcher:
         if self.lives is None:
             return holes
         long = self.lives.skipped(self._grid)
-        skipped = [part for hole in holes for one in long if (part := hole.span.intersect(one))]
+        heard = [hole for hole in holes if self._was_asked(hole, result.page)]
+        skipped = [part for hole in heard for one in long if (part := hole.span.intersect(one))]
         result.gaps += skipped
         result.skipped += skipped
         return [hole._replace(span=part) for hole in holes for part in subtract([hole.span], skipped)]
+
+    def _was_asked(self, hole: Hole, page: Page) -> bool:
+        """Return whether the routes with larger pages than history's have answered: they may have more."""
+        now_ms = self._clock.now_ms()
+        history = max((road.rows for road in page.routes if road.reach_ms is None), default=0)
+        return all(
+            road.endpoint in hole.asked or road.endpoint in hole.blanks
+            for road in page.routes
+            if road.rows > history and self._is_open(road) and road.shows_absence(hole.span, now_ms)
+        )
 
 
 def _before(hole: Hole, parts: list[Hole]) -> Hole:
     """Return what is left of a part with no more to speak for its absence than before."""
     return next(
-        hole._replace(evidence=part.evidence, asked=part.asked) for part in parts if part.span.intersect(hole.span)
+        hole._replace(evidence=part.evidence, asked=part.asked, blanks=part.blanks)
+        for part in parts
+        if part.span.intersect(hole.span)
     )
 
 
-def _still_absent(parts: list[Hole], checked: Checked, *, obeys_start: bool) -> list[Hole]:
+def _still_absent(parts: list[Hole], checked: Checked, road: Route) -> list[Hole]:
     """Return what of the parts an answer left absent, with what it adds to the evidence; odd candles by themselves."""
     odd = [
         part._replace(span=one.span, odd=(*part.odd, one))
@@ -396,9 +429,11 @@ def _still_absent(parts: list[Hole], checked: Checked, *, obeys_start: bool) -> 
     for part in parts:
         for run, whole in plain:
             if left := run.intersect(part.span):
-                more = weight(checked, whole, obeys_start=obeys_start)
-                asked = part.asked or more > 0 or not checked.cut_off
-                found.append(part._replace(span=left, evidence=part.evidence + more, asked=asked))
+                more = weight(checked, whole, obeys_start=road.starts)
+                answered = not checked.blank and (more > 1 or not checked.cut_off)  # else it may have ended before
+                asked = part.asked | ({road.endpoint} if answered else frozenset())
+                blanks = (*part.blanks, road.endpoint) if checked.blank else part.blanks
+                found.append(part._replace(span=left, evidence=part.evidence + more, asked=asked, blanks=blanks))
     return odd + found
 
 

@@ -143,22 +143,31 @@ def _stray(hole: Span, lives: Lives, road: Route, grid: Grid, ask: Ask) -> int |
     """
     [inner] = replace(lives, holes=(hole,)).skipped(grid) or [hole]
     reach_ms = road.rows * grid.interval.nominal_ms
-    edges = []
-    if hole.end_ms < lives.looked.end_ms:
-        edges.append(Span(grid.edge(max(0, inner.end_ms - reach_ms)), inner.end_ms))
-    if hole.start_ms > lives.looked.start_ms:
+    after_rows = hole.start_ms > lives.looked.start_ms
+    edges = [Span(grid.edge(max(0, inner.end_ms - reach_ms)), inner.end_ms)]
+    if after_rows:
         edges.append(Span(inner.start_ms, grid.edge(min(inner.start_ms + reach_ms, lives.looked.end_ms))))
-    for span in edges:
-        for _ in range(_EDGE_EVIDENCE):
-            checked = ask(road, span, grid)
-            if checked.fault:
-                raise _Unclear
-            inside = [at for at in checked.opens() if inner.start_ms <= at < inner.end_ms]
-            if inside:
-                return inside[-1]
-            if not checked.blank:
-                break
+    elif hole.end_ms == lives.looked.end_ms:
+        edges = []
+    for place, span in enumerate(edges):
+        checked = _shown(road, span, grid, ask)
+        inside = [at for at in checked.opens() if inner.start_ms <= at < inner.end_ms]
+        if inside:
+            return inside[-1]
+        if after_rows and place == 0 and not (checked.seen and checked.seen.start_ms < inner.start_ms):
+            raise _Unclear  # no answer reaches over all of it: what daily candles lack may be there
     return None
+
+
+def _shown(road: Route, span: Span, grid: Grid, ask: Ask) -> Checked:
+    """Return the first answer about an edge in which anything came, else the last one."""
+    for _ in range(_EDGE_EVIDENCE):
+        checked = ask(road, span, grid)
+        if checked.fault:
+            raise _Unclear
+        if not checked.blank:
+            break
+    return checked
 
 
 def _is_long(hole: Span, looked: Span) -> bool:

@@ -1,19 +1,20 @@
-"""What longer candles say about absence: where not even an hour has a candle, no minute of it has one. No files.
+"""Where a hole in candles ends, from longer candles, and one answer that reaches over all of it. No files.
 
-A market that is closed at night and at weekends has as many holes as days. One request for hours shows those of weeks,
-where minutes would have to be asked a second time day by day. It never replaces the answer about the asked candles
-themselves: it only confirms it.
+A market that is closed at night and at weekends has as many holes as days, and each crosses several pages. Hours show
+where it opens again; one request that ends there, by the route that reaches back until its answer is full, holds the
+candles on both sides. Longer candles say only where to ask: the absence itself is confirmed by the asked candles.
 """
 
 from __future__ import annotations
 
+import bisect
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
-from bgresearch.checks import BELIEVED, Checked, Odd, weight
+from bgresearch.checks import BELIEVED, Checked, Odd
 from bgresearch.clock import Clock
 from bgresearch.errors import (
     AddressRejected,
@@ -31,11 +32,13 @@ from bgresearch.planning import Route, Subject, routes
 from bgresearch.spans import Span, subtract
 
 _LEVELS = ("4h", "1h", "15m", "5m")  # coarse ones first: their answers reach furthest
-_ANSWERS = 2  # about the same candles; the hole has its own answer as well
+_MOST_SHORTER = 60  # candles in a longer one: so many newer ones may fill an answer before it gets to the hole
+_ENCLOSED = BELIEVED - 1  # evidence of an answer with candles on both sides of a hole, which has its own as well
 _LONG_MS = 5 * DAY_MS  # a weekend with a holiday is shorter
 _FINISHED_MS = HOUR_MS  # a longer candle may take so long to appear
 
 Ask = Callable[[Route, Span, Grid, int], Checked]
+_Key = tuple[Interval, Span]
 
 
 class Hole(NamedTuple):
@@ -47,17 +50,20 @@ class Hole(NamedTuple):
         Where.
     evidence : int
         How much speaks for its absence, on the way to `BELIEVED`.
-    asked : bool
-        Whether an answer that could have held it came without it.
+    asked : frozenset of str
+        The endpoints that could have had it and answered without it.
+    blanks : tuple of str
+        The endpoint of every blank answer.
     outlined : bool
-        Whether what longer candles say is in the evidence.
+        Whether an answer that reaches over it is in the evidence.
     odd : tuple of Odd
         What came instead, once per answer.
     """
 
     span: Span
     evidence: int = 0
-    asked: bool = False
+    asked: frozenset[str] = frozenset()
+    blanks: tuple[str, ...] = ()
     outlined: bool = False
     odd: tuple[Odd, ...] = ()
 
@@ -76,127 +82,104 @@ class Outline:
     """
 
     def __init__(self, what: Subject, ask: Ask, clock: Clock) -> None:
-        self._ask, self._clock, length = ask, clock, what.interval.nominal_ms
+        self._ask, self._clock, self._grid, length = ask, clock, what.grid, what.interval.nominal_ms
         longer = [] if what.interval.anchored else [INTERVALS[name] for name in _LEVELS]
-        self._levels = [one for one in longer if one.nominal_ms > length and not one.nominal_ms % length]
-        self._subjects = {one: replace(what, interval=one, anchor="utc") for one in longer}
-        self._answers: dict[tuple[Interval, Span, int], tuple[Route, Checked] | None] = {}
-        self._locks: defaultdict[tuple[Interval, Span, int], threading.Lock] = defaultdict(threading.Lock)
+        self._levels = [one for one in longer if length < one.nominal_ms <= _MOST_SHORTER * length]
+        self._levels = [one for one in self._levels if not one.nominal_ms % length]
+        self._subjects = {one: replace(what, interval=one, anchor="utc") for one in self._levels}
+        self._back = next((one for one in routes(what) if not one.starts and one.reach_ms is None), None)
+        self._answers: dict[_Key, Checked | None] = {}
+        self._locks: defaultdict[_Key, threading.Lock] = defaultdict(threading.Lock)
         self._lock = threading.Lock()
 
-    def confirmed(self, holes: Iterable[Hole], asked: Span) -> list[Hole]:
-        """Return the holes with what longer candles add to their evidence, cut where those end.
-
-        Parameters
-        ----------
-        holes : iterable of Hole
-            What was absent in an answer about the asked candles themselves.
-        asked : Span
-            What that answer was about. A longer candle counts if it lies whole in a hole, or beyond this span.
-        """
-        return sorted(part for hole in holes for part in self._confirmed(hole, asked))
-
-    def seen(self) -> Span | None:
-        """Return from the end of the first to the open of the last longer candle that came; None if that is nothing."""
-        came = [
-            (level.next_open(answer[1].seen.start_ms), answer[1].seen.end_ms)
-            for (level, _chunk, _turn), answer in list(self._answers.items()) if answer and answer[1].seen
-        ]  # fmt: skip
-        return Span(min(first for first, _ in came), max(last for _, last in came)) if came else None
+    def confirmed(self, holes: Iterable[Hole]) -> list[Hole]:
+        """Return the holes with the evidence of answers that reach over them, cut where those end."""
+        return sorted(part for hole in holes for part in self._confirmed(hole))
 
     def is_long(self, span: Span) -> bool:
         """Return whether no longer candle came for days around a span: then it is no night and no weekend."""
-        runs = (run for answer in list(self._answers.values()) if answer for run in answer[1].absent)
-        return any(run.duration_ms >= _LONG_MS and run.intersect(span) == span for run in runs)
+        longer = [answer for (level, _), answer in list(self._answers.items()) if answer and level in self._subjects]
+        return any(run.duration_ms >= _LONG_MS and run.intersect(span) == span for one in longer for run in one.absent)
 
-    def _confirmed(self, hole: Hole, asked: Span) -> list[Hole]:
-        if not hole.asked or hole.outlined or hole.odd:
+    def _confirmed(self, hole: Hole) -> list[Hole]:
+        if not hole.asked or hole.outlined or hole.odd or self._back is None:
             return [hole]
         parts = [hole._replace(outlined=True)]
         for level in tuple(self._levels):
-            parts = [part for one in parts for part in self._weighed(level, one, asked)]
-            if self._is_blank(level, _inner(level, hole.span, asked)):
-                break  # nothing for weeks: shorter candles would say the same
+            parts = [part for one in parts for part in self._weighed(level, one)]
         return parts
 
-    def _is_blank(self, level: Interval, inner: Span) -> bool:
-        """Return whether not one candle came in what was asked of a level about a hole."""
-        keys = [(level, chunk, 0) for chunk in self._chunks(level, inner)]
-        answers = [self._answers[key] for key in keys if key in self._answers]
-        return bool(answers) and all(answer is not None and answer[1].blank for answer in answers)
-
-    def _weighed(self, level: Interval, hole: Hole, asked: Span, turn: int = 0) -> list[Hole]:
-        inner = _inner(level, hole.span, asked)
-        done = hole.evidence >= BELIEVED or turn == _ANSWERS or inner.start_ms >= inner.end_ms
-        if done or level not in self._levels:
+    def _weighed(self, level: Interval, hole: Hole) -> list[Hole]:
+        """Return a hole in parts, those between two candles of an answer with its evidence."""
+        back = self._back
+        if hole.evidence >= BELIEVED or back is None:
             return [hole]
-        found: list[Hole] = []
-        for chunk in self._chunks(level, inner):
-            answer = self._answer(level, chunk, turn)
-            if answer is None:
-                continue
-            route, checked = answer
-            for run in subtract(checked.absent, [odd.span for odd in checked.odd]):
-                if (within := run.intersect(inner)) and (part := within.intersect(hole.span)):
-                    more = weight(checked, run, obeys_start=route.starts)
-                    found.append(hole._replace(span=part, evidence=hole.evidence + more))
-        left = [hole._replace(span=part) for part in subtract([hole.span], [one.span for one in found])]
-        return left + [part for one in found for part in self._weighed(level, one, asked, turn + 1)]
+        end_ms = self._next_open(level, hole.span.end_ms)
+        answer = None if end_ms is None else self._over(back, end_ms + level.nominal_ms)
+        if answer is None or answer.seen is None:
+            return [hole]
+        opens = answer.opens()
+        came = self._grid.runs(opens)
+        between = subtract([Span(came[0].end_ms, came[-1].start_ms)], came) if len(came) > 1 else ()
+        found = [
+            hole._replace(
+                span=part, evidence=hole.evidence + _ENCLOSED, asked=hole.asked | {back.endpoint}
+            )
+            for run in between if (part := run.intersect(hole.span))
+        ]  # fmt: skip
+        return [hole._replace(span=part) for part in subtract([hole.span], [one.span for one in found])] + found
 
-    def _chunks(self, level: Interval, inner: Span) -> Iterator[Span]:
-        """Yield the spans to ask for, the same ones for every hole in them."""
-        now, at = self._clock.now_ms(), inner.start_ms
-        finished = level.floor(now - _FINISHED_MS)
-        while at < min(inner.end_ms, finished):
-            chunk = next(chunk for route in self._routes(level, at) if (chunk := self._chunk(route, level, at)))
-            yield Span(chunk.start_ms, min(chunk.end_ms, finished))
-            at = chunk.end_ms
+    def _over(self, back: Route, end_ms: int) -> Checked | None:
+        """Return the newest candles before an instant, as many as an answer holds, however far they reach back."""
+        end_ms = min(end_ms, self._grid.closed_before(self._clock.now_ms()))
+        newest = Span(end_ms - back.rows * self._grid.interval.nominal_ms, end_ms)
+        return self._once((self._grid.interval, newest), back, self._grid)
 
-    def _chunk(self, route: Route, level: Interval, at: int) -> Span | None:
-        """Return what to ask a route for about an instant, None if it does not reach so far back."""
-        rows = route.rows * 3 // 4
-        if route.reach_ms is not None:
-            rows = min(rows, route.reach_ms // 4 // level.nominal_ms)
-        start = at // (rows * level.nominal_ms) * rows * level.nominal_ms if rows else 0
-        reached = rows and route.reaches(start, self._clock.now_ms())
-        return Span(start, start + rows * level.nominal_ms) if reached else None
+    def _next_open(self, level: Interval, end_ms: int) -> int | None:
+        """Return when the first longer candle opens that ends after an instant; None if that is not known."""
+        start_ms = level.floor(end_ms)
+        finished = level.floor(self._clock.now_ms() - _FINISHED_MS)
+        chunk = self._chunk(level, start_ms, finished)
+        if chunk is None:
+            return None
+        route, span = chunk
+        answer = self._once((level, span), route, Grid(level))
+        opens = answer.opens() if answer else []
+        place = bisect.bisect_left(opens, start_ms)
+        return opens[place] if place < len(opens) else None
 
-    def _routes(self, level: Interval, start_ms: int) -> list[Route]:
-        """Return the routes that reach so far back, those with the largest pages first."""
+    def _chunk(self, level: Interval, at: int, finished: int) -> tuple[Route, Span] | None:
+        """Return what to ask for about an instant, the same for every hole near it, and by which route."""
         now = self._clock.now_ms()
-        reaching = [route for route in routes(self._subjects[level]) if route.reaches(start_ms, now)]
-        return sorted(reaching, key=lambda route: -route.rows)
+        for route in sorted(routes(self._subjects[level]), key=lambda one: -one.rows):
+            rows = route.rows * 3 // 4
+            if route.reach_ms is not None:
+                rows = min(rows, route.reach_ms // 4 // level.nominal_ms)
+            length = rows * level.nominal_ms
+            if not length or not route.reaches(at // length * length, now):
+                continue
+            chunk = Span(at // length * length, min(at // length * length + length, finished))
+            return (route, chunk) if chunk.start_ms < chunk.end_ms else None
+        return None
 
-    def _answer(self, level: Interval, chunk: Span, turn: int) -> tuple[Route, Checked] | None:
-        """Return the answer about a chunk, the first or the second one; None if there is none to be had."""
-        key = level, chunk, turn
+    def _once(self, key: _Key, route: Route, grid: Grid) -> Checked | None:
+        """Return the answer about a span, asked for once by whichever thread comes first; None if there is none."""
         with self._lock:
             alone = self._locks[key]
         with alone:
             if key not in self._answers:
-                self._answers[key] = self._asked(level, chunk, turn)
+                self._answers[key] = self._asked(key, route, grid)
             return self._answers[key]
 
-    def _asked(self, level: Interval, chunk: Span, turn: int) -> tuple[Route, Checked] | None:
-        grid = Grid(level)
-        fitting = [route for route in self._routes(level, chunk.start_ms) if route.rows >= grid.count(chunk)]
-        if not fitting:
-            return None
-        route = fitting[turn % len(fitting)]
+    def _asked(self, key: _Key, route: Route, grid: Grid) -> Checked | None:
+        beside = route.rows // 8 if key[0] in self._subjects else 0  # what is closed over a weekend has an edge
         try:
-            checked = self._ask(route, chunk, grid, route.rows // 8)  # what is closed over a weekend has an edge
+            checked = self._ask(route, key[1], grid, beside)
         except (AuthenticationError, PermissionDenied, AddressRejected):
             raise
         except (BadResponse, NetworkError, RateLimited, ExchangeUnavailable):
             return None
         except BgresearchError:  # there are no candles of this length
-            self._levels = [one for one in self._levels if one != level]
+            self._levels = [one for one in self._levels if one != key[0]]
             return None
-        return None if checked.fault else (route, checked)
-
-
-def _inner(level: Interval, hole: Span, asked: Span) -> Span:
-    """Return the longer candles that lie whole in a hole; where it reaches the end of what was asked, beyond it."""
-    start = level.floor(hole.start_ms) if hole.start_ms == asked.start_ms else level.ceil(hole.start_ms)
-    end = level.ceil(hole.end_ms) if hole.end_ms == asked.end_ms else level.floor(hole.end_ms)
-    return Span(start, end)
+        return None if checked.fault else checked

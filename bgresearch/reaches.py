@@ -60,6 +60,10 @@ class Reaches:
             return min(max(documented_ms, known.good_ms), known.bad_ms or 0)
         return max(documented_ms, known.good_ms)
 
+    def has_answered(self, endpoint: str, interval: str, age_ms: int) -> bool:
+        """Return whether rows of that age or older came by a route."""
+        return self._known.get(f"{endpoint} {interval}", Learned()).good_ms >= age_ms
+
     def may_reach_further(self, endpoint: str, interval: str, now_ms: int) -> bool:
         """Return whether nothing speaks against asking a road for more than it was seen to answer."""
         known = self._known.get(f"{endpoint} {interval}", Learned())

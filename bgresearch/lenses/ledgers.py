@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from bgresearch.lenses.families import Family, plain
 from bgresearch.store import Ledger
 from bgresearch.store.disk import opened, reading
-from bgresearch.store.ledger import NEVER_MS, Gap, joined
+from bgresearch.store.ledger import NEVER_MS, Gap, explained, joined
 from bgresearch.store.lost import damaged
 from bgresearch.store.partition import Damaged, damage_in_words, ledger_of
 from bgresearch.values import TIME
@@ -150,5 +150,13 @@ def _coverage(told: list[Footer]) -> Iterator[_Row]:
 
 
 def joined_gaps(told: Iterable[Footer]) -> tuple[Gap, ...]:
-    """Return the gaps of one series in order; one that crosses files is one."""
-    return joined(gap for one in told for gap in one.ledger.gaps)
+    """Return the gaps of one series in order, with the causes of `Store.gaps`; one that crosses files is one."""
+    ledgers = [one.ledger for one in told]
+    rows = [part for ledger in ledgers for part in ledger.whole()]
+    oldest = min((part.start_ms for part in rows), default=NEVER_MS)
+    newest = max((part.end_ms for part in rows), default=-NEVER_MS)
+
+    def has_rows(before_ms: int = -NEVER_MS, after_ms: int = NEVER_MS) -> bool:
+        return oldest < before_ms or newest > after_ms
+
+    return joined(explained(gap, has_rows) for ledger in ledgers for gap in ledger.gaps)

@@ -192,6 +192,23 @@ def _digest(body: Mapping[str, Any]) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
+def explained(gap: Gap, has_rows: Callable[..., bool]) -> Gap:
+    """Return a gap with the cause that the rows around it leave: between rows nothing is unlisted or unknown.
+
+    Parameters
+    ----------
+    gap : Gap
+        As it was noticed.
+    has_rows : callable
+        Whether there is a row ``before_ms`` an instant, or at or ``after_ms`` one.
+    """
+    if gap.cause not in ("before listing", "delisted", "unknown"):
+        return gap
+    older = gap.cause == "delisted" or has_rows(before_ms=gap.span.end_ms)
+    newer = gap.cause == "before listing" or has_rows(after_ms=gap.span.end_ms)
+    return gap._replace(cause="exchange has none") if older and newer else gap
+
+
 def joined(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
     """Return the gaps in order, those that touch and share a cause as one: noticed last, looked at again first."""
     return _joined(gaps, lambda one, other: one.cause == other.cause)

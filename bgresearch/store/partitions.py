@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import unquote
@@ -30,7 +31,7 @@ from bgresearch.store import partition
 from bgresearch.store.disk import Disk, in_words, matching, names_in, reading
 from bgresearch.store.inspecting import PRIVATE, Flaw, files_of, inspect
 from bgresearch.store.layout import WHOLE, Series
-from bgresearch.store.ledger import NEVER_MS, Gap, Ledger
+from bgresearch.store.ledger import NEVER_MS, Gap, Ledger, explained
 from bgresearch.store.lost import Lost, LostRows, damaged, lost_below, lost_in, refusal
 from bgresearch.store.versions import NewerFormat, check_format
 
@@ -135,15 +136,8 @@ class Store:
         """Return the gaps within the span, clipped to it; reads footers only."""
         found = [gap for ledger in self._ledgers(series, span) for gap in ledger.gaps]
         clipped = [(gap.span.intersect(span), gap) for gap in found]
-        return tuple(sorted(self._explained(series, gap._replace(span=part)) for part, gap in clipped if part))
-
-    def _explained(self, series: Series, gap: Gap) -> Gap:
-        """Return a gap with the cause that the rows around it leave: between rows nothing is unlisted or unknown."""
-        if gap.cause not in ("before listing", "delisted", "unknown"):
-            return gap
-        older = gap.cause == "delisted" or self._has_rows(series, before_ms=gap.span.end_ms)
-        newer = gap.cause == "before listing" or self._has_rows(series, after_ms=gap.span.end_ms)
-        return gap._replace(cause="exchange has none") if older and newer else gap
+        rows = partial(self._has_rows, series)
+        return tuple(sorted(explained(gap._replace(span=part), rows) for part, gap in clipped if part))
 
     def _has_rows(self, series: Series, *, before_ms: int = -NEVER_MS, after_ms: int = NEVER_MS) -> bool:
         """Return whether a row older than an instant is stored, or one at or after another; reads footers only."""

@@ -16,9 +16,9 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -34,6 +34,15 @@ LOOK_BACK_DAYS = {
 KEY, SECRET, PASSPHRASE = "bg_" + "7" * 32, "5" * 64, "correct horse"
 _PRIVATE = ("/api/v2/spot/account", "/api/v2/spot/trade", "/api/v2/mix/account", "/api/v2/mix/order", "/api/v2/account",
             "/api/v3/account", "/api/v3/trade")  # fmt: skip
+
+
+class Lack(NamedTuple):
+    """What one path does not have, of candles as long as that."""
+
+    path: str
+    lengths: tuple[int, ...]
+    start_ms: int
+    end_ms: int
 
 
 @dataclass
@@ -70,6 +79,7 @@ class Habits:
     counts_in_headers: bool = False
     faults: dict[str, float] = field(default_factory=dict)
     whole_candles: bool = False  # a longer candle is there if anything traded in it, else if something did at its open
+    lacks: tuple[Lack, ...] = ()
     odd: dict[int, Callable[[list[Any]], list[list[Any]]]] = field(default_factory=dict)  # open -> rows instead of it
     odd_on: tuple[str, ...] = ("/api",)  # beginnings of the paths that answer so
     mode: str = "classic"
@@ -110,6 +120,16 @@ def bar(symbol: str, length: int, open_ms: int) -> list[str]:
     volume = int.from_bytes(digest[6:9], "big")
     cents = [f"{price / 100:.2f}" for price in (opened, high, low, close)]
     return [*cents, f"{volume / 1000:.3f}", f"{volume / 7:.4f}", f"{volume / 3:.4f}"]
+
+
+def _merged(spans: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if found and start <= found[-1][1]:
+            found[-1] = found[-1][0], max(end, found[-1][1])
+        else:
+            found.append((start, end))
+    return tuple(found)
 
 
 class OtherExchange:
@@ -249,6 +269,9 @@ class OtherExchange:
         if self.habits.late_ms:
             newest = min(newest, (now - self.habits.late_ms) // length * length - length)
         last = min(last, newest, market.gone_ms - 1)
+        lacks = [one for one in self.habits.lacks if path.startswith(one.path) and length in one.lengths]
+        if lacks:
+            market = replace(market, gaps=_merged([*market.gaps, *((one.start_ms, one.end_ms) for one in lacks)]))
         opens = self._opens(market, length, first, last, limit, from_start=not history and start > 0
                             and self.habits.candles_fill_from == "start")  # fmt: skip
         odd = self.habits.odd if path.startswith(self.habits.odd_on) else {}

@@ -35,7 +35,9 @@ FLAGGED: dict[str, Callable[[Row], list[Row]]] = {
 LEFT_OUT: dict[str, Callable[[Row], list[Row]]] = {
     "null price": changed(1, None), "empty price": changed(4, ""), "a word": changed(2, "soon"),
     "NaN": changed(3, "NaN"), "Infinity": changed(2, "Infinity"), "null volume": changed(5, None),
-    "object": changed(1, {}), "cut short": lambda row: [row[:3]], "null time": changed(0, None),
+    "object": changed(1, {}), "cut short": lambda row: [row[:3]],
+    "no list": lambda _row: [{}], "no row": lambda _row: [None],  # type: ignore[list-item]
+    "null time": changed(0, None),
     "off the grid": lambda row: changed(0, type(row[0])(int(row[0]) + MINUTE // 2))(row),
     "two unlike rows": lambda row: [row, *changed(4, row[1] + "1")(row)],
     "open above high twice, unlike": lambda row: [*changed(1, "9999999")(row), *changed(1, "8888888")(row)],

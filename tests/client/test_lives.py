@@ -10,12 +10,17 @@ import pandas as pd
 import pytest
 
 import bgresearch
+from bgresearch.candles import series_of
 from bgresearch.client import Client
 from bgresearch.clock import ManualClock
+from bgresearch.download import Download
+from bgresearch.fetching import Fetched
 from bgresearch.frames import CANDLE_SCHEMA
+from bgresearch.planning import Page, plan, routes, subject
 from bgresearch.reaches import FILE
-from bgresearch.spans import Span
+from bgresearch.spans import Span, union
 from bgresearch.store import Gap, Series, Store
+from bgresearch.store.ledger import Cause
 from tests.client.other_exchange import DAY, HOUR, MINUTE, Habits, Market, OtherExchange
 from tests.client.test_other_exchange import NO_V3, TODAY, Start, gaps, same, truth
 
@@ -181,7 +186,51 @@ def test_a_life_that_one_route_alone_knows_is_whole(start: Start, hidden: str) -
 def test_a_remembered_look_back_does_not_hide_what_one_route_alone_has(start: Start, clock: ManualClock) -> None:
     exchange, client = start(Habits(absent=("/api/v3", "/api/v2/spot/market/history-candles")))
     learned = {"spot.candles 1h": [0, HOUR, 3, clock.now_ms()]}
-    Path(client.data_dir).mkdir(parents=True)
+    Path(client.data_dir).mkdir(parents=True, exist_ok=True)
     (Path(client.data_dir) / FILE).write_text(json.dumps(learned))
     span = (TODAY - 20 * DAY, TODAY)
     same(client.candles("BTCUSDT", "1h", *span), truth(exchange, span, HOUR))
+
+
+class Refuted:
+    """A fetcher that skips every page, and learns afterwards that there are candles all the same."""
+
+    unknown = None
+
+    def __init__(self, listed_ms: int | None, cause: Cause) -> None:
+        self._listed_ms, self._cause = listed_ms, cause
+
+    def in_flight(self, _endpoint: str) -> int:
+        return 1
+
+    def may_explore(self, _endpoint: str) -> bool:
+        return False
+
+    def fetch(self, page: Page) -> Fetched:
+        return Fetched(page, gaps=[page.span], skipped=[page.span])
+
+    def cause(self, _hole: Span) -> Cause:
+        return self._cause
+
+    def refuted(self, skipped: list[Span]) -> tuple[Span, ...]:
+        return union(skipped)
+
+    def first_ms(self) -> int | None:
+        return self._listed_ms
+
+    def stop(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("cause", ["exchange has none", "before listing", "delisted"])
+def test_a_skipped_hole_that_turns_out_to_hold_candles_is_not_kept_as_one(
+    tmp_path: Path, clock: ManualClock, cause: Cause
+) -> None:
+    store, what = Store(tmp_path, clock=clock), subject("BTCUSDT", "1h", "spot", "last", "utc")
+    span = Span(FIRST[1], FIRST[1] + 20 * DAY)
+    series, todo = series_of(what), plan(what, span, [span], clock.now_ms())
+    fetcher: Any = Refuted(span.end_ms, cause)
+    outcome = Download(fetcher, store, clock, series, routes(what)).run(todo, lambda _rows: None)
+    assert outcome.refuted == (span,)
+    assert store.missing(series, span) == (span,)
+    assert store.gaps(series, span) == ()

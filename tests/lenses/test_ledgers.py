@@ -11,6 +11,7 @@ import pytest
 from bgresearch.errors import StoreError
 from bgresearch.spans import Span
 from bgresearch.store import Gap
+from bgresearch.store.ledger import Cause
 from tests.lenses.stores import DAY_MS, HOUR_MS, JAN_MS, keep, offline
 
 
@@ -39,6 +40,18 @@ def test_gaps_are_those_that_the_client_reports(tmp_path: Path) -> None:
     assert told.equals(
         client.lens.polars().gaps().collect().to_pandas().sort_values("start").astype(told.dtypes.to_dict())
     )
+
+
+@pytest.mark.parametrize("cause", ["before listing", "delisted", "unknown"])
+def test_a_hole_between_rows_is_called_one_whatever_was_noted(tmp_path: Path, cause: Cause) -> None:
+    absent = tuple(range(20 * 1440, 20 * 1440 + 300))
+    hole = Span(JAN_MS + 20 * DAY_MS, JAN_MS + 20 * DAY_MS + 5 * HOUR_MS)
+    gaps = (Gap(hole, cause, JAN_MS + 50 * DAY_MS),)
+    span = keep(tmp_path, "BTCUSDT", rows=40 * 1440, absent=absent, gaps=gaps)
+    client = offline(tmp_path)
+    [reported] = client.candles("BTCUSDT", "1m", *span).attrs["bgresearch"]["gaps"]
+    for told in (client.lens.sql("SELECT * FROM gaps"), client.lens.polars().gaps().collect().to_pandas()):
+        assert told.cause.tolist() == [reported["cause"]] == ["exchange has none"]
 
 
 def _iso(time: pd.Timestamp) -> str:

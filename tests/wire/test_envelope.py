@@ -164,10 +164,14 @@ def test_an_html_page_is_called_one():
         unwrap(LIST, 200, b"\n <!doctype html><title>login</title>")
 
 
-@pytest.mark.parametrize("data", [[{}], [None], ["1"], [["1"], {}]])
+@pytest.mark.parametrize("data", [[{}], [None], ["1"], [{}, None]])
 def test_candles_that_are_no_lists_are_a_bad_response(data):
     with pytest.raises(BadResponse, match="where a list is documented"):
         unwrap(CANDLES, 200, body(data))
+
+
+def test_one_candle_that_is_no_list_does_not_cost_the_others():
+    assert unwrap(CANDLES, 200, body([["1"], {}])) == [["1"], {}]
 
 
 def test_a_success_with_an_error_status_is_not_believed():
