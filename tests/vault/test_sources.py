@@ -297,11 +297,16 @@ def test_another_key_under_the_same_names_is_not_taken_out_with_the_one_that_was
     assert source.read_text() == TWICE
 
 
+SAME_OBJECT_TWICE = (
+    '{"bitget": {"apiKey": "bg_1", "secret": "abc", "password": "p"}, '
+    '"bitget": {"apiKey": "bg_2", "secret": "def", "password": "q"}}'
+)
+
+
 @pytest.mark.parametrize(
     "text",
     [
-        '{"bitget": {"apiKey": "bg_1", "secret": "abc", "password": "p"}, "bitget": '
-        '{"apiKey": "bg_2", "secret": "def", "password": "q"}}',
+        SAME_OBJECT_TWICE,
         "BITGET_API_KEY=bg_1\nBITGET_SECRET_KEY=abc\nBITGET_PASSPHRASE=p\u00a0\n",
         "BITGET_API_KEY=bg_1\nBITGET_SECRET_KEY=abc\nBITGET_PASSPHRASE=p\u200b\n",
     ],
