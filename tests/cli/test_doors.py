@@ -93,7 +93,7 @@ def test_a_key_that_can_do_more_than_read_stays_outside(  # noqa: PLR0917 - fixt
 
 
 @pytest.mark.parametrize("words", [("add", "new"), ("rotate", "old")], ids=" ".join)
-def test_a_key_that_can_trade_is_refused_with_the_option_that_keeps_it(
+def test_a_key_that_can_trade_is_refused_with_the_option_that_keeps_it(  # noqa: PLR0917 - fixtures
     words: tuple[str, str], command: Command, path: Path, tmp_path: Path, agent_folder: str, url: str
 ) -> None:
     assert command("keys", "list").status == 0
