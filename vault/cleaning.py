@@ -106,8 +106,10 @@ def _has_one(file: Path, secrets: Sequence[Hidden[str]]) -> bool:
 
 
 def _without_variables(text: Hidden[str], names: set[str]) -> Hidden[str]:
-    kept = []
+    kept, seen = [], Hidden(dict[str, str]())
     for one in map(Hidden, bindings(text)):
+        if one.value.key in names and seen.value.setdefault(one.value.key, one.value.value) != one.value.value:
+            raise InvalidField(f"{one.value.key} is there twice, with different values; do it by hand", field="source")
         blank = _BLANK_LINES.match(one.value.original.string)
         kept.append(Hidden(blank[0] if one.value.key in names and blank else one.value.original.string))
     return Hidden("".join(one.value for one in kept))

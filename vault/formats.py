@@ -11,6 +11,7 @@ import io
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,19 +19,20 @@ from typing import Any
 from vault.errors import InvalidField
 from vault.hidden import Hidden, without_frames
 
-MAX_JSON5_CHARACTERS = 64 * 1024  # its parser takes a second for 20 KiB; configurations are far smaller
+MAX_CHARACTERS = 64 * 1024  # of a .env file and of JSON with comments: their parsers take seconds for this much
 DOTENV, JSON, JSON5, TOML, INI = ".env", "JSON", "JSON with comments", "TOML", "INI"
 
 Place = tuple[str, ...]
 
-_SECTION = re.compile(r"^[ \t]*\[[^\]\n]+\]\]?[ \t]*(?:[#;][^\n]*)?\r?$", re.MULTILINE)
+_SECTION = re.compile(r"^[ \t]*\[[^\]\r\n{]+\]\]?[ \t]*(?:[#;][^\r\n]*)?(?:\r|$)", re.MULTILINE)
+_UNSEEN = re.compile(r"[^\S \t\r\n]|[\u200b-\u200f\u2060\ufeff]")
 _COMMENT_FIRST = re.compile(r"\s*(?://|/\*)")
-_HUMMINGBOT = re.compile(r"^\s*connector\s*:\s*\S+", re.MULTILINE)
-_ENCRYPTED_HEX = re.compile(r"^\s*\w*bitget\w*\s*:\s*['\"]?7b22[0-9a-f]{40,}", re.MULTILINE | re.IGNORECASE)
+_HUMMINGBOT = re.compile(r"^[ \t]*connector[ \t]*:[ \t]*\S+", re.MULTILINE)
+_ENCRYPTED_HEX = re.compile(r"^[ \t]*\w*bitget\w*[ \t]*:\s*['\"]?7b22[0-9a-f]{40,}", re.MULTILINE | re.IGNORECASE)
 _RAW = re.compile(
     r"\s*(?:export[^\S\r\n]+)?(?:'[^']+'|[^=#\s]+)[^\S\r\n]*=[^\S\r\n]*(?P<raw>.*)", re.DOTALL | re.IGNORECASE
 )
-_COMMENT_BEHIND = re.compile(r"\s+#.*", re.DOTALL)
+_COMMENT_BEHIND = re.compile(r"(?<!\s)\s+#.*", re.DOTALL)
 _PEM = "-----BEGIN "
 _ANYWHERE = {
     "$": "has a $, which some readers replace by a variable",
@@ -83,7 +85,7 @@ def parsed(text: Hidden[str]) -> Parsed:
         if (found := read(text)) is not None:
             return found
         tried.append(name)
-    if text.value.lstrip()[:1] in {"{", "["}:
+    if tried[:2] == [JSON, JSON5]:
         start = "the file looks like JSON, but cannot be read as JSON"
     else:
         start = "the file was not understood"
@@ -104,16 +106,15 @@ def _readers(text: Hidden[str]) -> list[tuple[str, Callable[[Hidden[str]], Parse
     if start == "{" or _COMMENT_FIRST.match(text.value):
         return [(JSON, _json), (JSON5, _json5)]
     if start == "[":
-        return [(JSON, _json), (JSON5, _json5), *sections] if not has_sections else [*sections, (JSON, _json)]
-    return [*sections, (DOTENV, _dotenv)] if has_sections else [(DOTENV, _dotenv)]
+        return [(JSON, _json), (JSON5, _json5), *sections] if not has_sections else [(JSON, _json), *sections]
+    return [*sections, (DOTENV, _dotenv)] if has_sections else [(TOML, _toml_tables), (DOTENV, _dotenv)]
 
 
 def _json(text: Hidden[str]) -> Parsed | None:
     twice: set[str] = set()
 
     def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in pairs]
-        twice.update(name for name in names if names.count(name) > 1)
+        twice.update(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
         return dict(pairs)
 
     try:
@@ -126,13 +127,21 @@ def _json(text: Hidden[str]) -> Parsed | None:
 def _json5(text: Hidden[str]) -> Parsed | None:
     from json5 import loads  # noqa: PLC0415 - only who imports keys reads such files
 
-    if len(text.value) > MAX_JSON5_CHARACTERS:
-        return None
+    _check_length(text, JSON5)
     try:
         tree = Hidden(loads(text.value, allow_duplicate_keys=False))
     except (ValueError, RecursionError):
         return None
     return Parsed(JSON5, tree)
+
+
+def _check_length(text: Hidden[str], name: str) -> None:
+    if len(text.value) > MAX_CHARACTERS:
+        raise InvalidField(
+            f"the file is longer than {MAX_CHARACTERS} characters, more than is read as {name}; put the part with the "
+            "keys into a file of its own",
+            field="source",
+        )
 
 
 def _toml(text: Hidden[str]) -> Parsed | None:
@@ -142,11 +151,18 @@ def _toml(text: Hidden[str]) -> Parsed | None:
         return None
 
 
+def _toml_tables(text: Hidden[str]) -> Parsed | None:
+    """Return what TOML without sections says, if it is more than variables: names with dots, tables in one line."""
+    found = _toml(text)
+    is_nested = found is not None and any(isinstance(value, dict | list) for value in found.tree.value.values())
+    return found if is_nested else None
+
+
 def _ini(text: Hidden[str]) -> Parsed | None:
     parser = configparser.ConfigParser(interpolation=None, default_section=_FIRST_SECTION)
     parser.optionxform = str  # type: ignore[assignment,method-assign]  # names keep their case
     try:
-        parser.read_string(text.value)
+        parser.read_string(text.value.replace("\r\n", "\n").replace("\r", "\n"))
     except configparser.Error:
         return None
     tree = {name: dict(parser.items(name)) for name in parser.sections()}
@@ -158,6 +174,7 @@ def _ini(text: Hidden[str]) -> Parsed | None:
 def _dotenv(text: Hidden[str]) -> Parsed | None:
     from dotenv import dotenv_values  # noqa: PLC0415 - only who imports keys reads such files
 
+    _check_length(text, DOTENV)
     found = [Hidden(one) for one in bindings(text)]
     named = [one for one in found if one.value.key is not None and one.value.value is not None]
     wrong = [one.value.original.line for one in found if one.value.error]
@@ -188,6 +205,8 @@ def _dotenv_doubt(original: Hidden[str], value: Hidden[str]) -> str:
         raw = Hidden(_COMMENT_BEHIND.sub("", raw.value))
     is_pem = value.value.lstrip().startswith(_PEM)  # base64 has none of these: a backslash there is a line end
     doubts = [words for character, words in _ANYWHERE.items() if character in raw.value and not is_pem]
+    if _UNSEEN.search(original.value):
+        doubts.append("has a character that cannot be seen, which some readers take away")
     if not quote and not is_pem:
         doubts += [words for pattern, words in _WITHOUT_QUOTES.items() if re.search(pattern, raw.value)]
     return doubts[0] if doubts else ""

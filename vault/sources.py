@@ -162,9 +162,11 @@ def text_of(path: Path) -> tuple[Hidden[str], str]:
     encoding = next((name for mark, name in _ENCODINGS if raw.value.startswith(mark)), "utf-8")
     if len(raw.value) <= MAX_SOURCE_BYTES:
         try:
-            return Hidden(raw.value.decode(encoding)), encoding
+            text = Hidden(raw.value.decode(encoding))
         except UnicodeDecodeError:  # it would carry the bytes
-            pass
+            text = Hidden("\0")
+        if "\0" not in text.value:  # UTF-16 without a mark has them too, and would be read as something else
+            return text, encoding
     raise InvalidField(f"{path} is no UTF-8 text, or is larger than {MAX_SOURCE_BYTES} bytes", field="source")
 
 
@@ -182,8 +184,9 @@ def _source(read: Parsed) -> Source:
             place, texts[field] = given[0]
             places[field] = ".".join(place)
             doubts += [
-                f"{places[field]} {words}" for words in (read.doubts.get(place), read.doubts.get(place[-1:])) if words
-            ]
+                f"{places[field]} {read.doubts[one]}"
+                for one in dict.fromkeys((place, *((name,) for name in place))) if one in read.doubts
+            ]  # fmt: skip
             if any(value.value != texts[field].value for _, value in given[1:]):
                 doubts.append(
                     f"there are two different texts for the {field}: {', '.join('.'.join(one) for one, _ in given)}"

@@ -150,7 +150,7 @@ def rotate(
             say(f"! {name!r} is bound to {old.host}: the new key is tried and used there, not at the exchange.")
         outcome = typed_until_kept(agent, Wanted("rotate", name), typing, say)
     assert outcome is not None  # noqa: S101 - None is for callers that take an unreached exchange
-    said = words.ROTATED.format(label=name) if outcome.kept else words.NOT_SAVED
+    said = words.ROTATED.format(label=name) if outcome.kept else _not_saved(outcome)
     tell({"rotated": name if outcome.kept else None, "verdict": outcome.found.verdict}, as_json, lambda: said)
     raise typer.Exit(outcome.status)
 
@@ -241,8 +241,13 @@ def _finish_add(outcome: Outcome | None, wanted: Wanted, unchecked: str, as_json
         tell({"added": label, "checked": False, "verdict": None}, as_json, lambda: saved)
         return
     told = {"added": label if outcome.kept else None, "checked": True, "verdict": outcome.found.verdict}
-    tell(told, as_json, lambda: words.SAVED.format(label=label) if outcome.kept else words.NOT_SAVED)
+    tell(told, as_json, lambda: words.SAVED.format(label=label) if outcome.kept else _not_saved(outcome))
     raise typer.Exit(outcome.status)
+
+
+def _not_saved(outcome: Outcome) -> str:
+    on_purpose = f" {words.ON_PURPOSE}" if outcome.judgement.keep == "on purpose" else ""
+    return f"{words.NOT_SAVED}{on_purpose}"
 
 
 def _said(as_json: bool) -> Callable[[str], object]:

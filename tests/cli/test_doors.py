@@ -92,6 +92,19 @@ def test_a_key_that_can_do_more_than_read_stays_outside(  # noqa: PLR0917 - fixt
         assert SANDBOX_KEYS[name].secret_key in (tmp_path / ".env").read_text(), "the only copy stays"
 
 
+@pytest.mark.parametrize("words", [("add", "new"), ("rotate", "old")], ids=" ".join)
+def test_a_key_that_can_trade_is_refused_with_the_option_that_keeps_it(  # noqa: PLR0917 - fixtures
+    words: tuple[str, str], command: Command, path: Path, tmp_path: Path, agent_folder: str, url: str
+) -> None:
+    assert command("keys", "list").status == 0
+    variables = {"BGRESEARCH_VAULT": str(path), "BGRESEARCH_AGENT_DIR": agent_folder, "HOME": str(tmp_path)}
+    done = CliRunner().invoke(
+        app, ["keys", *words, "--stdin", "--password-file", str(tmp_path / "password")],
+        input=as_json(SANDBOX_KEYS["trader"]), env={**variables, "BGRESEARCH_BASE_URL": url},
+    )  # fmt: skip
+    assert (done.exit_code, "--accept-trade keeps it" in done.stdout) == (3, True), done.stdout
+
+
 @pytest.mark.parametrize("door", DOORS)
 def test_a_key_that_only_reads_comes_in_with_its_verdict(
     door: str, command: Command, path: Path, tmp_path: Path, url: str

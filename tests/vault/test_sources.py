@@ -96,7 +96,7 @@ NOT_UNDERSTOOD = {
     "broken TOML and INI": '[bitget]\napi_key "bg_aa11"\n',
     "endless nesting": "[" * 5000,
     "nesting with comments": "//\n" + '{"a":' * 5000,
-    "JSON with comments, too long": "// x\n{" + '"a": 1,' * 20_000 + "}",
+    "many blank lines before the end of a section": "[bitget]\n" + "\n" * 300_000 + "x",
 }
 
 
@@ -106,6 +106,19 @@ def test_what_is_not_understood_is_an_error_that_says_what_was_tried(name: str) 
         from_text(Hidden(NOT_UNDERSTOOD[name]))
     assert "bg_aa11" not in str(refusal.value)
     assert refusal.value.__cause__ is refusal.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "text", ["// x\n{" + '"a": 1,' * 20_000 + "}", "A=b\n" * 200_000, "\n" * 500_000], ids=["JSON", ".env", "blank"]
+)
+def test_what_a_slow_parser_would_read_for_minutes_is_refused_before(text: str) -> None:
+    with pytest.raises(InvalidField, match="longer than 65536 characters"):
+        from_text(Hidden(text))
+
+
+def test_a_large_file_of_a_fast_parser_is_read() -> None:
+    names = ",".join(f'"k{number}": {number}' for number in range(200_000))
+    assert len(from_text(Hidden(f'{{"bitget": {json.dumps(KEY)}, {names}}}'))) == 1
 
 
 @pytest.mark.parametrize("text", ["", "\n", "# nothing yet\n", "COLOUR=red\n", "{}", "[]", '{"okx": {"apiKey": "x"}}'])
@@ -268,6 +281,62 @@ def test_a_secret_that_a_comment_keeps_is_named(tmp_path: Path) -> None:
     source = tmp_path / ".env"
     source.write_text(f"# old: {S}\n" + SHAPES[".env"][0])
     assert cleaned_file(source, from_file(source)).left == (source,)
+
+
+TWICE = (
+    "BITGET_API_KEY=bg_1\nBITGET_SECRET_KEY=abc\nBITGET_PASSPHRASE=p\n"
+    "BITGET_API_KEY=bg_2\nBITGET_SECRET_KEY=def\nBITGET_PASSPHRASE=q\n"
+)
+
+
+def test_another_key_under_the_same_names_is_not_taken_out_with_the_one_that_was_found(tmp_path: Path) -> None:
+    source = tmp_path / ".env"
+    source.write_text(TWICE)
+    with pytest.raises(InvalidField, match="BITGET_API_KEY is there twice"):
+        cleaned_file(source, from_file(source))
+    assert source.read_text() == TWICE
+
+
+SAME_OBJECT_TWICE = (
+    '{"bitget": {"apiKey": "bg_1", "secret": "abc", "password": "p"}, '
+    '"bitget": {"apiKey": "bg_2", "secret": "def", "password": "q"}}'
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SAME_OBJECT_TWICE,
+        "BITGET_API_KEY=bg_1\nBITGET_SECRET_KEY=abc\nBITGET_PASSPHRASE=p\u00a0\n",
+        "BITGET_API_KEY=bg_1\nBITGET_SECRET_KEY=abc\nBITGET_PASSPHRASE=p\u200b\n",
+    ],
+    ids=["an object twice", "no-break space", "zero width"],
+)
+def test_an_object_twice_and_characters_that_cannot_be_seen_are_doubtful(text: str) -> None:
+    assert from_text(Hidden(text))[0].doubt
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'[{{"name": "bitget", "apiKey": "{A}", "secret": "{S}", "password": "{P}"}}]',
+        f"[{{name: 'bitget', apiKey: '{A}', secret: '{S}', password: '{P}'}},]",
+        f'bitget = {{api_key = "{A}", secret_key = "{S}", passphrase = "{P}"}}\n',
+        f'bitget.api_key = "{A}"\nbitget.secret_key = "{S}"\nbitget.passphrase = "{P}"\n',
+        f"[bitget]\rapi_key = {A}\rsecret_key = {S}\rpassphrase = {P}\r",
+    ],
+    ids=["a list on one line", "the same as JSON5", "a TOML table on one line", "TOML names with dots", "INI with CR"],
+)
+def test_what_looks_like_another_format_is_found(text: str) -> None:
+    (found,) = from_text(Hidden(text))
+    assert {field: one.value for field, one in found.triple.items()} == KEY
+
+
+def test_a_file_with_nul_characters_is_no_text(tmp_path: Path) -> None:
+    for data in (SHAPES[".env"][0].encode("utf-16-le"), SHAPES[".env"][0].encode() + b"\0"):
+        (tmp_path / "source").write_bytes(data)
+        with pytest.raises(InvalidField, match="no UTF-8 text"):
+            read_source(tmp_path / "source")
 
 
 def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path) -> None:
