@@ -14,7 +14,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from functools import cached_property
 from typing import Any, cast
 
 from bgresearch import exact_json
@@ -100,11 +99,6 @@ class AnswerRow:
         ][:_MOST_NAMES]
         said = said or [f"{name} {shown(self._values[name])}" for name in _TIMES if name in self._values][:1]
         return f"{self._place} ({', '.join(said)})" if said else self._place
-
-    @cached_property
-    def spelled(self) -> str:
-        """All of it as text: equal rows have the same."""
-        return exact_json.dumps(self._values, sort_keys=True)
 
     def number(self, *names: str, needed: bool = False) -> float | None:
         """Return a number, NaN if it cannot be read."""
@@ -243,9 +237,8 @@ def read_rows(make: Make, rows: Iterable[Any], problems: Problems) -> list[Row]:
         There are rows, and none of them can be read.
     """
     made: list[Row] = []
-    seen: set[str] = set()
-    left_out = repeated = place = 0
-    for place, row in enumerate(rows, start=1):
+    left_out, once = 0, _once(rows)
+    for place, row in once:
         if not isinstance(row, dict | AnswerRow):
             problems.add(f"row {place} is no object: {shown(row)}", fatal=True)
             if problems.whole:
@@ -253,10 +246,6 @@ def read_rows(make: Make, rows: Iterable[Any], problems: Problems) -> list[Row]:
             left_out += 1
             continue
         one = row if isinstance(row, AnswerRow) else AnswerRow(row, problems, f"row {place}")
-        if one.spelled in seen:
-            repeated += 1
-            continue
-        seen.add(one.spelled)
         before = len(problems.found)
         try:
             parts = make(one)
@@ -268,10 +257,19 @@ def read_rows(make: Make, rows: Iterable[Any], problems: Problems) -> list[Row]:
             continue
         mark = {UNREADABLE: True} if len(problems.found) > before else {}
         made += [part | mark for part in (parts if isinstance(parts, list) else [parts])]
-    if left_out and left_out == place - repeated:
+    if left_out and left_out == len(once):
         raise BadResponse(problems.endpoint, f"no row can be read: {problems.found[0]}.")
     problems.warn()
     return made
+
+
+def _once(rows: Iterable[Any]) -> list[tuple[int, Any]]:
+    """Return the rows with their places; of equal ones the first."""
+    first: dict[str, tuple[int, Any]] = {}
+    for place, row in enumerate(rows, start=1):
+        plain = row._values if isinstance(row, AnswerRow) else row
+        first.setdefault(exact_json.dumps(plain, sort_keys=True), (place, row))
+    return list(first.values())
 
 
 def spelled(code: str) -> str:

@@ -110,10 +110,11 @@ def open_interest(sender: Sender, market: str, symbol: str | None) -> list[Row]:
     else:
         row_id, params, key = "futures.open_interest", {"symbol": symbol, "productType": market.upper()}, "size"
     answer = around(sender, row_id, params)
-    time, rows_at = answer.time("ts", needed=True), load()[row_id].rows_at
+    rows_at = load()[row_id].rows_at
     if rows_at not in answer:
         raise BadResponse(row_id, f"{rows_at} is missing in the answer.")
     rows = answer.nested(rows_at)
+    time = answer.time("ts", needed=bool(rows))
 
     def row_of(row: AnswerRow) -> Row:
         held = row.number(key, needed=True)

@@ -131,7 +131,7 @@ def test_the_side_is_what_was_done_in_the_market(account: Start, side: str, trad
     assert list(got.side) == [traded]
 
 
-@pytest.mark.parametrize("refusal", ["40014", "40085", "absent"])
+@pytest.mark.parametrize("refusal", ["40014", "25620", "absent"])
 def test_assets_that_cannot_be_seen_are_named_and_the_others_come(account: Start, refusal: str) -> None:
     habits = Habits(absent=(PATHS["funding"],)) if refusal == "absent" else Habits(refuse={PATHS["funding"]: refusal})
     exchange, client = account(habits)

@@ -33,6 +33,7 @@ import bgresearch
 from bgresearch import connect, transport
 from bgresearch.catalogue import load
 from bgresearch.clock import ManualClock
+from bgresearch.confirming import plain
 from bgresearch.errors import BgresearchError
 from bgresearch.limits import LocalLimiter
 from bgresearch.sandbox import Exchange
@@ -77,8 +78,9 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     found |= {"candles": client.candles("BTCUSDT", "1h", "2026-05-26", "2026-05-27")}
     found |= {"api": client.api, "area": client.api.spot, "call": client.api.spot.account_info}
     found |= {"frame": client.api.spot.account_info(), "raw": client.api.spot.account_info.raw()}
-    source, sender = client._source, client._source.sender
-    found |= {"source": source, "store": source.store, "wire": sender, "signer": sender._signer}
+    source, sender = client._source, plain(client._source.sender)
+    found |= {"source": source, "store": source.store, "confirming": source.sender, "wire": sender}
+    found |= {"signer": sender._signer}
     found |= {"session": sender._session, "limiter": sender._limiter, "whose": client._whose}
     found |= {"reply": sender.send(load()["spot.account_info"], {}), "endpoint": PRIVATE, "module": bgresearch}
     found |= {"headers": sender._signer.headers("GET", PRIVATE.path)}
