@@ -359,4 +359,4 @@ def test_no_module_of_the_package_imports_a_network_or_the_toolkit() -> None:
             elif isinstance(node, ast.ImportFrom):
                 imported.add((node.module or "").split(".")[0])
     assert not imported & (NETWORK | {"bgresearch"})
-    assert imported - set(sys.stdlib_module_names) == {"vault", "cryptography", "filelock"}
+    assert imported - set(sys.stdlib_module_names) == {"vault", "cryptography", "filelock", "dotenv", "json5"}
