@@ -19,10 +19,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bgresearch.agent.client import Agent
-from bgresearch.agent.messages import PURPOSES
-from bgresearch.agent.place import Place
+from bgresearch.agent.launcher import start
 from bgresearch.agent.protocol import VERSION
-from bgresearch.agent.start import start
+from bgresearch.agent.requests import PURPOSES
+from bgresearch.agent.socket_path import Place
 from vault import FLOOR, Vault
 from vault.hidden import Hidden
 

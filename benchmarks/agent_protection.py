@@ -27,9 +27,9 @@ import bgresearch.agent.service
 import bgresearch.catalogue
 from bgresearch.agent import process
 from bgresearch.agent.client import Agent
-from bgresearch.agent.place import Place
-from bgresearch.clock import SystemClock
-from bgresearch.transport import new_session
+from bgresearch.agent.socket_path import Place
+from bgresearch.core.clock import SystemClock
+from bgresearch.http.transport import new_session
 from vault import FLOOR, Intake, Vault
 
 PASSWORD = "correct horse battery"  # noqa: S105 - made up

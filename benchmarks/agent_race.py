@@ -18,8 +18,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bgresearch.agent.client import Agent
-from bgresearch.agent.place import Place
-from bgresearch.agent.start import start
+from bgresearch.agent.launcher import start
+from bgresearch.agent.socket_path import Place
 from vault import FLOOR, Vault
 from vault.hidden import Hidden
 

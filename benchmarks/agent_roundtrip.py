@@ -28,14 +28,14 @@ from urllib3.response import HTTPResponse
 
 from bgresearch.agent.client import Agent
 from bgresearch.agent.lifetime import Lifetime
-from bgresearch.agent.messages import Fetch
-from bgresearch.agent.place import Place, prepare
+from bgresearch.agent.requests import Fetch
 from bgresearch.agent.server import Server, listen
 from bgresearch.agent.service import Service
-from bgresearch.clock import Clock, ManualClock, SystemClock
-from bgresearch.limits import Limiter, LocalLimiter
-from bgresearch.transport import new_session
-from bgresearch.wire import Signer, Wire
+from bgresearch.agent.socket_path import Place, prepare
+from bgresearch.core.clock import Clock, ManualClock, SystemClock
+from bgresearch.http.ratelimit.limiter import Limiter, LocalLimiter
+from bgresearch.http.sender import Signer, Wire
+from bgresearch.http.transport import new_session
 from vault import FLOOR, Vault
 from vault.hidden import Hidden
 

@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from bgresearch.agent.blind import BlindSieve
+from bgresearch.agent.constant_time_search import BlindSieve
 from vault import Searcher
 from vault.contents import iso_utc
 from vault.entries import Slot, Triple

@@ -24,13 +24,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import bgresearch
-from bgresearch.account.history import FINAL_MS
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock
-from bgresearch.intervals import DAY_MS
-from bgresearch.moments import moment_ms
+from bgresearch.account.record_history import FINAL_MS
+from bgresearch.client.client import Client
+from bgresearch.core.clock import ManualClock
+from bgresearch.core.intervals import DAY_MS
+from bgresearch.core.spans import Span
+from bgresearch.core.timestamps import moment_ms
 from bgresearch.sandbox import Exchange
-from bgresearch.spans import Span
 from tests.kept.truth import TOLD, kept, truth
 
 START = moment_ms("2026-01-01", "start")[0]

@@ -18,17 +18,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bgresearch.account.archive import archive
-from bgresearch.account.history import History
 from bgresearch.account.kinds import FILLS
-from bgresearch.candles import Source
+from bgresearch.account.record_history import History
 from bgresearch.catalogue import Endpoint
-from bgresearch.clock import ManualClock
-from bgresearch.envelope import unwrap
-from bgresearch.identity import Whose
-from bgresearch.intervals import DAY_MS
-from bgresearch.spans import Span
+from bgresearch.catalogue.response import unwrap
+from bgresearch.core.clock import ManualClock
+from bgresearch.core.intervals import DAY_MS
+from bgresearch.core.spans import Span
+from bgresearch.http.sender import Reply
+from bgresearch.market.candles.read_through import Source
+from bgresearch.session.identity import Whose
 from bgresearch.store import Store
-from bgresearch.wire import Reply
 
 NOW_MS = 1_795_165_230_000
 DAYS = 90

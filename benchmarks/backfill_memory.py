@@ -24,7 +24,7 @@ CHILD = """
 import json, resource, sys, time
 import pandas as pd
 import bgresearch as bg
-from bgresearch.clock import SystemClock
+from bgresearch.core.clock import SystemClock
 class Fast(SystemClock):
     def monotonic_s(self):
         return time.monotonic() * times

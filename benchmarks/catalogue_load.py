@@ -7,7 +7,8 @@ import subprocess
 import sys
 import time
 
-from bgresearch.catalogue import load, loading
+from bgresearch.catalogue import load
+from bgresearch.catalogue import loader as loading
 
 RUNS = 9
 FRESH = """

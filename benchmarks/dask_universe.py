@@ -28,11 +28,11 @@ from distributed import Client, LocalCluster
 
 import bgresearch as bg
 from bgresearch.connect import EXCHANGE_URL
+from bgresearch.core.spans import Span
 from bgresearch.frames import CANDLE_SCHEMA
-from bgresearch.spans import Span
 from bgresearch.store import Ledger, Series, Store
-from bgresearch.store.disk import Disk
-from bgresearch.store.partition import QUICK, encode, within
+from bgresearch.store.atomic_files import Disk
+from bgresearch.store.parquet_file import QUICK, encode, within
 from tests.remote.s3 import CREDENTIALS, S3Server
 
 START_MS, DAY_MS, MINUTE_MS = 1_767_225_600_000, 86_400_000, 60_000  # 2026-01-01

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bgresearch.catalogue import load
-from bgresearch.envelope import rows_of, unwrap
+from bgresearch.catalogue.response import rows_of, unwrap
 from bgresearch.frames import candle_table, decode
 
 ROWS, RUNS = 1000, 101

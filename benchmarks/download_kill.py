@@ -27,7 +27,7 @@ import pandas as pd
 import bgresearch as bg
 from bgresearch.sandbox import Exchange, Request, Response
 from bgresearch.sandbox.server import Server
-from bgresearch.store.inspecting import files_of, inspect
+from bgresearch.store.integrity import files_of, inspect
 
 IN_FLIGHT = 48  # requests that one run may have on their way: its workers
 END = pd.Timestamp.now("UTC").floor("D") - pd.Timedelta(days=100)

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bgresearch.lenses.exports import export_pieces
-from bgresearch.lenses.exports.history import History
-from bgresearch.spans import Span, iso
+from bgresearch.core.spans import Span, iso
+from bgresearch.exports import export_pieces
+from bgresearch.exports.chunked import History
 
 MINUTE_MS = 60_000
 START_MS = 1_420_070_400_000  # 2015-01-01

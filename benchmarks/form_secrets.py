@@ -24,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from playwright.sync_api import Playwright, sync_playwright
 
 from bgresearch.agent.client import Agent
-from bgresearch.agent.place import Place
-from bgresearch.onboarding import words
+from bgresearch.agent.socket_path import Place
+from bgresearch.keys.onboarding import messages as words
 from bgresearch.sandbox import SANDBOX_KEYS
 from bgresearch.sandbox.server import Server
 from tests.browser import harness

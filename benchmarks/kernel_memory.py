@@ -23,8 +23,8 @@ from typing import BinaryIO
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bgresearch.agent.client import Agent
-from bgresearch.agent.place import Place
-from bgresearch.agent.start import start
+from bgresearch.agent.launcher import start
+from bgresearch.agent.socket_path import Place
 from bgresearch.sandbox import SANDBOX_KEYS
 from bgresearch.sandbox.server import Server
 from vault import FLOOR, Vault

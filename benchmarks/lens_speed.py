@@ -24,10 +24,10 @@ import pandas as pd
 from store_speed import MINUTE_MS, bars
 
 import bgresearch as bg
-from bgresearch.candles import series_of
-from bgresearch.client import Client
-from bgresearch.planning import subject
-from bgresearch.spans import Span
+from bgresearch.client.client import Client
+from bgresearch.core.spans import Span
+from bgresearch.market.candles.plan import subject
+from bgresearch.market.candles.read_through import series_of
 from bgresearch.store import Store
 
 START_MS = 1_777_593_600_000  # 2026-05-01

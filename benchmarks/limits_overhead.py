@@ -18,10 +18,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bgresearch.budget.file import FileBook
 from bgresearch.catalogue import load
-from bgresearch.clock import SystemClock
-from bgresearch.limits import Book, BookLimiter, MemoryBook
+from bgresearch.core.clock import SystemClock
+from bgresearch.http.ratelimit.limiter import Book, BookLimiter, MemoryBook
+from bgresearch.http.ratelimit.sqlite_log import FileBook
 
 PROMISED_MS = 1.0
 ROWS = [row for row in load() if row.limit.count == 20 and row.limit.scope == "ip"][:8]

@@ -22,13 +22,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bgresearch.budget import limiter_for
 from bgresearch.catalogue import load
-from bgresearch.clock import SystemClock
+from bgresearch.core.clock import SystemClock
+from bgresearch.http.ratelimit import limiter_for
+from bgresearch.http.sender import Wire
 from bgresearch.sandbox import Exchange
-from bgresearch.sandbox.message import Request, Response
+from bgresearch.sandbox.messages import Request, Response
 from bgresearch.sandbox.server import Server
-from bgresearch.wire import Wire
 
 ROW = "spot.candles"
 PROMISED = 0.85

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from bgresearch.account.kinds import BILLS, FILLS
-from bgresearch.research.pnl import own_pnl
-from bgresearch.research.reconciling import reconcile
+from bgresearch.research.pnl.pnl import own_pnl
+from bgresearch.research.pnl.reconcile import reconcile
 
 START_MS = 1_760_000_000_000
 

@@ -18,17 +18,17 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from bgresearch.budget.file import FileBook
-from bgresearch.candles import series_of
 from bgresearch.catalogue import load
-from bgresearch.checks import check_page
-from bgresearch.clock import SystemClock
+from bgresearch.core.clock import SystemClock
+from bgresearch.core.spans import Span
 from bgresearch.frames import CANDLE_SCHEMA
-from bgresearch.limits import BookLimiter
-from bgresearch.planning import subject
-from bgresearch.spans import Span
+from bgresearch.http.ratelimit.limiter import BookLimiter
+from bgresearch.http.ratelimit.sqlite_log import FileBook
+from bgresearch.market.candles.plan import subject
+from bgresearch.market.candles.read_through import series_of
 from bgresearch.store import Store
-from bgresearch.store.spool import Spool
+from bgresearch.store.candle_checks import check_page
+from bgresearch.store.pending_pages import Spool
 
 START_MS, MINUTE_MS, ROWS, PAGES = 1_672_531_200_000, 60_000, 200, 223  # 2023-01
 PROMISED_MS = 3.0

@@ -11,7 +11,7 @@ import hmac
 import time
 from collections.abc import Callable
 
-from bgresearch.clock import ManualClock
+from bgresearch.core.clock import ManualClock
 from bgresearch.sandbox import SANDBOX_KEYS, Exchange, Request
 from bgresearch.sandbox.responders import RESPONDERS
 

@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import bgresearch as bg
-from bgresearch.candles import series_of
+from bgresearch.core.spans import Span
 from bgresearch.frames import CANDLE_SCHEMA
-from bgresearch.planning import subject
-from bgresearch.spans import Span
+from bgresearch.market.candles.plan import subject
+from bgresearch.market.candles.read_through import series_of
 from bgresearch.store import Store
 
 YEAR = 525_600

@@ -16,11 +16,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bgresearch.catalogue import Endpoint, load
-from bgresearch.clock import ManualClock
-from bgresearch.namespace import Call
-from bgresearch.raw.gathering import Desk
+from bgresearch.client.api import Call
+from bgresearch.client.api_pages import Desk
+from bgresearch.core.clock import ManualClock
+from bgresearch.http.sender import Reply
 from bgresearch.store import Store
-from bgresearch.wire import Reply
 
 NOW_MS = 1_795_165_230_000
 PROMISED_MB = 300

@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable
 
 from bgresearch.catalogue import load
-from bgresearch.intervals import DAY_MS, INTERVALS
-from bgresearch.sandbox.accounts import make_accounts
+from bgresearch.core.intervals import DAY_MS, INTERVALS
 from bgresearch.sandbox.call import Call
-from bgresearch.sandbox.markets import find, utc_ms
 from bgresearch.sandbox.responders import RESPONDERS
-from bgresearch.sandbox.world import World
+from bgresearch.sandbox.traders.accounts import make_accounts
+from bgresearch.sandbox.world.markets import find, utc_ms
+from bgresearch.sandbox.world.world import World
 
 NOW_MS = utc_ms(2026, 11, 20, 8) + 1_234_567
 

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bgresearch.client import Client
+    from bgresearch.client.client import Client
     from bgresearch.connect import connect
     from bgresearch.errors import (
         AddressRejected,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         TimestampError,
         UnknownSymbol,
     )
-    from bgresearch.forms.doors import check, explore, keys, setup, unlock
+    from bgresearch.forms.entry_points import check, explore, keys, setup, unlock
 
 __version__ = "0.1.0"
 
@@ -76,8 +76,8 @@ __all__ = [
     "unlock",
 ]
 
-_FORMS = dict.fromkeys(("check", "explore", "keys", "setup", "unlock"), "bgresearch.forms.doors")
-_HOMES = {"Client": "bgresearch.client", "connect": "bgresearch.connect", **_FORMS}
+_FORMS = dict.fromkeys(("check", "explore", "keys", "setup", "unlock"), "bgresearch.forms.entry_points")
+_HOMES = {"Client": "bgresearch.client.client", "connect": "bgresearch.connect", **_FORMS}
 
 
 def __getattr__(name: str) -> Any:

@@ -8,22 +8,22 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from bgresearch.budget import limiter_for
-from bgresearch.client import Client
-from bgresearch.clock import LOOPBACK, Clock, clock_of
+from bgresearch.client.client import Client
+from bgresearch.core.clock import LOOPBACK, Clock, clock_of
+from bgresearch.core.progress import Wish
+from bgresearch.core.user_folders import user_folder
 from bgresearch.errors import ConfigurationError, StoreError
-from bgresearch.folders import user_folder
-from bgresearch.keyring import known_label
-from bgresearch.limits import LocalLimiter
-from bgresearch.progress import Wish
+from bgresearch.http.ratelimit import limiter_for
+from bgresearch.http.ratelimit.limiter import LocalLimiter
+from bgresearch.http.sender import Sender, Signer, Wire
+from bgresearch.http.transport import new_session, origin
+from bgresearch.session.known_accounts import known_label
 from bgresearch.store import Store
-from bgresearch.transport import new_session, origin
-from bgresearch.wire import Sender, Signer, Wire
 
 if TYPE_CHECKING:
-    from bgresearch.agent.sender import AgentSender
+    from bgresearch.agent.agent_sender import AgentSender
     from bgresearch.sandbox import Exchange, SandboxAdapter
-    from bgresearch.store.remote import Options
+    from bgresearch.store.remote.object_storage import Options
 
 EXCHANGE_URL = "https://api.bitget.com"
 SANDBOX_URL = "http://127.0.0.1:1"  # nobody can listen there: the in-process sandbox is mounted at it
@@ -145,8 +145,8 @@ def _published(
     url: str, options: Options | None, digest: str | None, *, data_dir: str | os.PathLike[str] | None,
     clock: Clock | None, progress: Wish,
 ) -> Client:  # fmt: skip
-    from bgresearch.store.published import PublishedStore  # noqa: PLC0415 - only for a published store
-    from bgresearch.store.remote import Remote  # noqa: PLC0415
+    from bgresearch.store.remote.object_storage import Remote  # noqa: PLC0415
+    from bgresearch.store.remote.remote_store import PublishedStore  # noqa: PLC0415 - only for a published store
 
     chosen = data_dir if data_dir is not None else os.environ.get("BGRESEARCH_DATA_DIR")
     folder = Path(chosen) / ".published" if chosen else _cache() / "published"
@@ -186,8 +186,8 @@ def _owner(host: str, *, demo: bool) -> str:
 def _agent_sender(
     key: str, base_url: str | None, clock: Clock | None, data_dir: str | os.PathLike[str] | None, *, offline: bool
 ) -> AgentSender:
+    from bgresearch.agent.agent_sender import AgentSender, find_key  # noqa: PLC0415
     from bgresearch.agent.client import Agent, AgentKey  # noqa: PLC0415 - only for a key
-    from bgresearch.agent.sender import AgentSender, find_key  # noqa: PLC0415
 
     agent = Agent()
     if offline:  # what is kept can be read while the vault is locked

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bgresearch.spans import Span
+    from bgresearch.core.spans import Span
 
 
 class BgresearchError(Exception):

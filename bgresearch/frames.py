@@ -21,12 +21,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bgresearch import exact_json
-from bgresearch.answer_row import AnswerRow, Problems, shown
 from bgresearch.catalogue import Column, Endpoint
-from bgresearch.envelope import rows_key, rows_of, unwrap, without_secrets
+from bgresearch.catalogue.answer_row import AnswerRow, Problems, shown
+from bgresearch.catalogue.response import rows_key, rows_of, unwrap, without_secrets
+from bgresearch.catalogue.value_types import TIME, as_text, to_array
+from bgresearch.core import exact_json
 from bgresearch.errors import BadResponse, UndocumentedData
-from bgresearch.values import TIME, as_text, to_array
 
 _CANDLE_NUMBERS = ("open", "high", "low", "close", "volume", "quote_volume")
 CANDLE_SCHEMA = pa.schema([("open_time", TIME), *((name, pa.float64()) for name in _CANDLE_NUMBERS)])

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import settings
 
 import bgresearch
-from bgresearch.client import Client
-from bgresearch.clock import AHEAD, ManualClock
+from bgresearch.client.client import Client
+from bgresearch.core.clock import AHEAD, ManualClock
 from bgresearch.sandbox import Exchange
 
 NOW = dt.datetime(2026, 11, 20, 9, 0, 30, tzinfo=dt.UTC)

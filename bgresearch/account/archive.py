@@ -13,9 +13,11 @@ from typing import Any
 
 import pandas as pd
 
-from bgresearch.account.history import History
 from bgresearch.account.kinds import BILLS, KINDS
-from bgresearch.account.records import RecordKind
+from bgresearch.account.record_history import History
+from bgresearch.account.record_type import RecordKind
+from bgresearch.core.spans import Span, iso, subtract, union
+from bgresearch.core.timestamps import Moment, moment_ms
 from bgresearch.errors import (
     AddressRejected,
     AuthenticationError,
@@ -25,9 +27,7 @@ from bgresearch.errors import (
     NetworkError,
     OfflineError,
 )
-from bgresearch.identity import ABSENT, NO_PERMISSION, Identity
-from bgresearch.moments import Moment, moment_ms
-from bgresearch.spans import Span, iso, subtract, union
+from bgresearch.session.identity import ABSENT, NO_PERMISSION, Identity
 from bgresearch.store import LostRows
 
 _SAFETY_MS = 60_000  # the reach moves while one walks

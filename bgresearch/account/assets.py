@@ -8,12 +8,12 @@ from functools import partial
 
 import pyarrow as pa
 
-from bgresearch.answer_row import AnswerRow, spelled
-from bgresearch.answers import rows_from, shaped
+from bgresearch.catalogue.answer_row import AnswerRow, spelled
 from bgresearch.errors import ExchangeError
-from bgresearch.identity import ABSENT, NO_PERMISSION
-from bgresearch.tables import Row
-from bgresearch.wire import Sender
+from bgresearch.http.rows import rows_from, shaped
+from bgresearch.http.sender import Sender
+from bgresearch.schemas import Row
+from bgresearch.session.identity import ABSENT, NO_PERMISSION
 
 ASSET_COLUMNS = [
     ("account", pa.string()), ("coin", pa.string()), ("available", pa.float64()), ("frozen", pa.float64()),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bgresearch.answer_row import AnswerRow, spelled
-from bgresearch.answers import all_rows, around, rows_from, shaped
-from bgresearch.identity import Mode
-from bgresearch.tables import Row, Shape, fields
-from bgresearch.wire import Sender
+from bgresearch.catalogue.answer_row import AnswerRow, spelled
+from bgresearch.http.rows import all_rows, around, rows_from, shaped
+from bgresearch.http.sender import Sender
+from bgresearch.schemas import Row, Shape, fields
+from bgresearch.session.identity import Mode
 
 BALANCES = Shape(
     "account.balances",

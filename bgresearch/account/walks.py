@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from bgresearch.account.records import RecordKind, Road
-from bgresearch.answer_row import UNREADABLE, AnswerRow, KeyMissing, Problems
+from bgresearch.account.record_type import RecordKind, Road
+from bgresearch.catalogue.answer_row import UNREADABLE, AnswerRow, KeyMissing, Problems
+from bgresearch.core.spans import Span
 from bgresearch.errors import BadResponse, ExchangeError
-from bgresearch.paginator import EndUnknown, PagedList
-from bgresearch.spans import Span
-from bgresearch.tables import Row
-from bgresearch.wire import Sender
+from bgresearch.http.pagination.paged_list import EndUnknown, PagedList
+from bgresearch.http.sender import Sender
+from bgresearch.schemas import Row
 
 _TOO_DEEP = "40303"  # spot/error-code/restapi
 

@@ -10,9 +10,11 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from typing import Any
 
-from bgresearch.agent import told
-from bgresearch.agent.line import QUICK_S, Line
-from bgresearch.agent.messages import (
+from bgresearch.agent import models as told
+from bgresearch.agent.connection import QUICK_S, Line
+from bgresearch.agent.models import AgentKey, AgentStatus, Examination
+from bgresearch.agent.protocol import MAX_SEARCHED_BYTES, Header, encode_request
+from bgresearch.agent.requests import (
     Audit,
     Check,
     Discard,
@@ -30,12 +32,10 @@ from bgresearch.agent.messages import (
     Search,
     Status,
 )
-from bgresearch.agent.place import Place, default_place, need_sockets
-from bgresearch.agent.protocol import MAX_SEARCHED_BYTES, Header, encode_request
-from bgresearch.agent.told import AgentKey, AgentStatus, Examination
+from bgresearch.agent.socket_path import Place, default_place, need_sockets
 from bgresearch.errors import AgentError, AgentUnavailable
-from bgresearch.onboarding.finding import Finding
-from bgresearch.permissions import Permissions
+from bgresearch.keys.onboarding.finding import Finding
+from bgresearch.keys.permissions import Permissions
 from vault import Leak, VaultError
 from vault.leaks import OVERLAP
 from vault.trail import AuditEvent, AuditTrail

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from bgresearch.clock import Clock
+from bgresearch.core.clock import Clock
 
 IDLE_S = 15 * 60.0
 LONGEST_S = 12 * 3600.0

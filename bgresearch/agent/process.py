@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def _live(order: bytes, weak: tuple[str, ...]) -> int:
-    from bgresearch.agent.crossing import described  # noqa: PLC0415 - hardened first
+    from bgresearch.agent.error_codec import described  # noqa: PLC0415 - hardened first
     from bgresearch.errors import BgresearchError  # noqa: PLC0415
     from vault import VaultError  # noqa: PLC0415
     from vault.hidden import Hidden  # noqa: PLC0415
@@ -55,7 +55,7 @@ def _live(order: bytes, weak: tuple[str, ...]) -> int:
 
 
 def _serve(wanted: Any, weak: tuple[str, ...]) -> None:
-    from bgresearch.agent.place import Place, identity_of, prepare  # noqa: PLC0415
+    from bgresearch.agent.socket_path import Place, identity_of, prepare  # noqa: PLC0415
 
     place = Place(Path(wanted.value["folder"]))
     prepare(place)
@@ -67,7 +67,7 @@ def _serve(wanted: Any, weak: tuple[str, ...]) -> None:
     from bgresearch.agent.lifetime import IDLE_S, LONGEST_S, Lifetime  # noqa: PLC0415 - the heavy part, once it is sure
     from bgresearch.agent.server import Server, listen  # noqa: PLC0415
     from bgresearch.agent.service import Service  # noqa: PLC0415
-    from bgresearch.clock import SystemClock  # noqa: PLC0415
+    from bgresearch.core.clock import SystemClock  # noqa: PLC0415
     from vault.hidden import Hidden  # noqa: PLC0415
 
     clock = SystemClock()

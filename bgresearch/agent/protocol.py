@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from bgresearch.agent.crossing import described, rebuilt
-from bgresearch.agent.messages import (
+from bgresearch.agent.error_codec import described, rebuilt
+from bgresearch.agent.requests import (
     PURPOSES,
     Audit,
     Check,
@@ -35,7 +35,7 @@ from bgresearch.agent.messages import (
     Search,
     Status,
 )
-from bgresearch.envelope import MAX_BODY_BYTES
+from bgresearch.catalogue.response import MAX_BODY_BYTES
 from bgresearch.errors import AgentError
 
 VERSION = 2

@@ -13,13 +13,13 @@ import signal
 import socket
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from bgresearch.agent.caller import Caller
 from bgresearch.agent.lifetime import Lifetime
-from bgresearch.agent.messages import Fetch, Lock, Offer, Request, Status
-from bgresearch.agent.place import SOCKET_MODE, Place, identity_of, peer_is_me
 from bgresearch.agent.protocol import decode_request, encode_answer, encode_error, longest
+from bgresearch.agent.requests import Fetch, Lock, Offer, Request, Status
+from bgresearch.agent.server_connection import Caller
 from bgresearch.agent.service import Service
-from bgresearch.clock import Clock
+from bgresearch.agent.socket_path import SOCKET_MODE, Place, identity_of, peer_is_me
+from bgresearch.core.clock import Clock
 from bgresearch.errors import AgentError
 
 MAX_CONNECTIONS = 256

@@ -12,9 +12,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bgresearch.agent.held import Held, MakeSender, wire
+from bgresearch.agent.leak_search import Searching
 from bgresearch.agent.lifetime import Lifetime
-from bgresearch.agent.messages import (
+from bgresearch.agent.password_strength import strength
+from bgresearch.agent.pending_keys import Staging
+from bgresearch.agent.protocol import encode_answer, encode_error
+from bgresearch.agent.requests import (
     Audit,
     Check,
     Discard,
@@ -31,18 +34,15 @@ from bgresearch.agent.messages import (
     Search,
     Status,
 )
-from bgresearch.agent.offers import Offers
-from bgresearch.agent.opening import Opening
-from bgresearch.agent.protocol import encode_answer, encode_error
-from bgresearch.agent.searching import Searching
-from bgresearch.agent.staging import Staging
-from bgresearch.agent.strength import strength
+from bgresearch.agent.sealed_offers import Offers
+from bgresearch.agent.unlocking import Opening
+from bgresearch.agent.vault_session import Held, MakeSender, wire
 from bgresearch.catalogue import load
-from bgresearch.clock import Clock
+from bgresearch.core.clock import Clock
 from bgresearch.errors import BadResponse, BgresearchError, InvalidInput
-from bgresearch.permissions import ACCOUNT_INFO, of_key_info
-from bgresearch.transport import origin
-from bgresearch.wire import Reply
+from bgresearch.http.sender import Reply
+from bgresearch.http.transport import origin
+from bgresearch.keys.permissions import ACCOUNT_INFO, of_key_info
 from vault import KeyInfo, Profile, Vault, VaultError, calibrated
 from vault.hidden import Hidden
 

@@ -7,9 +7,9 @@ undocumented GET whose answer is a sub-account's key with its SecretKey. No colu
 v2 pages do not say which authority an endpoint needs; those codes are inferred from the path.
 """
 
-from bgresearch.catalogue.codes import ErrorCode, error_code, error_codes
-from bgresearch.catalogue.loading import Catalogue, load, parse
-from bgresearch.catalogue.model import Column, Endpoint, Limit, Paging, Param
+from bgresearch.catalogue.endpoint import Column, Endpoint, Limit, Paging, Param
+from bgresearch.catalogue.error_codes import ErrorCode, error_code, error_codes
+from bgresearch.catalogue.loader import Catalogue, load, parse
 
 __all__ = [
     "Catalogue", "Column", "Endpoint", "ErrorCode", "Limit", "Paging", "Param", "error_code", "error_codes", "load",

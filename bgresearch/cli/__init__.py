@@ -15,17 +15,19 @@ from typing import Annotated, TextIO
 import typer
 
 from bgresearch import __version__
-from bgresearch.cli import data, export, keeping, keys, serve, store
+from bgresearch.cli import download as data
+from bgresearch.cli import export, keys, serve, store
+from bgresearch.cli import vault as keeping
 from bgresearch.cli.archive import archive
 from bgresearch.cli.check import check
 from bgresearch.cli.explore import explore
 from bgresearch.cli.ledger import ledger
 from bgresearch.cli.options import NoArguments
+from bgresearch.cli.output import FAILED, WrongUsage, complain, misused
 from bgresearch.cli.record import record
 from bgresearch.cli.scan import scan
 from bgresearch.cli.setup import setup
 from bgresearch.cli.sql import sql
-from bgresearch.cli.words import FAILED, WrongUsage, complain, misused
 from bgresearch.errors import BgresearchError
 from vault import ReducedProtection, RollbackWarning, VaultError
 

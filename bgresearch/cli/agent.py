@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bgresearch.agent.place import default_vault
-from bgresearch.cli.asking import KEYRING, PasswordFile, VaultPath, from_stdin, master_password, secret
+from bgresearch.agent.socket_path import default_vault
 from bgresearch.cli.options import excludes, needs
-from bgresearch.cli.words import AsJson, table, tell
+from bgresearch.cli.output import AsJson, table, tell
+from bgresearch.cli.prompts import KEYRING, PasswordFile, VaultPath, from_stdin, master_password, secret
 from bgresearch.errors import AgentUnavailable, ConfigurationError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def unlock(
     as_json: AsJson = False,
 ) -> None:
     """Start the agent: it holds the keys and makes the private requests until it locks."""
-    from bgresearch.agent.start import check_vault, start
+    from bgresearch.agent.launcher import check_vault, start
 
     if stdin:
         needs("--stdin", "--recovery", recovery)
@@ -90,7 +90,7 @@ def running() -> AgentStatus | None:
 def _otherwise(path: Path | None, *, stdin: bool, recovery: bool) -> AgentStatus:
     """Return the status after unlocking with recovery code or keyring, sealed to an agent that starts locked."""
     from bgresearch.agent.client import Agent
-    from bgresearch.cli import sealed
+    from bgresearch.cli import agent_unlock as sealed
 
     with Agent() as agent:
         if not sealed.ready(agent, path).exists:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bgresearch.cli.agent import holds
-from bgresearch.cli.asking import PasswordFile, VaultPath, opened
 from bgresearch.cli.options import DataDir, as_an_option
-from bgresearch.cli.words import AsJson, tell
+from bgresearch.cli.output import AsJson, tell
+from bgresearch.cli.prompts import PasswordFile, VaultPath, opened
 from bgresearch.errors import BgresearchError
 
 if TYPE_CHECKING:
     from bgresearch.account.archive import Archive
-    from bgresearch.client import Client
+    from bgresearch.client.client import Client
 
 
 class ListsFailed(BgresearchError):

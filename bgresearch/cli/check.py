@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bgresearch.cli import report
-from bgresearch.cli.asking import PasswordFile, VaultPath
-from bgresearch.cli.session import session
-from bgresearch.cli.words import AsJson, tell
+from bgresearch.cli import permission_report as report
+from bgresearch.cli.key_session import session
+from bgresearch.cli.output import AsJson, tell
+from bgresearch.cli.prompts import PasswordFile, VaultPath
 from bgresearch.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from bgresearch.onboarding.finding import Finding
-    from bgresearch.permissions import Permissions
+    from bgresearch.keys.onboarding.finding import Finding
+    from bgresearch.keys.permissions import Permissions
 
 CAN_WRITE, CAN_WITHDRAW = 3, 4
 

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from bgresearch.cli.asking import agreed, answer
 from bgresearch.cli.options import DataDir, Interval, PriceKind, as_an_option, excludes
-from bgresearch.cli.words import AsJson, table, tell
+from bgresearch.cli.output import AsJson, table, tell
+from bgresearch.cli.prompts import agreed, answer
 from bgresearch.errors import ConfigurationError, InvalidInput
-from bgresearch.onboarding.costs import priced
-from bgresearch.planning import Market
+from bgresearch.market.candles.costs import priced
+from bgresearch.market.candles.plan import Market
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bgresearch.client import Client
+    from bgresearch.client.client import Client
 
 _MOST_SHOWN = 20  # symbols
 _DAYS = 7  # what is offered first
@@ -113,8 +113,8 @@ def _check_export(export: Path | None) -> None:
 
 
 def _summary(frame: pd.DataFrame) -> dict[str, Any]:
-    from bgresearch.moments import moment_ms
-    from bgresearch.spans import iso
+    from bgresearch.core.spans import iso
+    from bgresearch.core.timestamps import moment_ms
 
     told = frame.attrs["bgresearch"]
     named = {name: told[name] for name in ("symbol", "market", "price", "interval")}

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bgresearch.cli.archive import connected
-from bgresearch.cli.asking import PasswordFile, VaultPath
 from bgresearch.cli.options import DataDir, Interval, MarketName, PriceKind, Since, Until, as_an_option
-from bgresearch.cli.words import AsJson, table, tell
+from bgresearch.cli.output import AsJson, table, tell
+from bgresearch.cli.prompts import PasswordFile, VaultPath
 from bgresearch.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from bgresearch.client import Client
-    from bgresearch.lenses.exports.history import History
+    from bgresearch.client.client import Client
+    from bgresearch.exports.chunked import History
 
 ARGUMENTS = ("symbol", "frame", "candles", "KIND")
 
@@ -54,9 +54,9 @@ def candles(
 ) -> None:
     """Write candles to a file, fetching what is not kept. However long the history, memory stays small."""
     from bgresearch.connect import connect
-    from bgresearch.lenses.exports import export_pieces
-    from bgresearch.lenses.exports.exporting import checked_target
-    from bgresearch.symbols import wire_symbol
+    from bgresearch.core.symbols import wire_symbol
+    from bgresearch.exports import export_pieces
+    from bgresearch.exports.export import checked_target
 
     with as_an_option(*ARGUMENTS), connect(data_dir=data_dir, offline=offline) as client:
         named = wire_symbol(symbol, market)
@@ -85,8 +85,8 @@ def funding_rates(
 ) -> None:
     """Write funding rates to a file, fetching what is not kept."""
     from bgresearch.connect import connect
-    from bgresearch.lenses.exports import export
-    from bgresearch.lenses.exports.exporting import checked_target
+    from bgresearch.exports import export
+    from bgresearch.exports.export import checked_target
 
     with as_an_option(*ARGUMENTS), connect(data_dir=data_dir, offline=offline) as client:
         checked_target(to, {"symbol": symbol, "market": market, "verb": "funding_rates"}, format=format_, force=force)
@@ -119,8 +119,8 @@ def account(
 ) -> None:
     """Write private records of a key's account to a file that nobody else can read."""
     from bgresearch.account.kinds import KINDS
-    from bgresearch.lenses.exports import export
-    from bgresearch.lenses.exports.exporting import checked_target
+    from bgresearch.exports import export
+    from bgresearch.exports.export import checked_target
 
     kind = kind.replace("-", "_")
     if kind not in KINDS:
@@ -140,10 +140,10 @@ def _history(
     client: Client, symbol: str, interval: str, since: str, until: str | None, *, market: str, price: str
 ) -> History:  # fmt: skip
     """Return the candles in pieces, all of them in the store by now."""
-    from bgresearch.intervals import interval as length_of
-    from bgresearch.lenses.exports.history import History
-    from bgresearch.moments import span_of
-    from bgresearch.spans import Span
+    from bgresearch.core.intervals import interval as length_of
+    from bgresearch.core.spans import Span
+    from bgresearch.core.timestamps import span_of
+    from bgresearch.exports.chunked import History
 
     now_ms = client.now.value // 10**6
     asked = span_of(since, until, now_ms)

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bgresearch.cli.asking import Fields, PasswordFile, VaultPath, agreed, on_terminal
 from bgresearch.cli.check import check
-from bgresearch.cli.importing import export, import_keys
+from bgresearch.cli.key_entry import Outcome, Typing, Wanted, typed_until_kept
+from bgresearch.cli.key_import import export, import_keys
+from bgresearch.cli.key_session import own_session, session
 from bgresearch.cli.options import NoArguments, excludes
-from bgresearch.cli.session import own_session, session
-from bgresearch.cli.typed import Outcome, Typing, Wanted, typed_until_kept
-from bgresearch.cli.words import AsJson, table, tell
+from bgresearch.cli.output import AsJson, table, tell
+from bgresearch.cli.prompts import Fields, PasswordFile, VaultPath, agreed, on_terminal
+from bgresearch.core.timestamps import moment_ms
 from bgresearch.errors import ConfigurationError
-from bgresearch.moments import moment_ms
-from bgresearch.onboarding import words
+from bgresearch.keys.onboarding import messages as words
 from vault import EXCHANGE_HOST, Vault
 
 if TYPE_CHECKING:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bgresearch.cli.archive import connected
-from bgresearch.cli.asking import PasswordFile, VaultPath
 from bgresearch.cli.export import ARGUMENTS, Force, Offline
 from bgresearch.cli.options import DataDir, Since, Until, as_an_option
-from bgresearch.cli.words import AsJson, tell
+from bgresearch.cli.output import AsJson, tell
+from bgresearch.cli.prompts import PasswordFile, VaultPath
 from bgresearch.errors import BgresearchError
 
 if TYPE_CHECKING:
-    from bgresearch.research.reconciling import Reconciliation
+    from bgresearch.research.pnl.reconcile import Reconciliation
 
 To = Annotated[Path, typer.Option(metavar="FILE", help="The file; a name that ends in .csv is what tax tools read.")]
 
@@ -44,9 +44,9 @@ def ledger(
     as_json: AsJson = False,
 ) -> None:
     """Write trades, fees, funding, deposits, withdrawals and rewards to one file, and say whether they add up."""
-    from bgresearch.lenses.exports import export
-    from bgresearch.lenses.exports.exporting import checked_target
-    from bgresearch.research.taxes import tax_table
+    from bgresearch.exports import export
+    from bgresearch.exports.export import checked_target
+    from bgresearch.research.pnl.tax_ledger import tax_table
 
     with as_an_option(*ARGUMENTS):
         checked_target(to, {"verb": "account.ledger"}, force=force)

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from bgresearch.cli.data import SymbolsFailed
+from bgresearch.cli.download import SymbolsFailed
 from bgresearch.cli.options import DataDir, as_an_option
-from bgresearch.cli.words import AsJson, table, tell
+from bgresearch.cli.output import AsJson, table, tell
 from bgresearch.errors import BgresearchError
 
 if TYPE_CHECKING:
-    from bgresearch.client import Client
-    from bgresearch.kept.recording import Recorder
+    from bgresearch.client.client import Client
+    from bgresearch.market.recorder.recorder import Recorder
 
 _T = TypeVar("_T")
 
@@ -51,7 +51,7 @@ def record(
 ) -> None:
     """Record what the exchange tells only of now, on a schedule. Ctrl-C ends it; what was recorded stays."""
     from bgresearch.connect import connect
-    from bgresearch.kept.recordings import length_ms
+    from bgresearch.market.recorder.reader import length_ms
 
     with connect(data_dir=data_dir) as client:
         recorder = _recorder(client, kind, symbols, every=every, market=market, quiet=as_json)
@@ -86,7 +86,7 @@ def _recorder(
 
 
 def _rows(recorder: Recorder) -> list[dict[str, Any]]:
-    from bgresearch.spans import iso
+    from bgresearch.core.spans import iso
 
     return [
         {

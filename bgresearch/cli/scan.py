@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from bgresearch.cli.asking import PasswordFile, VaultPath, opened
 from bgresearch.cli.options import excludes
-from bgresearch.cli.words import AsJson, table, tell
+from bgresearch.cli.output import AsJson, table, tell
+from bgresearch.cli.prompts import PasswordFile, VaultPath, opened
 
 
 def scan(
@@ -22,7 +22,7 @@ def scan(
     as_json: AsJson = False,
 ) -> None:
     """Look for the vault's secrets in files, notebooks, histories and git. Exit status 1: one is there."""
-    from bgresearch import scanning
+    from bgresearch.keys import leak_scan as scanning
 
     if staged:
         excludes("--staged", ("--no-git", not git), ("more than one path", len(paths or []) > 1))

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bgresearch.cli.words import AsJson, need, table, tell
+from bgresearch.cli.output import AsJson, need, table, tell
 
 
 def demo(
@@ -26,8 +26,8 @@ def demo(
     need("rich", "uvicorn", "plotly", "nbclient", "ipykernel", extras="demo")
     from rich.console import Console
 
-    from bgresearch.demo import NOTEBOOK, Demo
-    from bgresearch.release import clone
+    from bgresearch.cli.demo import NOTEBOOK, Demo
+    from bgresearch.core.version import clone
 
     try:
         figures = Demo(Console(stderr=as_json, highlight=False)).run(page, notebook or NOTEBOOK)
@@ -65,7 +65,7 @@ def lab(
 ) -> None:
     """Open JupyterLab on the sandbox exchange, offline; its data folder is removed afterwards."""
     need("uvicorn", "jupyterlab", extras="lab")
-    from bgresearch.lab import folder_of_notebooks, open_lab
+    from bgresearch.cli.lab import folder_of_notebooks, open_lab
 
     try:
         status = open_lab(folder_of_notebooks(folder, typer.echo), port=port, browser=browser, say=typer.echo)

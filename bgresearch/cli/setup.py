@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
-from bgresearch.cli.asking import PasswordFile, VaultPath, agreed, answer, master_password, secret
+from bgresearch.cli.agent_unlock import new_recovery_code, ready, send, unlock
+from bgresearch.cli.key_entry import Outcome, Typing, Wanted, typed_until_kept
 from bgresearch.cli.options import excludes
-from bgresearch.cli.sealed import new_recovery_code, ready, send, unlock
-from bgresearch.cli.typed import Outcome, Typing, Wanted, typed_until_kept
-from bgresearch.cli.words import AsJson, tell
+from bgresearch.cli.output import AsJson, tell
+from bgresearch.cli.prompts import PasswordFile, VaultPath, agreed, answer, master_password, secret
 from bgresearch.errors import BgresearchError, ConfigurationError, InvalidInput
-from bgresearch.onboarding import addresses, words
-from bgresearch.onboarding.purposes import (
+from bgresearch.keys.onboarding import ip_whitelist as addresses
+from bgresearch.keys.onboarding import messages as words
+from bgresearch.keys.onboarding.purposes import (
     PURPOSES,
     WHICH_MODE,
     Mode,

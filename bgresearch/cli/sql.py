@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bgresearch.cli.options import DataDir
-from bgresearch.cli.words import AsJson, need, table, tell
+from bgresearch.cli.output import AsJson, need, table, tell
 from bgresearch.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _guarded(plain: pd.DataFrame) -> pd.DataFrame:
     """Return an answer of which no text or name is a formula to a spreadsheet, as in exports."""
     import pyarrow as pa
 
-    from bgresearch.lenses.exports.texts import guarded
+    from bgresearch.exports.csv_text import guarded
 
     def safe(values: list[Any]) -> list[Any]:
         return list(guarded(pa.array(values, pa.string()))[0].to_pylist())

@@ -18,12 +18,12 @@ from bgresearch.cli.options import (
     excludes,
     needs,
 )
-from bgresearch.cli.words import AsJson, table, tell
+from bgresearch.cli.output import AsJson, table, tell
 from bgresearch.errors import BgresearchError, InvalidInput, StoreError
 
 if TYPE_CHECKING:
+    from bgresearch.market.candles.verify import Revision, Verified
     from bgresearch.store.pins import Pin
-    from bgresearch.verifying import Revision, Verified
 
 _SHOWN = 20  # lines of a list that a person reads
 

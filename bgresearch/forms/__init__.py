@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bgresearch.forms.sealed import Field, SealedInput
+    from bgresearch.forms.sealed_input import Field, SealedInput
 
 _HOMES = {"Field": "sealed", "SealedInput": "sealed"}
 

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any, get_args
 import ipywidgets as widgets
 import pandas as pd
 
+from bgresearch.charts.chart import chart
+from bgresearch.core.intervals import INTERVALS
+from bgresearch.core.symbols import Named, did_you_mean
 from bgresearch.errors import BgresearchError, ConfigurationError, InvalidInput
-from bgresearch.forms.beside import Runner, in_thread
-from bgresearch.forms.look import Form, Labelled, button, note, subheading, table, verdict
-from bgresearch.intervals import INTERVALS
-from bgresearch.lenses.chart import chart
-from bgresearch.lenses.exports import export
-from bgresearch.onboarding.costs import priced
-from bgresearch.planning import Market
-from bgresearch.symbols import Named, did_you_mean
+from bgresearch.exports import export
+from bgresearch.forms.background import Runner, in_thread
+from bgresearch.forms.widgets import Form, Labelled, button, note, subheading, table, verdict
+from bgresearch.market.candles.costs import priced
+from bgresearch.market.candles.plan import Market
 
 if TYPE_CHECKING:
-    from bgresearch.client import Client
+    from bgresearch.client.client import Client
 
 _SHOWN_ROWS = 5  # at the beginning and at the end
 _DAYS = 7  # what is offered first

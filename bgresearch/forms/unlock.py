@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 import ipywidgets as widgets
 
-from bgresearch.agent.messages import Purpose
-from bgresearch.forms.desk import Desk
-from bgresearch.forms.look import Form, button, note, verdict
-from bgresearch.forms.sealed import Box, Field, SealedInput
-from bgresearch.onboarding import words
+from bgresearch.agent.requests import Purpose
+from bgresearch.forms.agent_access import Desk
+from bgresearch.forms.sealed_input import Box, Field, SealedInput
+from bgresearch.forms.widgets import Form, button, note, verdict
+from bgresearch.keys.onboarding import messages as words
 
 TERMINAL = "bgresearch vault unlock"
 _FIELDS: dict[Purpose, Field] = {

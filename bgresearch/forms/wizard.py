@@ -9,15 +9,27 @@ from typing import Any
 
 import pandas as pd
 
-from bgresearch.agent.crossing import REFUSALS
+from bgresearch.agent.error_codec import REFUSALS
 from bgresearch.errors import AgentUnavailable
-from bgresearch.forms import choosing, opening, proving
-from bgresearch.forms.desk import Desk
-from bgresearch.forms.flow import Progress, Standing, Step, back, can_go_back, forward, has_lost, resumed, words_of
-from bgresearch.forms.look import Form, Page, button, verdict
-from bgresearch.onboarding import words
-from bgresearch.onboarding.purposes import PURPOSES, Purpose
-from bgresearch.permissions import Permissions
+from bgresearch.forms import page_vault as opening
+from bgresearch.forms import pages_key as proving
+from bgresearch.forms import pages_purpose as choosing
+from bgresearch.forms.agent_access import Desk
+from bgresearch.forms.widgets import Form, Page, button, verdict
+from bgresearch.forms.wizard_state import (
+    Progress,
+    Standing,
+    Step,
+    back,
+    can_go_back,
+    forward,
+    has_lost,
+    resumed,
+    words_of,
+)
+from bgresearch.keys.onboarding import messages as words
+from bgresearch.keys.onboarding.purposes import PURPOSES, Purpose
+from bgresearch.keys.permissions import Permissions
 
 _PAGES: dict[Step, Any] = {
     "before": choosing.Before,

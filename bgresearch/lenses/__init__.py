@@ -6,6 +6,6 @@ this registers the accessor ``df.bg``.
 
 from __future__ import annotations
 
-from bgresearch.lenses.accessor import Accessor
+from bgresearch.accessor import Accessor
 
 __all__ = ["Accessor"]

@@ -6,11 +6,11 @@ from decimal import Decimal
 
 import pyarrow as pa
 
-from bgresearch.answer_row import AnswerRow, spelled
-from bgresearch.answers import rows_from, shaped
+from bgresearch.catalogue.answer_row import AnswerRow, spelled
 from bgresearch.errors import ParameterRejected, UnknownSymbol
-from bgresearch.tables import Row, Shape, fields
-from bgresearch.wire import Sender
+from bgresearch.http.rows import rows_from, shaped
+from bgresearch.http.sender import Sender
+from bgresearch.schemas import Row, Shape, fields
 
 SYMBOLS = Shape(
     "symbols",

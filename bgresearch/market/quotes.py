@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from bgresearch.answer_row import AnswerRow, read_rows
-from bgresearch.answers import around, rows_from, shaped
 from bgresearch.catalogue import load
+from bgresearch.catalogue.answer_row import AnswerRow, read_rows
+from bgresearch.core.symbols import Named
 from bgresearch.errors import BadResponse
-from bgresearch.symbols import Named
-from bgresearch.tables import Row, Shape, fields
-from bgresearch.wire import Sender
+from bgresearch.http.rows import around, rows_from, shaped
+from bgresearch.http.sender import Sender
+from bgresearch.schemas import Row, Shape, fields
 
 TICKERS = Shape(
     "tickers",

@@ -18,10 +18,10 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
+from bgresearch.core.intervals import HOUR_MS
 from bgresearch.errors import InvalidInput
-from bgresearch.intervals import HOUR_MS
-from bgresearch.research.alignment import asof, known, lasting
-from bgresearch.research.grid import YEAR_MS, times_of, traded
+from bgresearch.research.asof import asof, known, lasting
+from bgresearch.research.regular_grid import YEAR_MS, times_of, traded
 
 LONGEST = pd.Timedelta(8, unit="h")  # between two settlements
 _YEAR = pd.Timedelta(YEAR_MS, unit="ms")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
+from bgresearch.core.intervals import interval as interval_named
 from bgresearch.errors import InvalidInput
-from bgresearch.intervals import interval as interval_named
-from bgresearch.research.alignment import asof, known
-from bgresearch.research.grid import interval_of, on_grid, traded
+from bgresearch.research.asof import asof, known
+from bgresearch.research.regular_grid import interval_of, on_grid, traded
 
 _TAKERS = {"buy": "taker_buy", "buy_volume": "taker_buy", "sell": "taker_sell", "sell_volume": "taker_sell"}
 _SHARES = {"long": "long", "short": "short", "ratio": "long_short"}

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bgresearch.errors import InvalidInput
-from bgresearch.research.grid import on_grid, times_of, traded
+from bgresearch.research.regular_grid import on_grid, times_of, traded
 
 _HINT = "Hand over what client.candles(...) returned."
 
@@ -37,7 +37,7 @@ def simple_returns(
     -------
     Series
         Ratio (float64) by ``open_time``; NaN for the first candle, after a gap, and for rows that were filled in.
-        Each return is known when its candle closes: see `bgresearch.research.grid.closing_times`.
+        Each return is known when its candle closes: see `bgresearch.research.regular_grid.closing_times`.
 
     Raises
     ------

@@ -28,7 +28,7 @@ import numpy as np
 import pandas as pd
 
 from bgresearch.errors import InvalidInput
-from bgresearch.research import grid
+from bgresearch.research import regular_grid as grid
 from bgresearch.research.returns import log_prices
 
 _PRICES = ("open", "high", "low", "close")

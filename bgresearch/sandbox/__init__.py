@@ -8,8 +8,8 @@ from bgresearch.sandbox.adapter import SandboxAdapter
 from bgresearch.sandbox.call import Call, Refusal, Responder
 from bgresearch.sandbox.exchange import Exchange
 from bgresearch.sandbox.faults import Faults
-from bgresearch.sandbox.keys import SANDBOX_KEYS, SandboxKey
-from bgresearch.sandbox.message import Request, Response
+from bgresearch.sandbox.messages import Request, Response
+from bgresearch.sandbox.traders.keys import SANDBOX_KEYS, SandboxKey
 
 __all__ = [
     "SANDBOX_KEYS",

@@ -15,8 +15,8 @@ from requests.structures import CaseInsensitiveDict
 from urllib3 import HTTPResponse
 
 from bgresearch.sandbox.exchange import Exchange
-from bgresearch.sandbox.keys import LOOPBACK
-from bgresearch.sandbox.message import Request, Response
+from bgresearch.sandbox.messages import Request, Response
+from bgresearch.sandbox.traders.keys import LOOPBACK
 
 _Timeout = float | tuple[float, float] | tuple[float, None] | None
 

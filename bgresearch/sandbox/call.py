@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from bgresearch.catalogue import Endpoint
 
 if TYPE_CHECKING:
-    from bgresearch.sandbox.accounts import Account
-    from bgresearch.sandbox.keys import SandboxKey
-    from bgresearch.sandbox.world import World
+    from bgresearch.sandbox.traders.accounts import Account
+    from bgresearch.sandbox.traders.keys import SandboxKey
+    from bgresearch.sandbox.world.world import World
 
 
 class Call(NamedTuple):

@@ -10,18 +10,18 @@ from collections.abc import Iterable
 from typing import Any
 
 from bgresearch.catalogue import Endpoint, load
-from bgresearch.clock import Clock, SandboxClock
+from bgresearch.core.clock import Clock, SandboxClock
 from bgresearch.sandbox import validate
-from bgresearch.sandbox.accounts import make_accounts
+from bgresearch.sandbox.authentication import KeyRing, admit
 from bgresearch.sandbox.call import Call, Refusal
 from bgresearch.sandbox.faults import FaultName, Faults, Mishaps
-from bgresearch.sandbox.gate import KeyRing, admit
-from bgresearch.sandbox.invent import invent
-from bgresearch.sandbox.keys import SANDBOX_KEYS, SandboxKey
-from bgresearch.sandbox.message import Request, Response, envelope
+from bgresearch.sandbox.generic_responder import invent
+from bgresearch.sandbox.messages import Request, Response, envelope
 from bgresearch.sandbox.quotas import Quotas
 from bgresearch.sandbox.responders import RESPONDERS
-from bgresearch.sandbox.world import World
+from bgresearch.sandbox.traders.accounts import make_accounts
+from bgresearch.sandbox.traders.keys import SANDBOX_KEYS, SandboxKey
+from bgresearch.sandbox.world.world import World
 
 REMAINING_HEADER = "x-mbx-used-remain-limit"  # calls left, although the name says used (common/faq Q11)
 

@@ -17,8 +17,8 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bgresearch.sandbox.exchange import Exchange
-from bgresearch.sandbox.keys import LOOPBACK
-from bgresearch.sandbox.message import Request, Response
+from bgresearch.sandbox.messages import Request, Response
+from bgresearch.sandbox.traders.keys import LOOPBACK
 
 _Scope = dict[str, Any]
 _Receive = Callable[[], Awaitable[dict[str, Any]]]

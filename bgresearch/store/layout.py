@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from bgresearch.intervals import DAY_MS, HOUR_MS, INTERVALS
-from bgresearch.spans import Span
+from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS
+from bgresearch.core.spans import Span
 
 Period = Literal["day", "month", "year", "all"]
 SPELLED = {("interval", "1M"): "1month"}

@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bgresearch.core.spans import iso
 from bgresearch.errors import InvalidInput, StoreError
-from bgresearch.spans import iso
-from bgresearch.store import partition
-from bgresearch.store.disk import in_words, opened, reading
-from bgresearch.store.inspecting import PRIVATE, files_of
-from bgresearch.store.lost import lost_below, refusal
+from bgresearch.store import parquet_file as partition
+from bgresearch.store.atomic_files import in_words, opened, reading
+from bgresearch.store.integrity import PRIVATE, files_of
+from bgresearch.store.lost_rows import lost_below, refusal
 from bgresearch.store.versions import NewerFormat, check_format
 
 FOLDER = ".pins"

@@ -1,4 +1,4 @@
-"""What a docstring says once the code has run: verbs have their columns written in by `bgresearch.tables`."""
+"""What a docstring says once the code has run: verbs have their columns written in by `bgresearch.schemas`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import griffe
 
-from bgresearch.tables import DTYPES, Shape
+from bgresearch.schemas import DTYPES, Shape
 
 
 class Written(griffe.Extension):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from bgresearch.catalogue import Endpoint, load
-from bgresearch.raw.describing import columns, facts, param_words, signature, source_of
+from bgresearch.client.api_signatures import columns, facts, param_words, signature, source_of
 
 _TITLES = {
     "broker": "Brokers", "common": "Common", "convert": "Conversions", "copy": "Copy trading", "data": "Trading data",

@@ -16,20 +16,20 @@ from typing import Any
 
 import pytest
 
+from bgresearch.agent.agent_sender import AgentSender, find_key
 from bgresearch.agent.client import Agent, AgentStatus
+from bgresearch.agent.launcher import start
 from bgresearch.agent.lifetime import Lifetime
-from bgresearch.agent.messages import Examine, Keep, Offer, Open, Request
-from bgresearch.agent.place import Place
 from bgresearch.agent.protocol import decode_header
-from bgresearch.agent.sender import AgentSender, find_key
+from bgresearch.agent.requests import Examine, Keep, Offer, Open, Request
 from bgresearch.agent.service import Service
-from bgresearch.agent.start import start
-from bgresearch.clock import Clock, ManualClock, SystemClock
-from bgresearch.limits import Limiter, LocalLimiter
+from bgresearch.agent.socket_path import Place
+from bgresearch.core.clock import Clock, ManualClock, SystemClock
+from bgresearch.http.ratelimit.limiter import Limiter, LocalLimiter
+from bgresearch.http.sender import Signer, Wire
+from bgresearch.http.transport import new_session
 from bgresearch.sandbox import SANDBOX_KEYS, Exchange, SandboxAdapter
 from bgresearch.sandbox.server import Server
-from bgresearch.transport import new_session
-from bgresearch.wire import Signer, Wire
 from tests.conftest import PATIENCE_S
 from vault import FLOOR, FileSystem, Surroundings, Vault, open_reply, seal_box
 from vault.hidden import Hidden

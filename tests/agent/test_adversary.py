@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from bgresearch.agent.client import Agent
-from bgresearch.agent.held import MOST_HOSTS
-from bgresearch.agent.messages import Audit, Check, Discard, Fetch, Open, Rename, Status
-from bgresearch.agent.place import Place
 from bgresearch.agent.protocol import decode_header
+from bgresearch.agent.requests import Audit, Check, Discard, Fetch, Open, Rename, Status
 from bgresearch.agent.service import MOST_EVENTS
+from bgresearch.agent.socket_path import Place
+from bgresearch.agent.vault_session import MOST_HOSTS
 from bgresearch.catalogue import Endpoint
 from bgresearch.errors import AgentError
-from bgresearch.wire import Reply, Sender
+from bgresearch.http.sender import Reply, Sender
 from tests.agent.conftest import HERE, Desk, Start, triple_of
 from vault import TooManyKeys, VaultMissing, seal_box
 from vault.entries import Slot

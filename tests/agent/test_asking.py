@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 import bgresearch
+from bgresearch.agent.agent_sender import AgentSender, find_key
 from bgresearch.agent.client import Agent
-from bgresearch.agent.messages import Fetch
-from bgresearch.agent.place import Place
-from bgresearch.agent.sender import AgentSender, find_key
-from bgresearch.agent.start import start, unlock
+from bgresearch.agent.launcher import start, unlock
+from bgresearch.agent.requests import Fetch
+from bgresearch.agent.socket_path import Place
 from bgresearch.catalogue import load
-from bgresearch.clock import SystemClock
+from bgresearch.core.clock import SystemClock
 from bgresearch.errors import (
     AgentError,
     AgentUnavailable,
@@ -28,8 +28,8 @@ from bgresearch.errors import (
     InvalidInput,
     ParameterRejected,
 )
-from bgresearch.limits import LocalLimiter
-from bgresearch.wire import Wire
+from bgresearch.http.ratelimit.limiter import LocalLimiter
+from bgresearch.http.sender import Wire
 from tests.agent.conftest import KEY, PASSWORD, SECRETS, Start, wait_for_end
 from vault import FLOOR, BoxRefused, Vault, VaultError, WrongPassword
 from vault.hidden import Hidden

@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from bgresearch.agent.blind import BlindSieve
+from bgresearch.agent.constant_time_search import BlindSieve
 from tests.agent.conftest import HERE, Desk, triple_of
 from vault import NotCopyable
 from vault.hidden import Hidden

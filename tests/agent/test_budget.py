@@ -8,11 +8,11 @@ import pytest
 
 import bgresearch as bg
 from bgresearch.agent.client import Agent
-from bgresearch.agent.place import Place
-from bgresearch.budget.file import FileBook
-from bgresearch.budget.place import default_folder
-from bgresearch.clock import SystemClock
-from bgresearch.limits import ADDRESS, ADDRESS_COUNT, BookLimiter, Log
+from bgresearch.agent.socket_path import Place
+from bgresearch.core.clock import SystemClock
+from bgresearch.http.ratelimit.limiter import ADDRESS, ADDRESS_COUNT, BookLimiter, Log
+from bgresearch.http.ratelimit.sqlite_file import default_folder
+from bgresearch.http.ratelimit.sqlite_log import FileBook
 from tests.limits.conftest import ASSETS, CANDLES, Impatient
 
 

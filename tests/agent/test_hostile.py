@@ -14,10 +14,8 @@ from typing import Any
 
 import pytest
 
-from bgresearch.agent.caller import Caller
 from bgresearch.agent.client import Agent
-from bgresearch.agent.messages import Examine, Fetch, Keep, Open, Rename, Search
-from bgresearch.agent.place import Place
+from bgresearch.agent.launcher import start
 from bgresearch.agent.protocol import (
     MAX_LINE_BYTES,
     MAX_SEARCHED_BYTES,
@@ -26,10 +24,12 @@ from bgresearch.agent.protocol import (
     encode_answer,
     encode_request,
 )
+from bgresearch.agent.requests import Examine, Fetch, Keep, Open, Rename, Search
 from bgresearch.agent.server import MAX_CONNECTIONS, PATIENCE_S, WORKERS, Server, listen
-from bgresearch.agent.start import start
+from bgresearch.agent.server_connection import Caller
+from bgresearch.agent.socket_path import Place
 from bgresearch.catalogue import load
-from bgresearch.clock import ManualClock
+from bgresearch.core.clock import ManualClock
 from tests.agent.conftest import PASSWORD
 from tests.conftest import PATIENCE_S as WAIT_S
 from vault import FLOOR, Vault

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bgresearch.agent.accounts import ByAccount
+from bgresearch.agent.account_limiter import ByAccount
 from bgresearch.agent.lifetime import BackOff, Lifetime, suspended_s
 from bgresearch.catalogue import load
-from bgresearch.clock import ManualClock, SystemClock
-from bgresearch.limits import LocalLimiter
+from bgresearch.core.clock import ManualClock, SystemClock
+from bgresearch.http.ratelimit.limiter import LocalLimiter
 
 MINUTE_S, HOUR_S = 60.0, 3600.0
 

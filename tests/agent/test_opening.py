@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from bgresearch.agent.messages import Open, Status
-from bgresearch.agent.opening import MOST_TRIES, PENDING_S
-from bgresearch.agent.strength import strength
+from bgresearch.agent.password_strength import strength
+from bgresearch.agent.requests import Open, Status
+from bgresearch.agent.unlocking import MOST_TRIES, PENDING_S
 from bgresearch.errors import AgentError, AgentUnavailable
 from tests.agent.conftest import PASSWORD, Desk
 from vault import BoxRefused, InvalidField, NoRecovery, Vault, VaultExists, VaultMissing, WrongPassword, seal_box

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from bgresearch.agent.client import Agent, AgentStatus
-from bgresearch.agent.messages import Fetch, Request
-from bgresearch.agent.place import Place, prepare
+from bgresearch.agent.launcher import start
 from bgresearch.agent.protocol import Header, encode_answer
+from bgresearch.agent.requests import Fetch, Request
 from bgresearch.agent.server import listen
-from bgresearch.agent.start import start
+from bgresearch.agent.socket_path import Place, prepare
 from bgresearch.errors import AgentError, AgentUnavailable
-from bgresearch.onboarding.finding import STAGES
+from bgresearch.keys.onboarding.finding import STAGES
 from tests.agent.conftest import PASSWORD, triple_of, wait_for_end
 from vault import FLOOR, Leak, NoRecovery, UnknownKey, Vault, VaultExists, VaultMissing, new_code, open_reply, seal_box
 from vault.hidden import Hidden

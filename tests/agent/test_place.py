@@ -15,12 +15,12 @@ from types import FrameType
 
 import pytest
 
-from bgresearch.agent import place as room
+from bgresearch.agent import socket_path as room
 from bgresearch.agent.client import Agent
-from bgresearch.agent.place import Place, check_socket, default_place, need_sockets, peer_is_me, prepare
+from bgresearch.agent.launcher import start
 from bgresearch.agent.process import _only_one
 from bgresearch.agent.server import listen
-from bgresearch.agent.start import start
+from bgresearch.agent.socket_path import Place, check_socket, default_place, need_sockets, peer_is_me, prepare
 from bgresearch.errors import AgentError, AgentUnavailable
 from tests.agent.conftest import PASSWORD, Start
 from vault.hidden import Hidden
@@ -122,7 +122,7 @@ def test_the_process_behind_the_socket_must_be_of_this_user(
     begin: Start, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin()
-    monkeypatch.setattr("bgresearch.agent.line.peer_is_me", lambda _: False)
+    monkeypatch.setattr("bgresearch.agent.connection.peer_is_me", lambda _: False)
     with pytest.raises(AgentError, match="runs as another user; nothing was sent to it"):
         Agent(place).status()
 

@@ -12,8 +12,19 @@ from hypothesis import strategies as st
 
 import bgresearch.errors
 import vault.errors
-from bgresearch.agent.crossing import described, rebuilt
-from bgresearch.agent.messages import (
+from bgresearch.agent.error_codec import described, rebuilt
+from bgresearch.agent.protocol import (
+    MAX_LINE_BYTES,
+    MAX_SEARCH_LINE_BYTES,
+    MAX_SEARCHED_BYTES,
+    VERSION,
+    decode_header,
+    decode_request,
+    encode_answer,
+    encode_error,
+    encode_request,
+)
+from bgresearch.agent.requests import (
     PURPOSES,
     Audit,
     Check,
@@ -31,19 +42,8 @@ from bgresearch.agent.messages import (
     Search,
     Status,
 )
-from bgresearch.agent.protocol import (
-    MAX_LINE_BYTES,
-    MAX_SEARCH_LINE_BYTES,
-    MAX_SEARCHED_BYTES,
-    VERSION,
-    decode_header,
-    decode_request,
-    encode_answer,
-    encode_error,
-    encode_request,
-)
 from bgresearch.catalogue import load
-from bgresearch.envelope import MAX_BODY_BYTES
+from bgresearch.catalogue.response import MAX_BODY_BYTES
 from bgresearch.errors import AgentError, ExchangeError, NetworkError, RateLimited
 from vault import InvalidField, UnknownKey
 

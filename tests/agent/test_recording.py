@@ -7,12 +7,12 @@ import itertools
 
 import pytest
 
-from bgresearch.agent.held import CHECK_PAUSE_S
-from bgresearch.agent.messages import Audit, Check, Edit, Fetch, Remove, Rename, Search, Status
+from bgresearch.agent.leak_search import BUDGET_BYTES, BUDGET_S
 from bgresearch.agent.protocol import MAX_SEARCHED_BYTES
-from bgresearch.agent.searching import BUDGET_BYTES, BUDGET_S
+from bgresearch.agent.requests import Audit, Check, Edit, Fetch, Remove, Rename, Search, Status
+from bgresearch.agent.vault_session import CHECK_PAUSE_S
+from bgresearch.core.intervals import DAY_MS
 from bgresearch.errors import AgentError
-from bgresearch.intervals import DAY_MS
 from tests.agent.conftest import HERE, Desk, triple_of
 from vault import DuplicateKey, FileSystem, InvalidField, UnknownKey
 from vault.storage import VaultFile

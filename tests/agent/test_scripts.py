@@ -11,8 +11,8 @@ from typing import Any, get_args
 
 import pytest
 
-from bgresearch.agent.messages import PURPOSES, Lock, Offer, Request
 from bgresearch.agent.protocol import decode_request
+from bgresearch.agent.requests import PURPOSES, Lock, Offer, Request
 from tests.conftest import PATIENCE_S
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"

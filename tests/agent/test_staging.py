@@ -6,7 +6,8 @@ import dataclasses
 
 import pytest
 
-from bgresearch.agent.messages import (
+from bgresearch.agent.pending_keys import MOST_STAGED, STAGED_S
+from bgresearch.agent.requests import (
     Audit,
     Check,
     Discard,
@@ -21,7 +22,6 @@ from bgresearch.agent.messages import (
     Search,
     Status,
 )
-from bgresearch.agent.staging import MOST_STAGED, STAGED_S
 from bgresearch.errors import AgentError, AgentUnavailable
 from bgresearch.sandbox import SANDBOX_KEYS
 from tests.agent.conftest import HERE, PASSWORD, Desk, triple_of

@@ -24,7 +24,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page
 
 from bgresearch.agent.client import Agent
-from bgresearch.agent.place import Place as AgentPlace
+from bgresearch.agent.socket_path import Place as AgentPlace
 from tests.conftest import PATIENCE_S, inherited, search_path
 
 ROOT = Path(__file__).parents[2]

@@ -19,9 +19,9 @@ from rich.console import Console
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # the tests are no package that is installed
 
+from bgresearch.cli.demo import NOTEBOOK, Demo  # noqa: E402
 from bgresearch.connect import connect  # noqa: E402
-from bgresearch.demo import NOTEBOOK, Demo  # noqa: E402
-from bgresearch.onboarding import words  # noqa: E402
+from bgresearch.keys.onboarding import messages as words  # noqa: E402
 from bgresearch.sandbox.server import Server  # noqa: E402
 from tests.browser.harness import Sheet, home, start_server  # noqa: E402
 from tests.browser.walking import CHART_FILLS, Walk  # noqa: E402

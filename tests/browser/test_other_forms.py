@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bgresearch.agent.client import Agent
-from bgresearch.agent.place import Place as AgentPlace
-from bgresearch.onboarding import words
+from bgresearch.agent.socket_path import Place as AgentPlace
+from bgresearch.keys.onboarding import messages as words
 from tests.browser.conftest import Open
 from tests.browser.harness import PATIENCE_MS, Home, Place
 from tests.browser.test_wizard import Inspector

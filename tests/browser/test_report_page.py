@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page
 
-from bgresearch.lenses.chart import candles_figure
-from bgresearch.lenses.curves import equity_figure
-from bgresearch.lenses.page import Panel, page, write_page
+from bgresearch.charts.chart import candles_figure
+from bgresearch.charts.equity import equity_figure
+from bgresearch.charts.html_page import Panel, page, write_page
 from tests.lenses.frames import walk
 
 

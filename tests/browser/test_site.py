@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from bgresearch.account import AccountVerbs
 from bgresearch.catalogue import load
-from bgresearch.client import Client
+from bgresearch.client.client import Client
 from tests.conftest import PATIENCE_S
 
 pytestmark = pytest.mark.slow

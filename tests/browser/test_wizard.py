@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Page
 
 from bgresearch.agent.client import Agent
-from bgresearch.agent.place import Place
-from bgresearch.onboarding import words
+from bgresearch.agent.socket_path import Place
+from bgresearch.keys.onboarding import messages as words
 from bgresearch.sandbox import SANDBOX_KEYS
 from tests.browser.conftest import Open
 from tests.browser.harness import PATIENCE_MS, Home, assert_accessible

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 
 from playwright.sync_api import Locator, Page
 
-from bgresearch.agent.place import Place
-from bgresearch.agent.start import start
-from bgresearch.forms.flow import Progress, to_text
-from bgresearch.onboarding import words
+from bgresearch.agent.launcher import start
+from bgresearch.agent.socket_path import Place
+from bgresearch.forms.wizard_state import Progress, to_text
+from bgresearch.keys.onboarding import messages as words
 from bgresearch.sandbox import SANDBOX_KEYS
 from tests.browser.harness import PATIENCE_MS, Home
 from vault import FLOOR, Vault

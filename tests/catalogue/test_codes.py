@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bgresearch.catalogue.codes import error_code, error_codes, parse_codes
+from bgresearch.catalogue.error_codes import error_code, error_codes, parse_codes
 from bgresearch.errors import CatalogueError
 
 FACTS = Path(__file__).parents[3] / "shared" / "bitget"

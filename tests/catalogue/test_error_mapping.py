@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bgresearch.catalogue import load
-from bgresearch.envelope import retry_of, unwrap
+from bgresearch.catalogue.response import retry_of, unwrap
 from bgresearch.errors import (
     AddressRejected,
     AuthenticationError,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bgresearch.catalogue import Catalogue, Endpoint, load, parse
-from bgresearch.catalogue.loading import read_toml
+from bgresearch.catalogue.loader import read_toml
 from bgresearch.errors import CatalogueError
 
 GOOD = """[spot.tickers]

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from bgresearch.agent.client import Agent, AgentKey
-from bgresearch.agent.place import Place
+from bgresearch.agent.socket_path import Place
 from tests.conftest import PATIENCE_S, inherited
 from vault import FLOOR, Vault
 

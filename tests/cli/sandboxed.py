@@ -8,10 +8,10 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from bgresearch.agent.place import Place
-from bgresearch.agent.start import start
+from bgresearch.agent.launcher import start
+from bgresearch.agent.socket_path import Place
 from bgresearch.cli import app
-from bgresearch.sandbox.keys import SandboxKey
+from bgresearch.sandbox.traders.keys import SandboxKey
 from tests.cli.conftest import Ran
 from vault import FLOOR, Vault
 from vault.hidden import Hidden

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bgresearch.clock import AHEAD
+from bgresearch.core.clock import AHEAD
 from tests.cli.conftest import Run, started
 from tests.conftest import ahead_of
 

@@ -10,10 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from bgresearch.cli import app
-from bgresearch.permissions import Permissions, classify
+from bgresearch.keys.permissions import Permissions, classify
 from bgresearch.sandbox import SANDBOX_KEYS
-from bgresearch.sandbox.keys import SandboxKey
 from bgresearch.sandbox.server import Server
+from bgresearch.sandbox.traders.keys import SandboxKey
 from tests.cli.conftest import Ran
 from tests.cli.sandboxed import PASSWORD, as_json, open_vault, triple, with_password
 from vault import FLOOR, Checked, KeyRefused, Staged, Vault, from_found, read_copy

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from bgresearch import oskeyring
 from bgresearch.agent.client import Agent
-from bgresearch.agent.place import Place
-from bgresearch.agent.start import start
+from bgresearch.agent.launcher import start
+from bgresearch.agent.socket_path import Place
+from bgresearch.core.user_folders import expanded, user_folder
 from bgresearch.errors import AgentUnavailable, ConfigurationError
-from bgresearch.folders import expanded, user_folder
+from bgresearch.keys import os_keyring as oskeyring
 from tests.cli.conftest import Run
 from vault import FLOOR, LaxMode, StorageFailed, Vault, new_code
 from vault.hidden import Hidden
@@ -78,9 +78,9 @@ def test_an_unknown_home_folder_is_said() -> None:
 HOMELESS = """
 import os, sys, warnings
 from pathlib import Path
-from bgresearch.agent.place import default_vault
-from bgresearch.budget.place import default_folder
-from bgresearch.cli.words import complain
+from bgresearch.agent.socket_path import default_vault
+from bgresearch.http.ratelimit.sqlite_file import default_folder
+from bgresearch.cli.output import complain
 from bgresearch.connect import connect
 from bgresearch.errors import BgresearchError
 from vault import FLOOR, Vault

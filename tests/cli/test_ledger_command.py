@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from bgresearch.cli.ledger import LedgerDiffers
-from bgresearch.research.reconciling import reconcile
+from bgresearch.research.pnl.reconcile import reconcile
 from bgresearch.sandbox import SANDBOX_KEYS, Exchange
 from bgresearch.sandbox.server import Server
 from tests.cli.conftest import PASSWORD, Run

@@ -8,12 +8,12 @@ from types import ModuleType
 
 import pytest
 
-from bgresearch import oskeyring
 from bgresearch.agent.client import Agent
-from bgresearch.agent.place import Place
-from bgresearch.agent.start import start
-from bgresearch.cli.sealed import unlock_with_keyring
+from bgresearch.agent.launcher import start
+from bgresearch.agent.socket_path import Place
+from bgresearch.cli.agent_unlock import unlock_with_keyring
 from bgresearch.errors import ConfigurationError
+from bgresearch.keys import os_keyring as oskeyring
 from vault import FLOOR, Vault, new_code
 
 PASSWORD = "correct horse battery"

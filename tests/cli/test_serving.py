@@ -12,7 +12,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
-from bgresearch.release import notebooks
+from bgresearch.core.version import notebooks
 from tests.cli.conftest import started
 from tests.conftest import PATIENCE_S
 

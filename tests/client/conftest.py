@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 
 import bgresearch
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock
-from bgresearch.intervals import INTERVALS
-from bgresearch.moments import moment_ms
+from bgresearch.client.client import Client
+from bgresearch.core.clock import ManualClock
+from bgresearch.core.intervals import INTERVALS
+from bgresearch.core.timestamps import moment_ms
 from bgresearch.sandbox import Exchange
-from bgresearch.sandbox.markets import find
+from bgresearch.sandbox.world.markets import find
 from tests.client.other_exchange import Habits, OtherExchange
 
 Truth = Callable[..., pd.DataFrame]

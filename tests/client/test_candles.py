@@ -11,12 +11,12 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock
+from bgresearch.client.client import Client
+from bgresearch.core.clock import ManualClock
+from bgresearch.core.intervals import INTERVALS
 from bgresearch.errors import OfflineError
-from bgresearch.intervals import INTERVALS
 from bgresearch.sandbox import Exchange
-from bgresearch.sandbox.markets import utc_ms
+from bgresearch.sandbox.world.markets import utc_ms
 
 Truth = Callable[..., pd.DataFrame]
 Connect = Callable[..., Client]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import bgresearch
-from bgresearch.client import Client
+from bgresearch.client.client import Client
 from bgresearch.errors import AgentUnavailable, ConfigurationError
 
 Connect = Callable[..., Client]

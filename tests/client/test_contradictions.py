@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 import bgresearch
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock
+from bgresearch.client.client import Client
+from bgresearch.core.clock import ManualClock
 from bgresearch.errors import IncompleteData
 from tests.client.other_exchange import DAY, HOUR, MINUTE, Habits, OtherExchange
 from tests.client.test_other_exchange import OLD, RECENT, Start, gaps, same, truth

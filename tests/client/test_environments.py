@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import bgresearch
-from bgresearch.client import Client
+from bgresearch.client.client import Client
 from bgresearch.connect import SANDBOX_URL
 from bgresearch.errors import ConfigurationError, OfflineError
 from bgresearch.sandbox import SANDBOX_KEYS

@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock
+from bgresearch.client.client import Client
+from bgresearch.core.clock import ManualClock
 from bgresearch.errors import IncompleteData, InvalidInput, StoreError, UnknownSymbol
 from bgresearch.sandbox import Exchange
 from bgresearch.store import StoreWarning

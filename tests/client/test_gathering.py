@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock
-from bgresearch.crew import Crew
+from bgresearch.client.client import Client
+from bgresearch.core.clock import ManualClock
+from bgresearch.core.thread_pool import Crew
 from bgresearch.errors import IncompleteData, InvalidInput, OfflineError, StoreError, UnknownSymbol
 from bgresearch.sandbox import Exchange
 from tests.client.conftest import Start, Truth

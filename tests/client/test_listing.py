@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bgresearch.checks import Checked, check_page
+from bgresearch.core.grid import Grid
+from bgresearch.core.intervals import DAY_MS
+from bgresearch.core.spans import Span, union
 from bgresearch.errors import BadResponse
 from bgresearch.frames import CANDLE_SCHEMA
-from bgresearch.intervals import DAY_MS
-from bgresearch.listing import find_lives
-from bgresearch.paging import Grid
-from bgresearch.planning import Route, subject
-from bgresearch.spans import Span, union
+from bgresearch.market.candles.listing_dates import find_lives
+from bgresearch.market.candles.plan import Route, subject
+from bgresearch.store.candle_checks import Checked, check_page
 
 NOW_MS = 20_700 * DAY_MS + 12_345_678
 START_MS = 17_897 * DAY_MS  # 2019-01-01

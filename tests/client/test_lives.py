@@ -10,17 +10,17 @@ import pandas as pd
 import pytest
 
 import bgresearch
-from bgresearch.candles import series_of
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock
-from bgresearch.download import Download
-from bgresearch.fetching import Fetched
+from bgresearch.client.client import Client
+from bgresearch.core.clock import ManualClock
+from bgresearch.core.spans import Span, union
 from bgresearch.frames import CANDLE_SCHEMA
-from bgresearch.planning import Page, plan, routes, subject
-from bgresearch.reaches import FILE
-from bgresearch.spans import Span, union
+from bgresearch.market.candles.downloader import Download
+from bgresearch.market.candles.lookback import FILE
+from bgresearch.market.candles.page_fetcher import Fetched
+from bgresearch.market.candles.plan import Page, plan, routes, subject
+from bgresearch.market.candles.read_through import series_of
 from bgresearch.store import Gap, Series, Store
-from bgresearch.store.ledger import Cause
+from bgresearch.store.coverage import Cause
 from tests.client.other_exchange import DAY, HOUR, MINUTE, Habits, Market, OtherExchange
 from tests.client.test_other_exchange import NO_V3, TODAY, Start, gaps, same, truth
 

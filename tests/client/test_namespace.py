@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from bgresearch.catalogue import load
-from bgresearch.client import Client
+from bgresearch.client.client import Client
 from bgresearch.errors import InvalidInput, OfflineError
 
 Connect = Callable[..., Client]

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 import bgresearch
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock
+from bgresearch.client.client import Client
+from bgresearch.core.clock import ManualClock
 from bgresearch.errors import BadResponse, PermissionDenied
 from tests.client.other_exchange import DAY, HOUR, KEY, PASSPHRASE, SECRET, Habits, OtherExchange
 from vault import FLOOR, Vault

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 
 import bgresearch
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock, SandboxClock
+from bgresearch.client.client import Client
+from bgresearch.core.clock import ManualClock, SandboxClock
+from bgresearch.core.spans import Span
 from bgresearch.errors import UnknownSymbol
-from bgresearch.spans import Span
 from tests.client.other_exchange import DAY, HOUR, MINUTE, Habits, Market, OtherExchange, bar
 
 NOW_MS = 1_795_165_230_000  # 2026-11-20T09:00:30Z

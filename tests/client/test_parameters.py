@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bgresearch.catalogue import Endpoint, load
-from bgresearch.client import Client
+from bgresearch.client.api_parameters import validated, validated_walk
+from bgresearch.client.client import Client
 from bgresearch.errors import InvalidInput
-from bgresearch.raw.parameters import validated, validated_walk
 
 DAY_MS = 86_400_000
 NOW_MS = 1_795_165_230_000

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bgresearch.client import Client
+from bgresearch.client.client import Client
 from bgresearch.errors import OfflineError
-from bgresearch.permissions import Authority, Permissions, classify
+from bgresearch.keys.permissions import Authority, Permissions, classify
 
 Connect = Callable[..., Client]
 FACTS = Path(__file__).parents[3] / "shared" / "bitget" / "permissions.csv"

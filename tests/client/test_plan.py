@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import bgresearch
-from bgresearch.client import Client
+from bgresearch.client.client import Client
 
 ASKED = ("BTCUSDT", "1h", "2026-10-01", "2026-11-01")
 

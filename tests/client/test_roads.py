@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 import bgresearch as bg
-from bgresearch.download import Queues
+from bgresearch.core.intervals import DAY_MS
+from bgresearch.core.spans import Span, union
 from bgresearch.errors import IncompleteData
-from bgresearch.intervals import DAY_MS
-from bgresearch.planning import Page, Subject, plan, routes, subject
-from bgresearch.reaches import FILE
+from bgresearch.market.candles.downloader import Queues
+from bgresearch.market.candles.lookback import FILE
+from bgresearch.market.candles.plan import Page, Subject, plan, routes, subject
 from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.responders import candles as answers
-from bgresearch.spans import Span, union
 
 NOW_MS = 1_795_165_230_000
 WHAT: Subject = subject("BTCUSDT", "1m", "spot", "last", "utc")

@@ -9,8 +9,8 @@ import pytest
 import requests
 
 import bgresearch
-from bgresearch.clock import AHEAD, ManualClock, SandboxClock, SystemClock, clock_of
 from bgresearch.connect import EXCHANGE_URL
+from bgresearch.core.clock import AHEAD, ManualClock, SandboxClock, SystemClock, clock_of
 from bgresearch.errors import ConfigurationError
 from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.server import Server

@@ -15,10 +15,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock
+from bgresearch.client.client import Client
+from bgresearch.core.clock import ManualClock
 from bgresearch.errors import BgresearchError, IncompleteData, OfflineError, StoreError
-from bgresearch.store import StoreWarning, partition
+from bgresearch.store import StoreWarning
+from bgresearch.store import parquet_file as partition
 
 NOW = dt.datetime(2026, 11, 20, 9, 0, 30, tzinfo=dt.UTC)
 START, END = NOW - dt.timedelta(days=30), NOW - dt.timedelta(days=1)

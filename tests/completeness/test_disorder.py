@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from bgresearch.account.history import History
 from bgresearch.account.kinds import FILLS
+from bgresearch.account.record_history import History
 from bgresearch.account.walks import walked
-from bgresearch.candles import Source
-from bgresearch.clock import ManualClock
+from bgresearch.core.clock import ManualClock
+from bgresearch.core.spans import Span
+from bgresearch.core.symbols import Named
 from bgresearch.errors import BadResponse, BgresearchError, ExchangeError
-from bgresearch.identity import Whose
-from bgresearch.market.past import past_funding, past_trades
-from bgresearch.spans import Span
+from bgresearch.market.candles.read_through import Source
+from bgresearch.market.history import past_funding, past_trades
+from bgresearch.session.identity import Whose
 from bgresearch.store import Store
-from bgresearch.symbols import Named
 from tests.conftest import NOW_MS
 from tests.verbs.told import Told
 

@@ -11,20 +11,20 @@ import pandas as pd
 import pytest
 
 import bgresearch
-from bgresearch.answers import all_rows
-from bgresearch.candles import Source
 from bgresearch.catalogue import Endpoint, load
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock
+from bgresearch.client.api_signatures import turning
+from bgresearch.client.client import Client
+from bgresearch.core.clock import ManualClock
+from bgresearch.core.spans import Span
+from bgresearch.core.symbols import Named
 from bgresearch.errors import BadResponse, BgresearchError, ExchangeError, IncompleteData
-from bgresearch.market.past import past_funding, past_trades
-from bgresearch.raw.describing import turning
+from bgresearch.http.rows import all_rows
+from bgresearch.market.candles.read_through import Source
+from bgresearch.market.history import past_funding, past_trades
 from bgresearch.sandbox import Exchange
-from bgresearch.sandbox.crowds import Crowd, crowded
 from bgresearch.sandbox.responders import RESPONDERS
-from bgresearch.spans import Span
+from bgresearch.sandbox.traders.heavy_trader import Crowd, crowded
 from bgresearch.store import Store
-from bgresearch.symbols import Named
 from tests.completeness.bent import BENDS, SIZES, Bend, Bent
 from tests.conftest import NOW_MS
 from tests.contract.test_every_row import suitable

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bgresearch.client import Client
+from bgresearch.client.client import Client
 from bgresearch.errors import BgresearchError
 from bgresearch.store import StoreWarning
 from tests.completeness.test_damaged_files import HOW

@@ -13,12 +13,12 @@ import pytest
 import bgresearch
 from bgresearch.account import AccountVerbs
 from bgresearch.catalogue import Endpoint, load
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock
-from bgresearch.market.more import MoreVerbs
-from bgresearch.raw.describing import turning
+from bgresearch.client.api_signatures import turning
+from bgresearch.client.client import Client
+from bgresearch.client.contracts import MoreVerbs
+from bgresearch.core.clock import ManualClock
 from bgresearch.sandbox import Exchange
-from bgresearch.tables import Shape
+from bgresearch.schemas import Shape
 from tests.contract.test_every_row import DAY_MS, NOW_MS, suitable
 from tests.verbs.test_account_verbs import CALLS as ACCOUNT
 from tests.verbs.test_market_verbs import CALLS as PUBLIC

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock
+from bgresearch.client.client import Client
+from bgresearch.core.clock import ManualClock
 from bgresearch.errors import UnknownSymbol
 from bgresearch.sandbox import Exchange, Request, Response
 

@@ -11,12 +11,12 @@ import pytest
 
 from bgresearch.account.assets import NOT_OFFERED, NOT_PERMITTED, Skipped, classic_assets, said_of, unified_assets
 from bgresearch.catalogue import load
-from bgresearch.catalogue.codes import error_codes
-from bgresearch.client import Client
-from bgresearch.envelope import unwrap
+from bgresearch.catalogue.error_codes import error_codes
+from bgresearch.catalogue.response import unwrap
+from bgresearch.client.client import Client
 from bgresearch.errors import ExchangeError, PermissionDenied
-from bgresearch.identity import ABSENT, NO_PERMISSION
 from bgresearch.sandbox import Exchange, Request, Response
+from bgresearch.session.identity import ABSENT, NO_PERMISSION
 from tests.verbs.told import Told
 
 PARTS = {

@@ -11,10 +11,10 @@ import pytest
 
 import bgresearch
 from bgresearch.catalogue import Endpoint, load
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock
-from bgresearch.confirming import confirming
+from bgresearch.client.client import Client
+from bgresearch.core.clock import ManualClock
 from bgresearch.errors import BadResponse, UnknownSymbol
+from bgresearch.http.confirming_sender import confirming
 from bgresearch.sandbox import Exchange, Request, Response
 from tests.conftest import NOW_MS
 from tests.verbs.told import Told

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from bgresearch.client import Client
+from bgresearch.client.client import Client
 from bgresearch.sandbox import Exchange
 from tests.verbs import test_account_verbs, test_market_verbs
 

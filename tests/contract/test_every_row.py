@@ -14,10 +14,10 @@ import pytest
 
 import bgresearch
 from bgresearch.catalogue import Endpoint, coverage, load
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock
+from bgresearch.client.api_signatures import turning
+from bgresearch.client.client import Client
+from bgresearch.core.clock import ManualClock
 from bgresearch.errors import IncompleteData, UndocumentedData
-from bgresearch.raw.describing import turning
 from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.responders import RESPONDERS
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 import bgresearch
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock
+from bgresearch.client.client import Client
+from bgresearch.core.clock import ManualClock
 from bgresearch.sandbox import Exchange
 
 NOW = pd.Timestamp("2026-11-20 09:00:30", tz="UTC")

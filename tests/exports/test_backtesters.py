@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
+from bgresearch.core.symbols import ccxt_symbol, wire_symbol
 from bgresearch.errors import InvalidInput
-from bgresearch.lenses.exports import export, to_backtesting, to_ccxt, to_freqtrade, to_nautilus, to_vectorbt
-from bgresearch.symbols import ccxt_symbol, wire_symbol
+from bgresearch.exports import export, to_backtesting, to_ccxt, to_freqtrade, to_nautilus, to_vectorbt
 
 BAR = ["open", "high", "low", "close", "volume"]
 HOUR = pd.Timedelta(1, "h")

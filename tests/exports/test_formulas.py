@@ -10,7 +10,7 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from bgresearch.lenses.exports import export
+from bgresearch.exports import export
 from tests.exports.reading import READERS, expected, provenance
 
 DANGEROUS = [

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bgresearch.client import Client
+from bgresearch.client.client import Client
+from bgresearch.core.spans import Span, iso
 from bgresearch.errors import StoreError
-from bgresearch.lenses.exports import export, export_pieces
-from bgresearch.lenses.exports.history import History
-from bgresearch.spans import Span, iso
+from bgresearch.exports import export, export_pieces
+from bgresearch.exports.chunked import History
 from tests.exports.conftest import NOW, START
 from tests.exports.reading import provenance
 

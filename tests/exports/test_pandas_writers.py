@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 import bgresearch
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock
-from bgresearch.research.taxes import tax_table
+from bgresearch.client.client import Client
+from bgresearch.core.clock import ManualClock
+from bgresearch.research.pnl.tax_ledger import tax_table
 from bgresearch.sandbox import Exchange
 from tests.completeness.test_false_empty import VERBS
 from tests.conftest import NOW, NOW_MS

@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 
 from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
-from bgresearch.lenses.exports import FORMATS, export
-from bgresearch.lenses.exports.excel import MOST_ROWS
+from bgresearch.exports import FORMATS, export
+from bgresearch.exports.excel import MOST_ROWS
 from tests.conftest import PATIENCE_S, search_path
 
 SUFFIXES = (".csv", ".parquet", ".feather", ".sqlite", ".duckdb", ".xlsx", ".json")
@@ -83,7 +83,7 @@ import json, os, resource, signal, sys
 import numpy as np, pandas as pd
 from pathlib import Path
 from bgresearch.errors import BgresearchError
-from bgresearch.lenses.exports import export
+from bgresearch.exports import export
 folder, suffixes, limit, user = Path(sys.argv[1]), sys.argv[2].split(), int(sys.argv[3]), int(sys.argv[4])
 rng = np.random.default_rng(1)
 index = pd.date_range("2024", periods=20_000, freq="min", tz="UTC", name="open_time")
@@ -145,7 +145,7 @@ def test_a_folder_that_may_not_be_written_is_named_with_the_next_step(tmp_path_f
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_an_interruption_half_way_leaves_nothing(candles: pd.DataFrame, suffix: str, tmp_path: Path) -> None:
-    from bgresearch.lenses.exports import export_pieces  # noqa: PLC0415
+    from bgresearch.exports import export_pieces  # noqa: PLC0415
 
     def pieces():
         yield candles.head(100)

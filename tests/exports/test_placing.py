@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bgresearch.errors import StoreError
-from bgresearch.lenses.placing import placed, written
+from bgresearch.exports.output_path import placed, written
 
 
 def names(folder: Path) -> list[str]:

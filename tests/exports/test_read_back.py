@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bgresearch.lenses.exports import export
+from bgresearch.exports import export
 from tests.exports.reading import READERS, Columns, expected, provenance
 
 VERBS = ("candles", "fills", "tickers", "symbols", "raw")

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from bgresearch.agent.client import Agent
-from bgresearch.forms.beside import at_once
-from bgresearch.forms.desk import Desk
-from bgresearch.forms.sealed import SealedInput
+from bgresearch.forms.agent_access import Desk
+from bgresearch.forms.background import at_once
+from bgresearch.forms.sealed_input import SealedInput
 from bgresearch.sandbox import SANDBOX_KEYS
 from bgresearch.sandbox.server import Server
 from tests.conftest import PATIENCE_S

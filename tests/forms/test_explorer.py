@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 import bgresearch
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock
-from bgresearch.forms.beside import at_once
+from bgresearch.client.client import Client
+from bgresearch.core.clock import ManualClock
+from bgresearch.forms.background import at_once
 from bgresearch.forms.explorer import Explorer
-from bgresearch.onboarding.costs import priced
+from bgresearch.market.candles.costs import priced
 from bgresearch.sandbox import Exchange
 from tests.forms.reading import buttons, press, text_of
 

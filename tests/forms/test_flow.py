@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bgresearch.forms.flow import (
+from bgresearch.forms.wizard_state import (
     CONTINUED,
     FORGOTTEN,
     LOCKED,

@@ -7,12 +7,12 @@ import datetime as dt
 import pytest
 
 import bgresearch
-from bgresearch.forms.desk import Desk
-from bgresearch.forms.manager import Manager
-from bgresearch.forms.report import Report
-from bgresearch.forms.rotating import Rotating
+from bgresearch.forms.agent_access import Desk
+from bgresearch.forms.key_manager import Manager
+from bgresearch.forms.key_rotation import Rotating
+from bgresearch.forms.permission_report import Report
 from bgresearch.forms.unlock import Unlock, Unlocking
-from bgresearch.onboarding import words
+from bgresearch.keys.onboarding import messages as words
 from tests.forms.conftest import PASSWORD, end_agent, fill, problems, triple
 from tests.forms.reading import buttons, parts, press, text_of
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from ipywidgets import Widget
 
-from bgresearch.forms.choosing import Addresses, Purposes
-from bgresearch.forms.desk import Desk
-from bgresearch.forms.opening import Opening
-from bgresearch.forms.proving import Paste, Verdict
+from bgresearch.forms.agent_access import Desk
+from bgresearch.forms.page_vault import Opening
+from bgresearch.forms.pages_key import Paste, Verdict
+from bgresearch.forms.pages_purpose import Addresses, Purposes
 from bgresearch.forms.wizard import Wizard
-from bgresearch.onboarding import words
+from bgresearch.keys.onboarding import messages as words
 from bgresearch.sandbox.server import Server
 from tests.forms.conftest import PASSWORD, end_agent, fill, problems, triple, unlock
 from tests.forms.reading import buttons, press, text_of

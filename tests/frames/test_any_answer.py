@@ -17,8 +17,8 @@ from bgresearch.catalogue import Endpoint, load
 from bgresearch.errors import BadResponse, UndocumentedData
 from bgresearch.frames import decode
 from bgresearch.sandbox.call import Call
-from bgresearch.sandbox.invent import invent
-from bgresearch.sandbox.world import World
+from bgresearch.sandbox.generic_responder import invent
+from bgresearch.sandbox.world.world import World
 
 NOW_MS = 1_795_165_230_000
 ROWS = list(load())

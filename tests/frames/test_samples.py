@@ -13,16 +13,16 @@ import pandas as pd
 import pytest
 
 from bgresearch.catalogue import Column, Endpoint, load
-from bgresearch.clock import ManualClock
-from bgresearch.envelope import rows_of, unwrap
+from bgresearch.catalogue.response import rows_of, unwrap
+from bgresearch.client.api import Call
+from bgresearch.client.api_pages import Desk
+from bgresearch.client.api_signatures import turning
+from bgresearch.core.clock import ManualClock
 from bgresearch.errors import UndocumentedData
 from bgresearch.frames import decode
-from bgresearch.namespace import Call
-from bgresearch.raw.describing import turning
-from bgresearch.raw.gathering import Desk
-from bgresearch.raw.ways import way_of
+from bgresearch.http.pagination.strategy import way_of
+from bgresearch.http.sender import Reply
 from bgresearch.store import Store
-from bgresearch.wire import Reply
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "bitget" / "samples"
 FILES = sorted(SAMPLES.glob("*.json"))

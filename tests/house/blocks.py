@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import typer.main
 
 from bgresearch.cli import app
-from bgresearch.cli.words import WrongUsage
+from bgresearch.cli.output import WrongUsage
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])

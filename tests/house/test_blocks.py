@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from bgresearch.cli import app
-from bgresearch.sandbox.keys import SANDBOX_KEYS
 from bgresearch.sandbox.server import Server
+from bgresearch.sandbox.traders.keys import SANDBOX_KEYS
 from tests.conftest import PATIENCE_S, search_path
 from tests.house.blocks import PAGES, ROOT, SHELLS, blocks, command_lines, run, understood
 from vault import FLOOR, Vault

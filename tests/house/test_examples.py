@@ -15,16 +15,16 @@ import pytest
 
 import bgresearch as bg
 import vault
-from bgresearch.sandbox.keys import SANDBOX_KEYS
+from bgresearch.sandbox.traders.keys import SANDBOX_KEYS
 from tests.house.blocks import failures
 from vault import FLOOR, Vault
 
 PASSWORD = "four words which nobody guesses together"
 NOT_RUN = {
-    "bgresearch.kept.verbs.KeptVerbs.recorder": "waits for an hour of the clock",
-    "bgresearch.forms.doors.setup": "asks a person",
-    "bgresearch.forms.sealed.SealedInput": "needs an agent that a person unlocks",
-    "bgresearch.lenses.exports.bars.to_nautilus": "needs Nautilus Trader, which asks for an older pandas",
+    "bgresearch.client.recordings.KeptVerbs.recorder": "waits for an hour of the clock",
+    "bgresearch.forms.entry_points.setup": "asks a person",
+    "bgresearch.forms.sealed_input.SealedInput": "needs an agent that a person unlocks",
+    "bgresearch.exports.backtesters.to_nautilus": "needs Nautilus Trader, which asks for an older pandas",
 }
 """Examples that cannot run by themselves, by the dotted name of what they belong to, and why."""
 

@@ -14,7 +14,7 @@ import pytest
         "",
         "import bgresearch.connect",
         "from bgresearch.connect import connect",
-        "import bgresearch.demo",
+        "import bgresearch.cli.demo",
         "import bgresearch.cli",
     ],
 )

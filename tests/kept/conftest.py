@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from bgresearch.candles import Source
-from bgresearch.client import Client
+from bgresearch.client.client import Client
+from bgresearch.market.candles.read_through import Source
 
 SourceOf = Callable[[Client], Source]
 

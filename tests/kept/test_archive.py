@@ -15,15 +15,15 @@ import pytest
 from bgresearch.account.archive import Archive
 from bgresearch.account.kinds import BILLS, KINDS
 from bgresearch.catalogue import Endpoint
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock
+from bgresearch.client.client import Client
+from bgresearch.core.clock import ManualClock
+from bgresearch.core.intervals import DAY_MS
+from bgresearch.core.spans import Span
+from bgresearch.core.timestamps import moment_ms
 from bgresearch.errors import IncompleteData, InvalidInput, NetworkError, OfflineError, StoreError
-from bgresearch.intervals import DAY_MS
-from bgresearch.kept.recordable import RECORDABLE
-from bgresearch.moments import moment_ms
+from bgresearch.http.sender import Reply
+from bgresearch.market.recorder.series import RECORDABLE
 from bgresearch.sandbox import Exchange
-from bgresearch.spans import Span
-from bgresearch.wire import Reply
 from tests.conftest import Connect
 from tests.kept.truth import TOLD, kept, truth
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bgresearch.clock import ManualClock
-from bgresearch.moments import moment_ms
+from bgresearch.core.clock import ManualClock
+from bgresearch.core.spans import Span
+from bgresearch.core.timestamps import moment_ms
 from bgresearch.sandbox import Exchange
-from bgresearch.spans import Span
 from tests.conftest import Connect
 from tests.kept.truth import kept, truth
 

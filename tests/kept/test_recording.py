@@ -8,11 +8,11 @@ from typing import Any, BinaryIO
 import pandas as pd
 import pytest
 
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock
+from bgresearch.client.client import Client
+from bgresearch.core.clock import ManualClock
 from bgresearch.errors import IncompleteData, InvalidInput, OfflineError, ParameterRejected, StoreError
-from bgresearch.kept.recordable import RECORDABLE
-from bgresearch.kept.recording import Recorder
+from bgresearch.market.recorder.recorder import Recorder
+from bgresearch.market.recorder.series import RECORDABLE
 from bgresearch.sandbox import Exchange
 from tests.conftest import Connect
 

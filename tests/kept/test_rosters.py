@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bgresearch.candles import Source
-from bgresearch.clock import ManualClock
+from bgresearch.catalogue.value_types import TIME
+from bgresearch.core.clock import ManualClock
 from bgresearch.errors import BadResponse, InvalidInput, OfflineError
-from bgresearch.kept.rosters import Seen, ever_listed, listed
-from bgresearch.values import TIME
+from bgresearch.market.candles.read_through import Source
+from bgresearch.market.listing_history import Seen, ever_listed, listed
 from tests.conftest import Connect
 from tests.kept.conftest import SourceOf
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from bgresearch.catalogue import load
-from bgresearch.clock import ManualClock
+from bgresearch.core.clock import ManualClock
 from bgresearch.errors import InvalidInput, OfflineError, ParameterRejected
-from bgresearch.kept.snapshots import Answers
+from bgresearch.session.cached_sender import Answers
 from tests.conftest import Connect
 from tests.kept.conftest import SourceOf
 

@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 
 from bgresearch.account.kinds import KINDS
-from bgresearch.candles import Source
-from bgresearch.sandbox.accounts import Account
-from bgresearch.spans import Span
+from bgresearch.core.spans import Span
+from bgresearch.market.candles.read_through import Source
+from bgresearch.sandbox.traders.accounts import Account
 
 Ids = list[tuple[str, int]]
 MARKETS = ("spot", "usdt-futures")

@@ -9,14 +9,14 @@ import pandas as pd
 import pyarrow as pa
 
 import bgresearch as bg
-from bgresearch.candles import series_of
-from bgresearch.client import Client
+from bgresearch.catalogue.value_types import TIME
+from bgresearch.client.client import Client
+from bgresearch.core.intervals import INTERVALS
+from bgresearch.core.spans import Span
 from bgresearch.frames import CANDLE_SCHEMA
-from bgresearch.intervals import INTERVALS
-from bgresearch.planning import subject
-from bgresearch.spans import Span
+from bgresearch.market.candles.plan import subject
+from bgresearch.market.candles.read_through import series_of
 from bgresearch.store import Gap, Store
-from bgresearch.values import TIME
 
 JAN_MS = 1_767_225_600_000  # 2026-01-01, a Thursday
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000

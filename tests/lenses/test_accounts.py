@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 import bgresearch as bg
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock
+from bgresearch.client.client import Client
+from bgresearch.core.clock import ManualClock
 from bgresearch.sandbox import Exchange
 from tests.lenses.stores import in_ms
 

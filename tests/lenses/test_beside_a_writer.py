@@ -25,9 +25,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from tests.lenses.stores import HOST, JAN_MS, MINUTE_MS, bars
-from bgresearch.candles import series_of
-from bgresearch.planning import subject
-from bgresearch.spans import Span
+from bgresearch.market.candles.read_through import series_of
+from bgresearch.market.candles.plan import subject
+from bgresearch.core.spans import Span
 from bgresearch.store import Store
 store, series = Store(sys.argv[1], host=HOST), series_of(subject("BTCUSDT", "1m", "spot", "last", "utc"))
 span = Span(JAN_MS, JAN_MS + {rows} * MINUTE_MS)

@@ -13,16 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bgresearch.charts.chart import candles_figure
+from bgresearch.charts.downsampling import chosen, cut
+from bgresearch.charts.downsampling import levels as levels_of
+from bgresearch.charts.encoding import columns_packed
+from bgresearch.charts.equity import equity_figure
+from bgresearch.charts.overlays import marks_of
+from bgresearch.charts.widget import live
 from bgresearch.connect import connect
 from bgresearch.errors import ConfigurationError, InvalidInput
-from bgresearch.lenses.chart import candles_figure
-from bgresearch.lenses.curves import equity_figure
-from bgresearch.lenses.gaps import gaps
-from bgresearch.lenses.levels import chosen, cut
-from bgresearch.lenses.levels import levels as levels_of
-from bgresearch.lenses.live import live
-from bgresearch.lenses.packing import columns_packed
-from bgresearch.lenses.tracks import marks_of
+from bgresearch.research.quality.gaps import gaps
 from tests.lenses.frames import walk
 
 
@@ -301,7 +301,7 @@ def test_without_plotly_the_message_says_what_to_install(monkeypatch: pytest.Mon
 
 def test_importing_the_lenses_imports_no_extra() -> None:
     code = (
-        "import sys, bgresearch.lenses.chart, bgresearch.lenses.page; "
+        "import sys, bgresearch.charts.chart, bgresearch.charts.html_page; "
         "sys.exit(bool({'plotly', 'ipywidgets', 'anywidget', 'kaleido'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603

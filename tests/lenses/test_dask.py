@@ -16,13 +16,13 @@ import pyarrow.parquet as pq
 import pytest
 
 import bgresearch as bg
-from bgresearch.client import Client
+from bgresearch.client.client import Client
+from bgresearch.core.spans import Span
 from bgresearch.errors import ConfigurationError, InvalidInput, OfflineError, StoreError
-from bgresearch.lenses.blocks import File
-from bgresearch.lenses.families import families
-from bgresearch.spans import Span
+from bgresearch.query.dask_frames import File
+from bgresearch.query.datasets import families
 from bgresearch.store import Series, Store
-from bgresearch.store.publication import PUBLIC
+from bgresearch.store.remote.manifest import PUBLIC
 from tests.remote.s3 import CREDENTIALS, S3Server
 from tests.store.conftest import candles
 
@@ -179,7 +179,7 @@ def test_a_series_lies_in_one_block_unless_it_alone_is_larger(local: Client) -> 
 
 
 def test_only_the_columns_that_are_used_are_decoded(local: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    from bgresearch.store import partition  # noqa: PLC0415 - watched
+    from bgresearch.store import parquet_file as partition  # noqa: PLC0415 - watched
 
     seen: list[list[str]] = []
     decode = partition.decode_some

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bgresearch.errors import InvalidInput
-from bgresearch.lenses.equity import equity_curve, fill_changes, spot_equity, unvalued
+from bgresearch.research.backcast_equity import equity_curve, fill_changes, spot_equity, unvalued
 
 MOMENTS = pd.date_range("2024-01-01", periods=5, freq="h", tz="UTC")
 CLOSES = pd.DataFrame({"BTC": [100.0, 110.0, 120.0, 130.0, 140.0]}, index=MOMENTS)

@@ -13,7 +13,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from bgresearch.client import Client
+from bgresearch.client.client import Client
 from bgresearch.errors import BgresearchError, InvalidInput
 from tests.lenses.stores import keep, offline
 

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from bgresearch.errors import ConfigurationError, InvalidInput
-from bgresearch.lenses.families import families
+from bgresearch.query.datasets import families
 from bgresearch.store import pins
 from tests.lenses.stores import DAY_MS, JAN_MS, SYMBOLS, keep, offline
 

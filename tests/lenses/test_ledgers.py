@@ -8,10 +8,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from bgresearch.core.spans import Span
 from bgresearch.errors import StoreError
-from bgresearch.spans import Span
 from bgresearch.store import Gap
-from bgresearch.store.ledger import Cause
+from bgresearch.store.coverage import Cause
 from tests.lenses.stores import DAY_MS, HOUR_MS, JAN_MS, keep, offline
 
 

@@ -7,8 +7,8 @@ import math
 import pandas as pd
 import pytest
 
+from bgresearch.charts.lines import lines_figure
 from bgresearch.errors import InvalidInput
-from bgresearch.lenses.lines import lines_figure
 
 INDEX = pd.date_range("2026-01-01", periods=4, freq="1h", tz="UTC", name="known_at")
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 import bgresearch.lenses  # noqa: F401 - brings df.bg
+from bgresearch.charts.overlays import lines_of, marks_of, rates_of
+from bgresearch.charts.widget import _spread
 from bgresearch.errors import InvalidInput
-from bgresearch.lenses.live import _spread
-from bgresearch.lenses.tracks import lines_of, marks_of, rates_of
 from tests.lenses.frames import walk
 
 CANDLES = ("chart", "resample", "quality", "to_backtesting", "to_vectorbt", "to_ccxt", "to_nautilus", "to_freqtrade")

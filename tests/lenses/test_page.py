@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from bgresearch.charts.chart import candles_figure
+from bgresearch.charts.html_page import Panel, page, write_page
 from bgresearch.errors import StoreError
-from bgresearch.lenses.chart import candles_figure
-from bgresearch.lenses.page import Panel, page, write_page
 from tests.lenses.frames import walk
 
 NASTY = '</script><img src=x onerror="alert(1)">'

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bgresearch.charts import static_image as picture
 from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
-from bgresearch.lenses import picture
 from tests.lenses.frames import walk
 
 needs_chromium = pytest.mark.skipif(

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bgresearch.connect import connect
+from bgresearch.core.intervals import INTERVALS, MINUTE_MS, Anchor, interval
 from bgresearch.errors import InvalidInput
-from bgresearch.intervals import INTERVALS, MINUTE_MS, Anchor, interval
-from bgresearch.lenses.resample import fluid, resample
+from bgresearch.research.resample import fluid, resample
 
 START_MS = 1_704_067_200_000  # 2024-01-01T00:00:00Z, a Monday
 

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bgresearch.client import Client
+from bgresearch.client.client import Client
 from tests.lenses.stores import HOUR_MS, JAN_MS, keep, offline
 
 TOLERANCE = 1e-12  # relative

@@ -12,9 +12,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from bgresearch.core.spans import Span
 from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
-from bgresearch.lenses.families import families
-from bgresearch.spans import Span
+from bgresearch.query.datasets import families
 from bgresearch.store import Series, Store, pins
 from tests.lenses.stores import DAY_MS, HOUR_MS, JAN_MS, SYMBOLS, in_ms, keep, offline
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bgresearch.charts.cross_section import ranking_figure, spread_figure
 from bgresearch.errors import InvalidInput
-from bgresearch.lenses.universe import ranking_figure, spread_figure
 
 INDEX = pd.date_range("2026-01-01", periods=20, freq="D", tz="UTC", unit="ms")
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bgresearch.catalogue import load
-from bgresearch.clock import SystemClock
+from bgresearch.core.clock import SystemClock
 from tests.conftest import PATIENCE_S, search_path
 
 TABLE = load()

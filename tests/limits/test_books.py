@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bgresearch.agent.accounts import ByAccount
-from bgresearch.budget import limiter_for
-from bgresearch.budget.file import FileBook
-from bgresearch.budget.record import Damaged, decode, encode
-from bgresearch.clock import ManualClock, SystemClock
-from bgresearch.limits import ADDRESS_COUNT, BookLimiter, Limiter, LocalLimiter, Log, Slot
+from bgresearch.agent.account_limiter import ByAccount
+from bgresearch.core.clock import ManualClock, SystemClock
+from bgresearch.http.ratelimit import limiter_for
+from bgresearch.http.ratelimit.codec import Damaged, decode, encode
+from bgresearch.http.ratelimit.limiter import ADDRESS_COUNT, BookLimiter, Limiter, LocalLimiter, Log, Slot
+from bgresearch.http.ratelimit.sqlite_log import FileBook
 from tests.limits.conftest import ASSETS, CANDLES, FILLS, HOST, TABLE
 from tests.wire.conftest import NOW_MS
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from bgresearch.budget.file import FileBook
-from bgresearch.clock import ManualClock
-from bgresearch.limits import LONGEST_OUT_S, Book, BookLimiter, MemoryBook, Slot
-from bgresearch.transport import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from bgresearch.core.clock import ManualClock
+from bgresearch.http.ratelimit.limiter import LONGEST_OUT_S, Book, BookLimiter, MemoryBook, Slot
+from bgresearch.http.ratelimit.sqlite_log import FileBook
+from bgresearch.http.transport import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from tests.limits.conftest import CANDLES, HOST
 from tests.wire.conftest import NOW_MS
 

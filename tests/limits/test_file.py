@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from bgresearch.budget.fallback import LOOK_AGAIN_S, BookUnusable, FallbackBook
-from bgresearch.budget.file import FORGET_S, FileBook
-from bgresearch.budget.place import default_folder
-from bgresearch.clock import ManualClock
-from bgresearch.limits import ADDRESS, BookLimiter, Log, MemoryBook
+from bgresearch.core.clock import ManualClock
+from bgresearch.http.ratelimit.fallback import LOOK_AGAIN_S, BookUnusable, FallbackBook
+from bgresearch.http.ratelimit.limiter import ADDRESS, BookLimiter, Log, MemoryBook
+from bgresearch.http.ratelimit.sqlite_file import default_folder
+from bgresearch.http.ratelimit.sqlite_log import FORGET_S, FileBook
 from tests.limits.conftest import CANDLES, FILLS, HOST
 from tests.wire.conftest import NOW_MS
 

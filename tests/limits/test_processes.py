@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from bgresearch.budget.file import FileBook
 from bgresearch.catalogue import load
-from bgresearch.clock import SystemClock
-from bgresearch.limits import ADDRESS, BookLimiter, Log
+from bgresearch.core.clock import SystemClock
+from bgresearch.http.ratelimit.limiter import ADDRESS, BookLimiter, Log
+from bgresearch.http.ratelimit.sqlite_log import FileBook
 from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.server import Server
 from tests.limits.conftest import CANDLES, HOST, Impatient, begin, ended

@@ -15,14 +15,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bgresearch.budget import limiter_for
-from bgresearch.budget import redis as redis_book
-from bgresearch.budget.fallback import BookUnusable, FallbackBook
-from bgresearch.budget.file import FileBook
-from bgresearch.budget.redis import RedisBook
-from bgresearch.clock import SystemClock
+from bgresearch.core.clock import SystemClock
 from bgresearch.errors import ConfigurationError
-from bgresearch.limits import ADDRESS, BookLimiter, Log
+from bgresearch.http.ratelimit import limiter_for
+from bgresearch.http.ratelimit import redis_log as redis_book
+from bgresearch.http.ratelimit.fallback import BookUnusable, FallbackBook
+from bgresearch.http.ratelimit.limiter import ADDRESS, BookLimiter, Log
+from bgresearch.http.ratelimit.redis_log import RedisBook
+from bgresearch.http.ratelimit.sqlite_log import FileBook
 from tests.limits.conftest import ASSETS, CANDLES, FILLS, HOST, PATIENCE_S
 
 redis = pytest.importorskip("redis")

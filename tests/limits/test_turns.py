@@ -8,8 +8,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from bgresearch.catalogue import load
-from bgresearch.clock import ManualClock
-from bgresearch.limits import LocalLimiter
+from bgresearch.core.clock import ManualClock
+from bgresearch.http.ratelimit.limiter import LocalLimiter
 from tests.conftest import PATIENCE_S
 
 ROW = "spot.candles"

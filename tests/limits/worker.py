@@ -7,11 +7,11 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bgresearch.budget.file import FileBook
 from bgresearch.catalogue import load
-from bgresearch.clock import SystemClock
-from bgresearch.limits import BookLimiter
-from bgresearch.wire import Wire
+from bgresearch.core.clock import SystemClock
+from bgresearch.http.ratelimit.limiter import BookLimiter
+from bgresearch.http.ratelimit.sqlite_log import FileBook
+from bgresearch.http.sender import Wire
 from tests.limits.conftest import CANDLES, HOST, Impatient
 
 THREADS = 4

@@ -14,8 +14,8 @@ from typing import Any
 import nbformat
 import pytest
 
-from bgresearch.clock import AHEAD
-from bgresearch.notebook import NotebookFailed, execute
+from bgresearch.cli.run_notebook import NotebookFailed, execute
+from bgresearch.core.clock import AHEAD
 from tests.conftest import ahead_of
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bgresearch.notebook import execute
+from bgresearch.cli.run_notebook import execute
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 READERS = ("backtesting", "vectorbt")  # of what notebook 08 exports

@@ -7,16 +7,16 @@ from dataclasses import replace
 
 import pytest
 
-from bgresearch.clock import ManualClock
-from bgresearch.identity import Whose
-from bgresearch.limits import LocalLimiter
-from bgresearch.onboarding.examine import examine
-from bgresearch.onboarding.finding import Finding
-from bgresearch.permissions import Permissions
+from bgresearch.core.clock import ManualClock
+from bgresearch.http.ratelimit.limiter import LocalLimiter
+from bgresearch.http.sender import Wire
+from bgresearch.http.transport import new_session
+from bgresearch.keys.onboarding.finding import Finding
+from bgresearch.keys.onboarding.key_check import examine
+from bgresearch.keys.permissions import Permissions
 from bgresearch.sandbox import SANDBOX_KEYS, Exchange, SandboxAdapter
-from bgresearch.sandbox.keys import SandboxKey
-from bgresearch.transport import new_session
-from bgresearch.wire import Wire
+from bgresearch.sandbox.traders.keys import SandboxKey
+from bgresearch.session.identity import Whose
 from vault import loopback_credential
 
 HOST = "http://127.0.0.1:1"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bgresearch.onboarding.addresses import check_address, check_addresses
+from bgresearch.keys.onboarding.ip_whitelist import check_address, check_addresses
 
 REFUSED = {  # typed: a word of the reason
     "10.1.2.3": "private", "172.16.0.1": "private", "172.31.255.255": "private", "192.168.1.0/24": "private",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bgresearch.catalogue.codes import error_codes
+from bgresearch.catalogue.error_codes import error_codes
 from bgresearch.errors import (
     AuthenticationError,
     BgresearchError,
@@ -13,10 +13,10 @@ from bgresearch.errors import (
     InvalidInput,
     NetworkError,
 )
-from bgresearch.onboarding.causes import RESTRICTED, cause_of
-from bgresearch.onboarding.examine import findings_of, passed
-from bgresearch.onboarding.finding import STAGES, Finding
-from bgresearch.onboarding.words import STAGE_TITLES
+from bgresearch.keys.onboarding.error_explanations import RESTRICTED, cause_of
+from bgresearch.keys.onboarding.finding import STAGES, Finding
+from bgresearch.keys.onboarding.key_check import findings_of, passed
+from bgresearch.keys.onboarding.messages import STAGE_TITLES
 from bgresearch.sandbox import SANDBOX_KEYS, Exchange
 from tests.onboarding.conftest import Examined, Look
 

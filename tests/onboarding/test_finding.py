@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bgresearch.errors import InvalidInput
-from bgresearch.onboarding.finding import STAGES, Finding
+from bgresearch.keys.onboarding.finding import STAGES, Finding
 
 texts = st.text(max_size=200)
 findings = st.builds(

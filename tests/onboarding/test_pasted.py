@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bgresearch.onboarding.pasted import FIELDS, LONGEST, blemish, hints, swapped
+from bgresearch.keys.onboarding.paste_checks import FIELDS, LONGEST, blemish, hints, swapped
 from bgresearch.sandbox import SANDBOX_KEYS
 from tests.conftest import PATIENCE_S
 from vault import InvalidField

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bgresearch.catalogue import load
-from bgresearch.onboarding.purposes import (
+from bgresearch.keys.onboarding.purposes import (
     DEMO_FIRST,
     NO_KEY,
     PURPOSES,
@@ -20,9 +20,9 @@ from bgresearch.onboarding.purposes import (
     readable_areas,
     surplus,
 )
-from bgresearch.permissions import Permissions, classify
+from bgresearch.keys.permissions import Permissions, classify
 from bgresearch.sandbox import SANDBOX_KEYS
-from bgresearch.sandbox.gate import permits
+from bgresearch.sandbox.authentication import permits
 from tests.onboarding.conftest import Look
 
 WITH_KEY = [(one, mode) for one in PURPOSES.values() for mode in one.modes]

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bgresearch.onboarding.finding import Finding
-from bgresearch.onboarding.verdicts import judge, may_keep, on_purpose, rotate_by
-from bgresearch.permissions import Permissions, classify
+from bgresearch.keys.onboarding.finding import Finding
+from bgresearch.keys.onboarding.verdicts import judge, may_keep, on_purpose, rotate_by
+from bgresearch.keys.permissions import Permissions, classify
 from tests.onboarding.conftest import Look
 
 PASSED = [Finding("reach", True, "yes"), Finding("permissions", True, "yes")]

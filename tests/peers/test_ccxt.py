@@ -13,7 +13,7 @@ import pytest
 import requests
 from requests.adapters import BaseAdapter
 
-from bgresearch.clock import ManualClock
+from bgresearch.core.clock import ManualClock
 from bgresearch.sandbox import SANDBOX_KEYS, Exchange, SandboxKey
 from bgresearch.sandbox.server import Server
 

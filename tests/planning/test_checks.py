@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bgresearch.checks import check_page
+from bgresearch.core.grid import Grid
+from bgresearch.core.intervals import DAY_MS, INTERVALS, MINUTE_MS
+from bgresearch.core.spans import Span
 from bgresearch.frames import CANDLE_SCHEMA
-from bgresearch.intervals import DAY_MS, INTERVALS, MINUTE_MS
-from bgresearch.paging import Grid
-from bgresearch.spans import Span
+from bgresearch.store.candle_checks import check_page
 
 JAN_MS = 1_704_067_200_000
 SPAN = Span(JAN_MS, JAN_MS + 10 * MINUTE_MS)

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bgresearch.core.grid import Grid
+from bgresearch.core.intervals import INTERVALS
+from bgresearch.core.spans import Span
 from bgresearch.errors import InvalidInput
-from bgresearch.filling import checked, filled
-from bgresearch.intervals import INTERVALS
-from bgresearch.paging import Grid
-from bgresearch.spans import Span
+from bgresearch.market.candles.gap_fill import checked, filled
 
 MINUTE_MS = 60_000
 GRID = Grid(INTERVALS["1m"])

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bgresearch.core.spans import Span
+from bgresearch.core.timestamps import moment_ms, span_of
 from bgresearch.errors import InvalidInput
-from bgresearch.moments import moment_ms, span_of
-from bgresearch.spans import Span
 
 JAN_MS = 1_704_067_200_000  # 2024-01-01T00:00Z
 NOW_MS = JAN_MS + 400 * 86_400_000

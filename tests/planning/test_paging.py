@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bgresearch.intervals import DAY_MS, HOUR_MS, INTERVALS
-from bgresearch.paging import Grid, next_cursor, windows
-from bgresearch.spans import Span, subtract, union
+from bgresearch.core.grid import Grid, next_cursor, windows
+from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS
+from bgresearch.core.spans import Span, subtract, union
 
 grids = st.builds(Grid, st.sampled_from(list(INTERVALS.values())), st.sampled_from(["utc", "exchange"]))
 spans = st.builds(

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bgresearch.catalogue import load
+from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS, MINUTE_MS
+from bgresearch.core.spans import Span, union
 from bgresearch.errors import InvalidInput
-from bgresearch.intervals import DAY_MS, HOUR_MS, INTERVALS, MINUTE_MS
-from bgresearch.planning import Plan, Subject, plan, routes, subject
-from bgresearch.reaches import Learned, Reaches
-from bgresearch.spans import Span, union
+from bgresearch.market.candles.lookback import Learned, Reaches
+from bgresearch.market.candles.plan import Plan, Subject, plan, routes, subject
 
 NOW_MS = 1_795_165_230_000  # 2026-11-20T09:00:30Z
 MARKETS = ["spot", "usdt-futures", "usdc-futures", "coin-futures"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bgresearch.intervals import DAY_MS
-from bgresearch.reaches import Learned, Reaches, from_json, to_json
+from bgresearch.core.intervals import DAY_MS
+from bgresearch.market.candles.lookback import Learned, Reaches, from_json, to_json
 
 NOW_MS = 1_795_165_230_000
 ROAD = ("spot.candles", "1m")

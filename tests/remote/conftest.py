@@ -10,11 +10,11 @@ import fsspec
 import pyarrow as pa
 import pytest
 
-from bgresearch.client import Client
+from bgresearch.client.client import Client
 from bgresearch.connect import connect
-from bgresearch.spans import Span
+from bgresearch.core.spans import Span
 from bgresearch.store import Series, Store
-from bgresearch.store.remote import Remote
+from bgresearch.store.remote.object_storage import Remote
 from tests.remote.s3 import CREDENTIALS, S3Server
 from tests.store.conftest import candles
 

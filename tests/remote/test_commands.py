@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bgresearch.client import Client
+from bgresearch.client.client import Client
 from tests.conftest import PATIENCE_S, inherited
 from tests.remote.conftest import MONTHS, SYMBOLS
 

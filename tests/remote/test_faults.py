@@ -18,9 +18,9 @@ import pandas as pd
 import pytest
 
 import bgresearch as bg
-from bgresearch.client import Client
+from bgresearch.client.client import Client
 from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
-from bgresearch.store.remote import Remote
+from bgresearch.store.remote.object_storage import Remote
 from tests.remote.conftest import START, SYMBOLS, fill
 from tests.remote.s3 import CREDENTIALS, S3Server
 

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 import bgresearch as bg
-from bgresearch.client import Client
+from bgresearch.client.client import Client
 from bgresearch.errors import StoreError
-from bgresearch.store.remote import Remote
+from bgresearch.store.remote.object_storage import Remote
 from tests.conftest import PATIENCE_S, child
 from tests.remote.conftest import DAY_MS, MONTHS, SYMBOLS, fill
 
@@ -26,8 +26,8 @@ MANY = 40  # files: enough that a kill after some comes before the last
 PUBLISHER = """
 import itertools, sys, threading
 from pathlib import Path
-from bgresearch.store.publishing import Choice, chosen, copy
-from bgresearch.store.remote import Remote
+from bgresearch.store.remote.upload import Choice, chosen, copy
+from bgresearch.store.remote.object_storage import Remote
 
 numbers, folder = itertools.count(1), Path(sys.argv[1])
 

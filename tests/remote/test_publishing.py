@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 
 import bgresearch as bg
-from bgresearch.client import Client
+from bgresearch.client.client import Client
 from bgresearch.errors import ConfigurationError, InvalidInput, OfflineError, StoreError
 from bgresearch.store import pins
-from bgresearch.store.publication import from_json
-from bgresearch.store.published import PublishedStore
-from bgresearch.store.publishing import Choice, chosen, copy
-from bgresearch.store.remote import Absent, Remote
+from bgresearch.store.remote.manifest import from_json
+from bgresearch.store.remote.object_storage import Absent, Remote
+from bgresearch.store.remote.remote_store import PublishedStore
+from bgresearch.store.remote.upload import Choice, chosen, copy
 from tests.remote.conftest import (
     DAY_MS,
     END,

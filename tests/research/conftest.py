@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bgresearch.clock import ManualClock
+from bgresearch.core.clock import ManualClock
 from bgresearch.sandbox import Exchange
-from bgresearch.sandbox.message import Request, Response
+from bgresearch.sandbox.messages import Request, Response
 
 _NUMBERS = ("fundingRate", "size", "longShortRatio", "buyVolume", "sellVolume")
 _TIMES = ("fundingTime", "ts")

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bgresearch.errors import InvalidInput
-from bgresearch.research.alignment import asof, known
-from bgresearch.research.flow import time_bars, volume_bars
+from bgresearch.research.asof import asof, known
+from bgresearch.research.trade_bars import time_bars, volume_bars
 
 START = pd.Timestamp("2026-01-01", tz="UTC")
 MINUTES = st.lists(st.integers(0, 500), max_size=30)

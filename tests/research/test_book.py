@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bgresearch.client import Client
+from bgresearch.client.client import Client
 from bgresearch.errors import InvalidInput
-from bgresearch.research.book import depth, imbalance, market_order, measures, microprice, mid, spread_bps
+from bgresearch.research.order_book import depth, imbalance, market_order, measures, microprice, mid, spread_bps
 
 TICKS = st.lists(
     st.tuples(st.integers(1, 400), st.integers(1, 1000)), min_size=1, max_size=12, unique_by=lambda x: x[0]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bgresearch.errors import InvalidInput
-from bgresearch.research.curves import drawdown, drawdowns, equity_curve
+from bgresearch.research.pnl.equity_curve import drawdown, drawdowns, equity_curve
 
 DAYS = pd.date_range("2026-01-01", periods=9, freq="1D", tz="UTC")
 CURVE = pd.Series([100.0, 110.0, 99.0, 104.5, 110.0, 121.0, 60.5, 80.0, 100.0], index=DAYS)

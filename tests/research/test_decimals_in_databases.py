@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pandas as pd
 
-import bgresearch.research.exact  # noqa: F401 - tells SQLite how to write decimals
+import bgresearch.research.pnl.decimals  # noqa: F401 - tells SQLite how to write decimals
 
 
 def test_decimals_are_written_as_texts_that_name_every_digit() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bgresearch.errors import InvalidInput
-from bgresearch.research.exact import decimal_of, doubt, exactly, floats, plain, share
+from bgresearch.research.pnl.decimals import decimal_of, doubt, exactly, floats, plain, share
 
 
 @given(st.integers(-(10**15) + 1, 10**15 - 1), st.integers(-20, 15))

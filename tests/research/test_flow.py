@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bgresearch.errors import InvalidInput
-from bgresearch.research.flow import dollar_bars, tick_bars, time_bars, volume_bars
+from bgresearch.research.trade_bars import dollar_bars, tick_bars, time_bars, volume_bars
 
 TRADES = st.lists(
     st.tuples(st.integers(0, 200), st.booleans(), st.integers(1, 10**6), st.integers(1, 10**5)), min_size=1, max_size=60

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bgresearch.errors import InvalidInput
-from bgresearch.research.lots import Close, Method, Position
+from bgresearch.research.pnl.lots import Close, Method, Position
 
 D = Decimal
 # what is bought and sold: amounts in whole units, values in cents

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock
+from bgresearch.client.client import Client
+from bgresearch.client.panel import FIELDS
+from bgresearch.core.clock import ManualClock
+from bgresearch.core.symbols import Named, spot_of
 from bgresearch.errors import IncompleteData, InvalidInput, OfflineError
-from bgresearch.panel import FIELDS
 from bgresearch.sandbox import Exchange
-from bgresearch.symbols import Named, spot_of
 from tests.conftest import NOW, Connect
 from tests.research.conftest import OtherFuture
 

@@ -7,7 +7,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bgresearch.research.panels import Known, assembled
+from bgresearch.research.panel import Known, assembled
 
 START = pd.Timestamp("2026-01-01", tz="UTC")
 HOURS = pd.DatetimeIndex([START + pd.Timedelta(hour, unit="h") for hour in range(1, 25)]).as_unit("ms")

@@ -13,11 +13,11 @@ import pytest
 
 from bgresearch.account.kinds import BILLS, FILLS
 from bgresearch.errors import InvalidInput
-from bgresearch.research.curves import equity_curve
-from bgresearch.research.lots import Method
-from bgresearch.research.pnl import Pnl, own_pnl
-from bgresearch.research.postings import pairs_of
-from bgresearch.research.worths import closes
+from bgresearch.research.pnl.equity_curve import equity_curve
+from bgresearch.research.pnl.lots import Method
+from bgresearch.research.pnl.pnl import Pnl, own_pnl
+from bgresearch.research.pnl.postings import pairs_of
+from bgresearch.research.pnl.valuation import closes
 from tests.research.synthetic import START_MS, Synthetic
 
 SEEDS = range(1, 21)

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bgresearch.core.spans import Span
 from bgresearch.errors import InvalidInput
-from bgresearch.research.reconciling import Reconciliation, reconcile
-from bgresearch.research.taxes import account_ledger, changes_of
-from bgresearch.spans import Span
+from bgresearch.research.pnl.reconcile import Reconciliation, reconcile
+from bgresearch.research.pnl.tax_ledger import account_ledger, changes_of
 from tests.research.synthetic import Synthetic
 
 SEEDS = range(1, 21)

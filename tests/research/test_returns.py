@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bgresearch.errors import InvalidInput
-from bgresearch.research.grid import closing_times, interval_of, on_grid, periods_per_year
+from bgresearch.research.regular_grid import closing_times, interval_of, on_grid, periods_per_year
 from bgresearch.research.returns import log_returns, simple_returns
 
 PRICES = st.lists(st.floats(1.0, 1000.0), min_size=2, max_size=40)

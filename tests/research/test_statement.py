@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 
 import bgresearch
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock
-from bgresearch.research.postings import records
-from bgresearch.research.taxes import changes_of, tax_table
+from bgresearch.client.client import Client
+from bgresearch.client.statement import Statement
+from bgresearch.core.clock import ManualClock
+from bgresearch.research.pnl.postings import records
+from bgresearch.research.pnl.tax_ledger import changes_of, tax_table
 from bgresearch.sandbox import Exchange
-from bgresearch.statement import Statement
 
 NOW = pd.Timestamp("2026-05-28 10:37:41.234", tz="UTC")
 START = NOW.floor("D") - pd.Timedelta(days=21)

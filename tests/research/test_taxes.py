@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bgresearch.lenses.exports import export
-from bgresearch.research.taxes import TAX_COLUMNS, account_ledger, changes_of, tax_table
+from bgresearch.exports import export
+from bgresearch.research.pnl.tax_ledger import TAX_COLUMNS, account_ledger, changes_of, tax_table
 from tests.research.synthetic import Synthetic
 
 SEEDS = range(1, 21)

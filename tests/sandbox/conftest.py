@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from bgresearch.clock import ManualClock
+from bgresearch.core.clock import ManualClock
 from bgresearch.sandbox import SANDBOX_KEYS, Exchange, SandboxAdapter, SandboxKey
 from bgresearch.sandbox.server import Server
 

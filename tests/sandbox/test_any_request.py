@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bgresearch.catalogue import load
-from bgresearch.clock import ManualClock
+from bgresearch.core.clock import ManualClock
 from bgresearch.sandbox import SANDBOX_KEYS, Call, Exchange, Refusal, Request
-from bgresearch.sandbox.invent import invent
+from bgresearch.sandbox.generic_responder import invent
 from bgresearch.sandbox.responders import RESPONDERS
 from bgresearch.sandbox.validate import check
 

@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from bgresearch.catalogue import load
-from bgresearch.clock import ManualClock
+from bgresearch.core.clock import ManualClock
 from bgresearch.sandbox import SANDBOX_KEYS, Exchange, Request, SandboxAdapter
 from bgresearch.sandbox.server import Server
 from tests.conftest import PATIENCE_S, child

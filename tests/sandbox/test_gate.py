@@ -12,7 +12,7 @@ import pytest
 
 from bgresearch.catalogue import load
 from bgresearch.sandbox import SANDBOX_KEYS
-from bgresearch.sandbox.gate import permits
+from bgresearch.sandbox.authentication import permits
 
 INFO = "/api/v2/spot/account/info"
 TIME = "/api/v2/public/time"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bgresearch.catalogue import load
 from bgresearch.sandbox import Call
-from bgresearch.sandbox.invent import STEP_MS, invent
+from bgresearch.sandbox.generic_responder import STEP_MS, invent
 
 NOW = 1_780_000_000_000
 DAY = 86_400_000

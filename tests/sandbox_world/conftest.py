@@ -7,11 +7,11 @@ from typing import Any, Protocol
 import pytest
 
 from bgresearch.catalogue import load
-from bgresearch.sandbox.accounts import Account, make_accounts
 from bgresearch.sandbox.call import Call
-from bgresearch.sandbox.markets import Kind, Market, find, utc_ms
 from bgresearch.sandbox.responders import RESPONDERS
-from bgresearch.sandbox.world import World
+from bgresearch.sandbox.traders.accounts import Account, make_accounts
+from bgresearch.sandbox.world.markets import Kind, Market, find, utc_ms
+from bgresearch.sandbox.world.world import World
 
 SEED = 7
 NOW_MS = utc_ms(2026, 5, 28, 10) + 37 * 60_000 + 41_234  # a Thursday, in the middle of a minute

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from bgresearch.intervals import DAY_MS
-from bgresearch.sandbox.markets import utc_ms
+from bgresearch.core.intervals import DAY_MS
+from bgresearch.sandbox.world.markets import utc_ms
 
 from .conftest import NOW_MS, Ask
 

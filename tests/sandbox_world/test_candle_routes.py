@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import pytest
 
-from bgresearch.intervals import DAY_MS, HOUR_MS, INTERVALS, MINUTE_MS, WEEK_MS
+from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS, MINUTE_MS, WEEK_MS
 from bgresearch.sandbox.call import Refusal
-from bgresearch.sandbox.markets import MAINTENANCE, utc_ms
+from bgresearch.sandbox.world.markets import MAINTENANCE, utc_ms
 
 from .conftest import NOW_MS, Ask
 

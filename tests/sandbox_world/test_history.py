@@ -6,14 +6,14 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from bgresearch.intervals import DAY_MS, HOUR_MS, INTERVALS, MINUTE_MS
-from bgresearch.sandbox.accounts import WALLETS, Account, make_accounts
-from bgresearch.sandbox.history import EPOCH_MS, History, tell
-from bgresearch.sandbox.markets import MAINTENANCE, of_kind, utc_ms
-from bgresearch.sandbox.minutes import HIGH, LOW, VOLUME
-from bgresearch.sandbox.rates import RATE_PLACES, funding_rate
-from bgresearch.sandbox.records import UNIT, scaled
-from bgresearch.sandbox.world import World
+from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS, MINUTE_MS
+from bgresearch.sandbox.traders.accounts import WALLETS, Account, make_accounts
+from bgresearch.sandbox.traders.history import EPOCH_MS, History, tell
+from bgresearch.sandbox.traders.records import UNIT, scaled
+from bgresearch.sandbox.world.funding import RATE_PLACES, funding_rate
+from bgresearch.sandbox.world.markets import MAINTENANCE, of_kind, utc_ms
+from bgresearch.sandbox.world.minute_bars import HIGH, LOW, VOLUME
+from bgresearch.sandbox.world.world import World
 
 from .conftest import NOW_MS, SEED
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from bgresearch.catalogue import Endpoint, load
-from bgresearch.intervals import DAY_MS, HOUR_MS
+from bgresearch.core.intervals import DAY_MS, HOUR_MS
 from bgresearch.sandbox.call import Refusal
 from bgresearch.sandbox.responders import RESPONDERS
-from bgresearch.sandbox.responders.moods import MOOD_RESPONDERS
+from bgresearch.sandbox.responders.sentiment import MOOD_RESPONDERS
 from bgresearch.sandbox.responders.service import SERVICE_RESPONDERS
 
 from .conftest import NOW_MS, Ask

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bgresearch.intervals import DAY_MS, HOUR_MS, INTERVALS, MINUTE_MS
-from bgresearch.sandbox.markets import KINDS, MAINTENANCE, MARKETS, find, of_kind, utc_ms
-from bgresearch.sandbox.minutes import CLOSE, HIGH, LOW, OPEN, QUOTE_VOLUME, VOLUME
-from bgresearch.sandbox.records import text
-from bgresearch.sandbox.world import Bars, World
+from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS, MINUTE_MS
+from bgresearch.sandbox.traders.records import text
+from bgresearch.sandbox.world.markets import KINDS, MAINTENANCE, MARKETS, find, of_kind, utc_ms
+from bgresearch.sandbox.world.minute_bars import CLOSE, HIGH, LOW, OPEN, QUOTE_VOLUME, VOLUME
+from bgresearch.sandbox.world.world import Bars, World
 
 from .conftest import NOW_MS, SEED
 
@@ -29,9 +29,9 @@ def minutes(world: World, market, start_ms: int, end_ms: int, *, now_ms: int = F
 
 DIGEST = """
 import hashlib
-from bgresearch.intervals import INTERVALS
-from bgresearch.sandbox.markets import find, utc_ms
-from bgresearch.sandbox.world import World
+from bgresearch.core.intervals import INTERVALS
+from bgresearch.sandbox.world.markets import find, utc_ms
+from bgresearch.sandbox.world.world import World
 world, digest = World(7), hashlib.sha256()
 names = ("spot", "BTCUSDT"), ("usdt-futures", "PEPEUSDT"), ("spot", "STILLUSDT"), ("coin-futures", "ETHUSD")
 for kind, symbol in names:

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from bgresearch.agent.client import Agent
-from bgresearch.agent.place import Place
-from bgresearch.agent.start import start
+from bgresearch.agent.launcher import start
+from bgresearch.agent.socket_path import Place
 from bgresearch.sandbox import SANDBOX_KEYS
 from tests.conftest import PATIENCE_S
 from vault import FLOOR, Vault
@@ -32,7 +32,7 @@ KEY = SANDBOX_KEYS["readonly"]
 PASSWORD = "four words which nobody guesses"
 TOKEN = "0123456789abcdef"
 CONFIG = """
-from bgresearch.jupyter_hooks import refuse_secrets_of_agent
+from bgresearch.keys.jupyter_hooks import refuse_secrets_of_agent
 c.FileContentsManager.pre_save_hook = refuse_secrets_of_agent(strict={strict})
 from tornado.ioloop import IOLoop
 loop = IOLoop.current()

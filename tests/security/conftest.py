@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from bgresearch.clock import ManualClock
-from bgresearch.limits import LocalLimiter
-from bgresearch.wire import Wire
+from bgresearch.core.clock import ManualClock
+from bgresearch.http.ratelimit.limiter import LocalLimiter
+from bgresearch.http.sender import Wire
 from tests.wire.conftest import NOW_MS, Peer, good
 from vault.credential import Credential
 from vault.entries import HMAC_KIND, Slot, Triple

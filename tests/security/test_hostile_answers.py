@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from bgresearch import wire as wire_module
 from bgresearch.catalogue import load
-from bgresearch.clock import ManualClock
-from bgresearch.envelope import MAX_BODY_BYTES
+from bgresearch.catalogue.response import MAX_BODY_BYTES
+from bgresearch.core.clock import ManualClock
 from bgresearch.errors import BadResponse, BgresearchError, NetworkError
 from bgresearch.frames import decode
-from bgresearch.identity import Whose
-from bgresearch.permissions import permissions
-from bgresearch.wire import Wire
+from bgresearch.http import sender as wire_module
+from bgresearch.http.sender import Wire
+from bgresearch.keys.permissions import permissions
+from bgresearch.session.identity import Whose
 from tests.conftest import PATIENCE_S
 from tests.security.conftest import Street, credential
 from tests.wire.conftest import NOW_MS, good

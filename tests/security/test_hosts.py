@@ -13,7 +13,7 @@ import requests
 
 from bgresearch.catalogue import load
 from bgresearch.errors import BadResponse, ConfigurationError
-from bgresearch.wire import Wire
+from bgresearch.http.sender import Wire
 from tests.conftest import PATIENCE_S
 from tests.security.conftest import Street, clock_answer, credential
 from tests.wire.test_hosts import SecurePeer
@@ -158,8 +158,8 @@ def test_a_configuration_of_openssl_does_not_vouch_for_a_stranger(untrusted: Sec
         encoding="utf-8",
     )
     code = (
-        "import sys; from bgresearch.catalogue import load; from bgresearch.clock import ManualClock as Clock\n"
-        "from bgresearch.limits import LocalLimiter; from bgresearch.wire import Wire; clock = Clock(1)\n"
+        "import sys; from bgresearch.catalogue import load; from bgresearch.core.clock import ManualClock as Clock\n"
+        "from bgresearch.http.ratelimit.limiter import LocalLimiter; from bgresearch.http.sender import Wire; clock = Clock(1)\n"
         "Wire(sys.argv[1], limiter=LocalLimiter(clock), clock=clock).send(load()['spot.candles'], {})"
     )
     done = subprocess.run(  # noqa: S603 - this interpreter, this text

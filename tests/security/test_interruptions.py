@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from bgresearch.catalogue import load
-from bgresearch.wire import Wire
+from bgresearch.http.sender import Wire
 from tests.security.conftest import Street, credential, secrets_in, with_secrets
 from vault import EXCHANGE_HOST, FLOOR, Intake, Staged, Surroundings, Vault, open_reply
 from vault.boxes import content_of

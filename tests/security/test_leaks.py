@@ -30,16 +30,17 @@ from rich.pretty import Pretty
 from rich.traceback import Traceback
 
 import bgresearch
-from bgresearch import connect, transport
+from bgresearch import connect
 from bgresearch.catalogue import load
-from bgresearch.clock import ManualClock
-from bgresearch.confirming import plain
+from bgresearch.core.clock import ManualClock
 from bgresearch.errors import BgresearchError
-from bgresearch.limits import LocalLimiter
+from bgresearch.http import transport
+from bgresearch.http.confirming_sender import plain
+from bgresearch.http.ratelimit.limiter import LocalLimiter
+from bgresearch.http.sender import Wire
+from bgresearch.http.transport import Headers
 from bgresearch.sandbox import Exchange
-from bgresearch.sandbox.keys import SandboxKey
-from bgresearch.transport import Headers
-from bgresearch.wire import Wire
+from bgresearch.sandbox.traders.keys import SandboxKey
 from tests.conftest import PATIENCE_S
 from tests.security.conftest import Street, clock_answer, credential, everything, secrets_in, with_secrets
 from tests.wire.conftest import HOST, NOW_MS, Scripted, bad, good

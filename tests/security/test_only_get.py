@@ -21,14 +21,16 @@ SPEAKERS = {
     "socketserver", "ssl", "telnetlib", "urllib3", "websockets", "xmlrpc",
 }  # fmt: skip
 MAY_SPEAK = {  # module: what it may import of them
-    "bgresearch/transport.py": {"requests", "urllib3", "ssl", "http"},
-    "bgresearch/wire.py": {"requests"},
-    "bgresearch/notebook.py": {"asyncio"},
-    "bgresearch/agent/caller.py": {"socket", "selectors"},
-    "bgresearch/agent/line.py": {"socket"},  # the agent's unix socket, which no other machine can reach
-    "bgresearch/agent/place.py": {"socket"},
+    "bgresearch/http/transport.py": {"requests", "urllib3", "ssl", "http"},
+    "bgresearch/http/sender.py": {"requests"},
+    "bgresearch/cli/run_notebook.py": {"asyncio"},
+    "bgresearch/agent/server_connection.py": {"socket", "selectors"},
+    "bgresearch/agent/connection.py": {"socket"},  # the agent's unix socket, which no other machine can reach
+    "bgresearch/agent/socket_path.py": {"socket"},
     "bgresearch/agent/server.py": {"socket", "selectors"},
-    "bgresearch/store/remote.py": {"fsspec"},  # object storage at an address that the user names: never the exchange
+    "bgresearch/store/remote/object_storage.py": {
+        "fsspec"
+    },  # object storage at an address that the user names: never the exchange
     "bgresearch/sandbox/adapter.py": {"requests", "urllib3", "http"},
     "bgresearch/sandbox/server.py": {"asyncio", "socket"},
 }
@@ -62,7 +64,13 @@ def test_only_the_transport_and_the_sandbox_can_speak_to_a_network() -> None:
 def test_what_writes_objects_has_no_way_to_the_exchange_and_the_exchange_none_to_it() -> None:
     """Publishing is the one thing that writes to a network; it shares no code with what speaks to the exchange."""
     code = dict(modules())
-    speakers = {"bgresearch.transport", "bgresearch.wire", "bgresearch.query", "bgresearch.envelope", "vault"}
+    speakers = {
+        "bgresearch.http.transport",
+        "bgresearch.http.sender",
+        "bgresearch.http.query",
+        "bgresearch.catalogue.response",
+        "vault",
+    }
     for name, tree in code.items():
         if name.startswith("bgresearch/store/"):
             assert not {module for module in imported(tree) if module.startswith(tuple(speakers))}, name
@@ -74,7 +82,7 @@ def test_what_writes_objects_has_no_way_to_the_exchange_and_the_exchange_none_to
         name for name, tree in code.items() for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr in {"pipe_file", "pipe", "put_file", "upload", "mv", "mkdirs"}
     }  # fmt: skip
-    assert writers == {"bgresearch/store/remote.py"}
+    assert writers == {"bgresearch/store/remote/object_storage.py"}
 
 
 def test_no_code_has_a_word_for_writing() -> None:

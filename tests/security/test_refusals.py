@@ -12,7 +12,7 @@ import pytest
 
 from bgresearch.catalogue import Endpoint, load
 from bgresearch.errors import ConfigurationError
-from bgresearch.wire import Wire
+from bgresearch.http.sender import Wire
 from tests.security.conftest import Street, credential
 from vault import EXCHANGE_HOST, HostNotAllowed, ReadOnlyRefusal, normalise_host
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bgresearch.clock import ManualClock
+from bgresearch.core.clock import ManualClock
 from bgresearch.sandbox import SANDBOX_KEYS, Exchange
 from bgresearch.sandbox.server import Server
 from tests.conftest import PATIENCE_S

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from bgresearch.clock import ManualClock
+from bgresearch.core.clock import ManualClock
+from bgresearch.core.spans import Span
 from bgresearch.frames import CANDLE_SCHEMA
-from bgresearch.spans import Span
 from bgresearch.store import Series, Store
 
 JAN_MS = 1_704_067_200_000  # 2024-01-01

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bgresearch.spans import Span
-from bgresearch.store import Series, Store, digest_of, partition
+from bgresearch.core.spans import Span
+from bgresearch.store import Series, Store, digest_of
 from bgresearch.store import digest as kinds
+from bgresearch.store import parquet_file as partition
 
 SERIES = Series("fills", (), "time", unique=("id",))
 SCHEMA = pa.schema(

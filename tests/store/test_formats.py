@@ -11,8 +11,8 @@ import pytest
 import bgresearch as bg
 from bgresearch.errors import OfflineError, StoreError
 from bgresearch.store import Store, pins
-from bgresearch.store.ledger import FORMAT, Ledger, _digest
-from bgresearch.store.publication import BadManifest, Publication, from_json, host_of, marker
+from bgresearch.store.coverage import FORMAT, Ledger, _digest
+from bgresearch.store.remote.manifest import BadManifest, Publication, from_json, host_of, marker
 from bgresearch.store.versions import NewerFormat
 
 NOW_MS = 1_795_165_230_000

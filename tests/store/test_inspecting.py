@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import bgresearch as bg
-from bgresearch.client import Client
+from bgresearch.client.client import Client
 from bgresearch.sandbox import Exchange
-from bgresearch.store import partition
-from bgresearch.store.inspecting import candles_at, files_of, inspect
+from bgresearch.store import parquet_file as partition
+from bgresearch.store.integrity import candles_at, files_of, inspect
 
 SPAN = ("2026-08-28", "2026-09-03")  # two partitions
 MONTH = "candles/market=spot/price=last/symbol=BTCUSDT/interval=1m/2026-09.parquet"

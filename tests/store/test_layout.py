@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bgresearch.intervals import INTERVALS
-from bgresearch.spans import Span
+from bgresearch.core.intervals import INTERVALS
+from bgresearch.core.spans import Span
 from bgresearch.store import Series, Store
 
 JAN_MS = 1_704_067_200_000

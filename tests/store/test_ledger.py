@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bgresearch.intervals import DAY_MS, HOUR_MS
-from bgresearch.spans import Span, subtract
-from bgresearch.store.ledger import NEVER_MS, Cause, Gap, Ledger
+from bgresearch.core.intervals import DAY_MS, HOUR_MS
+from bgresearch.core.spans import Span, subtract
+from bgresearch.store.coverage import NEVER_MS, Cause, Gap, Ledger
 from bgresearch.store.versions import NewerFormat
 
 spans = st.builds(lambda start, length: Span(start, start + length), st.integers(0, 60), st.integers(1, 15))
@@ -96,7 +96,7 @@ def test_a_changed_digit_is_noticed() -> None:
 
 
 def test_a_newer_format_is_not_called_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bgresearch.store.ledger.FORMAT", 4)
+    monkeypatch.setattr("bgresearch.store.coverage.FORMAT", 4)
     text = Ledger(gaps=(Gap(Span(0, 1), "contradictory answer", 5),)).to_json()
     monkeypatch.undo()
     assert json.loads(text)["format"] == 4

@@ -8,10 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from bgresearch.clock import ManualClock
-from bgresearch.spans import Span
+from bgresearch.catalogue.value_types import TIME
+from bgresearch.core.clock import ManualClock
+from bgresearch.core.spans import Span
 from bgresearch.store import Gap, Series, Store
-from bgresearch.values import TIME
 
 DAY_MS = 86_400_000
 JAN_MS = 1_704_067_200_000  # 2024-01-01

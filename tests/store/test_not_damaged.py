@@ -13,10 +13,10 @@ from typing import BinaryIO
 
 import pytest
 
+from bgresearch.core.spans import Span
 from bgresearch.errors import StoreError
-from bgresearch.spans import Span
 from bgresearch.store import Series, Store, pins
-from bgresearch.store.disk import Disk
+from bgresearch.store.atomic_files import Disk
 from tests.store.conftest import JAN_MS, MINUTE_MS, candles
 
 DAY_MS = 1440 * MINUTE_MS
@@ -24,7 +24,7 @@ MONTHS = Span(JAN_MS, JAN_MS + 120 * DAY_MS)
 CHILD = """
 import os, resource, sys
 from bgresearch.errors import StoreError
-from bgresearch.spans import Span
+from bgresearch.core.spans import Span
 from bgresearch.store import Series, Store
 
 folder, kind, amount, start, end = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])
@@ -152,12 +152,12 @@ FORBIDDEN = """
 import os, sys
 from pathlib import Path
 from bgresearch.errors import StoreError
-from bgresearch.spans import Span
+from bgresearch.core.spans import Span
 from bgresearch.store import Series, Store, pins
-from bgresearch.store.inspecting import files_of
-from bgresearch.store.lost import lost_below
+from bgresearch.store.integrity import files_of
+from bgresearch.store.lost_rows import lost_below
 from bgresearch.frames import CANDLE_SCHEMA
-from bgresearch.lenses.families import Family
+from bgresearch.query.datasets import Family
 
 folder, start, end = sys.argv[1], *map(int, sys.argv[2:])
 if os.getuid() == 0:
@@ -211,7 +211,7 @@ LISTING = """
 import os, resource, sys
 from pathlib import Path
 from bgresearch.errors import StoreError
-from bgresearch.store.disk import matching, names_in, walked
+from bgresearch.store.atomic_files import matching, names_in, walked
 
 root = Path(sys.argv[1])
 held = []

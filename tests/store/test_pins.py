@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import bgresearch as bg
-from bgresearch.client import Client
+from bgresearch.client.client import Client
 from bgresearch.errors import InvalidInput, OfflineError, StoreError
 from bgresearch.sandbox import Exchange
 from bgresearch.store import pins

@@ -17,9 +17,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from bgresearch.spans import Span
+from bgresearch.core.spans import Span
 from bgresearch.store import Series, Store
-from bgresearch.store.partition import decode
+from bgresearch.store.parquet_file import decode
 from tests.conftest import PATIENCE_S, child
 
 JAN_MS = 1_704_067_200_000
@@ -31,7 +31,7 @@ WRITER = """
 import os, sys
 sys.path.insert(0, {tests!r})
 from conftest import candles
-from bgresearch.spans import Span
+from bgresearch.core.spans import Span
 from bgresearch.store import Series, Store
 keys = (("market", "spot"), ("price", "last"), ("symbol", "BTCUSDT"), ("interval", "1m"))
 series, store = Series("candles", keys, "open_time"), Store(sys.argv[1])

@@ -9,11 +9,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from bgresearch.core.spans import Span
 from bgresearch.errors import StoreError
 from bgresearch.frames import CANDLE_SCHEMA
-from bgresearch.spans import Span
 from bgresearch.store import Series, Store
-from bgresearch.store.spool import FOLDER, Spool
+from bgresearch.store.pending_pages import FOLDER, Spool
 
 MINUTE_MS = 60_000
 KEYS = (("market", "spot"), ("price", "last"), ("symbol", "BTCUSDT"), ("interval", "1m"))

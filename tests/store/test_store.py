@@ -17,11 +17,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bgresearch.clock import ManualClock
+from bgresearch.core.clock import ManualClock
+from bgresearch.core.spans import Span, subtract, union
 from bgresearch.errors import ConfigurationError, StoreError
-from bgresearch.spans import Span, subtract, union
-from bgresearch.store import Gap, LostRows, Series, Store, StoreWarning, partition
-from bgresearch.store.disk import Disk
+from bgresearch.store import Gap, LostRows, Series, Store, StoreWarning
+from bgresearch.store import parquet_file as partition
+from bgresearch.store.atomic_files import Disk
 from bgresearch.store.locking import LockWarning
 
 JAN_MS = 1_704_067_200_000

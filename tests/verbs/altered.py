@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from bgresearch.catalogue import load
-from bgresearch.clock import Clock
+from bgresearch.core.clock import Clock
 from bgresearch.sandbox import Exchange
-from bgresearch.sandbox.message import Request, Response
+from bgresearch.sandbox.messages import Request, Response
 
 Path = tuple[str | int, ...]
 Alter = Callable[[str, Any], Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bgresearch.answer_row import AnswerRow, Problems
+from bgresearch.catalogue.answer_row import AnswerRow, Problems
 
 
 def answer_row(values: Mapping[str, Any], endpoint: str = "spot.trade_fills", *, money: bool = True) -> AnswerRow:

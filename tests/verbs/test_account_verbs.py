@@ -11,12 +11,12 @@ import pytest
 
 import bgresearch
 from bgresearch.account import AccountVerbs
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock
+from bgresearch.client.client import Client
+from bgresearch.core.clock import ManualClock
 from bgresearch.errors import InvalidInput, OfflineError, PermissionDenied
 from bgresearch.sandbox import Exchange
-from bgresearch.sandbox.keys import SANDBOX_KEYS
-from bgresearch.tables import Shape
+from bgresearch.sandbox.traders.keys import SANDBOX_KEYS
+from bgresearch.schemas import Shape
 from tests.verbs.test_market_verbs import has_shape
 
 Connect = Callable[..., Client]

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock
+from bgresearch.client.client import Client
+from bgresearch.core.clock import ManualClock
 from bgresearch.errors import InvalidInput, PermissionDenied
 from bgresearch.sandbox import Exchange
 

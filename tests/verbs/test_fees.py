@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from bgresearch.account.kinds import FILLS, ORDERS
-from bgresearch.account.records import RecordKind
+from bgresearch.account.record_type import RecordKind
+from bgresearch.client.statement import Statement
 from bgresearch.errors import BadResponse
-from bgresearch.research.taxes import account_ledger, changes_of
-from bgresearch.statement import Statement
+from bgresearch.research.pnl.tax_ledger import account_ledger, changes_of
 from tests.conftest import Connect
 from tests.verbs.rows import answer_row
 

@@ -10,14 +10,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bgresearch.account.history import FINAL_MS, History
 from bgresearch.account.kinds import CLOSED_POSITIONS, DEPOSITS, FILLS, KINDS, ORDERS, TRANSFERS
-from bgresearch.candles import Source
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock
+from bgresearch.account.record_history import FINAL_MS, History
+from bgresearch.client.client import Client
+from bgresearch.core.clock import ManualClock
+from bgresearch.core.spans import Span
 from bgresearch.errors import BadResponse, IncompleteData, OfflineError, ParameterRejected, PermissionDenied
-from bgresearch.identity import Whose
-from bgresearch.spans import Span
+from bgresearch.market.candles.read_through import Source
+from bgresearch.session.identity import Whose
 from bgresearch.store import Store
 from tests.verbs.told import Answer, Told
 

@@ -10,15 +10,15 @@ import pandas as pd
 import pytest
 
 import bgresearch
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock
+from bgresearch.client.client import Client
+from bgresearch.client.contracts import MoreVerbs
+from bgresearch.core.clock import ManualClock
 from bgresearch.errors import BadResponse, IncompleteData, InvalidInput, OfflineError, UnknownSymbol
 from bgresearch.market.listings import COINS, SYMBOLS
-from bgresearch.market.more import MoreVerbs
 from bgresearch.sandbox import Exchange
-from bgresearch.sandbox.markets import MARKETS, find, of_kind
 from bgresearch.sandbox.server import Server
-from bgresearch.tables import Shape
+from bgresearch.sandbox.world.markets import MARKETS, find, of_kind
+from bgresearch.schemas import Shape
 
 Connect = Callable[..., Client]
 Ask = Callable[[Client], Any]

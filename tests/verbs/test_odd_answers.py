@@ -18,17 +18,17 @@ import pytest
 import requests
 
 from bgresearch.account import AccountVerbs
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock
+from bgresearch.client.client import Client
+from bgresearch.client.contracts import MoreVerbs
 from bgresearch.connect import SANDBOX_URL
+from bgresearch.core.clock import ManualClock
 from bgresearch.errors import BadResponse, BgresearchError, UndocumentedData
-from bgresearch.kept.recordable import RECORDABLE
-from bgresearch.limits import LocalLimiter
-from bgresearch.market.more import MoreVerbs
-from bgresearch.permissions import Permissions
+from bgresearch.http.ratelimit.limiter import LocalLimiter
+from bgresearch.http.sender import Signer, Wire
+from bgresearch.keys.permissions import Permissions
+from bgresearch.market.recorder.series import RECORDABLE
 from bgresearch.sandbox import SANDBOX_KEYS, Exchange, SandboxAdapter
 from bgresearch.store import Store
-from bgresearch.wire import Signer, Wire
 from tests.conftest import NOW_MS
 from tests.verbs import test_account_verbs, test_market_verbs
 from tests.verbs.altered import SHAPELESS, WRONG, Altering, altered, is_scalar, places

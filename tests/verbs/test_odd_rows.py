@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 import bgresearch
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock
+from bgresearch.client.client import Client
+from bgresearch.core.clock import ManualClock
 from bgresearch.errors import BadResponse, UndocumentedData
 from bgresearch.sandbox import Exchange
 from tests.conftest import NOW_MS

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from bgresearch.verbs import page
 
 from bgresearch.account import AccountVerbs
 from bgresearch.catalogue import load
-from bgresearch.client import Client
-from bgresearch.tables import Shape, documented, fields
-from bgresearch.verbs import page
+from bgresearch.client.client import Client
+from bgresearch.schemas import Shape, documented, fields
 from tests.verbs.rows import answer_row
 
 PAGE = Path(__file__).parents[2] / "docs" / "verbs.md"

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from bgresearch.candles import Source
-from bgresearch.clock import ManualClock
+from bgresearch.core.clock import ManualClock
+from bgresearch.core.spans import Span
+from bgresearch.core.symbols import Named
 from bgresearch.errors import BadResponse
-from bgresearch.market.past import past_funding, past_trades
-from bgresearch.spans import Span
+from bgresearch.market.candles.read_through import Source
+from bgresearch.market.history import past_funding, past_trades
 from bgresearch.store import Store
-from bgresearch.symbols import Named
 from tests.verbs.told import Answer, Told
 
 NOW_MS = 1_795_165_230_000  # 2026-11-20T09:00:30Z

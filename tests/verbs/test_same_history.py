@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from bgresearch.client import Client
+from bgresearch.client.client import Client
 
 Connect = Callable[..., Client]
 START = "2026-09-21"

@@ -16,17 +16,17 @@ from bgresearch.account.holdings import balances
 from bgresearch.account.kinds import CLOSED_POSITIONS, KINDS, ORDERS, PLAN_ORDERS
 from bgresearch.account.kinds.orders import OPEN_ORDERS, OPEN_PLAN_ORDERS
 from bgresearch.account.kinds.positions import OPEN_POSITIONS
-from bgresearch.account.records import RecordKind, Road
+from bgresearch.account.record_type import RecordKind, Road
 from bgresearch.account.walks import walked
 from bgresearch.catalogue import Endpoint, load
-from bgresearch.envelope import rows_of
+from bgresearch.catalogue.response import rows_of
+from bgresearch.core.symbols import Named
+from bgresearch.http.sender import Sender
+from bgresearch.market.fees_and_tiers import discount_rates, fee_rates, position_tiers
+from bgresearch.market.history import FUNDING_RATES, _rate, funding, recent_trades
 from bgresearch.market.listings import coins, symbols
-from bgresearch.market.past import FUNDING_RATES, _rate, funding, recent_trades
 from bgresearch.market.quotes import open_interest
-from bgresearch.market.terms import discount_rates, fee_rates, position_tiers
-from bgresearch.symbols import Named
-from bgresearch.tables import Shape
-from bgresearch.wire import Sender
+from bgresearch.schemas import Shape
 from tests.verbs.rows import answer_row
 from tests.verbs.told import Told
 

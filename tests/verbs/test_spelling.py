@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 
 import bgresearch
-from bgresearch.client import Client
-from bgresearch.clock import ManualClock
+from bgresearch.client.client import Client
+from bgresearch.core.clock import ManualClock
+from bgresearch.core.symbols import Named, did_you_mean
 from bgresearch.errors import UnknownSymbol
 from bgresearch.sandbox import Exchange
-from bgresearch.sandbox.message import Request, Response
-from bgresearch.symbols import Named, did_you_mean
+from bgresearch.sandbox.messages import Request, Response
 from tests.conftest import NOW_MS
 from tests.verbs.test_odd_answers import PRIVATE, PUBLIC
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from bgresearch.client import Client
+from bgresearch.client.client import Client
+from bgresearch.core.symbols import own_symbol, renamed, wire_symbol
 from bgresearch.errors import InvalidInput, UnknownSymbol
-from bgresearch.symbols import own_symbol, renamed, wire_symbol
 
 Connect = Callable[..., Client]
 

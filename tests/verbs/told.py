@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bgresearch.catalogue import Endpoint
-from bgresearch.wire import Reply
+from bgresearch.http.sender import Reply
 
 Answer = Callable[[str, Mapping[str, object]], Any]
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from bgresearch.client import Client
+from bgresearch.client.client import Client
 from bgresearch.sandbox import Exchange
-from bgresearch.sandbox.crowds import Crowd, crowded
+from bgresearch.sandbox.traders.heavy_trader import Crowd, crowded
 from tests.conftest import NOW_MS, Connect
 
 Busy = Callable[..., tuple[Client, Crowd]]

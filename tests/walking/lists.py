@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bgresearch.catalogue import Endpoint
-from bgresearch.wire import Reply
+from bgresearch.http.sender import Reply
 
 
 @dataclass

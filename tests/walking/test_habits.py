@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bgresearch.catalogue import load
-from bgresearch.clock import ManualClock
+from bgresearch.client.api import Call
+from bgresearch.client.api_pages import Desk
+from bgresearch.core.clock import ManualClock
 from bgresearch.errors import BadResponse, IncompleteData
-from bgresearch.namespace import Call
-from bgresearch.raw.gathering import Desk
 from bgresearch.store import Store
 from tests.conftest import NOW_MS
 from tests.walking.lists import Habits, ListSender

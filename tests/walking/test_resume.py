@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from bgresearch.catalogue import load
-from bgresearch.clock import ManualClock
+from bgresearch.client.api import Call
+from bgresearch.client.api_pages import Desk
+from bgresearch.core.clock import ManualClock
 from bgresearch.errors import OfflineError, StoreError
-from bgresearch.namespace import Call
-from bgresearch.raw.gathering import Desk
 from bgresearch.sandbox import Exchange
 from bgresearch.store import Store
 from tests.conftest import NOW_MS, Connect
@@ -164,9 +164,9 @@ def test_offline_asks_nobody_and_leaves_the_kept_pages_alone(tmp_path: Path) -> 
 KILLED = """
     import os, signal, sys
     import bgresearch
-    from bgresearch.clock import ManualClock
+    from bgresearch.core.clock import ManualClock
     from bgresearch.sandbox import Exchange
-    from bgresearch.sandbox.crowds import Crowd, crowded
+    from bgresearch.sandbox.traders.heavy_trader import Crowd, crowded
     clock = ManualClock({now})
     exchange = Exchange(clock=clock)
     exchange.accounts["classic"] = crowded(exchange.accounts["classic"], Crowd({now}, entries=900))

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bgresearch.clock import ManualClock
+from bgresearch.core.clock import ManualClock
 from bgresearch.errors import IncompleteData
 from bgresearch.sandbox import Exchange
-from bgresearch.sandbox.markets import find
-from bgresearch.sandbox.rates import FUNDING_MS, next_funding_ms
+from bgresearch.sandbox.world.funding import FUNDING_MS, next_funding_ms
+from bgresearch.sandbox.world.markets import find
 from tests.conftest import NOW_MS, Connect
 from tests.walking.conftest import Busy
 

@@ -19,9 +19,9 @@ from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3 import HTTPResponse
 
-from bgresearch.clock import ManualClock, SystemClock
-from bgresearch.limits import LocalLimiter
-from bgresearch.wire import Wire
+from bgresearch.core.clock import ManualClock, SystemClock
+from bgresearch.http.ratelimit.limiter import LocalLimiter
+from bgresearch.http.sender import Wire
 
 NOW_MS = 1_780_000_000_000
 HOST = "https://api.bitget.com"

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bgresearch import envelope
 from bgresearch.catalogue import error_codes, load
-from bgresearch.envelope import retry_of, rows_of, unwrap
+from bgresearch.catalogue import response as envelope
+from bgresearch.catalogue.response import retry_of, rows_of, unwrap
 from bgresearch.errors import (
     AddressRejected,
     AuthenticationError,

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 import bgresearch
-from bgresearch import exact_json
-from bgresearch.clock import ManualClock
+from bgresearch.core import exact_json
+from bgresearch.core.clock import ManualClock
 from bgresearch.sandbox import Exchange
-from bgresearch.sandbox.message import Request, Response
+from bgresearch.sandbox.messages import Request, Response
 
 LONG = "0.12345678901234567890"
 BIG = 2**53 + 1
@@ -71,7 +71,7 @@ class Numbers(Exchange):
 
 
 @pytest.fixture
-def numbers(model: Exchange, clock: ManualClock, tmp_path: Path) -> bgresearch.client.Client:
+def numbers(model: Exchange, clock: ManualClock, tmp_path: Path) -> bgresearch.client.client.Client:
     exchange = Numbers(clock=clock)
     exchange.world, exchange.accounts = model.world, dict(model.accounts)
     return bgresearch.connect(sandbox=exchange, data_dir=tmp_path, clock=clock, progress=False)
@@ -88,7 +88,7 @@ BOOKS = {
 
 @pytest.mark.parametrize("book", BOOKS)
 def test_raw_gives_the_digits_that_were_sent_also_from_what_is_kept(
-    numbers: bgresearch.client.Client, book: str
+    numbers: bgresearch.client.client.Client, book: str
 ) -> None:
     for more in ({}, {"max_age": 60.0}, {"max_age": 60.0}):
         (((price, size),), *_) = (BOOKS[book](numbers, **more),)
@@ -97,13 +97,13 @@ def test_raw_gives_the_digits_that_were_sent_also_from_what_is_kept(
 
 
 @pytest.mark.parametrize("call", ["frame", "pages", "all"])
-def test_columns_of_text_keep_the_digits_too(numbers: bgresearch.client.Client, call: str) -> None:
+def test_columns_of_text_keep_the_digits_too(numbers: bgresearch.client.client.Client, call: str) -> None:
     book = numbers.api.spot.orderbook
     frame = {"frame": book, "pages": lambda **of: next(book.pages(**of)), "all": book.all}[call](symbol="BTCUSDT")
     assert frame["asks"].iloc[0] == f"[[{LONG},{BIG}]]"
 
 
-def test_verbs_read_numbers_without_quotes(numbers: bgresearch.client.Client) -> None:
+def test_verbs_read_numbers_without_quotes(numbers: bgresearch.client.client.Client) -> None:
     frame = numbers.order_book("BTCUSDT")
     assert frame["price"].tolist() == [float(LONG)] * 2
     assert frame["amount"].tolist() == [float(BIG)] * 2

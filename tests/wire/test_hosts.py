@@ -19,11 +19,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from bgresearch.catalogue import load
-from bgresearch.clock import ManualClock
+from bgresearch.core.clock import ManualClock
 from bgresearch.errors import BadResponse, ConfigurationError, NetworkError
-from bgresearch.limits import LocalLimiter
-from bgresearch.transport import harden, new_session, origin
-from bgresearch.wire import Wire
+from bgresearch.http.ratelimit.limiter import LocalLimiter
+from bgresearch.http.sender import Wire
+from bgresearch.http.transport import harden, new_session, origin
 from tests.conftest import PATIENCE_S
 from tests.wire.conftest import HOST, NOW_MS, Peer, Scripted, TestSigner, good
 

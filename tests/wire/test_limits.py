@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bgresearch.catalogue import load
-from bgresearch.clock import ManualClock
-from bgresearch.limits import ADDRESS_COOL_DOWN_S, COOL_DOWN_S, LONGEST_OUT_S, STRETCH, LocalLimiter
+from bgresearch.core.clock import ManualClock
+from bgresearch.http.ratelimit.limiter import ADDRESS_COOL_DOWN_S, COOL_DOWN_S, LONGEST_OUT_S, STRETCH, LocalLimiter
 from tests.wire.conftest import NOW_MS
 
 TABLE = load()

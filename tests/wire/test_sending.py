@@ -14,10 +14,8 @@ from collections.abc import Callable
 import pytest
 import requests
 
-from bgresearch import transport
-from bgresearch import wire as wire_module
 from bgresearch.catalogue import load
-from bgresearch.clock import ManualClock
+from bgresearch.core.clock import ManualClock
 from bgresearch.errors import (
     AuthenticationError,
     BadResponse,
@@ -30,8 +28,10 @@ from bgresearch.errors import (
     RateLimited,
     TimestampError,
 )
-from bgresearch.limits import LocalLimiter
-from bgresearch.wire import ATTEMPTS, Wire
+from bgresearch.http import sender as wire_module
+from bgresearch.http import transport
+from bgresearch.http.ratelimit.limiter import LocalLimiter
+from bgresearch.http.sender import ATTEMPTS, Wire
 from tests.wire.conftest import HOST, NOW_MS, SECRETS, Peer, Scripted, TestSigner, bad, good
 
 TABLE = load()

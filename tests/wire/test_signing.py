@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bgresearch.catalogue import load
-from bgresearch.clock import SystemClock
-from bgresearch.query import plain_target, query_pairs, wire_target
-from bgresearch.wire import Wire
+from bgresearch.core.clock import SystemClock
+from bgresearch.http.query import plain_target, query_pairs, wire_target
+from bgresearch.http.sender import Wire
 from tests.wire.conftest import API_KEY, PASSPHRASE, Peer, TestSigner, expected_signature, good
 
 PRIVATE = load()["spot.account_assets"]

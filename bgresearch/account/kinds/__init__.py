@@ -9,7 +9,7 @@ from bgresearch.account.kinds.movements import DEPOSITS, TRANSFERS, WITHDRAWALS
 from bgresearch.account.kinds.orders import ORDERS, PLAN_ORDERS
 from bgresearch.account.kinds.positions import CLOSED_POSITIONS
 from bgresearch.account.kinds.statements import CONVERSIONS, EARN_RECORDS, TAX_RECORDS
-from bgresearch.account.records import RecordKind
+from bgresearch.account.record_type import RecordKind
 
 KINDS: dict[str, RecordKind] = {
     kind.name: kind

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from functools import partial
 
-from bgresearch.account.records import FUTURES, MARKETS, RecordKind, Road, category, product
-from bgresearch.answer_row import AnswerRow
-from bgresearch.identity import Mode
-from bgresearch.tables import Row, Shape, fields
+from bgresearch.account.record_type import FUTURES, MARKETS, RecordKind, Road, category, product
+from bgresearch.catalogue.answer_row import AnswerRow
+from bgresearch.schemas import Row, Shape, fields
+from bgresearch.session.identity import Mode
 
 UNIFIED_BOOKS = ("spot", "margin", *FUTURES, "other")
 

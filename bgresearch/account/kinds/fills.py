@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal, localcontext
 from functools import partial
 
-from bgresearch.account.records import RecordKind, Road, by_market, category, product
-from bgresearch.answer_row import AnswerRow, spelled
-from bgresearch.identity import Mode
-from bgresearch.tables import Row, Shape, fields
+from bgresearch.account.record_type import RecordKind, Road, by_market, category, product
+from bgresearch.catalogue.answer_row import AnswerRow, spelled
+from bgresearch.schemas import Row, Shape, fields
+from bgresearch.session.identity import Mode
 
 _DIGITS = 80  # as many as `research.exact` keeps
 _NEEDED = ("price", "amount")

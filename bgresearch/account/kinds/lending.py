@@ -10,10 +10,10 @@ from collections.abc import Callable
 from functools import partial
 
 from bgresearch.account.kinds.bills import UNIFIED_BOOKS
-from bgresearch.account.records import RecordKind, Road
-from bgresearch.answer_row import AnswerRow
-from bgresearch.identity import Mode
-from bgresearch.tables import Row, Shape, fields
+from bgresearch.account.record_type import RecordKind, Road
+from bgresearch.catalogue.answer_row import AnswerRow
+from bgresearch.schemas import Row, Shape, fields
+from bgresearch.session.identity import Mode
 
 _LEDGER = "uta.account_financial_records"
 _COMMON = """

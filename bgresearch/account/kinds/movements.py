@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bgresearch.account.records import RecordKind, Road
-from bgresearch.answer_row import AnswerRow
-from bgresearch.identity import Mode
-from bgresearch.tables import Row, Shape, fields
+from bgresearch.account.record_type import RecordKind, Road
+from bgresearch.catalogue.answer_row import AnswerRow
+from bgresearch.schemas import Row, Shape, fields
+from bgresearch.session.identity import Mode
 
 _CHANGING = frozenset({"pending", "processing", "pending_review", "pending_review_fail", "first_pass_audit"})
 _WALLETS = {

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import partial
 
 from bgresearch.account.kinds.fills import fee_of, paid_of, traded_side
-from bgresearch.account.records import FUTURES, RecordKind, Road, by_market, category, product
-from bgresearch.answer_row import AnswerRow
-from bgresearch.identity import Mode
-from bgresearch.tables import Row, Shape, fields
+from bgresearch.account.record_type import FUTURES, RecordKind, Road, by_market, category, product
+from bgresearch.catalogue.answer_row import AnswerRow
+from bgresearch.schemas import Row, Shape, fields
+from bgresearch.session.identity import Mode
 
 _PLANS = ("normal_plan", "track_plan", "profit_loss")
 _STATUS = {"live": "open", "new": "open", "init": "open", "canceled": "cancelled"}

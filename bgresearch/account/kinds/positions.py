@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from bgresearch.account.records import FUTURES, RecordKind, Road, by_market, category, product
-from bgresearch.answer_row import AnswerRow
-from bgresearch.identity import Mode
-from bgresearch.tables import Row, Shape, fields
+from bgresearch.account.record_type import FUTURES, RecordKind, Road, by_market, category, product
+from bgresearch.catalogue.answer_row import AnswerRow
+from bgresearch.schemas import Row, Shape, fields
+from bgresearch.session.identity import Mode
 
 _CLOSED = ("futures.position_history_position", "uta.position_history_position")
 _STANDING = ("futures.position_all_position", "uta.position_current_position")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 from bgresearch.account.kinds.bills import UNIFIED_BOOKS
-from bgresearch.account.records import FUTURES, RecordKind, Road, product
-from bgresearch.answer_row import AnswerRow
-from bgresearch.identity import Mode
-from bgresearch.tables import Row, Shape, fields
+from bgresearch.account.record_type import FUTURES, RecordKind, Road, product
+from bgresearch.catalogue.answer_row import AnswerRow
+from bgresearch.schemas import Row, Shape, fields
+from bgresearch.session.identity import Mode
 
 _TAX_DAYS = 366  # uta/tax/Get-Tax-Records; the v2 pages name no look-back
 _MARGINS = {"crossed-margin": "crossed", "isolated-margin": "isolated"}

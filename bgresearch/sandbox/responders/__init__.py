@@ -8,7 +8,7 @@ from bgresearch.sandbox.responders.candles import CANDLE_RESPONDERS
 from bgresearch.sandbox.responders.contracts import CONTRACT_RESPONDERS
 from bgresearch.sandbox.responders.futures_account import FUTURES_ACCOUNT_RESPONDERS
 from bgresearch.sandbox.responders.listings import LISTING_RESPONDERS
-from bgresearch.sandbox.responders.moods import MOOD_RESPONDERS
+from bgresearch.sandbox.responders.sentiment import MOOD_RESPONDERS
 from bgresearch.sandbox.responders.service import SERVICE_RESPONDERS
 from bgresearch.sandbox.responders.spot_account import SPOT_ACCOUNT_RESPONDERS
 from bgresearch.sandbox.responders.terms import TERM_RESPONDERS

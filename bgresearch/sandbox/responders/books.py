@@ -5,14 +5,14 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
-from bgresearch.intervals import DAY_MS, MINUTE_MS
+from bgresearch.core.intervals import DAY_MS, MINUTE_MS
 from bgresearch.sandbox.call import Call, Responder
-from bgresearch.sandbox.markets import Market, coin_of
-from bgresearch.sandbox.noise import bits_at, key_of
-from bgresearch.sandbox.records import text
 from bgresearch.sandbox.responders.lookup import market_of
-from bgresearch.sandbox.trades import Trade, instant_of
-from bgresearch.sandbox.world import World
+from bgresearch.sandbox.traders.records import text
+from bgresearch.sandbox.world.hash_random import bits_at, key_of
+from bgresearch.sandbox.world.markets import Market, coin_of
+from bgresearch.sandbox.world.trades import Trade, instant_of
+from bgresearch.sandbox.world.world import World
 
 Level = tuple[int, int]
 """Price and size of one level, in units of the market's last decimals."""

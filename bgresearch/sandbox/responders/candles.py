@@ -6,13 +6,13 @@ pages; what only third parties measured (ends, ignored starts, empty answers) is
 
 from __future__ import annotations
 
-from bgresearch.intervals import DAY_MS, HOUR_MS, INTERVALS, Anchor, Family, Interval
+from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS, Anchor, Family, Interval
 from bgresearch.sandbox.call import Call, Responder
-from bgresearch.sandbox.markets import Market
-from bgresearch.sandbox.minutes import CLOSE, OPEN, QUOTE_PLACES
-from bgresearch.sandbox.records import text
 from bgresearch.sandbox.responders.lookup import market_of
-from bgresearch.sandbox.world import Bars, World
+from bgresearch.sandbox.traders.records import text
+from bgresearch.sandbox.world.markets import Market
+from bgresearch.sandbox.world.minute_bars import CLOSE, OPEN, QUOTE_PLACES
+from bgresearch.sandbox.world.world import Bars, World
 
 _LOOKBACK_DAYS = {
     "1m": 30, "3m": 30, "5m": 30, "15m": 52, "30m": 62, "1h": 83, "2h": 120, "4h": 240, "6h": 360, "12h": 720,

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from bgresearch.sandbox.call import Call, Responder
-from bgresearch.sandbox.markets import Market
-from bgresearch.sandbox.rates import (
+from bgresearch.sandbox.responders.lookup import market_of, markets_of
+from bgresearch.sandbox.traders.records import text
+from bgresearch.sandbox.world.funding import (
     FUNDING_HOURS,
     FUNDING_MS,
     HIGHEST_RATE,
@@ -17,8 +18,7 @@ from bgresearch.sandbox.rates import (
     open_interest,
     tiers,
 )  # fmt: skip
-from bgresearch.sandbox.records import text
-from bgresearch.sandbox.responders.lookup import market_of, markets_of
+from bgresearch.sandbox.world.markets import Market
 
 _V3_PAGES = 100
 

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from bgresearch.sandbox.accounts import LEVERAGE
 from bgresearch.sandbox.call import Call, Responder
-from bgresearch.sandbox.records import UNIT, Entry, Fill, Order, Position
-from bgresearch.sandbox.responders.pages import (
+from bgresearch.sandbox.responders.account_value import ContractWallet, Valued, coin_price, open_positions, worth
+from bgresearch.sandbox.responders.pagination import (
     account_of,
     average,
     concerns,
@@ -20,7 +19,8 @@ from bgresearch.sandbox.responders.pages import (
     price_text,
     size_text,
 )  # fmt: skip
-from bgresearch.sandbox.responders.standing import ContractWallet, Valued, coin_price, open_positions, worth
+from bgresearch.sandbox.traders.accounts import LEVERAGE
+from bgresearch.sandbox.traders.records import UNIT, Entry, Fill, Order, Position
 
 _MODE = {"posMode": "hedge_mode"}
 _MARGIN_COINS = {"USDT-FUTURES": ("USDT",), "USDC-FUTURES": ("USDC",), "COIN-FUTURES": ("BTC", "ETH", "SOL", "XRP")}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from bgresearch.sandbox.call import Call, Responder
-from bgresearch.sandbox.markets import COINS, MARKETS, Coin, Market, find, maintained, of_kind
-from bgresearch.sandbox.rates import FUNDING_HOURS
-from bgresearch.sandbox.records import text
 from bgresearch.sandbox.responders.lookup import market_of, markets_of, unknown
+from bgresearch.sandbox.traders.records import text
+from bgresearch.sandbox.world.funding import FUNDING_HOURS
+from bgresearch.sandbox.world.markets import COINS, MARKETS, Coin, Market, find, maintained, of_kind
 
 _SPOT_FEE, _TAKER_FEE, _MAKER_FEE = "0.001", "0.0006", "0.0002"
 _BORROWABLE = frozenset({"BTC", "ETH", "SOL", "XRP", "DOGE", "LTC", "ADA", "LINK"})

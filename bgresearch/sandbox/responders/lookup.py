@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bgresearch.sandbox.call import Call, Refusal
-from bgresearch.sandbox.markets import CATEGORIES, Kind, Market, find, of_kind
+from bgresearch.sandbox.world.markets import CATEGORIES, Kind, Market, find, of_kind
 
 
 def kind_of(call: Call) -> Kind:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from bgresearch.sandbox.accounts import Account
 from bgresearch.sandbox.call import Call, Responder
-from bgresearch.sandbox.keys import SandboxKey
+from bgresearch.sandbox.traders.accounts import Account
+from bgresearch.sandbox.traders.keys import SandboxKey
 
 _CHANNEL = {"channelCode": "6258", "channel": "official"}
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bgresearch.sandbox.accounts import Holding
 from bgresearch.sandbox.call import Call, Responder
-from bgresearch.sandbox.markets import COINS
-from bgresearch.sandbox.records import Entry, Fill, Movement, Order, Transfer
-from bgresearch.sandbox.responders.pages import (
+from bgresearch.sandbox.responders.pagination import (
     Window,
     account_of,
     average,
@@ -20,6 +17,9 @@ from bgresearch.sandbox.responders.pages import (
     price_text,
     size_text,
 )  # fmt: skip
+from bgresearch.sandbox.traders.accounts import Holding
+from bgresearch.sandbox.traders.records import Entry, Fill, Movement, Order, Transfer
+from bgresearch.sandbox.world.markets import COINS
 
 _WALLET_WORDS = {"spot": "spot", "usdt-futures": "usdt_futures", "funding": "p2p"}
 _BILL_WORDS = {

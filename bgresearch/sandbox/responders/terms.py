@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from bgresearch.intervals import DAY_MS
+from bgresearch.core.intervals import DAY_MS
 from bgresearch.sandbox.call import Call, Responder
-from bgresearch.sandbox.markets import COINS
-from bgresearch.sandbox.noise import bits_at, key_of
 from bgresearch.sandbox.responders.lookup import market_of, unknown
+from bgresearch.sandbox.world.hash_random import bits_at, key_of
+from bgresearch.sandbox.world.markets import COINS
 
 _SPOT_FEES = ((1000, 1000), (800, 1000), (600, 800), (400, 600))  # maker and taker by level, in units of 1e-6
 _FUTURES_FEES = ((200, 600), (160, 400), (140, 375), (120, 350))

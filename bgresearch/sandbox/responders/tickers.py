@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bgresearch.intervals import DAY_MS, INTERVALS
+from bgresearch.core.intervals import DAY_MS, INTERVALS
 from bgresearch.sandbox.call import Call, Responder
-from bgresearch.sandbox.markets import Market
-from bgresearch.sandbox.minutes import HIGH, LOW, OPEN, QUOTE_PLACES, QUOTE_VOLUME, VOLUME
-from bgresearch.sandbox.rates import RATE_PLACES, funding_rate, next_funding_ms, open_interest
-from bgresearch.sandbox.records import text
 from bgresearch.sandbox.responders.books import best
 from bgresearch.sandbox.responders.lookup import markets_of
-from bgresearch.sandbox.world import World
+from bgresearch.sandbox.traders.records import text
+from bgresearch.sandbox.world.funding import RATE_PLACES, funding_rate, next_funding_ms, open_interest
+from bgresearch.sandbox.world.markets import Market
+from bgresearch.sandbox.world.minute_bars import HIGH, LOW, OPEN, QUOTE_PLACES, QUOTE_VOLUME, VOLUME
+from bgresearch.sandbox.world.world import World
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from bgresearch.sandbox.accounts import LEVERAGE, Holding
 from bgresearch.sandbox.call import Call, Responder
-from bgresearch.sandbox.records import UNIT, Entry, Fill, Order, Position
-from bgresearch.sandbox.responders.pages import (
+from bgresearch.sandbox.responders.account_value import Valued, coin_price, open_positions, worth
+from bgresearch.sandbox.responders.pagination import (
     account_of,
     average,
     concerns,
@@ -19,7 +18,8 @@ from bgresearch.sandbox.responders.pages import (
 )  # fmt: skip
 from bgresearch.sandbox.responders.spot_account import deposits as v2_deposits
 from bgresearch.sandbox.responders.spot_account import withdrawals as v2_withdrawals
-from bgresearch.sandbox.responders.standing import Valued, coin_price, open_positions, worth
+from bgresearch.sandbox.traders.accounts import LEVERAGE, Holding
+from bgresearch.sandbox.traders.records import UNIT, Entry, Fill, Order, Position
 
 _HEDGED = {"holdMode": "hedge_mode"}
 _LEDGER_WORDS = {

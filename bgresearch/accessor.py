@@ -1,0 +1,192 @@
+"""What a frame can do by itself: ``df.bg.chart()``, ``df.bg.resample("1h")``.
+
+The one accessor of the package. Importing this module registers it, as `bgresearch.lenses` and the client do; nothing
+else is added to pandas. Every frame has it; a method that cannot mean anything for a frame says so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bgresearch.core.spans import Span
+from bgresearch.core.timestamps import Moment, moment_ms
+from bgresearch.errors import InvalidInput
+from bgresearch.exports.accessor_methods import ExportMethods
+from bgresearch.research.quality.provenance import span_of
+from bgresearch.research.quality.report import THRESHOLD, Quality, quality
+from bgresearch.research.resample import FLUID_BARS, resample
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bgresearch.charts.chart import Chart
+    from bgresearch.charts.overlays import Overlays
+
+
+@pd.api.extensions.register_dataframe_accessor("bg")
+class Accessor(ExportMethods):
+    """The verbs of one frame; `pandas.DataFrame.bg` makes it.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        What a verb of the client returned; it is read, never changed.
+    """
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self._frame = frame
+
+    def chart(
+        self, *, overlays: Overlays | None = None, funding: pd.DataFrame | pd.Series | None = None,
+        fills: pd.DataFrame | None = None, volume: bool = True, gaps: bool = True, title: str = "",
+        theme: str = "auto", height: int | None = None, max_bars: int = FLUID_BARS,
+    ) -> Chart:  # fmt: skip
+        """Candlesticks with volume, lines, funding rates and own fills, fluid at any number of bars.
+
+        Parameters
+        ----------
+        overlays : int, str, Series, several of them, a mapping of names to them, or a DataFrame, optional
+            Lines over the candles: the average of so many closes, a column, a Series by time (UTC).
+        funding : DataFrame or Series, optional
+            What ``client.funding_rates`` returned: a panel of its own.
+        fills : DataFrame, optional
+            What ``client.account.fills`` returned, spot or futures: those of the symbol and market are marked.
+        volume, gaps : bool
+            Whether to draw volumes; a light band with the cause wherever candles are absent.
+        title : str
+            Heading; made from the frame's provenance if empty.
+        theme : {"auto", "light", "dark", "print"}
+            ``auto`` takes the colours of the notebook or the browser.
+        height : int, optional
+            In pixels.
+        max_bars : int
+            More candles than that in sight are drawn as longer ones.
+
+        Returns
+        -------
+        Chart
+            Shows itself in a notebook, finer where one zooms in; ``.figure`` is plotly's, ``.save("chart.html")`` a
+            page that needs no kernel, ``.picture("chart.svg")`` a picture for print. No disk, no network.
+
+        Raises
+        ------
+        InvalidInput
+            The frame has no candles in order, or something cannot be drawn over them.
+        ConfigurationError
+            Plotly is not installed.
+
+        Examples
+        --------
+        >>> client = bg.connect(sandbox=True)                                                # doctest: +SKIP
+        >>> client.candles("BTCUSDT", "1m", "2026-01-01", "2026-02-01").bg.chart(overlays=[20])    # doctest: +SKIP
+        """
+        from bgresearch.charts.chart import chart
+
+        return chart(
+            self._frame, overlays=overlays, funding=funding, fills=fills, volume=volume, gaps=gaps, title=title,
+            theme=theme, height=height, max_bars=max_bars,
+        )  # fmt: skip
+
+    def picture(
+        self, path: str | Path, *, width: int = 1000, height: int = 600, theme: str = "print", force: bool = False,
+        **drawn: Any,
+    ) -> Path:  # fmt: skip
+        """Write a picture of the chart for print and return its absolute path.
+
+        Parameters
+        ----------
+        path : str or Path
+            Ending in .png, .svg or .pdf; the folder has to be there.
+        width, height : int
+            Of the layout, in pixels; a PNG has three times as many.
+        theme : {"print", "light", "dark"}
+            ``print``: white ground, black ink, rising candles hollow, so that grey copies show which rose.
+        force : bool
+            Whether an older file may be replaced.
+        **drawn
+            What is drawn, as for `chart`: overlays, funding, fills, volume, gaps, title.
+
+        Raises
+        ------
+        InvalidInput, ConfigurationError
+            As `chart`; another ending; kaleido or a browser is not installed.
+        StoreError
+            There is such a file and ``force`` is not said, or the folder cannot be written to.
+
+        Notes
+        -----
+        Disk: the file, in one step. An installed Chromium or Chrome draws it, without any network.
+
+        Examples
+        --------
+        >>> client = bg.connect(sandbox=True)                                                # doctest: +SKIP
+        >>> client.candles("BTCUSDT", "1h", "2026-01-01", "2026-02-01").bg.picture("btc.svg")    # doctest: +SKIP
+        """
+        return self.chart(**drawn).picture(path, width=width, height=height, theme=theme, force=force)
+
+    def resample(self, length: str, *, anchor: str | None = None, made_of: str | None = None) -> pd.DataFrame:
+        """Longer candles made of the frame's, with a column ``complete``; see `bgresearch.research.resample.resample`.
+
+        Parameters
+        ----------
+        length : str
+            1m 3m 5m 15m 30m 1h 2h 4h 6h 12h 1d 3d 1w 1M; a multiple of the candles' own interval.
+        anchor : {"utc", "exchange"}, optional
+            Where bars of 6h and longer open; by default as the frame's own.
+        made_of : str, optional
+            The interval of the frame, where it does not say it.
+
+        Returns
+        -------
+        DataFrame
+            Index ``open_time`` (UTC); open, high, low, close, volumes (float64), complete (bool). No disk, no network.
+
+        Raises
+        ------
+        InvalidInput
+            The frame has no candles in order, or the interval is none, is shorter, or is no multiple.
+
+        Examples
+        --------
+        >>> client = bg.connect(sandbox=True)                                                # doctest: +SKIP
+        >>> client.candles("BTCUSDT", "1m", "2026-01-01", "2026-01-02").bg.resample("1h")    # doctest: +SKIP
+        """
+        return resample(self._frame, length, anchor=anchor, made_of=made_of)
+
+    def quality(
+        self, start: Moment | None = None, end: Moment | None = None, *, threshold: float = THRESHOLD
+    ) -> Quality:  # fmt: skip
+        """How good the candles are: coverage, gaps with causes, outliers, stillness, what cannot be.
+
+        Parameters
+        ----------
+        start, end : str, datetime, Timestamp or int, optional
+            Where candles are expected, ``[start, end)``; by default the closed part of what was asked for. Say it for
+            a frame that is a part of what was asked for.
+        threshold : float
+            The modified z-score from which on a value is an outlier.
+
+        Returns
+        -------
+        Quality
+            Shows itself as a table; ``.coverage``, ``.sound``, ``.gaps``, ``.outliers``, ``.still``, ``.insane``,
+            ``.frame()``. No disk, no network.
+
+        Raises
+        ------
+        InvalidInput
+            The frame has no prices, the index is no time with a zone, or ``end`` lies before ``start``.
+
+        Examples
+        --------
+        >>> client = bg.connect(sandbox=True)                                                # doctest: +SKIP
+        >>> client.candles("BTCUSDT", "1m", "2026-01-01", "2026-01-02").bg.quality().gaps    # doctest: +SKIP
+        """
+        whole = span_of(self._frame)
+        begin = whole.start_ms if start is None else moment_ms(start, "start")[0]
+        span = Span(begin, whole.end_ms if end is None else moment_ms(end, "end")[0])
+        if span.end_ms < span.start_ms:
+            raise InvalidInput("end", f"{span} ends before it starts.", hint="Say the earlier moment first.")
+        return quality(self._frame, threshold=threshold, span=span)

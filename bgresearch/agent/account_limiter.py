@@ -1,0 +1,57 @@
+"""Two keys of one account share a limit: requests are counted by user id as soon as an answer has named it."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from bgresearch.catalogue import Endpoint
+from bgresearch.http.ratelimit.limiter import Limiter, Slot
+from bgresearch.session.identity import USER_ID_FIELD
+
+
+class ByAccount:
+    """A limiter that counts keys of one account together, and tells each thread how many requests it made.
+
+    Parameters
+    ----------
+    limiter : Limiter
+        Who decides; shared by every key of one host.
+    """
+
+    def __init__(self, limiter: Limiter) -> None:
+        self._limiter = limiter
+        self._uids: dict[str, str] = {}
+        self._mine = threading.local()
+
+    def acquire(self, endpoint: Endpoint, identity: str) -> Slot:
+        """Wait until a request may leave, and count it."""
+        slot = self._limiter.acquire(endpoint, self._account(identity))
+        self._mine.count = self.count() + 1
+        return slot
+
+    def answered(self, slot: Slot, heard: bool = True) -> None:
+        """Take in that a request has come back, or is given up."""
+        self._limiter.answered(slot, heard)
+
+    def observed(self, endpoint: Endpoint, identity: str, remaining: int) -> None:
+        """Take in the exchange's own count."""
+        self._limiter.observed(endpoint, self._account(identity), remaining)
+
+    def rejected(self, endpoint: Endpoint, identity: str, *, address_wide: bool) -> int:
+        """Take in a 429."""
+        return self._limiter.rejected(endpoint, self._account(identity), address_wide=address_wide)
+
+    def learn(self, endpoint: Endpoint, identity: str, data: Any) -> None:
+        """Take in an answer: three rows name the account that a key belongs to."""
+        field = USER_ID_FIELD.get(endpoint.id)
+        if field and isinstance(data, dict) and data.get(field):
+            self._uids[identity] = str(data[field])
+
+    def count(self) -> int:
+        """Return how many requests this thread has made."""
+        return int(getattr(self._mine, "count", 0))
+
+    def _account(self, identity: str) -> str:
+        uid = self._uids.get(identity)
+        return f"account {uid}" if uid else f"key {identity}"

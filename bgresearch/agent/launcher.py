@@ -1,0 +1,131 @@
+"""Starting the agent: a process of its own that gets the master password over a pipe, never as argument or variable."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+from bgresearch.agent.client import Agent, AgentStatus
+from bgresearch.agent.error_codec import rebuilt
+from bgresearch.agent.socket_path import Place, default_place, need_sockets
+from bgresearch.catalogue.response import printable
+from bgresearch.errors import AgentError, AgentUnavailable
+from vault.hidden import Hidden, without_frames
+from vault.intake import seal_box
+
+_COMMAND = ("-E", "-P", "-m", "bgresearch.agent")  # -E, -P: neither variables nor the current folder add code to it
+_KEPT = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER")
+_KEPT_FAMILIES = ("BGRESEARCH_", "XDG_")  # where things lie
+_LOADERS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+_NO_LIBRARY = (
+    "The agent takes no foreign library folders over; install the library where the interpreter finds it alone."
+)
+_MOST_SAID = 300  # characters of what a process that did not start said
+_PATIENCE_S = 60.0
+
+
+def start(
+    vault: Path, password: Hidden[str] | None, *, place: Place | None = None, idle_s: float | None = None,
+    longest_s: float | None = None, interpreter: str = sys.executable,
+) -> AgentStatus:  # fmt: skip
+    """Return the status of the one agent, started if there was none. It goes on when this process ends.
+
+    Parameters
+    ----------
+    vault : Path
+        The vault's file.
+    password : Hidden str, optional
+        Without one the agent starts locked and waits for a sealed box.
+    place : Place, optional
+        Where it is met; the user's own place by default.
+    idle_s, longest_s : float, optional
+        Lock sooner than after 15 minutes without a request, or 12 hours.
+    interpreter : str
+        What runs the agent; the one that runs this.
+
+    Raises
+    ------
+    WrongPassword, VaultError
+        The vault does not open; no agent was started.
+    AgentError
+        The folder is not safe, the agent did not come up, or the one that runs has another vault.
+    """
+    need_sockets()
+    place = place or default_place()
+    secret = {} if password is None else {"password": password.value}
+    limits = {name: value for name, value in (("idle_s", idle_s), ("longest_s", longest_s)) if value is not None}
+    vault = vault.absolute()  # resolve() would follow links, which the vault refuses
+    order = Hidden({"folder": str(place.folder), "vault": str(vault), **secret, **limits})
+    del secret
+    told = _told(order, interpreter)
+    if "error" in told:
+        raise rebuilt(told["error"]) from None
+    with Agent(place) as agent:
+        status = agent.status()
+        check_vault(status, vault)
+        if password is not None and not status.unlocked:
+            return unlock(agent, password)
+        return status
+
+
+def check_vault(status: AgentStatus, vault: Path) -> None:
+    """Raise `AgentError` if the agent that runs has another vault."""
+    if Path(status.vault) != vault.absolute():
+        raise AgentError(
+            f"an agent with another vault is running: {status.vault}.", hint="Type: bgresearch vault lock, then again."
+        )
+
+
+def unlock(agent: Agent, password: Hidden[str]) -> AgentStatus:
+    """Return the status of a running agent after sealing the master password to it."""
+    offer = agent.offer()
+    return agent.unlock(seal_box(offer["offer"], {"password": password.value}))
+
+
+@without_frames
+def _told(order: Hidden[dict[str, object]], interpreter: str) -> dict[str, object]:
+    with subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        [interpreter, *_COMMAND], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        cwd="/", env=_environment(), start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            said, complaint = process.communicate(json.dumps(order.value).encode("ascii") + b"\n", timeout=_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise AgentUnavailable("the agent did not come up in time.", hint="Try again.") from None
+    try:
+        told = json.loads(said)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        last = printable(" ".join(complaint.decode("utf-8", "replace").split())[-_MOST_SAID:])
+        hint = _NO_LIBRARY if "librar" in last else f"Is bgresearch installed for {interpreter}?"
+        raise AgentUnavailable(f"the agent ended before it was ready{f': {last}' if last else '.'}", hint=hint)
+    return told
+
+
+def _environment() -> dict[str, str]:
+    """Return the agent's variables: none that bring code in, but where the interpreter's own libraries are."""
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_FAMILIES)}
+    own = {Path(sys.base_prefix, "lib").resolve(), Path(str(sysconfig.get_config_var("LIBDIR"))).resolve()}
+    own |= set(_libpythons())
+    for name in _LOADERS:
+        given = filter(None, os.environ.get(name, "").split(os.pathsep))
+        if folders := [one for one in given if Path(one).resolve() in own]:
+            kept[name] = os.pathsep.join(folders)
+    return kept
+
+
+def _libpythons() -> Iterator[Path]:
+    """Return the folders from which this process has its interpreter's library, where that can be seen."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/maps").read_text("utf-8", "replace").splitlines():
+            library = Path(line.partition("/")[2])
+            if library.name.startswith("libpython"):
+                yield Path("/", library).parent

@@ -1,0 +1,297 @@
+"""One row of an answer, read field by field: what cannot be read is named, with its row and its field.
+
+Two rules, chosen by who reads:
+
+* Answers about now and public lists: the value is missing (numbers are NaN, so that sums with it are NaN as well), the
+  rest of the row and all other rows are given, and one `UndocumentedData` warning per answer names rows and fields. A
+  row without the field that says what it is about (its symbol, its coin, its id) is left out, and named as well.
+* Records of an account (``money=True``): an amount, an id or a time that cannot be read raises `BadResponse`, as a
+  missing fee would be counted as none. Other fields are missing and named, and the record is asked for again next time.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from typing import Any, cast
+
+from bgresearch.catalogue.response import printable
+from bgresearch.catalogue.value_types import as_text, is_blank, read_value
+from bgresearch.core import exact_json
+from bgresearch.errors import BadResponse, UndocumentedData
+
+_NAMES = frozenset({
+    "symbol", "coin", "marginCoin", "productCoin", "feeCoin", "fromCoin", "chain", "level", "tier", "accountType", "id",
+})  # fmt: skip
+_TIMES = ("ts", "cTime", "createdTime", "fundingTime", "date")
+_MOST_NAMES, _MOST_SHOWN, _LONGEST = 3, 5, 40
+_LONGEST_KEY = 200
+_MOST_PLACES = 400  # below every float
+
+_KINDS = {"number": "a number", "count": "a whole number", "time": "a time", "flag": "yes or no", "text": "a text"}
+_OF_TABLE = {"number": "decimal", "count": "int", "time": "ms", "flag": "flag"}
+UNREADABLE = "unreadable"
+"""Marks a row with a field that could not be read: it is given, and not kept as final."""
+
+
+Row = dict[str, Any]
+Make = Callable[["AnswerRow"], "Row | list[Row]"]
+
+
+class KeyMissing(Exception):
+    """A row does not say what it is about."""
+
+
+class Problems:
+    """What could not be read in one answer.
+
+    Parameters
+    ----------
+    endpoint : str
+        Id of the table row.
+    money : bool
+        Whether amounts, ids and times must be readable.
+    whole : bool
+        Whether no row may be left out, as the list is kept for complete.
+    """
+
+    def __init__(self, endpoint: str, *, money: bool = False, whole: bool = False) -> None:
+        self.endpoint, self.money, self.whole = endpoint, money, whole
+        self.found: list[str] = []
+
+    def add(self, what: str, *, fatal: bool = False) -> None:
+        """Take note of something; in records of an account raise what is about money."""
+        if fatal and self.money:
+            hint = f"client.api.{self.endpoint}.raw(...) shows the answer as it came."
+            raise BadResponse(self.endpoint, f"{what}.", hint=hint)
+        self.found.append(what)
+
+    def warn(self) -> None:
+        """Report everything in one warning."""
+        if not self.found:
+            return
+        more = len(self.found) - _MOST_SHOWN
+        shown = "; ".join(self.found[:_MOST_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+        warnings.warn(f"{self.endpoint}: {shown}.", UndocumentedData, stacklevel=4)
+
+
+class AnswerRow:
+    """An object of an answer.
+
+    Every method takes the names that the exchange has for a value; the first one that holds anything counts. With
+    ``needed`` an absent or empty value is a problem, too; without, it is just missing.
+    """
+
+    def __init__(self, values: Mapping[str, Any], problems: Problems, place: str = "row 1") -> None:
+        self._values, self.problems, self._place = values, problems, place
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    @property
+    def name(self) -> str:
+        """Which row it is: its place in the answer and what names it."""
+        said = [
+            f"{name} {shown(value)}"
+            for name, value in self._values.items()
+            if (name in _NAMES or name.endswith("Id")) and _is_scalar(value) and not is_blank(value)
+        ][:_MOST_NAMES]
+        said = said or [f"{name} {shown(self._values[name])}" for name in _TIMES if name in self._values][:1]
+        return f"{self._place} ({', '.join(said)})" if said else self._place
+
+    def number(self, *names: str, needed: bool = False) -> float | None:
+        """Return a number, NaN if it cannot be read."""
+        found = self._read("number", names, needed=needed, fatal=True)
+        return float("nan") if found is _UNREADABLE else cast("float | None", found)
+
+    def decimal(self, *names: str) -> Decimal | None:
+        """Return a number with all its digits."""
+        found = self._read("number", names, needed=False, fatal=True)
+        if found is _UNREADABLE or found is None:
+            return None
+        name, value = self._given(names)
+        exact = Decimal(str(value).strip())
+        if exact.adjusted() >= -_MOST_PLACES:
+            return exact
+        self.problems.add(f"{self.name}: {name} {shown(value)} has too many decimals", fatal=True)
+        return None
+
+    def count(self, *names: str, needed: bool = False) -> int | None:
+        """Return a whole number."""
+        return cast("int | None", self._known("count", names, needed=needed, fatal=needed))
+
+    def time(self, *names: str, needed: bool = False) -> int | None:
+        """Return epoch milliseconds; ten digits are seconds, 0 and -1 mean none."""
+        return cast("int | None", self._known("time", names, needed=needed, fatal=needed))
+
+    def flag(self, *names: str) -> bool | None:
+        """Return yes or no, in any of the exchange's spellings."""
+        return cast("bool | None", self._known("flag", names, needed=False, fatal=False))
+
+    def text(self, *names: str, needed: bool = False) -> str | None:
+        """Return a text as it is."""
+        return cast("str | None", self._known("text", names, needed=needed, fatal=needed))
+
+    def word(self, *names: str, needed: bool = False) -> str | None:
+        """Return a text in lower case."""
+        found = self.text(*names, needed=needed)
+        return None if found is None else found.lower()
+
+    def code(self, *names: str, needed: bool = False) -> str | None:
+        """Return a coin or symbol in the exchange's spelling."""
+        found = self.text(*names, needed=needed)
+        return None if found is None else spelled(found)
+
+    def key(self, *names: str) -> str:
+        """Return the text that says what the row is about; a row without is left out."""
+        found = self.text(*names, needed=True)
+        if found is not None and len(found) > _LONGEST_KEY:
+            self.problems.add(f"{self.name}: {names[0]} {shown(found)} is too long to be one", fatal=True)
+            found = None
+        if found is None:
+            raise KeyMissing
+        return found
+
+    def nested(self, name: str, *, needed: bool = False) -> list[AnswerRow]:
+        """Return the objects in a field: a list of them, a single one, or either as JSON text."""
+        value = self._opened(name)
+        if value is None or value in ([], {}, [None]):
+            if needed and name not in self._values:
+                self.problems.add(f"{self.name}: {name} is missing")
+            return []
+        parts = value if isinstance(value, list) else [value]
+        if not all(isinstance(part, dict) for part in parts):
+            self.problems.add(f"{self.name}: {name} {shown(self._values[name])} is no list of objects", fatal=True)
+            parts = [part for part in parts if isinstance(part, dict)]
+        return [
+            AnswerRow(part, self.problems, f"{self.name}, {name} {place}") for place, part in enumerate(parts, start=1)
+        ]
+
+    def lists(self, name: str, *columns: str) -> list[AnswerRow]:
+        """Return the lists in a field as rows, their values by place.
+
+        Raises
+        ------
+        BadResponse
+            There is no list; an empty one is something else.
+        """
+        value = self._values.get(name)
+        if not isinstance(value, list):
+            raise BadResponse(self.problems.endpoint, f"{self.name}: {name} {shown(value)} is no list.")
+        return [
+            AnswerRow(
+                dict(zip(columns, one, strict=False)) if isinstance(one, list) else {}, self.problems,
+                f"{name} {place}",
+            )
+            for place, one in enumerate(value, start=1)
+        ]  # fmt: skip
+
+    def fields(self, name: str) -> dict[str, AnswerRow]:
+        """Return the objects in an object by name."""
+        (row, *_) = self.nested(name) or [AnswerRow({}, self.problems)]
+        return {key: AnswerRow(part, self.problems, f"{self.name}, {name} {key}")
+                for key, part in row._values.items() if isinstance(part, dict)}  # fmt: skip
+
+    def _opened(self, name: str) -> Any:
+        value = self._values.get(name)
+        if is_blank(value) or not isinstance(value, str):
+            return None if is_blank(value) else value
+        try:
+            return exact_json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+
+    def _known(self, kind: str, names: tuple[str, ...], *, needed: bool, fatal: bool) -> Any:
+        found = self._read(kind, names, needed=needed, fatal=fatal)
+        return None if found is _UNREADABLE else found
+
+    def _read(self, kind: str, names: tuple[str, ...], *, needed: bool, fatal: bool) -> Any:
+        """Return the value, None where there is none, or `_UNREADABLE` where it was noted as such."""
+        name, value = self._given(names)
+        if is_blank(value) or (kind == "time" and str(value).strip() in ("0", "-1")):
+            if needed:
+                self.problems.add(f"{self.name}: {name} is missing", fatal=fatal)
+            return None
+        found = _plain(value) if kind == "text" else read_value(_OF_TABLE[kind], value)
+        if found is None:
+            self.problems.add(f"{self.name}: {name} {shown(value)} is not {_KINDS[kind]}", fatal=fatal)
+            return _UNREADABLE
+        return found
+
+    def _given(self, names: tuple[str, ...]) -> tuple[str, Any]:
+        for name in names:
+            if not is_blank(value := self._values.get(name)):
+                return name, value
+        return names[0], None
+
+
+def read_rows(make: Make, rows: Iterable[Any], problems: Problems) -> list[Row]:
+    """Return what is made of every row that can be read, and warn of the others; `UNREADABLE` marks what has holes.
+
+    A row that equals one before is the same row: exchanges repeat some, and sums would count them twice.
+
+    Raises
+    ------
+    BadResponse
+        There are rows, and none of them can be read.
+    """
+    made: list[Row] = []
+    left_out, once = 0, _once(rows)
+    for place, row in once:
+        if not isinstance(row, dict | AnswerRow):
+            problems.add(f"row {place} is no object: {shown(row)}", fatal=True)
+            if problems.whole:
+                raise BadResponse(problems.endpoint, f"{problems.found[-1]}.")
+            left_out += 1
+            continue
+        one = row if isinstance(row, AnswerRow) else AnswerRow(row, problems, f"row {place}")
+        before = len(problems.found)
+        try:
+            parts = make(one)
+        except KeyMissing:
+            if problems.whole:
+                raise BadResponse(problems.endpoint, f"{problems.found[-1]}.") from None
+            problems.found[-1] += ", and the row is left out"
+            left_out += 1
+            continue
+        mark = {UNREADABLE: True} if len(problems.found) > before else {}
+        made += [part | mark for part in (parts if isinstance(parts, list) else [parts])]
+    if left_out and left_out == len(once):
+        raise BadResponse(problems.endpoint, f"no row can be read: {problems.found[0]}.")
+    problems.warn()
+    return made
+
+
+def _once(rows: Iterable[Any]) -> list[tuple[int, Any]]:
+    """Return the rows with their places; of equal ones the first."""
+    first: dict[str, tuple[int, Any]] = {}
+    for place, row in enumerate(rows, start=1):
+        plain = row._values if isinstance(row, AnswerRow) else row
+        first.setdefault(exact_json.dumps(plain, sort_keys=True), (place, row))
+    return list(first.values())
+
+
+def spelled(code: str) -> str:
+    """Return a coin or symbol in the exchange's spelling: ``rAAPL`` stays, ``usdt`` of some v2 rows is ``USDT``."""
+    return code.upper() if code.islower() else code
+
+
+def _plain(value: Any) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        return None
+    return as_text(value)
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool)
+
+
+def shown(value: Any) -> str:
+    """Return a stranger's value for a message, short and printable."""
+    words = printable(value if isinstance(value, str) else as_text(value))
+    words = words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"
+    return repr(words) if isinstance(value, str) and not words.isalnum() else words
+
+
+_UNREADABLE: Any = object()

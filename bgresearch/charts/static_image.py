@@ -1,0 +1,91 @@
+"""A chart as a picture for print: PNG, SVG or PDF, drawn by an installed Chromium without any network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bgresearch.charts.downsampling import whole
+from bgresearch.errors import ConfigurationError, InvalidInput
+from bgresearch.exports.output_path import checked_place, written
+
+if TYPE_CHECKING:
+    from bgresearch.charts.chart import Chart
+
+_KINDS = (".png", ".svg", ".pdf")
+_PIXELS_A_BAR = 4  # narrower candles run into each other on paper
+_PNG_SCALE = 3  # 1000 pixels of layout are 3000 of the picture: 300 dpi at 25 cm
+
+
+def picture(
+    chart: Chart, path: Path, *, width: int = 1000, height: int = 600, theme: str = "print", force: bool = False
+) -> Path:  # fmt: skip
+    """Write a picture of a chart's whole span and return its absolute path.
+
+    Parameters
+    ----------
+    chart : Chart
+        What `bgresearch.charts.chart.chart` returned.
+    path : Path
+        Ending in .png, .svg or .pdf.
+    width, height : int
+        Of the layout, in pixels; a PNG has three times as many.
+    theme : {"print", "light", "dark"}
+        ``print``: white ground, black ink, rising candles hollow.
+    force : bool
+        Whether an older file may be replaced.
+
+    Raises
+    ------
+    InvalidInput
+        Another ending, a size that is none.
+    StoreError
+        There is such a file and ``force`` is not said, or the folder cannot be written to. Nothing was changed.
+    ConfigurationError
+        Kaleido or a browser is not installed.
+
+    Notes
+    -----
+    The file appears in one step, whole or not at all.
+    """
+    kind = path.suffix.lower()
+    if kind not in _KINDS:
+        raise InvalidInput("path", f"{path.name} is no picture.", hint=f"End it with {', '.join(_KINDS)}.")
+    if min(width, height) < 200:
+        raise InvalidInput("width, height", f"{width} by {height} is too small to read.", hint="Give 200 or more.")
+    place = checked_place(path, force=force)
+    bars = max(50, min(chart.max_bars, (width - 100) // _PIXELS_A_BAR))
+    drawing = chart.drawing
+    level = whole(drawing.levels, max_bars=bars)
+    figure = drawing.figure("print" if theme == "auto" else theme, level, height=height)
+    figure.update_xaxes(rangeselector_visible=False)
+    figure.update_layout(width=width, margin_b=64, font_size=14, font_family="DejaVu Sans, Arial, sans-serif")
+    return written(place, rendered(figure, kind.removeprefix("."), width, height), force=force)
+
+
+def rendered(figure: Any, kind: str, width: int, height: int) -> bytes:
+    """Return a figure as the bytes of a picture.
+
+    Raises
+    ------
+    ConfigurationError
+        Kaleido or a browser is not installed.
+    """
+    try:
+        import kaleido
+        from kaleido import errors
+    except ImportError:
+        hint = "Install it: pip install 'bgresearch[pictures]'."
+        raise ConfigurationError("Pictures need kaleido.", hint=hint) from None
+    options = {"format": kind, "width": width, "height": height, "scale": _PNG_SCALE if kind == "png" else 1}
+    try:  # without mathjax, which would be loaded from the network
+        data: bytes = kaleido.calc_fig_sync(figure, opts=options, kopts={"mathjax": False})
+    except errors.ChromeNotFoundError:
+        hint = "Install one, for example: apt-get install chromium; or name it in BROWSER_PATH."
+        raise ConfigurationError("Pictures need Chromium or Chrome.", hint=hint) from None
+    except (
+        errors.BrowserFailedError, errors.BrowserClosedError, errors.JavascriptError, errors.KaleidoError, TimeoutError,
+    ) as error:  # fmt: skip
+        hint = "Look whether Chromium starts at all: chromium --headless --version."
+        raise ConfigurationError(f"The browser drew no picture: {type(error).__name__}.", hint=hint) from error
+    return data

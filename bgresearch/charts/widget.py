@@ -1,0 +1,120 @@
+"""A chart in a notebook: a widget whose kernel cuts finer bars where one zooms in, in the colours of the notebook."""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bgresearch.charts.downsampling import chosen, cut
+from bgresearch.charts.figure import EMPTY, times
+from bgresearch.charts.theme import plotly
+from bgresearch.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ipywidgets import VBox
+
+    from bgresearch.charts.chart import Chart
+
+_CONFIG = {  # as wide as the pane, and with few enough buttons not to lie on the heading
+    "responsive": True, "displaylogo": False, "scrollZoom": True,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
+}  # fmt: skip
+
+
+def live(chart: Chart) -> VBox:
+    """Return the chart as a widget.
+
+    Raises
+    ------
+    ConfigurationError
+        ipywidgets or anywidget is not installed.
+    """
+    go, _ = plotly()
+    try:
+        import ipywidgets as widgets
+
+        from bgresearch.charts.resize_widget import Fitting
+
+        shown = go.FigureWidget(chart.figure)
+    except ImportError:
+        raise ConfigurationError(
+            "Charts that refine themselves need widgets.", hint="Install them: pip install 'bgresearch[forms]'."
+        ) from None
+    shown.update_layout(autosize=True, margin_t=96, title=_heading(chart, shown.layout.title.subtitle.text))
+    shown._config = {**shown._config, **_CONFIG}
+    shown.layout.on_change(lambda *_: refine(shown, chart), "xaxis.range", "xaxis.autorange")
+    box = widgets.VBox([Fitting(), shown])
+    box.add_class("bg-chart")
+    if chart.theme == "auto":
+        box.add_class("bg-auto")
+    return box
+
+
+def refine(shown: Any, chart: Chart) -> None:
+    """Draw what is in sight of a figure from the level that suits it; also the axes of price and volume follow.
+
+    Parameters
+    ----------
+    shown : FigureWidget
+        Made of ``chart.figure``.
+    chart : Chart
+        Whose levels are cut.
+    """
+    axis, drawing = shown.layout.xaxis, chart.drawing
+    everything = bool(axis.autorange) or not axis.range
+    from_ms, to_ms = drawing.sight_ms if everything else (_ms(moment) for moment in axis.range)
+    level = drawing.levels[chosen(drawing.levels, from_ms, to_ms, max_bars=chart.max_bars)]
+    margin = (to_ms - from_ms) / 2
+    with shown.batch_update():
+        if everything:
+            shown.update_xaxes(range=times(np.array([from_ms, to_ms], dtype="int64")), autorange=False)
+        for trace, name in zip(shown.data, drawing.names, strict=True):
+            if name != "funding":
+                columns = cut(level.traces.get(name, EMPTY), from_ms - margin, to_ms + margin)
+                trace.update(drawing.attributes(name, level, columns))
+        shown.update_layout(title=_heading(chart, drawing.told(level)))
+        for name, axes in (("candles", shown.layout.yaxis), ("volume", shown.layout.yaxis2)):
+            if name in drawing.names:
+                axes.range = _spread(level.traces[name], from_ms, to_ms) or axes.range
+
+
+def bundle(chart: Chart, include: Any, exclude: Any) -> Any:
+    """Return what a notebook shows: the widget where there is a kernel and widgets, else the plain figure."""
+    ipython = sys.modules.get("IPython")  # whoever has a kernel has it loaded
+    if ipython is not None and getattr(ipython.get_ipython(), "kernel", None) is not None:
+        with contextlib.suppress(ConfigurationError):  # the plain figure needs no widgets
+            return live(chart)._repr_mimebundle_(include=include, exclude=exclude)
+    return chart.figure._repr_mimebundle_(include, exclude)
+
+
+def _heading(chart: Chart, told: str) -> dict[str, Any]:
+    """Title and subtitle in one text: plotly lays two out by their height, which an output has not got yet."""
+    small = f"<span style='font-size:12px'>{html.escape(told)}</span>"
+    title = html.escape(chart.drawing.title)
+    return {"text": f"{title}<br>{small}" if title else small, "subtitle": {"text": ""}, "pad": {"t": 22}}
+
+
+def _ms(moment: object) -> float:
+    stamp = pd.Timestamp(moment)  # type: ignore[arg-type]  # text or datetime, as plotly has it
+    return float((stamp if stamp.tzinfo else stamp.tz_localize("UTC")).value / 1e6)
+
+
+def _spread(columns: dict[str, Any], from_ms: float, to_ms: float) -> list[float] | None:
+    """From the lowest to the highest in sight, with a little air; of volumes from 0."""
+    first, last = np.searchsorted(columns["x"], [from_ms, to_ms])
+    if first == last:
+        return None
+    if "y" in columns:
+        most = float(np.fmax.reduce(columns["y"][first:last]))  # NaN where all are
+        return [0.0, most * 1.05] if most > 0 else None
+    low, high = columns["low"][first:last], columns["high"][first:last]
+    if not (np.isfinite(low) & np.isfinite(high)).any():
+        return None
+    low, high = float(np.nanmin(low)), float(np.nanmax(high))
+    margin = (high - low or high * 0.01) * 0.05
+    return [low - margin, high + margin]

@@ -1,0 +1,187 @@
+"""The rows of a whole walk as one frame, or page by page; what was interrupted is taken up again."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bgresearch.catalogue import Endpoint
+from bgresearch.client.api_parameters import END, START
+from bgresearch.core.clock import Clock
+from bgresearch.core.intervals import DAY_MS, HOUR_MS
+from bgresearch.core.progress import Wish, shown
+from bgresearch.core.spans import Span, iso
+from bgresearch.errors import OfflineError
+from bgresearch.http.confirming_sender import confirming
+from bgresearch.http.pagination.paginator import State, Walk
+from bgresearch.http.pagination.strategy import cut, spans_of, way_of
+from bgresearch.http.sender import Reply, Sender
+from bgresearch.market.candles.read_through import Source
+from bgresearch.session.cached_sender import Answers
+from bgresearch.store import Store
+from bgresearch.store.checkpoints import Spool, fresh_rows, spool
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+_STALE_TIMED_MS = DAY_MS  # an unfinished walk over times is taken up again for so long: the past does not change
+_STALE_MS = HOUR_MS  # one over a list of what is now
+_ROWS_A_TABLE = 10_000  # decoded at a time
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a call of the raw namespace works with.
+
+    Attributes
+    ----------
+    sender : Sender
+        Who talks to the exchange.
+    store : Store
+        In whose folder unfinished walks lie.
+    clock : Clock
+        What time it is.
+    offline : bool
+        Whether asking the exchange is forbidden.
+    progress : "auto", bool or callable
+        Whether longer work shows a bar.
+    """
+
+    sender: Sender
+    store: Store
+    clock: Clock
+    offline: bool = False
+    progress: Wish = "auto"
+
+    def answers(self, max_age: float | None) -> Answers:
+        """Return who answers from the store what is young enough; offline, whatever its age."""
+        return Answers(Source(self.sender, self.store, self.clock, self.offline), max_age)
+
+    def ask(self, endpoint: Endpoint, params: Mapping[str, object]) -> Reply:
+        """Return the exchange's reply to one request.
+
+        Raises
+        ------
+        OfflineError
+            Asking is forbidden.
+        """
+        if self.offline:
+            raise OfflineError(
+                f"{endpoint.id} needs the exchange and offline=True forbids it.", hint="Connect without offline=True."
+            )
+        return confirming(self.sender).send(endpoint, params)
+
+
+def gathered(
+    desk: Desk, endpoint: Endpoint, params: Mapping[str, object], *, progress: Wish, resume: bool
+) -> pd.DataFrame:
+    """Return every row of a walk as one typed frame."""
+    from bgresearch.frames import to_frame  # noqa: PLC0415 - pandas, only where a frame is wanted
+
+    with _walk(desk, endpoint, params, resume=resume) as (walk, kept):
+        rows = 0
+        with shown(progress, 0, endpoint.id, least=0) as grow:
+            for page in walk.pages():
+                grow(len(page))
+                rows += len(page)
+        table = _table(endpoint, kept)
+        about = _about(desk, endpoint, walk, kept)
+        kept.drop()
+    frame = to_frame(table, **about)
+    time = endpoint.time
+    if walk.extended and time in frame:  # what came after an interruption is newer than what was there
+        frame = frame.sort_values(time, ascending=False, kind="stable", ignore_index=True)
+    return frame
+
+
+def paged(desk: Desk, endpoint: Endpoint, params: Mapping[str, object], *, resume: bool) -> Iterator[pd.DataFrame]:
+    """Yield a typed frame for every page of a walk, those first that an interrupted one has kept."""
+    from bgresearch.frames import to_frame, to_table  # noqa: PLC0415
+
+    with _walk(desk, endpoint, params, resume=resume) as (walk, kept):
+        for rows in _known_and_new(walk, kept):
+            yield to_frame(to_table(endpoint, _wrapped(endpoint, rows)), **_about(desk, endpoint, walk, kept))
+        kept.drop()
+
+
+def _known_and_new(walk: Walk, kept: Spool) -> Iterator[list[Any]]:
+    for line in kept.lines():
+        if line["rows"] and (rows := fresh_rows(line)):
+            yield rows
+    yield from (rows for rows in walk.pages() if rows)
+
+
+@contextlib.contextmanager
+def _walk(
+    desk: Desk, endpoint: Endpoint, params: Mapping[str, object], *, resume: bool
+) -> Iterator[tuple[Walk, Spool]]:
+    """Open a walk, an interrupted one where there is one."""
+    now = desk.clock.now_ms()
+    way = way_of(endpoint, params)
+    spans = spans_of(way, params, now)
+    timed = endpoint.param(END) is not None and (bool(spans) or START in params)
+    apart = {way.size_name, START, END} if timed else {way.size_name}
+    fixed = {name: value for name, value in params.items() if name not in apart}
+    opened = timed and END not in params
+    about = {
+        "walk": {
+            "host": desk.sender.host, "label": desk.sender.label, "endpoint": endpoint.id,
+            "params": {name: str(value) for name, value in params.items()},
+        },
+        "begun_ms": now,
+        "state": State([*spans] if timed else [None], until_ms=now if opened else 0).line(),
+    }  # fmt: skip
+    begun_after = now - (_STALE_TIMED_MS if timed else _STALE_MS)
+    if desk.offline:
+        desk.ask(endpoint, {})
+    with spool(desk.store, about, private=endpoint.private, begun_after_ms=begun_after, resume=resume) as kept:
+        walk = Walk(way, fixed, lambda asked: desk.ask(endpoint, asked).data, kept, desk.clock)
+        walk.replay()
+        if kept.resumed and walk.until_ms and walk.until_ms < now:
+            walk.extend(cut(way, Span(walk.until_ms, now)), now)
+        yield walk, kept
+        if walk.forgotten is not None:
+            _say_forgotten(endpoint, walk.forgotten)
+
+
+def _say_forgotten(endpoint: Endpoint, span: Span) -> None:
+    warnings.warn(
+        f"{endpoint.id}: what lies in {span} is older than the {endpoint.lookback_days} days that the exchange "
+        "answers; of it there is what came before it was forgotten.", UserWarning, stacklevel=5,
+    )  # fmt: skip
+
+
+def _about(desk: Desk, endpoint: Endpoint, walk: Walk, kept: Spool) -> dict[str, object]:
+    return {
+        "endpoint": endpoint.id, "source": endpoint.page or "other clients", "host": desk.sender.host,
+        "label": desk.sender.label, "begun": iso(kept.header["begun_ms"]), "requests": walk.asked,
+        "kept_pages": kept.resumed,
+    }  # fmt: skip
+
+
+def _table(endpoint: Endpoint, kept: Spool) -> pa.Table:
+    """Return all kept rows as one table, decoded some thousand at a time."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    from bgresearch.frames import to_table  # noqa: PLC0415
+
+    tables, waiting = [], []
+    for line in kept.lines():
+        waiting += fresh_rows(line)
+        if len(waiting) >= _ROWS_A_TABLE:
+            tables.append(to_table(endpoint, _wrapped(endpoint, waiting)))
+            waiting = []
+    if waiting or not tables:
+        tables.append(to_table(endpoint, _wrapped(endpoint, waiting)))
+    if len(tables) == 1:
+        return tables[0]
+    return pa.concat_tables(tables, promote_options="default").unify_dictionaries()
+
+
+def _wrapped(endpoint: Endpoint, rows: list[Any]) -> Any:
+    """Return rows as an answer has them."""
+    return {endpoint.rows_at: rows} if endpoint.rows_at else rows

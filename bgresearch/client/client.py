@@ -1,0 +1,202 @@
+"""The client: research verbs over one exchange and one store. Knows neither keys nor the sandbox."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pandas as pd
+
+import bgresearch.lenses  # noqa: F401 - makes df.bg
+from bgresearch.account import AccountVerbs
+from bgresearch.client.api import Api
+from bgresearch.client.api_pages import Desk
+from bgresearch.client.candles import CandleVerbs
+from bgresearch.client.panel import PanelVerbs
+from bgresearch.client.recordings import KeptVerbs
+from bgresearch.client.statement import Statement, statement
+from bgresearch.core.clock import Clock, SystemClock
+from bgresearch.core.progress import Wish
+from bgresearch.core.timestamps import Moment
+from bgresearch.errors import ConfigurationError, OfflineError
+from bgresearch.http.confirming_sender import confirming
+from bgresearch.http.sender import Sender
+from bgresearch.keys.permissions import Permissions, permissions
+from bgresearch.market.candles.read_through import Source
+from bgresearch.query.lens import Lens
+from bgresearch.session.identity import Whose
+from bgresearch.store import Store
+
+if TYPE_CHECKING:
+    pass
+
+
+class Client(CandleVerbs, KeptVerbs, PanelVerbs):
+    """Asks the exchange, keeps what it answers, returns plain DataFrames; `bgresearch.connect` makes it.
+
+    Every call works in a script, in a notebook and inside a running event loop, and may be made from several threads.
+
+    Parameters
+    ----------
+    sender : Sender
+        Who talks to the exchange.
+    store : Store
+        Where answers are kept.
+    clock : Clock, optional
+        What time it is; the machine's by default.
+    offline : bool
+        Whether asking the exchange is forbidden.
+    progress : "auto", bool or callable
+        Whether longer work shows a bar; a callable is told rows done and rows in all.
+
+    Attributes
+    ----------
+    account : AccountVerbs
+        The verbs that need a key.
+    api : Api
+        Every endpoint of the table as a callable.
+    """
+
+    def __init__(
+        self, sender: Sender, store: Store, *, clock: Clock | None = None, offline: bool = False,
+        progress: Wish = "auto",
+    ) -> None:  # fmt: skip
+        sender = confirming(sender)
+        self._source = Source(sender, store, clock or SystemClock(), offline)
+        self._progress = progress
+        self._whose = Whose(sender)
+
+    @cached_property
+    def account(self) -> AccountVerbs:
+        """The verbs that need a key.
+
+        Raises
+        ------
+        ConfigurationError
+            Connected without a key.
+        """
+        self._need_key()
+        return AccountVerbs(self._source, self._whose, self._progress)
+
+    def statement(self, start: Moment, end: Moment | None = None) -> Statement:
+        """Return all of the account's records of ``[start, end)`` together, and what can be said of them.
+
+        Parameters
+        ----------
+        start, end : str, datetime, Timestamp or int
+            Naive means UTC, numbers are epoch milliseconds; without an end up to now.
+
+        Returns
+        -------
+        Statement
+            ``.fills``, ``.bills``, ``.transfers``, ``.deposits``, ``.withdrawals`` as the verbs of `account` return
+            them; ``.reconciled`` compares them; ``.pnl()``, ``.equity()`` and ``.ledger`` are made of them.
+
+        Raises
+        ------
+        ConfigurationError
+            Connected without a key.
+        IncompleteData, OfflineError, PermissionDenied, InvalidInput
+            As of `account.fills`.
+
+        Notes
+        -----
+        Disk and budget: as of the five verbs, and one list of symbols per market.
+
+        Examples
+        --------
+        >>> import bgresearch as bg, pandas as pd
+        >>> client = bg.connect(sandbox=True)
+        >>> print(client.statement(client.now - pd.Timedelta(days=30)).reconciled)           # doctest: +SKIP
+        """
+        now_ms = self._source.clock.now_ms()
+        return statement(self.account, start, end, candles=self.candles, symbols=self.symbols, now_ms=now_ms)
+
+    @cached_property
+    def api(self) -> Api:
+        """Every endpoint of the table as a callable: ``client.api.spot.tickers()``."""
+        source = self._source
+        return Api(Desk(source.sender, source.store, source.clock, source.offline, self._progress))
+
+    @cached_property
+    def lens(self) -> Lens:
+        """The whole store at once: ``lens.duckdb()`` for SQL, ``lens.polars()`` for lazy frames."""
+        return Lens(self._source)
+
+    def permissions(self) -> Permissions:
+        """Return what the key can do: ``.verdict`` in words, ``.can_trade``, ``.can_withdraw``, ``.addresses`` ...
+
+        Two or three requests; the account-information call allows one per second.
+        Source: spot/account/Get-Account-Info.
+
+        Raises
+        ------
+        ConfigurationError
+            Connected without a key.
+        """
+        self._need_key()
+        if self._source.offline:
+            raise OfflineError("what a key can do is known to the exchange alone, and offline=True forbids asking.")
+        return permissions(self._source.sender, self._whose)
+
+    @property
+    def now(self) -> pd.Timestamp:
+        """The time that this client goes by, UTC: the machine's, or that of the sandbox it is connected to.
+
+        Examples
+        --------
+        >>> import bgresearch as bg, pandas as pd
+        >>> client = bg.connect(sandbox=True)
+        >>> fills = client.account.fills(client.now - pd.Timedelta(days=7))
+        """
+        return pd.Timestamp(self._source.clock.now_ms(), unit="ms", tz="UTC")
+
+    @property
+    def data_dir(self) -> str:
+        """The folder that holds the store; of a published one, what was brought of it."""
+        return str(self._source.store.data_dir)
+
+    @property
+    def host(self) -> str:
+        """The exchange's address."""
+        return self._source.sender.host
+
+    @property
+    def label(self) -> str | None:
+        """The key's label, None without one."""
+        return self._source.sender.label
+
+    @property
+    def requests_sent(self) -> int:
+        """Requests that left so far, repeated ones included."""
+        return self._source.sender.sent
+
+    def close(self) -> None:
+        """Close connections; using the client again opens new ones."""
+        close = getattr(self._source.sender, "close", None)
+        if close is not None:
+            close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise ConfigurationError(
+            "a client cannot be pickled or copied: it holds connections, and perhaps a way to a key.",
+            hint="Call bgresearch.connect() in each process, with the same data_dir: they share store and budget.",
+        )
+
+    def __repr__(self) -> str:
+        key = f", key {self.label!r}" if self.label else ""
+        offline = ", offline" if self._source.offline else ""
+        return f"<Client of {self.host}{key}{offline}, data in {self._source.store.place}>"
+
+    def _need_key(self) -> None:
+        if self._source.sender.label is None:
+            raise ConfigurationError(
+                "this needs a key and the client has none.",
+                hint="Connect with key=, the label of a stored key, or connect(sandbox=True) to try it.",
+            )

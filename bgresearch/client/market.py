@@ -1,0 +1,331 @@
+"""The verbs of every market: what is listed, what it costs, what was traded. Need no key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+import pandas as pd
+import pyarrow as pa
+
+from bgresearch.catalogue import load
+from bgresearch.core.progress import Wish
+from bgresearch.core.spans import Span, iso
+from bgresearch.core.symbols import MARKETS, UNKNOWN_CODES, Named, stranger, unlisted, wire_symbol
+from bgresearch.core.timestamps import Moment, span_of
+from bgresearch.errors import BadResponse, ExchangeError, InvalidInput, OfflineError, UnknownSymbol
+from bgresearch.http.rows import around
+from bgresearch.http.sender import Sender
+from bgresearch.market.candles.read_through import Source
+from bgresearch.market.fees_and_tiers import ANNOUNCEMENTS, announcements
+from bgresearch.market.history import TRADES, past_trades, recent_trades
+from bgresearch.market.listing_history import listed
+from bgresearch.market.listings import COINS, SYMBOLS, coins, symbols
+from bgresearch.market.quotes import ORDER_BOOK, PRICES, TICKERS, order_book, prices, tickers
+from bgresearch.schemas import Row, Shape, documented
+from bgresearch.session.cached_sender import Answers, checked_age
+
+_MOST_LEVELS = 200  # uta/public/OrderBook
+_T = TypeVar("_T")
+
+
+class MarketVerbs:
+    """What everybody may ask."""
+
+    _source: Source
+    _progress: Wish
+
+    @documented(SYMBOLS)
+    def symbols(
+        self, market: str | None = None, *, at: Moment | None = None, max_age: float | None = None
+    ) -> pd.DataFrame:
+        """Return what can be traded, with precision and times of listing and delisting.
+
+        Parameters
+        ----------
+        market : str or None
+            ``spot``, ``usdt-futures``, ``usdc-futures`` or ``coin-futures``; by default all.
+        at : str, datetime, Timestamp or int, optional
+            The list as it was then, from those that were kept; by default as it is now.
+        max_age : float, optional
+            Seconds: a kept list that was seen less long ago is given instead of asking. By default every call asks.
+
+        Raises
+        ------
+        InvalidInput
+            An argument that means nothing; no request was spent.
+        OfflineError
+            Offline, and no list is kept.
+
+        Notes
+        -----
+        Disk: every list that differs from the one before is kept under ``lists/kind=symbols``, so that what is
+        delisted stays known; ``df.attrs["bgresearch"]`` tells when it was seen. Budget: one request per market.
+        """
+        chosen = MARKETS if market is None else (known_market(market),)
+        parts = [
+            listed(self._source, "symbols", one, partial(symbols, self._source.sender, one), at=at, max_age=max_age)
+            for one in chosen
+        ]  # fmt: skip
+        now = self._source.clock.now_ms()
+        words = parts[0].words(now) if len(parts) == 1 else {
+            "lists": {one: part.words(now) for one, part in zip(chosen, parts, strict=True)}
+        }  # fmt: skip
+        tables = [part.table.select(SYMBOLS.schema.names).cast(SYMBOLS.schema) for part in parts]
+        return self._told(SYMBOLS, pa.concat_tables(tables), market=market, **words)
+
+    @documented(COINS)
+    def coins(self, coin: str | None = None, *, max_age: float | None = None) -> pd.DataFrame:
+        """Return the coins, one row per chain they move on.
+
+        Parameters
+        ----------
+        coin : str, optional
+            Only this one.
+        max_age : float, optional
+            Seconds: a kept answer that is younger is given instead of asking. By default every call asks.
+
+        Raises
+        ------
+        UnknownSymbol
+            There is no such coin.
+        OfflineError
+            Offline, and no answer is kept.
+
+        Notes
+        -----
+        Disk: the newest answer is kept. Budget: one request, three per second.
+        """
+        return self._asked(COINS, lambda sender: coins(sender, coin), max_age)
+
+    @documented(TICKERS)
+    def tickers(
+        self, symbol: str | None = None, *, market: str = "spot", max_age: float | None = None
+    ) -> pd.DataFrame:  # fmt: skip
+        """Return prices of now and the last 24 hours in numbers.
+
+        Parameters
+        ----------
+        symbol : str, optional
+            ``BTCUSDT``, or as ccxt writes it, ``BTC/USDT:USDT``; by default all symbols of the market.
+        market : str
+            ``spot``, ``usdt-futures``, ``usdc-futures`` or ``coin-futures``.
+        max_age : float, optional
+            As of `coins`.
+
+        Raises
+        ------
+        UnknownSymbol
+            There is no such symbol; the message names near ones.
+        InvalidInput, OfflineError
+            An argument that means nothing; offline, and no answer is kept.
+
+        Notes
+        -----
+        Disk: the newest answer is kept. Budget: one request.
+        """
+        return self._of_market(TICKERS, tickers, symbol, market, max_age)
+
+    @documented(PRICES)
+    def prices(
+        self, symbol: str | None = None, *, market: str = "usdt-futures", max_age: float | None = None
+    ) -> pd.DataFrame:
+        """Return last, mark and index prices of now.
+
+        Parameters
+        ----------
+        symbol, market, max_age
+            As of `tickers`.
+
+        Raises
+        ------
+        UnknownSymbol, InvalidInput, OfflineError
+            As `tickers`.
+
+        Notes
+        -----
+        Disk: the newest answer is kept. Budget: one request.
+        """
+        return self._of_market(PRICES, prices, symbol, market, max_age, default="usdt-futures")
+
+    @documented(ORDER_BOOK)
+    def order_book(
+        self, symbol: str, *, market: str = "spot", levels: int = 50, max_age: float | None = None
+    ) -> pd.DataFrame:
+        """Return bids and asks, best first; ``df.attrs["bgresearch"]["time"]`` is when they stood so.
+
+        Parameters
+        ----------
+        symbol, market, max_age
+            As of `tickers`.
+        levels : int
+            How many on each side, at most 200.
+
+        Raises
+        ------
+        UnknownSymbol, InvalidInput, OfflineError
+            As `tickers`.
+
+        Notes
+        -----
+        Disk: the newest answer is kept. Budget: one request.
+        """
+        if isinstance(levels, bool) or not isinstance(levels, int) or not 1 <= levels <= _MOST_LEVELS:
+            raise InvalidInput("levels", f"{levels!r} is outside what there is.", hint=f"Give 1 to {_MOST_LEVELS}.")
+        named = wire_symbol(symbol, market)
+        answers = Answers(self._source, checked_age(max_age), again=f"client.order_book({symbol!r})")
+        rows, time = self._named(named, lambda: order_book(answers, named, levels))
+        if not rows:
+            self._must_be_listed(named, ORDER_BOOK)
+        at = None if time is None else iso(time)
+        return self._told(ORDER_BOOK, ORDER_BOOK.table(rows), **named._asdict(), time=at, **answers.words())
+
+    @documented(TRADES)
+    def trades(
+        self, symbol: str, start: Moment | None = None, end: Moment | None = None, *, market: str = "spot"
+    ) -> pd.DataFrame:
+        """Return public trades: the latest, or all in ``[start, end)``.
+
+        Parameters
+        ----------
+        symbol, market
+            As of `tickers`.
+        start, end : str, datetime, Timestamp or int, optional
+            Naive means UTC, numbers are epoch milliseconds; without a start the latest trades, at most 500 in spot and
+            100 of a contract; without an end up to now.
+
+        Raises
+        ------
+        IncompleteData
+            Part of it is neither kept nor on the exchange any more (it answers 90 days back).
+        UnknownSymbol, InvalidInput, OfflineError
+            As `tickers`.
+
+        Notes
+        -----
+        Disk: a span is kept under ``trades/market=.../symbol=...``; the latest trades are not. Budget: one request per
+        1000 trades, ten per second: a busy day of a large market is some hundred thousand trades.
+        """
+        named = wire_symbol(symbol, market)
+        words = named._asdict()
+        if start is None:
+            if end is not None:
+                raise InvalidInput("start", "is missing, and end is given.", hint="Give both, or none.")
+            self._online("the latest trades are not kept")
+            rows = self._named(named, lambda: recent_trades(self._source.sender, named))
+            if not rows:
+                self._must_be_listed(named, TRADES)
+            return self._told(TRADES, TRADES.table(rows), **words)
+        span = self._span(start, end)
+        table = self._named(named, lambda: past_trades(self._source, named, span, self._progress))
+        return self._told(TRADES, table, **words, asked=[iso(span.start_ms), iso(span.end_ms)])
+
+    @documented(ANNOUNCEMENTS)
+    def announcements(
+        self, kind: str | None = None, *, language: str = "en_US", max_age: float | None = None
+    ) -> pd.DataFrame:
+        """Return what the exchange announced in the last 30 days, oldest first.
+
+        Parameters
+        ----------
+        kind : str, optional
+            ``coin_listings``, ``symbol_delisting``, ``maintenance_system_updates``, ``api_trading``,
+            ``product_updates``, ``security`` or ``latest_news``.
+        language : str
+            ``en_US`` or ``zh_CN``.
+        max_age : float, optional
+            As of `coins`.
+
+        Raises
+        ------
+        InvalidInput, OfflineError
+            As `tickers`.
+
+        Notes
+        -----
+        Disk: the newest answers are kept. Budget: one request per ten announcements.
+        """
+        params = {"language": language} | ({"annType": kind} if kind is not None else {})
+        for name, value, field in (("annType", kind, "kind"), ("language", language, "language")):
+            param = load()["notice.annoucements"].param(name)
+            allowed = param.enum if param else ()
+            if value is not None and value not in allowed:
+                raise InvalidInput(field, f"{value!r} is unknown.", hint=f"Use one of {', '.join(allowed)}.")
+        return self._asked(ANNOUNCEMENTS, lambda sender: announcements(sender, params), max_age)
+
+    def server_time(self) -> pd.Timestamp:
+        """Return the exchange's clock (UTC).
+
+        Raises
+        ------
+        OfflineError
+            Offline.
+
+        Notes
+        -----
+        Budget: one request.
+        Source: common/public/Get-Server-Time.
+        """
+        self._online("the exchange's clock is known to it alone")
+        time = around(self._source.sender, "common.time").time("serverTime", needed=True)
+        if time is None:
+            raise BadResponse("common.time", "no serverTime in the answer.")
+        return pd.Timestamp(time, unit="ms", tz="UTC")
+
+    def _of_market(
+        self, shape: Shape, ask: Callable[[Sender, str, str | None], list[Row]], symbol: str | None, market: str,
+        max_age: float | None, *, default: str = "spot",
+    ) -> pd.DataFrame:  # fmt: skip
+        """Ask for one symbol, or for a whole market."""
+        if symbol is None:
+            return self._asked(shape, lambda sender: ask(sender, known_market(market), None), max_age, market=market)
+        named = wire_symbol(symbol, market, default=default)
+        return self._asked(shape, lambda sender: ask(sender, named.market, named.symbol), max_age, named=named)
+
+    def _asked(
+        self, shape: Shape, ask: Callable[[Sender], list[Row]], max_age: float | None, *, named: Named | None = None,
+        **words: Any,
+    ) -> pd.DataFrame:  # fmt: skip
+        """Ask, or take kept answers that are young enough."""
+        answers = Answers(self._source, checked_age(max_age), again=f"client.{shape.verb}(...)")
+        rows = ask(answers) if named is None else self._named(named, lambda: ask(answers))
+        if named is not None and not rows:
+            self._must_be_listed(named, shape)
+        words |= {} if named is None else named._asdict()
+        return self._told(shape, shape.table(rows), **words, **answers.words())
+
+    def _named(self, named: Named, ask: Callable[[], _T]) -> _T:
+        """Ask; a symbol that the exchange refuses is named with near ones."""
+        try:
+            return ask()
+        except ExchangeError as error:
+            if error.code not in UNKNOWN_CODES and not isinstance(error, UnknownSymbol):
+                raise
+            raise stranger(self._source.sender, named, error) from None
+
+    def _must_be_listed(self, named: Named, shape: Shape) -> None:
+        """Raise `UnknownSymbol` if an answer was empty because there is no such symbol."""
+        error = None if self._source.offline else unlisted(self._source.sender, named, shape.sources[0])
+        if error is not None:
+            raise error
+
+    def _span(self, start: Moment, end: Moment | None) -> Span:
+        now = self._source.clock.now_ms()
+        asked = span_of(start, end, now)
+        return Span(asked.start_ms, min(asked.end_ms, now))
+
+    def _online(self, why: str) -> None:
+        if self._source.offline:
+            raise OfflineError(f"{why}, and offline=True forbids asking.", hint="Connect without offline=True.")
+
+    def _told(self, shape: Shape, table: pa.Table, **words: Any) -> pd.DataFrame:
+        sender = self._source.sender
+        return shape.frame(table, host=sender.host, label=sender.label, demo=sender.demo, **words)
+
+
+def known_market(market: str) -> str:
+    """Return the market, or raise `InvalidInput` if there is none of that name."""
+    if market not in MARKETS:
+        raise InvalidInput("market", f"{market!r} is unknown.", hint=f"Use one of {', '.join(MARKETS)}.")
+    return market

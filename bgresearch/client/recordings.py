@@ -1,0 +1,141 @@
+"""The client's verbs of what is told only of now, and of lists as they were."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bgresearch.client.market import known_market
+from bgresearch.core.timestamps import Moment
+from bgresearch.market.candles.read_through import Source
+from bgresearch.market.listing_history import ever_listed
+from bgresearch.market.listings import LISTINGS
+from bgresearch.market.recorder.reader import cadence_ms, named, recorded
+from bgresearch.market.recorder.recorder import Recorder, Say
+from bgresearch.market.recorder.series import recordable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class KeptVerbs:
+    """Recordings and kept lists."""
+
+    _source: Source
+
+    def listings(self, market: str = "spot") -> pd.DataFrame:
+        """Return everything that was ever seen listed in a market, also what is gone, from the lists that are kept.
+
+        Parameters
+        ----------
+        market : str
+            ``spot``, ``usdt-futures``, ``usdc-futures`` or ``coin-futures``.
+
+        Returns
+        -------
+        DataFrame
+            The columns of `symbols` as they were seen last, then first_seen, last_seen (UTC) and gone (boolean: it is
+            not in the newest list). A ticker that was used again is another row, with another time of listing.
+
+        Raises
+        ------
+        OfflineError
+            No list is kept yet: call `symbols` once.
+        InvalidInput
+            There is no such market.
+
+        Notes
+        -----
+        Disk: ``lists/kind=symbols``. Budget: no request.
+
+        Examples
+        --------
+        >>> client.symbols("usdt-futures")                                              # doctest: +SKIP
+        >>> client.listings("usdt-futures").query("gone")                               # doctest: +SKIP
+        """
+        table = ever_listed(self._source, "symbols", known_market(market)).select(LISTINGS.schema.names)
+        return LISTINGS.frame(table, market=market, host=self._source.sender.host)
+
+    def recorded(
+        self, kind: str, symbol: str, start: Moment, end: Moment | None = None, *, market: str | None = None,
+        every: str | None = None,
+    ) -> pd.DataFrame:  # fmt: skip
+        """Return what was recorded in ``[start, end)`` of a series that the exchange tells only of now.
+
+        ``bgresearch record open-interest BTCUSDT --every 5m`` records, and so does `recorder`.
+
+        Parameters
+        ----------
+        kind : str
+            ``open-interest``, ``funding-rate``, ``long-short``, ``account-long-short``, ``position-long-short``,
+            ``taker-volume`` or ``order-book``.
+        symbol : str
+            As the exchange spells it.
+        start, end : str, datetime, Timestamp or int
+            Naive means UTC, numbers are epoch milliseconds; without an end up to now.
+        market : str, optional
+            ``usdt-futures`` if not given, for order books ``spot``.
+        every : str, optional
+            The length between two instants, ``5m``; needed where the series was recorded more than one way.
+
+        Returns
+        -------
+        DataFrame
+            Index ``time`` (UTC, ascending): the instant each row was recorded for. Columns told (the exchange's own
+            time of the value, NaT where it tells none), asked (when the answer came), and those of the kind, float64;
+            an order book has a row per side and level. What was missed is in ``df.attrs["bgresearch"]["gaps"]`` with
+            its cause; ``not recorded`` means that nobody was recording.
+
+        Raises
+        ------
+        IncompleteData
+            Nothing of it was ever recorded.
+        InvalidInput
+            An argument that means nothing.
+
+        Notes
+        -----
+        Disk: ``recorded/kind=.../market=.../symbol=.../every=...``, a file a day. Budget: no request.
+
+        Examples
+        --------
+        >>> client.recorded("open-interest", "BTCUSDT", "2026-11-01").open_interest   # doctest: +SKIP
+        """
+        return recorded(self._source, kind, symbol, start, end, market=market, every=every)
+
+    def recorder(
+        self, kind: str, *symbols: str, every: str, market: str | None = None, say: Say = lambda _words: None
+    ) -> Recorder:  # fmt: skip
+        """Return what records a series on a schedule, once its ``run()`` is called.
+
+        Parameters
+        ----------
+        kind, market
+            As of `recorded`.
+        *symbols : str
+            As the exchange spells them.
+        every : str
+            ``30s``, ``5m``, ``1h``, ``1d``: a length that divides a day. Instants are its multiples, UTC.
+        say : callable, optional
+            Told in words what happens.
+
+        Raises
+        ------
+        OfflineError
+            Connected with ``offline=True``.
+        InvalidInput
+            An argument that means nothing.
+
+        Notes
+        -----
+        Disk: each instant is written before the next one is asked for. Budget: one request per symbol and instant.
+        Source: contract/market/Get-Open-Interest, contract/market/Get-Current-Funding-Rate, common/apidata/Long-Short,
+        common/apidata/Account-Long-Short, common/apidata/Position-Long-Short, common/apidata/Taker-Buy-Sell,
+        uta/public/OrderBook.
+
+        Examples
+        --------
+        >>> client.recorder("open-interest", "BTCUSDT", every="5m").run(count=12)     # doctest: +SKIP
+        """
+        what = recordable(kind)
+        place, names = named(what, symbols, market)
+        return Recorder(self._source, what, names, place, cadence_ms(every), say=say)

@@ -1,0 +1,190 @@
+"""How to walk what one answer cannot hold: candles cut into pages, spans into windows, cursors to their end. Pure."""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bgresearch.core.intervals import DAY_MS, Anchor, Interval
+from bgresearch.core.spans import Span
+
+_THREE_DAYS_MS = 3 * DAY_MS
+_FEW = 5  # candles to ask for at least while it is not known on which days they open
+_UTC8_MS = 8 * 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The opens that candles of one interval and anchor may have.
+
+    Where a three-day candle opens is not documented: any day will do, as long as all of them share it. Spans of
+    three-day candles are therefore cut at days, and ``phase_ms`` is learned from the first answer.
+    """
+
+    interval: Interval
+    anchor: Anchor = "utc"
+    phase_ms: int | None = None
+
+    @property
+    def vague(self) -> bool:
+        """Whether spans are cut at days, and not where candles open."""
+        return self.interval.length_ms == _THREE_DAYS_MS
+
+    @property
+    def loose(self) -> bool:
+        """Whether the phase is still to be learned."""
+        return self.vague and self.phase_ms is None
+
+    def learned(self, open_ms: int) -> Grid:
+        """Return the grid on which a candle opens at ``open_ms``."""
+        return replace(self, phase_ms=open_ms % _THREE_DAYS_MS) if self.loose else self
+
+    def edge(self, timestamp_ms: int) -> int:
+        """Return the first instant at or after this one where a span of candles may be cut."""
+        if self.vague:
+            shift = _UTC8_MS if self.anchor == "exchange" else 0
+            return -(-(timestamp_ms + shift) // DAY_MS) * DAY_MS - shift
+        return self.interval.ceil(timestamp_ms, self.anchor)
+
+    def outer(self, span: Span) -> Span:
+        """Return the span, cut where candles open, that holds the same opens."""
+        return Span(self.edge(span.start_ms), self.edge(span.end_ms))
+
+    def closed_before(self, now_ms: int) -> int:
+        """Return the instant before which every candle that opened is closed now."""
+        if self.vague:
+            return self.edge(now_ms - _THREE_DAYS_MS + 1)
+        return self.interval.floor(now_ms, self.anchor)
+
+    def opens(self, span: Span) -> list[int]:
+        """Return every open within the span."""
+        if self.vague:
+            phase = self.phase_ms if self.phase_ms is not None else self.interval.floor(0, self.anchor) % _THREE_DAYS_MS
+            first = span.start_ms + (phase - span.start_ms) % _THREE_DAYS_MS
+            return list(range(first, span.end_ms, _THREE_DAYS_MS))
+        first = self.interval.ceil(span.start_ms, self.anchor)
+        if self.interval.length_ms is not None:
+            return list(range(first, span.end_ms, self.interval.length_ms))
+        opens = []
+        while first < span.end_ms:
+            opens.append(first)
+            first = self.interval.next_open(first, self.anchor)
+        return opens
+
+    def count(self, span: Span) -> int:
+        """Return how many candles open within the span."""
+        length = self.interval.length_ms
+        if length is None or self.vague:
+            return len(self.opens(span))
+        return max(0, -(-(span.end_ms - self.interval.ceil(span.start_ms, self.anchor)) // length))
+
+    def holds(self, timestamp_ms: int) -> bool:
+        """Return whether a candle may open at this instant."""
+        if self.vague:
+            if self.phase_ms is not None:
+                return timestamp_ms % _THREE_DAYS_MS == self.phase_ms
+            return self.edge(timestamp_ms) == timestamp_ms
+        return self.interval.floor(timestamp_ms, self.anchor) == timestamp_ms
+
+    def cut(self, span: Span, rows: int) -> Iterator[Span]:
+        """Yield the span in pieces of at most so many candles, oldest first, cut where candles open."""
+        length = self.interval.length_ms
+        if length is not None:
+            yield from windows(span, rows * length)
+            return
+        opens = self.opens(span)
+        edges = [*opens[::rows], span.end_ms]
+        edges[0] = span.start_ms
+        yield from (Span(start, end) for start, end in itertools.pairwise(edges) if start < end)
+
+    def runs(self, opens: Sequence[int]) -> list[Span]:
+        """Return sorted opens as spans: candles that follow each other without a hole are one span."""
+        step = self._step
+        spans: list[Span] = []
+        for at in opens:
+            if spans and spans[-1].end_ms >= at:
+                spans[-1] = Span(spans[-1].start_ms, step(at))
+            else:
+                spans.append(Span(at, step(at)))
+        return spans
+
+    def asked(self, span: Span, beside: int = 0, now_ms: int | None = None) -> tuple[Span, int]:
+        """Return the span and the number of candles to ask for, so that every open of ``span`` is answered.
+
+        The exchange rounds times down to where candles open. Where that is not known, more is asked for at both ends,
+        and enough to learn it.
+
+        Parameters
+        ----------
+        span : Span
+            What is wanted.
+        beside : int
+            Neighbours to ask for on both sides: whether the ends are included is not documented, and an answer that
+            holds a neighbour shows that the exchange looked.
+        now_ms : int, optional
+            Newer neighbours than the last closed candle are not asked for.
+        """
+        if not self.vague:
+            end = self._moved(span.end_ms, beside)
+            if now_ms is not None:
+                end = max(span.end_ms, min(end, self.interval.floor(now_ms, self.anchor)))
+            return Span(max(0, self._moved(span.start_ms, -beside)), end), self.count(span) + 2 * beside
+        earlier = _FEW * _THREE_DAYS_MS if self.loose and span.duration_ms < _FEW * _THREE_DAYS_MS else 0
+        wide = Span(span.start_ms - earlier - beside * _THREE_DAYS_MS, span.end_ms + 2 * DAY_MS)
+        return wide, -(-(wide.duration_ms + 2 * DAY_MS) // _THREE_DAYS_MS)
+
+    def absent(self, span: Span, present: Sequence[int]) -> list[Span]:
+        """Return the parts of the span where a candle should open and none does; ``present`` is sorted."""
+        opens = self.opens(span)
+        missing = [at for at in opens if not _contains(present, at)] if len(present) < len(opens) else []
+        runs = self.runs(missing)
+        if not present:
+            return [span] if missing or self.loose else []
+        return [run for run in (part.intersect(span) for part in runs) if run]
+
+    def _step(self, open_ms: int) -> int:
+        return self.interval.next_open(open_ms, self.anchor)
+
+    def _moved(self, open_ms: int, candles: int) -> int:
+        if self.interval.length_ms is not None:
+            return open_ms + candles * self.interval.length_ms
+        for _ in range(abs(candles)):
+            open_ms = self._step(open_ms) if candles > 0 else self.interval.floor(open_ms - 1, self.anchor)
+        return open_ms
+
+
+def windows(span: Span, longest_ms: int) -> Iterator[Span]:
+    """Yield the span in pieces of at most that length, oldest first."""
+    for start in range(span.start_ms, span.end_ms, longest_ms):
+        yield Span(start, min(start + longest_ms, span.end_ms))
+
+
+def next_cursor(cursor_from: str, data: Any, rows: Sequence[Any]) -> str:
+    """Return the value that asks for the page after this one, or "" at the end.
+
+    Parameters
+    ----------
+    cursor_from : str
+        Where the table row says the cursor is read: ``data.endId``, ``data.cursor`` or ``last row tradeId``.
+    data : Any
+        The value of ``data`` in the answer.
+    rows : sequence
+        Its rows.
+    """
+    if not rows:
+        return ""
+    where, _, field = cursor_from.partition(" while ")[0].rpartition(".")
+    if where == "data":
+        found = data.get(field) if isinstance(data, dict) else None
+    else:
+        name = cursor_from.rsplit(maxsplit=1)[-1]
+        found = rows[-1].get(name) if isinstance(rows[-1], dict) else None
+    return "" if found in (None, "", "0", 0) else str(found)
+
+
+def _contains(numbers: Sequence[int], number: int) -> bool:
+    at = bisect.bisect_left(numbers, number)
+    return at < len(numbers) and numbers[at] == number

@@ -1,0 +1,281 @@
+"""Names of markets: the exchange's spelling, ccxt's, and what one coin is called in spot and in futures.
+
+``BTC/USDT`` is spot, ``BTC/USDT:USDT`` a contract settled in USDT, ``BTC/USDC:USDC`` in USDC, ``BTC/USD:BTC`` in the
+coin itself. What has no slash is taken as the exchange's own spelling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import NamedTuple
+
+from bgresearch.catalogue import load
+from bgresearch.catalogue.answer_row import AnswerRow, Problems, Row, read_rows
+from bgresearch.catalogue.response import rows_of
+from bgresearch.errors import BgresearchError, ExchangeError, InvalidInput, UnknownSymbol
+from bgresearch.http.sender import Sender
+
+MARKETS = ("spot", "usdt-futures", "usdc-futures", "coin-futures")
+
+_FUTURES_NAME = {"LUNA": "LUNA2", "$ALT": "ALT", "MEMECOIN": "MEME"}  # common/faq Q12: spot's name, futures' name
+UNKNOWN_CODES = frozenset(  # what an unknown symbol may be answered with, beside codes that mean nothing else
+    {"40034", "40054", "40072", "40102", "42016", "25100", "25200", "40309", "400171", "400172"}
+)
+
+_ASK = "Did you mean"
+_NOTHING_REFUSED = "00000"
+_SPOT_QUOTES = ("USDT", "USDC", "USDE", "BTC", "ETH", "BGB", "EUR", "GBP", "BRL", "TRY", "USD")
+_SPOT_NAME = {theirs: name for name, theirs in _FUTURES_NAME.items()}
+_HINT = "Write it as the exchange does, BTCUSDT, or as ccxt does: BTC/USDT, BTC/USDT:USDT, BTC/USDC:USDC, BTC/USD:BTC."
+
+
+class Named(NamedTuple):
+    """One market: the exchange's symbol, and where it trades."""
+
+    symbol: str
+    market: str
+
+
+def wire_symbol(symbol: str, market: str, *, default: str = "spot") -> Named:
+    """Return the exchange's symbol and the market, from either spelling.
+
+    Parameters
+    ----------
+    symbol : str
+        As the exchange spells it, in any case of letters, or as ccxt does; that names the market as well.
+    market : str
+        Where it is looked for.
+    default : str
+        The market that a verb takes if none is named: another one that ccxt's spelling names wins over it.
+
+    Raises
+    ------
+    InvalidInput
+        If it is no symbol, or names another market than ``market`` does.
+    """
+    if market not in MARKETS:
+        raise InvalidInput("market", f"{market!r} is unknown.", hint=f"Use one of {', '.join(MARKETS)}.")
+    if not isinstance(symbol, str) or not symbol or symbol != symbol.strip():
+        raise InvalidInput("symbol", f"{symbol!r} is no symbol.", hint=_HINT)
+    if "/" not in symbol:
+        return Named(symbol.upper(), market)
+    found = _from_ccxt(symbol)
+    if market not in (found.market, default):
+        raise InvalidInput(
+            "symbol", f"{symbol!r} names the {found.market} market, and market= says {market}.", hint=_HINT
+        )  # fmt: skip
+    return found
+
+
+def ccxt_symbol(symbol: str, market: str) -> str:
+    """Return ccxt's spelling of the exchange's symbol; asks nobody.
+
+    Parameters
+    ----------
+    symbol, market : str
+        As in a frame's provenance.
+
+    Raises
+    ------
+    InvalidInput
+        If it cannot be told from the symbol alone: a contract with a date, or another quote coin.
+
+    Examples
+    --------
+    >>> ccxt_symbol("BTCUSDT", "spot"), ccxt_symbol("BTCPERP", "usdc-futures"), ccxt_symbol("BTCUSD", "coin-futures")
+    ('BTC/USDT', 'BTC/USDC:USDC', 'BTC/USD:BTC')
+    """
+    endings = {
+        "spot": {quote: quote for quote in _SPOT_QUOTES}, "usdt-futures": {"USDT": "USDT:USDT"},
+        "usdc-futures": {"PERP": "USDC:USDC"}, "coin-futures": {"USD": "USD"},
+    }  # fmt: skip
+    for ending, quote in endings.get(market, {}).items():
+        base = symbol.removesuffix(ending)
+        if base and base != symbol:
+            return f"{base}/{quote}:{base}" if market == "coin-futures" else f"{base}/{quote}"
+    raise InvalidInput("symbol", f"what ccxt calls {symbol!r} ({market}) cannot be told from its name.")
+
+
+def only_of(market: str, symbol: str) -> Named:
+    """Return market and symbol of a verb that is about one kind of market alone.
+
+    Raises
+    ------
+    InvalidInput
+        If ccxt's spelling names another one, whose figures these are not.
+    """
+    named = wire_symbol(symbol, market, default=market)
+    if named.market != market:
+        raise InvalidInput("symbol", f"{symbol!r} names the {named.market} market, and this is of {market} alone.")
+    return named
+
+
+def own_symbol(
+    market: str | None, symbol: str | None, *, default: str = "spot"
+) -> tuple[str | None, str | None]:  # fmt: skip
+    """Return market and symbol of a verb that takes any symbol, where both may be left out."""
+    if symbol is None:
+        return market, None
+    if market is None and "/" not in symbol:
+        return None, symbol.upper()
+    named = wire_symbol(symbol, market or default, default=default)
+    return named.market, named.symbol
+
+
+def renamed(symbol: str, market: str) -> str | None:
+    """Return what a symbol of the other kind of market is called in this one, None if it is called the same."""
+    names = _SPOT_NAME if market == "spot" else _FUTURES_NAME
+    for name, theirs in names.items():
+        if symbol.upper() in (f"{name}USDT", name):
+            return f"{theirs}USDT"
+    return None
+
+
+def chosen(symbols: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return the symbols that an argument names, none if it says nothing and so means all.
+
+    Raises
+    ------
+    InvalidInput
+        It is an empty list: what was computed and found nothing must not mean everything.
+    """
+    if symbols is not None and not symbols:
+        raise InvalidInput("symbols", "there is none among them.", hint="Leave it out to mean all.")
+    return (symbols,) if isinstance(symbols, str) else tuple(symbols or ())
+
+
+def spot_of(named: Named) -> Named:
+    """Return the spot market of the coins that a contract is about and is settled in.
+
+    Raises
+    ------
+    InvalidInput
+        If there is none: the contract is settled in its own coin, or has a date.
+    """
+    ending, quote = {"usdt-futures": ("USDT", "USDT"), "usdc-futures": ("PERP", "USDC")}.get(named.market, ("", ""))
+    base = named.symbol.removesuffix(ending)
+    if not ending or base in ("", named.symbol):
+        raise InvalidInput("symbol", f"{named.symbol} ({named.market}) has no spot market of its own.")
+    return Named(f"{_SPOT_NAME.get(base, base)}{quote}", "spot")
+
+
+def stranger(sender: Sender, named: Named, error: ExchangeError) -> ExchangeError:
+    """Return an error that names near symbols if the exchange does not list this one, else the same error.
+
+    One more request, which may fail without harm.
+    """
+    symbols = listed_symbols(sender, named.market)
+    if named.symbol in symbols or not (symbols or isinstance(error, UnknownSymbol)):
+        return error
+    said = f"{named.symbol!r} is not listed in the {named.market} market"
+    hint = did_you_mean(named, symbols) or f"Look at client.symbols({named.market!r}) for what there is."
+    return UnknownSymbol(error.endpoint, error.code, said, http_status=error.http_status, hint=hint)
+
+
+def unlisted(sender: Sender, named: Named, endpoint: str) -> UnknownSymbol | None:
+    """Return an error that names near symbols if an answer was empty because the exchange does not list this one.
+
+    One request; None where the symbol is listed, or the list cannot be had.
+    """
+    error = stranger(sender, named, ExchangeError(endpoint, _NOTHING_REFUSED, "no rows"))
+    return error if isinstance(error, UnknownSymbol) else None
+
+
+def unlisted_anywhere(sender: Sender, symbol: str, markets: Sequence[str], endpoint: str) -> UnknownSymbol | None:
+    """Return an error that names near symbols if none of some markets lists this one; a request for each of them."""
+    errors: list[UnknownSymbol] = []
+    for market in markets:
+        error = unlisted(sender, Named(symbol, market), endpoint)
+        if error is None:
+            return None
+        errors.append(error)
+    return next((error for error in errors if error.hint.startswith(_ASK)), errors[0]) if errors else None
+
+
+def unlisted_coin(sender: Sender, coin: str, endpoint: str) -> UnknownSymbol | None:
+    """Return an error that names near coins if the exchange does not list this one.
+
+    One request; None where the coin is listed, or the list cannot be had.
+    """
+    row = load()["spot.coins"]
+    try:
+        rows = rows_of(row, sender.send(row, {}).data)
+        coins = [each["coin"] for each in read_rows(lambda one: {"coin": one.key("coin")}, rows, Problems(row.id))]
+    except BgresearchError:
+        return None
+    near = {name.upper(): name for name in coins}
+    if not coins or coin.upper() in near:
+        return None
+    found = [near[name] for name in get_close_matches(coin.upper(), near, 3, 0.6)]
+    hint = f"{_ASK} {' or '.join(found)}?" if found else "Look at client.coins() for what there is."
+    return UnknownSymbol(endpoint, _NOTHING_REFUSED, f"{coin!r} is no coin of the exchange", http_status=200, hint=hint)
+
+
+def did_you_mean(named: Named, listed: Sequence[str]) -> str:
+    """Return the question that offers the symbols nearest to one that is not listed, empty if none is near.
+
+    Parameters
+    ----------
+    named : Named
+        What was asked for.
+    listed : sequence of str
+        The symbols of its market. What the coin is called in this kind of market comes before names that look alike.
+    """
+    other = renamed(named.symbol, named.market)
+    near = [other] if other is not None and other in listed else get_close_matches(named.symbol, listed, 3, 0.6)
+    return f"{_ASK} {' or '.join(near)}?" if near else ""
+
+
+def listed_symbols(sender: Sender, market: str) -> list[str]:
+    """Return the symbols of a market; none if they cannot be had."""
+    try:
+        return symbols_of(sender, market)
+    except BgresearchError:
+        return []
+
+
+def list_of(market: str) -> str:
+    """Return the id of the table row that lists the symbols of a market."""
+    return "spot.symbols" if market == "spot" else "futures.contracts"
+
+
+def symbols_of(sender: Sender, market: str) -> list[str]:
+    """Return the symbols that the exchange lists in a market now; one request.
+
+    A row without one is left out, with a warning.
+
+    Raises
+    ------
+    BgresearchError
+        Whatever the wire raises; `BadResponse` if there are rows and none has a symbol.
+    """
+    row = load()[list_of(market)]
+    params = {} if market == "spot" else {"productType": market.upper()}
+    rows = rows_of(row, sender.send(row, params).data)
+    return [each["symbol"] for each in read_rows(_symbol, rows, Problems(row.id))]
+
+
+def _symbol(row: AnswerRow) -> Row:
+    return {"symbol": row.key("symbol")}
+
+
+def _from_ccxt(symbol: str) -> Named:
+    pair, colon, settle = symbol.upper().partition(":")
+    base, _, quote = pair.partition("/")
+    if not base or not quote or "/" in quote or (colon and not settle):
+        raise InvalidInput("symbol", f"{symbol!r} is no symbol.", hint=_HINT)
+    if "-" in settle:
+        raise InvalidInput(
+            "symbol", f"{symbol!r} is a contract with a date.", hint="Write those as the exchange does, with market=."
+        )
+    if not colon:
+        return Named(f"{base}{quote}", "spot")
+    name = _FUTURES_NAME.get(base, base)
+    if settle == quote == "USDT":
+        return Named(f"{name}USDT", "usdt-futures")
+    if settle == quote == "USDC":
+        return Named(f"{name}PERP", "usdc-futures")
+    if quote == "USD" and settle == base:
+        return Named(f"{name}USD", "coin-futures")
+    raise InvalidInput("symbol", f"{symbol!r} is settled in a coin that it is not quoted in.", hint=_HINT)

@@ -1,0 +1,80 @@
+"""What people write for a point in time, as epoch milliseconds. Pure; naive means UTC."""
+
+from __future__ import annotations
+
+import datetime as dt
+import operator
+import re
+from typing import SupportsIndex
+
+from bgresearch.core.spans import Span, iso
+from bgresearch.errors import InvalidInput
+
+Moment = str | dt.date | SupportsIndex  # a datetime is a date, a pandas Timestamp is a datetime
+
+_SHORT = re.compile(r"(\d{4})(?:-(\d{1,2}))?")
+_EPOCH_MS = re.compile(r"\d{12,14}")
+_SECONDS = 10**11  # as milliseconds this is March 1973; whoever writes less than that means seconds
+_HINT = "Write 2024-01-31, 2024-01-31T12:00, a datetime, a Timestamp or epoch milliseconds."
+
+
+def span_of(start: Moment, end: Moment | None, now_ms: int) -> Span:
+    """Return the half-open span that was asked for; without an end it ends now.
+
+    Raises
+    ------
+    InvalidInput
+        If a time cannot be read, naive and aware times are mixed, the end is not after the start, or it all lies
+        in the future.
+    """
+    start_ms, start_aware = moment_ms(start, "start")
+    end_ms, end_aware = (now_ms, None) if end is None else moment_ms(end, "end")
+    if None not in (start_aware, end_aware) and start_aware != end_aware:
+        raise InvalidInput(
+            "start, end", f"one has a time zone and the other has none ({start!r}, {end!r}).",
+            hint="Give both a time zone, or neither; times without one mean UTC.",
+        )  # fmt: skip
+    if start_ms > now_ms:
+        raise InvalidInput("start", f"{iso(start_ms)} lies in the future; it is now {iso(now_ms)}.")
+    if end_ms < start_ms:
+        raise InvalidInput("end", f"{iso(end_ms)} lies before the start {iso(start_ms)}.")
+    if end_ms == start_ms:
+        raise InvalidInput("end", f"equals the start {iso(start_ms)}.", hint="The end is excluded: give a later one.")
+    return Span(start_ms, end_ms)
+
+
+def moment_ms(value: Moment, field: str) -> tuple[int, bool | None]:
+    """Return epoch milliseconds, and whether a time zone was named (None for a number, which needs none)."""
+    if isinstance(value, str):
+        return _from_text(value.strip(), field)
+    if isinstance(value, dt.datetime):
+        if value != value:  # noqa: PLR0124 - pandas' NaT is a datetime and unequal to itself
+            raise InvalidInput(field, "is not a time (NaT).", hint=_HINT)
+        aware = value.tzinfo is not None
+        moment = value if aware else value.replace(tzinfo=dt.UTC)
+        since = moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+        return int(since // dt.timedelta(milliseconds=1)), aware
+    if isinstance(value, dt.date):
+        return _from_text(value.isoformat(), field)
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = operator.index(value)
+    except TypeError:
+        raise InvalidInput(field, f"{value!r} is not a time.", hint=_HINT) from None
+    if abs(number) < _SECONDS and number != 0:
+        raise InvalidInput(field, f"{number} looks like seconds.", hint="Numbers are epoch milliseconds.")
+    if abs(number) > 253_402_300_799_999:  # the end of year 9999
+        raise InvalidInput(field, f"{number} is after the year 9999.", hint="Numbers are epoch milliseconds.")
+    return number, None
+
+
+def _from_text(text: str, field: str) -> tuple[int, bool | None]:
+    if _EPOCH_MS.fullmatch(text):
+        return moment_ms(int(text), field)
+    try:
+        if short := _SHORT.fullmatch(text):
+            return moment_ms(dt.datetime(int(short[1]), int(short[2] or 1), 1, tzinfo=dt.UTC), field)[0], False
+        return moment_ms(dt.datetime.fromisoformat(text), field)
+    except ValueError:
+        raise InvalidInput(field, f"{text!r} is not a time.", hint=_HINT) from None

@@ -1,0 +1,84 @@
+"""The formats: what each is called, which suffixes say so, what it writes and in which shape. One table for all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from bgresearch.errors import InvalidInput
+from bgresearch.exports import backtesters as bars
+from bgresearch.exports.arrow_files import write_feather, write_parquet
+from bgresearch.exports.content import Content
+from bgresearch.exports.csv_text import write_ccxt, write_csv
+from bgresearch.exports.databases import write_duckdb, write_sqlite
+from bgresearch.exports.excel import write_excel
+
+Write = Callable[[Path, Content], None]
+Shape = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Format:
+    """One way to write a frame.
+
+    Attributes
+    ----------
+    name : str
+        As it is asked for.
+    writers : mapping of str to callable
+        The suffixes that a file may have, and what writes it.
+    shape : callable, optional
+        Makes of candles what is written.
+    """
+
+    name: str
+    writers: Mapping[str, Write]
+    shape: Shape | None = None
+
+
+WITHOUT_ROOM = frozenset({".csv", ".json"})  # provenance lies in a file of its own beside these
+
+_PLAIN: Mapping[str, Write] = {".csv": write_csv, ".feather": write_feather, ".parquet": write_parquet}
+_ALL = (
+    Format("csv", {".csv": write_csv}),
+    Format("feather", {".feather": write_feather, ".arrow": write_feather}),
+    Format("excel", {".xlsx": write_excel}),
+    Format("parquet", {".parquet": write_parquet, ".pq": write_parquet}),
+    Format("sqlite", {".sqlite": write_sqlite, ".sqlite3": write_sqlite, ".db": write_sqlite}),
+    Format("duckdb", {".duckdb": write_duckdb}),
+    Format("ccxt", {".json": write_ccxt}, bars.ccxt_frame),
+    Format("freqtrade", {".feather": write_feather}, bars.to_freqtrade),
+    Format("nautilus", _PLAIN, bars.to_nautilus),
+    Format("backtesting", _PLAIN, bars.to_backtesting),
+    Format("vectorbt", _PLAIN, bars.to_vectorbt),
+)
+FORMATS: Mapping[str, Format] = {one.name: one for one in _ALL}
+"""Every format by its name."""
+
+_BY_SUFFIX = {suffix: one for one in reversed(_ALL) for suffix in one.writers}  # the first of several wins
+
+
+def chosen(name: str | None, path: Path) -> Format:
+    """The format of that name, or the one that the path's suffix says.
+
+    Raises
+    ------
+    InvalidInput
+        There is no such format, or it does not go by that suffix.
+    """
+    suffix = path.suffix.lower()
+    if name is None:
+        if suffix not in _BY_SUFFIX:
+            said = f"{path.name or str(path)!r} ends in no suffix that says a format."
+            raise InvalidInput("path", said, hint=f"Use one of {', '.join(sorted(_BY_SUFFIX))}, or name format=.")
+        return _BY_SUFFIX[suffix]
+    if name not in FORMATS:
+        raise InvalidInput("format", f"{name!r} is unknown.", hint=f"Use one of {', '.join(FORMATS)}.")
+    found = FORMATS[name]
+    if suffix not in found.writers and not (found.name == "freqtrade" and path.is_dir()):
+        fitting = " or ".join(found.writers)
+        raise InvalidInput("path", f"{path.name!r} is no name of a {name} file.", hint=f"Let it end in {fitting}.")
+    return found

@@ -1,0 +1,103 @@
+"""The agent as the forms see it: started if there is none. No secret may enter; what is remembered is choices."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from bgresearch.agent.client import Agent, AgentKey, AgentStatus
+from bgresearch.agent.launcher import start
+from bgresearch.agent.requests import Purpose
+from bgresearch.agent.socket_path import default_vault
+from bgresearch.core.private_folders import make_private
+from bgresearch.core.user_folders import user_folder
+from bgresearch.errors import AgentUnavailable, ConfigurationError
+from bgresearch.forms.background import Runner, in_thread
+from bgresearch.forms.wizard_state import Progress, Standing, from_text, to_text
+
+
+class Desk:
+    """What every form works with.
+
+    Parameters
+    ----------
+    agent : Agent, optional
+        The user's own by default.
+    vault : Path, optional
+        The vault's file; the user's own by default.
+    host : str, optional
+        Whose keys are made: the exchange's own, unless ``BGRESEARCH_BASE_URL`` says otherwise.
+    run : callable, optional
+        Does work beside the kernel's own.
+    memory : Path, optional
+        Where the wizard's progress is remembered.
+    """
+
+    def __init__(
+        self, *, agent: Agent | None = None, vault: Path | None = None, host: str | None = None,
+        run: Runner = in_thread, memory: Path | None = None,
+    ) -> None:  # fmt: skip
+        self.agent = agent or Agent()
+        self.vault = vault or default_vault()
+        self.host = os.environ.get("BGRESEARCH_BASE_URL", "") if host is None else host
+        self.run = run
+        self._memory = memory or user_folder("state", "XDG_STATE_HOME") / "setup.json"
+
+    def status(self) -> AgentStatus:
+        """Return what the agent says of itself; a locked one is started if there is none.
+
+        Raises
+        ------
+        AgentError
+            It does not come up, or what is there cannot be trusted.
+        """
+        try:
+            return self.agent.status()
+        except AgentUnavailable:
+            return start(self.vault, None, place=self.agent.place)
+
+    def standing(self) -> Standing:
+        """Return what decides about the next step."""
+        status = self.status()
+        return Standing(status.exists, status.unlocked, status.fingerprint)
+
+    def key(self, label: str) -> AgentKey:
+        """Return what the agent says of one key.
+
+        Raises
+        ------
+        ConfigurationError
+            There is none of this name, or the vault is locked.
+        """
+        status = self.status()
+        if not status.unlocked:
+            raise ConfigurationError("The vault is locked.", hint="Unlock it first: bg.unlock().")
+        for key in status.keys:
+            if key.label == label:
+                return key
+        there = ", ".join(repr(key.label) for key in status.keys) or "none at all"
+        raise ConfigurationError(f"There is no key {label!r}.", hint=f"There is {there}; bg.setup() makes one.")
+
+    def offer(self, purpose: Purpose, label: str = "unlock", *, demo: bool = False) -> dict[str, Any]:
+        """Return the agent's offer; a new key's is for this desk's host."""
+        host = self.host if purpose == "key" else ""
+        return self.agent.offer(purpose, label, host=host, demo=demo)
+
+    def recall(self) -> Progress:
+        """Return how far somebody came the last time."""
+        try:
+            return from_text(self._memory.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return Progress()
+
+    def remember(self, progress: Progress) -> None:
+        """Keep how far somebody has come, for this user alone; where that is not possible it is not kept."""
+        with contextlib.suppress(OSError):
+            make_private(self._memory.parent)
+            descriptor, name = tempfile.mkstemp(dir=self._memory.parent, prefix=".setup-")  # 0600
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(to_text(progress))
+            Path(name).replace(self._memory)

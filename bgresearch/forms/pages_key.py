@@ -1,0 +1,287 @@
+"""The wizard's last pages: the sealed key, its live check, the verdict, and what can be done with it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import warnings
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import ipywidgets as widgets
+
+from bgresearch.agent.error_codec import REFUSALS
+from bgresearch.connect import connect
+from bgresearch.errors import AgentUnavailable, BgresearchError
+from bgresearch.forms.finding_widgets import Stages, balances_table, judged
+from bgresearch.forms.sealed_input import Answer, Box, Field, SealedInput
+from bgresearch.forms.widgets import Labelled, Page, button, code, listed, note, subheading, verdict
+from bgresearch.keys.onboarding import messages as words
+from bgresearch.keys.onboarding import verdicts
+from bgresearch.keys.onboarding.finding import Finding
+from bgresearch.keys.onboarding.key_check import passed
+from bgresearch.keys.onboarding.purposes import DEMO_FIRST, KINDS_OF_KEY, READ_ONLY, Mode, boxes, lacking, surplus
+from bgresearch.keys.onboarding.purposes import Box as Tick
+
+if TYPE_CHECKING:
+    from bgresearch.forms.wizard import Wizard
+
+TERMINAL = "bgresearch setup"
+FIELDS = (
+    Field("api_key", "API key", "key"),
+    Field("secret_key", "SecretKey", "key"),
+    Field("passphrase", "Passphrase", "passphrase", "The one you chose for this key, not your login password."),
+)
+
+
+class Paste(Page):
+    """First the key's name, then the sealed form; the offer that it seals for holds the name."""
+
+    def __init__(self, wizard: Wizard) -> None:
+        self._wizard = wizard
+        self.sealed: SealedInput
+        demo = any(one.demo for one in wizard.wanted)
+        self._demo = demo
+        suggested = wizard.progress.label or ("demo" if demo else "research")
+        self.label = Labelled(widgets.Text(value=suggested, description="Name of the key"), words.LABEL_HELP)
+        self._made = (subheading("Make the key on the exchange now"), listed(_to_make(wizard), ordered=True))
+        self.body = (*self._made, subheading("Then come back and name it"), self.label)
+        self.buttons = (button("Next", self._name, main=True),)
+
+    def _name(self) -> None:
+        label = self.label.value.strip()
+        with self._wizard.asking():
+            status = self._wizard.desk.status()
+            if not status.unlocked:  # locked meanwhile: nobody types three texts to be told so
+                self._wizard.resume()
+                return
+            taken = {key.label for key in status.keys}
+            try:
+                if label in taken:
+                    self._refuse(words.LABEL_TAKEN)
+                    return
+                self._wizard.desk.offer("key", label, demo=self._demo)  # whether the vault takes the name
+            except AgentUnavailable:
+                raise
+            except REFUSALS as refusal:
+                self._refuse(str(refusal))
+                return
+            self._ask_for_key(label)
+
+    def _refuse(self, why: str) -> None:
+        self.label.problem(why)
+        self._wizard.say(why)
+
+    def _ask_for_key(self, label: str) -> None:
+        self.sealed = SealedInput(
+            FIELDS, offer=lambda _: self._offer(label), purpose="key", submit="Seal and check", terminal=TERMINAL
+        )
+        self.sealed.on_box(lambda box: self._open(label, box))
+        self.body = (note(f"Name of the key: {label}", words.KEY_HELP), self.sealed)
+        self.buttons = (button("Change the name", lambda: self._rename(label)),)
+        self._wizard.refresh()
+
+    def _rename(self, label: str) -> None:
+        self.label.control.value = label
+        self.body, self.buttons = (*self._made, self.label), (button("Next", self._name, main=True),)
+        self._wizard.refresh()
+
+    def _offer(self, label: str) -> Answer:
+        try:
+            return self._wizard.desk.offer("key", label, demo=self._demo)
+        except AgentUnavailable as gone:
+            self._wizard.resume(str(gone))
+            raise
+
+    def _open(self, label: str, box: Box) -> None:
+        with self._wizard.asking():
+            answer = self._wizard.desk.agent.open(box)
+            if answer["staged"] is None:
+                for found in answer["findings"]:
+                    self.sealed.show_problem(found["field"], found["words"])
+                return
+            self.sealed.clear()
+            self._wizard.warnings = tuple(f"{_named(found['field'])} {found['words']}." for found in answer["findings"])
+            holder = self._wizard.standing.fingerprint
+            self._wizard.forward(label=label, staged=str(answer["staged"]), holder=holder)
+
+
+class Check(Page):
+    """The live check: a line for each stage, filled in as the exchange answers."""
+
+    def __init__(self, wizard: Wizard) -> None:
+        self._wizard = wizard
+        self._turn = wizard.turns
+        self.stages = Stages()
+        warned = (verdict("warn", "Look at what you typed", *wizard.warnings),) if wizard.warnings else ()
+        self.body = (note(words.CHECKING), *warned, self.stages)
+
+    def shown(self) -> None:
+        self._wizard.desk.run(self._examine)
+
+    @property
+    def _is_late(self) -> bool:
+        return self._turn != self._wizard.turns
+
+    def _examine(self) -> None:
+        wizard = self._wizard
+        findings: list[Finding] = []
+        try:
+            examination = wizard.desk.agent.examine(wizard.progress.staged)
+            for finding in examination:
+                if self._is_late:
+                    return
+                findings.append(finding)
+                wizard.say(self.stages.show(finding))
+        except REFUSALS as refusal:
+            if not self._is_late:
+                wizard.resume(str(refusal)) if isinstance(refusal, AgentUnavailable) else self._forgotten(refusal)
+            return
+        if not self._is_late:
+            wizard.found = examination.permissions
+            self._told(findings)
+
+    def _told(self, findings: list[Finding]) -> None:
+        again = button("Check again", lambda: self._wizard.turn(self._wizard.progress))
+        if passed(findings) and self._wizard.found is not None:
+            self.buttons = (button("See the verdict", self._wizard.forward, main=True), again)
+            end = verdict("good", words.CHECK_PASSED)
+        else:
+            self.buttons = (button("Type the key again", self._wizard.back, main=True), again)
+            end = verdict("bad", words.CHECK_FAILED)
+        self.body = (*self.body, end)
+        self._wizard.refresh()
+
+    def _forgotten(self, refusal: Exception) -> None:
+        self.body = (*self.body, verdict("bad", str(refusal)))
+        self._wizard.refresh()
+
+
+class Verdict(Page):
+    """What the key can do, how to mend it, and whether to keep it; nothing is saved before this."""
+
+    def __init__(self, wizard: Wizard) -> None:
+        self._wizard = wizard
+        found = wizard.found
+        if found is None:
+            raise AgentUnavailable("the key has to be checked again.")
+        self._found = found
+        judgement = verdicts.judge(found)
+        self.accepted = widgets.Checkbox(description=verdicts.on_purpose(found), indent=False)
+        self.typed = Labelled(
+            widgets.Text(description="Type the key's name to keep it all the same"),
+            f"The name is {wizard.progress.label}.",
+        )
+        self.renew = Labelled(
+            widgets.Text(
+                value=verdicts.rotate_by(wizard.today, found).isoformat(), description="Replace the key by (reminder)"
+            ),
+            "A date such as 2027-01-31.",
+        )
+        again = button(
+            "Check again", lambda: wizard.turn(replace(wizard.progress, step="check")), main=judgement.keep != "yes"
+        )
+        keep = button("Save the key", self._keep, main=judgement.keep == "yes", danger=judgement.keep != "yes")
+        asked: dict[str, tuple[widgets.Widget, ...]] = {
+            "yes": (self.renew,), "on purpose": (self.accepted, self.typed, self.renew), "never": (),
+        }  # fmt: skip
+        self.body = (
+            *judged(found), *_advice(wizard), *asked[judgement.keep],
+        )  # fmt: skip
+        self.buttons = {"yes": (keep, again), "on purpose": (again, keep), "never": (again,)}[judgement.keep]
+        self._on_purpose = judgement.keep == "on purpose"
+
+    def _keep(self) -> None:
+        wizard = self._wizard
+        self.typed.problem("")
+        if self._on_purpose and not (self.accepted.value and self.typed.value.strip() == wizard.progress.label):
+            self.typed.problem(f"Tick the box above and type {wizard.progress.label}.")
+            wizard.say("The key is not saved: tick the box and type its name.")
+            return
+        if (date := _date(self.renew)) is None:
+            wizard.say("The reminder is not a date.")
+            return
+        with wizard.asking():
+            account, staged = self._found.uid, wizard.progress.staged
+            wizard.desk.agent.keep(staged, account=account, rotate_by=date, accept_trade=self._on_purpose)
+            wizard.renew = date
+            wizard.forward(staged="", holder="")
+
+
+class Done(Page):
+    """The label, the reminder, the first balances and the lines to go on with."""
+
+    def __init__(self, wizard: Wizard) -> None:
+        self._wizard = wizard
+        self._label = wizard.progress.label
+        self.balances = widgets.VBox([note("Asking for your balances …")])
+        lines = "\n".join(words.DONE_LINES).format(label=self._label)
+        self.body = (
+            verdict("good", words.DONE, f"Key: {self._label}", words.REMINDER.format(date=wizard.renew)),
+            subheading("In Python"), code(lines), subheading("Your balances"), self.balances,
+        )  # fmt: skip
+        self.buttons = (button("Make another key", wizard.restart),)
+
+    def shown(self) -> None:
+        self._wizard.desk.run(self._ask)
+
+    def _ask(self) -> None:
+        key = self._wizard.desk.key(self._label)
+        try:
+            with connect(key=self._label, base_url=key.host, progress=False) as client, warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what the key may not see stands in the table's caption
+                frame = client.account.assets()
+        except BgresearchError as error:
+            self.balances.children = (verdict("warn", "No balances yet.", str(error)),)
+            return
+        self._wizard.balances = frame
+        self.balances.children = (balances_table(frame),)
+        self._wizard.say(f"{words.DONE}. Your balances are here: {len(frame)} rows.")
+
+
+def _to_make(wizard: Wizard) -> list[str]:
+    """Return what to do on the exchange's page, with what was chosen on the pages before."""
+    modes: tuple[Mode, ...] = ("unified", "classic")
+    ticks = {
+        mode: _listed(boxes(wizard.wanted, mode)) for mode in modes if any(mode in one.modes for one in wizard.wanted)
+    }
+    allowed = ", ".join(wizard.progress.addresses)
+    return [
+        *([DEMO_FIRST] if any(one.demo for one in wizard.wanted) else []),
+        "Sign in on the exchange's site, open its page of API keys, and make a new key.",
+        "Choose a passphrase there, and note it: it is asked for here.",
+        READ_ONLY,
+        KINDS_OF_KEY,
+        *(f"Tick, for a {mode} account: {named}." for mode, named in ticks.items()),
+        f"Put into its address list: {allowed}." if allowed else "Leave its address list empty.",
+        "Leave the page open that shows the SecretKey: it is shown once.",
+    ]
+
+
+def _advice(wizard: Wizard) -> tuple[widgets.Widget, ...]:
+    """Return what the key lacks for what was chosen, and what it could do without."""
+    found = wizard.found
+    if found is None:
+        return ()
+    said = []
+    if missing := lacking(wizard.wanted, found):
+        said.append(words.LACKING.format(boxes=_listed(missing)))
+    if spare := surplus(wizard.wanted, found):
+        said.append(words.LEAST.format(boxes=_listed(spare)))
+    return (note(*said),) if said else ()
+
+
+def _listed(ticks: tuple[Tick, ...]) -> str:
+    return ", ".join(tick.words for tick in ticks)
+
+
+def _date(field: Labelled) -> str | None:
+    field.problem("")
+    try:
+        return dt.date.fromisoformat(field.value.strip()).isoformat()
+    except ValueError:
+        field.problem("This is not a date. Write it like 2027-01-31.")
+        return None
+
+
+def _named(field: str) -> str:
+    return next(one.label for one in FIELDS if one.name == field)

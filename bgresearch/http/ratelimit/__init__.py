@@ -1,0 +1,66 @@
+"""The request budget that all processes share: the same decisions as in `bgresearch.http.ratelimit.limiter`, over logs that all see.
+
+Every process of the user on this machine counts in one file; machines behind one address can share a Redis server.
+Where that cannot be used, it is said once, and the machine or the process counts alone.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+from bgresearch.core.clock import Clock, SystemClock
+from bgresearch.errors import ConfigurationError
+from bgresearch.http.ratelimit.fallback import FallbackBook
+from bgresearch.http.ratelimit.limiter import Book, BookLimiter, Limiter, LocalLimiter, MemoryBook
+from bgresearch.http.ratelimit.sqlite_file import default_folder
+from bgresearch.http.ratelimit.sqlite_log import FileBook
+
+_limiters: dict[tuple[str, str, Path], Limiter] = {}
+_lock = threading.Lock()
+
+
+def limiter_for(host: str, clock: Clock) -> Limiter:
+    """Return the limiter that everything on this machine shares that asks this host; nothing is opened yet.
+
+    ``BGRESEARCH_BUDGET_URL`` names a Redis server (``redis://`` or ``rediss://``) for several machines behind one
+    address; without it this machine's file is used.
+
+    Parameters
+    ----------
+    host : str
+        The exchange; each host has its own budget.
+    clock : Clock
+        Any other than the system's gets a limiter of its own: its time is nobody else's.
+
+    Raises
+    ------
+    ConfigurationError
+        The address is of another kind, or the package for it is missing.
+    """
+    if not isinstance(clock, SystemClock):
+        return LocalLimiter(clock)
+    folder = default_folder()
+    url = os.environ.get("BGRESEARCH_BUDGET_URL", "")
+    with _lock:
+        found = _limiters.get((host, url, folder))
+        if found is None:
+            found = _limiters[host, url, folder] = BookLimiter(clock, _book(host, clock, url, folder))
+        return found
+
+
+def _book(host: str, clock: Clock, url: str, folder: Path) -> Book:
+    alone = MemoryBook(clock)
+    file = FallbackBook(FileBook(folder, host, clock), alone, clock, meanwhile="this process counts its requests alone")
+    if not url:
+        return file
+    if not url.startswith(("redis://", "rediss://")):
+        raise ConfigurationError(
+            "the address of the request budget is neither redis:// nor rediss://.",
+            hint="Set BGRESEARCH_BUDGET_URL to redis://HOST:PORT/0, or take it away.",
+        )
+    from bgresearch.http.ratelimit.redis_log import RedisBook  # noqa: PLC0415 - an extra
+
+    shared = RedisBook(url, host, clock)
+    return FallbackBook(shared, file, clock, meanwhile="this machine counts its requests alone")

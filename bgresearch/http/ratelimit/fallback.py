@@ -1,0 +1,52 @@
+"""Two books: the shared one, and one to go on with for as long as that cannot be used."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from bgresearch.core.clock import Clock
+from bgresearch.http.ratelimit.limiter import Book, Log
+
+LOOK_AGAIN_S = 60.0  # after which the shared book is tried once more
+
+T = TypeVar("T")
+_notices = logging.getLogger(__name__)
+
+
+class BookUnusable(Exception):
+    """A book that cannot be read or written just now; says which, why, and what to do about it."""
+
+
+class FallbackBook:
+    """A book that is shared while that is possible; safe to share between threads.
+
+    Parameters
+    ----------
+    shared, other : Book
+        The first raises `BookUnusable` where the second is to be used.
+    clock : Clock
+        When to look again.
+    meanwhile : str
+        What using the second means, in words.
+    """
+
+    def __init__(self, shared: Book, other: Book, clock: Clock, *, meanwhile: str) -> None:
+        self._shared, self._other = shared, other
+        self._clock = clock
+        self._meanwhile = meanwhile
+        self._again_s = 0.0
+        self._said = False
+
+    def change(self, names: tuple[str, ...], decide: Callable[[float, list[Log]], T]) -> T:
+        """Return what ``decide`` makes of the logs of one of the two books."""
+        if self._clock.monotonic_s() >= self._again_s:
+            try:
+                return self._shared.change(names, decide)
+            except BookUnusable as unusable:
+                self._again_s = self._clock.monotonic_s() + LOOK_AGAIN_S
+                if not self._said:
+                    self._said = True
+                    _notices.warning("%s Until then %s.", unusable, self._meanwhile)
+        return self._other.change(names, decide)

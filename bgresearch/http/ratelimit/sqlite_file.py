@@ -1,0 +1,148 @@
+"""Where the budget's file lies, how it is made, and how a damaged one is left behind. Knows nothing of what is in it.
+
+Files are numbered, and the one with the highest number counts: a damaged one is not replaced, the next number is made.
+So no name is used twice, and what another process still does to the old file cannot reach the new one. The version of
+the format is in the name: two versions of this package that run at the same time count in files of their own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import re
+import sqlite3
+import stat
+import tempfile
+from pathlib import Path
+
+from bgresearch.core.private_folders import make_private
+from bgresearch.core.user_folders import user_folder
+from bgresearch.http.ratelimit.codec import VERSION, Damaged
+
+FOLDER_MODE, FILE_MODE = 0o700, 0o600
+LOCK_S = 5.0  # longest wait for another process's change, which takes a tenth of a millisecond
+_APPLICATION = 0x62677262  # marks a file as a budget
+_TABLE = "CREATE TABLE log (host TEXT, name TEXT, written_s REAL, body BLOB, PRIMARY KEY (host, name)) WITHOUT ROWID"
+_PASSING = {  # the file is not at fault
+    sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_AUTH,
+}  # fmt: skip
+
+
+def default_folder() -> Path:
+    """Return where this user's budget lies: below ``BGRESEARCH_STATE_DIR``, else the platform's folder for state.
+
+    Each machine has its own folder: a home may be several machines', whose clocks have nothing to do with each other.
+    """
+    chosen = os.environ.get("BGRESEARCH_STATE_DIR")
+    state = Path(chosen) if chosen else user_folder("state", "BGRESEARCH_STATE_DIR")
+    machine = re.sub(r"[^A-Za-z0-9-]", "_", platform.node())[:64]
+    return state.absolute() / f"budget-{machine or 'here'}"
+
+
+class Place:
+    """A folder of numbered files.
+
+    Parameters
+    ----------
+    folder : Path
+        Made for the user alone where it is not there.
+    version : int
+        Of the format; files of another one are left alone.
+    """
+
+    def __init__(self, folder: Path, version: int = VERSION) -> None:
+        self.folder, self._version = folder, version
+        self._name = re.compile(rf"v{version}-([1-9][0-9]{{0,8}})\.sqlite")
+
+    def path(self, number: int) -> Path:
+        """Return a file's path; it may not be there."""
+        return self.folder / f"v{self._version}-{number}.sqlite"
+
+    def number(self) -> int:
+        """Return which file counts, 0 if there is none."""
+        found = map(self._name.fullmatch, (file.name for file in self.folder.iterdir()))
+        return max((int(name[1]) for name in found if name), default=0)
+
+    def prepare(self) -> None:
+        """Make the folder, or take it away from others.
+
+        Raises
+        ------
+        OSError
+            It is not the user's own, or cannot be made.
+        """
+        if not os.path.lexists(self.folder):
+            make_private(self.folder)
+        found = self.folder.lstat()
+        if not stat.S_ISDIR(found.st_mode):
+            raise NotADirectoryError(f"{self.folder} is not a folder")
+        if os.name == "posix":
+            if found.st_uid != os.geteuid():
+                raise PermissionError(f"{self.folder} belongs to user {found.st_uid}, you are user {os.geteuid()}")
+            if stat.S_IMODE(found.st_mode) & 0o077:
+                self.folder.chmod(FOLDER_MODE)
+
+    def make(self, number: int, rows: list[tuple[str, str, float, bytes]]) -> None:
+        """Make a file with these rows, whole or not at all; if another process was quicker, its file stands."""
+        descriptor, name = tempfile.mkstemp(prefix="new-", dir=self.folder)  # for the user alone
+        os.close(descriptor)
+        new = Path(name)
+        try:
+            with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as connection:
+                connection.executescript(
+                    f"PRAGMA application_id={_APPLICATION}; PRAGMA user_version={self._version}; {_TABLE};"
+                )
+                connection.executemany("INSERT INTO log VALUES (?, ?, ?, ?)", rows)
+            with contextlib.suppress(FileExistsError):
+                os.link(new, self.path(number))
+        finally:
+            new.unlink(missing_ok=True)
+        for old in range(1, number - 1):  # the last damaged one stays, to be looked at
+            for ending in ("", "-journal"):
+                Path(f"{self.path(old)}{ending}").unlink(missing_ok=True)
+
+    def connect(self, number: int) -> sqlite3.Connection:
+        """Return a connection that survives a kill at any moment; the caller begins and ends every transaction.
+
+        Raises
+        ------
+        Damaged
+            That is no budget.
+        sqlite3.Error, OSError
+            It cannot be opened just now.
+        """
+        path = self.path(number)
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode):
+            raise Damaged("it is not a regular file")
+        if os.name == "posix" and stat.S_IMODE(found.st_mode) & 0o777 != FILE_MODE:
+            path.chmod(FILE_MODE)
+        connection = sqlite3.connect(
+            f"{path.as_uri()}?mode=rw", uri=True, timeout=LOCK_S, isolation_level=None, check_same_thread=False
+        )
+        try:
+            marks = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
+            if marks != [_APPLICATION, self._version]:
+                raise Damaged("another program or version has made it")
+            if (verdict := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+                raise Damaged(str(verdict))
+            connection.execute("PRAGMA journal_mode=PERSIST")
+            connection.execute("PRAGMA synchronous=OFF")  # a power cut ends every process that counts, too
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise_if_damage(error)
+            raise
+        except Damaged:
+            connection.close()
+            raise
+        return connection
+
+
+def raise_if_damage(error: sqlite3.DatabaseError) -> None:
+    """Raise `Damaged` where the error says that the file is at fault."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_NOMEM)
+    if code & 0xFF not in _PASSING:
+        raise Damaged(str(error)) from error

@@ -1,0 +1,190 @@
+"""The book of this machine's user: one SQLite file that every process changes, one at a time.
+
+A process that is killed leaves all of its change behind or nothing of it, and no lock. Times are the monotonic
+clock's, which all processes of one boot share, so a correction of the system time changes nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sqlite3
+import threading
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from bgresearch.core.clock import Clock
+from bgresearch.http.ratelimit.codec import VERSION, Damaged, decode, encode
+from bgresearch.http.ratelimit.fallback import BookUnusable
+from bgresearch.http.ratelimit.limiter import ADDRESS, ADDRESS_WINDOW_S, Log
+from bgresearch.http.ratelimit.sqlite_file import Place, raise_if_damage
+
+FORGET_S = 3600.0  # after which a log that nobody writes to is dropped
+_ATTEMPTS = 4
+_ANY_HOST = ""
+_READ = "SELECT body FROM log WHERE host = ? AND name = ?"
+_WRITE = "INSERT OR REPLACE INTO log VALUES (?, ?, ?, ?)"
+_FORGET = "DELETE FROM log WHERE written_s < ?"
+
+T = TypeVar("T")
+_notices = logging.getLogger(__name__)
+
+
+class _Gone(Exception):
+    """The file that was open is no longer the one that counts."""
+
+
+class FileBook:
+    """A book in a file; safe to share between threads, processes and forks.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the file is.
+    host : str
+        Whose logs these are.
+    clock : Clock
+        The monotonic one is written down.
+    version : int
+        Of the format; another version counts in a file of its own.
+    """
+
+    def __init__(self, folder: Path, host: str, clock: Clock, *, version: int = VERSION) -> None:
+        self._place, self._host, self._clock = Place(folder, version), host, clock
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._number = 0
+        self._seen: tuple[int, int] | None = None
+        _books.add(self)
+
+    def change(self, names: tuple[str, ...], decide: Callable[[float, list[Log]], T]) -> T:
+        """Return what ``decide`` makes of the logs, alone with them.
+
+        Raises
+        ------
+        BookUnusable
+            The file cannot be used: a read-only folder, a full disk, a folder of somebody else's.
+        """
+        damage: Damaged | None = None
+        with self._lock:
+            for _ in range(_ATTEMPTS):
+                try:
+                    if damage is not None:
+                        self._start_anew(damage)
+                    return self._change(names, decide)
+                except _Gone:
+                    self._close()
+                except Damaged as found:
+                    self._close()
+                    damage = found
+                except (sqlite3.Error, OSError) as error:
+                    was_moved = self._connection is not None and self._identity() != self._seen
+                    self._close()
+                    if not was_moved:
+                        raise self._unusable(str(error)) from error
+        raise self._unusable("it changes again and again")
+
+    def close(self) -> None:
+        """Close the file; the next change opens it again."""
+        with self._lock:
+            self._close()
+
+    def _change(self, names: tuple[str, ...], decide: Callable[[float, list[Log]], T]) -> T:
+        connection = self._connection or self._open()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            if self._place.path(self._number + 1).exists():
+                raise _Gone
+            now_s = self._clock.monotonic_s()
+            logs = [self._read(connection, name, now_s) for name in names]
+            decided = decide(now_s, logs)
+            for name, log in zip(names, logs, strict=True):
+                if log.changed:
+                    connection.execute(_WRITE, (self._host, name, now_s, encode(log, now_s)))
+            connection.execute("COMMIT")
+        except sqlite3.DatabaseError as error:
+            raise_if_damage(error)
+            raise
+        finally:
+            if connection.in_transaction:
+                with contextlib.suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+        return decided
+
+    def _read(self, connection: sqlite3.Connection, name: str, now_s: float) -> Log:
+        row = connection.execute(_READ, (self._host, name)).fetchone()
+        if row is None and name == ADDRESS:
+            row = connection.execute(_READ, (_ANY_HOST, ADDRESS)).fetchone()  # the rest after a damaged file
+        return decode(row[0], now_s) if row is not None else Log()
+
+    def _open(self) -> sqlite3.Connection:
+        self._place.prepare()
+        if not (number := self._place.number()):
+            number = self._number + 1  # never a name that was in use: somebody may still be writing beside it
+            self._place.make(number, [])
+        self._number = number
+        self._seen = self._identity()
+        connection = self._connection = self._place.connect(self._number)
+        try:
+            connection.execute(_FORGET, (self._clock.monotonic_s() - FORGET_S,))
+        except sqlite3.DatabaseError as error:
+            raise_if_damage(error)
+            raise
+        return connection
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self._place.path(self._number), follow_symlinks=False)  # noqa: PTH116 - half the time
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _start_anew(self, damage: Damaged) -> None:
+        """Make the next file, in which the address rests: what it sent within the last minute is not known."""
+        now_s = self._clock.monotonic_s()
+        rest = encode(Log(paused_until_s=now_s + ADDRESS_WINDOW_S), now_s)
+        damaged = self._place.path(self._number)
+        self._place.make(self._number + 1, [(_ANY_HOST, ADDRESS, now_s, rest)])
+        _notices.warning(
+            "%s, the request budget of this machine, is damaged (%s) and no longer used. What was sent within the last "
+            "minute is not known, so nothing is sent for %.0f s.", damaged, damage, ADDRESS_WINDOW_S,
+        )  # fmt: skip
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+    def _unusable(self, cause: str) -> BookUnusable:
+        return BookUnusable(
+            f"{self._place.folder}, the request budget that all processes of this machine share, cannot be used "
+            f"({cause}). Set BGRESEARCH_STATE_DIR to a folder that you can write to."
+        )
+
+    def __del__(self) -> None:
+        self._close()
+
+
+_books: weakref.WeakSet[FileBook] = weakref.WeakSet()
+_held: list[FileBook] = []
+
+
+def _before_fork() -> None:
+    """Let no transaction and no open database cross a fork: SQLite's locks would not."""
+    for book in list(_books):
+        book._lock.acquire()
+        book._close()
+        _held.append(book)
+
+
+def _after_fork() -> None:
+    while _held:
+        _held.pop()._lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

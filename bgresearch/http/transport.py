@@ -1,0 +1,207 @@
+"""One request out, one answer in, deaf to the environment: no proxies, no netrc, no key log, no cookies, no redirects.
+
+TLS is always verified against certifi's roots. Nothing here knows the exchange or signs anything, and nothing that
+leaves this file, an error least of all, has a header in it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import ssl
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Literal, NamedTuple
+
+import certifi
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from bgresearch.catalogue.response import MAX_BODY_BYTES
+from bgresearch.core.clock import Clock
+from bgresearch.errors import ConfigurationError
+
+CONNECTIONS = 48  # as many as a download has threads; more than that would be opened and thrown away
+CONNECT_TIMEOUT_S = 3.05  # just above TCP's first retransmission
+READ_TIMEOUT_S = 20.0
+BODY_TIMEOUT_S = 120.0  # for a body that trickles in
+REMAINING_HEADER = "x-mbx-used-remain-limit"  # calls left, although the name says used (documentation: common/faq Q11)
+_CHUNK_BYTES = 65_536
+_STANDARD_PORT = {"https": 443, "http": 80}
+_LAST_PORT = 65_535
+_LONGEST_ORIGIN = 300  # characters; a name has 253 at most
+_BROKEN = (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.ProtocolError, urllib3.exceptions.DecodeError)
+_ENCODINGS = ("", "identity", "gzip", "deflate")  # what is asked for; layers of them are how small bodies grow huge
+_ORIGIN = re.compile(
+    r"(?P<scheme>https?)://(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9-]+(?:\.[a-z0-9-]+)*))(?::(?P<port>[1-9][0-9]{0,4}))?/?"
+)
+
+Mishap = Literal["no connection", "no answer in time", "broken off", "too large", "no trust", "unsendable"]
+
+
+class Answer(NamedTuple):
+    """What the other side said: status, calls left if it told, where it wants us to go, and the whole body."""
+
+    status: int
+    remaining: int | None
+    location: str
+    body: bytes
+
+
+class Stray(NamedTuple):
+    """What else was raised on the way: a key press, a signal handler's exception, a lack of memory or of stack.
+
+    It is bare of its frames and of what it was raised upon, as those hold the headers.
+    """
+
+    error: BaseException
+
+
+class Headers(dict[str, str]):
+    """The headers of one request, with a repr that shows the names alone: tracebacks may print local variables."""
+
+    def __repr__(self) -> str:
+        return f"<Headers {', '.join(self)}>"
+
+
+def new_session() -> requests.Session:
+    """Return a session of our own making, see `harden`."""
+    session = requests.Session()
+    session.mount("https://", _Adapter())
+    session.mount("http://", _Adapter())
+    return session
+
+
+def harden(session: requests.Session) -> None:
+    """Make a session deaf to the environment and silent about itself."""
+    session.trust_env = False  # proxies, .netrc, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE
+    session.verify = True
+    session.cert = None
+    session.auth = None
+    session.proxies.clear()
+    session.headers.clear()
+    session.cookies.clear()
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+
+
+def carry(session: requests.Session, url: str, headers: Headers, clock: Clock) -> Answer | Mishap | Stray:
+    """Return the answer to one GET. What went wrong is returned and not raised: no error drags the headers along.
+
+    The URL leaves as it is given; preparing a request the usual way would encode it again. The adapter is asked
+    directly: `Session.send` would work out where a redirect leads, with the headers in hand, even if told not to.
+    """
+    try:
+        return _carried(session, url, headers, clock)
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        return _mishap_of(error)
+    except BaseException as error:  # noqa: BLE001 - all of them, as the frames below hold the headers; it is raised again
+        error.__cause__ = error.__context__ = None
+        return Stray(error.with_traceback(None))
+
+
+def _carried(session: requests.Session, url: str, headers: Headers, clock: Clock) -> Answer | Mishap:
+    if not all(value.isascii() and value.isprintable() for value in headers.values()):
+        return "unsendable"  # http.client would put the value into its error
+    request = requests.PreparedRequest()
+    request.method, request.url, request.headers = "GET", url, CaseInsensitiveDict(headers)
+    response = session.get_adapter(url).send(
+        request, stream=True, timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S), verify=True, cert=None, proxies={}
+    )
+    with response:
+        return _read(response, clock)
+
+
+def _mishap_of(error: Exception) -> Mishap:
+    if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return "no trust"
+    if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
+        return "no answer in time"
+    return "broken off" if isinstance(error, _BROKEN) else "no connection"
+
+
+def _read(response: requests.Response, clock: Clock) -> Answer | Mishap:
+    if response.headers.get("Content-Encoding", "").strip().lower() not in _ENCODINGS:
+        return "broken off"
+    deadline_s = clock.monotonic_s() + BODY_TIMEOUT_S
+    body = bytearray()
+    while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):  # what is there; `read` waits for all of it
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            return "too large"
+        if clock.monotonic_s() > deadline_s:
+            return "no answer in time"
+    left = response.headers.get(REMAINING_HEADER, "")
+    remaining = int(left) if left.isascii() and left.isdecimal() and len(left) < 9 else None
+    return Answer(response.status_code, remaining, response.headers.get("Location", ""), bytes(body))
+
+
+def origin(text: str) -> str:
+    """Return the one spelling of ``scheme://host[:port]``: lower case, no trailing slash, no standard port.
+
+    Raises
+    ------
+    ConfigurationError
+        Anything else than https, or http to this very machine; user names, paths and queries.
+    """
+    plain = isinstance(text, str) and text.isascii() and len(text) <= _LONGEST_ORIGIN
+    match = _ORIGIN.fullmatch(text.strip(" ").lower()) if plain else None
+    if match is None:
+        raise _refusal(text, "it is not https://host or http://127.0.0.1:port")
+    scheme, port = match["scheme"], int(match["port"] or _STANDARD_PORT[match["scheme"]])
+    name = match["name"] or _ipv6(match["v6"])
+    if not name or port > _LAST_PORT:
+        raise _refusal(text, "there is no such address")
+    if scheme == "http" and not _is_loopback(name.strip("[]")):
+        raise _refusal(text, "without TLS only this very machine may be asked")
+    return f"{scheme}://{name}" + (f":{port}" if port != _STANDARD_PORT[scheme] else "")
+
+
+def _ipv6(text: str) -> str:
+    try:
+        return f"[{ipaddress.IPv6Address(text)}]"
+    except ValueError:
+        return ""
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _refusal(text: object, reason: str) -> ConfigurationError:
+    return ConfigurationError(f"base_url {str(text)[:80]!r} is refused: {reason}.")
+
+
+class _Plain(HTTPConnection):
+    debuglevel = 0  # whoever sets http.client's own to 1 would have every header printed
+
+
+class _Secure(HTTPSConnection):
+    debuglevel = 0
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _Secure
+
+
+class _Adapter(HTTPAdapter):
+    """An adapter with its own TLS context: urllib3's would write session keys to the file SSLKEYLOGFILE names."""
+
+    def __init__(self) -> None:
+        super().__init__(pool_connections=4, pool_maxsize=CONNECTIONS, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies certificate and host name
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_verify_locations(cafile=certifi.where())
+        super().init_poolmanager(*args, **kwargs, ssl_context=context)
+        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}

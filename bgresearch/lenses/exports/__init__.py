@@ -1,9 +1,0 @@
-"""Frames to files, and candles to backtesters: one file, all of it or nothing, with its provenance. No network."""
-
-from bgresearch.lenses.exports.bars import to_backtesting, to_ccxt, to_freqtrade, to_nautilus, to_vectorbt
-from bgresearch.lenses.exports.exporting import export, export_pieces
-from bgresearch.lenses.exports.formats import FORMATS
-
-__all__ = [
-    "FORMATS", "export", "export_pieces", "to_backtesting", "to_ccxt", "to_freqtrade", "to_nautilus", "to_vectorbt",
-]  # fmt: skip

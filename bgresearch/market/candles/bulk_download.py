@@ -1,0 +1,309 @@
+"""The verb ``download``: candles of many symbols into the store, side by side, and a sum of what is there.
+
+Nothing is read back: what is counted stands in the footers of the files.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from bgresearch.catalogue.value_types import TIME
+from bgresearch.core.progress import Wish, shown
+from bgresearch.core.spans import Span, iso, union
+from bgresearch.core.symbols import symbols_of, wire_symbol
+from bgresearch.core.thread_pool import Crew
+from bgresearch.core.timestamps import Moment, span_of
+from bgresearch.errors import (
+    BgresearchError,
+    ExchangeError,
+    IncompleteData,
+    InvalidInput,
+    NetworkError,
+    OfflineError,
+    UnknownSymbol,
+)
+from bgresearch.market.candles.downloader import Stopped
+from bgresearch.market.candles.plan import Subject, subject
+from bgresearch.market.candles.read_through import (
+    Report,
+    Source,
+    base_of,
+    bring,
+    closed_part,
+    gap_in_words,
+    planned,
+    series_of,
+)
+from bgresearch.store import Gap
+
+ALL = "ALL"
+WORKERS = 16  # symbols at a time
+_AHEAD_PAGES = 64  # as many pages on their way or about to leave keep every road busy: then no further symbol begins
+_PATIENCE = 8  # symbols in a row that bring nothing but a dead network
+_LOOK_S = 0.1  # between two looks at how far everybody is
+_FAREWELL_S = 0.7  # an interruption waits so long for what is complete to be kept
+_OF_ONE_SYMBOL = (ExchangeError, IncompleteData, InvalidInput, NetworkError, OfflineError)  # others may fare better
+_COLUMNS = ("symbol", "candles", "first", "last", "gaps", "requests", "error")
+_LISTED_GAPS = 1_000  # of one symbol, in the report
+
+
+@dataclass
+class Gathered:
+    """What became of one symbol.
+
+    Attributes
+    ----------
+    symbol : str
+        As it was asked for.
+    candles : int
+        How many are in the store now.
+    first_ms, last_ms : int or None
+        When the oldest and the newest of them open.
+    gaps : tuple of Gap
+        What the exchange does not have.
+    requests : int
+        Questions that were asked.
+    error : BgresearchError or None
+        Why something is missing.
+    unlisted : bool
+        Whether the exchange knows the symbol no more, and only the store does.
+    """
+
+    symbol: str
+    candles: int = 0
+    first_ms: int | None = None
+    last_ms: int | None = None
+    gaps: tuple[Gap, ...] = ()
+    requests: int = 0
+    error: BgresearchError | None = None
+    unlisted: bool = False
+
+
+@dataclass
+class _Task:
+    """One symbol on its way: rows done of how many; pages and seconds that they are worth by the limits."""
+
+    name: str
+    what: Subject
+    span: Span
+    rows: int = 0
+    pages: int = 0
+    seconds: float = 0.0
+    done: int = 0
+    only_kept: bool = False
+    result: Gathered = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.result = Gathered(self.name)
+
+    def pages_left(self) -> int:
+        return self.pages - self.pages * self.done // self.rows if self.rows else 0
+
+    def told(self, done: int, _total: int) -> None:
+        self.done = min(done, self.rows)
+
+
+def download(
+    source: Source, symbols: str | Sequence[str], interval: str, start: Moment, end: Moment | None, *, market: str,
+    price: str, workers: int, progress: Wish,
+) -> pd.DataFrame:  # fmt: skip
+    """Return what became of every symbol; the verb of the client, which documents it."""
+    if not isinstance(workers, int) or workers < 1:
+        raise InvalidInput("workers", f"{workers!r} is no number of symbols.", hint="1 or more; 16 by default.")
+    any_symbol = subject("BTCUSDT", interval, market, price, "utc")  # what is wrong with the rest concerns all
+    now = source.clock.now_ms()
+    asked = span_of(start, end, now)
+    source.store.check_host()
+    closed = closed_part(any_symbol, asked, now)
+    tasks = [_task(name, any_symbol, closed, only_kept=only) for name, only in _named(source, symbols, market).items()]
+    _price(source, tasks)
+    total, limit_s = sum(task.rows for task in tasks), sum(task.seconds for task in tasks)
+    title = f"{len(tasks)} symbols {interval}" if len(tasks) != 1 else f"{tasks[0].name} {interval}"
+    with shown(progress, total, title, limit_s=limit_s) as grow:
+        _Gathering(source, tasks, workers, grow).run()
+    results = [task.result for task in tasks]
+    if isinstance(symbols, str) and symbols != ALL and results[0].error:
+        raise results[0].error
+    about = {
+        "verb": "download", "host": source.sender.host, "label": source.sender.label, "market": market,
+        "price": price, "interval": interval, "asked": [iso(asked.start_ms), iso(asked.end_ms)],
+    }  # fmt: skip
+    return _frame(results, about)
+
+
+def _named(source: Source, symbols: str | Sequence[str], market: str) -> dict[str, bool]:
+    """Return the symbols that are meant, each once, and whether only the store knows them."""
+    if symbols != ALL:
+        names = [symbols] if isinstance(symbols, str) else list(symbols)
+        if not names:
+            raise InvalidInput("symbols", "no symbol is named.", hint="Name some, or ALL.")
+        return dict.fromkeys((name.upper() if isinstance(name, str) else name for name in names), False)
+    kept = source.store.symbols(market)
+    if source.offline:
+        return dict.fromkeys(kept, True)
+    now = symbols_of(source.sender, market)
+    return dict.fromkeys(now, False) | {name: True for name in kept if name not in set(now)}
+
+
+def _task(name: str, like: Subject, span: Span, *, only_kept: bool) -> _Task:
+    try:
+        named = wire_symbol(name, like.market)
+        what = subject(named.symbol, like.interval.name, named.market, like.price, like.anchor)
+    except InvalidInput as error:
+        refused = _Task(str(name), like, span)
+        refused.result.error = error
+        return refused
+    return _Task(name, what, span, only_kept=only_kept)
+
+
+def _price(source: Source, tasks: Iterable[_Task]) -> None:
+    """Note what every symbol costs; symbols that miss the same cost the same, and plans are not kept."""
+    known: dict[tuple[Span, ...], tuple[int, int, float]] = {}
+    for task in tasks:
+        if task.result.error or not task.span.duration_ms:
+            continue
+        base = base_of(task.what)
+        missing = source.store.missing(series_of(base), task.span)
+        if missing not in known:
+            todo = planned(source, base, task.span)
+            known[missing] = todo.rows, len(todo.pages), todo.seconds
+        task.rows, task.pages, task.seconds = known[missing]
+
+
+class _Gathering:
+    """Symbols at work side by side; as many as keep the roads busy, and no more.
+
+    Parameters
+    ----------
+    source : Source
+        One exchange, one store.
+    tasks : list of _Task
+        What there is to do, in this order.
+    workers : int
+        Symbols at a time at most.
+    grow : callable
+        Told in the calling thread how many more rows are done.
+    """
+
+    def __init__(self, source: Source, tasks: list[_Task], workers: int, grow: Callable[[int], None]) -> None:
+        self._source, self._tasks, self._workers, self._grow = source, tasks, workers, grow
+        self._stop = threading.Event()
+        self._told = self._dead = 0
+
+    def run(self) -> None:
+        """Return when every symbol is done, or the first error that concerns them all was raised."""
+        waiting = [task for task in reversed(self._tasks) if not task.result.error]
+        running: dict[Future[None], _Task] = {}
+        crew = Crew(self._workers, "bgresearch-symbol")
+        try:
+            while waiting or running:
+                while waiting and self._has_room(running.values()):
+                    task = waiting.pop()
+                    running[crew.submit(self._bring, task)] = task
+                done, _pending = wait(running, timeout=_LOOK_S, return_when="FIRST_COMPLETED")
+                for future in done:
+                    self._finished(running.pop(future), future)
+                self._tell()
+        finally:
+            self._stop.set()
+            crew.dismiss()
+            wait(running, timeout=_FAREWELL_S)
+
+    def _has_room(self, running: Iterable[_Task]) -> bool:
+        at_work = list(running)
+        return len(at_work) < self._workers and sum(task.pages_left() for task in at_work) < _AHEAD_PAGES
+
+    def _finished(self, task: _Task, future: Future[None]) -> None:
+        future.result()
+        dead = task.result.error is not None and not task.result.candles and _is_network(task.result.error)
+        self._dead = self._dead + 1 if dead else 0
+        task.done = task.rows
+        if self._dead >= _PATIENCE and task.result.error:
+            raise task.result.error
+
+    def _tell(self) -> None:
+        done = sum(task.done for task in self._tasks)
+        if done > self._told:
+            self._grow(done - self._told)
+            self._told = done
+
+    def _bring(self, task: _Task) -> None:
+        """Bring one symbol; what fails for it alone is noted, everything else is raised."""
+        source, base, result = self._source, base_of(task.what), task.result
+        report = Report(source, task.what, base, task.span)
+        try:
+            if task.span.duration_ms:
+                self._fetch(task, base, report)
+        except UnknownSymbol as error:
+            result.unlisted = task.only_kept
+            result.error = None if task.only_kept else error
+        except _OF_ONE_SYMBOL as error:
+            result.error = error
+        except Stopped:
+            return
+        result.requests = sum(report.asker.requests.values())
+        self._count(task, base, report)
+
+    def _fetch(self, task: _Task, base: Subject, report: Report) -> None:
+        def fetch() -> None:
+            bring(self._source, base, task.span, task.told, report, stop=self._stop)
+
+        if task.what.grid.vague:  # its rows are looked at by `_count`
+            self._source.store.read_after(fetch, series_of(base), task.span)
+        else:
+            fetch()
+
+    def _count(self, task: _Task, base: Subject, report: Report) -> None:
+        """Count what the store has now; longer candles that are made of shorter ones are there if one of those is."""
+        series, grid, result = series_of(base), task.what.grid, task.result
+        if grid.vague and (table := self._source.store.read(series, task.span)) is not None and table.num_rows:
+            grid = grid.learned(table.column("open_time")[0].value)  # a few rows, the only ones that know the phase
+        kept = union(grid.outer(part) if base == task.what else _around(part, task.what) for part in
+                     self._source.store.kept(series, task.span))  # fmt: skip
+        counted = [part for part in kept if grid.count(part)]
+        result.candles = sum(map(grid.count, counted))
+        if counted:
+            result.first_ms, result.last_ms = grid.opens(counted[0])[0], grid.opens(counted[-1])[-1]
+        report.gaps = self._source.store.gaps(series, task.span)
+        result.gaps = report.all_gaps()
+
+
+def _around(part: Span, what: Subject) -> Span:
+    """Return the longer candles that a span of shorter ones is part of."""
+    length = what.interval.nominal_ms
+    return Span(part.start_ms - part.start_ms % length, -(-part.end_ms // length) * length)
+
+
+def _is_network(error: BgresearchError) -> bool:
+    return isinstance(error, NetworkError) or isinstance(error.__cause__, NetworkError)
+
+
+def _frame(results: Sequence[Gathered], about: dict[str, Any]) -> pd.DataFrame:
+    columns: dict[str, Any] = {
+        "symbol": pd.array([one.symbol for one in results], dtype="str"),
+        "candles": pd.array([one.candles for one in results], dtype="int64"),
+        "first": _moments(one.first_ms for one in results),
+        "last": _moments(one.last_ms for one in results),
+        "gaps": pd.array([len(one.gaps) for one in results], dtype="int64"),
+        "requests": pd.array([one.requests for one in results], dtype="int64"),
+        "error": pd.array([str(one.error) if one.error else None for one in results], dtype="str"),
+    }
+    frame = pd.DataFrame({name: columns[name] for name in _COLUMNS})
+    gaps = {one.symbol: [gap_in_words(gap) for gap in one.gaps[:_LISTED_GAPS]] for one in results if one.gaps}
+    errors = {
+        one.symbol: {"kind": type(one.error).__name__, "message": str(one.error)} for one in results if one.error
+    }  # fmt: skip
+    unlisted = [one.symbol for one in results if one.unlisted]
+    frame.attrs["bgresearch"] = about | {"gaps": gaps, "errors": errors, "no_longer_listed": unlisted}
+    return frame
+
+
+def _moments(times_ms: Iterable[int | None]) -> Any:
+    return pd.arrays.ArrowExtensionArray(pa.array(times_ms, TIME)).astype("datetime64[ms, UTC]")

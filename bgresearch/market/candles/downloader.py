@@ -1,0 +1,277 @@
+"""Carries out a plan: pages side by side, committed partition by partition. Decides nothing about a page.
+
+What could not be fetched is named; what was complete stays in the store, whatever happens to the rest.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, field, replace
+
+import pyarrow as pa
+
+from bgresearch.core.clock import Clock
+from bgresearch.core.spans import Span, subtract, union
+from bgresearch.core.thread_pool import Crew
+from bgresearch.frames import CANDLE_SCHEMA
+from bgresearch.market.candles.page_fetcher import Failure, Fetched, Fetcher
+from bgresearch.market.candles.plan import Page, Plan, Route
+from bgresearch.store import Gap, Series, Store
+from bgresearch.store.coverage import Cause
+from bgresearch.store.pending_pages import Spool
+
+_WORKERS = 48  # in all; a page of every road may be on its way at the same time
+_WORTH_EXPLORING = 20  # pages: more than one burst of requests
+_SETTLED_MS = 10 * 60_000  # a younger absence may just be late: reported, but asked again next time
+_FAREWELL_S = 0.3  # an interruption waits so long for answers on their way
+_LOOK_S = 0.05  # how often somebody who waits looks whether to stop
+
+Progress = Callable[[int], None]
+
+
+@dataclass
+class Outcome:
+    """The result of a plan: what failed, absences too young to be stored, what was skipped and has to be asked for."""
+
+    failed: list[Failure] = field(default_factory=list)
+    late: list[Gap] = field(default_factory=list)
+    refuted: tuple[Span, ...] = ()
+
+
+class Stopped(Exception):
+    """Somebody asked for the end of a download; what was complete is in the store."""
+
+
+class Download:
+    """One download of one series.
+
+    Parameters
+    ----------
+    fetcher : Fetcher
+        Who fetches a page.
+    store : Store
+        Where complete partitions go.
+    clock : Clock
+        Decides which absences are settled.
+    series : Series
+        Where they belong in the store.
+    roads : iterable of Route
+        Every road there is to them.
+    stop : Event, optional
+        Set by whoever wants it to end soon.
+    """
+
+    def __init__(
+        self, fetcher: Fetcher, store: Store, clock: Clock, series: Series, roads: Iterable[Route],
+        *, stop: threading.Event | None = None,
+    ) -> None:  # fmt: skip
+        self._fetcher, self._store, self._clock, self._series = fetcher, store, clock, series
+        self._roads, self._stop = tuple(roads), stop or threading.Event()
+        self._spool = Spool(store, series)
+        self._outcome = Outcome()
+        self._unlisted: list[Gap] = []
+        self._skipped: list[Span] = []
+
+    def run(self, plan: Plan, progress: Progress) -> Outcome:
+        """Return what became of the plan; everything believed is in the store then.
+
+        Raises
+        ------
+        BgresearchError
+            If the exchange refuses the question itself (an unknown symbol, a refused parameter).
+        StoreError
+            If the store cannot be written.
+        Stopped
+            If somebody wished so.
+        """
+        waiting: Counter[Span] = Counter()
+        for page in plan.pages:
+            waiting[self._period(page)] += page.rows
+        done: defaultdict[Span, list[Fetched]] = defaultdict(list)
+        running: dict[Future[Fetched], str] = {}
+        crew = Crew(_WORKERS, "bgresearch")
+        try:
+            for fetched in self._completed(crew, plan, running):
+                period = self._period(fetched.page)
+                done[period].append(fetched)
+                waiting[period] -= fetched.page.rows
+                progress(fetched.page.rows)
+                if not waiting[period]:
+                    self._commit(done.pop(period))
+                else:
+                    self._keep(fetched)
+        finally:
+            self._fetcher.stop()
+            crew.dismiss()
+            wait(running, timeout=_FAREWELL_S)
+            for future in running:  # an interruption: what has come is kept
+                if future.done() and not future.cancelled() and future.exception() is None:
+                    done[self._period(future.result().page)].append(future.result())
+            for rest in done.values():
+                self._commit(rest)
+            self._forget_refuted()
+            self._commit_listing()
+        return self._outcome
+
+    def _completed(self, crew: Crew, plan: Plan, running: dict[Future[Fetched], str]) -> Iterator[Fetched]:
+        """Yield pages as they complete, of every road as many on their way as saturate it."""
+        queues = Queues(plan.pages, self._roads, self._period)
+        trusted: Counter[str] = Counter()
+        while queues or running:
+            busy = Counter(running.values())
+            for road in queues.roads:
+                while busy[road] < self._fetcher.in_flight(road):
+                    page = queues.take(road)
+                    if page is None and busy[road] <= trusted[road] and self._fetcher.may_explore(road):
+                        page = queues.explore(road)
+                    if page is None:
+                        break
+                    running[crew.submit(self._fetcher.fetch, page)] = road
+                    busy[road] += 1
+            done, _pending = wait(running, timeout=_LOOK_S, return_when="FIRST_COMPLETED")
+            if self._stop.is_set():
+                raise Stopped
+            for future in done:
+                fetched = future.result()
+                trusted[running.pop(future)] += 1
+                yield fetched
+
+    def _period(self, page: Page) -> Span:
+        return self._series.period_at(page.span.start_ms)[1]
+
+    def _gap(self, span: Span, cause: Cause) -> Gap:
+        now = self._clock.now_ms()
+        return Gap(span, cause, now).looked_at(now)
+
+    def _gaps(self, fetched: Fetched) -> Iterator[Gap]:
+        """Yield what a page has not, and why."""
+        for span in union(fetched.gaps):
+            yield self._gap(span, self._fetcher.cause(span))
+        for span in union(fetched.contradictory):
+            yield self._gap(span, "contradictory answer")
+
+    def _commit(self, pages: list[Fetched]) -> None:
+        """Write what is believed of one partition."""
+        if self._fetcher.unknown is not None:
+            return  # nothing is kept of a symbol that may be a slip of the pen
+        settled = Span(-(2**53), self._clock.now_ms() - _SETTLED_MS)
+        covered: list[Span] = []
+        gaps: list[Gap] = []
+        for fetched in pages:
+            self._outcome.failed += fetched.failed
+            unknown = [failure.span for failure in fetched.failed]
+            self._skipped += fetched.skipped
+            for gap in self._gaps(fetched):
+                late = subtract([gap.span], [settled])
+                self._outcome.late += [gap._replace(span=span, again_ms=gap.noticed_ms) for span in late]
+                unknown += late
+                kept = [gap._replace(span=span) for span in subtract([gap.span], late)]
+                if gap.cause == "before listing":
+                    self._unlisted += kept
+                    unknown += [one.span for one in kept]
+                else:
+                    gaps += kept
+            covered += subtract([fetched.page.span], unknown)
+        if covered:
+            empty = CANDLE_SCHEMA.empty_table()
+            table = pa.concat_tables([empty, *(table for fetched in pages for table in fetched.tables)])
+            roads = sorted({road for fetched in pages for road in fetched.roads})
+            self._store.write(self._series, _unique(table), covered, gaps, ",".join(roads))
+            self._spool.drop(fetched.kept for fetched in pages if fetched.kept)
+
+    def _keep(self, fetched: Fetched) -> None:
+        """Have a page survive a kill until its partition is complete; absences are judged anew in any case."""
+        if fetched.tables and self._fetcher.unknown is None:
+            doubtful = [*fetched.gaps, *fetched.contradictory, *(failure.span for failure in fetched.failed)]
+            covered = subtract([fetched.page.span], doubtful)
+            table = _unique(pa.concat_tables(fetched.tables))
+            fetched.kept = self._spool.keep(table, covered, ",".join(sorted(fetched.roads)))
+
+    def _forget_refuted(self) -> None:
+        """Forget the gaps that nobody asked for and in which candles turned up meanwhile."""
+        self._outcome.refuted = self._fetcher.refuted(self._skipped)
+        for span in self._outcome.refuted:
+            self._store.forget(self._series, span)
+
+    def _commit_listing(self) -> None:
+        """Write once what lies before the listing, not into every partition that would be empty for ever."""
+        spans = subtract([gap.span for gap in self._unlisted], self._outcome.refuted)
+        if not spans or self._fetcher.unknown is not None:
+            return
+        first_ms = self._fetcher.first_ms()
+        if first_ms is not None and spans[0].start_ms < first_ms:
+            spans = (*spans, Span(spans[0].start_ms, first_ms))
+        gaps = [self._gap(span, "before listing") for span in union(spans)]
+        self._store.write(self._series, CANDLE_SCHEMA.empty_table(), (), gaps)
+
+
+def _unique(table: pa.Table) -> pa.Table:
+    """Return the rows once each: a later turn may have brought a neighbour of what it was asked for."""
+    table = table.sort_by("open_time").combine_chunks()
+    times = table.column("open_time").cast(pa.int64()).to_numpy()
+    keep = [True, *(times[1:] != times[:-1])][: len(times)]
+    return table.filter(pa.array(keep, pa.bool_()))
+
+
+class Queues:
+    """The pages of a plan by the road they are meant for; a road that has no more takes some of the others'.
+
+    Parameters
+    ----------
+    pages : iterable of Page
+        Oldest first.
+    roads : iterable of Route
+        Every road, those that the plan does not take too.
+    period_of : callable
+        Tells the partition of a page; what is taken together must belong to one.
+    """
+
+    def __init__(self, pages: Iterable[Page], roads: Iterable[Route], period_of: Callable[[Page], Span]) -> None:
+        self._roads = {road.endpoint: road for road in roads}
+        self._waiting: dict[str, deque[Page]] = {endpoint: deque() for endpoint in self._roads}
+        for page in pages:
+            self._waiting[page.routes[0].endpoint].append(page)
+        self._period_of = period_of
+        self.roads = tuple(self._roads)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._waiting.values()))
+
+    def take(self, road: str) -> Page | None:
+        """Return the next page for a road: the oldest of its own, else the newest that it can serve of the others'."""
+        own = self._waiting[road]
+        return (
+            own.popleft() if own else self._newest(road, lambda page: any(road == one.endpoint for one in page.routes))
+        )
+
+    def explore(self, road: str) -> Page | None:
+        """Return a page that a road is not known to reach, to find out whether it does; if there is enough to do."""
+        return self._newest(road, lambda page: True) if len(self) > _WORTH_EXPLORING else None
+
+    def _newest(self, road: str, may: Callable[[Page], bool]) -> Page | None:
+        """Take the newest pages of the longest queue, as many as one answer of the road holds."""
+        route, longest = self._roads[road], max(self._waiting.values(), key=len)
+        taken: Page | None = None
+        while len(longest) > 1 and may(longest[-1]):
+            together = _joined(longest[-1], taken)
+            if (
+                together is None
+                or together.rows > route.rows
+                or self._period_of(together) != self._period_of(longest[-1])
+            ):
+                break
+            longest.pop()
+            taken = together
+        return taken and replace(taken, routes=(route, *(one for one in taken.routes if one.endpoint != road)))
+
+
+def _joined(earlier: Page, later: Page | None) -> Page | None:
+    """Return both as one page, None if they do not touch."""
+    if later is None:
+        return earlier
+    if earlier.span.end_ms != later.span.start_ms:
+        return None
+    return Page(Span(earlier.span.start_ms, later.span.end_ms), earlier.rows + later.rows, earlier.routes)

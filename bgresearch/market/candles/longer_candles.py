@@ -1,0 +1,185 @@
+"""Where a hole in candles ends, from longer candles, and one answer that reaches over all of it. No files.
+
+A market that is closed at night and at weekends has as many holes as days, and each crosses several pages. Hours show
+where it opens again; one request that ends there, by the route that reaches back until its answer is full, holds the
+candles on both sides. Longer candles say only where to ask: the absence itself is confirmed by the asked candles.
+"""
+
+from __future__ import annotations
+
+import bisect
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import NamedTuple
+
+from bgresearch.core.clock import Clock
+from bgresearch.core.grid import Grid
+from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS, Interval
+from bgresearch.core.spans import Span, subtract
+from bgresearch.errors import (
+    AddressRejected,
+    AuthenticationError,
+    BadResponse,
+    BgresearchError,
+    ExchangeUnavailable,
+    NetworkError,
+    PermissionDenied,
+    RateLimited,
+)
+from bgresearch.market.candles.plan import Route, Subject, routes
+from bgresearch.store.candle_checks import BELIEVED, Checked, Odd
+
+_LEVELS = ("4h", "1h", "15m", "5m")  # coarse ones first: their answers reach furthest
+_MOST_SHORTER = 60  # candles in a longer one: so many newer ones may fill an answer before it gets to the hole
+_ENCLOSED = BELIEVED - 1  # evidence of an answer with candles on both sides of a hole, which has its own as well
+_LONG_MS = 5 * DAY_MS  # a weekend with a holiday is shorter
+_FINISHED_MS = HOUR_MS  # a longer candle may take so long to appear
+
+Ask = Callable[[Route, Span, Grid, int], Checked]
+_Key = tuple[Interval, Span]
+
+
+class Hole(NamedTuple):
+    """A span in which no believable candle came so far.
+
+    Attributes
+    ----------
+    span : Span
+        Where.
+    evidence : int
+        How much speaks for its absence, on the way to `BELIEVED`.
+    asked : frozenset of str
+        The endpoints that could have had it and answered without it.
+    blanks : tuple of str
+        The endpoint of every blank answer.
+    outlined : bool
+        Whether an answer that reaches over it is in the evidence.
+    odd : tuple of Odd
+        What came instead, once per answer.
+    """
+
+    span: Span
+    evidence: int = 0
+    asked: frozenset[str] = frozenset()
+    blanks: tuple[str, ...] = ()
+    outlined: bool = False
+    odd: tuple[Odd, ...] = ()
+
+
+class Outline:
+    """Longer candles of the same market and price, asked when something is absent; safe to share between threads.
+
+    Parameters
+    ----------
+    what : Subject
+        Which candles are absent.
+    ask : callable
+        Asks one route for one span, with so many neighbours.
+    clock : Clock
+        Only finished candles are asked for.
+    """
+
+    def __init__(self, what: Subject, ask: Ask, clock: Clock) -> None:
+        self._ask, self._clock, self._grid, length = ask, clock, what.grid, what.interval.nominal_ms
+        longer = [] if what.interval.anchored else [INTERVALS[name] for name in _LEVELS]
+        self._levels = [one for one in longer if length < one.nominal_ms <= _MOST_SHORTER * length]
+        self._levels = [one for one in self._levels if not one.nominal_ms % length]
+        self._subjects = {one: replace(what, interval=one, anchor="utc") for one in self._levels}
+        self._back = next((one for one in routes(what) if not one.starts and one.reach_ms is None), None)
+        self._answers: dict[_Key, Checked | None] = {}
+        self._locks: defaultdict[_Key, threading.Lock] = defaultdict(threading.Lock)
+        self._lock = threading.Lock()
+
+    def confirmed(self, holes: Iterable[Hole]) -> list[Hole]:
+        """Return the holes with the evidence of answers that reach over them, cut where those end."""
+        return sorted(part for hole in holes for part in self._confirmed(hole))
+
+    def is_long(self, span: Span) -> bool:
+        """Return whether no longer candle came for days around a span: then it is no night and no weekend."""
+        longer = [answer for (level, _), answer in list(self._answers.items()) if answer and level in self._subjects]
+        return any(run.duration_ms >= _LONG_MS and run.intersect(span) == span for one in longer for run in one.absent)
+
+    def _confirmed(self, hole: Hole) -> list[Hole]:
+        if not hole.asked or hole.outlined or hole.odd or self._back is None:
+            return [hole]
+        parts = [hole._replace(outlined=True)]
+        for level in tuple(self._levels):
+            parts = [part for one in parts for part in self._weighed(level, one)]
+        return parts
+
+    def _weighed(self, level: Interval, hole: Hole) -> list[Hole]:
+        """Return a hole in parts, those between two candles of an answer with its evidence."""
+        back = self._back
+        if hole.evidence >= BELIEVED or back is None:
+            return [hole]
+        end_ms = self._next_open(level, hole.span.end_ms)
+        answer = None if end_ms is None else self._over(back, end_ms + level.nominal_ms)
+        if answer is None or answer.seen is None:
+            return [hole]
+        opens = answer.opens()
+        came = self._grid.runs(opens)
+        between = subtract([Span(came[0].end_ms, came[-1].start_ms)], came) if len(came) > 1 else ()
+        found = [
+            hole._replace(
+                span=part, evidence=hole.evidence + _ENCLOSED, asked=hole.asked | {back.endpoint}
+            )
+            for run in between if (part := run.intersect(hole.span))
+        ]  # fmt: skip
+        return [hole._replace(span=part) for part in subtract([hole.span], [one.span for one in found])] + found
+
+    def _over(self, back: Route, end_ms: int) -> Checked | None:
+        """Return the newest candles before an instant, as many as an answer holds, however far they reach back."""
+        end_ms = min(end_ms, self._grid.closed_before(self._clock.now_ms()))
+        newest = Span(end_ms - back.rows * self._grid.interval.nominal_ms, end_ms)
+        return self._once((self._grid.interval, newest), back, self._grid)
+
+    def _next_open(self, level: Interval, end_ms: int) -> int | None:
+        """Return when the first longer candle opens that ends after an instant; None if that is not known."""
+        start_ms = level.floor(end_ms)
+        finished = level.floor(self._clock.now_ms() - _FINISHED_MS)
+        chunk = self._chunk(level, start_ms, finished)
+        if chunk is None:
+            return None
+        route, span = chunk
+        answer = self._once((level, span), route, Grid(level))
+        opens = answer.opens() if answer else []
+        place = bisect.bisect_left(opens, start_ms)
+        return opens[place] if place < len(opens) else None
+
+    def _chunk(self, level: Interval, at: int, finished: int) -> tuple[Route, Span] | None:
+        """Return what to ask for about an instant, the same for every hole near it, and by which route."""
+        now = self._clock.now_ms()
+        for route in sorted(routes(self._subjects[level]), key=lambda one: -one.rows):
+            rows = route.rows * 3 // 4
+            if route.reach_ms is not None:
+                rows = min(rows, route.reach_ms // 4 // level.nominal_ms)
+            length = rows * level.nominal_ms
+            if not length or not route.reaches(at // length * length, now):
+                continue
+            chunk = Span(at // length * length, min(at // length * length + length, finished))
+            return (route, chunk) if chunk.start_ms < chunk.end_ms else None
+        return None
+
+    def _once(self, key: _Key, route: Route, grid: Grid) -> Checked | None:
+        """Return the answer about a span, asked for once by whichever thread comes first; None if there is none."""
+        with self._lock:
+            alone = self._locks[key]
+        with alone:
+            if key not in self._answers:
+                self._answers[key] = self._asked(key, route, grid)
+            return self._answers[key]
+
+    def _asked(self, key: _Key, route: Route, grid: Grid) -> Checked | None:
+        beside = route.rows // 8 if key[0] in self._subjects else 0  # what is closed over a weekend has an edge
+        try:
+            checked = self._ask(route, key[1], grid, beside)
+        except (AuthenticationError, PermissionDenied, AddressRejected):
+            raise
+        except (BadResponse, NetworkError, RateLimited, ExchangeUnavailable):
+            return None
+        except BgresearchError:  # there are no candles of this length
+            self._levels = [one for one in self._levels if one != key[0]]
+            return None
+        return None if checked.fault else checked

@@ -1,0 +1,119 @@
+"""How far back each road really answers: learned from its answers, remembered, and believed before the documentation.
+
+Documented look-backs were seen to be wrong for some intervals. A road that had rows at some age reaches at least so
+far; one that stayed blank three times where others had rows does not. Pure but for the clock of its caller.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from bgresearch.core.intervals import DAY_MS
+
+_MISSES = 3  # single answers were seen empty by mistake
+_FORGET_MS = 30 * DAY_MS  # the exchange may have widened a look-back since
+
+FILE = "reaches.json"
+
+
+class Learned(NamedTuple):
+    """What answers told of one road and interval.
+
+    Attributes
+    ----------
+    good_ms : int
+        Age of the oldest row that came.
+    bad_ms : int or None
+        Age of the youngest rows that others had and this road had not.
+    misses : int
+        How often that was seen.
+    noticed_ms : int
+        Epoch milliseconds of the last miss.
+    """
+
+    good_ms: int = 0
+    bad_ms: int | None = None
+    misses: int = 0
+    noticed_ms: int = 0
+
+
+class Reaches:
+    """What is known about every road; safe to share between threads.
+
+    Parameters
+    ----------
+    told : mapping of str to Learned
+        What was remembered, by ``endpoint interval``.
+    """
+
+    def __init__(self, told: Mapping[str, Learned] | None = None) -> None:
+        self._known = dict(told or {})
+        self._news: set[str] = set()
+        self._lock = threading.Lock()
+
+    def reach_ms(self, endpoint: str, interval: str, documented_ms: int) -> int:
+        """Return how far back a road is taken to answer, given what the documentation says."""
+        known = self._known.get(f"{endpoint} {interval}", Learned())
+        if _believed(known):
+            return min(max(documented_ms, known.good_ms), known.bad_ms or 0)
+        return max(documented_ms, known.good_ms)
+
+    def has_answered(self, endpoint: str, interval: str, age_ms: int) -> bool:
+        """Return whether rows of that age or older came by a route."""
+        return self._known.get(f"{endpoint} {interval}", Learned()).good_ms >= age_ms
+
+    def may_reach_further(self, endpoint: str, interval: str, now_ms: int) -> bool:
+        """Return whether nothing speaks against asking a road for more than it was seen to answer."""
+        known = self._known.get(f"{endpoint} {interval}", Learned())
+        return known.bad_ms is None or now_ms - known.noticed_ms > _FORGET_MS
+
+    def saw(self, endpoint: str, interval: str, age_ms: int) -> None:
+        """Take in that rows of that age came."""
+        with self._lock:
+            known = self._known.get(f"{endpoint} {interval}", Learned())
+            if age_ms > known.good_ms:
+                contradicted = known.bad_ms is not None and age_ms >= known.bad_ms
+                news = Learned(age_ms) if contradicted else known._replace(good_ms=age_ms)
+                self._learn(f"{endpoint} {interval}", news)
+
+    def missed(self, endpoint: str, interval: str, age_ms: int, now_ms: int) -> None:
+        """Take in that nothing came where other roads had rows of that age."""
+        with self._lock:
+            known = self._known.get(f"{endpoint} {interval}", Learned())
+            if age_ms > known.good_ms:
+                bad_ms = min(age_ms, known.bad_ms or age_ms)
+                self._learn(f"{endpoint} {interval}", Learned(known.good_ms, bad_ms, known.misses + 1, now_ms))
+
+    def news(self) -> dict[str, Learned]:
+        """Return what was learned since the last call, to be remembered."""
+        with self._lock:
+            found = {name: self._known[name] for name in self._news}
+            self._news.clear()
+            return found
+
+    def _learn(self, name: str, learned: Learned) -> None:
+        self._known[name] = learned
+        self._news.add(name)
+
+
+def _believed(known: Learned) -> bool:
+    return known.bad_ms is not None and known.misses >= _MISSES
+
+
+def to_json(told: Mapping[str, Learned]) -> dict[str, list[int | None]]:
+    """Return what is known as plain values."""
+    return {name: list(learned) for name, learned in sorted(told.items())}
+
+
+def from_json(told: object) -> dict[str, Learned]:
+    """Return what is known from plain values; nothing if they make no sense, as it can all be learned again."""
+    try:
+        found = {str(name): Learned(*values) for name, values in dict(told).items()}  # type: ignore[call-overload]
+    except (TypeError, ValueError):
+        return {}
+    whole = all(type(one) is int or one is None for learned in found.values() for one in learned)
+    return (
+        found if whole and all(None not in (one.good_ms, one.misses, one.noticed_ms) for one in found.values()) else {}
+    )

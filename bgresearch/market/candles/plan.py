@@ -1,0 +1,315 @@
+"""What is missing, as requests with a price. Pure: decides which route fetches which page and asks nobody.
+
+Look-backs are the documented ones (spot/market/Get-Candle-Data), from 12h on those that ccxt 4.5.90 relies upon; the
+documentation states none there. Beyond the look-back the exchange answers with an empty list, not with an error.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, get_args
+
+from bgresearch.catalogue import load
+from bgresearch.core.grid import Grid
+from bgresearch.core.intervals import DAY_MS, HOUR_MS, Anchor, Family, Interval, interval
+from bgresearch.core.spans import Span, iso
+from bgresearch.errors import InvalidInput
+from bgresearch.market.candles.lookback import Reaches
+
+Market = Literal["spot", "usdt-futures", "usdc-futures", "coin-futures"]
+Price = Literal["last", "mark", "index"]
+
+_RECENT_DAYS = {
+    "1m": 30, "3m": 30, "5m": 30, "15m": 52, "30m": 62, "1h": 83, "2h": 120, "4h": 240, "6h": 360, "12h": 720,
+    "1d": 1440, "3d": 4320, "1w": 10080, "1M": 43200,
+}  # fmt: skip
+_EDGE_MS = HOUR_MS  # pages this close to the end of a look-back take the road that goes further
+_UNIFIED_HISTORY_DAYS = 90  # uta/public/Get-History-Candle-Data
+_UNIFIED_CANDLES = 1000  # uta/changelog of 2025-11-28: so many in all
+_ROW_BYTES = 96  # of a candle in an answer, as those of the documentation
+_FUTURES_SPAN_MS = 90 * DAY_MS  # longest request of futures and v3 candles
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Which candles: everything but when.
+
+    Attributes
+    ----------
+    market, symbol, price, interval, anchor
+        As the verb ``candles`` takes them, already checked.
+    """
+
+    market: Market
+    symbol: str
+    price: Price
+    interval: Interval
+    anchor: Anchor
+
+    @property
+    def grid(self) -> Grid:
+        """Where they open."""
+        return Grid(self.interval, self.anchor)
+
+
+@dataclass(frozen=True)
+class Route:
+    """One way to candles.
+
+    Attributes
+    ----------
+    endpoint : str
+        Id of the table row.
+    rows : int
+        Candles that one page holds.
+    reach_ms : int or None
+        How far back it answers; None for ever.
+    fixed : mapping
+        Parameters that are the same for every page.
+    starts : bool
+        Whether a start goes with the request (spot history has none, futures history does not obey it).
+    spare : int
+        Further candles that one request may span: neighbours on both sides, and what spans hold in excess that are
+        not cut where candles open.
+    most : int
+        Candles that one answer may hold.
+    documented_ms : int or None
+        How far back it answers by the documentation: beyond that it shows what there is, but not what there is not.
+    """
+
+    endpoint: str
+    rows: int
+    reach_ms: int | None
+    fixed: Mapping[str, str]
+    starts: bool
+    spare: int
+    most: int
+    documented_ms: int | None = None
+
+    def shows_absence(self, span: Span, now_ms: int) -> bool:
+        """Return whether it says something that nothing came for a span."""
+        return self.documented_ms is None or span.start_ms >= now_ms - self.documented_ms
+
+    def reaches(self, start_ms: int, now_ms: int) -> bool:
+        """Return whether a page that begins there can be had on this road."""
+        return self.reach_ms is None or start_ms >= now_ms - self.reach_ms + _EDGE_MS
+
+    def is_said_to_reach(self, start_ms: int, now_ms: int) -> bool:
+        """Return whether a page can be had by the documentation, whatever was learned: asked last, not left out."""
+        return self.documented_ms is not None and start_ms >= now_ms - self.documented_ms + _EDGE_MS
+
+    def params(self, span: Span, rows: int) -> dict[str, str]:
+        """Return the parameters that ask for these candles and no wider: a too wide span brings an empty list.
+
+        Two more rows than the span holds are allowed for: with its end included, nothing is cut off then.
+        """
+        asked = dict(self.fixed)
+        if self.starts:
+            asked["startTime"] = str(span.start_ms)
+        return asked | {"endTime": str(span.end_ms), "limit": str(min(rows + 2, self.most))}
+
+
+@dataclass(frozen=True)
+class Page:
+    """One request, with the other roads to the same candles.
+
+    Attributes
+    ----------
+    span : Span
+        Candles that open in here.
+    rows : int
+        How many that are.
+    routes : tuple of Route
+        The road to take first, then others to ask when its answer is hard to believe.
+    """
+
+    span: Span
+    rows: int
+    routes: tuple[Route, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Requests with a price; downloading executes exactly these.
+
+    Attributes
+    ----------
+    asked : Span
+        What was asked for, cut to closed candles.
+    missing : tuple of Span
+        What of it is not in the store.
+    pages : tuple of Page
+        One request each, oldest first.
+    rows_kept : int
+        Candles that open where nothing is missing.
+    """
+
+    asked: Span
+    missing: tuple[Span, ...] = ()
+    pages: tuple[Page, ...] = field(default=(), repr=False)
+    rows_kept: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Candles to fetch, if the exchange has them all."""
+        return sum(page.rows for page in self.pages)
+
+    @property
+    def requests(self) -> dict[str, int]:
+        """Number of requests per endpoint, if every answer is believed at once."""
+        counts: dict[str, int] = {}
+        for page in self.pages:
+            counts[page.routes[0].endpoint] = counts.get(page.routes[0].endpoint, 0) + 1
+        return counts
+
+    @property
+    def bytes(self) -> int:
+        """What the answers will weigh, about, before they are packed for the way."""
+        return self.rows * _ROW_BYTES
+
+    @property
+    def seconds(self) -> float:
+        """Time the exchange's own limits need; endpoints have independent limits."""
+        limits = {row: load()[row].limit for row in self.requests}
+        return max((n * limits[row].seconds / limits[row].count for row, n in self.requests.items()), default=0.0)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the price as plain values; ``rows_kept`` and ``missing`` say what the store has and what it lacks."""
+        missing = [[iso(span.start_ms), iso(span.end_ms)] for span in self.missing]
+        return {
+            "asked": [iso(self.asked.start_ms), iso(self.asked.end_ms)], "missing": missing, "rows": self.rows,
+            "rows_kept": self.rows_kept, "requests": self.requests, "bytes": self.bytes, "seconds": self.seconds,
+        }  # fmt: skip
+
+    def __str__(self) -> str:
+        kept = f"{self.rows_kept:,} candles are kept, {self.rows:,} are to be fetched"
+        if not self.pages:
+            return f"{self.asked}: {kept}."
+        by = ", ".join(f"{count} requests of {row}" for row, count in self.requests.items())
+        return f"{self.asked}: {kept}: {by}; about {self.bytes / 1e6:.1f} MB, at least {self.seconds:.1f} s."
+
+
+def subject(symbol: str, interval_name: str, market: str, price: str, anchor: str) -> Subject:
+    """Return which candles are meant.
+
+    Raises
+    ------
+    InvalidInput
+        If one of the words means nothing; the message lists those that do.
+    """
+    length = interval(interval_name)
+    chosen: list[str] = []
+    for name, value, words in (("market", market, Market), ("price", price, Price), ("anchor", anchor, Anchor)):
+        if value not in get_args(words):
+            raise InvalidInput(name, f"{value!r} is unknown.", hint=f"Use one of {', '.join(get_args(words))}.")
+        chosen.append(value)
+    if not isinstance(symbol, str) or not symbol or symbol != symbol.strip():
+        raise InvalidInput("symbol", f"{symbol!r} is no symbol.", hint="Write it as the exchange does, like BTCUSDT.")
+    if market == "spot" and price != "last":
+        raise InvalidInput("price", f"the spot market has no {price} price.", hint="Only futures markets have one.")
+    return Subject(market, symbol.upper(), price, length, anchor)  # type: ignore[arg-type]  # checked against the words above
+
+
+def routes(what: Subject, reaches: Reaches | None = None) -> tuple[Route, ...]:
+    """Return every road to these candles, as far as each reaches by what was learned, else by the documentation."""
+    roads = (*_classic(what), *_unified(what))
+    return tuple(_learned(road, what, reaches) for road in roads) if reaches else roads
+
+
+def _learned(road: Route, what: Subject, reaches: Reaches) -> Route:
+    if road.reach_ms is None:
+        return road
+    return replace(road, reach_ms=reaches.reach_ms(road.endpoint, what.interval.name, road.reach_ms))
+
+
+def plan(
+    what: Subject, asked: Span, missing: Iterable[Span], now_ms: int, reaches: Reaches | None = None
+) -> Plan:  # fmt: skip
+    """Return the requests that fetch what is missing.
+
+    Parameters
+    ----------
+    what : Subject
+        Which candles.
+    asked : Span
+        The whole span asked for, cut where candles open.
+    missing : iterable of Span
+        What of it to fetch, already cut at the borders of partitions.
+    now_ms : int
+        Epoch milliseconds; decides which roads reach.
+    reaches : Reaches, optional
+        What was learned about that.
+    """
+    spans, pages, grid, roads = tuple(missing), [], what.grid, routes(what, reaches)
+    taken = Counter[str]()
+    for span in spans:
+        at = span.start_ms
+        while at < span.end_ms:
+            open_roads = _freest_first([road for road in roads if road.reaches(at, now_ms)], taken)
+            doubted = [road for road in roads if road not in open_roads and road.is_said_to_reach(at, now_ms)]
+            piece = next(grid.cut(Span(at, span.end_ms), open_roads[0].rows))
+            pages.append(Page(piece, grid.count(piece), (*open_roads, *doubted)))
+            taken[open_roads[0].endpoint] += 1
+            at = piece.end_ms
+    return Plan(asked, spans, tuple(pages), grid.count(asked) - sum(page.rows for page in pages))
+
+
+def _freest_first(roads: list[Route], taken: Counter[str]) -> tuple[Route, ...]:
+    """Return the roads, first the one on which a request may leave soonest; of several the one with the largest pages.
+
+    Roads have independent limits, each a burst of requests per window: so many pages go by the road with the largest
+    ones, the next by the second, and so on, until the first one is free again.
+    """
+
+    def free_s(road: Route) -> float:
+        limit = load()[road.endpoint].limit
+        return taken[road.endpoint] // limit.count * limit.seconds
+
+    return tuple(sorted(roads, key=lambda road: (free_s(road), -road.rows)))
+
+
+def _classic(what: Subject) -> list[Route]:
+    family: Family = "spot" if what.market == "spot" else "futures"
+    word = what.interval.spelling(family, what.anchor)
+    if word is None:
+        return []
+    reach = _RECENT_DAYS[what.interval.name] * DAY_MS
+    fixed = {"symbol": what.symbol, "granularity": word}
+    if family == "spot":
+        return [
+            _route("spot.candles", what, reach, fixed, starts=True),
+            _route("spot.history_candles", what, None, fixed, starts=False),
+        ]
+    fixed["productType"] = what.market.upper()
+    kind = {} if what.price == "last" else {"kLineType": what.price.upper()}
+    history = {"last": "history_candles", "mark": "history_mark_candles", "index": "history_index_candles"}
+    return [
+        _route("futures.candles", what, reach, fixed | kind, starts=True),
+        _route(f"futures.{history[what.price]}", what, None, fixed, starts=False),
+    ]
+
+
+def _unified(what: Subject) -> list[Route]:
+    word = what.interval.spelling("uta", what.anchor)
+    if word is None:
+        return []
+    fixed = {"category": what.market.upper(), "symbol": what.symbol, "interval": word}
+    if what.price != "last":
+        fixed["type"] = what.price
+    recent = _UNIFIED_CANDLES * what.interval.nominal_ms
+    return [
+        _route("uta.candles", what, recent, fixed, starts=True),
+        _route("uta.history_candles", what, _UNIFIED_HISTORY_DAYS * DAY_MS, fixed, starts=True),
+    ]
+
+
+def _route(row_id: str, what: Subject, reach: int | None, fixed: dict[str, str], *, starts: bool) -> Route:
+    endpoint, length = load()[row_id], what.interval.nominal_ms
+    most = rows = endpoint.paging.max_rows or 100
+    if endpoint.max_span_days is not None or what.market != "spot":
+        rows = min(rows, _FUTURES_SPAN_MS // length)
+    spare = min(4 if what.grid.vague else 2, rows - 1)
+    reach_ms = reach and reach - length
+    return Route(row_id, rows - spare, reach_ms, fixed, starts, spare, most, reach_ms)

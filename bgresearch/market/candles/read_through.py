@@ -1,0 +1,398 @@
+"""The verb ``candles``: what is asked, what the store has, what is fetched, and a report of it all."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from bgresearch.catalogue.value_types import TIME
+from bgresearch.core.clock import Clock
+from bgresearch.core.intervals import DAY_MS, INTERVALS
+from bgresearch.core.progress import Wish, shown
+from bgresearch.core.spans import Span, iso, subtract, union
+from bgresearch.core.symbols import UNKNOWN_CODES, Named, did_you_mean, list_of, symbols_of
+from bgresearch.core.timestamps import Moment, span_of
+from bgresearch.errors import (
+    AddressRejected,
+    AuthenticationError,
+    BgresearchError,
+    ExchangeError,
+    ExchangeUnavailable,
+    IncompleteData,
+    OfflineError,
+    PermissionDenied,
+    RateLimited,
+    TimestampError,
+    UnknownSymbol,
+)
+from bgresearch.frames import CANDLE_SCHEMA, to_frame
+from bgresearch.http.sender import Sender
+from bgresearch.market.candles.downloader import Download
+from bgresearch.market.candles.gap_fill import checked, filled
+from bgresearch.market.candles.lookback import FILE, Reaches, from_json, to_json
+from bgresearch.market.candles.maintenance import began_ms
+from bgresearch.market.candles.page_fetcher import Failure, Fetcher
+from bgresearch.market.candles.page_request import Asker
+from bgresearch.market.candles.plan import Plan, Subject, plan, routes, subject
+from bgresearch.store import Gap, Series, Store
+from bgresearch.store.candle_checks import contradictory
+from bgresearch.store.coverage import NEVER_MS, joined
+from bgresearch.store.pending_pages import Spool
+
+_MARGIN_MS = {"last": 2_000, "mark": 60_000, "index": 60_000}  # mark and index candles are finished late
+_NO_MARKET = ("before listing", "delisted")  # there was nothing to fill
+_ROUNDS = 3  # a partition found damaged while reading is fetched again, so often
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where candles come from: one exchange, one store.
+
+    Attributes
+    ----------
+    sender : Sender
+        Who talks to the exchange.
+    store : Store
+        What is already known.
+    clock : Clock
+        What time it is.
+    offline : bool
+        Whether asking the exchange is forbidden.
+    """
+
+    sender: Sender
+    store: Store
+    clock: Clock
+    offline: bool = False
+
+
+def candles(
+    source: Source, symbol: str, interval: str, start: Moment, end: Moment | None, *, market: str, price: str,
+    anchor: str, include_open: bool, progress: Wish, fill: str = "none",
+) -> pd.DataFrame:  # fmt: skip
+    """Return candles; the verb of the client, which documents it."""
+    way = checked(fill)
+    what = subject(symbol, interval, market, price, anchor)
+    now = source.clock.now_ms()
+    asked = span_of(start, end, now)
+    base = base_of(what)
+    report = Report(source, what, base, asked)
+    span, closed_span = what.grid.outer(asked), closed_part(what, asked, now)
+    table = _closed(source, base, closed_span, progress, report)
+    if include_open and closed_span.end_ms < span.end_ms and not source.offline:
+        table = pa.concat_tables([table, _still_open(source, base, Span(closed_span.end_ms, span.end_ms), report)])
+    if base != what:
+        table = _folded(table, what)
+    frame = to_frame(_cut(table, asked), **report.words(closed_span)).set_index("open_time")
+    holes = [part for gap in report.all_gaps() if gap.cause not in _NO_MARKET and (part := gap.span.intersect(asked))]
+    return filled(frame, holes, what.grid, way)
+
+
+def foreseen(
+    source: Source, symbol: str, interval: str, start: Moment, end: Moment | None, *, market: str, price: str,
+    anchor: str,
+) -> Plan:  # fmt: skip
+    """Return the requests that `candles` would begin with; reads the store's footers and asks nobody."""
+    what = subject(symbol, interval, market, price, anchor)
+    now = source.clock.now_ms()
+    return planned(source, base_of(what), closed_part(what, span_of(start, end, now), now))
+
+
+def closed_part(what: Subject, asked: Span, now_ms: int) -> Span:
+    """Return the part of a span whose candles are closed, cut where they open."""
+    span = what.grid.outer(asked)
+    closed = min(span.end_ms, what.grid.closed_before(now_ms - _MARGIN_MS[what.price]))
+    return Span(span.start_ms, max(span.start_ms, closed))
+
+
+def planned(source: Source, what: Subject, span: Span) -> Plan:
+    """Return the requests that would fetch what the store misses of a span that is cut where candles open."""
+    series = series_of(what)
+    wanted = source.store.missing(series, span)
+    if not (source.offline or source.store.pin):
+        due = [part for gap in source.store.due(series, span) if (part := gap.span.intersect(span))]
+        wanted = union([*wanted, *due])
+    missing = [
+        part for hole in wanted for _name, period in series.periods(hole) if (part := hole.intersect(period))
+    ]  # fmt: skip
+    return plan(what, span, missing, source.clock.now_ms(), _reaches(source))
+
+
+def series_of(what: Subject) -> Series:
+    """Return where candles lie; those that open on UTC+8 boundaries are kept apart."""
+    moved = what.anchor == "exchange" and what.interval.anchored
+    keys = (("market", what.market), ("price", what.price), ("symbol", what.symbol), ("interval", what.interval.name))
+    return Series("candles-utc8" if moved else "candles", keys, "open_time")
+
+
+def base_of(what: Subject) -> Subject:
+    """Return what is really fetched: the exchange has no 2h candles for spot, so they are made of 1h ones."""
+    made = what.market == "spot" and what.interval.name == "2h"
+    return replace(what, interval=INTERVALS["1h"]) if made else what
+
+
+def _closed(source: Source, what: Subject, span: Span, progress: Wish, report: Report) -> pa.Table:
+    """Return the closed candles of a span, fetching what the store misses."""
+    series = series_of(what)
+    source.store.check_host()
+    empty = CANDLE_SCHEMA.empty_table()
+    if not span.duration_ms:
+        return empty
+    for _ in range(_ROUNDS):
+        table, _ = source.store.read_after(lambda: bring(source, what, span, progress, report), series, span)
+        left = subtract(source.store.missing(series, span), [gap.span for gap in report.late])
+        if not left:
+            break
+    else:
+        raise IncompleteData(f"{what.symbol} {what.interval.name}: the store keeps losing spans.", missing=left)
+    report.gaps = source.store.gaps(series, span)
+    report.endpoints = source.store.routes(series, span)
+    table = empty if table is None else table.cast(empty.schema)
+    report.contradictory = contradictory(table)
+    return table
+
+
+def bring(
+    source: Source, what: Subject, span: Span, progress: Wish, report: Report, *, stop: threading.Event | None = None
+) -> None:  # fmt: skip
+    """Fetch into the store what it misses of a span; nothing is read back.
+
+    Parameters
+    ----------
+    source : Source
+        One exchange, one store.
+    what : Subject
+        What is really fetched, see `base_of`.
+    span : Span
+        Closed candles, cut where they open.
+    progress : "auto", bool or callable
+        Who is told.
+    report : Report
+        Learns what was asked, and what is absent but too young to be kept as such.
+    stop : Event, optional
+        Set by whoever wants it to end soon.
+
+    Raises
+    ------
+    BgresearchError
+        As the verb ``candles``.
+    Stopped
+        If somebody wished so.
+    """
+    series = series_of(what)
+    if not source.store.pin:
+        Spool(source.store, series).recover()
+    if not (source.offline or source.store.pin):
+        source.store.reopen(series, span)
+    for _ in range(_ROUNDS):
+        todo = planned(source, what, span)
+        if not todo.missing or not _fetch(source, what, todo, progress, report, stop=stop):
+            break
+
+
+def _fetch(
+    source: Source, what: Subject, todo: Plan, progress: Wish, report: Report, *, stop: threading.Event | None
+) -> bool:  # fmt: skip
+    """Carry out a plan; return whether something has to be asked after all."""
+    if source.offline:
+        raise OfflineError(
+            f"{what.symbol} {what.interval.name} ({what.market}, {what.price}) is not all in {source.store.place}: "
+            f"{_listed(todo.missing)} is missing.",
+            missing=todo.missing,
+            hint=f"Connect without {source.store.frozen_by or 'offline=True'} to fetch it."
+            + source.store.aside_hint(series_of(what), todo.asked),
+        )  # fmt: skip
+    start_ms = todo.missing[0].start_ms
+    due = source.store.due(series_of(what), todo.asked)
+    needed = subtract(todo.missing, [gap.span for gap in due])  # what was believed absent before may stay so
+    reaches = _reaches(source)
+    stranger = partial(_stranger, source, what)
+    maintained = partial(began_ms, source.sender, what)
+    kept = partial(source.store.kept, series_of(what), Span(0, source.clock.now_ms()))
+    fetcher = Fetcher(
+        report.asker, source.clock, what, start_ms, stranger=stranger, reaches=reaches, maintained=maintained, kept=kept
+    )  # fmt: skip
+    download = Download(fetcher, source.store, source.clock, series_of(what), routes(what, reaches), stop=stop)
+    try:
+        with shown(progress, todo.rows, f"{what.symbol} {what.interval.name}", limit_s=todo.seconds) as done:
+            outcome = download.run(todo, done)
+    except ExchangeError as error:
+        if not needed:
+            _look_later(source, series_of(what), due)
+            return False
+        better = _stranger(source, what, error) if _may_be_the_symbol(error) else None
+        if better is None:
+            raise
+        raise better from error
+    finally:
+        _remember(source, reaches)
+    report.late = outcome.late
+    failed = [failure for failure in outcome.failed if any(failure.span.intersect(part) for part in needed)]
+    if failed:
+        raise _incomplete(what, failed)
+    if outcome.failed:
+        source.store.rest(series_of(what))
+    return bool(outcome.refuted)
+
+
+def _look_later(source: Source, series: Series, due: Sequence[Gap]) -> None:
+    """Note that the exchange was asked again about gaps, and has nothing to say of them."""
+    now = source.clock.now_ms()
+    source.store.write(series, CANDLE_SCHEMA.empty_table(), (), [gap._replace(noticed_ms=now) for gap in due])
+
+
+def _reaches(source: Source) -> Reaches:
+    """Return what earlier downloads into this folder learned about how far back roads answer."""
+    text = source.store.read_file(FILE)
+    try:
+        return Reaches(from_json(json.loads(text or b"{}")))
+    except (ValueError, RecursionError):
+        return Reaches()
+
+
+def _remember(source: Source, reaches: Reaches) -> None:
+    news = reaches.news()
+    if not any(learned.bad_ms is not None or learned.good_ms > DAY_MS for learned in news.values()):
+        return
+
+    def with_news(text: bytes | None) -> bytes:
+        try:
+            known = from_json(json.loads(text or b"{}"))
+        except (ValueError, RecursionError):
+            known = {}
+        return json.dumps(to_json(known | news)).encode()
+
+    source.store.edit_private(FILE, with_news)
+
+
+def _incomplete(what: Subject, failed: Sequence[Failure]) -> BgresearchError:
+    missing = subtract([failure.span for failure in failed], [])
+    first = next((failure for failure in failed if failure.error), failed[0])
+    error = IncompleteData(
+        f"{what.symbol} {what.interval.name} ({what.market}, {what.price}): {_listed(missing)} could not be fetched; "
+        f"the first reason was: {first.words}",
+        missing=missing, hint="What was complete is in the store: call again to fetch only the rest.",
+    )  # fmt: skip
+    error.__cause__ = first.error
+    return error
+
+
+def _still_open(source: Source, what: Subject, span: Span, report: Report) -> pa.Table:
+    """Return the candles that are not closed yet; they are never stored."""
+    now = source.clock.now_ms()
+    road = routes(what)[0]
+    end = min(span.end_ms, what.grid.edge(now + 1))
+    if end <= span.start_ms:
+        return CANDLE_SCHEMA.empty_table()
+    return report.asker.ask(road, Span(span.start_ms, end), what.grid).table
+
+
+def _folded(table: pa.Table, what: Subject) -> pa.Table:
+    """Return longer candles made of shorter ones, exactly."""
+    if not table.num_rows:
+        return table
+    length = what.interval.nominal_ms
+    times = table.column("open_time").cast(pa.int64()).to_numpy()
+    opens = times - times % length
+    first = np.flatnonzero(np.diff(opens, prepend=-1))
+    last = np.append(first[1:], len(opens)) - 1
+    columns = {name: table.column(name).to_numpy() for name in table.column_names[1:]}
+    folded = [
+        columns["open"][first], np.maximum.reduceat(columns["high"], first),
+        np.minimum.reduceat(columns["low"], first), columns["close"][last],
+        np.add.reduceat(columns["volume"], first), np.add.reduceat(columns["quote_volume"], first),
+    ]  # fmt: skip
+    return pa.Table.from_arrays([pa.array(opens[first]).cast(TIME), *map(pa.array, folded)], schema=table.schema)
+
+
+def _cut(table: pa.Table, span: Span) -> pa.Table:
+    times = table.column("open_time").cast(pa.int64()).to_numpy()
+    start, end = np.searchsorted(times, [span.start_ms, span.end_ms])
+    return table.slice(int(start), int(end - start))
+
+
+def _listed(spans: Sequence[Span]) -> str:
+    first = ", ".join(str(span) for span in spans[:3])
+    return first if len(spans) <= 3 else f"{first} and {len(spans) - 3} more"
+
+
+_FOUND_OUT = "00000"  # nothing was refused: the symbol is in no list and has no candles
+_KEYS_FAULT = (AddressRejected, AuthenticationError, ExchangeUnavailable, PermissionDenied, RateLimited, TimestampError)
+
+
+def _may_be_the_symbol(error: ExchangeError) -> bool:
+    """Return whether an unknown symbol may be behind this: exchanges were seen to name it in many ways."""
+    return not isinstance(error, _KEYS_FAULT) and error.code != _FOUND_OUT
+
+
+def _stranger(source: Source, what: Subject, error: ExchangeError | None = None) -> UnknownSymbol | None:
+    """Return an error that names near symbols, if the exchange really does not list this one."""
+    try:
+        symbols = symbols_of(source.sender, what.market)
+    except BgresearchError:
+        return None if error is None or error.code not in UNKNOWN_CODES else _unknown(what, error)
+    if what.symbol in symbols or not (symbols or error):
+        return None
+    named = Named(what.symbol, what.market)
+    hint = did_you_mean(named, symbols) or f"Look at client.symbols({what.market!r}) for what there is."
+    if kept := source.store.kept(series_of(what), Span(0, source.clock.now_ms())):
+        hint = f"The exchange tells of it no more. Kept is {_listed(kept)}: ask for no more than that."
+    said = f"{what.symbol!r} is not listed in the {what.market} market"
+    if error is None:
+        return UnknownSymbol(list_of(what.market), _FOUND_OUT, f"{said}, and has no candles", hint=hint)
+    return UnknownSymbol(error.endpoint, error.code, said, http_status=error.http_status, hint=hint)
+
+
+def _unknown(what: Subject, error: ExchangeError) -> UnknownSymbol:
+    """Return the likeliest meaning of a refusal where no list of symbols can be had: nothing else is left to chance."""
+    said = f"{error.said or 'no message'}; asked for {what.symbol!r} in the {what.market} market"
+    hint = "Check the spelling; the exchange's list of symbols could not be read."
+    return UnknownSymbol(error.endpoint, error.code, said, http_status=error.http_status, hint=hint)
+
+
+class Report:
+    """What lands in ``df.attrs``: plain JSON values, never a secret."""
+
+    def __init__(self, source: Source, what: Subject, base: Subject, asked: Span) -> None:
+        self.asker = Asker(source.sender, source.clock)
+        self.gaps: tuple[Gap, ...] = ()
+        self.late: list[Gap] = []
+        self.endpoints: tuple[str, ...] = ()
+        self.contradictory: list[tuple[int, str]] = []
+        self._source, self._what, self._base, self._asked = source, what, base, asked
+
+    def all_gaps(self) -> tuple[Gap, ...]:
+        """Return the gaps of the store and those too young to be kept there."""
+        return joined([*self.gaps, *self.late])
+
+    def words(self, closed: Span) -> dict[str, Any]:
+        """Return the report."""
+        what = self._what
+        made = {"derived_from": self._base.interval.name} if what != self._base else {}
+        requests: Counter[str] = self.asker.requests
+        return {
+            "verb": "candles", "host": self._source.sender.host, "label": self._source.sender.label,
+            "market": what.market, "price": what.price, "symbol": what.symbol, "interval": what.interval.name,
+            "anchor": what.anchor, **made, **({"pin": self._source.store.pin} if self._source.store.pin else {}),
+            "asked": [iso(self._asked.start_ms), iso(self._asked.end_ms)],
+            "closed": [iso(closed.start_ms), iso(closed.end_ms)],
+            "endpoints": sorted({*self.endpoints, *requests}), "requests": dict(requests),
+            "gaps": [gap_in_words(gap) for gap in self.all_gaps()],
+            "contradictory": [{"open_time": iso(at), "problem": problem} for at, problem in self.contradictory],
+        }  # fmt: skip
+
+
+def gap_in_words(gap: Gap) -> dict[str, str | None]:
+    """Return a gap as plain values: when it was noticed, and from when on it is asked about again, None for never."""
+    again = iso(gap.again_ms) if gap.again_ms < NEVER_MS else None
+    told = {"start": iso(gap.span.start_ms), "end": iso(gap.span.end_ms), "cause": gap.cause}
+    return {**told, "noticed": iso(gap.noticed_ms), "again": again}

@@ -1,0 +1,379 @@
+"""Public histories, kept: trades (the exchange answers 90 days back) and funding rates (since the listing).
+
+Both lists come newest first. A walk keeps what is complete on its way, so that memory holds some thousand rows and an
+interrupted walk loses little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, cast
+
+import pyarrow as pa
+
+from bgresearch.catalogue import load
+from bgresearch.catalogue.answer_row import UNREADABLE, AnswerRow, KeyMissing
+from bgresearch.catalogue.response import rows_of
+from bgresearch.core.grid import windows
+from bgresearch.core.intervals import DAY_MS
+from bgresearch.core.progress import Wish, shown
+from bgresearch.core.spans import Span, iso, subtract
+from bgresearch.core.symbols import Named, unlisted
+from bgresearch.errors import BgresearchError, IncompleteData, OfflineError
+from bgresearch.http.pagination.paged_list import EndUnknown, PagedList
+from bgresearch.http.rows import rows_from, shaped
+from bgresearch.http.sender import Sender
+from bgresearch.market.candles.read_through import Source
+from bgresearch.schemas import Row, Shape, fields
+from bgresearch.store import Series
+
+_SECOND_MS = 1_000  # times of the history are cut to seconds
+_FINAL_MS = 5 * 60_000  # what is younger is shown and asked for again
+_EDGE_MS = 60_000
+_FLUSH_ROWS = 20_000
+_NEVER_MS = 2**53
+_DAILY = "futures.history_candles"
+
+TRADES = Shape(
+    "trades",
+    fields("""
+        time time when it was traded; to the second in the history
+        trade_id text of the trade
+        side category buy or sell: what the taker did
+        price number quote coin
+        amount number base coin
+    """),
+    ("spot.fills", "spot.fills_history", "futures.fills", "futures.fills_history"),
+    index="time",
+)
+FUNDING_RATES = Shape(
+    "funding_rates",
+    fields("""
+        time time of the settlement
+        funding_rate number ratio of the position's value; positive: longs paid shorts
+    """),
+    ("futures.history_fund_rate",),
+    index="time",
+)
+FUNDING = Shape(
+    "funding",
+    fields("""
+        symbol text as the exchange spells it
+        market category futures market
+        funding_rate number ratio that is paid at the next settlement, as it stands now
+        next time next settlement
+        interval_hours number hours between two settlements
+        min_rate number ratio
+        max_rate number ratio
+    """),
+    ("futures.current_fund_rate",),
+)
+
+
+def funding(sender: Sender, named: Named) -> list[Row]:
+    """Return the funding rate that is due next."""
+    params = {"symbol": named.symbol, "productType": named.market.upper()}
+
+    def row_of(row: AnswerRow) -> Row:
+        return {
+            "symbol": row.key("symbol"), "market": named.market, "funding_rate": row.number("fundingRate", needed=True),
+            "next": row.time("nextUpdate"), "interval_hours": row.number("fundingRateInterval"),
+            "min_rate": row.number("minFundingRate"), "max_rate": row.number("maxFundingRate"),
+        }  # fmt: skip
+
+    return shaped("futures.current_fund_rate", row_of, rows_from(sender, "futures.current_fund_rate", params))
+
+
+def recent_trades(sender: Sender, named: Named) -> list[Row]:
+    """Return the latest trades, oldest first: at most 500 in spot, 100 of a contract."""
+    row_id = "spot.fills" if named.market == "spot" else "futures.fills"
+    rows = shaped(row_id, _trade, rows_from(sender, row_id, _of(named) | {"limit": _most(row_id)}))
+    return sorted(rows, key=lambda row: (row["time"], row["trade_id"]))
+
+
+def past_trades(source: Source, named: Named, span: Span, wish: Wish) -> pa.Table:
+    """Return the trades of a span, from the store and the exchange.
+
+    Raises
+    ------
+    IncompleteData
+        Part of it is older than the exchange answers, and was never kept.
+    OfflineError
+        Offline, and part of it is not kept.
+    """
+    row_id = "spot.fills_history" if named.market == "spot" else "futures.fills_history"
+    endpoint = load()[row_id]
+    lookback = (endpoint.lookback_days or 90) * DAY_MS - _EDGE_MS
+    longest = (endpoint.max_span_days or 7) * DAY_MS - _EDGE_MS
+
+    def bring(kept: _Kept, missing: Span) -> None:
+        for window in reversed(list(windows(missing, longest))):
+            _walk_trades(source.sender, row_id, named, window, kept)
+
+    return _read(source, _Past(TRADES, named, "trade_id", lookback, f"trades of {named.symbol}"), span, wish, bring)
+
+
+def past_funding(source: Source, named: Named, span: Span, wish: Wish) -> pa.Table:
+    """Return the funding rates of a span, from the store and the exchange, as far back as it answers."""
+
+    def bring(kept: _Kept, missing: Span) -> None:
+        _walk_funding(source.sender, named, missing, kept)
+
+    return _read(source, _Past(FUNDING_RATES, named, "time", None, f"funding of {named.symbol}"), span, wish, bring)
+
+
+@dataclass(frozen=True)
+class _Past:
+    """A history: its columns, whose it is, what tells its rows apart, how far back it is answered."""
+
+    shape: Shape
+    named: Named
+    id: str
+    lookback_ms: int | None
+    title: str
+
+    @property
+    def series(self) -> Series:
+        keys = (("market", self.named.market), ("symbol", self.named.symbol))
+        return Series(self.shape.verb, keys, "time", unique=(self.id,) if self.id != "time" else ())
+
+
+@dataclass
+class _Kept:
+    """What a walk from new to old has seen and not yet kept; ``upper_ms`` is the end of what is not kept.
+
+    Trades are listed by their ids, which nearly follow their times. So a page is no evidence about times inside itself,
+    and everything newer than the newest row of the last page is taken for complete. A page with a row that is newer
+    than the page before shows that this exchange mixes more than that: what the walk kept of this window is taken back,
+    and is kept when all of the window has come.
+    """
+
+    source: Source
+    past: _Past
+    endpoint: str
+    upper_ms: int
+    final_ms: int
+    top_ms: int = field(init=False)  # end of the window that is walked
+    rows: dict[Any, Row] = field(default_factory=dict)
+    young: list[Row] = field(default_factory=list)
+    oldest_ms: int = _NEVER_MS
+    newest_ms: int = _NEVER_MS  # of the last page
+    middle_ms: int = _NEVER_MS  # half of the last page is older: one odd time does not move it
+    ordered: bool = True
+    listed: bool = False
+
+    def __post_init__(self) -> None:
+        self.top_ms = self.upper_ms
+
+    @property
+    def edge_ms(self) -> int:
+        """Everything newer has come; funding rates are listed by their times themselves."""
+        return self.oldest_ms if self.past.id == "time" else self.newest_ms
+
+    def begin(self, window: Span) -> None:
+        """Begin to walk a window."""
+        self.top_ms, self.newest_ms = window.end_ms, _NEVER_MS
+
+    def add(self, rows: list[Row]) -> None:
+        """Take in a page."""
+        times = sorted(row["time"] for row in rows)
+        if not times:
+            return
+        if self.ordered and times[-1] > self.edge_ms:
+            self.ordered = False
+            self.take_back()
+        self.rows |= {row[self.past.id]: row for row in rows}
+        self.oldest_ms = min(self.oldest_ms, times[0])
+        self.newest_ms, self.middle_ms = times[-1], times[len(times) // 2]
+
+    def take_back(self) -> None:
+        """Hold again what was kept of this window: there may be more of it."""
+        taken = Span(self.upper_ms, self.top_ms)
+        if not taken.duration_ms:
+            return
+        kept = self.source.store.read(self.past.series, taken)
+        rows = [] if kept is None else _rows(kept)
+        again = [row for row in self.young if row["time"] < taken.end_ms]  # of this window: it is the oldest so far
+        self.rows |= {row[self.past.id]: row for row in (*rows, *again)}
+        self.young = [row for row in self.young if row["time"] >= taken.end_ms]
+        self.source.store.forget(self.past.series, taken)
+        self.upper_ms = taken.end_ms
+
+    def keep_what_came(self, start_ms: int) -> None:
+        """Keep the pages of an interrupted walk."""
+        if self.ordered and self.oldest_ms < _NEVER_MS:
+            self.flush(max(start_ms, min(self.edge_ms + 1, self.upper_ms)))
+
+    def must_be_listed(self) -> None:
+        """Raise `UnknownSymbol`, before anything is kept, if nothing ever came because there is no such symbol."""
+        if self.listed or self.oldest_ms < _NEVER_MS or self.source.store.known(self.past.series):
+            return
+        error = unlisted(self.source.sender, self.past.named, self.endpoint)
+        if error is not None:
+            raise error
+        self.listed = True
+
+    def flush(self, lower_ms: int) -> None:
+        """Keep everything from an instant on: the walk has seen all of it."""
+        whole = [row for row in self.rows.values() if lower_ms <= row["time"] < self.upper_ms]
+        final = Span(lower_ms, max(lower_ms, min(self.upper_ms, self.final_ms)))
+        holes = sorted({row["time"] for row in whole if UNREADABLE in row})  # asked for again, and named again
+        covered = subtract([final], [Span(at, at + _SECOND_MS) for at in holes]) if final.duration_ms else ()
+        kept = [row for row in whole if any(part.start_ms <= row["time"] < part.end_ms for part in covered)]
+        if covered:
+            self.source.store.write(self.past.series, self.past.shape.table(kept), covered, source=self.endpoint)
+        sure = {row[self.past.id] for row in kept}
+        self.young += [row for row in whole if row[self.past.id] not in sure]
+        self.rows = {key: row for key, row in self.rows.items() if row["time"] < lower_ms}
+        self.upper_ms = min(self.upper_ms, lower_ms)
+
+
+def _read(
+    source: Source, past: _Past, span: Span, wish: Wish, bring: Callable[[_Kept, Span], None]
+) -> pa.Table:  # fmt: skip
+    source.store.check_host()
+    table, young = source.store.read_after(lambda: _brought(source, past, span, wish, bring), past.series, span)
+    tables = [past.shape.table(young)] + ([table.cast(past.shape.schema)] if table is not None else [])
+    return pa.concat_tables(tables).sort_by([("time", "ascending"), (past.id, "ascending")])
+
+
+def _brought(
+    source: Source, past: _Past, span: Span, wish: Wish, bring: Callable[[_Kept, Span], None]
+) -> list[Row]:  # fmt: skip
+    """Fetch and keep what is missing of a span; return the rows that are too young to be kept."""
+    missing = source.store.missing(past.series, span)
+    young: list[Row] = []
+    if missing and source.offline:
+        raise OfflineError(
+            f"{past.title} are not all kept: {missing[0]} is missing.", missing=missing,
+            hint="Connect without offline=True to fetch them." + source.store.aside_hint(past.series, span),
+        )  # fmt: skip
+    now = source.clock.now_ms()
+    gone = subtract(missing, [Span(now - past.lookback_ms, now)]) if past.lookback_ms is not None else ()
+    if gone and past.lookback_ms is not None:
+        aside = source.store.aside_hint(past.series, span)
+        raise IncompleteData(
+            f"the exchange answers {past.title} {round(past.lookback_ms / DAY_MS)} days back; {gone[0]} is older and "
+            f"{'is not kept any more' if aside else 'was never kept'}.",
+            missing=gone, hint=f"Ask from {iso(now - past.lookback_ms + _EDGE_MS)} on.{aside}",
+        )  # fmt: skip
+    with shown(wish, len(missing), past.title, unit="spans", least=2) as done:
+        for part in reversed(missing):
+            kept = _Kept(source, past, past.shape.sources[-1], part.end_ms, now - _FINAL_MS)
+            try:
+                bring(kept, part)
+            except BgresearchError:
+                kept.keep_what_came(part.start_ms)
+                raise
+            young += kept.young
+            done(1)
+    return young
+
+
+def _walk_trades(sender: Sender, row_id: str, named: Named, window: Span, kept: _Kept) -> None:
+    """Walk one window by id; where no deeper page is served it is halved, whatever order its times have."""
+    kept.begin(window)
+    try:
+        _walk_by_id(sender, row_id, named, window, kept)
+    except EndUnknown:
+        if window.duration_ms < 2 * _SECOND_MS:
+            raise
+        kept.take_back()
+        middle = (window.start_ms + window.end_ms) // 2
+        for half in (Span(middle, window.end_ms), Span(window.start_ms, middle)):
+            _walk_trades(sender, row_id, named, half, kept)
+        return
+    kept.must_be_listed()
+    kept.flush(window.start_ms)
+
+
+def _walk_by_id(sender: Sender, row_id: str, named: Named, window: Span, kept: _Kept) -> None:
+    """Walk until a page lies before the window: of contracts the page size wins over the start."""
+    endpoint, read = load()[row_id], partial(shaped, row_id, _trade, whole=True)
+
+    def paged(span: Span, goes_on: Callable[[], bool] | None = None) -> PagedList[Row]:
+        asked = _of(named) | {"startTime": str(span.start_ms), "endTime": str(span.end_ms)}
+        return PagedList(sender, endpoint, asked, read, lambda row: str(row["trade_id"]), goes_on)
+
+    def goes_on() -> bool:
+        """Ask for the older part of the window without an id: half of the last page, whatever odd times it has."""
+        older = Span(window.start_ms, max(kept.middle_ms, window.start_ms) + 1)
+        for page in paged(older).pages():
+            # a newer one than asked for is no answer to the question, and so no evidence
+            if any(row["time"] > older.end_ms for row in page):
+                return True
+            inside = [row for row in page if row["time"] >= older.start_ms]
+            new = any(row["trade_id"] not in kept.rows for row in inside)
+            if new or not inside:
+                return new
+        return False
+
+    for page in paged(window, goes_on).pages():
+        kept.add([row for row in page if row["time"] < window.end_ms])
+        if max(row["time"] for row in page) < window.start_ms:
+            break
+        if kept.ordered and len(kept.rows) >= _FLUSH_ROWS:
+            kept.flush(kept.edge_ms + 1)
+
+
+def _walk_funding(sender: Sender, named: Named, missing: Span, kept: _Kept) -> None:
+    """Walk numbered pages from new to old until one reaches back before the span, or the list ends."""
+    row_id = "futures.history_fund_rate"
+    read = partial(shaped, row_id, _rate, whole=True)
+
+    def goes_on() -> bool:
+        """Look for a candle from before the oldest rate: then the contract traded, and was paid funding."""
+        params = {"granularity": "1Dutc", "endTime": str((kept.oldest_ms // DAY_MS - 1) * DAY_MS), "limit": "2"}
+        reply = sender.send(load()[_DAILY], _of(named) | params)
+        return bool(rows_of(reply.endpoint, reply.data))
+
+    paged = PagedList(sender, load()[row_id], _of(named), read, lambda row: str(row["time"]), goes_on)
+    try:
+        for page in paged.pages():
+            kept.add(page)
+            if (kept.middle_ms if kept.ordered else kept.newest_ms) < missing.start_ms:
+                break
+    except EndUnknown:
+        unknown = Span(missing.start_ms, kept.oldest_ms)
+        raise IncompleteData(
+            f"the exchange serves no funding rates of {named.symbol} from before {iso(kept.oldest_ms)}, although the "
+            "contract traded earlier: whether there were any is unknown.",
+            missing=[unknown], hint=f"Ask from {iso(kept.oldest_ms)} on; what came is kept.",
+        ) from None  # fmt: skip
+    kept.must_be_listed()
+    kept.flush(missing.start_ms)
+
+
+def _rows(kept: pa.Table) -> list[Row]:
+    at = kept.column_names.index("time")
+    return cast("list[Row]", kept.set_column(at, "time", kept.column("time").cast(pa.int64())).to_pylist())
+
+
+def _of(named: Named) -> dict[str, str]:
+    return {"symbol": named.symbol} | ({} if named.market == "spot" else {"productType": named.market.upper()})
+
+
+def _most(row_id: str) -> str:
+    endpoint = load()[row_id]
+    sizes = [param.maximum for param in endpoint.params if param.name in ("limit", "pageSize")]
+    return str(endpoint.paging.max_rows or sizes[0] or 100)
+
+
+def _trade(row: AnswerRow) -> Row:
+    return {
+        "time": _time(row, "ts"), "trade_id": row.key("tradeId"), "side": row.word("side", needed=True),
+        "price": row.number("price", needed=True), "amount": row.number("size", needed=True),
+    }  # fmt: skip
+
+
+def _rate(row: AnswerRow) -> Row:
+    return {"time": _time(row, "fundingTime"), "funding_rate": row.number("fundingRate", needed=True)}
+
+
+def _time(row: AnswerRow, name: str) -> int:
+    """Return the time that a row is kept at; without one it is left out."""
+    if (time := row.time(name, needed=True)) is None:
+        raise KeyMissing
+    return time

@@ -1,0 +1,311 @@
+"""What was matched, what was not, and what is said of it. Pure."""
+
+from __future__ import annotations
+
+import bisect
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+
+from bgresearch.research.pnl.decimals import ZERO, plain
+from bgresearch.research.pnl.ledger_order import Link, chains
+from bgresearch.research.pnl.matching import Matched, matched, reach_of, sort_of, wanted_of
+from bgresearch.research.pnl.postings import Line, Posting
+
+CAUSES = ("trading", "fees", "funding", "transfers", "deposits", "withdrawals", "other")
+_TOLD_ALONE = {"funding": "funding", "moved": "transfers"}  # causes of lines that no record need tell
+_ROW = (
+    "time", "bill_id", "account", "coin", "kind", "before", "change", "balance", "gap", "cause", "record", "record_id",
+)  # fmt: skip
+_PROBLEM = ("what", "time", "account", "coin", "record", "record_id", "bill_id", "told", "booked", "words")
+
+Problem = dict[str, Any]
+Book = tuple[str, str]
+
+
+@dataclass
+class Case:
+    """Records and ledger, laid side by side.
+
+    Attributes
+    ----------
+    postings, lines : sequence
+        What the records tell, each once; the ledger, each line once.
+    found : Matched
+        What belongs together, and what is left.
+    links : dict
+        The lines of each account and coin in their order, with the gaps between them.
+    alone : set of int
+        Lines that no record need tell.
+    """
+
+    postings: Sequence[Posting]
+    lines: Sequence[Line]
+    found: Matched
+    links: dict[Book, list[Link]]
+    alone: set[int]
+
+    @classmethod
+    def of(cls, postings: Sequence[Posting], lines: Sequence[Line], silent: set[str]) -> Case:
+        """Match what can be matched; ``silent`` names sorts of lines for which not all records are there."""
+        long = {one.coin for one in postings if one.long} | {line.coin for line in lines if line.long}
+        postings = [one if one.coin in long else one._replace(doubt=ZERO) for one in postings]
+        lines = [line if line.coin in long else line._replace(doubt=ZERO) for line in lines]
+        postings = _without_twice_told(postings, lines)
+        found = matched(postings, lines)
+        outside = {place for place in found.postings if not postings[place].sure}
+        if outside:
+            postings = [one for place, one in enumerate(postings) if place not in outside]
+            found = matched(postings, lines)
+        told = {"trade", "funding", "moved"} - silent
+        alone = {place for place in found.lines if sort_of(lines[place].kind) not in told}
+        found.lines = [place for place in found.lines if place not in alone and lines[place].net]
+        found.postings = [place for place in found.postings if postings[place].net]
+        return cls(postings, lines, found, chains(lines), alone)
+
+
+def misfits(case: Case) -> list[Problem]:
+    """Return what does not fit, in words; what floats are too short to tell is matched instead."""
+    problems: list[Problem] = []
+    gaps = {link.place: link for links in case.links.values() for link in links if abs(link.gap) > link.doubt}
+    problems += _other_fees(case)
+    left = _Left(case)
+    for place in list(case.found.postings):
+        posting = case.postings[place]
+        nearest = left.nearest(posting)
+        if nearest is None:
+            problems.append(_missing_line(posting))
+            continue
+        line = case.lines[nearest]
+        left.taken.add(nearest)
+        case.found.pairs[nearest] = (place,)
+        if abs(posting.net - line.net) > posting.doubt + line.doubt:
+            problems.append(_differs(posting, line, broken=nearest in gaps))
+            gaps.pop(nearest, None)
+    paired = {place for places in case.found.pairs.values() for place in places}
+    case.found.postings = [place for place in case.found.postings if place not in paired]
+    case.found.lines = [place for place in case.found.lines if place not in left.taken]
+    problems += [_missing_record(case.lines[place]) for place in case.found.lines]
+    return problems + _breaks(case, gaps)
+
+
+def coin_table(case: Case) -> pd.DataFrame:
+    """Return what each balance was, is, and changed by, cause by cause."""
+    sums: defaultdict[Book, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(lambda: ZERO))
+    doubts: defaultdict[Book, Decimal] = defaultdict(lambda: ZERO)
+    where = {at: place for place, places in case.found.pairs.items() for at in places}
+    for at, posting in enumerate(case.postings):
+        book = _book(case, posting, where.get(at))
+        sums[book][posting.cause] += posting.amount
+        sums[book]["fees"] -= posting.fee
+        doubts[book] += posting.doubt
+    for place in case.alone:
+        line = case.lines[place]
+        book = line.account, line.coin
+        sums[book][_TOLD_ALONE.get(sort_of(line.kind), "other")] += line.amount
+        sums[book]["fees"] += line.net - line.amount
+    rows = []
+    for book in sorted({*case.links, *sums}):
+        links = case.links.get(book, [])
+        opening, closing = (links[0].before, links[-1].line.balance) if links else (ZERO, ZERO)
+        left = closing - opening - sum(sums[book].values(), ZERO)
+        unsure = doubts[book] + sum((link.line.doubt for link in links), ZERO)
+        digits = left if abs(left) <= unsure else ZERO
+        causes = {cause: sums[book][cause] or ZERO for cause in CAUSES}
+        row: dict[str, Any] = {"account": book[0], "coin": book[1], "opening": opening} | causes
+        rows.append(row | {"closing": closing, "unexplained": left - digits or ZERO, "digits": digits or ZERO})
+    return pd.DataFrame(rows, columns=["account", "coin", "opening", *CAUSES, "closing", "unexplained", "digits"])
+
+
+def row_table(case: Case) -> pd.DataFrame:
+    """Return every line in its place, and what tells of it."""
+    rows = []
+    for links in case.links.values():
+        for link in links:
+            line, tellers = link.line, [case.postings[at] for at in case.found.pairs.get(link.place, ())]
+            cause = tellers[0].cause if tellers else "unexplained"
+            if link.place in case.alone:
+                cause = _TOLD_ALONE.get(sort_of(line.kind), "other")
+            rows.append({
+                "time": line.time_ms, "bill_id": line.bill_id, "account": line.account, "coin": line.coin,
+                "kind": line.kind, "before": link.before, "change": line.net, "balance": line.balance, "gap": link.gap,
+                "cause": cause, "record": tellers[0].record if tellers else "",
+                "record_id": ", ".join(dict.fromkeys(teller.record_id for teller in tellers)),
+            })  # fmt: skip
+    return _timed(pd.DataFrame(rows, columns=list(_ROW)))
+
+
+def problem_table(problems: Iterable[Problem]) -> pd.DataFrame:
+    """Return what does not fit, by time."""
+    return _timed(pd.DataFrame(list(problems), columns=list(_PROBLEM)).sort_values("time", ignore_index=True))
+
+
+def doubled_line(line: Line) -> Problem:
+    """Say that a line of the ledger is there twice."""
+    told = _line(line) | {"what": "doubled line", "booked": line.net}
+    return told | {"words": f"The ledger has {_named(line)} twice."}
+
+
+def doubled_records(postings: Sequence[Posting]) -> list[Problem]:
+    """Say which records are there twice."""
+    first = {(one.record, one.record_id): one for one in reversed(postings)}
+    return [
+        _record(one) | {"what": f"doubled {one.record}", "words": f"{one.record} {one.record_id} is there twice."}
+        for one in first.values()
+    ]
+
+
+def _without_twice_told(postings: Sequence[Posting], lines: Sequence[Line]) -> list[Posting]:
+    """Leave out transfers that are but lines of a unified ledger, where a deposit or withdrawal tells of the line."""
+    booked = {line.bill_id: place for place, line in enumerate(lines)}
+    doubtful = {at for at, one in enumerate(postings) if one.record == "transfer" and one.record_id in booked}
+    if not doubtful:
+        return list(postings)
+    others = [one for at, one in enumerate(postings) if at not in doubtful]
+    taken = matched(others, lines).pairs
+    return [one for at, one in enumerate(postings) if at not in doubtful or booked[one.record_id] not in taken]
+
+
+def _other_fees(case: Case) -> list[Problem]:
+    """Return records with another fee than their line, though amount less fee is the same."""
+    problems = []
+    times = Counter(at for places in case.found.pairs.values() for at in places)
+    for place, places in case.found.pairs.items():
+        posting, line = case.postings[places[0]], case.lines[place]
+        alone = len(places) == 1 == times[places[0]]
+        if alone and line.fee and abs(posting.fee - line.fee) > posting.doubt + line.doubt:
+            words = f"{_told(posting)}, and so does {_named(line)}, but of a fee of {plain(posting.fee)}; there it is "
+            told = _record(posting) | _line(line) | {"what": "changed record", "told": posting.fee, "booked": line.fee}
+            problems.append(told | {"words": f"{words}{plain(line.fee)}."})
+    return problems
+
+
+class _Left:
+    """Finds, among the lines that are left, the one that may be a posting's but for its amount."""
+
+    def __init__(self, case: Case) -> None:
+        self.taken: set[int] = set()
+        self._lines = case.lines
+        self._by_sort: defaultdict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+        for place in case.found.lines:
+            line = case.lines[place]
+            self._by_sort[line.coin, sort_of(line.kind)].append((line.time_ms, place))
+        for rows in self._by_sort.values():
+            rows.sort()
+
+    def nearest(self, posting: Posting) -> int | None:
+        """Return the nearest in time, then in amount."""
+        rows, reach = self._by_sort.get((posting.coin, wanted_of(posting)), []), reach_of(posting)
+        start = bisect.bisect_left(rows, (posting.time_ms - reach, -1))
+        best: tuple[int, bool, Decimal, int] | None = None
+        for time_ms, place in rows[start:]:
+            if time_ms > posting.time_ms + reach:
+                break
+            line = self._lines[place]
+            if place not in self.taken and _may_be(line, posting):
+                away = abs(time_ms - posting.time_ms)
+                fit = (away, not _same_way(line, posting), abs(line.net - posting.net), place)
+                best = fit if best is None else min(best, fit)
+        return None if best is None else best[-1]
+
+
+def _may_be(line: Line, posting: Posting) -> bool:
+    if posting.accounts and line.account not in posting.accounts:
+        return False
+    if line.symbol and posting.symbol and line.symbol != posting.symbol:
+        return False
+    return _same_way(line, posting) or line.time_ms == posting.time_ms
+
+
+def _same_way(line: Line, posting: Posting) -> bool:
+    return (line.net > 0) == (posting.net > 0)
+
+
+def _breaks(case: Case, gaps: dict[int, Link]) -> list[Problem]:
+    """Return gaps between balances that nothing named so far explains."""
+    missing: defaultdict[Book, list[Posting]] = defaultdict(list)
+    for place in case.found.postings:
+        missing[_book(case, case.postings[place], None)].append(case.postings[place])
+    problems = []
+    for book, links in case.links.items():
+        for at, link in enumerate(links):
+            if link.place not in gaps:
+                continue
+            after = links[at + 1] if at + 1 < len(links) else None
+            lost = [one for one in missing[book] if one.time_ms <= link.line.time_ms]
+            if lost and sum((one.net for one in lost), ZERO) == link.gap:
+                missing[book] = [one for one in missing[book] if one not in lost]
+                continue
+            alone = after is not None and after.place in gaps and after.gap == -link.gap
+            if alone and after is not None:
+                gaps.pop(after.place)
+            problems.append(_broken(link, links[at - 1].line, wrong=alone))
+            gaps.pop(link.place)
+    return problems
+
+
+def _broken(link: Link, before: Line, *, wrong: bool) -> Problem:
+    should = link.before + link.line.net
+    told = _line(link.line) | {"told": should, "booked": link.line.balance}
+    if wrong:
+        words = f"The balance after {_named(link.line)} is {plain(link.line.balance)}, and should be {plain(should)}."
+        return told | {"what": "changed balance", "words": words}
+    words = (
+        f"Between {_named(before)} and {_named(link.line)} the balance changes by {plain(link.gap)} that no line tells."
+    )
+    return told | {"what": "missing line", "words": words}
+
+
+def _missing_line(posting: Posting) -> Problem:
+    words = f"{_told(posting)} is not in the ledger."
+    return _record(posting) | {"what": "missing line", "words": words}
+
+
+def _missing_record(line: Line) -> Problem:
+    words = f"{_named(line)} is {plain(line.net)} {line.coin}, and no record tells of it."
+    return _line(line) | {"what": "missing record", "booked": line.net, "words": words}
+
+
+def _differs(posting: Posting, line: Line, *, broken: bool) -> Problem:
+    wrong = "the line does not fit its balance" if broken else "the line fits its balance"
+    words = f"{_told(posting)}, but {_named(line)} is {plain(line.net)}; {wrong}."
+    what = "changed line" if broken else "changed record"
+    return _record(posting) | _line(line) | {"what": what, "booked": line.net, "words": words}
+
+
+def _record(posting: Posting) -> Problem:
+    account = posting.accounts[0] if posting.accounts else ""
+    return {
+        "time": posting.time_ms, "account": account, "coin": posting.coin, "record": posting.record,
+        "record_id": posting.record_id, "told": posting.net,
+    }  # fmt: skip
+
+
+def _line(line: Line) -> Problem:
+    return {"time": line.time_ms, "account": line.account, "coin": line.coin, "bill_id": line.bill_id}
+
+
+def _told(posting: Posting) -> str:
+    return f"{posting.record} {posting.record_id} tells of {plain(posting.net)} {posting.coin}"
+
+
+def _named(line: Line) -> str:
+    return f"line {line.bill_id} ({line.account}, {line.kind})"
+
+
+def _book(case: Case, posting: Posting, place: int | None) -> Book:
+    """Return which balance a posting changes: that of its line, else that of its account."""
+    if place is not None:
+        return case.lines[place].account, case.lines[place].coin
+    if posting.accounts:
+        return posting.accounts[0], posting.coin
+    return next((book for book in case.links if book[1] == posting.coin), ("", posting.coin))
+
+
+def _timed(frame: pd.DataFrame) -> pd.DataFrame:
+    frame["time"] = pd.to_datetime(frame["time"].astype("int64"), unit="ms", utc=True).dt.as_unit("ms")
+    return frame

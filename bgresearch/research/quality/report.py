@@ -1,0 +1,220 @@
+"""How good a frame of candles is: what is absent and why, what looks wrong, what stands still. Pure.
+
+How outliers are found is said in `bgresearch.research.quality.findings`.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bgresearch.core.spans import Span, iso
+from bgresearch.errors import InvalidInput
+from bgresearch.research.quality.findings import every_open, in_order, insane, neighbours, outliers, still
+from bgresearch.research.quality.gaps import among, expected, gaps, present
+from bgresearch.research.quality.provenance import (
+    checked_columns,
+    checked_interval,
+    closed_until,
+    milliseconds,
+    name_of,
+    span_of,
+    utc_index,
+)
+
+THRESHOLD = 10.0
+
+
+@dataclass(frozen=True, repr=False)
+class Quality:
+    """The report on one frame; shows itself as a small table in a notebook and as text elsewhere.
+
+    Attributes
+    ----------
+    name : str
+        Symbol, market, price and interval, as far as the frame says them.
+    span : Span
+        Where candles were expected: closed ones of the span that was asked for.
+    expected, candles : int
+        How many should be there; how many are.
+    gaps : DataFrame
+        As `bgresearch.research.quality.gaps.gaps`: start, end, candles, cause.
+    outliers : DataFrame
+        Index ``open_time``; column measure (str: return, upper wick, lower wick), value (float64, logarithm), score
+        (float64, modified z).
+    still : DataFrame
+        Runs of candles without volume: start, end (datetime64[ms, UTC], half-open), candles (int64).
+    insane : DataFrame
+        Index ``open_time``; column problem (str): prices or volumes that cannot be.
+    duplicates, disorder, off_grid, filled, forming, outside : int
+        Rows whose time came before; rows earlier than the row before; rows at times at which no candle opens; rows
+        that were filled in; candles that were still forming; rows outside of ``span``.
+    threshold : float
+        The score from which on a value is an outlier.
+    """
+
+    name: str
+    span: Span
+    expected: int
+    candles: int
+    gaps: pd.DataFrame
+    outliers: pd.DataFrame
+    still: pd.DataFrame
+    insane: pd.DataFrame
+    duplicates: int
+    disorder: int
+    off_grid: int
+    filled: int
+    forming: int
+    outside: int
+    threshold: float
+
+    @property
+    def coverage(self) -> float:
+        """The share of the expected candles that are there; 1 where none is expected."""
+        return self.candles / self.expected if self.expected else 1.0
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is absent and nothing cannot be. Outliers and stillness may well be true."""
+        return not (
+            self.duplicates or self.disorder or self.off_grid or len(self.insane) or self.candles < self.expected
+        )
+
+    def frame(self) -> pd.DataFrame:
+        """Return the report as a table: a row per check, columns found (int64) and words (str)."""
+        rows = list(self._rows())
+        checks = pd.Index([check for check, _, _ in rows], name="check", dtype="str")
+        found = np.array([count for _, count, _ in rows], dtype="int64")
+        return pd.DataFrame(
+            {"found": found, "words": pd.array([words for *_, words in rows], dtype="str")}, index=checks
+        )
+
+    def __repr__(self) -> str:
+        width = max(len(check) for check, _, _ in self._rows())
+        lines = (f"{check:<{width}}  {words}" for check, _, words in self._rows())
+        return "\n".join([self._heading(), *lines])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f'<tr><th style="text-align:left">{html.escape(check)}</th>'
+            f'<td style="text-align:left">{html.escape(words)}</td></tr>'
+            for check, _, words in self._rows()
+        )
+        return f"<table><caption>{html.escape(self._heading())}</caption><tbody>{rows}</tbody></table>"
+
+    def _heading(self) -> str:
+        return f"{self.name or 'Candles'}: {'sound' if self.sound else 'look at it'}"
+
+    def _rows(self) -> list[tuple[str, int, str]]:
+        return [
+            (
+                "asked",
+                self.expected,
+                f"{iso(self.span.start_ms)} to {iso(self.span.end_ms)}, {self.expected:,} candles",
+            ),
+            ("present", self.candles, f"{self.candles:,}, {_percent(self.coverage)}"),
+            ("gaps", len(self.gaps), _gaps_in_words(self.gaps)),
+            ("filled in", self.filled, _none(self.filled, "row", ", no candles")),
+            ("still forming", self.forming, _none(self.forming, "candle", ", not counted as present")),
+            ("duplicates", self.duplicates, _none(self.duplicates, "row")),
+            ("out of order", self.disorder, _none(self.disorder, "row")),
+            ("off the grid", self.off_grid, _none(self.off_grid, "row", " at times at which no candle opens")),
+            ("outside", self.outside, _none(self.outside, "row", " outside of what was asked")),
+            ("impossible", len(self.insane), _insane_in_words(self.insane)),
+            ("outliers", len(self.outliers), _outliers_in_words(self.outliers, self.threshold)),
+            ("no volume", int(self.still["candles"].sum()), _still_in_words(self.still)),
+        ]
+
+
+def quality(candles: pd.DataFrame, *, threshold: float = THRESHOLD, span: Span | None = None) -> Quality:
+    """Return how good candles are; changes nothing and asks nobody.
+
+    Parameters
+    ----------
+    candles : DataFrame
+        Index ``open_time`` (UTC), columns open, high, low, close and perhaps volume, quote_volume, filled; may be out
+        of order and have duplicates.
+    threshold : float
+        The modified z-score from which on a value is an outlier.
+    span : Span, optional
+        Where candles are expected; by default the closed part of what was asked for, and without provenance from the
+        first row to the end of the last.
+
+    Raises
+    ------
+    InvalidInput
+        The frame has no prices, the index is no time with a zone, or the threshold is not above 0.
+
+    Examples
+    --------
+    >>> client = bg.connect(sandbox=True)                                                   # doctest: +SKIP
+    >>> quality(client.candles("BTCUSDT", "1h", "2026-01-01", "2026-02-01")).coverage       # doctest: +SKIP
+    """
+    checked_columns(candles)
+    checked_interval(candles)
+    if not threshold > 0:
+        raise InvalidInput("threshold", f"{threshold} is not above 0.", hint="Use 3.5 or more.")
+    where = span or span_of(candles)
+    opens, wanted, there = milliseconds(utc_index(candles)), expected(candles, where), present(candles)
+    until = closed_until(candles)
+    forming = np.zeros(len(opens), dtype=bool) if until is None else opens >= until
+    outside = (opens < where.start_ms) | (opens >= where.end_ms)
+    on_grid = every_open(candles)
+    real = in_order(candles)
+    joined = neighbours(real, on_grid)
+    return Quality(
+        name=name_of(candles, "symbol", "market", "price", "interval"), span=where, expected=len(wanted),
+        candles=int(among(wanted, np.sort(there)).sum()),
+        gaps=gaps(candles, where), outliers=outliers(real, joined, threshold), still=still(candles, real, joined),
+        insane=insane(candles), duplicates=int(pd.Index(opens).duplicated().sum()),
+        disorder=int((np.diff(opens) < 0).sum()), off_grid=int((~among(opens, on_grid)).sum()),
+        filled=len(opens) - len(there), forming=int(forming.sum()), outside=int((outside & ~forming).sum()),
+        threshold=threshold,
+    )  # fmt: skip
+
+
+def _percent(share: float) -> str:
+    """Return a share that is never rounded up to all of it."""
+    return "100 %" if share >= 1 else f"{math.floor(share * 10_000) / 100:.2f} %"
+
+
+def _count(count: int, noun: str, more: str = "") -> str:
+    return f"{count:,} {noun}{'s' if count != 1 else ''}{more}"
+
+
+def _none(count: int, noun: str, more: str = "") -> str:
+    return _count(count, noun, more) if count else "none"
+
+
+def _gaps_in_words(found: pd.DataFrame) -> str:
+    if found.empty:
+        return "none"
+    by_cause = found.groupby("cause")["candles"].agg(["size", "sum"]).sort_values("sum", ascending=False)
+    return "; ".join(
+        f"{cause}: {_count(size, 'span')}, {_count(total, 'candle')}" for cause, (size, total) in by_cause.iterrows()
+    )
+
+
+def _insane_in_words(found: pd.DataFrame) -> str:
+    counts = found["problem"].value_counts()
+    return "; ".join(f"{problem}: {count:,}" for problem, count in counts.items()) or "none"
+
+
+def _outliers_in_words(found: pd.DataFrame, threshold: float) -> str:
+    rule = f"modified z-score (Iglewicz and Hoaglin 1993) of {threshold:g} or more"
+    if found.empty:
+        return f"none with a {rule}"
+    worst = found["score"].abs().idxmax()
+    return f"{len(found):,} with a {rule}; the farthest at {worst:%Y-%m-%d %H:%M}"
+
+
+def _still_in_words(found: pd.DataFrame) -> str:
+    if found.empty:
+        return "none"
+    total = _count(int(found["candles"].sum()), "candle")
+    return f"{total} in {_count(len(found), 'run')}, the longest of {found['candles'].max():,}"

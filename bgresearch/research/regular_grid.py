@@ -1,0 +1,154 @@
+"""Candles on their own time grid: a slot for each bar that could be there, empty where there is none. Pure.
+
+Everything that looks at several bars in a row works on such a grid, so that a gap stays a gap: no return is taken
+across it, and a window of 24 hours holds what happened in 24 hours.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from bgresearch.core.intervals import DAY_MS, INTERVALS, Anchor, Interval
+from bgresearch.core.intervals import interval as interval_named
+from bgresearch.errors import InvalidInput
+
+YEAR_MS = 365 * DAY_MS  # the market never closes; leap days are left out, as is usual
+_ENOUGH = 3  # steps: fewer may all be long by chance, where most candles are missing
+_ZONE = 'Use tz_localize("UTC").'
+_HINTS = {
+    "candles": "Hand over what client.candles(...) returned.",
+    "rates": "Hand over what client.funding_rates(...) returned.",
+}
+
+
+def interval_of(candles: pd.DataFrame | pd.Series, name: str | None = None) -> Interval:
+    """Return how long these candles are: as named, as their provenance says, or the shortest step between two.
+
+    Raises
+    ------
+    InvalidInput
+        An unknown name; nothing says it: there are fewer than two candles, or their step is no known interval; or
+        their provenance says another length than they stand apart, as after pandas' own ``resample``.
+    """
+    if name:
+        return interval_named(name)
+    provenance = candles.attrs.get("bgresearch", {})
+    told = provenance.get("interval")
+    steps = np.diff(times_of(candles).asi8)
+    shortest = int(steps.min()) if len(steps) else 0
+    months = 28 * DAY_MS <= shortest <= 31 * DAY_MS
+    found = next((one for one in INTERVALS.values() if one.length_ms == (None if months else shortest)), None)
+    if told:
+        length = interval_named(told)
+        enough = (
+            len(steps) >= _ENOUGH or provenance.get("gaps") == []
+        )  # where none is missing, no step is long by chance
+        regular = enough and (months or not (steps % shortest).any())
+        if found and regular and found.nominal_ms > length.nominal_ms:
+            cause = f"the candles say that they are of {told} and stand {found.name} apart."
+            raise InvalidInput("interval", cause, hint=f'If they were made longer, name it: interval="{found.name}".')
+        return length
+    if found is None:
+        raise InvalidInput("interval", "is not known from these candles.", hint='Name it: interval="1h".')
+    return found
+
+
+def periods_per_year(interval: str) -> float:
+    """Return how many candles a year has: 365 days, since the market never closes; 12 of months.
+
+    Examples
+    --------
+    >>> periods_per_year("1h")
+    8760.0
+    """
+    length_ms = interval_named(interval).length_ms
+    return 12.0 if length_ms is None else YEAR_MS / length_ms
+
+
+def times_of(frame: pd.DataFrame | pd.Series, field: str = "candles") -> pd.DatetimeIndex:
+    """Return the index in UTC.
+
+    Raises
+    ------
+    InvalidInput
+        It is no time with a time zone, or not ascending and unique.
+    """
+    index = frame.index
+    if not isinstance(index, pd.DatetimeIndex) or index.tz is None:
+        raise InvalidInput(field, "the index is not a time with a time zone.", hint=_HINTS.get(field, _ZONE))
+    if not index.is_monotonic_increasing or not index.is_unique:
+        raise InvalidInput(field, "the index is not ascending and unique.", hint="Sort it: frame.sort_index().")
+    return index.tz_convert("UTC").as_unit("ms")
+
+
+def closing_times(candles: pd.DataFrame | pd.Series, *, interval: str | None = None) -> pd.DatetimeIndex:
+    """Return when each candle closed: from then on, and not before, its values are known.
+
+    Parameters
+    ----------
+    candles : DataFrame or Series
+        Index ``open_time`` (UTC).
+    interval : str, optional
+        How long they are; by default as their provenance says, else the shortest step.
+
+    Returns
+    -------
+    DatetimeIndex
+        ``known_at`` (datetime64[ms, UTC]), one per candle.
+
+    Raises
+    ------
+    InvalidInput
+        As `interval_of`.
+    """
+    opens = times_of(candles)
+    length = interval_of(candles, interval)
+    if length.length_ms is not None:
+        return (opens + pd.Timedelta(length.length_ms, unit="ms")).as_unit("ms").rename("known_at")
+    anchor = _anchor(candles)
+    ends = [length.next_open(int(at), anchor) for at in opens.asi8]
+    return pd.DatetimeIndex(pd.to_datetime(ends, unit="ms", utc=True)).as_unit("ms").rename("known_at")
+
+
+def traded(candles: pd.DataFrame) -> pd.DataFrame:
+    """Return the candles without the rows that ``client.candles(fill=...)`` put in, which are none."""
+    if "filled" not in candles.columns:
+        return candles
+    return candles.drop(columns="filled")[~candles["filled"].to_numpy(dtype=bool)]
+
+
+def on_grid(candles: pd.DataFrame, *, interval: str | None = None) -> pd.DataFrame:
+    """Return the candles with an empty row (NaN) in every slot between the first and the last that has none.
+
+    Rows that ``client.candles(fill=...)`` put in are no candles, and are emptied.
+
+    Raises
+    ------
+    InvalidInput
+        As `interval_of`; or a candle opens between two slots.
+    """
+    opens = times_of(candles)
+    length = interval_of(candles, interval)
+    whole = traded(candles.set_axis(opens))
+    if len(opens):
+        slots = _slots(opens, length, _anchor(candles))
+        if not opens.isin(slots).all():
+            raise InvalidInput("candles", f"they do not open every {length.name}.", hint="Name their interval=.")
+        whole = whole.reindex(slots)
+    return whole.rename_axis(index="open_time")
+
+
+def _slots(opens: pd.DatetimeIndex, length: Interval, anchor: Anchor) -> pd.DatetimeIndex:
+    if length.length_ms is not None:
+        step = pd.Timedelta(length.length_ms, unit="ms")
+        return pd.DatetimeIndex(pd.date_range(opens[0], opens[-1], freq=step, unit="ms"))
+    at, last = int(opens.asi8[0]), int(opens.asi8[-1])
+    slots = [at]
+    while (at := length.next_open(at, anchor)) <= last:
+        slots.append(at)
+    return pd.DatetimeIndex(pd.to_datetime(slots, unit="ms", utc=True)).as_unit("ms")
+
+
+def _anchor(candles: pd.DataFrame | pd.Series) -> Anchor:
+    return "exchange" if candles.attrs.get("bgresearch", {}).get("anchor") == "exchange" else "utc"

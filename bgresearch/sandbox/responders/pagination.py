@@ -1,0 +1,105 @@
+"""One page of an account's rows: the window, the cursor and the size that the call asks for, newest first. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar, cast
+
+from bgresearch.core.intervals import DAY_MS
+from bgresearch.sandbox.call import Call
+from bgresearch.sandbox.traders.accounts import Account
+from bgresearch.sandbox.traders.records import UNIT_PLACES, Fill, text
+from bgresearch.sandbox.world.markets import Market
+
+_Row = TypeVar("_Row")
+
+
+class Window(NamedTuple):
+    """First and last millisecond of a window, both inside it."""
+
+    start_ms: int
+    end_ms: int
+
+    @classmethod
+    def of(cls, call: Call) -> Window:
+        """Return the asked window; a missing end is now, a missing start the longest span before the end.
+
+        Nothing before the look-back is given out, whether or not it was asked for.
+        """
+        end = min(int(call.params.get("endTime", call.now_ms)), call.now_ms)
+        span, lookback = call.endpoint.max_span_days, call.endpoint.lookback_days
+        longest = span or lookback
+        start = int(call.params.get("startTime", end - longest * DAY_MS if longest else 0))
+        return cls(max(start, call.now_ms - lookback * DAY_MS) if lookback else start, end)
+
+
+def page(
+    call: Call, rows: Sequence[_Row], *, key: Callable[[_Row], int], time: Callable[[_Row], int]
+) -> list[_Row]:  # fmt: skip
+    """Return the rows of one page, newest first.
+
+    Parameters
+    ----------
+    call : Call
+        Says window, cursor (``idLessThan`` or ``cursor``) and size.
+    rows : sequence
+        Ascending.
+    key, time : callable
+        The id that the cursor compares with; the instant that the window compares with.
+    """
+    window = Window.of(call)
+    cursor = call.params.get("idLessThan") or call.params.get("cursor")
+    below = int(cursor) if cursor and cursor.isdigit() else None
+    limit = int(call.params.get("limit") or call.endpoint.paging.default_rows or 100)
+    found: list[_Row] = []
+    for row in reversed(rows):
+        if window.start_ms <= time(row) <= window.end_ms and (below is None or key(row) < below):
+            found.append(row)
+            if len(found) == limit:
+                break
+    return found
+
+
+def account_of(call: Call) -> Account:
+    """Return whose key signed the call; private rows always have one."""
+    return cast(Account, call.account)
+
+
+def concerns(call: Call, market: Market, order_id: int) -> bool:
+    """Whether a fill or order is of the product, symbol and order that the call asks for, where it asks."""
+    product = call.params.get("productType") or call.params.get("category")
+    if product is not None and product.upper() != market.product_type:
+        return False
+    if call.params.get("symbol", market.symbol).upper() != market.symbol:
+        return False
+    return call.params.get("orderId", str(order_id)) == str(order_id)
+
+
+def money(amount: int) -> str:
+    """Return an amount of 1e-8 units as the exchange writes it: no zeros at the end."""
+    return text(amount, UNIT_PLACES, strip=True)
+
+
+def price_text(market: Market, price: int) -> str:
+    """Return a price with all its decimals."""
+    return text(price, market.price_places)
+
+
+def size_text(market: Market, size: int) -> str:
+    """Return a size with all its decimals."""
+    return text(size, market.size_places)
+
+
+def average(market: Market, fills: Sequence[Fill]) -> str:
+    """Return the average price of fills, to eight decimals; 0 if there are none."""
+    size = sum(fill.size for fill in fills)
+    value = sum(fill.value for fill in fills)
+    return money(value * int(10**market.size_places) // size) if size else "0"
+
+
+def filled(fills: Sequence[Fill]) -> tuple[int, int, int, int]:
+    """Return size, value, fee and profit of fills together."""
+    return (
+        sum(fill.size for fill in fills), sum(fill.value for fill in fills),
+        sum(fill.fee for fill in fills), sum(fill.profit for fill in fills),
+    )  # fmt: skip

@@ -1,0 +1,260 @@
+"""One Parquet file: rows and ledger to bytes and back, refusing what does not fit together. No locks, no paths made."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from bgresearch.core.spans import Span, union
+from bgresearch.store.coverage import Ledger
+from bgresearch.store.digest import digest_of, matches
+from bgresearch.store.layout import Series
+from bgresearch.store.versions import NewerFormat
+
+KEY = b"bgresearch"
+QUICK, THOROUGH = 1, 9  # levels of zstd: the second takes a tenth less room and five times as long to write
+_NOISE = frozenset({"quote_volume"})  # no two are alike, unlike prices and volumes: bytes of one place pack better
+_DAMAGE = (
+    pa.ArrowIndexError, pa.ArrowNotImplementedError, pa.ArrowSerializationError, KeyError, TypeError, ValueError,
+    OverflowError, RecursionError,
+)  # fmt: skip
+_NO_MEMORY = re.compile(r"allocat|not enough memory|out of memory", re.IGNORECASE)
+
+
+class Damaged(Exception):
+    """The file is not what was written."""
+
+
+def encode(series: Series, table: pa.Table, ledger: Ledger, *, level: int = THOROUGH) -> bytes:
+    """Return the bytes of a Parquet file with the ledger in its footer, compressed at that level of zstd."""
+    stamped = replace(ledger, rows=table.num_rows, checksum=digest_of(table))
+    about = {"series": series.name, "keys": dict(series.keys), "time": series.time}
+    table = table.replace_schema_metadata({KEY: stamped.to_json(**about)})
+    sink, names = pa.BufferOutputStream(), set(table.column_names)
+    pq.write_table(
+        table, sink, compression="zstd", compression_level=level, use_dictionary=_text_columns(table.schema),
+        column_encoding={series.time: "DELTA_BINARY_PACKED"} | dict.fromkeys(_NOISE & names, "BYTE_STREAM_SPLIT"),
+        write_page_checksum=True, store_schema=True,
+        sorting_columns=[pq.SortingColumn(table.schema.get_field_index(series.time))],
+    )  # fmt: skip
+    return bytes(sink.getvalue())
+
+
+def read_ledger(file: IO[bytes]) -> Ledger:
+    """Return the ledger of an open Parquet file; reads the footer only.
+
+    Raises
+    ------
+    Damaged
+        If there is no intact ledger in it.
+    """
+    with damage_in_words():
+        metadata = pq.ParquetFile(file).metadata
+        return ledger_of(metadata.metadata, metadata.num_rows)
+
+
+def decode(
+    file: IO[bytes], series: Series, *, deep: bool = False
+) -> tuple[pa.Table, Ledger]:  # fmt: skip
+    """Return rows and ledger of an open Parquet file.
+
+    Parameters
+    ----------
+    file : binary file
+        Open for reading.
+    series : Series
+        What should be in it.
+    deep : bool
+        Also compare the digest of the rows; the checksums of the pages are compared always.
+
+    Raises
+    ------
+    Damaged
+        If anything in it does not fit together.
+    """
+    with damage_in_words():
+        parquet = pq.ParquetFile(file, page_checksum_verification=True)
+        table = parquet.read(use_threads=False)  # whole files are read side by side
+        ledger = ledger_of(parquet.metadata.metadata, table.num_rows)
+        if deep and not matches(table, ledger.checksum):
+            raise Damaged("the digest of the rows does not match")
+        times = times_of(table, series.time)
+        if len(times) > 1 and np.any(times[1:] < times[:-1]):
+            raise Damaged("the rows are not in order")
+        return table.replace_schema_metadata(None), ledger
+
+
+def decode_any(file: IO[bytes]) -> tuple[pa.Table, Ledger, str]:
+    """Return rows, ledger and the name of the column that orders them, whatever the file belongs to; digests compared.
+
+    Raises
+    ------
+    Damaged
+        If anything in it does not fit together.
+    """
+    series = series_of(file)
+    file.seek(0)
+    return (*decode(file, series, deep=True), series.time)
+
+
+def folder_of(file: IO[bytes]) -> str:
+    """Return the folder that an open Parquet file was written for, below a data folder; reads the footer only.
+
+    Raises
+    ------
+    Damaged
+        If the footer does not say it.
+    """
+    return series_of(file).folder.as_posix()
+
+
+def decode_again(paths: Sequence[Path], series: Series) -> pa.Table:
+    """Return the rows of files in the order of their time; compares the checksums of the pages alone.
+
+    Raises
+    ------
+    Damaged
+        If one of them cannot be read, or they are not in order.
+    """
+    with damage_in_words():
+        names = [str(path) for path in paths]
+        table = pq.read_table(names, partitioning=None, page_checksum_verification=True)
+        times = times_of(table, series.time)
+        if len(times) > 1 and np.any(times[1:] < times[:-1]):
+            raise Damaged("the rows are not in order")
+        return table.replace_schema_metadata(None)
+
+
+def decode_some(file: IO[bytes], columns: Sequence[str]) -> pa.Table:
+    """Return those of the columns that a file has; compares the checksums of their pages.
+
+    Raises
+    ------
+    Damaged
+        If they cannot be read.
+    """
+    with damage_in_words():
+        parquet = pq.ParquetFile(file, page_checksum_verification=True)
+        there = [name for name in columns if name in parquet.schema_arrow.names]
+        return parquet.read(there, use_threads=False).replace_schema_metadata(None)
+
+
+class damage_in_words:  # noqa: N801 - reads as a statement
+    """Turn what proves that a file's content is wrong into `Damaged`, and other errors of Arrow into RuntimeError.
+
+    Arrow reports a wrong page as an OSError without a number; one with a number is the operating system's and proves
+    nothing, and neither does a lack of memory or of threads.
+    """
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, Damaged | NewerFormat):
+            return
+        if error is None or isinstance(error, MemoryError):
+            return
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if isinstance(error, _DAMAGE) or (isinstance(error, OSError) and error.errno is None):
+            if isinstance(error, OSError) and _NO_MEMORY.search(said):
+                raise MemoryError(said) from error
+            raise Damaged(said) from error
+        if isinstance(error, pa.ArrowException):
+            raise RuntimeError(said) from error
+
+
+def series_of(file: IO[bytes]) -> Series:
+    """Return which series an open Parquet file was written for; reads the footer only.
+
+    Raises
+    ------
+    Damaged
+        If the footer does not say it.
+    """
+    with damage_in_words():
+        text = (pq.ParquetFile(file).metadata.metadata or {}).get(KEY)
+        if text is None:
+            raise Damaged("there is no ledger in it")
+        about = json.loads(text)
+        keys = tuple((str(key), str(value)) for key, value in dict(about["keys"]).items())
+        return Series(str(about["series"]), keys, str(about["time"]))
+
+
+def ledger_of(metadata: dict[bytes, bytes] | None, rows: int) -> Ledger:
+    """Return the ledger in the metadata of a file of so many rows.
+
+    Raises
+    ------
+    Damaged
+        There is none, or it speaks of another file.
+    """
+    text = (metadata or {}).get(KEY)
+    if text is None:
+        raise Damaged("there is no ledger in it")
+    ledger = Ledger.from_json(text)
+    if ledger.rows != rows:
+        raise Damaged(f"the ledger speaks of {ledger.rows} rows, the file holds {rows}")
+    return ledger
+
+
+def times_of(table: pa.Table, name: str) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return a timestamp column as epoch milliseconds."""
+    numbers: np.ndarray[Any, np.dtype[np.int64]] = table.column(name).cast(pa.int64()).to_numpy()
+    return numbers
+
+
+def within(table: pa.Table, time: str, span: Span) -> pa.Table:
+    """Return the rows of a sorted table that lie in the span, without copying."""
+    times = times_of(table, time)
+    start, end = np.searchsorted(times, [span.start_ms, span.end_ms])
+    return table.slice(int(start), int(end - start))
+
+
+def overlaid(series: Series, old: pa.Table | None, new: pa.Table, spans: Sequence[Span]) -> pa.Table:
+    """Return the old rows outside the spans and the new rows, which lie within, sorted, each told apart once.
+
+    Old rows are in order and told apart already: they are sliced and never copied, as there may be very many.
+    """
+    new = new.replace_schema_metadata(None)
+    new = new.sort_by([(name, "ascending") for name in (series.time, *series.unique)]).combine_chunks()
+    if new.num_rows > 1:
+        new = new.filter(pa.array(_first_of_its_kind(new, series)))
+    if old is None:
+        return new
+    parts, done = [new.slice(0, 0)], 0  # the empty one says which columns there are
+    times = times_of(old, series.time)
+    for span in union(spans):
+        start, end = (int(place) for place in np.searchsorted(times, [span.start_ms, span.end_ms]))
+        parts += [old.slice(done, start - done), within(new, series.time, span)]
+        done = end
+    return joined([*parts, old.slice(done)])
+
+
+def joined(tables: Sequence[pa.Table]) -> pa.Table:
+    """Return the rows of all tables; a column that one lacks, as another version wrote it, is null there."""
+    first = tables[0].schema
+    if all(table.schema.names == first.names for table in tables):
+        return pa.concat_tables([table.cast(first) for table in tables])
+    return pa.concat_tables(tables, promote_options="permissive")
+
+
+def _first_of_its_kind(table: pa.Table, series: Series) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    times = times_of(table, series.time)
+    same = times[1:] == times[:-1]
+    for name in series.unique:
+        values = table.column(name).combine_chunks()
+        same &= pc.equal(values[1:], values[:-1]).to_numpy(zero_copy_only=False)
+    return np.concatenate([[True], ~same])
+
+
+def _text_columns(schema: pa.Schema) -> list[str]:
+    return [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]

@@ -1,0 +1,108 @@
+"""The page of all verbs and their columns, made of the verbs: ``python -m bgresearch.verbs > docs/verbs.md``."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from bgresearch.account import AccountVerbs
+from bgresearch.client.contracts import MoreVerbs
+from bgresearch.schemas import DTYPES, Shape, pages_of
+
+_HEAD = """# The verbs
+
+<!-- Made by `python -m bgresearch.verbs > docs/verbs.md`; a test holds it to the verbs. -->
+
+Every verb returns a DataFrame with these columns, whichever version of the exchange's API answers: v2 for classic
+accounts, v3 for unified ones. Where the exchange tells nothing a column is there and empty. Times are UTC; numbers are
+float64, and their exact text is in `client.api.<area>.<name>.raw(...)`. Where a frame came from stands in
+`df.attrs["bgresearch"]`. `help(client.tickers)` has the arguments in full, what is kept and what a call costs.
+
+Symbols are written as the exchange does (`BTCUSDT`, with `market=`), or as ccxt does, which names the market as well:
+`BTC/USDT` (spot), `BTC/USDT:USDT`, `BTC/USDC:USDC` and `BTC/USD:BTC` (futures). What spot calls LUNA, $ALT and
+MEMECOIN is LUNA2, ALT and MEME in futures: ccxt's spelling finds it under either name, and an error names the other.
+
+Four verbs return something else: `client.candles` (index open_time; open, high, low, close, volume, quote_volume),
+`client.panel` (index known_at; a column per field and symbol), `client.server_time()` (a Timestamp) and
+`client.permissions()`.
+
+## Values that cannot be read
+
+An exchange sends an odd value now and then: an empty precision, `Infinity`, an object where a number is documented.
+
+* In everything about now and in public lists the value is missing (numbers are NaN), all other values and rows are
+  given, and one `UndocumentedData` warning per answer names row, field and value. A row that does not say what it is
+  about (no symbol, no coin) is left out, and named as well. If no row can be read, that is a `BadResponse`.
+* In the records of an account (`fills`, `orders`, `bills`, `deposits` and the other histories) an amount, an id or a
+  time that cannot be read raises `BadResponse`, which names record, field and value: a fee that is missing would be
+  counted as none. Other fields are missing and named.
+* What has such a hole is not kept as final: the next call asks for it again, and says so again.
+* Candles are never given with holes: a page that holds anything but numbers is not believed.
+
+Coins and symbols are spelled as the exchange does (`rAAPL`), by every verb alike.
+
+## What one kind of account is not told
+
+* `account.orders`, `account.open_orders`: unified accounts are told no `profit`, classic ones no `cancel_reason` of
+  futures.
+* `account.plan_orders`, `account.open_plan_orders`: unified accounts are told no `side` and no `executed_order_id`, and
+  none of spot.
+* `account.bills`: `kind` is common to both, so a deposit is a transfer_in, as unified ledgers call it; `word` is the
+  exchange's own. Classic spot lines name no `symbol`. `balance` is that of `account`: a wallet, or the unified account
+  as a whole. What moves between spot and futures is no line of a unified ledger.
+* `account.transfers`: unified accounts are told no `client_id` and not the wallet on the other side; their ledger calls
+  deposits and withdrawals transfers as well, and what moves between spot and futures none.
+* `account.conversions`: unified accounts are told no id (it is made of the record) and no `fee`, and are asked for one
+  pair at a time.
+* `account.loans`, `account.repayments`, `account.interest`: unified accounts are told amounts only, by their ledger.
+* `account.earn_records`: classic accounts alone. `account.earn`: classic accounts are told no `product`.
+* `account.balances`: unified accounts are told no value of the funding wallet.
+* `account.closed_positions`: of unified accounts it takes a key that may also write, although it only reads.
+"""
+
+
+def page() -> str:
+    """Return the page."""
+    parts = [_HEAD]
+    for title, prefix, verbs in (
+        ("Markets", "client", _verbs(MoreVerbs)), ("Accounts", "client.account", _verbs(AccountVerbs)),
+    ):  # fmt: skip
+        parts.append(f"## {title}\n")
+        parts += [_section(prefix, name, verb) for name, verb in verbs]
+    return "\n".join(parts)
+
+
+def _verbs(cls: type) -> Iterator[tuple[str, Any]]:
+    """Yield the verbs of a class by name, those of its parents too."""
+    found = {name: verb for parent in reversed(cls.__mro__) for name, verb in vars(parent).items()}
+    yield from sorted((name, verb) for name, verb in found.items() if hasattr(verb, "shape"))
+
+
+def _section(prefix: str, name: str, verb: Any) -> str:
+    shape: Shape = verb.shape
+    first, *_ = inspect.cleandoc(verb.__doc__).splitlines()
+    lines = [
+        f"### `{prefix}.{name}({_arguments(verb)})`",
+        "",
+        first,
+        "",
+        "| column | type | what it is |",
+        "|---|---|---|",
+    ]
+    for field in shape.fields:
+        place = " (index)" if field.name == shape.index else ""
+        lines.append(f"| {field.name}{place} | {DTYPES[field.kind]} | {field.words} |")
+    return "\n".join([*lines, "", f"Answered by {', '.join(pages_of(shape))}.", ""])
+
+
+def _arguments(verb: Any) -> str:
+    """Return the signature without self and without types."""
+    parameters = list(inspect.signature(verb).parameters.values())[1:]
+    bare = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in parameters]
+    return str(inspect.Signature(bare))[1:-1]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
