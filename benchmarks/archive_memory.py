@@ -26,8 +26,8 @@ from bgresearch.core.clock import ManualClock
 from bgresearch.core.intervals import DAY_MS
 from bgresearch.core.spans import Span
 from bgresearch.http.sender import Reply
-from bgresearch.market.candles.read_through import Source
 from bgresearch.session.identity import Whose
+from bgresearch.session.session import Source
 from bgresearch.store import Store
 
 NOW_MS = 1_795_165_230_000

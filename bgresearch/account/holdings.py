@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from functools import partial
+
+import pyarrow as pa
+
 from bgresearch.catalogue.answer_row import AnswerRow, spelled
+from bgresearch.errors import ExchangeError
 from bgresearch.http.rows import all_rows, around, rows_from, shaped
 from bgresearch.http.sender import Sender
 from bgresearch.schemas import Row, Shape, fields
-from bgresearch.session.identity import Mode
+from bgresearch.session.identity import ABSENT, NO_PERMISSION, Mode
+
+ASSET_COLUMNS = [
+    ("account", pa.string()), ("coin", pa.string()), ("available", pa.float64()), ("frozen", pa.float64()),
+    ("locked", pa.float64()), ("total", pa.float64()), ("usd_value", pa.float64()),
+    ("skipped", pa.string()),  # which accounts this snapshot is without, and why, as JSON; null where it is whole
+]  # fmt: skip
+_PRODUCTS = ("usdt-futures", "usdc-futures", "coin-futures")
+NOT_PERMITTED, NOT_OFFERED = "The key may not see these accounts", "This exchange has no such accounts"
+Skipped = dict[str, str]
+
 
 BALANCES = Shape(
     "account.balances",
@@ -113,3 +130,120 @@ def _sub_account(row: AnswerRow) -> Row:
         "note": row.text("label", "note"), "status": row.word("status"), "created": row.time("cTime", "createdTime"),
         "updated": row.time("uTime", "updatedTime"),
     }  # fmt: skip
+
+
+def classic_assets(sender: Sender, skipped: Skipped) -> list[Row]:
+    """Return the holdings of a classic account: spot, the three futures accounts, funding.
+
+    Accounts that the key lacks the permission for, or that this exchange does not have, are named in ``skipped`` with
+    the reason; if there is none to be seen, the refusal is raised. Any other refusal is raised at once: an account that
+    is restricted, of another mode or environment is no missing permission.
+    """
+    parts: list[tuple[str, str, dict[str, str], Callable[[str, AnswerRow], Row]]] = [
+        ("spot", "spot.account_assets", {"assetType": "hold_only"}, _spot),
+        *((name, "futures.account_accounts", {"productType": name.upper()}, _futures) for name in _PRODUCTS),
+        ("funding", "common.account_funding_assets", {}, _funding),
+    ]
+    return _all(sender, parts, skipped)
+
+
+def unified_assets(sender: Sender, skipped: Skipped) -> list[Row]:
+    """Return the holdings of a unified account: the unified one and funding."""
+    return _all(
+        sender,
+        [("unified", "uta.account_assets", {}, _unified), ("funding", "uta.account_funding_assets", {}, _funding)],
+        skipped,
+    )
+
+
+def _all(
+    sender: Sender,
+    parts: list[tuple[str, str, dict[str, str], Callable[[str, AnswerRow], Row]]],
+    skipped: Skipped,
+) -> list[Row]:
+    rows: list[Row] = []
+    refusal: ExchangeError | None = None
+    for account, row_id, params, shape in parts:
+        try:
+            answer = rows_from(sender, row_id, params)
+        except ExchangeError as error:
+            reason = _skippable(error)
+            if reason is None:
+                raise
+            refusal, skipped[account] = error, reason
+            continue
+        rows += shaped(row_id, partial(shape, account), answer)
+    if refusal is not None and len(skipped) == len(parts):
+        raise refusal
+    return rows
+
+
+def kept_with(skipped: Skipped) -> str | None:
+    """Return what is kept with a snapshot about the accounts that it is without; `left_out` reads it."""
+    return json.dumps(skipped) if skipped else None
+
+
+def left_out(kept: pa.Table) -> Skipped:
+    """Return which accounts a kept snapshot is without, and why; none is said of snapshots of older versions."""
+    text = kept.column("skipped")[0].as_py() if "skipped" in kept.column_names and kept.num_rows else None
+    return {str(account): str(why) for account, why in json.loads(text).items()} if text else {}
+
+
+def said_of(skipped: Skipped) -> str:
+    """Return in words which accounts are left out, by reason."""
+    reasons = dict.fromkeys(skipped.values())
+    parts = {reason: [account for account, why in skipped.items() if why == reason] for reason in reasons}
+    return " ".join(f"{reason}: {', '.join(accounts)}." for reason, accounts in parts.items())
+
+
+def _skippable(error: ExchangeError) -> str | None:
+    """Return why a part may be left out, None if it may not."""
+    if error.code in NO_PERMISSION:
+        return NOT_PERMITTED
+    return NOT_OFFERED if error.code in ABSENT else None
+
+
+def _spot(account: str, row: AnswerRow) -> Row:
+    available, frozen, locked = (row.number(name) for name in ("available", "frozen", "locked"))
+    return _row(account, row.key("coin"), (available, frozen, locked), _sum(available, frozen, locked), None)
+
+
+def _futures(account: str, row: AnswerRow) -> Row:
+    shown = (row.number("available"), None, row.number("locked"))
+    return _row(account, row.key("marginCoin"), shown, row.number("accountEquity"), row.number("usdtEquity"))
+
+
+def _funding(account: str, row: AnswerRow) -> Row:
+    available, frozen = row.number("available"), row.number("frozen")
+    total = row.number("balance")
+    total = total if total is not None else _sum(available, frozen)
+    return _row(account, row.key("coin"), (available, frozen, None), total, row.number("usdtValue"))
+
+
+def _unified(account: str, row: AnswerRow) -> Row:
+    shown = (row.number("available"), None, row.number("locked"))
+    return _row(account, row.key("coin"), shown, row.number("equity"), row.number("usdValue"))
+
+
+def _row(
+    account: str, coin: str, parts: tuple[float | None, float | None, float | None], total: float | None,
+    usd_value: float | None,
+) -> Row:  # fmt: skip
+    available, frozen, locked = parts
+    return {
+        "account": account, "coin": spelled(coin), "available": _or_nan(available),
+        "frozen": _or_zero(frozen), "locked": _or_zero(locked), "total": _or_nan(total),
+        "usd_value": _or_nan(usd_value),
+    }  # fmt: skip
+
+
+def _or_nan(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _or_zero(value: float | None) -> float:
+    return 0.0 if value is None else value
+
+
+def _sum(*values: float | None) -> float:
+    return sum(value for value in values if value is not None)

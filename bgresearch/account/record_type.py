@@ -12,13 +12,12 @@ from typing import Literal
 from bgresearch.catalogue import Endpoint, load
 from bgresearch.catalogue.answer_row import AnswerRow
 from bgresearch.core.intervals import DAY_MS
+from bgresearch.core.symbols import MARKETS
 from bgresearch.errors import InvalidInput
 from bgresearch.schemas import Row, Shape
 from bgresearch.session.identity import Mode
 from bgresearch.store import Series
 
-FUTURES = ("usdt-futures", "usdc-futures", "coin-futures")
-MARKETS = ("spot", *FUTURES)
 LOOKBACK_DAYS = 90  # spot/trade/Get-Fills, uta/trade/Get-Order-Fills; where no page states it, it is the same
 EDGE_MS = 60_000  # windows stay this far inside the exchange's own limits, which move while one walks
 
@@ -150,13 +149,3 @@ class RecordKind:
 def by_market(lots: tuple[str, ...] = MARKETS) -> dict[Mode, Lots]:
     """Return the same lots for both kinds of account."""
     return {"classic": lots, "unified": lots}
-
-
-def product(market: str) -> dict[str, str]:
-    """Return the parameter by which v2 names a futures market."""
-    return {"productType": market.upper()}
-
-
-def category(market: str) -> dict[str, str]:
-    """Return the parameter by which v3 names a market."""
-    return {"category": market.upper()}

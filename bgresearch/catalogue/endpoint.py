@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+START, END = "startTime", "endTime"
+
+
 Scope = Literal["ip", "uid"]
 PagingKind = Literal["none", "time-window", "id-cursor", "cursor", "page"]
 Response = Literal["list", "object", "array-rows"]

@@ -12,8 +12,7 @@ from bgresearch.cli.options import DataDir, Interval, PriceKind, as_an_option, e
 from bgresearch.cli.output import AsJson, table, tell
 from bgresearch.cli.prompts import agreed, answer
 from bgresearch.errors import ConfigurationError, InvalidInput
-from bgresearch.market.candles.costs import priced
-from bgresearch.market.candles.plan import Market
+from bgresearch.market.candles.plan import Market, priced
 
 if TYPE_CHECKING:
     import pandas as pd

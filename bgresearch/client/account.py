@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from bgresearch.account.archive import Archive, Say, archive
-from bgresearch.account.assets import (
+from bgresearch.account.holdings import (
     ASSET_COLUMNS,
     Skipped,
     classic_assets,

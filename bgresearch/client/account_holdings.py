@@ -19,15 +19,16 @@ from bgresearch.account.holdings import (
 from bgresearch.account.kinds import CLOSED_POSITIONS, ORDERS, PLAN_ORDERS
 from bgresearch.account.kinds.orders import OPEN_ORDERS, OPEN_PLAN_ORDERS
 from bgresearch.account.kinds.positions import OPEN_POSITIONS
+from bgresearch.account.record_history import walked
 from bgresearch.account.record_type import RecordKind
-from bgresearch.account.walks import walked
 from bgresearch.client.account_transfers import MoneyVerbs
-from bgresearch.core.symbols import MARKETS, UNKNOWN_CODES, own_symbol, stranger, unlisted, wire_symbol
+from bgresearch.core.symbols import MARKETS, own_symbol, wire_symbol
 from bgresearch.errors import ExchangeError, UnknownSymbol
 from bgresearch.http.sender import Sender
 from bgresearch.schemas import Row, Shape, documented
 from bgresearch.session.cached_sender import Answers, checked_age
 from bgresearch.session.identity import Mode
+from bgresearch.session.unknown_symbol import UNKNOWN_CODES, stranger, unlisted
 
 _RATES = "common.trade_rate"
 

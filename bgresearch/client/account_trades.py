@@ -15,12 +15,13 @@ from bgresearch.account.record_history import History
 from bgresearch.account.record_type import RecordKind
 from bgresearch.core.progress import Wish
 from bgresearch.core.spans import Span, iso
-from bgresearch.core.symbols import MARKETS, own_symbol, unlisted_anywhere, unlisted_coin
+from bgresearch.core.symbols import MARKETS, own_symbol
 from bgresearch.core.timestamps import Moment, span_of
-from bgresearch.market.candles.read_through import Source
 from bgresearch.market.listing_history import was_listed
 from bgresearch.schemas import Shape, documented
 from bgresearch.session.identity import Whose
+from bgresearch.session.session import Source
+from bgresearch.session.unknown_symbol import unlisted_anywhere, unlisted_coin
 
 _NONE_TOLD = "The exchange tells this account no {} without naming a {}, and none are kept: the frame is empty."
 _log = logging.getLogger(__name__)

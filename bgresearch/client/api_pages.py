@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bgresearch.catalogue import Endpoint
-from bgresearch.client.api_parameters import END, START
+from bgresearch.catalogue.endpoint import END, START
 from bgresearch.core.clock import Clock
 from bgresearch.core.intervals import DAY_MS, HOUR_MS
 from bgresearch.core.progress import Wish, shown
 from bgresearch.core.spans import Span, iso
 from bgresearch.errors import OfflineError
 from bgresearch.http.confirming_sender import confirming
-from bgresearch.http.pagination.paginator import State, Walk
+from bgresearch.http.pagination.paginator import State, Walk, fresh_rows
 from bgresearch.http.pagination.strategy import cut, spans_of, way_of
 from bgresearch.http.sender import Reply, Sender
-from bgresearch.market.candles.read_through import Source
 from bgresearch.session.cached_sender import Answers
+from bgresearch.session.session import Source
 from bgresearch.store import Store
-from bgresearch.store.checkpoints import Spool, fresh_rows, spool
+from bgresearch.store.checkpoints import Spool, spool
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,12 +10,12 @@ import operator
 from collections.abc import Collection, Iterable, Mapping
 
 from bgresearch.catalogue import Endpoint, Param
+from bgresearch.catalogue.endpoint import END, START
 from bgresearch.core.intervals import DAY_MS
 from bgresearch.core.spans import iso
 from bgresearch.core.timestamps import Moment, moment_ms
 from bgresearch.errors import InvalidInput
 
-START, END = "startTime", "endTime"
 _TIMES = (START, END)
 _TOLERANCE_MS = DAY_MS  # the exchange may count its look-back in whole days
 

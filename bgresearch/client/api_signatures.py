@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bgresearch.catalogue import Column, Endpoint, Param
-from bgresearch.client.api_parameters import END, START
+from bgresearch.catalogue.endpoint import END, START
 
 SIZES = ("limit", "pageSize")
 _WIDTH = 96

@@ -11,8 +11,9 @@ from bgresearch.core.symbols import chosen, wire_symbol
 from bgresearch.core.timestamps import Moment, span_of
 from bgresearch.market.candles.bulk_download import WORKERS, download
 from bgresearch.market.candles.plan import Plan
-from bgresearch.market.candles.read_through import Source, candles, foreseen
+from bgresearch.market.candles.read_through import candles, foreseen
 from bgresearch.market.candles.verify import Revision, Verified, revisions, verify
+from bgresearch.session.session import Source
 from bgresearch.store.remote.object_storage import Options, Remote
 from bgresearch.store.remote.upload import Choice, Published, publish
 

@@ -22,9 +22,9 @@ from bgresearch.errors import ConfigurationError, OfflineError
 from bgresearch.http.confirming_sender import confirming
 from bgresearch.http.sender import Sender
 from bgresearch.keys.permissions import Permissions, permissions
-from bgresearch.market.candles.read_through import Source
 from bgresearch.query.lens import Lens
 from bgresearch.session.identity import Whose
+from bgresearch.session.session import Source
 from bgresearch.store import Store
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from bgresearch.catalogue.answer_row import spelled
 from bgresearch.client.market import known_market
 from bgresearch.client.sentiment import FlowVerbs
 from bgresearch.core.spans import iso
-from bgresearch.core.symbols import UNKNOWN_CODES, Named, unlisted_coin, wire_symbol
+from bgresearch.core.symbols import Named, wire_symbol
 from bgresearch.core.timestamps import Moment
 from bgresearch.errors import ExchangeError, InvalidInput, UnknownSymbol
 from bgresearch.market.fees_and_tiers import (
@@ -26,6 +26,7 @@ from bgresearch.market.fees_and_tiers import (
 from bgresearch.market.history import FUNDING, FUNDING_RATES, funding, past_funding
 from bgresearch.market.quotes import OPEN_INTEREST, open_interest
 from bgresearch.schemas import documented
+from bgresearch.session.unknown_symbol import UNKNOWN_CODES, unlisted_coin
 
 _DEFAULT = "usdt-futures"
 

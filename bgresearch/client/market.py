@@ -12,12 +12,11 @@ import pyarrow as pa
 from bgresearch.catalogue import load
 from bgresearch.core.progress import Wish
 from bgresearch.core.spans import Span, iso
-from bgresearch.core.symbols import MARKETS, UNKNOWN_CODES, Named, stranger, unlisted, wire_symbol
+from bgresearch.core.symbols import MARKETS, Named, wire_symbol
 from bgresearch.core.timestamps import Moment, span_of
 from bgresearch.errors import BadResponse, ExchangeError, InvalidInput, OfflineError, UnknownSymbol
 from bgresearch.http.rows import around
 from bgresearch.http.sender import Sender
-from bgresearch.market.candles.read_through import Source
 from bgresearch.market.fees_and_tiers import ANNOUNCEMENTS, announcements
 from bgresearch.market.history import TRADES, past_trades, recent_trades
 from bgresearch.market.listing_history import listed
@@ -25,6 +24,8 @@ from bgresearch.market.listings import COINS, SYMBOLS, coins, symbols
 from bgresearch.market.quotes import ORDER_BOOK, PRICES, TICKERS, order_book, prices, tickers
 from bgresearch.schemas import Row, Shape, documented
 from bgresearch.session.cached_sender import Answers, checked_age
+from bgresearch.session.session import Source
+from bgresearch.session.unknown_symbol import UNKNOWN_CODES, stranger, unlisted
 
 _MOST_LEVELS = 200  # uta/public/OrderBook
 _T = TypeVar("_T")

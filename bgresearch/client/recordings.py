@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from bgresearch.client.market import known_market
 from bgresearch.core.timestamps import Moment
-from bgresearch.market.candles.read_through import Source
 from bgresearch.market.listing_history import ever_listed
 from bgresearch.market.listings import LISTINGS
 from bgresearch.market.recorder.reader import cadence_ms, named, recorded
 from bgresearch.market.recorder.recorder import Recorder, Say
 from bgresearch.market.recorder.series import recordable
+from bgresearch.session.session import Source
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,7 +6,6 @@ import bisect
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from bgresearch.core.intervals import DAY_MS, Anchor, Interval
 from bgresearch.core.spans import Span
@@ -160,29 +159,6 @@ def windows(span: Span, longest_ms: int) -> Iterator[Span]:
     """Yield the span in pieces of at most that length, oldest first."""
     for start in range(span.start_ms, span.end_ms, longest_ms):
         yield Span(start, min(start + longest_ms, span.end_ms))
-
-
-def next_cursor(cursor_from: str, data: Any, rows: Sequence[Any]) -> str:
-    """Return the value that asks for the page after this one, or "" at the end.
-
-    Parameters
-    ----------
-    cursor_from : str
-        Where the table row says the cursor is read: ``data.endId``, ``data.cursor`` or ``last row tradeId``.
-    data : Any
-        The value of ``data`` in the answer.
-    rows : sequence
-        Its rows.
-    """
-    if not rows:
-        return ""
-    where, _, field = cursor_from.partition(" while ")[0].rpartition(".")
-    if where == "data":
-        found = data.get(field) if isinstance(data, dict) else None
-    else:
-        name = cursor_from.rsplit(maxsplit=1)[-1]
-        found = rows[-1].get(name) if isinstance(rows[-1], dict) else None
-    return "" if found in (None, "", "0", 0) else str(found)
 
 
 def _contains(numbers: Sequence[int], number: int) -> bool:

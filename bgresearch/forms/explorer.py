@@ -15,13 +15,13 @@ import pandas as pd
 
 from bgresearch.charts.chart import chart
 from bgresearch.core.intervals import INTERVALS
-from bgresearch.core.symbols import Named, did_you_mean
+from bgresearch.core.symbols import Named
 from bgresearch.errors import BgresearchError, ConfigurationError, InvalidInput
 from bgresearch.exports import export
 from bgresearch.forms.background import Runner, in_thread
 from bgresearch.forms.widgets import Form, Labelled, button, note, subheading, table, verdict
-from bgresearch.market.candles.costs import priced
-from bgresearch.market.candles.plan import Market
+from bgresearch.market.candles.plan import Market, priced
+from bgresearch.session.unknown_symbol import did_you_mean
 
 if TYPE_CHECKING:
     from bgresearch.client.client import Client

@@ -20,13 +20,14 @@ from bgresearch.core.grid import windows
 from bgresearch.core.intervals import DAY_MS
 from bgresearch.core.progress import Wish, shown
 from bgresearch.core.spans import Span, iso, subtract
-from bgresearch.core.symbols import Named, unlisted
+from bgresearch.core.symbols import Named
 from bgresearch.errors import BgresearchError, IncompleteData, OfflineError
 from bgresearch.http.pagination.paged_list import EndUnknown, PagedList
 from bgresearch.http.rows import rows_from, shaped
 from bgresearch.http.sender import Sender
-from bgresearch.market.candles.read_through import Source
 from bgresearch.schemas import Row, Shape, fields
+from bgresearch.session.session import Source
+from bgresearch.session.unknown_symbol import unlisted
 from bgresearch.store import Series
 
 _SECOND_MS = 1_000  # times of the history are cut to seconds

@@ -19,8 +19,8 @@ from bgresearch.catalogue.value_types import TIME
 from bgresearch.core.spans import Span, iso
 from bgresearch.core.timestamps import Moment, moment_ms
 from bgresearch.errors import BadResponse, InvalidInput, OfflineError
-from bgresearch.market.candles.read_through import Source
 from bgresearch.session.cached_sender import checked_age
+from bgresearch.session.session import Source
 from bgresearch.store import LostRows, Series, digest_of
 
 _ATTEMPTS = 3  # a list that lost most of its rows is believed when it came so often

@@ -19,9 +19,9 @@ import pyarrow as pa
 from bgresearch.core.spans import Span
 from bgresearch.errors import ConfigurationError, InvalidInput, OfflineError, StoreError
 from bgresearch.frames import to_frame
-from bgresearch.market.candles.read_through import Source
 from bgresearch.query.datasets import PRICES, Family, families, plain
 from bgresearch.query.sql_checks import check_markets
+from bgresearch.session.session import Source
 from bgresearch.store import parquet_file as partition
 from bgresearch.store.atomic_files import in_words, matching, opened, reading
 from bgresearch.store.layout import Series

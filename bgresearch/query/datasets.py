@@ -15,15 +15,15 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 
-from bgresearch.account.assets import ASSET_COLUMNS
+from bgresearch.account.holdings import ASSET_COLUMNS
 from bgresearch.account.kinds import KINDS
 from bgresearch.catalogue.value_types import TIME
 from bgresearch.errors import ConfigurationError, InvalidInput
 from bgresearch.frames import CANDLE_SCHEMA
-from bgresearch.market.candles.read_through import Source
 from bgresearch.market.history import FUNDING_RATES, TRADES
 from bgresearch.market.recorder.series import RECORDABLE
 from bgresearch.session.known_accounts import known_uid
+from bgresearch.session.session import Source
 from bgresearch.store.atomic_files import matching
 from bgresearch.store.layout import SPELLED, is_partition
 from bgresearch.store.lost_rows import lost_in, refusal

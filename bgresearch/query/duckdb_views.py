@@ -22,10 +22,10 @@ from bgresearch.catalogue.value_types import TIME
 from bgresearch.core.user_folders import expanded
 from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
 from bgresearch.frames import to_frame
-from bgresearch.market.candles.read_through import Source
 from bgresearch.query.coverage_tables import coverage_of, gaps_of
 from bgresearch.query.datasets import Family, checked, families, literally
 from bgresearch.query.sql_checks import check_markets, parsed
+from bgresearch.session.session import Source
 from bgresearch.store.layout import PERIOD, SPELLED
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bgresearch.core.symbols import chosen
 from bgresearch.core.timestamps import Moment, span_of
 from bgresearch.errors import ConfigurationError
-from bgresearch.market.candles.read_through import Source
+from bgresearch.session.session import Source
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,10 +18,10 @@ import pyarrow as pa
 
 from bgresearch.catalogue.value_types import TIME
 from bgresearch.errors import ConfigurationError, InvalidInput
-from bgresearch.market.candles.read_through import Source
 from bgresearch.query.coverage_tables import Told, coverage_of, gaps_of
 from bgresearch.query.datasets import Family, checked, families, listed
 from bgresearch.query.sql_checks import check_markets
+from bgresearch.session.session import Source
 from bgresearch.store.layout import SPELLED
 
 if TYPE_CHECKING:

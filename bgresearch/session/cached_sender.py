@@ -18,9 +18,9 @@ from bgresearch.errors import InvalidInput, OfflineError, StoreError
 from bgresearch.http.confirming_sender import confirming
 from bgresearch.http.query import query_pairs
 from bgresearch.http.sender import Reply
-from bgresearch.market.candles.read_through import Source
 from bgresearch.session.identity import Whose
 from bgresearch.session.known_accounts import known_uid, remember_uid
+from bgresearch.session.session import Source
 from bgresearch.store.versions import NewerFormat, check_format
 
 _FORMAT = 1

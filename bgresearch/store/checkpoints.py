@@ -127,12 +127,6 @@ def _healed(path: Path) -> tuple[Line | None, int]:
     return header, count
 
 
-def fresh_rows(line: Line) -> list[Any]:
-    """Return the rows of a kept page that were on no earlier one."""
-    rows: list[Any] = line["rows"]
-    return rows if line["fresh"] is None else [rows[at] for at in line["fresh"]]
-
-
 def _parsed(text: bytes) -> Line | None:
     if not text.endswith(b"\n"):
         return None

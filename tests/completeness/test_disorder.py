@@ -10,15 +10,14 @@ from typing import Any
 import pytest
 
 from bgresearch.account.kinds import FILLS
-from bgresearch.account.record_history import History
-from bgresearch.account.walks import walked
+from bgresearch.account.record_history import History, walked
 from bgresearch.core.clock import ManualClock
 from bgresearch.core.spans import Span
 from bgresearch.core.symbols import Named
 from bgresearch.errors import BadResponse, BgresearchError, ExchangeError
-from bgresearch.market.candles.read_through import Source
 from bgresearch.market.history import past_funding, past_trades
 from bgresearch.session.identity import Whose
+from bgresearch.session.session import Source
 from bgresearch.store import Store
 from tests.conftest import NOW_MS
 from tests.verbs.told import Told

@@ -19,11 +19,11 @@ from bgresearch.core.spans import Span
 from bgresearch.core.symbols import Named
 from bgresearch.errors import BadResponse, BgresearchError, ExchangeError, IncompleteData
 from bgresearch.http.rows import all_rows
-from bgresearch.market.candles.read_through import Source
 from bgresearch.market.history import past_funding, past_trades
 from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.responders import RESPONDERS
 from bgresearch.sandbox.traders.heavy_trader import Crowd, crowded
+from bgresearch.session.session import Source
 from bgresearch.store import Store
 from tests.completeness.bent import BENDS, SIZES, Bend, Bent
 from tests.conftest import NOW_MS

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bgresearch.account.assets import NOT_OFFERED, NOT_PERMITTED, Skipped, classic_assets, said_of, unified_assets
+from bgresearch.account.holdings import NOT_OFFERED, NOT_PERMITTED, Skipped, classic_assets, said_of, unified_assets
 from bgresearch.catalogue import load
 from bgresearch.catalogue.error_codes import error_codes
 from bgresearch.catalogue.response import unwrap

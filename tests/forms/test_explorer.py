@@ -14,7 +14,7 @@ from bgresearch.client.client import Client
 from bgresearch.core.clock import ManualClock
 from bgresearch.forms.background import at_once
 from bgresearch.forms.explorer import Explorer
-from bgresearch.market.candles.costs import priced
+from bgresearch.market.candles.plan import priced
 from bgresearch.sandbox import Exchange
 from tests.forms.reading import buttons, press, text_of
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from bgresearch.client.client import Client
-from bgresearch.market.candles.read_through import Source
+from bgresearch.session.session import Source
 
 SourceOf = Callable[[Client], Source]
 

@@ -13,8 +13,8 @@ import pytest
 from bgresearch.catalogue.value_types import TIME
 from bgresearch.core.clock import ManualClock
 from bgresearch.errors import BadResponse, InvalidInput, OfflineError
-from bgresearch.market.candles.read_through import Source
 from bgresearch.market.listing_history import Seen, ever_listed, listed
+from bgresearch.session.session import Source
 from tests.conftest import Connect
 from tests.kept.conftest import SourceOf
 

@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from bgresearch.account.kinds import KINDS
 from bgresearch.core.spans import Span
-from bgresearch.market.candles.read_through import Source
 from bgresearch.sandbox.traders.accounts import Account
+from bgresearch.session.session import Source
 
 Ids = list[tuple[str, int]]
 MARKETS = ("spot", "usdt-futures")

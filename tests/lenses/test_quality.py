@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from bgresearch.connect import connect
 from bgresearch.errors import InvalidInput
-from bgresearch.research.quality.findings import modified_z
 from bgresearch.research.quality.gaps import gaps
+from bgresearch.research.quality.report import modified_z
 from tests.lenses.frames import walk
 
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bgresearch.core.grid import Grid, next_cursor, windows
+from bgresearch.core.grid import Grid, windows
 from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS
 from bgresearch.core.spans import Span, subtract, union
+from bgresearch.http.pagination.cursor import next_cursor
 
 grids = st.builds(Grid, st.sampled_from(list(INTERVALS.values())), st.sampled_from(["utc", "exchange"]))
 spans = st.builds(

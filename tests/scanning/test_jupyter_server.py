@@ -32,7 +32,7 @@ KEY = SANDBOX_KEYS["readonly"]
 PASSWORD = "four words which nobody guesses"
 TOKEN = "0123456789abcdef"
 CONFIG = """
-from bgresearch.keys.jupyter_hooks import refuse_secrets_of_agent
+from bgresearch.agent.jupyter_hook import refuse_secrets_of_agent
 c.FileContentsManager.pre_save_hook = refuse_secrets_of_agent(strict={strict})
 from tornado.ioloop import IOLoop
 loop = IOLoop.current()

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import pytest
 from tornado.web import HTTPError
 
+from bgresearch.agent.jupyter_hook import refuse_secrets
 from bgresearch.keys import leak_scan as scanning
-from bgresearch.keys.jupyter_hooks import refuse_secrets
 from bgresearch.keys.leak_scan import Hit, scan, scan_staged
 
 SECRET = b"5e0c7a11d4b3f298"

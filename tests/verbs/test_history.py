@@ -16,8 +16,8 @@ from bgresearch.client.client import Client
 from bgresearch.core.clock import ManualClock
 from bgresearch.core.spans import Span
 from bgresearch.errors import BadResponse, IncompleteData, OfflineError, ParameterRejected, PermissionDenied
-from bgresearch.market.candles.read_through import Source
 from bgresearch.session.identity import Whose
+from bgresearch.session.session import Source
 from bgresearch.store import Store
 from tests.verbs.told import Answer, Told
 

@@ -12,8 +12,8 @@ from bgresearch.core.clock import ManualClock
 from bgresearch.core.spans import Span
 from bgresearch.core.symbols import Named
 from bgresearch.errors import BadResponse
-from bgresearch.market.candles.read_through import Source
 from bgresearch.market.history import past_funding, past_trades
+from bgresearch.session.session import Source
 from bgresearch.store import Store
 from tests.verbs.told import Answer, Told
 

@@ -11,13 +11,12 @@ from typing import Any
 
 import pytest
 
-from bgresearch.account.assets import classic_assets, unified_assets
-from bgresearch.account.holdings import balances
+from bgresearch.account.holdings import balances, classic_assets, unified_assets
 from bgresearch.account.kinds import CLOSED_POSITIONS, KINDS, ORDERS, PLAN_ORDERS
 from bgresearch.account.kinds.orders import OPEN_ORDERS, OPEN_PLAN_ORDERS
 from bgresearch.account.kinds.positions import OPEN_POSITIONS
+from bgresearch.account.record_history import walked
 from bgresearch.account.record_type import RecordKind, Road
-from bgresearch.account.walks import walked
 from bgresearch.catalogue import Endpoint, load
 from bgresearch.catalogue.response import rows_of
 from bgresearch.core.symbols import Named

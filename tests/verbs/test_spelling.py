@@ -12,10 +12,11 @@ import pytest
 import bgresearch
 from bgresearch.client.client import Client
 from bgresearch.core.clock import ManualClock
-from bgresearch.core.symbols import Named, did_you_mean
+from bgresearch.core.symbols import Named
 from bgresearch.errors import UnknownSymbol
 from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.messages import Request, Response
+from bgresearch.session.unknown_symbol import did_you_mean
 from tests.conftest import NOW_MS
 from tests.verbs.test_odd_answers import PRIVATE, PUBLIC
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from functools import partial
 
-from bgresearch.account.record_type import FUTURES, MARKETS, RecordKind, Road, category, product
+from bgresearch.account.record_type import RecordKind, Road
 from bgresearch.catalogue.answer_row import AnswerRow
+from bgresearch.core.symbols import FUTURES, MARKETS, category, product
 from bgresearch.schemas import Row, Shape, fields
 from bgresearch.session.identity import Mode
 

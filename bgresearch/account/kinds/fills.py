@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal, localcontext
 from functools import partial
 
-from bgresearch.account.record_type import RecordKind, Road, by_market, category, product
+from bgresearch.account.record_type import RecordKind, Road, by_market
 from bgresearch.catalogue.answer_row import AnswerRow, spelled
+from bgresearch.core.symbols import category, product
 from bgresearch.schemas import Row, Shape, fields
 from bgresearch.session.identity import Mode
 

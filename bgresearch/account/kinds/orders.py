@@ -6,8 +6,9 @@ from collections.abc import Callable
 from functools import partial
 
 from bgresearch.account.kinds.fills import fee_of, paid_of, traded_side
-from bgresearch.account.record_type import FUTURES, RecordKind, Road, by_market, category, product
+from bgresearch.account.record_type import RecordKind, Road, by_market
 from bgresearch.catalogue.answer_row import AnswerRow
+from bgresearch.core.symbols import FUTURES, category, product
 from bgresearch.schemas import Row, Shape, fields
 from bgresearch.session.identity import Mode
 

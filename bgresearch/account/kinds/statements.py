@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from bgresearch.account.kinds.bills import UNIFIED_BOOKS
-from bgresearch.account.record_type import FUTURES, RecordKind, Road, product
+from bgresearch.account.record_type import RecordKind, Road
 from bgresearch.catalogue.answer_row import AnswerRow
+from bgresearch.core.symbols import FUTURES, product
 from bgresearch.schemas import Row, Shape, fields
 from bgresearch.session.identity import Mode
 

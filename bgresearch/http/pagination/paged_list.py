@@ -17,9 +17,9 @@ from typing import Any, Generic, TypeVar
 
 from bgresearch.catalogue import Endpoint
 from bgresearch.catalogue.response import rows_of
-from bgresearch.core.grid import next_cursor
 from bgresearch.errors import BadResponse
 from bgresearch.http.confirming_sender import confirming
+from bgresearch.http.pagination.cursor import next_cursor
 from bgresearch.http.sender import Sender
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from bgresearch.client.api_parameters import END, START
+from bgresearch.catalogue.endpoint import END, START
 from bgresearch.core import exact_json
 from bgresearch.core.clock import Clock
 from bgresearch.core.intervals import DAY_MS
@@ -19,7 +19,7 @@ from bgresearch.core.spans import Span, subtract
 from bgresearch.errors import BadResponse, BgresearchError, ExchangeError, IncompleteData
 from bgresearch.http.confirming_sender import EMPTY_ANSWERS_OF_THE_PAST
 from bgresearch.http.pagination.strategy import EDGE_MS, Way
-from bgresearch.store.checkpoints import Spool, fresh_rows
+from bgresearch.store.checkpoints import Line, Spool
 
 _REMEMBERED = 4  # pages whose rows are compared with: what comes twice comes on pages that follow each other
 _DEEPEST = "40303"  # deeper than 20,000 rows is not served
@@ -475,3 +475,9 @@ class Walk:
 def _key(row: Any) -> str:
     """Return what equals that of another row if every field does."""
     return exact_json.dumps(row, sort_keys=True)
+
+
+def fresh_rows(line: Line) -> list[Any]:
+    """Return the rows of a kept page that were on no earlier one."""
+    rows: list[Any] = line["rows"]
+    return rows if line["fresh"] is None else [rows[at] for at in line["fresh"]]

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bgresearch.catalogue import Endpoint
+from bgresearch.catalogue.endpoint import END, START
 from bgresearch.catalogue.response import rows_of
-from bgresearch.client.api_parameters import END, START
-from bgresearch.core.grid import next_cursor, windows
+from bgresearch.core.grid import windows
 from bgresearch.core.intervals import DAY_MS, INTERVALS, Family
 from bgresearch.core.spans import Span
 from bgresearch.errors import InvalidInput
+from bgresearch.http.pagination.cursor import next_cursor
 
 Kind = Literal["once", "window", "ids", "cursor", "page", "bars"]
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 from bgresearch.catalogue.value_types import TIME
 from bgresearch.core.progress import Wish, shown
 from bgresearch.core.spans import Span, iso, union
-from bgresearch.core.symbols import symbols_of, wire_symbol
+from bgresearch.core.symbols import wire_symbol
 from bgresearch.core.thread_pool import Crew
 from bgresearch.core.timestamps import Moment, span_of
 from bgresearch.errors import (
@@ -31,16 +31,9 @@ from bgresearch.errors import (
 )
 from bgresearch.market.candles.downloader import Stopped
 from bgresearch.market.candles.plan import Subject, subject
-from bgresearch.market.candles.read_through import (
-    Report,
-    Source,
-    base_of,
-    bring,
-    closed_part,
-    gap_in_words,
-    planned,
-    series_of,
-)
+from bgresearch.market.candles.read_through import Report, base_of, bring, closed_part, gap_in_words, planned, series_of
+from bgresearch.session.session import Source
+from bgresearch.session.unknown_symbol import symbols_of
 from bgresearch.store import Gap
 
 ALL = "ALL"

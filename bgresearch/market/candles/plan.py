@@ -18,6 +18,9 @@ from bgresearch.core.spans import Span, iso
 from bgresearch.errors import InvalidInput
 from bgresearch.market.candles.lookback import Reaches
 
+STORED = "Everything is in the local store already: no request is needed."
+
+
 Market = Literal["spot", "usdt-futures", "usdc-futures", "coin-futures"]
 Price = Literal["last", "mark", "index"]
 
@@ -313,3 +316,16 @@ def _route(row_id: str, what: Subject, reach: int | None, fixed: dict[str, str],
     spare = min(4 if what.grid.vague else 2, rows - 1)
     reach_ms = reach and reach - length
     return Route(row_id, rows - spare, reach_ms, fixed, starts, spare, most, reach_ms)
+
+
+def priced(plan: Plan) -> tuple[str, ...]:
+    """Return what a plan costs: candles that are missing, requests by road, seconds by the exchange's limits."""
+    if not plan.pages:
+        return (STORED,)
+    requests = sum(plan.requests.values())
+    roads = ", ".join(f"{count:,} to {row}" for row, count in plan.requests.items())
+    seconds = "less than a second" if plan.seconds < 1 else f"about {plan.seconds:,.0f} s"
+    return (
+        f"{plan.rows:,} candles are missing in the local store.",
+        f"{requests:,} request{'s' if requests != 1 else ''} ({roads}): {seconds} by the exchange's limits.",
+    )

@@ -6,7 +6,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,11 +15,10 @@ import pandas as pd
 import pyarrow as pa
 
 from bgresearch.catalogue.value_types import TIME
-from bgresearch.core.clock import Clock
 from bgresearch.core.intervals import DAY_MS, INTERVALS
 from bgresearch.core.progress import Wish, shown
 from bgresearch.core.spans import Span, iso, subtract, union
-from bgresearch.core.symbols import UNKNOWN_CODES, Named, did_you_mean, list_of, symbols_of
+from bgresearch.core.symbols import Named
 from bgresearch.core.timestamps import Moment, span_of
 from bgresearch.errors import (
     AddressRejected,
@@ -35,7 +34,6 @@ from bgresearch.errors import (
     UnknownSymbol,
 )
 from bgresearch.frames import CANDLE_SCHEMA, to_frame
-from bgresearch.http.sender import Sender
 from bgresearch.market.candles.downloader import Download
 from bgresearch.market.candles.gap_fill import checked, filled
 from bgresearch.market.candles.lookback import FILE, Reaches, from_json, to_json
@@ -43,7 +41,9 @@ from bgresearch.market.candles.maintenance import began_ms
 from bgresearch.market.candles.page_fetcher import Failure, Fetcher
 from bgresearch.market.candles.page_request import Asker
 from bgresearch.market.candles.plan import Plan, Subject, plan, routes, subject
-from bgresearch.store import Gap, Series, Store
+from bgresearch.session.session import Source
+from bgresearch.session.unknown_symbol import UNKNOWN_CODES, did_you_mean, list_of, symbols_of
+from bgresearch.store import Gap, Series
 from bgresearch.store.candle_checks import contradictory
 from bgresearch.store.coverage import NEVER_MS, joined
 from bgresearch.store.pending_pages import Spool
@@ -51,28 +51,6 @@ from bgresearch.store.pending_pages import Spool
 _MARGIN_MS = {"last": 2_000, "mark": 60_000, "index": 60_000}  # mark and index candles are finished late
 _NO_MARKET = ("before listing", "delisted")  # there was nothing to fill
 _ROUNDS = 3  # a partition found damaged while reading is fetched again, so often
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where candles come from: one exchange, one store.
-
-    Attributes
-    ----------
-    sender : Sender
-        Who talks to the exchange.
-    store : Store
-        What is already known.
-    clock : Clock
-        What time it is.
-    offline : bool
-        Whether asking the exchange is forbidden.
-    """
-
-    sender: Sender
-    store: Store
-    clock: Clock
-    offline: bool = False
 
 
 def candles(

@@ -12,7 +12,8 @@ import pandas as pd
 
 from bgresearch.core.spans import Span, iso
 from bgresearch.errors import BgresearchError
-from bgresearch.market.candles.read_through import Source, candles
+from bgresearch.market.candles.read_through import candles
+from bgresearch.session.session import Source
 from bgresearch.store import Series, Store
 from bgresearch.store.integrity import Flaw, candles_at, grid_of
 

@@ -15,8 +15,8 @@ from bgresearch.core.spans import Span, iso
 from bgresearch.core.symbols import wire_symbol
 from bgresearch.core.timestamps import Moment, span_of
 from bgresearch.errors import IncompleteData, InvalidInput
-from bgresearch.market.candles.read_through import Source
 from bgresearch.market.recorder.series import Recordable, recordable
+from bgresearch.session.session import Source
 from bgresearch.store import Series
 
 _UNITS = {"s": 1_000, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}

@@ -22,9 +22,9 @@ from bgresearch.errors import (
     RateLimited,
     UnknownSymbol,
 )
-from bgresearch.market.candles.read_through import Source
 from bgresearch.market.recorder.reader import series_of, spelled
 from bgresearch.market.recorder.series import Recordable
+from bgresearch.session.session import Source
 from bgresearch.store import Gap
 from bgresearch.store.coverage import Cause
 

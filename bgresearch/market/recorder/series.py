@@ -8,11 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from bgresearch.account.record_type import FUTURES, MARKETS, category, product
 from bgresearch.catalogue import Endpoint, load
 from bgresearch.catalogue.answer_row import AnswerRow, Problems
 from bgresearch.catalogue.response import rows_of
 from bgresearch.core.intervals import MINUTE_MS
+from bgresearch.core.symbols import FUTURES, MARKETS, category, product
 from bgresearch.errors import BadResponse, InvalidInput
 from bgresearch.http.sender import Reply, Sender
 from bgresearch.schemas import Row, Shape, fields

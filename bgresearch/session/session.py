@@ -1,0 +1,31 @@
+"""What a client works with: one exchange, one store, one clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bgresearch.core.clock import Clock
+from bgresearch.http.sender import Sender
+from bgresearch.store import Store
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where candles come from: one exchange, one store.
+
+    Attributes
+    ----------
+    sender : Sender
+        Who talks to the exchange.
+    store : Store
+        What is already known.
+    clock : Clock
+        What time it is.
+    offline : bool
+        Whether asking the exchange is forbidden.
+    """
+
+    sender: Sender
+    store: Store
+    clock: Clock
+    offline: bool = False

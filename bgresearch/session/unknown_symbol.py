@@ -1,0 +1,119 @@
+"""What the exchange's answer to an unknown symbol or coin means, and which listed names are close to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from bgresearch.catalogue import load
+from bgresearch.catalogue.answer_row import AnswerRow, Problems, Row, read_rows
+from bgresearch.catalogue.response import rows_of
+from bgresearch.core.symbols import Named, renamed
+from bgresearch.errors import BgresearchError, ExchangeError, UnknownSymbol
+from bgresearch.http.sender import Sender
+
+UNKNOWN_CODES = frozenset(  # what an unknown symbol may be answered with, beside codes that mean nothing else
+    {"40034", "40054", "40072", "40102", "42016", "25100", "25200", "40309", "400171", "400172"}
+)
+_ASK = "Did you mean"
+_NOTHING_REFUSED = "00000"
+
+
+def stranger(sender: Sender, named: Named, error: ExchangeError) -> ExchangeError:
+    """Return an error that names near symbols if the exchange does not list this one, else the same error.
+
+    One more request, which may fail without harm.
+    """
+    symbols = listed_symbols(sender, named.market)
+    if named.symbol in symbols or not (symbols or isinstance(error, UnknownSymbol)):
+        return error
+    said = f"{named.symbol!r} is not listed in the {named.market} market"
+    hint = did_you_mean(named, symbols) or f"Look at client.symbols({named.market!r}) for what there is."
+    return UnknownSymbol(error.endpoint, error.code, said, http_status=error.http_status, hint=hint)
+
+
+def unlisted(sender: Sender, named: Named, endpoint: str) -> UnknownSymbol | None:
+    """Return an error that names near symbols if an answer was empty because the exchange does not list this one.
+
+    One request; None where the symbol is listed, or the list cannot be had.
+    """
+    error = stranger(sender, named, ExchangeError(endpoint, _NOTHING_REFUSED, "no rows"))
+    return error if isinstance(error, UnknownSymbol) else None
+
+
+def unlisted_anywhere(sender: Sender, symbol: str, markets: Sequence[str], endpoint: str) -> UnknownSymbol | None:
+    """Return an error that names near symbols if none of some markets lists this one; a request for each of them."""
+    errors: list[UnknownSymbol] = []
+    for market in markets:
+        error = unlisted(sender, Named(symbol, market), endpoint)
+        if error is None:
+            return None
+        errors.append(error)
+    return next((error for error in errors if error.hint.startswith(_ASK)), errors[0]) if errors else None
+
+
+def unlisted_coin(sender: Sender, coin: str, endpoint: str) -> UnknownSymbol | None:
+    """Return an error that names near coins if the exchange does not list this one.
+
+    One request; None where the coin is listed, or the list cannot be had.
+    """
+    row = load()["spot.coins"]
+    try:
+        rows = rows_of(row, sender.send(row, {}).data)
+        coins = [each["coin"] for each in read_rows(lambda one: {"coin": one.key("coin")}, rows, Problems(row.id))]
+    except BgresearchError:
+        return None
+    near = {name.upper(): name for name in coins}
+    if not coins or coin.upper() in near:
+        return None
+    found = [near[name] for name in get_close_matches(coin.upper(), near, 3, 0.6)]
+    hint = f"{_ASK} {' or '.join(found)}?" if found else "Look at client.coins() for what there is."
+    return UnknownSymbol(endpoint, _NOTHING_REFUSED, f"{coin!r} is no coin of the exchange", http_status=200, hint=hint)
+
+
+def did_you_mean(named: Named, listed: Sequence[str]) -> str:
+    """Return the question that offers the symbols nearest to one that is not listed, empty if none is near.
+
+    Parameters
+    ----------
+    named : Named
+        What was asked for.
+    listed : sequence of str
+        The symbols of its market. What the coin is called in this kind of market comes before names that look alike.
+    """
+    other = renamed(named.symbol, named.market)
+    near = [other] if other is not None and other in listed else get_close_matches(named.symbol, listed, 3, 0.6)
+    return f"{_ASK} {' or '.join(near)}?" if near else ""
+
+
+def listed_symbols(sender: Sender, market: str) -> list[str]:
+    """Return the symbols of a market; none if they cannot be had."""
+    try:
+        return symbols_of(sender, market)
+    except BgresearchError:
+        return []
+
+
+def list_of(market: str) -> str:
+    """Return the id of the table row that lists the symbols of a market."""
+    return "spot.symbols" if market == "spot" else "futures.contracts"
+
+
+def symbols_of(sender: Sender, market: str) -> list[str]:
+    """Return the symbols that the exchange lists in a market now; one request.
+
+    A row without one is left out, with a warning.
+
+    Raises
+    ------
+    BgresearchError
+        Whatever the wire raises; `BadResponse` if there are rows and none has a symbol.
+    """
+    row = load()[list_of(market)]
+    params = {} if market == "spot" else {"productType": market.upper()}
+    rows = rows_of(row, sender.send(row, params).data)
+    return [each["symbol"] for each in read_rows(_symbol, rows, Problems(row.id))]
+
+
+def _symbol(row: AnswerRow) -> Row:
+    return {"symbol": row.key("symbol")}
