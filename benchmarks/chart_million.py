@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from playwright.sync_api import Page, sync_playwright
 
-import bgresearch.lenses  # noqa: F401 - makes df.bg
+import bgresearch.accessor  # noqa: F401 - makes df.bg
 
 DRAWN = "document.querySelector('#figure-0-0').dataset"
 PATIENCE_MS = 60_000

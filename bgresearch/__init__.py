@@ -93,11 +93,11 @@ def __dir__() -> list[str]:
 
 
 class _Package(ModuleType):
-    """The package itself: ``connect`` is the function, also after somebody has imported the module of that name."""
+    """The package itself: ``connect`` and ``keys`` are functions, also after a module of that name was imported."""
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name == "connect" and isinstance(value, ModuleType):  # the import system binds what it has loaded
-            value = value.connect
+        if name in __all__ and isinstance(value, ModuleType):  # the import system binds what it has loaded
+            return
         super().__setattr__(name, value)
 
 

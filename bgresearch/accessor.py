@@ -1,6 +1,6 @@
 """What a frame can do by itself: ``df.bg.chart()``, ``df.bg.resample("1h")``.
 
-The one accessor of the package. Importing this module registers it, as `bgresearch.lenses` and the client do; nothing
+The one accessor of the package. Importing this module registers it, as the client does; nothing
 else is added to pandas. Every frame has it; a method that cannot mean anything for a frame says so.
 """
 

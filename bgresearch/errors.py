@@ -7,10 +7,19 @@ and pickles. Messages say what failed, with which input, what the exchange said 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from bgresearch.core.spans import Span
+
+class TimeSpan(Protocol):
+    """Half-open ``[start_ms, end_ms)`` in epoch milliseconds, UTC: `bgresearch.core.spans.Span` is one."""
+
+    @property
+    def start_ms(self) -> int:
+        """First instant."""
+
+    @property
+    def end_ms(self) -> int:
+        """First instant after it."""
 
 
 class BgresearchError(Exception):
@@ -77,7 +86,7 @@ class OfflineError(BgresearchError):
         The spans that are not in the store, where that is what was missing.
     """
 
-    def __init__(self, message: str, *, missing: Sequence[Span] = (), hint: str = "") -> None:
+    def __init__(self, message: str, *, missing: Sequence[TimeSpan] = (), hint: str = "") -> None:
         self.missing = tuple(missing)
         super().__init__(message, hint=hint)
 
@@ -170,7 +179,7 @@ class IncompleteData(BgresearchError):
         The spans that are missing.
     """
 
-    def __init__(self, message: str, *, missing: Sequence[Span], hint: str = "") -> None:
+    def __init__(self, message: str, *, missing: Sequence[TimeSpan], hint: str = "") -> None:
         self.missing = tuple(missing)
         super().__init__(message, hint=hint)
 
@@ -184,7 +193,7 @@ class StoreError(BgresearchError):
         The spans whose rows a damaged file held, where that is the reason.
     """
 
-    def __init__(self, message: str, *, missing: Sequence[Span] = (), hint: str = "") -> None:
+    def __init__(self, message: str, *, missing: Sequence[TimeSpan] = (), hint: str = "") -> None:
         self.missing = tuple(missing)
         super().__init__(message, hint=hint)
 

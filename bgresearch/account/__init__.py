@@ -1,5 +1,1 @@
-"""What an account has, did and was told: the verbs of ``client.account``, and the records they keep."""
-
-from bgresearch.client.account import AccountVerbs
-
-__all__ = ["AccountVerbs"]
+"""Private records of an account: what each kind is, its history in the store, holdings and balances."""

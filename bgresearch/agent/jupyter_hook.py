@@ -2,7 +2,7 @@
 
 In ``jupyter_server_config.py``::
 
-    from bgresearch.agent.jupyter_hook import refuse_secrets_of_agent
+    from bgresearch.jupyter_hooks import refuse_secrets_of_agent
     c.FileContentsManager.pre_save_hook = refuse_secrets_of_agent()
 
 The agent looks, so no secret is in the server's memory. While it is locked or not running, files are saved unsearched

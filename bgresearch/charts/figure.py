@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,15 @@ _DAY_MS = 86_400_000
 _HEIGHT, _PANEL = 460, 100  # pixels
 _AIR = 0.01
 _TICKS = {"volume": 4, "funding": 6}  # at most; rates lie on both sides of 0
+
+
+class Drawn(Protocol):
+    """Something with a drawing: what a widget, a page and a picture take; `bgresearch.charts.chart.Chart` is one."""
+
+    drawing: Drawing
+    theme: str
+    max_bars: int
+    figure: Figure
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from bgresearch.charts.chart import Chart
 from bgresearch.charts.encoding import packed
+from bgresearch.charts.figure import Drawing, Drawn
 from bgresearch.exports.output_path import written
 
 
@@ -22,7 +22,7 @@ class Panel:
 
     Attributes
     ----------
-    figures : mapping of str to plotly Figure or Chart
+    figures : mapping of str to plotly Figure or Drawn
         Tab label to figure. A `bgresearch.charts.chart.Chart` brings its levels with it and draws finer bars where one
         zooms in.
     facts : mapping of str to str
@@ -56,9 +56,13 @@ def page(
     for number, panel in enumerate(panels):
         tabs = {f"figure-{number}-{index}": item for index, item in enumerate(panel.figures.items())}
         figures += [f'"{name}": {figure.to_json()}' for name, (_, figure) in tabs.items()]
-        levels += [f'"{name}": {_packed(figure)}' for name, (_, figure) in tabs.items() if isinstance(figure, Chart)]
+        levels += [
+            f'"{name}": {_packed(figure)}'
+            for name, (_, figure) in tabs.items()
+            if isinstance(getattr(figure, "drawing", None), Drawing)
+        ]
         sections.append(_section({name: label for name, (label, _) in tabs.items()}, panel.facts))
-    template = Template(resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8"))
+    template = Template(resources.files(__package__).joinpath("html_page.html").read_text(encoding="utf-8"))
     return template.substitute(
         title=html.escape(title),
         heading=f'<h1>{html.escape(title)}</h1>\n<p class="lead">{html.escape(lead)}</p>' if heading else "",
@@ -67,7 +71,7 @@ def page(
         plotly_js=get_plotlyjs(),
         figures=_script(figures),
         levels=_script(levels),
-        fluid_js=resources.files(__package__).joinpath("fluid.js").read_text(encoding="utf-8"),
+        fluid_js=resources.files(__package__).joinpath("html_page.js").read_text(encoding="utf-8"),
         theme=theme if theme in ("light", "dark") else "light" if theme == "print" else "auto",
     )
 
@@ -83,7 +87,7 @@ def write_page(path: Path, text: str) -> Path:
     return written(path, text.encode("utf-8"), force=True)
 
 
-def _packed(chart: Chart) -> str:
+def _packed(chart: Drawn) -> str:
     return json.dumps(packed(chart.drawing, chart.max_bars), separators=(",", ":"))
 
 

@@ -12,5 +12,5 @@ _FILES = resources.files(__package__)
 class Fitting(anywidget.AnyWidget):
     """A widget of no height beside a plot, in a box of class ``bg-chart``; ``bg-auto`` takes the notebook's ink."""
 
-    _esm = _FILES.joinpath("fitting.js").read_text(encoding="utf-8")
-    _css = _FILES.joinpath("fitting.css").read_text(encoding="utf-8")
+    _esm = _FILES.joinpath("resize_widget.js").read_text(encoding="utf-8")
+    _css = _FILES.joinpath("resize_widget.css").read_text(encoding="utf-8")

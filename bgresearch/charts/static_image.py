@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bgresearch.charts.downsampling import whole
+from bgresearch.charts.figure import Drawn
 from bgresearch.errors import ConfigurationError, InvalidInput
 from bgresearch.exports.output_path import checked_place, written
-
-if TYPE_CHECKING:
-    from bgresearch.charts.chart import Chart
 
 _KINDS = (".png", ".svg", ".pdf")
 _PIXELS_A_BAR = 4  # narrower candles run into each other on paper
@@ -18,13 +16,13 @@ _PNG_SCALE = 3  # 1000 pixels of layout are 3000 of the picture: 300 dpi at 25 c
 
 
 def picture(
-    chart: Chart, path: Path, *, width: int = 1000, height: int = 600, theme: str = "print", force: bool = False
+    chart: Drawn, path: Path, *, width: int = 1000, height: int = 600, theme: str = "print", force: bool = False
 ) -> Path:  # fmt: skip
     """Write a picture of a chart's whole span and return its absolute path.
 
     Parameters
     ----------
-    chart : Chart
+    chart : Drawn
         What `bgresearch.charts.chart.chart` returned.
     path : Path
         Ending in .png, .svg or .pdf.

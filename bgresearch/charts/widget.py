@@ -11,14 +11,12 @@ import numpy as np
 import pandas as pd
 
 from bgresearch.charts.downsampling import chosen, cut
-from bgresearch.charts.figure import EMPTY, times
+from bgresearch.charts.figure import EMPTY, Drawn, times
 from bgresearch.charts.theme import plotly
 from bgresearch.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from ipywidgets import VBox
-
-    from bgresearch.charts.chart import Chart
 
 _CONFIG = {  # as wide as the pane, and with few enough buttons not to lie on the heading
     "responsive": True, "displaylogo": False, "scrollZoom": True,
@@ -26,7 +24,7 @@ _CONFIG = {  # as wide as the pane, and with few enough buttons not to lie on th
 }  # fmt: skip
 
 
-def live(chart: Chart) -> VBox:
+def live(chart: Drawn) -> VBox:
     """Return the chart as a widget.
 
     Raises
@@ -55,14 +53,14 @@ def live(chart: Chart) -> VBox:
     return box
 
 
-def refine(shown: Any, chart: Chart) -> None:
+def refine(shown: Any, chart: Drawn) -> None:
     """Draw what is in sight of a figure from the level that suits it; also the axes of price and volume follow.
 
     Parameters
     ----------
     shown : FigureWidget
         Made of ``chart.figure``.
-    chart : Chart
+    chart : Drawn
         Whose levels are cut.
     """
     axis, drawing = shown.layout.xaxis, chart.drawing
@@ -83,7 +81,7 @@ def refine(shown: Any, chart: Chart) -> None:
                 axes.range = _spread(level.traces[name], from_ms, to_ms) or axes.range
 
 
-def bundle(chart: Chart, include: Any, exclude: Any) -> Any:
+def bundle(chart: Drawn, include: Any, exclude: Any) -> Any:
     """Return what a notebook shows: the widget where there is a kernel and widgets, else the plain figure."""
     ipython = sys.modules.get("IPython")  # whoever has a kernel has it loaded
     if ipython is not None and getattr(ipython.get_ipython(), "kernel", None) is not None:
@@ -92,7 +90,7 @@ def bundle(chart: Chart, include: Any, exclude: Any) -> Any:
     return chart.figure._repr_mimebundle_(include, exclude)
 
 
-def _heading(chart: Chart, told: str) -> dict[str, Any]:
+def _heading(chart: Drawn, told: str) -> dict[str, Any]:
     """Title and subtitle in one text: plotly lays two out by their height, which an output has not got yet."""
     small = f"<span style='font-size:12px'>{html.escape(told)}</span>"
     title = html.escape(chart.drawing.title)

@@ -1,1 +1,1 @@
-"""Single rows of the table as calls: their words, what they may be given, how their lists are walked to the end."""
+"""Every public verb and the raw namespace ``client.api``, one module per family."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pandas as pd
 
-import bgresearch.lenses  # noqa: F401 - makes df.bg
-from bgresearch.account import AccountVerbs
+import bgresearch.accessor  # noqa: F401 - makes df.bg
+from bgresearch.client.account import AccountVerbs
 from bgresearch.client.api import Api
 from bgresearch.client.api_pages import Desk
 from bgresearch.client.candles import CandleVerbs

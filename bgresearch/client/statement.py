@@ -8,7 +8,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from bgresearch.account import AccountVerbs
+from bgresearch.client.account import AccountVerbs
 from bgresearch.core.intervals import DAY_MS
 from bgresearch.core.intervals import interval as length_of
 from bgresearch.core.spans import Span, iso

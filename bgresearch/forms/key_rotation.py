@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime as dt
+from collections.abc import Callable
+from typing import Protocol
 
 import ipywidgets as widgets
 
 from bgresearch.agent.client import AgentKey
 from bgresearch.agent.error_codec import REFUSALS
+from bgresearch.forms.agent_access import Desk
 from bgresearch.forms.finding_widgets import Stages, judged
 from bgresearch.forms.pages_key import FIELDS
 from bgresearch.forms.sealed_input import Box, SealedInput
@@ -17,8 +20,18 @@ from bgresearch.keys.onboarding import verdicts
 from bgresearch.keys.onboarding.finding import Finding
 from bgresearch.keys.permissions import Permissions
 
-if TYPE_CHECKING:
-    from bgresearch.forms.key_manager import Manager
+
+class KeyTable(Protocol):
+    """What a rotation needs of the form it is shown in."""
+
+    desk: Desk
+    today: dt.date
+
+    def ask(self, deed: Callable[[], str]) -> None:
+        """Run an operation of the agent and show its result or its refusal."""
+
+    def say(self, words: str) -> None:
+        """Announce a sentence to screen readers."""
 
 
 class Rotating(widgets.VBox):  # type: ignore[misc]  # its base has no types
@@ -26,13 +39,13 @@ class Rotating(widgets.VBox):  # type: ignore[misc]  # its base has no types
 
     Parameters
     ----------
-    manager : Manager
+    manager : KeyTable
         Where it is shown.
     key : AgentKey
         The one to replace.
     """
 
-    def __init__(self, manager: Manager, key: AgentKey) -> None:
+    def __init__(self, manager: KeyTable, key: AgentKey) -> None:
         self._manager, self._key = manager, key
         self.sealed = SealedInput(
             FIELDS, offer=lambda _: manager.desk.offer("rotate", key.label, demo=key.demo), purpose="rotate",

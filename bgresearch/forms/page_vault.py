@@ -10,7 +10,7 @@ from bgresearch.forms.widgets import Page, button, note, verdict
 from bgresearch.keys.onboarding import messages as words
 
 if TYPE_CHECKING:
-    from bgresearch.forms.wizard import Wizard
+    from bgresearch.forms.navigator import Navigator
 
 TERMINAL = "bgresearch setup"
 _WEAKEST = 3  # of 0 to 4: from here on a password is not warned of
@@ -19,7 +19,7 @@ _WEAKEST = 3  # of 0 to 4: from here on a password is not warned of
 class Opening(Page):
     """Create, recovery code, two of its groups asked back; or unlock."""
 
-    def __init__(self, wizard: Wizard) -> None:
+    def __init__(self, wizard: Navigator) -> None:
         self._wizard = wizard
         self.sealed: SealedInput
         if wizard.standing.exists:

@@ -23,7 +23,7 @@ from bgresearch.keys.onboarding.purposes import DEMO_FIRST, KINDS_OF_KEY, READ_O
 from bgresearch.keys.onboarding.purposes import Box as Tick
 
 if TYPE_CHECKING:
-    from bgresearch.forms.wizard import Wizard
+    from bgresearch.forms.navigator import Navigator
 
 TERMINAL = "bgresearch setup"
 FIELDS = (
@@ -36,7 +36,7 @@ FIELDS = (
 class Paste(Page):
     """First the key's name, then the sealed form; the offer that it seals for holds the name."""
 
-    def __init__(self, wizard: Wizard) -> None:
+    def __init__(self, wizard: Navigator) -> None:
         self._wizard = wizard
         self.sealed: SealedInput
         demo = any(one.demo for one in wizard.wanted)
@@ -108,7 +108,7 @@ class Paste(Page):
 class Check(Page):
     """The live check: a line for each stage, filled in as the exchange answers."""
 
-    def __init__(self, wizard: Wizard) -> None:
+    def __init__(self, wizard: Navigator) -> None:
         self._wizard = wizard
         self._turn = wizard.turns
         self.stages = Stages()
@@ -159,7 +159,7 @@ class Check(Page):
 class Verdict(Page):
     """What the key can do, how to mend it, and whether to keep it; nothing is saved before this."""
 
-    def __init__(self, wizard: Wizard) -> None:
+    def __init__(self, wizard: Navigator) -> None:
         self._wizard = wizard
         found = wizard.found
         if found is None:
@@ -210,7 +210,7 @@ class Verdict(Page):
 class Done(Page):
     """The label, the reminder, the first balances and the lines to go on with."""
 
-    def __init__(self, wizard: Wizard) -> None:
+    def __init__(self, wizard: Navigator) -> None:
         self._wizard = wizard
         self._label = wizard.progress.label
         self.balances = widgets.VBox([note("Asking for your balances …")])
@@ -238,7 +238,7 @@ class Done(Page):
         self._wizard.say(f"{words.DONE}. Your balances are here: {len(frame)} rows.")
 
 
-def _to_make(wizard: Wizard) -> list[str]:
+def _to_make(wizard: Navigator) -> list[str]:
     """Return what to do on the exchange's page, with what was chosen on the pages before."""
     modes: tuple[Mode, ...] = ("unified", "classic")
     ticks = {
@@ -257,7 +257,7 @@ def _to_make(wizard: Wizard) -> list[str]:
     ]
 
 
-def _advice(wizard: Wizard) -> tuple[widgets.Widget, ...]:
+def _advice(wizard: Navigator) -> tuple[widgets.Widget, ...]:
     """Return what the key lacks for what was chosen, and what it could do without."""
     found = wizard.found
     if found is None:

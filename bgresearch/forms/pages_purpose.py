@@ -15,7 +15,7 @@ from bgresearch.keys.onboarding.ip_whitelist import check_addresses
 from bgresearch.keys.onboarding.purposes import PURPOSES, Mode, Purpose
 
 if TYPE_CHECKING:
-    from bgresearch.forms.wizard import Wizard
+    from bgresearch.forms.navigator import Navigator
 
 MARKET_LINES = 'import bgresearch as bg\nbg.connect().candles("BTCUSDT", "1h", "2026-01-01", "2026-02-01")'
 _LATER = "Read what the key will need; you make it in step 5, where the boxes stand again."
@@ -31,7 +31,7 @@ _MODES: dict[str, tuple[Mode, ...]] = {
 class Before(Page):
     """What to know before."""
 
-    def __init__(self, wizard: Wizard) -> None:
+    def __init__(self, wizard: Navigator) -> None:
         self.body = (listed(words.BEFORE),)
         self.buttons = (button("Begin", wizard.forward, main=True),)
 
@@ -39,7 +39,7 @@ class Before(Page):
 class Purposes(Page):
     """What to do with the key, and the boxes to tick for it; whoever wants market data alone needs none."""
 
-    def __init__(self, wizard: Wizard) -> None:
+    def __init__(self, wizard: Navigator) -> None:
         self._wizard = wizard
         chosen = wizard.progress.purposes
         self.choices = {
@@ -95,7 +95,7 @@ class Purposes(Page):
 class Addresses(Page):
     """Which addresses go into the key's list at the exchange."""
 
-    def __init__(self, wizard: Wizard) -> None:
+    def __init__(self, wizard: Navigator) -> None:
         self._wizard = wizard
         self.typed = Labelled(
             widgets.Textarea(value="\n".join(wizard.progress.addresses), description=words.ADDRESS_QUESTION),

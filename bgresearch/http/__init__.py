@@ -1,1 +1,1 @@
-"""TODO."""
+"""One GET request: parameters, rate limit, signature, transport, and the decoded answer."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The store through SQL (DuckDB), Polars and Dask, without a request."""

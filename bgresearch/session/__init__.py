@@ -1,1 +1,1 @@
-"""TODO."""
+"""What a client is connected to: sender, store, clock, account identity, cached answers."""

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from bgresearch.account import AccountVerbs
+from bgresearch.client.account import AccountVerbs
 from bgresearch.client.contracts import MoreVerbs
 from bgresearch.schemas import DTYPES, Shape, pages_of
 

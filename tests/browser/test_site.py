@@ -15,8 +15,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from bgresearch.account import AccountVerbs
 from bgresearch.catalogue import load
+from bgresearch.client.account import AccountVerbs
 from bgresearch.client.client import Client
 from tests.conftest import PATIENCE_S
 

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 import bgresearch
-from bgresearch.account import AccountVerbs
 from bgresearch.catalogue import Endpoint, load
+from bgresearch.client.account import AccountVerbs
 from bgresearch.client.api_signatures import turning
 from bgresearch.client.client import Client
 from bgresearch.client.contracts import MoreVerbs

@@ -308,5 +308,5 @@ def test_importing_the_lenses_imports_no_extra() -> None:
 
 
 def test_the_accessor_comes_with_the_client_and_only_once() -> None:
-    code = "import bgresearch as bg; bg.Client; import bgresearch.lenses, pandas; pandas.DataFrame.bg"
+    code = "import bgresearch as bg; bg.Client; import bgresearch.accessor, pandas; pandas.DataFrame.bg"
     assert subprocess.run([sys.executable, "-W", "error", "-c", code], check=False).returncode == 0  # noqa: S603

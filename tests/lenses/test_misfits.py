@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import bgresearch.lenses  # noqa: F401 - brings df.bg
+import bgresearch.accessor  # noqa: F401 - brings df.bg
 from bgresearch.charts.overlays import lines_of, marks_of, rates_of
 from bgresearch.charts.widget import _spread
 from bgresearch.errors import InvalidInput

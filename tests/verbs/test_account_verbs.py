@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import bgresearch
-from bgresearch.account import AccountVerbs
+from bgresearch.client.account import AccountVerbs
 from bgresearch.client.client import Client
 from bgresearch.core.clock import ManualClock
 from bgresearch.errors import InvalidInput, OfflineError, PermissionDenied

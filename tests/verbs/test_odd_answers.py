@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 import requests
 
-from bgresearch.account import AccountVerbs
+from bgresearch.client.account import AccountVerbs
 from bgresearch.client.client import Client
 from bgresearch.client.contracts import MoreVerbs
 from bgresearch.connect import SANDBOX_URL

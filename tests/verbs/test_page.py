@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from bgresearch.verbs import page
 
-from bgresearch.account import AccountVerbs
 from bgresearch.catalogue import load
+from bgresearch.client.account import AccountVerbs
 from bgresearch.client.client import Client
 from bgresearch.schemas import Shape, documented, fields
 from tests.verbs.rows import answer_row

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from bgresearch.catalogue.endpoint import END, START
 from bgresearch.core import exact_json
@@ -19,7 +19,6 @@ from bgresearch.core.spans import Span, subtract
 from bgresearch.errors import BadResponse, BgresearchError, ExchangeError, IncompleteData
 from bgresearch.http.confirming_sender import EMPTY_ANSWERS_OF_THE_PAST
 from bgresearch.http.pagination.strategy import EDGE_MS, Way
-from bgresearch.store.checkpoints import Line, Spool
 
 _REMEMBERED = 4  # pages whose rows are compared with: what comes twice comes on pages that follow each other
 _DEEPEST = "40303"  # deeper than 20,000 rows is not served
@@ -30,6 +29,19 @@ _OTHER_SIZES = 3  # of a page, to look over the end of a numbered list with
 _CUT_SHORT = 100  # candles that an exchange with smaller pages than documented may have stopped at
 
 Ask = Callable[[Mapping[str, object]], Any]
+Line = dict[str, Any]
+
+
+class Checkpoint(Protocol):
+    """Where the pages of a walk are kept until it is complete; `bgresearch.store.checkpoints.Spool` is one on disk."""
+
+    header: Line
+
+    def keep(self, line: Line) -> None:
+        """Write one page."""
+
+    def lines(self) -> Iterator[Line]:
+        """Yield the kept pages in their order."""
 
 
 @dataclass
@@ -105,7 +117,7 @@ class Walk:
         Parameters that are the same for every page.
     ask : callable
         Sends parameters, returns the value of ``data``.
-    spool : Spool
+    spool : Checkpoint
         Where pages are kept.
     clock : Clock
         What the exchange forgets moves on while one walks.
@@ -120,7 +132,7 @@ class Walk:
         What the exchange stopped answering while it was walked.
     """
 
-    def __init__(self, way: Way, fixed: Mapping[str, object], ask: Ask, spool: Spool, clock: Clock) -> None:
+    def __init__(self, way: Way, fixed: Mapping[str, object], ask: Ask, spool: Checkpoint, clock: Clock) -> None:
         self._way, self._fixed, self._ask, self._spool, self._clock = way, dict(fixed), ask, spool, clock
         self._recent: deque[list[str]] = deque(maxlen=_REMEMBERED)  # of the rows that were taken
         self._head: list[str] = []  # all rows of the first page, and of the one before

@@ -1,1 +1,1 @@
-"""What is told only of now, kept: answers with their age, lists as they were seen, recordings on a schedule."""
+"""Recording of endpoints that only give a snapshot of now, on a schedule, and reading the recordings back."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Profit and loss of an own account, from its records in exact decimals."""

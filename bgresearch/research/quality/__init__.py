@@ -1,1 +1,1 @@
-"""TODO."""
+"""How good a frame is: its provenance, its gaps and their causes, its outliers."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The store on object storage: publishing public data, and reading what was published."""
