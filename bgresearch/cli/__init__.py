@@ -14,7 +14,6 @@ from typing import Annotated, TextIO
 
 import typer
 
-from bgresearch import __version__
 from bgresearch.cli import download as data
 from bgresearch.cli import export, keys, serve, store
 from bgresearch.cli import vault as keeping
@@ -28,6 +27,7 @@ from bgresearch.cli.record import record
 from bgresearch.cli.scan import scan
 from bgresearch.cli.setup import setup
 from bgresearch.cli.sql import sql
+from bgresearch.core.version import release
 from bgresearch.errors import BgresearchError
 from vault import ReducedProtection, RollbackWarning, VaultError
 
@@ -45,7 +45,7 @@ _ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(s
 
 def _tell_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"bgresearch {__version__}")
+        typer.echo(release().replace("/", " "))
         raise typer.Exit
 
 

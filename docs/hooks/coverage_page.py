@@ -1,4 +1,4 @@
-"""The page of documentation that lists every endpoint: ``python -m bgresearch.catalogue.coverage docs/coverage.md``."""
+"""The page of documentation that lists every endpoint: ``python docs/hooks/coverage_page.py docs/coverage.md``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _INTRODUCTION = """\
 # What can be read
 
 Every GET endpoint of the exchange that this package knows, made from the table by
-`python -m bgresearch.catalogue.coverage docs/coverage.md`; a test holds this page to the table. How to use them stands
+`python docs/hooks/coverage_page.py docs/coverage.md`; a test holds this page to the table. How to use them stands
 in [the raw namespace](raw.md).
 
 * **Call**: `client.api.` before it. An asterisk marks what the exchange's documentation does not name and other clients

@@ -1,4 +1,4 @@
-"""The page of all verbs and their columns, made of the verbs: ``python -m bgresearch.verbs > docs/verbs.md``."""
+"""The page of all verbs and their columns, made of the verbs: ``python docs/hooks/verbs_page.py > docs/verbs.md``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bgresearch.schemas import DTYPES, Shape, pages_of
 
 _HEAD = """# The verbs
 
-<!-- Made by `python -m bgresearch.verbs > docs/verbs.md`; a test holds it to the verbs. -->
+<!-- Made by `python docs/hooks/verbs_page.py > docs/verbs.md`; a test holds it to the verbs. -->
 
 Every verb returns a DataFrame with these columns, whichever version of the exchange's API answers: v2 for classic
 accounts, v3 for unified ones. Where the exchange tells nothing a column is there and empty. Times are UTC; numbers are

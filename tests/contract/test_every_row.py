@@ -9,11 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import coverage_page
 import pandas as pd
 import pytest
 
 import bgresearch
-from bgresearch.catalogue import Endpoint, coverage, load
+from bgresearch.catalogue import Endpoint, load
 from bgresearch.client.api_signatures import turning
 from bgresearch.client.client import Client
 from bgresearch.core.clock import ManualClock
@@ -162,8 +163,8 @@ def test_every_list_is_walked_to_its_end_in_pages_of_any_size(row: Endpoint, cal
 
 
 def test_the_page_of_documentation_is_the_one_that_the_table_makes():
-    assert (ROOT / "docs/coverage.md").read_text(encoding="utf-8") == coverage.page(), (
-        "make it anew: python -m bgresearch.catalogue.coverage docs/coverage.md"
+    assert (ROOT / "docs/coverage.md").read_text(encoding="utf-8") == coverage_page.page(), (
+        "make it anew: python docs/hooks/coverage_page.py docs/coverage.md"
     )
 
 

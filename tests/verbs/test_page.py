@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bgresearch.verbs import page
+from verbs_page import page
 
 from bgresearch.catalogue import load
 from bgresearch.client.account import AccountVerbs
@@ -17,7 +17,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "verbs.md"
 
 
 def test_the_page_is_what_the_verbs_say() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "python -m bgresearch.verbs > docs/verbs.md"
+    assert PAGE.read_text(encoding="utf-8") == page(), "python docs/hooks/verbs_page.py > docs/verbs.md"
 
 
 def test_every_verb_stands_on_it() -> None:
