@@ -29,7 +29,7 @@ from urllib3.response import HTTPResponse
 from bgresearch.agent.client import Agent
 from bgresearch.agent.lifetime import Lifetime
 from bgresearch.agent.requests import Fetch
-from bgresearch.agent.server import Server, listen
+from bgresearch.agent.server import AgentServer, listen
 from bgresearch.agent.service import Service
 from bgresearch.agent.socket_path import Place, prepare
 from bgresearch.core.clock import Clock, ManualClock, SystemClock
@@ -88,7 +88,7 @@ def serve(place: Place, vault: Path) -> None:
     lifetime = Lifetime(clock)
     service = Service(vault, clock=clock, lifetime=lifetime, make_sender=canned_wire)
     service.unlock(Hidden(PASSWORD))
-    Server(listen(place), service, lifetime=lifetime, clock=clock).run()
+    AgentServer(listen(place), service, lifetime=lifetime, clock=clock).run()
 
 
 def resident_kib(pid: int) -> int:

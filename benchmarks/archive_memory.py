@@ -19,15 +19,15 @@ from pathlib import Path
 
 from bgresearch.account.archive import archive
 from bgresearch.account.kinds import FILLS
-from bgresearch.account.record_history import History
+from bgresearch.account.record_history import RecordHistory
 from bgresearch.catalogue import Endpoint
 from bgresearch.catalogue.response import unwrap
 from bgresearch.core.clock import ManualClock
 from bgresearch.core.intervals import DAY_MS
 from bgresearch.core.spans import Span
 from bgresearch.http.sender import Reply
-from bgresearch.session.identity import Whose
-from bgresearch.session.session import Source
+from bgresearch.session.identity import AccountIdentity
+from bgresearch.session.session import Session
 from bgresearch.store import Store
 
 NOW_MS = 1_795_165_230_000
@@ -80,7 +80,7 @@ class Fills:
 
 def one(way: str, rows: int, folder: Path) -> None:
     clock, sender = ManualClock(NOW_MS), Fills(rows)
-    history = History(Source(sender, Store(folder, clock=clock), clock), Whose(sender), progress=False)
+    history = RecordHistory(Session(sender, Store(folder, clock=clock), clock), AccountIdentity(sender), progress=False)
     started = time.perf_counter()
     if way == "archive":
         line = next(line for line in archive(history, kinds=["fills"]).lines if line.lot == "spot")

@@ -18,7 +18,7 @@ import pandas as pd
 
 from bgresearch.core.spans import Span, iso
 from bgresearch.exports import export_pieces
-from bgresearch.exports.chunked import History
+from bgresearch.exports.chunked import ChunkedCandles
 
 MINUTE_MS = 60_000
 START_MS = 1_420_070_400_000  # 2015-01-01
@@ -45,7 +45,7 @@ def one(suffix: str, rows: int) -> None:
     """Export and print one line."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with tempfile.TemporaryDirectory() as folder:
-        history = History(ask, Span(START_MS, START_MS + rows * MINUTE_MS), MINUTE_MS)
+        history = ChunkedCandles(ask, Span(START_MS, START_MS + rows * MINUTE_MS), MINUTE_MS)
         started = time.perf_counter()
         path = export_pieces(history, Path(folder) / f"rows{suffix}", rows=history.rows, about=history.about)
         seconds, size = time.perf_counter() - started, path.stat().st_size

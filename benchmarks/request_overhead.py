@@ -28,7 +28,7 @@ from bgresearch.market.candles.plan import subject
 from bgresearch.market.candles.read_through import series_of
 from bgresearch.store import Store
 from bgresearch.store.candle_checks import check_page
-from bgresearch.store.pending_pages import Spool
+from bgresearch.store.pending_pages import PendingPages
 
 START_MS, MINUTE_MS, ROWS, PAGES = 1_672_531_200_000, 60_000, 200, 223  # 2023-01
 PROMISED_MS = 3.0
@@ -64,7 +64,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         limiter = BookLimiter(clock, FileBook(Path(folder) / "budget", "host", clock))
         store = Store(Path(folder) / "data", clock=clock)
-        spool, kept = Spool(store, series_of(what)), []
+        spool, kept = PendingPages(store, series_of(what)), []
         for table, span in pages:
             clock.sleep(1 / 20)
             times = [time.perf_counter()]

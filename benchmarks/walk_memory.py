@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bgresearch.catalogue import Endpoint, load
-from bgresearch.client.api import Call
-from bgresearch.client.api_pages import Desk
+from bgresearch.client.api import ApiCall
+from bgresearch.client.api_pages import ApiContext
 from bgresearch.core.clock import ManualClock
 from bgresearch.http.sender import Reply
 from bgresearch.store import Store
@@ -55,7 +55,7 @@ def one(way: str, rows: int) -> None:
         clock = ManualClock(NOW_MS)
         sender = Trades(rows)
         endpoint = load()["futures.fills_history"]
-        call = Call(Desk(sender, Store(Path(folder), clock=clock), clock, progress=False), endpoint)
+        call = ApiCall(ApiContext(sender, Store(Path(folder), clock=clock), clock, progress=False), endpoint)
         about = {"symbol": "BTCUSDT", "productType": "USDT-FUTURES", "startTime": NOW_MS - rows * EVERY_MS}
         started = time.perf_counter()
         count = len(call.all(**about)) if way == "all" else sum(len(page) for page in call.pages(**about))

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from bgresearch.account.kinds import BILLS, KINDS
-from bgresearch.account.record_history import History
+from bgresearch.account.record_history import RecordHistory
 from bgresearch.account.record_type import RecordKind
 from bgresearch.core.spans import Span, iso, subtract, union
 from bgresearch.core.timestamps import Moment, moment_ms
@@ -41,7 +41,7 @@ Failure = ExchangeError | NetworkError
 
 
 @dataclass(frozen=True)
-class Line:
+class ArchiveLine:
     """What is kept of one list.
 
     Attributes
@@ -92,10 +92,10 @@ class Archive:
     uid: str
     mode: str
     folder: str
-    lines: tuple[Line, ...]
+    lines: tuple[ArchiveLine, ...]
 
     @property
-    def failed(self) -> tuple[Line, ...]:
+    def failed(self) -> tuple[ArchiveLine, ...]:
         """The lines that failed; lists that this exchange does not have are not among them."""
         return tuple(line for line in self.lines if line.problem not in {"", NOT_OFFERED})
 
@@ -155,7 +155,11 @@ class Archive:
 
 
 def archive(
-    history: History, since: Moment | None = None, *, kinds: Iterable[str] | None = None, say: Say = lambda _words: None
+    history: RecordHistory,
+    since: Moment | None = None,
+    *,
+    kinds: Iterable[str] | None = None,
+    say: Say = lambda _words: None,
 ) -> Archive:
     """Bring every kind of private record that is not kept yet; the verb of the account, which documents it."""
     wanted = _chosen(kinds)
@@ -166,7 +170,7 @@ def archive(
     if since_ms is not None and since_ms > source.clock.now_ms():
         raise InvalidInput("since", f"{iso(since_ms)} lies in the future.")
     run, dead = _Run(history, history.identity(), since_ms), 0
-    lines: list[Line] = []
+    lines: list[ArchiveLine] = []
     for kind in wanted:
         for line, error in run.kind(kind):
             dead = dead + 1 if isinstance(error, NetworkError) and not isinstance(error, BadResponse) else 0
@@ -190,16 +194,16 @@ def _chosen(kinds: Iterable[str] | None) -> list[RecordKind]:
 class _Run:
     """One archive run: whose records, and since when they are wanted."""
 
-    history: History
+    history: RecordHistory
     identity: Identity
     since_ms: int | None
 
-    def kind(self, kind: RecordKind) -> Iterator[tuple[Line, Failure | None]]:
+    def kind(self, kind: RecordKind) -> Iterator[tuple[ArchiveLine, Failure | None]]:
         """Bring the lists of a kind, one after the other."""
         try:
             lots = self.history.lots(kind)
         except (ExchangeError, NetworkError) as error:  # coins are told by wallets that the key may not see
-            yield Line(kind.name, "", problem=_problem(error), hint=error.hint), error
+            yield ArchiveLine(kind.name, "", problem=_problem(error), hint=error.hint), error
             return
         if kind.lots[self.identity.mode] == "coins":
             lots = tuple(sorted({*lots, *self._booked_coins()}))
@@ -224,7 +228,7 @@ class _Run:
                 coins |= set(table.column("coin").unique().to_pylist())
         return coins - {None}
 
-    def _list(self, kind: RecordKind, lot: str) -> tuple[Line, Failure | None]:
+    def _list(self, kind: RecordKind, lot: str) -> tuple[ArchiveLine, Failure | None]:
         source, series = self.history.source, kind.series(self.identity.uid, lot)
         rows, sent = source.store.count(series), source.sender.sent
         failure: Failure | None = None
@@ -235,7 +239,7 @@ class _Run:
                 self.history.bring(kind, lot, missing, shown_too=False)
         except (ExchangeError, NetworkError) as error:
             failure = error
-        line = Line(
+        line = ArchiveLine(
             kind.name, lot, source.store.count(series), requests=source.sender.sent - sent, **self._state(kind, lot)
         )  # fmt: skip
         line = replace(line, new=line.rows - rows)
@@ -283,24 +287,24 @@ def _problem(error: Failure) -> str:
     return str(error).removesuffix(error.hint).rstrip()
 
 
-def _name(line: Line) -> str:
+def _name(line: ArchiveLine) -> str:
     return f"{line.kind} ({line.lot})" if line.lot else line.kind
 
 
-def _names(lines: Iterable[Line]) -> str:
+def _names(lines: Iterable[ArchiveLine]) -> str:
     lots: dict[str, list[str]] = {}
     for line in lines:
         lots.setdefault(line.kind, []).extend([line.lot] if line.lot else [])
     return ", ".join(f"{kind} ({', '.join(names)})" if names else kind for kind, names in lots.items())
 
 
-def _said(line: Line) -> str:
+def _said(line: ArchiveLine) -> str:
     if line.problem:
         return f"{_name(line)}: {line.problem} {line.hint}".rstrip()
     return f"{_name(line)}: {line.new} new, {line.rows} in all"
 
 
-def _cells(line: Line) -> tuple[str, ...]:
+def _cells(line: ArchiveLine) -> tuple[str, ...]:
     times = [("-" if at is None else at[:10]) for at in (line.first, line.last, line.due)]
     state = [*times[:2], "failed" if line.problem else times[2]]
     return (line.kind.replace("_", " "), line.lot or "-", f"{line.rows:,}", f"{line.new:,}", *state)

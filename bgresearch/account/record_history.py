@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from bgresearch.account.holdings import Skipped, classic_assets, said_of
-from bgresearch.account.record_type import RecordKind, Road
+from bgresearch.account.record_type import RecordKind, RecordRoute
 from bgresearch.catalogue.answer_row import UNREADABLE, AnswerRow, KeyMissing, Problems
 from bgresearch.core.intervals import DAY_MS
 from bgresearch.core.progress import Wish, shown
@@ -23,9 +23,9 @@ from bgresearch.errors import BadResponse, ExchangeError, IncompleteData, Invali
 from bgresearch.http.pagination.paged_list import EndUnknown, PagedList
 from bgresearch.http.sender import Sender
 from bgresearch.schemas import Row
-from bgresearch.session.identity import Identity, Mode, Whose
+from bgresearch.session.identity import AccountIdentity, Identity, Mode
 from bgresearch.session.known_accounts import known_mode, known_uid, remember_mode, remember_uid
-from bgresearch.session.session import Source
+from bgresearch.session.session import Session
 
 _TOO_DEEP = "40303"  # spot/error-code/restapi
 Found = dict[str, Row]
@@ -45,12 +45,12 @@ class _Task(NamedTuple):
 
     kind: RecordKind
     lot: str
-    roads: tuple[Road, ...]
+    roads: tuple[RecordRoute, ...]
     begun: set[int]
     final_ms: int
 
 
-class History:
+class RecordHistory:
     """The records of one account: the store first, then the exchange.
 
     Parameters
@@ -63,7 +63,7 @@ class History:
         As on `connect`.
     """
 
-    def __init__(self, source: Source, whose: Whose, progress: Wish = "auto") -> None:
+    def __init__(self, source: Session, whose: AccountIdentity, progress: Wish = "auto") -> None:
         self.source, self._whose, self._progress = source, whose, progress
 
     def identity(self) -> Identity:
@@ -313,7 +313,7 @@ def _days(span: Span) -> int:
 
 
 def walked(
-    kind: RecordKind, road: Road, sender: Sender, span: Span | None = None, *, trim: bool = True,
+    kind: RecordKind, road: RecordRoute, sender: Sender, span: Span | None = None, *, trim: bool = True,
     found: Found | None = None,
 ) -> list[Row]:  # fmt: skip
     """Return every record of a window, each once, in any order; without a window every record of the list.
@@ -347,7 +347,7 @@ def walked(
     return [record for record in found.values() if span.start_ms <= record[kind.time] < span.end_ms]
 
 
-def _walk(kind: RecordKind, road: Road, sender: Sender, span: Span | None, found: Found) -> None:
+def _walk(kind: RecordKind, road: RecordRoute, sender: Sender, span: Span | None, found: Found) -> None:
     here: Found = {}
     try:
         for page in _paged(kind, road, sender, span, here).pages():
@@ -364,7 +364,7 @@ def _walk(kind: RecordKind, road: Road, sender: Sender, span: Span | None, found
         _walk(kind, road, sender, half, found)
 
 
-def _paged(kind: RecordKind, road: Road, sender: Sender, span: Span | None, here: Found) -> PagedList[Row]:
+def _paged(kind: RecordKind, road: RecordRoute, sender: Sender, span: Span | None, here: Found) -> PagedList[Row]:
     last: list[int] = []  # times of the last page, sorted
 
     def read(rows: list[Any]) -> list[Row]:
@@ -396,7 +396,7 @@ def _times(span: Span) -> dict[str, str]:
     return {"startTime": str(span.start_ms - 1), "endTime": str(span.end_ms)}
 
 
-def _records(kind: RecordKind, road: Road, rows: list[Any], *, money: bool) -> list[Row]:
+def _records(kind: RecordKind, road: RecordRoute, rows: list[Any], *, money: bool) -> list[Row]:
     """Return the records of a page; lists of what stands open now (``money=False``) are nothing that is booked."""
     problems = Problems(road.endpoint, money=money)
     records = [_believed(kind, road, row, problems, place) for place, row in enumerate(rows, start=1)]
@@ -404,7 +404,7 @@ def _records(kind: RecordKind, road: Road, rows: list[Any], *, money: bool) -> l
     return records
 
 
-def _believed(kind: RecordKind, road: Road, row: object, problems: Problems, place: int) -> Row:
+def _believed(kind: RecordKind, road: RecordRoute, row: object, problems: Problems, place: int) -> Row:
     if not isinstance(row, dict):
         raise BadResponse(road.endpoint, f"row {place} of {kind.title} is no object.")
     read, before = AnswerRow(row, problems, f"row {place}"), len(problems.found)

@@ -25,7 +25,7 @@ Lots = tuple[str, ...] | Literal["coins"]
 
 
 @dataclass(frozen=True)
-class Road:
+class RecordRoute:
     """One list of the exchange that tells records of a kind.
 
     Attributes
@@ -61,10 +61,10 @@ class Road:
         return (self.row.lookback_days or self.reach_days) * DAY_MS - EDGE_MS
 
 
-Roads = Callable[[Mode, str], tuple[Road, ...]]
+Roads = Callable[[Mode, str], tuple[RecordRoute, ...]]
 
 
-def _no_roads(_mode: Mode, _lot: str) -> tuple[Road, ...]:
+def _no_roads(_mode: Mode, _lot: str) -> tuple[RecordRoute, ...]:
     return ()
 
 

@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 from bgresearch.agent import models as told
-from bgresearch.agent.connection import QUICK_S, Line
+from bgresearch.agent.connection import QUICK_S, AgentConnection
 from bgresearch.agent.models import AgentKey, AgentStatus, Examination
 from bgresearch.agent.protocol import MAX_SEARCHED_BYTES, Header, encode_request
 from bgresearch.agent.requests import (
@@ -228,7 +228,7 @@ class Agent(AgentVerbs):
         need_sockets()
         self.place = place or default_place()
         self._lock = threading.Lock()
-        self._idle: list[Line] = []
+        self._idle: list[AgentConnection] = []
         self._process = os.getpid()
         weakref.finalize(self, _close_all, self._idle)
 
@@ -264,15 +264,15 @@ class Agent(AgentVerbs):
     def _ask(self, request: Request, patience_s: float) -> tuple[Header, bytes]:
         message = encode_request(request)
         if not isinstance(request, _REPEATABLE):  # so that nothing is done twice, it is said once, on a line of its own
-            with closing(Line(self.place)) as line:
+            with closing(AgentConnection(self.place)) as line:
                 return line.ask(message, patience_s)
         while (waiting := self._waiting()) is not None:  # the agent may have closed it; a read can be repeated
             with suppress(AgentUnavailable), self._used(waiting):
                 return waiting.ask(message, patience_s)
-        with self._used(Line(self.place)) as line:
+        with self._used(AgentConnection(self.place)) as line:
             return line.ask(message, patience_s)
 
-    def _waiting(self) -> Line | None:
+    def _waiting(self) -> AgentConnection | None:
         with self._lock:
             if self._process != os.getpid():  # a fork: the connections are the parent's
                 self._process = os.getpid()
@@ -280,7 +280,7 @@ class Agent(AgentVerbs):
             return self._idle.pop() if self._idle else None
 
     @contextmanager
-    def _used(self, line: Line) -> Iterator[Line]:
+    def _used(self, line: AgentConnection) -> Iterator[AgentConnection]:
         """Keep the connection for the next one, unless anything at all went wrong on it."""
         whole = False
         try:
@@ -294,6 +294,6 @@ class Agent(AgentVerbs):
                 line.close()
 
 
-def _close_all(lines: list[Line]) -> None:
+def _close_all(lines: list[AgentConnection]) -> None:
     while lines:
         lines.pop().close()

@@ -11,7 +11,7 @@ from bgresearch.errors import AgentError, AgentUnavailable
 QUICK_S = 5.0  # what asks no exchange
 
 
-class Line:
+class AgentConnection:
     """A connection; made only if folder, socket and the process behind it are the user's own."""
 
     def __init__(self, place: Place) -> None:

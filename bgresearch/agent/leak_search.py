@@ -9,7 +9,7 @@ import threading
 from dataclasses import asdict
 from typing import Any
 
-from bgresearch.agent.vault_session import Held
+from bgresearch.agent.vault_session import VaultSession
 from bgresearch.core.clock import Clock
 from bgresearch.errors import AgentError
 
@@ -28,7 +28,7 @@ class Searching:
         For the budget.
     """
 
-    def __init__(self, held: Held, *, clock: Clock) -> None:
+    def __init__(self, held: VaultSession, *, clock: Clock) -> None:
         self._held, self._clock = held, clock
         self._lock = threading.Lock()
         self._left, self._at_s = float(BUDGET_BYTES), clock.monotonic_s()

@@ -9,7 +9,7 @@ from typing import Any
 from bgresearch.agent.models import permissions_json
 from bgresearch.agent.requests import Keep
 from bgresearch.agent.sealed_offers import Promise
-from bgresearch.agent.vault_session import Held
+from bgresearch.agent.vault_session import VaultSession
 from bgresearch.core.clock import Clock
 from bgresearch.errors import AgentError
 from bgresearch.http.sender import Sender
@@ -18,7 +18,7 @@ from bgresearch.keys.onboarding.key_check import examine_key, examine_reach, pas
 from bgresearch.keys.onboarding.paste_checks import hints
 from bgresearch.keys.onboarding.verdicts import judge
 from bgresearch.keys.permissions import Permissions
-from bgresearch.session.identity import Whose
+from bgresearch.session.identity import AccountIdentity
 from vault import Checked, Credential, InvalidField, Staged
 from vault.hidden import Hidden, without_frames
 
@@ -49,7 +49,7 @@ class Staging:
         For how long a key waits.
     """
 
-    def __init__(self, held: Held, *, clock: Clock) -> None:
+    def __init__(self, held: VaultSession, *, clock: Clock) -> None:
         self._held, self._clock = held, clock
         self._lock = threading.Lock()
         self._waiting: dict[str, _Waiting] = {}
@@ -80,7 +80,7 @@ class Staging:
         waiting.permissions = None
         if stage == "reach":
             return _answer(examine_reach(waiting.sender, self._clock), None)
-        findings, waiting.permissions = examine_key(waiting.sender, Whose(waiting.sender))
+        findings, waiting.permissions = examine_key(waiting.sender, AccountIdentity(waiting.sender))
         return _answer(findings, waiting.permissions)
 
     def keep(self, request: Keep) -> str:
@@ -111,7 +111,7 @@ class Staging:
         sender, _, fingerprint = self._held.sender(key)
         findings, found = examine_reach(sender, self._clock), None
         if passed(findings):
-            rest, found = examine_key(sender, Whose(sender))
+            rest, found = examine_key(sender, AccountIdentity(sender))
             findings = (*findings, *rest)
         if found is not None:
             self._held.record_check(key, fingerprint, found.verdict, has_addresses=bool(found.addresses))

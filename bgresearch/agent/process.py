@@ -65,7 +65,7 @@ def _serve(wanted: Any, weak: tuple[str, ...]) -> None:
         return
     weak += without_locks
     from bgresearch.agent.lifetime import IDLE_S, LONGEST_S, Lifetime  # noqa: PLC0415 - the heavy part, once it is sure
-    from bgresearch.agent.server import Server, listen  # noqa: PLC0415
+    from bgresearch.agent.server import AgentServer, listen  # noqa: PLC0415
     from bgresearch.agent.service import Service  # noqa: PLC0415
     from bgresearch.core.clock import SystemClock  # noqa: PLC0415
     from vault.hidden import Hidden  # noqa: PLC0415
@@ -77,7 +77,7 @@ def _serve(wanted: Any, weak: tuple[str, ...]) -> None:
     if wanted.value.get("password") is not None:
         service.unlock(Hidden(wanted.value["password"]))
     del wanted
-    server = Server(listen(place), service, lifetime=lifetime, clock=clock, place=place)
+    server = AgentServer(listen(place), service, lifetime=lifetime, clock=clock, place=place)
     mine = identity_of(place)
     server.end_on_signals()
     _more_descriptors()

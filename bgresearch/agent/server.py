@@ -47,7 +47,7 @@ def listen(place: Place) -> socket.socket:
     return listener
 
 
-class Server:
+class AgentServer:
     """Serves until its time is over, it is told to lock, or a signal ends it.
 
     Parameters

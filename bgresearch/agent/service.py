@@ -36,7 +36,7 @@ from bgresearch.agent.requests import (
 )
 from bgresearch.agent.sealed_offers import Offers
 from bgresearch.agent.unlocking import Opening
-from bgresearch.agent.vault_session import Held, MakeSender, wire
+from bgresearch.agent.vault_session import MakeSender, VaultSession, wire
 from bgresearch.catalogue import load
 from bgresearch.core.clock import Clock
 from bgresearch.errors import BadResponse, BgresearchError, InvalidInput
@@ -73,7 +73,7 @@ class Service:
         weak: tuple[str, ...] = (), profile: Callable[[], Profile] = calibrated,
     ) -> None:  # fmt: skip
         self._weak, self._clock, self._lifetime = weak, clock, lifetime
-        self._held = Held(path, clock=clock, lifetime=lifetime, make_sender=make_sender)
+        self._held = VaultSession(path, clock=clock, lifetime=lifetime, make_sender=make_sender)
         self._offers = Offers()
         self._opening = Opening(self._held, clock=clock, lifetime=lifetime, profile=profile)
         self._staging = Staging(self._held, clock=clock)

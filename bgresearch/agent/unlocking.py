@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from bgresearch.agent.lifetime import BackOff, Lifetime
-from bgresearch.agent.vault_session import Held
+from bgresearch.agent.vault_session import VaultSession
 from bgresearch.core.clock import Clock
 from bgresearch.errors import AgentError
 from vault import InvalidField, NoRecovery, Profile, Vault, VaultExists, WrongPassword, new_code
@@ -41,7 +41,7 @@ class Opening:
         Gives the costs of a new vault's key derivation.
     """
 
-    def __init__(self, held: Held, *, clock: Clock, lifetime: Lifetime, profile: Callable[[], Profile]) -> None:
+    def __init__(self, held: VaultSession, *, clock: Clock, lifetime: Lifetime, profile: Callable[[], Profile]) -> None:
         self._held, self._clock, self._lifetime, self._profile = held, clock, lifetime, profile
         self._back_off = BackOff(clock)
         self._lock = threading.Lock()
@@ -163,7 +163,7 @@ def _opened(make: Callable[[], Vault]) -> Vault:
 
 
 @without_frames
-def _created(held: Held, password: Hidden[str], profile: Callable[[], Profile]) -> Vault:
+def _created(held: VaultSession, password: Hidden[str], profile: Callable[[], Profile]) -> Vault:
     return Vault.create(held.path, password.value, profile=profile())
 
 

@@ -52,7 +52,7 @@ class Sending(NamedTuple):
     fingerprint: str
 
 
-class Held:
+class VaultSession:
     """The opened vault and its senders; safe to share between threads.
 
     Parameters

@@ -45,7 +45,7 @@ class CacheMissed(BgresearchError):
 
 
 @dataclass(frozen=True)
-class Account:
+class DemoAccount:
     """What the account holds, did and was worth."""
 
     assets: pd.DataFrame
@@ -135,7 +135,7 @@ class Demo:
         self.figures |= {"cache_s": round(second_s, 3), "cache_requests": second}
         return candles
 
-    def _account(self, client: Client, candles: dict[str, pd.DataFrame]) -> Account:
+    def _account(self, client: Client, candles: dict[str, pd.DataFrame]) -> DemoAccount:
         start = candles[SYMBOLS[0]].index[0]
         assets, fills = client.account.assets(), client.account.fills(start)
         hourly = {symbol.removesuffix(QUOTE): resample(frame, "1h") for symbol, frame in candles.items()}
@@ -152,9 +152,9 @@ class Demo:
         self.figures |= {"coins": len(held), "fills": len(fills)}
         worth = f"worth {curve['equity'].iloc[-1]:,.2f} {QUOTE} in the spot account"
         self._step("Account", f"{len(held)} coins, {len(fills)} fills since {start:%Y-%m-%d}, {worth}")
-        return Account(assets, fills, curve, left_out)
+        return DemoAccount(assets, fills, curve, left_out)
 
-    def _page(self, path: Path, candles: dict[str, pd.DataFrame], account: Account) -> None:
+    def _page(self, path: Path, candles: dict[str, pd.DataFrame], account: DemoAccount) -> None:
         gone = f" Without a price and left out: {', '.join(account.left_out)}." if account.left_out else ""
         facts = {
             "Key": f"{LABEL!r}, {self.figures['verdict']}",

@@ -16,7 +16,7 @@ from bgresearch.errors import InvalidInput
 
 if TYPE_CHECKING:
     from bgresearch.client.client import Client
-    from bgresearch.exports.chunked import History
+    from bgresearch.exports.chunked import ChunkedCandles
 
 ARGUMENTS = ("symbol", "frame", "candles", "KIND")
 
@@ -138,18 +138,18 @@ def account(
 
 def _history(
     client: Client, symbol: str, interval: str, since: str, until: str | None, *, market: str, price: str
-) -> History:  # fmt: skip
+) -> ChunkedCandles:  # fmt: skip
     """Return the candles in pieces, all of them in the store by now."""
     from bgresearch.core.intervals import interval as length_of
     from bgresearch.core.spans import Span
     from bgresearch.core.timestamps import span_of
-    from bgresearch.exports.chunked import History
+    from bgresearch.exports.chunked import ChunkedCandles
 
     now_ms = client.now.value // 10**6
     asked = span_of(since, until, now_ms)
     span = Span(asked.start_ms, min(asked.end_ms, now_ms))
     client.download(symbol, interval, span.start_ms, span.end_ms, market=market, price=price)
-    return History(
+    return ChunkedCandles(
         lambda start, end: client.candles(symbol, interval, start, end, market=market, price=price, progress=False),
         span, length_of(interval).nominal_ms,
     )  # fmt: skip

@@ -27,7 +27,7 @@ QUESTIONS = {"api_key": "API key", "secret_key": "Secret key", "passphrase": "Pa
 
 
 @dataclass(frozen=True)
-class Wanted:
+class KeyTarget:
     """Where a typed key shall go: ``key`` for a new one, ``rotate`` in the place of an old one."""
 
     purpose: Literal["key", "rotate"]
@@ -72,7 +72,7 @@ class Typing:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class EntryResult:
     """What came of it; ``kept`` is None if nothing was saved."""
 
     findings: tuple[Finding, ...]
@@ -87,9 +87,9 @@ class Outcome:
 
 
 def typed_until_kept(
-    agent: AgentVerbs, wanted: Wanted, typing: Typing, say: Callable[[str], object], *,
+    agent: AgentVerbs, wanted: KeyTarget, typing: Typing, say: Callable[[str], object], *,
     unreached: Callable[[Fields], object] | None = None,
-) -> Outcome | None:  # fmt: skip
+) -> EntryResult | None:  # fmt: skip
     """Return what came of the key that was typed; where somebody can be asked, it can be typed again.
 
     Where the exchange cannot be reached, the texts go to ``unreached`` and None is returned.
@@ -117,9 +117,9 @@ def typed_until_kept(
 
 
 def bring(
-    agent: AgentVerbs, wanted: Wanted, texts: Fields, *, accept: Callable[[Permissions], bool],
+    agent: AgentVerbs, wanted: KeyTarget, texts: Fields, *, accept: Callable[[Permissions], bool],
     say: Callable[[str], object],
-) -> Outcome:  # fmt: skip
+) -> EntryResult:  # fmt: skip
     """Return what came of a typed key. Nothing stays behind but what was kept.
 
     Parameters
@@ -154,8 +154,12 @@ def bring(
 
 
 def _examined(
-    agent: AgentVerbs, staged: str, wanted: Wanted, accept: Callable[[Permissions], bool], say: Callable[[str], object]
-) -> Outcome:
+    agent: AgentVerbs,
+    staged: str,
+    wanted: KeyTarget,
+    accept: Callable[[Permissions], bool],
+    say: Callable[[str], object],
+) -> EntryResult:
     say(words.CHECKING)
     examination, findings = agent.examine(staged), []
     for one in examination:
@@ -171,9 +175,9 @@ def _examined(
     say(report.verdict(judgement))
     is_kept = judgement.keep == "yes" or (judgement.keep == "on purpose" and accept(found))
     kept = _keep(agent, staged, wanted, judgement) if is_kept else None
-    return Outcome(tuple(findings), found, judgement, kept)
+    return EntryResult(tuple(findings), found, judgement, kept)
 
 
-def _keep(agent: AgentVerbs, staged: str, wanted: Wanted, judgement: Judgement) -> AgentKey:
+def _keep(agent: AgentVerbs, staged: str, wanted: KeyTarget, judgement: Judgement) -> AgentKey:
     said = {"note": wanted.note, "account": wanted.account, "rotate_by": wanted.rotate_by}
     return agent.keep(staged, **said, accept_trade=judgement.keep == "on purpose")

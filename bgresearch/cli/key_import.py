@@ -210,14 +210,14 @@ class Import:
         from bgresearch.http.ratelimit import limiter_for
         from bgresearch.http.sender import Wire
         from bgresearch.keys.onboarding.key_check import examine_key, examine_reach, passed
-        from bgresearch.session.identity import Whose
+        from bgresearch.session.identity import AccountIdentity
 
         clock = SystemClock()
         limiter = limiter_for(credential.host, clock)
         with Wire(credential.host, limiter=limiter, clock=clock, signer=credential, attempts=_ATTEMPTS) as wire:
             findings, found = examine_reach(wire, clock), None
             if passed(findings):
-                findings, found = examine_key(wire, Whose(wire))
+                findings, found = examine_key(wire, AccountIdentity(wire))
         if found is None:
             raise refused(findings)
         keep = judge(found).keep

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bgresearch.cli.check import check
-from bgresearch.cli.key_entry import Outcome, Typing, Wanted, typed_until_kept
+from bgresearch.cli.key_entry import EntryResult, KeyTarget, Typing, typed_until_kept
 from bgresearch.cli.key_import import export, import_keys
 from bgresearch.cli.key_session import own_session, session
 from bgresearch.cli.options import NoArguments, excludes
@@ -103,7 +103,7 @@ def add(
         excludes("--unchecked", ("--accept-trade", accept_trade))
     say = _said(as_json)
     where = host or os.environ.get("BGRESEARCH_BASE_URL", "")
-    wanted, typing = Wanted("key", name, where, demo, note, account, rotate_by), Typing(stdin, rsa_key, accept_trade)
+    wanted, typing = KeyTarget("key", name, where, demo, note, account, rotate_by), Typing(stdin, rsa_key, accept_trade)
     if unchecked:
         with own_session(path, password_file) as own:
             _save_unchecked(own.vault, wanted, typing.texts())
@@ -148,7 +148,7 @@ def rotate(
             say(f"- {sentence}")
         if old.host != EXCHANGE_HOST:
             say(f"! {name!r} is bound to {old.host}: the new key is tried and used there, not at the exchange.")
-        outcome = typed_until_kept(agent, Wanted("rotate", name), typing, say)
+        outcome = typed_until_kept(agent, KeyTarget("rotate", name), typing, say)
     assert outcome is not None  # noqa: S101 - None is for callers that take an unreached exchange
     said = words.ROTATED.format(label=name) if outcome.kept else _not_saved(outcome)
     tell({"rotated": name if outcome.kept else None, "verdict": outcome.found.verdict}, as_json, lambda: said)
@@ -225,7 +225,7 @@ app.command("export", cls=NoArguments)(export)
 app.command("import", cls=NoArguments)(import_keys)
 
 
-def _save_unchecked(vault: Vault, wanted: Wanted, texts: Fields) -> None:
+def _save_unchecked(vault: Vault, wanted: KeyTarget, texts: Fields) -> None:
     vault.add(
         wanted.label, api_key=texts["api_key"].value, secret_key=texts["secret_key"].value,
         passphrase=texts["passphrase"].value, host=wanted.host or EXCHANGE_HOST, demo=wanted.demo, note=wanted.note,
@@ -233,7 +233,7 @@ def _save_unchecked(vault: Vault, wanted: Wanted, texts: Fields) -> None:
     )  # fmt: skip
 
 
-def _finish_add(outcome: Outcome | None, wanted: Wanted, unchecked: str, as_json: bool) -> None:
+def _finish_add(outcome: EntryResult | None, wanted: KeyTarget, unchecked: str, as_json: bool) -> None:
     """Say what became of a new key; an outcome is missing if it was saved without a check."""
     label = wanted.label
     if outcome is None:
@@ -245,7 +245,7 @@ def _finish_add(outcome: Outcome | None, wanted: Wanted, unchecked: str, as_json
     raise typer.Exit(outcome.status)
 
 
-def _not_saved(outcome: Outcome) -> str:
+def _not_saved(outcome: EntryResult) -> str:
     on_purpose = f" {words.ON_PURPOSE}" if outcome.judgement.keep == "on purpose" else ""
     return f"{words.NOT_SAVED}{on_purpose}"
 

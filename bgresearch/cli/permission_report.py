@@ -9,7 +9,7 @@ from typing import Any
 from bgresearch.cli.output import table
 from bgresearch.keys.onboarding.finding import Finding
 from bgresearch.keys.onboarding.messages import AREAS, STAGE_TITLES, VERDICT_SIGNS
-from bgresearch.keys.onboarding.purposes import Line, matrix, readable_areas
+from bgresearch.keys.onboarding.purposes import PermissionLine, matrix, readable_areas
 from bgresearch.keys.onboarding.verdicts import COLOUR_SIGNS, Judgement, judge
 from bgresearch.keys.permissions import Permissions
 
@@ -61,7 +61,7 @@ def as_values(found: Permissions, findings: Iterable[Finding]) -> dict[str, Any]
     }  # fmt: skip
 
 
-def _right(line: Line) -> dict[str, str]:
+def _right(line: PermissionLine) -> dict[str, str]:
     writes = f"✗ yes: {line.worst}" if line.writes else NO
     return {"right": line.words if line.known else f"{line.words} (not documented)",
             "read": YES if line.reads else NO, "write": writes}  # fmt: skip

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 import typer
 
 from bgresearch.cli.agent_unlock import new_recovery_code, ready, send, unlock
-from bgresearch.cli.key_entry import Outcome, Typing, Wanted, typed_until_kept
+from bgresearch.cli.key_entry import EntryResult, KeyTarget, Typing, typed_until_kept
 from bgresearch.cli.options import excludes
 from bgresearch.cli.output import AsJson, tell
 from bgresearch.cli.prompts import PasswordFile, VaultPath, agreed, answer, master_password, secret
@@ -97,7 +97,7 @@ def setup(
             if not status.unlocked:
                 _open(agent, path, password_file, exists=status.exists, asks=not stdin, say=say)
             label = _label(agent, name, asks=not stdin)
-            wanted = Wanted("key", label, where, any(one.demo for one in chosen), **said)
+            wanted = KeyTarget("key", label, where, any(one.demo for one in chosen), **said)
             outcome = typed_until_kept(agent, wanted, Typing(stdin, rsa_key, accept_trade), say)
             assert outcome is not None  # noqa: S101 - None is for callers that take an unreached exchange
     except (KeyboardInterrupt, typer.Abort):
@@ -227,7 +227,7 @@ def _recovery(agent: Agent, password: Hidden[str]) -> None:
             return
 
 
-def _finish(outcome: Outcome, chosen: list[Purpose], as_json: bool, say: Callable[[str], object]) -> None:
+def _finish(outcome: EntryResult, chosen: list[Purpose], as_json: bool, say: Callable[[str], object]) -> None:
     kept, judgement = outcome.kept, outcome.judgement
     missing, spare = lacking(chosen, outcome.found), surplus(chosen, outcome.found)
     told = {

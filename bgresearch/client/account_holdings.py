@@ -26,9 +26,9 @@ from bgresearch.core.symbols import MARKETS, own_symbol, wire_symbol
 from bgresearch.errors import ExchangeError, UnknownSymbol
 from bgresearch.http.sender import Sender
 from bgresearch.schemas import Row, Shape, documented
-from bgresearch.session.cached_sender import Answers, checked_age
+from bgresearch.session.cached_sender import CachedSender, checked_age
 from bgresearch.session.identity import Mode
-from bgresearch.session.unknown_symbol import UNKNOWN_CODES, stranger, unlisted
+from bgresearch.session.unknown_symbol import UNKNOWN_CODES, unknown_symbol, unlisted
 
 _RATES = "common.trade_rate"
 
@@ -160,7 +160,7 @@ class StandingVerbs(MoneyVerbs):
             except ExchangeError as error:
                 if error.code not in UNKNOWN_CODES and not isinstance(error, UnknownSymbol):
                     raise
-                raise stranger(self._source.sender, found, error) from None
+                raise unknown_symbol(self._source.sender, found, error) from None
             unknown = None if rows or self._source.offline else unlisted(self._source.sender, found, _RATES)
             if unknown is not None:
                 raise unknown
@@ -212,7 +212,7 @@ class StandingVerbs(MoneyVerbs):
         self, shape: Shape, ask: Callable[[Sender, Mode], list[Row]], max_age: float | None
     ) -> pd.DataFrame:  # fmt: skip
         """Ask, or take kept answers that are young enough."""
-        answers = Answers(self._source, checked_age(max_age), again=f"client.{shape.verb}()")
+        answers = CachedSender(self._source, checked_age(max_age), again=f"client.{shape.verb}()")
         table = shape.table(ask(answers, self._history.mode()))
         return self._told(shape, table, **answers.words())
 

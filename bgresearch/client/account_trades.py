@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bgresearch.account.kinds import BILLS, CLOSED_POSITIONS, FILLS, KINDS, ORDERS, PLAN_ORDERS
-from bgresearch.account.record_history import History
+from bgresearch.account.record_history import RecordHistory
 from bgresearch.account.record_type import RecordKind
 from bgresearch.core.progress import Wish
 from bgresearch.core.spans import Span, iso
@@ -19,8 +19,8 @@ from bgresearch.core.symbols import MARKETS, own_symbol
 from bgresearch.core.timestamps import Moment, span_of
 from bgresearch.market.listing_history import was_listed
 from bgresearch.schemas import Shape, documented
-from bgresearch.session.identity import Whose
-from bgresearch.session.session import Source
+from bgresearch.session.identity import AccountIdentity
+from bgresearch.session.session import Session
 from bgresearch.session.unknown_symbol import unlisted_anywhere, unlisted_coin
 
 _NONE_TOLD = "The exchange tells this account no {} without naming a {}, and none are kept: the frame is empty."
@@ -40,9 +40,9 @@ class RecordVerbs:
         As on `connect`.
     """
 
-    def __init__(self, source: Source, whose: Whose, progress: Wish = "auto") -> None:
+    def __init__(self, source: Session, whose: AccountIdentity, progress: Wish = "auto") -> None:
         self._source = source
-        self._history = History(source, whose, progress)
+        self._history = RecordHistory(source, whose, progress)
 
     @documented(FILLS.shape)
     def fills(

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, cast
 
 from bgresearch.catalogue import Endpoint, load
-from bgresearch.client.api_pages import Desk, gathered, paged
+from bgresearch.client.api_pages import ApiContext, gathered, paged
 from bgresearch.client.api_parameters import validated, validated_walk
 from bgresearch.client.api_signatures import describe, signature, turning
 from bgresearch.core.progress import Wish
@@ -33,7 +33,7 @@ answer."""
 _PAGES = "The walk of ``.all`` as an iterator of typed frames, one a page, with only a few pages in memory."
 
 
-class Call:
+class ApiCall:
     """One endpoint: call it for a frame; ``.all`` and ``.pages`` walk it; ``.raw`` and ``.body`` leave it as it is.
 
     Parameters are those of the exchange, in its spelling; they are checked before a request is spent. Times may be
@@ -49,7 +49,7 @@ class Call:
         The other ways to ask; each has its own documentation.
     """
 
-    def __init__(self, desk: Desk, endpoint: Endpoint) -> None:
+    def __init__(self, desk: ApiContext, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self._desk = desk
         self.__name__ = endpoint.name
@@ -57,10 +57,10 @@ class Call:
         self.__doc__ = describe(endpoint)
         self.__signature__ = signature(endpoint)
         # attributes and not properties: IPython completes the parameters of what it can see without running it
-        self.raw = Form(self, "raw", _RAW, lambda params: self._send(params)[0].data)
-        self.body = Form(self, "body", _BODY, lambda params: self._send(params)[0].body)
-        self.all = Form(self, "all", _ALL, self._all, options={"progress": None, "resume": True})
-        self.pages = Form(self, "pages", _PAGES, self._pages, options={"resume": True})
+        self.raw = ApiMethod(self, "raw", _RAW, lambda params: self._send(params)[0].data)
+        self.body = ApiMethod(self, "body", _BODY, lambda params: self._send(params)[0].body)
+        self.all = ApiMethod(self, "all", _ALL, self._all, options={"progress": None, "resume": True})
+        self.pages = ApiMethod(self, "pages", _PAGES, self._pages, options={"resume": True})
         self.__doc__ = f"{self.__doc__}\n\n{_AGED}"
 
     def __call__(self, **params: object) -> pd.DataFrame:
@@ -104,11 +104,11 @@ class Call:
         return f"<{self.endpoint.id}{self.__signature__}: {self.endpoint.title}>"
 
 
-class Form:
+class ApiMethod:
     """One way to ask an endpoint, with its signature and documentation: ``client.api.spot.fills.all``."""
 
     def __init__(
-        self, call: Call, name: str, words: str, ask: Callable[[dict[str, object]], Any], *,
+        self, call: ApiCall, name: str, words: str, ask: Callable[[dict[str, object]], Any], *,
         options: Mapping[str, object] | None = None,
     ) -> None:  # fmt: skip
         self._id = f"{call.endpoint.id}.{name}"
@@ -128,15 +128,15 @@ class Form:
 class Area:
     """The endpoints of one area, by name."""
 
-    def __init__(self, name: str, desk: Desk, endpoints: Iterable[Endpoint]) -> None:
+    def __init__(self, name: str, desk: ApiContext, endpoints: Iterable[Endpoint]) -> None:
         self._name, self._desk = name, desk
         self._endpoints = {endpoint.name: endpoint for endpoint in endpoints}
 
-    def __getattr__(self, name: str) -> Call:
+    def __getattr__(self, name: str) -> ApiCall:
         endpoint = self.__dict__.get("_endpoints", {}).get(name)
         if endpoint is None:
             raise AttributeError(_unknown(f"endpoint {self.__dict__.get('_name')}.{name}", name, self))
-        call: Call = self.__dict__.setdefault(name, Call(self._desk, endpoint))
+        call: ApiCall = self.__dict__.setdefault(name, ApiCall(self._desk, endpoint))
         return call
 
     def __dir__(self) -> list[str]:
@@ -149,7 +149,7 @@ class Area:
 class Api:
     """Every endpoint of the table, by area."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: ApiContext) -> None:
         endpoints: dict[str, list[Endpoint]] = {}
         for endpoint in load():
             endpoints.setdefault(endpoint.area, []).append(endpoint)

@@ -16,13 +16,13 @@ from bgresearch.core.progress import Wish, shown
 from bgresearch.core.spans import Span, iso
 from bgresearch.errors import OfflineError
 from bgresearch.http.confirming_sender import confirming
-from bgresearch.http.pagination.paginator import State, Walk, fresh_rows
+from bgresearch.http.pagination.paginator import Paginator, State, fresh_rows
 from bgresearch.http.pagination.strategy import cut, spans_of, way_of
 from bgresearch.http.sender import Reply, Sender
-from bgresearch.session.cached_sender import Answers
-from bgresearch.session.session import Source
+from bgresearch.session.cached_sender import CachedSender
+from bgresearch.session.session import Session
 from bgresearch.store import Store
-from bgresearch.store.checkpoints import Spool, spool
+from bgresearch.store.checkpoints import CheckpointFile, checkpoint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +34,7 @@ _ROWS_A_TABLE = 10_000  # decoded at a time
 
 
 @dataclass(frozen=True)
-class Desk:
+class ApiContext:
     """What a call of the raw namespace works with.
 
     Attributes
@@ -57,9 +57,9 @@ class Desk:
     offline: bool = False
     progress: Wish = "auto"
 
-    def answers(self, max_age: float | None) -> Answers:
+    def answers(self, max_age: float | None) -> CachedSender:
         """Return who answers from the store what is young enough; offline, whatever its age."""
-        return Answers(Source(self.sender, self.store, self.clock, self.offline), max_age)
+        return CachedSender(Session(self.sender, self.store, self.clock, self.offline), max_age)
 
     def ask(self, endpoint: Endpoint, params: Mapping[str, object]) -> Reply:
         """Return the exchange's reply to one request.
@@ -77,7 +77,7 @@ class Desk:
 
 
 def gathered(
-    desk: Desk, endpoint: Endpoint, params: Mapping[str, object], *, progress: Wish, resume: bool
+    desk: ApiContext, endpoint: Endpoint, params: Mapping[str, object], *, progress: Wish, resume: bool
 ) -> pd.DataFrame:
     """Return every row of a walk as one typed frame."""
     from bgresearch.frames import to_frame  # noqa: PLC0415 - pandas, only where a frame is wanted
@@ -98,7 +98,9 @@ def gathered(
     return frame
 
 
-def paged(desk: Desk, endpoint: Endpoint, params: Mapping[str, object], *, resume: bool) -> Iterator[pd.DataFrame]:
+def paged(
+    desk: ApiContext, endpoint: Endpoint, params: Mapping[str, object], *, resume: bool
+) -> Iterator[pd.DataFrame]:
     """Yield a typed frame for every page of a walk, those first that an interrupted one has kept."""
     from bgresearch.frames import to_frame, to_table  # noqa: PLC0415
 
@@ -108,7 +110,7 @@ def paged(desk: Desk, endpoint: Endpoint, params: Mapping[str, object], *, resum
         kept.drop()
 
 
-def _known_and_new(walk: Walk, kept: Spool) -> Iterator[list[Any]]:
+def _known_and_new(walk: Paginator, kept: CheckpointFile) -> Iterator[list[Any]]:
     for line in kept.lines():
         if line["rows"] and (rows := fresh_rows(line)):
             yield rows
@@ -117,8 +119,8 @@ def _known_and_new(walk: Walk, kept: Spool) -> Iterator[list[Any]]:
 
 @contextlib.contextmanager
 def _walk(
-    desk: Desk, endpoint: Endpoint, params: Mapping[str, object], *, resume: bool
-) -> Iterator[tuple[Walk, Spool]]:
+    desk: ApiContext, endpoint: Endpoint, params: Mapping[str, object], *, resume: bool
+) -> Iterator[tuple[Paginator, CheckpointFile]]:
     """Open a walk, an interrupted one where there is one."""
     now = desk.clock.now_ms()
     way = way_of(endpoint, params)
@@ -138,8 +140,8 @@ def _walk(
     begun_after = now - (_STALE_TIMED_MS if timed else _STALE_MS)
     if desk.offline:
         desk.ask(endpoint, {})
-    with spool(desk.store, about, private=endpoint.private, begun_after_ms=begun_after, resume=resume) as kept:
-        walk = Walk(way, fixed, lambda asked: desk.ask(endpoint, asked).data, kept, desk.clock)
+    with checkpoint(desk.store, about, private=endpoint.private, begun_after_ms=begun_after, resume=resume) as kept:
+        walk = Paginator(way, fixed, lambda asked: desk.ask(endpoint, asked).data, kept, desk.clock)
         walk.replay()
         if kept.resumed and walk.until_ms and walk.until_ms < now:
             walk.extend(cut(way, Span(walk.until_ms, now)), now)
@@ -155,7 +157,7 @@ def _say_forgotten(endpoint: Endpoint, span: Span) -> None:
     )  # fmt: skip
 
 
-def _about(desk: Desk, endpoint: Endpoint, walk: Walk, kept: Spool) -> dict[str, object]:
+def _about(desk: ApiContext, endpoint: Endpoint, walk: Paginator, kept: CheckpointFile) -> dict[str, object]:
     return {
         "endpoint": endpoint.id, "source": endpoint.page or "other clients", "host": desk.sender.host,
         "label": desk.sender.label, "begun": iso(kept.header["begun_ms"]), "requests": walk.asked,
@@ -163,7 +165,7 @@ def _about(desk: Desk, endpoint: Endpoint, walk: Walk, kept: Spool) -> dict[str,
     }  # fmt: skip
 
 
-def _table(endpoint: Endpoint, kept: Spool) -> pa.Table:
+def _table(endpoint: Endpoint, kept: CheckpointFile) -> pa.Table:
     """Return all kept rows as one table, decoded some thousand at a time."""
     import pyarrow as pa  # noqa: PLC0415
 

@@ -13,7 +13,7 @@ from bgresearch.market.candles.bulk_download import WORKERS, download
 from bgresearch.market.candles.plan import Plan
 from bgresearch.market.candles.read_through import candles, foreseen
 from bgresearch.market.candles.verify import Revision, Verified, revisions, verify
-from bgresearch.session.session import Source
+from bgresearch.session.session import Session
 from bgresearch.store.remote.object_storage import Options, Remote
 from bgresearch.store.remote.upload import Choice, Published, publish
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class CandleVerbs:
     """Candles, and what is kept of them."""
 
-    _source: Source
+    _source: Session
     _progress: Wish
 
     def candles(

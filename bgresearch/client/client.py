@@ -10,7 +10,7 @@ import pandas as pd
 import bgresearch.accessor  # noqa: F401 - makes df.bg
 from bgresearch.client.account import AccountVerbs
 from bgresearch.client.api import Api
-from bgresearch.client.api_pages import Desk
+from bgresearch.client.api_pages import ApiContext
 from bgresearch.client.candles import CandleVerbs
 from bgresearch.client.panel import PanelVerbs
 from bgresearch.client.recordings import KeptVerbs
@@ -23,8 +23,8 @@ from bgresearch.http.confirming_sender import confirming
 from bgresearch.http.sender import Sender
 from bgresearch.keys.permissions import Permissions, permissions
 from bgresearch.query.lens import Lens
-from bgresearch.session.identity import Whose
-from bgresearch.session.session import Source
+from bgresearch.session.identity import AccountIdentity
+from bgresearch.session.session import Session
 from bgresearch.store import Store
 
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ class Client(CandleVerbs, KeptVerbs, PanelVerbs):
         progress: Wish = "auto",
     ) -> None:  # fmt: skip
         sender = confirming(sender)
-        self._source = Source(sender, store, clock or SystemClock(), offline)
+        self._source = Session(sender, store, clock or SystemClock(), offline)
         self._progress = progress
-        self._whose = Whose(sender)
+        self._whose = AccountIdentity(sender)
 
     @cached_property
     def account(self) -> AccountVerbs:
@@ -116,7 +116,7 @@ class Client(CandleVerbs, KeptVerbs, PanelVerbs):
     def api(self) -> Api:
         """Every endpoint of the table as a callable: ``client.api.spot.tickers()``."""
         source = self._source
-        return Api(Desk(source.sender, source.store, source.clock, source.offline, self._progress))
+        return Api(ApiContext(source.sender, source.store, source.clock, source.offline, self._progress))
 
     @cached_property
     def lens(self) -> Lens:

@@ -23,9 +23,9 @@ from bgresearch.market.listing_history import listed
 from bgresearch.market.listings import COINS, SYMBOLS, coins, symbols
 from bgresearch.market.quotes import ORDER_BOOK, PRICES, TICKERS, order_book, prices, tickers
 from bgresearch.schemas import Row, Shape, documented
-from bgresearch.session.cached_sender import Answers, checked_age
-from bgresearch.session.session import Source
-from bgresearch.session.unknown_symbol import UNKNOWN_CODES, stranger, unlisted
+from bgresearch.session.cached_sender import CachedSender, checked_age
+from bgresearch.session.session import Session
+from bgresearch.session.unknown_symbol import UNKNOWN_CODES, unknown_symbol, unlisted
 
 _MOST_LEVELS = 200  # uta/public/OrderBook
 _T = TypeVar("_T")
@@ -34,7 +34,7 @@ _T = TypeVar("_T")
 class MarketVerbs:
     """What everybody may ask."""
 
-    _source: Source
+    _source: Session
     _progress: Wish
 
     @documented(SYMBOLS)
@@ -175,7 +175,7 @@ class MarketVerbs:
         if isinstance(levels, bool) or not isinstance(levels, int) or not 1 <= levels <= _MOST_LEVELS:
             raise InvalidInput("levels", f"{levels!r} is outside what there is.", hint=f"Give 1 to {_MOST_LEVELS}.")
         named = wire_symbol(symbol, market)
-        answers = Answers(self._source, checked_age(max_age), again=f"client.order_book({symbol!r})")
+        answers = CachedSender(self._source, checked_age(max_age), again=f"client.order_book({symbol!r})")
         rows, time = self._named(named, lambda: order_book(answers, named, levels))
         if not rows:
             self._must_be_listed(named, ORDER_BOOK)
@@ -289,7 +289,7 @@ class MarketVerbs:
         **words: Any,
     ) -> pd.DataFrame:  # fmt: skip
         """Ask, or take kept answers that are young enough."""
-        answers = Answers(self._source, checked_age(max_age), again=f"client.{shape.verb}(...)")
+        answers = CachedSender(self._source, checked_age(max_age), again=f"client.{shape.verb}(...)")
         rows = ask(answers) if named is None else self._named(named, lambda: ask(answers))
         if named is not None and not rows:
             self._must_be_listed(named, shape)
@@ -303,7 +303,7 @@ class MarketVerbs:
         except ExchangeError as error:
             if error.code not in UNKNOWN_CODES and not isinstance(error, UnknownSymbol):
                 raise
-            raise stranger(self._source.sender, named, error) from None
+            raise unknown_symbol(self._source.sender, named, error) from None
 
     def _must_be_listed(self, named: Named, shape: Shape) -> None:
         """Raise `UnknownSymbol` if an answer was empty because there is no such symbol."""

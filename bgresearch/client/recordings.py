@@ -11,7 +11,7 @@ from bgresearch.market.listings import LISTINGS
 from bgresearch.market.recorder.reader import cadence_ms, named, recorded
 from bgresearch.market.recorder.recorder import Recorder, Say
 from bgresearch.market.recorder.series import recordable
-from bgresearch.session.session import Source
+from bgresearch.session.session import Session
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class KeptVerbs:
     """Recordings and kept lists."""
 
-    _source: Source
+    _source: Session
 
     def listings(self, market: str = "spot") -> pd.DataFrame:
         """Return everything that was ever seen listed in a market, also what is gone, from the lists that are kept.

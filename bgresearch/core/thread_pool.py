@@ -16,7 +16,7 @@ T = TypeVar("T")
 _Task = tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]
 
 
-class Crew:
+class ThreadPool:
     """At most so many threads; each begins when there is work that nobody is free for.
 
     Parameters

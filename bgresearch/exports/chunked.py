@@ -16,7 +16,7 @@ PIECE_ROWS = 250_000  # candles in memory at a time: 14 MB as numbers
 Ask = Callable[[int, int], pd.DataFrame]
 
 
-class History:
+class ChunkedCandles:
     """Candles in pieces; asked for once to count them and to learn where they come from, and again to write them.
 
     Parameters

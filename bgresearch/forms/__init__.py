@@ -9,11 +9,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bgresearch.forms.sealed_input import Field, SealedInput
+    from bgresearch.forms.sealed_input import SealedField, SealedInput
 
-_HOMES = {"Field": "sealed", "SealedInput": "sealed"}
+_HOMES = {"SealedField": "sealed_input", "SealedInput": "sealed_input"}
 
-__all__ = ["Field", "SealedInput"]
+__all__ = ["SealedField", "SealedInput"]
 
 
 def __getattr__(name: str) -> Any:

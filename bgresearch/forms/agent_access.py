@@ -19,7 +19,7 @@ from bgresearch.forms.background import Runner, in_thread
 from bgresearch.forms.wizard_state import Progress, Standing, from_text, to_text
 
 
-class Desk:
+class AgentAccess:
     """What every form works with.
 
     Parameters

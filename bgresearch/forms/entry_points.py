@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from bgresearch.client.client import Client
     from bgresearch.forms.explorer import Explorer
     from bgresearch.forms.key_manager import Manager
-    from bgresearch.forms.permission_report import Report
+    from bgresearch.forms.permission_report import PermissionReport
     from bgresearch.forms.unlock import Unlock
     from bgresearch.forms.wizard import Wizard
 
@@ -36,10 +36,10 @@ def setup() -> Wizard:
     >>> bg.setup()                                                                       # doctest: +SKIP
     """
     _need("bgresearch setup")
-    from bgresearch.forms.agent_access import Desk
+    from bgresearch.forms.agent_access import AgentAccess
     from bgresearch.forms.wizard import Wizard
 
-    return Wizard(Desk())
+    return Wizard(AgentAccess())
 
 
 def keys() -> Manager:
@@ -51,10 +51,10 @@ def keys() -> Manager:
         Not in a notebook, or the extra ``forms`` is missing.
     """
     _need("bgresearch keys list")
-    from bgresearch.forms.agent_access import Desk
+    from bgresearch.forms.agent_access import AgentAccess
     from bgresearch.forms.key_manager import Manager
 
-    return Manager(Desk())
+    return Manager(AgentAccess())
 
 
 def unlock() -> Unlock:
@@ -66,13 +66,13 @@ def unlock() -> Unlock:
         Not in a notebook, or the extra ``forms`` is missing.
     """
     _need("bgresearch vault unlock")
-    from bgresearch.forms.agent_access import Desk
+    from bgresearch.forms.agent_access import AgentAccess
     from bgresearch.forms.unlock import Unlock
 
-    return Unlock(Desk())
+    return Unlock(AgentAccess())
 
 
-def check(name: str) -> Report:
+def check(name: str) -> PermissionReport:
     """Return the permission report of a stored key, asked of the exchange: three or four requests.
 
     Parameters
@@ -86,10 +86,10 @@ def check(name: str) -> Report:
         Not in a notebook, the extra ``forms`` is missing, no such key, or the vault is locked.
     """
     _need(f"bgresearch check {name}")
-    from bgresearch.forms.agent_access import Desk
-    from bgresearch.forms.permission_report import Report
+    from bgresearch.forms.agent_access import AgentAccess
+    from bgresearch.forms.permission_report import PermissionReport
 
-    return Report(Desk(), name)
+    return PermissionReport(AgentAccess(), name)
 
 
 def explore(client: Client | None = None) -> Explorer:

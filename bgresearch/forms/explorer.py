@@ -31,7 +31,7 @@ _DAYS = 7  # what is offered first
 _HEADING = "Explore candles"
 
 
-class Stopped(BgresearchError):
+class DownloadStopped(BgresearchError):
     """Somebody pressed the button that stops a download."""
 
 
@@ -137,7 +137,7 @@ class Explorer(Form):
 
     def _progress(self, done: int, total: int) -> None:
         if self._stop.is_set():
-            raise Stopped("Stopped.", hint="What was complete is kept: download again to fetch only the rest.")
+            raise DownloadStopped("Stopped.", hint="What was complete is kept: download again to fetch only the rest.")
         self.bar.max, self.bar.value = max(total, 1), done
 
     def _checked(self, ask: Callable[[], Any]) -> Any:
@@ -152,7 +152,7 @@ class Explorer(Form):
             self._refused(str(error))
         except BgresearchError as error:
             self._refused(str(error))
-            self.result.children = (verdict("warn" if isinstance(error, Stopped) else "bad", str(error)),)
+            self.result.children = (verdict("warn" if isinstance(error, DownloadStopped) else "bad", str(error)),)
         return None
 
     def _refused(self, words: str) -> None:

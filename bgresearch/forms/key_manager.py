@@ -10,7 +10,7 @@ import ipywidgets as widgets
 
 from bgresearch.agent.client import AgentKey
 from bgresearch.agent.error_codec import REFUSALS
-from bgresearch.forms.agent_access import Desk
+from bgresearch.forms.agent_access import AgentAccess
 from bgresearch.forms.key_rotation import Rotating
 from bgresearch.forms.permission_report import report
 from bgresearch.forms.unlock import Unlocking
@@ -33,7 +33,7 @@ class Manager(Form):
         For tests.
     """
 
-    def __init__(self, desk: Desk, *, today: dt.date | None = None) -> None:
+    def __init__(self, desk: AgentAccess, *, today: dt.date | None = None) -> None:
         super().__init__("Key manager", broad=True)
         self.desk = desk
         self.today = today or dt.datetime.now(dt.UTC).date()

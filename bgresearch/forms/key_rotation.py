@@ -10,7 +10,7 @@ import ipywidgets as widgets
 
 from bgresearch.agent.client import AgentKey
 from bgresearch.agent.error_codec import REFUSALS
-from bgresearch.forms.agent_access import Desk
+from bgresearch.forms.agent_access import AgentAccess
 from bgresearch.forms.finding_widgets import Stages, judged
 from bgresearch.forms.pages_key import FIELDS
 from bgresearch.forms.sealed_input import Box, SealedInput
@@ -24,7 +24,7 @@ from bgresearch.keys.permissions import Permissions
 class KeyTable(Protocol):
     """What a rotation needs of the form it is shown in."""
 
-    desk: Desk
+    desk: AgentAccess
     today: dt.date
 
     def ask(self, deed: Callable[[], str]) -> None:

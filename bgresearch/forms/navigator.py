@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import ipywidgets as widgets
 
-from bgresearch.forms.agent_access import Desk
+from bgresearch.forms.agent_access import AgentAccess
 from bgresearch.forms.wizard_state import Progress, Standing
 from bgresearch.keys.onboarding.purposes import Purpose
 from bgresearch.keys.permissions import Permissions
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Navigator(Protocol):
     """What a page of the wizard may do with the wizard it is shown in."""
 
-    desk: Desk
+    desk: AgentAccess
     progress: Progress
     found: Permissions | None
     balances: pd.DataFrame | None

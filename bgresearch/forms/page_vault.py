@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bgresearch.forms.sealed_input import Answer, Box, Field, SealedInput
+from bgresearch.forms.sealed_input import Answer, Box, SealedField, SealedInput
 from bgresearch.forms.unlock import Unlocking
-from bgresearch.forms.widgets import Page, button, note, verdict
+from bgresearch.forms.widgets import FormPage, button, note, verdict
 from bgresearch.keys.onboarding import messages as words
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ TERMINAL = "bgresearch setup"
 _WEAKEST = 3  # of 0 to 4: from here on a password is not warned of
 
 
-class Opening(Page):
+class VaultPage(FormPage):
     """Create, recovery code, two of its groups asked back; or unlock."""
 
     def __init__(self, wizard: Navigator) -> None:
@@ -29,7 +29,7 @@ class Opening(Page):
             self._ask_for_password()
 
     def _ask_for_password(self) -> None:
-        field = Field("password", "New master password", "password", is_new=True)
+        field = SealedField("password", "New master password", "password", is_new=True)
         self.sealed = SealedInput(
             [field], offer=lambda purpose: self._wizard.desk.offer("strength" if purpose == "strength" else "create"),
             purpose="create", submit="Make the vault", terminal=TERMINAL, strength=self._strength,
@@ -49,7 +49,7 @@ class Opening(Page):
 
     def _offer_recovery(self) -> None:
         self.sealed = SealedInput(
-            [Field("password", "Master password, once more", "password")],
+            [SealedField("password", "Master password, once more", "password")],
             offer=lambda _: self._wizard.desk.offer("recovery"), purpose="recovery", submit="Show a recovery code",
             terminal="bgresearch vault recovery",
         )  # fmt: skip
@@ -66,7 +66,7 @@ class Opening(Page):
 
     def _ask_back(self) -> None:
         self.sealed = SealedInput(
-            [Field("first", "Group #", "code"), Field("second", "Group #", "code")],
+            [SealedField("first", "Group #", "code"), SealedField("second", "Group #", "code")],
             offer=lambda _: self._wizard.desk.offer("confirm"), purpose="confirm", submit="Compare",
             terminal="bgresearch vault recovery",
         )  # fmt: skip

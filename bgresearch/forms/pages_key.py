@@ -13,8 +13,8 @@ from bgresearch.agent.error_codec import REFUSALS
 from bgresearch.connect import connect
 from bgresearch.errors import AgentUnavailable, BgresearchError
 from bgresearch.forms.finding_widgets import Stages, balances_table, judged
-from bgresearch.forms.sealed_input import Answer, Box, Field, SealedInput
-from bgresearch.forms.widgets import Labelled, Page, button, code, listed, note, subheading, verdict
+from bgresearch.forms.sealed_input import Answer, Box, SealedField, SealedInput
+from bgresearch.forms.widgets import FormPage, Labelled, button, code, listed, note, subheading, verdict
 from bgresearch.keys.onboarding import messages as words
 from bgresearch.keys.onboarding import verdicts
 from bgresearch.keys.onboarding.finding import Finding
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 TERMINAL = "bgresearch setup"
 FIELDS = (
-    Field("api_key", "API key", "key"),
-    Field("secret_key", "SecretKey", "key"),
-    Field("passphrase", "Passphrase", "passphrase", "The one you chose for this key, not your login password."),
+    SealedField("api_key", "API key", "key"),
+    SealedField("secret_key", "SecretKey", "key"),
+    SealedField("passphrase", "Passphrase", "passphrase", "The one you chose for this key, not your login password."),
 )
 
 
-class Paste(Page):
+class Paste(FormPage):
     """First the key's name, then the sealed form; the offer that it seals for holds the name."""
 
     def __init__(self, wizard: Navigator) -> None:
@@ -105,7 +105,7 @@ class Paste(Page):
             self._wizard.forward(label=label, staged=str(answer["staged"]), holder=holder)
 
 
-class Check(Page):
+class CheckPage(FormPage):
     """The live check: a line for each stage, filled in as the exchange answers."""
 
     def __init__(self, wizard: Navigator) -> None:
@@ -156,7 +156,7 @@ class Check(Page):
         self._wizard.refresh()
 
 
-class Verdict(Page):
+class Verdict(FormPage):
     """What the key can do, how to mend it, and whether to keep it; nothing is saved before this."""
 
     def __init__(self, wizard: Navigator) -> None:
@@ -207,7 +207,7 @@ class Verdict(Page):
             wizard.forward(staged="", holder="")
 
 
-class Done(Page):
+class Done(FormPage):
     """The label, the reminder, the first balances and the lines to go on with."""
 
     def __init__(self, wizard: Navigator) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
-from bgresearch.forms.widgets import Labelled, Page, button, code, listed, note, subheading, table, verdict
+from bgresearch.forms.widgets import FormPage, Labelled, button, code, listed, note, subheading, table, verdict
 from bgresearch.keys.onboarding import ip_whitelist as addresses
 from bgresearch.keys.onboarding import messages as words
 from bgresearch.keys.onboarding import purposes
@@ -28,7 +28,7 @@ _MODES: dict[str, tuple[Mode, ...]] = {
 }
 
 
-class Before(Page):
+class Before(FormPage):
     """What to know before."""
 
     def __init__(self, wizard: Navigator) -> None:
@@ -36,7 +36,7 @@ class Before(Page):
         self.buttons = (button("Begin", wizard.forward, main=True),)
 
 
-class Purposes(Page):
+class Purposes(FormPage):
     """What to do with the key, and the boxes to tick for it; whoever wants market data alone needs none."""
 
     def __init__(self, wizard: Navigator) -> None:
@@ -92,7 +92,7 @@ class Purposes(Page):
         self._wizard.say(why)
 
 
-class Addresses(Page):
+class Addresses(FormPage):
     """Which addresses go into the key's list at the exchange."""
 
     def __init__(self, wizard: Navigator) -> None:

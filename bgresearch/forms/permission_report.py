@@ -7,7 +7,7 @@ import html
 import ipywidgets as widgets
 
 from bgresearch.agent.error_codec import REFUSALS
-from bgresearch.forms.agent_access import Desk
+from bgresearch.forms.agent_access import AgentAccess
 from bgresearch.forms.finding_widgets import Stages, areas, judged, rights
 from bgresearch.forms.widgets import Form, button, listed, note, subheading, table, verdict
 from bgresearch.keys.onboarding import messages as words
@@ -16,7 +16,7 @@ from bgresearch.keys.onboarding.purposes import PURPOSES, Box, Mode, boxes
 from bgresearch.keys.permissions import Permissions
 
 
-class Report(Form):
+class PermissionReport(Form):
     """The form of ``bg.check("name")``.
 
     Parameters
@@ -32,7 +32,7 @@ class Report(Form):
         What the exchange said last.
     """
 
-    def __init__(self, desk: Desk, label: str) -> None:
+    def __init__(self, desk: AgentAccess, label: str) -> None:
         super().__init__(f"Permission report of {label}", broad=True)
         self.found: Permissions | None = None
         self._desk, self._label = desk, label

@@ -33,7 +33,7 @@ def _package_text(*names: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class SealedField:
     """One text to be typed.
 
     Attributes
@@ -107,7 +107,7 @@ class SealedInput(anywidget.AnyWidget):
     disabled = traitlets.Bool(default_value=False).tag(sync=True)
 
     def __init__(
-        self, fields: Sequence[Field], *, offer: Callable[[str], Answer], purpose: str = "unlock",
+        self, fields: Sequence[SealedField], *, offer: Callable[[str], Answer], purpose: str = "unlock",
         submit: str = "Seal", terminal: str = "bgresearch vault unlock",
         strength: Callable[[Box], Answer] | None = None,
     ) -> None:  # fmt: skip

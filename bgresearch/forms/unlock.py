@@ -10,15 +10,15 @@ from collections.abc import Callable
 import ipywidgets as widgets
 
 from bgresearch.agent.requests import Purpose
-from bgresearch.forms.agent_access import Desk
-from bgresearch.forms.sealed_input import Box, Field, SealedInput
+from bgresearch.forms.agent_access import AgentAccess
+from bgresearch.forms.sealed_input import Box, SealedField, SealedInput
 from bgresearch.forms.widgets import Form, button, note, verdict
 from bgresearch.keys.onboarding import messages as words
 
 TERMINAL = "bgresearch vault unlock"
-_FIELDS: dict[Purpose, Field] = {
-    "unlock": Field("password", "Master password", "password"),
-    "recover": Field("recovery_code", "Recovery code", "code"),
+_FIELDS: dict[Purpose, SealedField] = {
+    "unlock": SealedField("password", "Master password", "password"),
+    "recover": SealedField("recovery_code", "Recovery code", "code"),
 }
 _HELP: dict[Purpose, str] = {
     "unlock": words.OPEN_VAULT,
@@ -41,7 +41,7 @@ class Unlocking(widgets.VBox):  # type: ignore[misc]  # its base has no types
         Called once the vault is open.
     """
 
-    def __init__(self, desk: Desk, opened: Callable[[], object]) -> None:
+    def __init__(self, desk: AgentAccess, opened: Callable[[], object]) -> None:
         super().__init__()
         self._desk, self._opened = desk, opened
         self.sealed: SealedInput
@@ -67,7 +67,7 @@ class Unlocking(widgets.VBox):  # type: ignore[misc]  # its base has no types
 class Unlock(Form):
     """The form of ``bg.unlock()``."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: AgentAccess) -> None:
         super().__init__("Unlock the vault")
         self._desk = desk
         self._show(quiet=True)

@@ -104,7 +104,7 @@ class Labelled(widgets.VBox):  # type: ignore[misc]  # its base has no types
         self._help.layout.display = None if self._help.value else "none"
 
 
-class Page:
+class FormPage:
     """What a form with several pages shows: a body, and the buttons that lead on from it."""
 
     body: tuple[widgets.Widget, ...] = ()

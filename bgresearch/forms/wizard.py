@@ -14,8 +14,8 @@ from bgresearch.errors import AgentUnavailable
 from bgresearch.forms import page_vault as opening
 from bgresearch.forms import pages_key as proving
 from bgresearch.forms import pages_purpose as choosing
-from bgresearch.forms.agent_access import Desk
-from bgresearch.forms.widgets import Form, Page, button, verdict
+from bgresearch.forms.agent_access import AgentAccess
+from bgresearch.forms.widgets import Form, FormPage, button, verdict
 from bgresearch.forms.wizard_state import (
     Progress,
     Standing,
@@ -35,9 +35,9 @@ _PAGES: dict[Step, Any] = {
     "before": choosing.Before,
     "purpose": choosing.Purposes,
     "address": choosing.Addresses,
-    "open": opening.Opening,
+    "open": opening.VaultPage,
     "key": proving.Paste,
-    "check": proving.Check,
+    "check": proving.CheckPage,
     "verdict": proving.Verdict,
     "done": proving.Done,
 }
@@ -69,7 +69,7 @@ class Wizard(Form):
         What is shown.
     """
 
-    def __init__(self, desk: Desk, *, today: dt.date | None = None) -> None:
+    def __init__(self, desk: AgentAccess, *, today: dt.date | None = None) -> None:
         super().__init__(words.TITLE)
         self.desk = desk
         self.today = today or dt.datetime.now(dt.UTC).date()
@@ -77,7 +77,7 @@ class Wizard(Form):
         self.balances: pd.DataFrame | None = None
         self.warnings: tuple[str, ...] = ()
         self.renew = ""
-        self.page: Page
+        self.page: FormPage
         self._turns, self._said = 0, ""
         progress, said = resumed(desk.recall(), desk.standing())
         self.turn(progress, said=said, quiet=True)

@@ -29,7 +29,7 @@ _QUIET = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_
 _SQLITE = b"SQLite format 3\x00"
 
 
-class Found(Protocol):
+class FoundSecret(Protocol):
     """What the finder says about one secret."""
 
     @property
@@ -45,7 +45,7 @@ class Found(Protocol):
 class Finder(Protocol):
     """Finds secrets in bytes: `Vault.searcher()` has this face."""
 
-    def find(self, data: bytes) -> Iterable[Found]:
+    def find(self, data: bytes) -> Iterable[FoundSecret]:
         """Return what is in the data."""
 
 
@@ -71,7 +71,7 @@ class Hit:
 
 
 @dataclass(frozen=True)
-class Report:
+class ScanReport:
     """What a scan found.
 
     Attributes
@@ -88,7 +88,7 @@ class Report:
     searched: int
 
 
-def scan(paths: Iterable[Path], finder: Finder, *, with_git: bool = True) -> Report:
+def scan(paths: Iterable[Path], finder: Finder, *, with_git: bool = True) -> ScanReport:
     """Return what lies in files and folders, and in the git objects of repositories among them.
 
     Parameters
@@ -115,16 +115,16 @@ def scan(paths: Iterable[Path], finder: Finder, *, with_git: bool = True) -> Rep
             searched += 1
         except OSError as error:
             unread.append(f"{file}: {error.strerror}")
-    return Report(tuple(hits), tuple(unread), searched)
+    return ScanReport(tuple(hits), tuple(unread), searched)
 
 
-def scan_staged(folder: Path, finder: Finder) -> Report:
+def scan_staged(folder: Path, finder: Finder) -> ScanReport:
     """Return what lies in the files as they are staged for the next commit of a repository."""
     listed = _git(folder, "diff", "--cached", "--name-only", "-z", "--diff-filter=ACMRT").split(b"\x00")
     names = [os.fsdecode(name) for name in listed if name]
     top = Path(os.fsdecode(_git(folder, "rev-parse", "--show-toplevel").rstrip(b"\n")))
     hits = [hit for name in names for hit in in_bytes(_git(top, "cat-file", "blob", f":{name}"), name, finder)]
-    return Report(tuple(hits), (), len(names))
+    return ScanReport(tuple(hits), (), len(names))
 
 
 def in_file(file: Path, finder: Finder) -> list[Hit]:
@@ -203,9 +203,9 @@ def _text(node: Any) -> bytes:
     return b""
 
 
-def _in_stream(stream: IO[bytes], size: int, finder: Finder) -> list[Found]:
+def _in_stream(stream: IO[bytes], size: int, finder: Finder) -> list[FoundSecret]:
     """Return what lies in the next ``size`` bytes, read in parts that overlap; each secret and form once."""
-    seen: dict[tuple[str, str, str], Found] = {}
+    seen: dict[tuple[str, str, str], FoundSecret] = {}
     kept, left = b"", size
     while left:
         part = stream.read(min(left, PART_BYTES))
@@ -242,7 +242,7 @@ def _in_database(file: Path, finder: Finder, known: set[tuple[str, str]]) -> lis
 def _git_objects(folder: Path, finder: Finder) -> tuple[list[Hit], int]:
     """Return what lies in every object of a repository, loose or packed, and how many objects there are."""
     command = [*_GIT, "-C", str(folder), "cat-file", "--batch-all-objects", "--batch", "--buffer", "--unordered"]
-    found: list[tuple[str, str, Found]] = []
+    found: list[tuple[str, str, FoundSecret]] = []
     count = 0
     with _started(command) as process:
         stream = process.stdout
@@ -282,7 +282,7 @@ def _started(command: list[str]) -> subprocess.Popen[bytes]:
         raise ConfigurationError("git is not installed.", hint="Install it, or scan with --no-git.") from None
 
 
-def _hit(found: Found, place: str, where: str) -> Hit:
+def _hit(found: FoundSecret, place: str, where: str) -> Hit:
     return Hit(place, where, found.label, found.field, found.form)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from bgresearch.catalogue.response import printable
 from bgresearch.errors import BadResponse, CatalogueError
 from bgresearch.http.sender import Sender
-from bgresearch.session.identity import Mode, Whose
+from bgresearch.session.identity import AccountIdentity, Mode
 
 Effect = Literal["read", "trade", "transfer", "withdraw"]
 Verdict = Literal["read-only", "can trade", "can transfer", "can withdraw"]
@@ -167,7 +167,7 @@ def classify(codes: Iterable[str], *, unified: bool, key_type: str = "") -> tupl
     return tuple(_authority(str(code), table, reads=reads) for code in codes)
 
 
-def permissions(sender: Sender, whose: Whose) -> Permissions:
+def permissions(sender: Sender, whose: AccountIdentity) -> Permissions:
     """Return what the sender's key can do; asks the exchange two or three times."""
     identity = whose.identity()
     return of_key_info(

@@ -26,7 +26,7 @@ from bgresearch.http.pagination.paged_list import EndUnknown, PagedList
 from bgresearch.http.rows import rows_from, shaped
 from bgresearch.http.sender import Sender
 from bgresearch.schemas import Row, Shape, fields
-from bgresearch.session.session import Source
+from bgresearch.session.session import Session
 from bgresearch.session.unknown_symbol import unlisted
 from bgresearch.store import Series
 
@@ -94,7 +94,7 @@ def recent_trades(sender: Sender, named: Named) -> list[Row]:
     return sorted(rows, key=lambda row: (row["time"], row["trade_id"]))
 
 
-def past_trades(source: Source, named: Named, span: Span, wish: Wish) -> pa.Table:
+def past_trades(source: Session, named: Named, span: Span, wish: Wish) -> pa.Table:
     """Return the trades of a span, from the store and the exchange.
 
     Raises
@@ -116,7 +116,7 @@ def past_trades(source: Source, named: Named, span: Span, wish: Wish) -> pa.Tabl
     return _read(source, _Past(TRADES, named, "trade_id", lookback, f"trades of {named.symbol}"), span, wish, bring)
 
 
-def past_funding(source: Source, named: Named, span: Span, wish: Wish) -> pa.Table:
+def past_funding(source: Session, named: Named, span: Span, wish: Wish) -> pa.Table:
     """Return the funding rates of a span, from the store and the exchange, as far back as it answers."""
 
     def bring(kept: _Kept, missing: Span) -> None:
@@ -151,7 +151,7 @@ class _Kept:
     and is kept when all of the window has come.
     """
 
-    source: Source
+    source: Session
     past: _Past
     endpoint: str
     upper_ms: int
@@ -232,7 +232,7 @@ class _Kept:
 
 
 def _read(
-    source: Source, past: _Past, span: Span, wish: Wish, bring: Callable[[_Kept, Span], None]
+    source: Session, past: _Past, span: Span, wish: Wish, bring: Callable[[_Kept, Span], None]
 ) -> pa.Table:  # fmt: skip
     source.store.check_host()
     table, young = source.store.read_after(lambda: _brought(source, past, span, wish, bring), past.series, span)
@@ -241,7 +241,7 @@ def _read(
 
 
 def _brought(
-    source: Source, past: _Past, span: Span, wish: Wish, bring: Callable[[_Kept, Span], None]
+    source: Session, past: _Past, span: Span, wish: Wish, bring: Callable[[_Kept, Span], None]
 ) -> list[Row]:  # fmt: skip
     """Fetch and keep what is missing of a span; return the rows that are too young to be kept."""
     missing = source.store.missing(past.series, span)

@@ -20,7 +20,7 @@ from bgresearch.core.spans import Span, iso
 from bgresearch.core.timestamps import Moment, moment_ms
 from bgresearch.errors import BadResponse, InvalidInput, OfflineError
 from bgresearch.session.cached_sender import checked_age
-from bgresearch.session.session import Source
+from bgresearch.session.session import Session
 from bgresearch.store import LostRows, Series, digest_of
 
 _ATTEMPTS = 3  # a list that lost most of its rows is believed when it came so often
@@ -71,7 +71,7 @@ class Seen:
 
 
 def listed(
-    source: Source, kind: str, market: str, ask: Ask, *, at: Moment | None = None, max_age: float | None = None,
+    source: Session, kind: str, market: str, ask: Ask, *, at: Moment | None = None, max_age: float | None = None,
     listing: str = "listed", delisting: str = "delisted",
 ) -> Seen:  # fmt: skip
     """Return a list as it is now, or as it was at some moment, and keep what is seen on the way.
@@ -121,7 +121,7 @@ def listed(
     return _by_listing_times(source, series, states[0], at_ms, (listing, delisting))
 
 
-def was_listed(source: Source, symbol: str, market: str) -> bool:
+def was_listed(source: Session, symbol: str, market: str) -> bool:
     """Return whether a kept list of a market's symbols has this one; only the store is asked."""
     try:
         return symbol in ever_listed(source, "symbols", market).column("symbol").to_pylist()
@@ -129,7 +129,7 @@ def was_listed(source: Source, symbol: str, market: str) -> bool:
         return False
 
 
-def ever_listed(source: Source, kind: str, market: str, *, listing: str = "listed") -> pa.Table:
+def ever_listed(source: Session, kind: str, market: str, *, listing: str = "listed") -> pa.Table:
     """Return everything that stood in a kept list, also what is gone: the newest row of each, and when it was seen.
 
     Parameters
@@ -188,13 +188,13 @@ def _must_ask(confirmed: int | None, at_ms: int | None, max_age: float | None, n
     return max_age is None or abs(now - confirmed) > max_age * 1000
 
 
-def _confirmed(source: Source, series: Series) -> int | None:
+def _confirmed(source: Session, series: Series) -> int | None:
     """Return when the list was seen last; the known spans are those over which it was seen not to change."""
     spans = source.store.known(series)
     return spans[-1].end_ms - 1 if spans else None
 
 
-def _look(source: Source, series: Series, ask: Ask) -> None:
+def _look(source: Session, series: Series, ask: Ask) -> None:
     """Ask and keep: the whole list if it changed, else only that it was seen again."""
     kept = _latest(source, series)
     seen = source.clock.now_ms()  # before the question: a slow answer never undoes a newer one
@@ -210,7 +210,7 @@ def _look(source: Source, series: Series, ask: Ask) -> None:
             source.store.write(series, stamped, [Span(seen, seen + 1)])
 
 
-def _latest(source: Source, series: Series) -> pa.Table | None:
+def _latest(source: Session, series: Series) -> pa.Table | None:
     """Return the newest list; None if it was in a damaged file: the one that is asked for now is kept whole then."""
     try:
         return source.store.latest(series)
@@ -241,7 +241,7 @@ def _same(one: pa.Table, other: pa.Table) -> bool:
     return digest_of(one.drop_columns([_SEEN])) == digest_of(other.drop_columns([_SEEN]))
 
 
-def _states(source: Source, series: Series, now: int) -> list[_State]:
+def _states(source: Session, series: Series, now: int) -> list[_State]:
     """Return the lists that can be read, in order; whether one is lost between two of them, callers ask."""
     span = Span(_SINCE_MS, now + 1)
     try:
@@ -261,19 +261,19 @@ def _states(source: Source, series: Series, now: int) -> list[_State]:
     return states
 
 
-def _rows(source: Source, series: Series, state: _State) -> pa.Table:
+def _rows(source: Session, series: Series, state: _State) -> pa.Table:
     table = source.store.read(series, Span(state.since_ms, state.since_ms + 1))
     if table is None:
         raise OfflineError("the list was there a moment ago and is gone.", hint="Call again.")
     return table.drop_columns([_SEEN, _PLACE])
 
 
-def _as_seen(source: Source, series: Series, state: _State, at_ms: int) -> Seen:
+def _as_seen(source: Session, series: Series, state: _State, at_ms: int) -> Seen:
     basis = "seen" if at_ms <= state.until_ms else "seen before"
     return Seen(_rows(source, series, state), state.since_ms, state.until_ms, state.next_ms, basis)
 
 
-def _by_listing_times(source: Source, series: Series, first: _State, at_ms: int, columns: tuple[str, str]) -> Seen:
+def _by_listing_times(source: Session, series: Series, first: _State, at_ms: int, columns: tuple[str, str]) -> Seen:
     table = _rows(source, series, first)
     moment = pa.scalar(at_ms, pa.int64()).cast(TIME)
     listing, delisting = columns

@@ -21,7 +21,7 @@ from bgresearch.store import Ledger
 from bgresearch.store.atomic_files import opened, reading
 from bgresearch.store.coverage import NEVER_MS, Gap, explained, joined
 from bgresearch.store.lost_rows import damaged
-from bgresearch.store.parquet_file import Damaged, damage_in_words, ledger_of
+from bgresearch.store.parquet_file import DamagedFile, damage_in_words, ledger_of
 
 _KEYS = ("market", "price", "symbol", "interval", "every")
 _WHERE = [("series", pa.string()), *((key, pa.string()) for key in _KEYS), ("lot", pa.string())]
@@ -118,7 +118,7 @@ def footers(path: Path, time: str) -> Iterator[Footer]:
                 size = file.seek(0, 2)
         except FileNotFoundError:
             return
-        except Damaged as damage:
+        except DamagedFile as damage:
             raise damaged(path, damage) from damage
     ends = [end for pair in times if pair for end in pair]
     yield Footer(ledger, min(ends, default=None), max(ends, default=None), size)

@@ -21,7 +21,7 @@ from bgresearch.errors import ConfigurationError, InvalidInput, OfflineError, St
 from bgresearch.frames import to_frame
 from bgresearch.query.datasets import PRICES, Family, families, plain
 from bgresearch.query.sql_checks import check_markets
-from bgresearch.session.session import Source
+from bgresearch.session.session import Session
 from bgresearch.store import parquet_file as partition
 from bgresearch.store.atomic_files import in_words, matching, opened, reading
 from bgresearch.store.layout import Series
@@ -44,7 +44,7 @@ class File(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RowFilter:
     """Which rows are looked at.
 
     Attributes
@@ -63,7 +63,7 @@ class Wanted:
         return all(not values or keys.get(name) in values for name, values in self.keys.items())
 
 
-def blocks(source: Source, name: str, wanted: Wanted, block_bytes: int) -> DataFrame:
+def blocks(source: Session, name: str, wanted: RowFilter, block_bytes: int) -> DataFrame:
     """Return the frame; `Lens.dask` documents it."""
     dataframe, config = _dask()
     family = _family(source, name, wanted)
@@ -116,7 +116,7 @@ class Reader:
                     if each.name not in table.column_names:  # written by a version that did not know it
                         table = table.append_column(each, pa.nulls(table.num_rows, each.type))
                 table = table.select(shape.names).cast(shape)
-        except partition.Damaged as cause:
+        except partition.DamagedFile as cause:
             raise StoreError(f"{file.name} is damaged ({cause}).", hint="Type: bgresearch verify.") from cause
         return table if self.span is None else partition.within(table, self.time, self.span)
 
@@ -138,7 +138,7 @@ class Reader:
         return table
 
 
-def _family(source: Source, name: str, wanted: Wanted) -> Family:
+def _family(source: Session, name: str, wanted: RowFilter) -> Family:
     known = {one.name: one for one in families(source).values() if not one.private}
     if not isinstance(name, str) or name not in known:
         hint = f"Use one of {', '.join(known)}; account records stay on this machine."
@@ -150,7 +150,7 @@ def _family(source: Source, name: str, wanted: Wanted) -> Family:
     return family
 
 
-def _of_price(family: Family, known: dict[str, Family], wanted: Wanted) -> Family:
+def _of_price(family: Family, known: dict[str, Family], wanted: RowFilter) -> Family:
     """Return the family that has the wanted price: of ``candles`` and mark it is ``candles_mark``."""
     prices = wanted.keys.get("price", ())
     if not prices or not family.price or prices == (family.price,):
@@ -163,7 +163,7 @@ def _of_price(family: Family, known: dict[str, Family], wanted: Wanted) -> Famil
     return kin[prices[0]]
 
 
-def _files(source: Source, family: Family, wanted: Wanted) -> Iterator[File]:
+def _files(source: Session, family: Family, wanted: RowFilter) -> Iterator[File]:
     """Yield the files that are wanted, in the order of their series and times; opens none."""
     periods: dict[str, frozenset[str]] = {}
     for path, name, size, sha256 in _all(source, family):
@@ -179,7 +179,7 @@ def _files(source: Source, family: Family, wanted: Wanted) -> Iterator[File]:
         yield File(name, tuple(keys[key] for key in family.keys), size, sha256)
 
 
-def _refuse_lost(source: Source, family: Family, wanted: Wanted) -> None:
+def _refuse_lost(source: Session, family: Family, wanted: RowFilter) -> None:
     """Raise if rows that are wanted were in a file that was set aside as damaged, and are in no other."""
     store = source.store
     if isinstance(store, PublishedStore):
@@ -191,13 +191,13 @@ def _refuse_lost(source: Source, family: Family, wanted: Wanted) -> None:
         raise refusal(lost)
 
 
-def _wants(wanted: Wanted, lost: Lost, root: Path) -> bool:
+def _wants(wanted: RowFilter, lost: Lost, root: Path) -> bool:
     keys = keys_of(lost.path.relative_to(root).as_posix())
     named = wanted.takes({key: plain(key, value) for key, value in keys.items()})
     return named and (wanted.span is None or lost.span.intersect(wanted.span) is not None)
 
 
-def _all(source: Source, family: Family) -> Iterator[tuple[str, str, int, str]]:
+def _all(source: Session, family: Family) -> Iterator[tuple[str, str, int, str]]:
     """Yield the files of a family: place below the data folder, what to open, bytes, digest if published."""
     store = source.store
     if isinstance(store, PublishedStore):

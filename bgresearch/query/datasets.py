@@ -23,7 +23,7 @@ from bgresearch.frames import CANDLE_SCHEMA
 from bgresearch.market.history import FUNDING_RATES, TRADES
 from bgresearch.market.recorder.series import RECORDABLE
 from bgresearch.session.known_accounts import known_uid
-from bgresearch.session.session import Source
+from bgresearch.session.session import Session
 from bgresearch.store.atomic_files import matching
 from bgresearch.store.layout import SPELLED, is_partition
 from bgresearch.store.lost_rows import lost_in, refusal
@@ -107,7 +107,7 @@ class Family:
         return sorted(filter(is_partition, matching(root, self.pattern(period))))
 
 
-def families(source: Source) -> dict[str, Family]:
+def families(source: Session) -> dict[str, Family]:
     """Return what a client may look at, by name: all that is public, and the records of its own account.
 
     Parameters
@@ -146,7 +146,7 @@ def listed(name: str, value: str | Sequence[str] | None) -> tuple[str, ...]:
     return tuple(values)
 
 
-def checked(source: Source, wanted: Iterable[Family], *, period: str = "*", rows: bool = True) -> None:
+def checked(source: Session, wanted: Iterable[Family], *, period: str = "*", rows: bool = True) -> None:
     """Raise if what some families hold is not all there: a file is damaged, or was and no other covers its span.
 
     Parameters

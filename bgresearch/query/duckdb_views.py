@@ -25,7 +25,7 @@ from bgresearch.frames import to_frame
 from bgresearch.query.coverage_tables import coverage_of, gaps_of
 from bgresearch.query.datasets import Family, checked, families, literally
 from bgresearch.query.sql_checks import check_markets, parsed
-from bgresearch.session.session import Source
+from bgresearch.session.session import Session
 from bgresearch.store.layout import PERIOD, SPELLED
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _T = TypeVar("_T")
 _MAY_CHANGE = ("threads", "memory_limit", "enable_progress_bar", "preserve_insertion_order", "TimeZone")
 
 
-def answered(source: Source, query: str, frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def answered(source: Session, query: str, frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return what a query gives; `Lens.sql` documents it."""
     for name, text in [("query", query), *zip(frames, frames, strict=True)]:
         _check_text(name, text)
@@ -75,7 +75,7 @@ def _check_text(name: str, text: str) -> None:
         raise InvalidInput(ascii(name), f"character {error.start + 1} is no Unicode.", hint=hint) from None
 
 
-def _check(source: Source, connection: DuckDBPyConnection, query: str) -> None:
+def _check(source: Session, connection: DuckDBPyConnection, query: str) -> None:
     """Raise `InvalidInput` if that is no single query, or one that mixes what belongs apart."""
     told = json.loads(connection.execute("SELECT json_serialize_sql(?)", [query]).fetchall()[0][0])
     if told["error"] and told["error_type"] != "not implemented":
@@ -90,7 +90,7 @@ def _check(source: Source, connection: DuckDBPyConnection, query: str) -> None:
         check_markets("query", family.series(root), hint)
 
 
-def _check_named(source: Source, query: str) -> None:
+def _check_named(source: Session, query: str) -> None:
     """Check what a query can be about: DuckDB compares no checksums, and knows nothing of files that are not there."""
     words = set(re.findall(r"\w+", query.lower()))
     known = families(source)
@@ -99,7 +99,7 @@ def _check_named(source: Source, query: str) -> None:
         checked(source, known.values(), rows=False)
 
 
-def connected(source: Source, spill: str | os.PathLike[str] | None) -> DuckDBPyConnection:
+def connected(source: Session, spill: str | os.PathLike[str] | None) -> DuckDBPyConnection:
     """Return the connection; `Lens.duckdb` documents it."""
     duckdb = _duckdb()
     root, known = source.store.data_dir, families(source)

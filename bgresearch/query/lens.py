@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bgresearch.core.symbols import chosen
 from bgresearch.core.timestamps import Moment, span_of
 from bgresearch.errors import ConfigurationError
-from bgresearch.session.session import Source
+from bgresearch.session.session import Session
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +31,7 @@ class Lens:
         The client's: its store, and the key that says whose account records may be looked at.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Session) -> None:
         self._source = source
 
     def duckdb(
@@ -192,7 +192,7 @@ class Lens:
         >>> client = bgresearch.connect(store="s3://bucket/prices")                                # doctest: +SKIP
         >>> client.lens.dask(interval="1m").groupby("symbol").volume.sum().compute()               # doctest: +SKIP
         """
-        from bgresearch.query.dask_frames import Wanted, blocks
+        from bgresearch.query.dask_frames import RowFilter, blocks
         from bgresearch.query.datasets import listed
 
         names = symbols if symbols is None or isinstance(symbols, str) else listed("symbols", symbols)
@@ -200,7 +200,7 @@ class Lens:
         wanted = {key: listed(key, value) for key, value in keys.items()} | {"symbol": chosen(names)}
         now_ms = self._source.clock.now_ms()
         span = None if start is None and end is None else span_of(_FIRST if start is None else start, end, now_ms)
-        return blocks(self._source, name, Wanted(wanted, span), block_bytes)
+        return blocks(self._source, name, RowFilter(wanted, span), block_bytes)
 
     def polars(self, *, check: bool = True) -> Scans:
         """Return Polars' lazy frames of the same families, by the same names: ``.candles()``, ``.trades()``, ...
@@ -234,7 +234,7 @@ class Lens:
 
         return Scans(self._local(), check=check)
 
-    def _local(self) -> Source:
+    def _local(self) -> Session:
         """Return the source if its store is a folder: what scans folders cannot look into an address."""
         store = self._source.store
         if store.frozen_by == "store=":

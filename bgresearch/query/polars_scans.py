@@ -21,7 +21,7 @@ from bgresearch.errors import ConfigurationError, InvalidInput
 from bgresearch.query.coverage_tables import Told, coverage_of, gaps_of
 from bgresearch.query.datasets import Family, checked, families, listed
 from bgresearch.query.sql_checks import check_markets
-from bgresearch.session.session import Source
+from bgresearch.session.session import Session
 from bgresearch.store.layout import SPELLED
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Scans:
     >>> scans.candles().filter(pl.col("symbol") == "BTCUSDT").collect()             # doctest: +SKIP
     """
 
-    def __init__(self, source: Source, *, check: bool = True) -> None:
+    def __init__(self, source: Session, *, check: bool = True) -> None:
         self._source, self._check = source, check
         self._root, self._families = source.store.data_dir, families(source)
         self._pl = _polars()

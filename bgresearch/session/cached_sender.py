@@ -18,15 +18,15 @@ from bgresearch.errors import InvalidInput, OfflineError, StoreError
 from bgresearch.http.confirming_sender import confirming
 from bgresearch.http.query import query_pairs
 from bgresearch.http.sender import Reply
-from bgresearch.session.identity import Whose
+from bgresearch.session.identity import AccountIdentity
 from bgresearch.session.known_accounts import known_uid, remember_uid
-from bgresearch.session.session import Source
+from bgresearch.session.session import Session
 from bgresearch.store.versions import NewerFormat, check_format
 
 _FORMAT = 1
 
 
-class Answers:
+class CachedSender:
     """A sender that keeps what it is answered, and gives that out again while it is young enough.
 
     For one call of one verb: what it sends through this is answered from the store or by the exchange, and ``words``
@@ -49,7 +49,7 @@ class Answers:
 
     confirms = True  # what the exchange answers is confirmed before it is kept
 
-    def __init__(self, source: Source, max_age: float | None = None, *, again: str = "") -> None:
+    def __init__(self, source: Session, max_age: float | None = None, *, again: str = "") -> None:
         self._source, self._max_age, self._again = source, checked_age(max_age), again
         self._sender = confirming(source.sender)  # no unconfirmed empty answer replaces a kept one
         self._new: set[str] = set()  # files written by this call: asked again, the exchange is asked again
@@ -117,7 +117,7 @@ class Answers:
             return f"snapshots/{name}"
         uid = known_uid(self._source.store, sender)
         if uid is None and ask:
-            uid = Whose(sender).identity().uid
+            uid = AccountIdentity(sender).identity().uid
             remember_uid(self._source.store, sender, uid)
         return None if uid is None else f"account/{uid}/snapshots/{name}"
 

@@ -47,7 +47,7 @@ class Identity:
     uid: str
 
 
-class Whose:
+class AccountIdentity:
     """Learns the identity behind a sender, once."""
 
     def __init__(self, sender: Sender) -> None:

@@ -10,7 +10,7 @@ from bgresearch.store import Store
 
 
 @dataclass(frozen=True)
-class Source:
+class Session:
     """Where candles come from: one exchange, one store.
 
     Attributes

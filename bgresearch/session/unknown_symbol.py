@@ -19,7 +19,7 @@ _ASK = "Did you mean"
 _NOTHING_REFUSED = "00000"
 
 
-def stranger(sender: Sender, named: Named, error: ExchangeError) -> ExchangeError:
+def unknown_symbol(sender: Sender, named: Named, error: ExchangeError) -> ExchangeError:
     """Return an error that names near symbols if the exchange does not list this one, else the same error.
 
     One more request, which may fail without harm.
@@ -37,7 +37,7 @@ def unlisted(sender: Sender, named: Named, endpoint: str) -> UnknownSymbol | Non
 
     One request; None where the symbol is listed, or the list cannot be had.
     """
-    error = stranger(sender, named, ExchangeError(endpoint, _NOTHING_REFUSED, "no rows"))
+    error = unknown_symbol(sender, named, ExchangeError(endpoint, _NOTHING_REFUSED, "no rows"))
     return error if isinstance(error, UnknownSymbol) else None
 
 

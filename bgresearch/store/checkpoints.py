@@ -24,8 +24,8 @@ Line = dict[str, Any]
 _VERSION = 1
 
 
-class Spool:
-    """The kept pages of one walk; opened by `spool`, by one process at a time.
+class CheckpointFile:
+    """The kept pages of one walk; opened by `checkpoint`, by one process at a time.
 
     Attributes
     ----------
@@ -62,7 +62,9 @@ class Spool:
 
 
 @contextlib.contextmanager
-def spool(store: Store, about: Line, *, private: bool, begun_after_ms: int, resume: bool) -> Iterator[Spool]:
+def checkpoint(
+    store: Store, about: Line, *, private: bool, begun_after_ms: int, resume: bool
+) -> Iterator[CheckpointFile]:
     """Open the pages of a walk: those of an unfinished one of the same kind, or none yet.
 
     Parameters
@@ -97,7 +99,7 @@ def spool(store: Store, about: Line, *, private: bool, begun_after_ms: int, resu
         with in_words("open", path):
             file = path.open("ab")
         try:
-            yield Spool(path, header, count, file)
+            yield CheckpointFile(path, header, count, file)
         finally:
             file.close()
 

@@ -93,7 +93,7 @@ def _inspected(below: Path, file: IO[bytes]) -> tuple[Flaw, ...]:
         table, ledger, time = partition.decode_any(file)
     except NewerFormat as error:
         return (Flaw(below, "newer", str(error)),)
-    except partition.Damaged as error:
+    except partition.DamagedFile as error:
         return (Flaw(below, "damaged", str(error), None, series),)
     if folder != below.parent.as_posix():
         return (Flaw(below, "unsound", f"it was written for another place, {folder}", None, series),)

@@ -99,7 +99,7 @@ def _ledger(path: Path) -> Ledger | None:
         try:
             with opened(path) as file:
                 return partition.read_ledger(file)
-        except (FileNotFoundError, NewerFormat, partition.Damaged):
+        except (FileNotFoundError, NewerFormat, partition.DamagedFile):
             return None
 
 

@@ -30,7 +30,7 @@ _DAMAGE = (
 _NO_MEMORY = re.compile(r"allocat|not enough memory|out of memory", re.IGNORECASE)
 
 
-class Damaged(Exception):
+class DamagedFile(Exception):
     """The file is not what was written."""
 
 
@@ -86,10 +86,10 @@ def decode(
         table = parquet.read(use_threads=False)  # whole files are read side by side
         ledger = ledger_of(parquet.metadata.metadata, table.num_rows)
         if deep and not matches(table, ledger.checksum):
-            raise Damaged("the digest of the rows does not match")
+            raise DamagedFile("the digest of the rows does not match")
         times = times_of(table, series.time)
         if len(times) > 1 and np.any(times[1:] < times[:-1]):
-            raise Damaged("the rows are not in order")
+            raise DamagedFile("the rows are not in order")
         return table.replace_schema_metadata(None), ledger
 
 
@@ -130,7 +130,7 @@ def decode_again(paths: Sequence[Path], series: Series) -> pa.Table:
         table = pq.read_table(names, partitioning=None, page_checksum_verification=True)
         times = times_of(table, series.time)
         if len(times) > 1 and np.any(times[1:] < times[:-1]):
-            raise Damaged("the rows are not in order")
+            raise DamagedFile("the rows are not in order")
         return table.replace_schema_metadata(None)
 
 
@@ -149,7 +149,7 @@ def decode_some(file: IO[bytes], columns: Sequence[str]) -> pa.Table:
 
 
 class damage_in_words:  # noqa: N801 - reads as a statement
-    """Turn what proves that a file's content is wrong into `Damaged`, and other errors of Arrow into RuntimeError.
+    """Turn what proves that a file's content is wrong into `DamagedFile`, and other errors of Arrow into RuntimeError.
 
     Arrow reports a wrong page as an OSError without a number; one with a number is the operating system's and proves
     nothing, and neither does a lack of memory or of threads.
@@ -159,7 +159,7 @@ class damage_in_words:  # noqa: N801 - reads as a statement
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, _traceback: object) -> None:
-        if isinstance(error, Damaged | NewerFormat):
+        if isinstance(error, DamagedFile | NewerFormat):
             return
         if error is None or isinstance(error, MemoryError):
             return
@@ -167,7 +167,7 @@ class damage_in_words:  # noqa: N801 - reads as a statement
         if isinstance(error, _DAMAGE) or (isinstance(error, OSError) and error.errno is None):
             if isinstance(error, OSError) and _NO_MEMORY.search(said):
                 raise MemoryError(said) from error
-            raise Damaged(said) from error
+            raise DamagedFile(said) from error
         if isinstance(error, pa.ArrowException):
             raise RuntimeError(said) from error
 
@@ -183,7 +183,7 @@ def series_of(file: IO[bytes]) -> Series:
     with damage_in_words():
         text = (pq.ParquetFile(file).metadata.metadata or {}).get(KEY)
         if text is None:
-            raise Damaged("there is no ledger in it")
+            raise DamagedFile("there is no ledger in it")
         about = json.loads(text)
         keys = tuple((str(key), str(value)) for key, value in dict(about["keys"]).items())
         return Series(str(about["series"]), keys, str(about["time"]))
@@ -199,10 +199,10 @@ def ledger_of(metadata: dict[bytes, bytes] | None, rows: int) -> Ledger:
     """
     text = (metadata or {}).get(KEY)
     if text is None:
-        raise Damaged("there is no ledger in it")
+        raise DamagedFile("there is no ledger in it")
     ledger = Ledger.from_json(text)
     if ledger.rows != rows:
-        raise Damaged(f"the ledger speaks of {ledger.rows} rows, the file holds {rows}")
+        raise DamagedFile(f"the ledger speaks of {ledger.rows} rows, the file holds {rows}")
     return ledger
 
 

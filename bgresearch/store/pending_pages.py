@@ -27,7 +27,7 @@ _DIGEST_BYTES = 16
 _SUFFIX = ".page"
 
 
-class Spool:
+class PendingPages:
     """The pages of one series that wait for others.
 
     Parameters

@@ -247,7 +247,7 @@ def diff(root: Path, pin: Pin) -> list[Change]:
 def _compared(path: str, before: Path, after: Path) -> Change:
     try:
         old, new = (_rows_by_time(one) for one in (before, after))
-    except partition.Damaged:
+    except partition.DamagedFile:
         return Change(path, "damaged")
     added, removed = new.keys() - old.keys(), old.keys() - new.keys()
     changed_at = [at for at in old.keys() & new.keys() if old[at] != new[at]]
@@ -288,7 +288,7 @@ def _rows(path: Path) -> int:
     try:
         with reading(path), opened(path) as file:
             return partition.decode_any(file)[1].rows
-    except partition.Damaged as error:
+    except partition.DamagedFile as error:
         raise StoreError(f"{path} is damaged: {error}.", hint="Type: bgresearch verify --repair, then again.") from None
 
 

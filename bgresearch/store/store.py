@@ -114,7 +114,7 @@ class Store:
                 try:
                     self._opened(path, partition.decode_any)
                     break
-                except partition.Damaged as cause:
+                except partition.DamagedFile as cause:
                     if not left:
                         raise damaged(path, cause) from cause
             self._verified.add(mark)
@@ -421,7 +421,7 @@ class Store:
         ledgers = [self._ledger(path) for path in paths]
         try:
             table = partition.decode_again(paths, series)
-        except (partition.Damaged, MemoryError, OSError, RuntimeError):
+        except (partition.DamagedFile, MemoryError, OSError, RuntimeError):
             return None  # reading file by file, without other threads, says which one
         same = marks == [_mark_of(path) for path in paths]
         return table if same and table.num_rows == sum(ledger.rows for ledger in ledgers if ledger) else None
@@ -465,12 +465,12 @@ class Store:
         """
         try:
             return self._opened(path, read)
-        except partition.Damaged:
+        except partition.DamagedFile:
             pass
         with contextlib.nullcontext() if locked else self._disk.locked(path):
             try:
                 return self._opened(path, read)
-            except partition.Damaged as cause:
+            except partition.DamagedFile as cause:
                 moved = self._set_aside(path, cause)
                 if aside is not None:
                     aside.append(moved)
@@ -510,8 +510,8 @@ class Store:
         with self._disk.locked(whole):
             try:
                 return self._opened(whole, partition.decode_any) is not None
-            except partition.Damaged:
-                self._set_aside(whole, partition.Damaged(why))
+            except partition.DamagedFile:
+                self._set_aside(whole, partition.DamagedFile(why))
                 return False
 
     def take_back(self, aside: Path) -> bool:
@@ -536,7 +536,7 @@ class Store:
             try:
                 read = self._opened(source, _placed)
                 current = self._opened(path, _placed)
-            except partition.Damaged:
+            except partition.DamagedFile:
                 return False
             if read is None or read[0].folder != aside.parent:
                 return False
@@ -572,7 +572,7 @@ class Store:
         if self.pin:
             raise StoreError(f"{self.data_dir} is a pin and never changes.", hint="Connect without pin= to write.")
 
-    def _set_aside(self, path: Path, cause: partition.Damaged) -> Path:
+    def _set_aside(self, path: Path, cause: partition.DamagedFile) -> Path:
         if self.pin:
             raise StoreError(f"{path} of this pin is damaged ({cause}).", hint="Type: bgresearch pin verify NAME.")
         stamp = dt.datetime.fromtimestamp(self._clock.now_ms() / 1000, tz=dt.UTC).strftime("%Y%m%dT%H%M%SZ")

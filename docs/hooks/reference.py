@@ -10,7 +10,7 @@ _PAGES = (
     ("connect", "Connecting", ("bgresearch.connect.connect",)),
     ("client", "The client", ("bgresearch.client.client.Client",)),
     ("account", "Your account", ("bgresearch.client.account.AccountVerbs",)),
-    ("raw", "The raw namespace", ("bgresearch.client.api.Call",)),
+    ("raw", "The raw namespace", ("bgresearch.client.api.ApiCall",)),
     ("research", "Research", ("bgresearch.research.*",)),
     ("charts", "Charts", ("bgresearch.accessor", "bgresearch.charts.*")),
     ("exports", "Exports", ("bgresearch.exports.*",)),

@@ -25,7 +25,7 @@ from bgresearch.agent.protocol import (
     encode_request,
 )
 from bgresearch.agent.requests import Examine, Fetch, Keep, Open, Rename, Search
-from bgresearch.agent.server import MAX_CONNECTIONS, PATIENCE_S, WORKERS, Server, listen
+from bgresearch.agent.server import MAX_CONNECTIONS, PATIENCE_S, WORKERS, AgentServer, listen
 from bgresearch.agent.server_connection import Caller
 from bgresearch.agent.socket_path import Place
 from bgresearch.catalogue import load
@@ -267,7 +267,7 @@ class Stuck:
 
 def test_a_person_does_not_wait_behind_research(folder: Path) -> None:
     place, stuck = Place(folder), Stuck()
-    server = Server(listen(place), stuck, lifetime=Forever(), clock=ManualClock(0))  # type: ignore[arg-type]
+    server = AgentServer(listen(place), stuck, lifetime=Forever(), clock=ManualClock(0))  # type: ignore[arg-type]
     loop = threading.Thread(target=server.run)
     loop.start()
     lines = [connected(place) for _ in range(WORKERS + 5)]
@@ -302,17 +302,17 @@ class Forever:
 
 
 @pytest.fixture
-def server(folder: Path) -> Iterator[tuple[Server, ManualClock, socket.socket]]:
+def server(folder: Path) -> Iterator[tuple[AgentServer, ManualClock, socket.socket]]:
     """A server in this process on a clock that is moved by hand, not running yet."""
     clock = ManualClock(0)
     listener = listen(Place(folder))
-    server = Server(listener, Silent(), lifetime=Forever(), clock=clock)  # type: ignore[arg-type]
+    server = AgentServer(listener, Silent(), lifetime=Forever(), clock=clock)  # type: ignore[arg-type]
     yield server, clock, listener
     server.end("over")
     server.run()
 
 
-def accepted(server: Server, place: Place, sent: bytes) -> tuple[socket.socket, Caller]:
+def accepted(server: AgentServer, place: Place, sent: bytes) -> tuple[socket.socket, Caller]:
     """One caller as the loop has it after it looked once."""
     line = connected(place)
     server._accept()
@@ -322,7 +322,9 @@ def accepted(server: Server, place: Place, sent: bytes) -> tuple[socket.socket, 
     return line, caller
 
 
-def test_who_does_not_finish_a_line_is_dropped(server: tuple[Server, ManualClock, socket.socket], folder: Path) -> None:
+def test_who_does_not_finish_a_line_is_dropped(
+    server: tuple[AgentServer, ManualClock, socket.socket], folder: Path
+) -> None:
     one, clock, _ = server
     slow, _ = accepted(one, Place(folder), b'{"v":1')
     quiet, _ = accepted(one, Place(folder), b"")
@@ -337,7 +339,7 @@ def test_who_does_not_finish_a_line_is_dropped(server: tuple[Server, ManualClock
     quiet.close()
 
 
-def test_a_byte_now_and_then_buys_no_time(server: tuple[Server, ManualClock, socket.socket], folder: Path) -> None:
+def test_a_byte_now_and_then_buys_no_time(server: tuple[AgentServer, ManualClock, socket.socket], folder: Path) -> None:
     one, clock, _ = server
     slow, caller = accepted(one, Place(folder), b"{")
     for _ in range(12):
@@ -350,7 +352,7 @@ def test_a_byte_now_and_then_buys_no_time(server: tuple[Server, ManualClock, soc
     slow.close()
 
 
-def test_who_does_not_read_is_dropped(server: tuple[Server, ManualClock, socket.socket], folder: Path) -> None:
+def test_who_does_not_read_is_dropped(server: tuple[AgentServer, ManualClock, socket.socket], folder: Path) -> None:
     one, clock, _ = server
     deaf, caller = accepted(one, Place(folder), b"")
     one._say(caller, b"x" * (8 << 20))
@@ -361,7 +363,7 @@ def test_who_does_not_read_is_dropped(server: tuple[Server, ManualClock, socket.
     deaf.close()
 
 
-def test_who_is_silent_longest_makes_room(server: tuple[Server, ManualClock, socket.socket], folder: Path) -> None:
+def test_who_is_silent_longest_makes_room(server: tuple[AgentServer, ManualClock, socket.socket], folder: Path) -> None:
     one, clock, _ = server
     lines = []
     for _ in range(MAX_CONNECTIONS + 1):
@@ -374,7 +376,7 @@ def test_who_is_silent_longest_makes_room(server: tuple[Server, ManualClock, soc
 
 
 def test_another_user_is_not_heard(
-    server: tuple[Server, ManualClock, socket.socket], folder: Path, monkeypatch: pytest.MonkeyPatch
+    server: tuple[AgentServer, ManualClock, socket.socket], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, _, _ = server
     monkeypatch.setattr("bgresearch.agent.server.peer_is_me", lambda _: False)

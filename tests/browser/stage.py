@@ -8,17 +8,17 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Locator, Page
 
-from bgresearch.forms import Field, SealedInput
+from bgresearch.forms import SealedField, SealedInput
 from tests.forms.wires import Wire, hear, wired
 from vault.intake import Intake
 
 ORIGIN = "http://127.0.0.1:9"  # nothing listens there; the page comes from the test
 TRIPLE = [
-    Field("api_key", "API key", help="It starts with bg_."),
-    Field("secret_key", "SecretKey"),
-    Field("passphrase", "Passphrase", "passphrase"),
+    SealedField("api_key", "API key", help="It starts with bg_."),
+    SealedField("secret_key", "SecretKey"),
+    SealedField("passphrase", "Passphrase", "passphrase"),
 ]
-PASSWORD = [Field("password", "New master password", "password", "Take a few words.", is_new=True)]
+PASSWORD = [SealedField("password", "New master password", "password", "Take a few words.", is_new=True)]
 
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Stage</title>
 <style id="style"></style></head><body><main id="stage"></main></body></html>"""
@@ -73,13 +73,13 @@ class Stage:
         self.page.goto(f"{origin}/")
         self.page.evaluate(_SET_UP, [str(SealedInput._esm), str(SealedInput._css)])
 
-    def show(self, fields: list[Field], purpose: str, **options: Any) -> SealedInput:
+    def show(self, fields: list[SealedField], purpose: str, **options: Any) -> SealedInput:
         """Show a form and wait until it knows its agent."""
         self.form = self.prepare(fields, purpose, **options)
         self.page.get_by_text("Sealed for the agent").wait_for()
         return self.form
 
-    def prepare(self, fields: list[Field], purpose: str, **options: Any) -> SealedInput:
+    def prepare(self, fields: list[SealedField], purpose: str, **options: Any) -> SealedInput:
         names = tuple(field.name for field in fields)
 
         def offer(asked: str) -> dict[str, Any]:

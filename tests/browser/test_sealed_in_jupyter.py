@@ -24,7 +24,7 @@ TEXTS = {
 ORDINARY = "Plantedville77"
 CELL = f"""
 import json, subprocess, sys
-from bgresearch.forms import Field, SealedInput
+from bgresearch.forms import SealedField, SealedInput
 receiver = subprocess.Popen(
     [sys.executable, {str(Path(__file__).parent / "receiver.py")!r}], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     text=True, bufsize=1)

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from bgresearch.errors import AgentUnavailable
-from bgresearch.forms import Field
+from bgresearch.forms import SealedField
 from tests.browser.conftest import FOREIGN_NAME
 from tests.browser.harness import assert_accessible
 from tests.browser.stage import PASSWORD, TRIPLE, Stage
@@ -73,7 +73,7 @@ def test_every_box_is_sealed_by_a_new_key(stage: Stage) -> None:
 
 @pytest.mark.parametrize("text", ["a", "ü" * 300, "\U0001f600 and \u0000 and \u2028", '"}{"\\', "x" * 1024])
 def test_texts_of_every_kind_arrive_as_they_were_typed(stage: Stage, text: str) -> None:
-    stage.show([Field("password", "Password", "password")], "unlock")
+    stage.show([SealedField("password", "Password", "password")], "unlock")
     stage.field("Password").evaluate(
         "(input, text) => { input.value = text; input.dispatchEvent(new Event('input')); }", text
     )
@@ -244,7 +244,7 @@ def test_swapped_fields_are_warned_of_and_sealed_all_the_same(stage: Stage) -> N
 
 def test_pasting_works_and_undoing_brings_nothing_back(stage: Stage) -> None:
     stage.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    stage.show([Field("password", "Password", "password")], "unlock")
+    stage.show([SealedField("password", "Password", "password")], "unlock")
     stage.page.evaluate("text => navigator.clipboard.writeText(text)", PASSPHRASE)
     stage.field("Password").focus()
     stage.page.keyboard.press("Control+V")
@@ -270,7 +270,7 @@ def test_showing_and_hiding_is_by_field_and_ends_with_the_sealing(stage: Stage) 
 
 
 def test_a_key_of_many_lines_is_masked_and_arrives_whole(stage: Stage) -> None:
-    stage.show([Field("secret_key", "Private key", "pem")], "key")
+    stage.show([SealedField("secret_key", "Private key", "pem")], "key")
     area = stage.field("Private key")
     assert area.evaluate("one => [one.tagName, getComputedStyle(one).webkitTextSecurity]") == ["TEXTAREA", "disc"]
     area.fill("-----BEGIN\nmade up\n-----END\n")
@@ -351,7 +351,7 @@ def test_another_agent_than_the_one_shown_gets_nothing_until_it_was_compared(sta
 
 
 def test_labels_say_which_words_the_agent_asks_for(stage: Stage) -> None:
-    words = [Field("first", "Group #", "code"), Field("second", "Group #", "code")]
+    words = [SealedField("first", "Group #", "code"), SealedField("second", "Group #", "code")]
     stage.show(words, "confirm")
     stage.field("Group 3").fill("AAAA")
     stage.field("Group 7").fill("BBBB")
@@ -368,7 +368,7 @@ def test_labels_say_which_words_the_agent_asks_for(stage: Stage) -> None:
 
 def test_the_reply_is_opened_here_shown_and_put_away(stage: Stage) -> None:
     code, away = "AAAA-BBBB-CCCC-DDDD", []
-    form = stage.show([Field("password", "Password", "password")], "recovery")
+    form = stage.show([SealedField("password", "Password", "password")], "recovery")
     form.on_forgotten(lambda: away.append(True))
     replies: list[Any] = []
 
@@ -399,7 +399,7 @@ def test_the_reply_is_opened_here_shown_and_put_away(stage: Stage) -> None:
 
 
 def test_a_reply_to_another_box_does_not_open(stage: Stage) -> None:
-    form = stage.show([Field("password", "Password", "password")], "recovery")
+    form = stage.show([SealedField("password", "Password", "password")], "recovery")
     box = stage.page.evaluate(
         "async (offer) => (await sealed.seal(offer, {password: 'p'})).box",
         stage.intake.offer("o", 300, fields=("password",)),
@@ -413,7 +413,7 @@ def test_a_reply_to_another_box_does_not_open(stage: Stage) -> None:
 
 
 def test_problems_and_words_of_the_kernel_are_shown_as_text(stage: Stage) -> None:
-    form = stage.show([Field("password", "<b>Password</b>", "password", "<i>help</i>")], "unlock")
+    form = stage.show([SealedField("password", "<b>Password</b>", "password", "<i>help</i>")], "unlock")
     stage.deliver(lambda: form.show_problem("password", "<img src=x onerror=alert(1)> is wrong"))
     expect(stage.page.get_by_text("<img src=x onerror=alert(1)> is wrong")).to_be_visible()
     expect(stage.field("<b>Password</b>")).to_be_focused()
@@ -423,7 +423,7 @@ def test_problems_and_words_of_the_kernel_are_shown_as_text(stage: Stage) -> Non
 
 
 def test_what_the_agent_refuses_is_said_and_the_form_goes_on(stage: Stage) -> None:
-    form = stage.show([Field("password", "Password", "password")], "unlock")
+    form = stage.show([SealedField("password", "Password", "password")], "unlock")
 
     def refuse(_: object) -> None:
         raise AgentUnavailable("no agent is running.", hint="Type: bgresearch vault unlock.")
@@ -442,7 +442,7 @@ def test_what_the_agent_refuses_is_said_and_the_form_goes_on(stage: Stage) -> No
 
 def test_a_kernel_that_does_not_answer_is_named_and_the_text_stays(stage: Stage) -> None:
     stage.page.clock.install()
-    stage.show([Field("password", "Password", "password")], "unlock")
+    stage.show([SealedField("password", "Password", "password")], "unlock")
     stage.silent = True
     stage.field("Password").fill(PASSPHRASE)
     stage.button.click()

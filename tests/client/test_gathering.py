@@ -12,7 +12,7 @@ import pytest
 
 from bgresearch.client.client import Client
 from bgresearch.core.clock import ManualClock
-from bgresearch.core.thread_pool import Crew
+from bgresearch.core.thread_pool import ThreadPool
 from bgresearch.errors import IncompleteData, InvalidInput, OfflineError, StoreError, UnknownSymbol
 from bgresearch.sandbox import Exchange
 from tests.client.conftest import Start, Truth
@@ -238,7 +238,7 @@ def test_a_clock_that_is_set_in_the_middle_loses_nothing(
 
 
 def test_whoever_is_dismissed_begins_nothing_more_and_holds_nobody_up() -> None:
-    crew, begun, go = Crew(1, "test"), threading.Event(), threading.Event()
+    crew, begun, go = ThreadPool(1, "test"), threading.Event(), threading.Event()
     ran: list[int] = []
 
     def work(number: int) -> int:

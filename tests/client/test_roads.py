@@ -13,12 +13,12 @@ from bgresearch.core.spans import Span, union
 from bgresearch.errors import IncompleteData
 from bgresearch.market.candles.downloader import Queues
 from bgresearch.market.candles.lookback import FILE
-from bgresearch.market.candles.plan import Page, Subject, plan, routes, subject
+from bgresearch.market.candles.plan import CandleSeries, Page, plan, routes, subject
 from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.responders import candles as answers
 
 NOW_MS = 1_795_165_230_000
-WHAT: Subject = subject("BTCUSDT", "1m", "spot", "last", "utc")
+WHAT: CandleSeries = subject("BTCUSDT", "1m", "spot", "last", "utc")
 
 
 def queues(days: int) -> tuple[Queues, list[Page]]:

@@ -65,7 +65,7 @@ def flip(path: Path) -> bool:
         flipped = data[:place] + bytes([data[place] ^ 4]) + data[place + 1 :]
         try:
             partition.decode_any(io.BytesIO(flipped))
-        except partition.Damaged:
+        except partition.DamagedFile:
             path.write_bytes(flipped)
             return True
     return False

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from bgresearch.account.kinds import FILLS
-from bgresearch.account.record_history import History, walked
+from bgresearch.account.record_history import RecordHistory, walked
 from bgresearch.core.clock import ManualClock
 from bgresearch.core.spans import Span
 from bgresearch.core.symbols import Named
 from bgresearch.errors import BadResponse, BgresearchError, ExchangeError
 from bgresearch.market.history import past_funding, past_trades
-from bgresearch.session.identity import Whose
-from bgresearch.session.session import Source
+from bgresearch.session.identity import AccountIdentity
+from bgresearch.session.session import Session
 from bgresearch.store import Store
 from tests.conftest import NOW_MS
 from tests.verbs.told import Told
@@ -84,7 +84,7 @@ def test_trades_are_whole_or_an_error_says_that_they_are_not(
 ) -> None:
     rows, clock = trades(ORDERS[order]), ManualClock(NOW_MS)
     inside = sorted(row["tradeId"] for row in rows if SPAN.start_ms <= int(row["ts"]) < SPAN.end_ms)
-    source = Source(Told(Serving(rows, strict=named is PAIR, deep=deep)), Store(tmp_path, clock=clock), clock)
+    source = Session(Told(Serving(rows, strict=named is PAIR, deep=deep)), Store(tmp_path, clock=clock), clock)
     for _ in range(2):
         try:
             found = past_trades(source, named, SPAN, False)
@@ -100,7 +100,7 @@ def test_trades_are_whole_or_an_error_says_that_they_are_not(
 def test_an_interrupted_walk_through_trades_loses_nothing(tmp_path: Path, order: str, refused: int) -> None:
     rows, clock = trades(ORDERS[order]), ManualClock(NOW_MS)
     inside = sorted(row["tradeId"] for row in rows if SPAN.start_ms <= int(row["ts"]) < SPAN.end_ms)
-    source = Source(Told(Serving(rows, strict=True, refused=refused)), Store(tmp_path, clock=clock), clock)
+    source = Session(Told(Serving(rows, strict=True, refused=refused)), Store(tmp_path, clock=clock), clock)
     with pytest.raises(BadResponse, match="on purpose"):
         past_trades(source, PAIR, SPAN, False)
     if order == "late ones" and refused in (22, 24):
@@ -119,7 +119,7 @@ def test_one_odd_settlement_does_not_end_a_list(tmp_path: Path) -> None:
         return [{"fundingRate": "0.0001", "fundingTime": str(at)} for at in times[(number - 1) * size : number * size]]
 
     clock = ManualClock(NOW_MS)
-    source = Source(Told(answer), Store(tmp_path, clock=clock), clock)
+    source = Session(Told(answer), Store(tmp_path, clock=clock), clock)
     span = Span(NOW_MS - 300 * DAY_MS, NOW_MS)
     inside = [at for at in times if span.start_ms <= at]
     assert past_funding(source, CONTRACT, span, False).num_rows == len(inside)
@@ -187,7 +187,9 @@ def test_pages_of_an_interrupted_window_are_kept_only_as_far_as_they_show(
 
     clock = ManualClock(NOW_MS)
     told = Told(answer)
-    history = History(Source(told, Store(tmp_path, clock=clock, host=told.host), clock), Whose(told), False)
+    history = RecordHistory(
+        Session(told, Store(tmp_path, clock=clock, host=told.host), clock), AccountIdentity(told), False
+    )
     with pytest.raises(BadResponse, match="on purpose"):
         history.table(FILLS, "spot", SPAN)
     assert history.table(FILLS, "spot", SPAN).num_rows == len(rows)

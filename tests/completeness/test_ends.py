@@ -23,7 +23,7 @@ from bgresearch.market.history import past_funding, past_trades
 from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.responders import RESPONDERS
 from bgresearch.sandbox.traders.heavy_trader import Crowd, crowded
-from bgresearch.session.session import Source
+from bgresearch.session.session import Session
 from bgresearch.store import Store
 from tests.completeness.bent import BENDS, SIZES, Bend, Bent
 from tests.conftest import NOW_MS
@@ -171,7 +171,7 @@ def test_funding_behind_the_last_page_is_unknown_and_what_came_is_kept(
 ) -> None:
     clock = ManualClock(NOW_MS)
     told = Told(funding_until(100, after))
-    source = Source(told, Store(tmp_path, clock=clock), clock)
+    source = Session(told, Store(tmp_path, clock=clock), clock)
     whole = Span(NOW_MS - 6_000 * DAY_MS, NOW_MS)
     with pytest.raises(kind) as caught:
         past_funding(source, CONTRACT, whole, False)
@@ -196,7 +196,7 @@ def test_a_funding_history_that_ends_with_a_full_page_ends_where_the_candles_do(
         return SETTLED[:200][(int(params["pageNo"]) - 1) * 100 : int(params["pageNo"]) * 100]
 
     told = Told(answer)
-    source = Source(told, Store(tmp_path, clock=clock), clock)
+    source = Session(told, Store(tmp_path, clock=clock), clock)
     span = Span(NOW_MS - 3_000 * DAY_MS, NOW_MS - DAY_MS)
     assert past_funding(source, CONTRACT, span, False).num_rows == 199
     sent = told.sent
@@ -218,7 +218,7 @@ def test_trades_behind_the_last_page_of_ids_are_asked_for_by_time(tmp_path: Path
         chosen = [row for row in rows if int(row["ts"]) <= end and int(row["tradeId"]) < below]
         return chosen[: int(params["limit"])] if "idLessThan" not in params or served[str(end)] <= 3 else []
 
-    source = Source(Told(answer), Store(tmp_path, clock=clock), clock)
+    source = Session(Told(answer), Store(tmp_path, clock=clock), clock)
     assert past_trades(source, CONTRACT, Span(NOW_MS - DAY_MS, NOW_MS), False).num_rows == len(rows)
 
 

@@ -14,7 +14,7 @@ from bgresearch.client.client import Client
 from bgresearch.core.spans import Span, iso
 from bgresearch.errors import StoreError
 from bgresearch.exports import export, export_pieces
-from bgresearch.exports.chunked import History
+from bgresearch.exports.chunked import ChunkedCandles
 from tests.exports.conftest import NOW, START
 from tests.exports.reading import provenance
 
@@ -50,7 +50,7 @@ def test_pieces_together_are_the_whole(length: int, piece: int, cuts: list[int])
     holes = [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=False) if b <= length]
     ask, span = asked(length, holes), Span(0, length * MINUTE_MS)
     whole = ask(*span)
-    history = History(ask, span, MINUTE_MS, piece_rows=piece)
+    history = ChunkedCandles(ask, span, MINUTE_MS, piece_rows=piece)
     assert pd.concat(list(history)).equals(whole)
     assert history.rows == len(whole)
     for name in ("asked", "closed", "gaps", "endpoints"):
@@ -59,7 +59,7 @@ def test_pieces_together_are_the_whole(length: int, piece: int, cuts: list[int])
 
 def test_no_more_than_a_piece_is_in_memory() -> None:
     counts: list[int] = []
-    history = History(asked(1000, [], counts), Span(0, 1000 * MINUTE_MS), MINUTE_MS, piece_rows=100)
+    history = ChunkedCandles(asked(1000, [], counts), Span(0, 1000 * MINUTE_MS), MINUTE_MS, piece_rows=100)
     assert sum(len(piece) for piece in history) == 1000
     assert max(counts) <= 100
 
@@ -70,7 +70,7 @@ def test_candles_that_came_meanwhile_are_not_written_under_a_provenance_that_doe
     def ask(start_ms: int, end_ms: int) -> pd.DataFrame:
         return next(answers)(start_ms, end_ms)
 
-    history = History(ask, Span(0, 10 * MINUTE_MS), MINUTE_MS)
+    history = ChunkedCandles(ask, Span(0, 10 * MINUTE_MS), MINUTE_MS)
     with pytest.raises(StoreError, match=r"9 candles became 10 meanwhile\. Export once more"):
         list(history)
 
@@ -82,7 +82,7 @@ def test_a_file_of_pieces_is_the_file_of_the_whole(client: Client, suffix: str, 
 
     span = Span(int(START.timestamp() * 1000), int(NOW.floor("D").timestamp() * 1000))
     whole = ask(*span)
-    history = History(ask, span, 3_600_000, piece_rows=100)
+    history = ChunkedCandles(ask, span, 3_600_000, piece_rows=100)
     about = {**history.about, "requests": {}}
     pieces = export_pieces(history, tmp_path / f"pieces{suffix}", rows=history.rows, about=about)
     whole.attrs["bgresearch"]["requests"] = {}

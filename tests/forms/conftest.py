@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bgresearch.agent.client import Agent
-from bgresearch.forms.agent_access import Desk
+from bgresearch.forms.agent_access import AgentAccess
 from bgresearch.forms.background import at_once
 from bgresearch.forms.sealed_input import SealedInput
 from bgresearch.sandbox import SANDBOX_KEYS
@@ -47,9 +47,9 @@ def folder(exchange: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def desk(folder: Path) -> Iterator[Desk]:
+def desk(folder: Path) -> Iterator[AgentAccess]:
     """A desk without a vault yet; the agent that comes up is ended."""
-    desk = Desk(run=at_once, memory=folder / "state" / "setup.json")
+    desk = AgentAccess(run=at_once, memory=folder / "state" / "setup.json")
     yield desk
     with desk.agent:
         if desk.agent.is_there():
@@ -67,20 +67,20 @@ def keys_folder(exchange: Server, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture
-def with_keys(folder: Path, keys_folder: Path, desk: Desk) -> Desk:
+def with_keys(folder: Path, keys_folder: Path, desk: AgentAccess) -> AgentAccess:
     """A desk with a locked vault that holds the keys ``research`` (reads) and ``risky`` (trades)."""
     shutil.copytree(keys_folder, folder / "keys")
     return desk
 
 
 @pytest.fixture
-def opened(with_keys: Desk) -> Desk:
+def opened(with_keys: AgentAccess) -> AgentAccess:
     """The same, unlocked."""
     unlock(with_keys)
     return with_keys
 
 
-def unlock(desk: Desk) -> None:
+def unlock(desk: AgentAccess) -> None:
     desk.status()
     desk.agent.unlock(seal_box(desk.offer("unlock")["offer"], {"password": PASSWORD}))
 

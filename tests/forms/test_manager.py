@@ -7,10 +7,10 @@ import datetime as dt
 import pytest
 
 import bgresearch
-from bgresearch.forms.agent_access import Desk
+from bgresearch.forms.agent_access import AgentAccess
 from bgresearch.forms.key_manager import Manager
 from bgresearch.forms.key_rotation import Rotating
-from bgresearch.forms.permission_report import Report
+from bgresearch.forms.permission_report import PermissionReport
 from bgresearch.forms.unlock import Unlock, Unlocking
 from bgresearch.keys.onboarding import messages as words
 from tests.forms.conftest import PASSWORD, end_agent, fill, problems, triple
@@ -20,7 +20,7 @@ DEEDS = ["Check", "Replace", "Rename", "Remove", "It may have leaked"]
 
 
 @pytest.fixture
-def manager(opened: Desk) -> Manager:
+def manager(opened: AgentAccess) -> Manager:
     made = dt.date.fromisoformat(opened.key("research").created[:10])
     return Manager(opened, today=made + dt.timedelta(days=3))
 
@@ -119,7 +119,7 @@ def test_a_key_is_replaced_only_by_one_that_was_checked(manager: Manager) -> Non
     assert manager.desk.key("research").account != ""
 
 
-def test_a_locked_vault_is_opened_in_place(with_keys: Desk) -> None:
+def test_a_locked_vault_is_opened_in_place(with_keys: AgentAccess) -> None:
     manager = Manager(with_keys)
     assert words.OPEN_VAULT in text_of(manager)
     (unlocking,) = [part for part in parts(manager) if isinstance(part, Unlocking)]
@@ -145,13 +145,13 @@ def test_replacing_with_a_locked_vault_asks_to_open_it_first(manager: Manager) -
     assert "locked" in manager.guide.said
 
 
-def test_without_a_vault_the_way_to_one_is_named(desk: Desk) -> None:
+def test_without_a_vault_the_way_to_one_is_named(desk: AgentAccess) -> None:
     assert "bg.setup() makes one" in text_of(Manager(desk))
     assert "bg.setup() makes one" in text_of(Unlock(desk))
 
 
-def test_the_report_has_rights_areas_and_what_the_rest_would_need(opened: Desk) -> None:
-    report = Report(opened, "research")
+def test_the_report_has_rights_areas_and_what_the_rest_would_need(opened: AgentAccess) -> None:
+    report = PermissionReport(opened, "research")
     said = text_of(report)
     assert report.found is not None
     assert "spot trade ✓ reads ○ no" in said
@@ -159,17 +159,17 @@ def test_the_report_has_rights_areas_and_what_the_rest_would_need(opened: Desk) 
     assert "spot ✓ all:" in said
     assert "classic account Purpose Boxes, for reading My own spot history spot trade, wallet transfer" in said
     assert "unified" not in said
-    risky = text_of(Report(opened, "risky"))
+    risky = text_of(PermissionReport(opened, "risky"))
     assert "✕ withdraw" in risky
     assert "How to mend it on the exchange" in risky
 
 
-def test_a_report_of_a_key_that_is_not_there_names_those_that_are(opened: Desk) -> None:
+def test_a_report_of_a_key_that_is_not_there_names_those_that_are(opened: AgentAccess) -> None:
     with pytest.raises(bgresearch.ConfigurationError, match="'research', 'risky'"):
-        Report(opened, "reserch")
+        PermissionReport(opened, "reserch")
 
 
-def test_unlocking_says_who_is_there_and_locks_again(with_keys: Desk) -> None:
+def test_unlocking_says_who_is_there_and_locks_again(with_keys: AgentAccess) -> None:
     form = Unlock(with_keys)
     (unlocking,) = [part for part in parts(form) if isinstance(part, Unlocking)]
     assert "password" in problems(fill(unlocking.sealed, {"password": "wrong"}))[""]
@@ -181,7 +181,7 @@ def test_unlocking_says_who_is_there_and_locks_again(with_keys: Desk) -> None:
     assert unlocking.sealed._purpose == "unlock"
 
 
-def test_an_open_vault_can_be_locked(opened: Desk) -> None:
+def test_an_open_vault_can_be_locked(opened: AgentAccess) -> None:
     form = Unlock(opened)
     assert "It holds 2 keys." in text_of(form)
     press(form, "Lock")

@@ -14,16 +14,16 @@ import pytest
 from ipywidgets import embed
 
 from bgresearch.errors import AgentUnavailable, InvalidInput
-from bgresearch.forms import Field, SealedInput
+from bgresearch.forms import SealedField, SealedInput
 from tests.forms.wires import Wire, hear, said, wired
 from vault.errors import BoxRefused
 from vault.intake import Intake, seal_box
 
 TEXTS = {"api_key": "bg_madeup", "secret_key": "made-up-secret", "passphrase": "Orchard Lane 42"}
 FIELDS = [
-    Field("api_key", "API key"),
-    Field("secret_key", "SecretKey"),
-    Field("passphrase", "Passphrase", "passphrase"),
+    SealedField("api_key", "API key"),
+    SealedField("secret_key", "SecretKey"),
+    SealedField("passphrase", "Passphrase", "passphrase"),
 ]
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ("sealing.js", "pasted.js", "typed.js", "sealed.js")
@@ -156,9 +156,9 @@ def test_a_form_that_makes_no_sense_is_refused_in_words() -> None:
     with pytest.raises(InvalidInput, match="name of its own"):
         SealedInput([FIELDS[0], FIELDS[0]], offer=dict)
     with pytest.raises(InvalidInput, match="not one of"):
-        Field("api_key", "API key", "text")
+        SealedField("api_key", "API key", "text")
     with pytest.raises(InvalidInput, match="a label"):
-        Field("api key", "API key")
+        SealedField("api key", "API key")
     with pytest.raises(InvalidInput, match="not a field of this form"):
         Desk().form.show_problem("password", "is empty")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from ipywidgets import Widget
 
-from bgresearch.forms.agent_access import Desk
-from bgresearch.forms.page_vault import Opening
+from bgresearch.forms.agent_access import AgentAccess
+from bgresearch.forms.page_vault import VaultPage
 from bgresearch.forms.pages_key import Paste, Verdict
 from bgresearch.forms.pages_purpose import Addresses, Purposes
 from bgresearch.forms.wizard import Wizard
@@ -21,7 +21,7 @@ from tests.forms.reading import buttons, press, text_of
 TODAY = dt.date(2026, 11, 20)
 
 
-def start(desk: Desk) -> Wizard:
+def start(desk: AgentAccess) -> Wizard:
     return Wizard(desk, today=TODAY)
 
 
@@ -50,20 +50,20 @@ def heading(wizard: Wizard) -> tuple[str, str]:
 
 
 @pytest.fixture
-def at_key(opened: Desk) -> Wizard:
+def at_key(opened: AgentAccess) -> Wizard:
     """A wizard on the page of the key; the vault is open."""
     wizard = start(opened)
     walk_to_vault(wizard)
     return wizard
 
 
-def test_from_nothing_to_balances_with_a_new_vault(desk: Desk, folder: Path) -> None:
+def test_from_nothing_to_balances_with_a_new_vault(desk: AgentAccess, folder: Path) -> None:
     wizard = start(desk)
     assert heading(wizard) == ("Step 1 of 8", words.STEP_TITLES["before"])
     assert all(sentence in text_of(wizard) for sentence in words.BEFORE)
     walk_to_vault(wizard)
     assert heading(wizard)[0] == "Step 4 of 8"
-    assert isinstance(wizard.page, Opening)
+    assert isinstance(wizard.page, VaultPage)
     assert problems(fill(wizard.page.sealed, {"password": PASSWORD})) == {}
     assert "recovery code" in text_of(wizard)
     press(wizard, "Go on without a recovery code")
@@ -87,10 +87,10 @@ def test_from_nothing_to_balances_with_a_new_vault(desk: Desk, folder: Path) -> 
     assert str(wizard.balances["coin"].iloc[0]) in text_of(wizard)
 
 
-def test_a_recovery_code_is_shown_sealed_and_two_groups_are_asked_back(desk: Desk) -> None:
+def test_a_recovery_code_is_shown_sealed_and_two_groups_are_asked_back(desk: AgentAccess) -> None:
     wizard = start(desk)
     walk_to_vault(wizard)
-    assert isinstance(wizard.page, Opening)
+    assert isinstance(wizard.page, VaultPage)
     fill(wizard.page.sealed, {"password": PASSWORD})
     said = fill(wizard.page.sealed, {"password": PASSWORD})
     (reply,) = [one for one in said if one["kind"] == "reply"]
@@ -103,18 +103,18 @@ def test_a_recovery_code_is_shown_sealed_and_two_groups_are_asked_back(desk: Des
     assert heading(wizard)[0] == "Step 4 of 8"
 
 
-def test_a_wrong_new_recovery_password_is_said_in_the_form(desk: Desk) -> None:
+def test_a_wrong_new_recovery_password_is_said_in_the_form(desk: AgentAccess) -> None:
     wizard = start(desk)
     walk_to_vault(wizard)
-    assert isinstance(wizard.page, Opening)
+    assert isinstance(wizard.page, VaultPage)
     fill(wizard.page.sealed, {"password": PASSWORD})
     assert "" in problems(fill(wizard.page.sealed, {"password": "something else"}))
 
 
-def test_a_vault_that_is_there_is_unlocked_and_a_wrong_password_is_said_in_the_form(with_keys: Desk) -> None:
+def test_a_vault_that_is_there_is_unlocked_and_a_wrong_password_is_said_in_the_form(with_keys: AgentAccess) -> None:
     wizard = start(with_keys)
     walk_to_vault(wizard)
-    assert isinstance(wizard.page, Opening)
+    assert isinstance(wizard.page, VaultPage)
     assert "password" in problems(fill(wizard.page.unlocking.sealed, {"password": "wrong"}))[""]
     assert heading(wizard)[0] == "Step 4 of 8"
 
@@ -125,7 +125,7 @@ def test_an_open_vault_is_not_asked_for(at_key: Wizard) -> None:
     assert heading(at_key)[0] == "Step 3 of 8"
 
 
-def test_market_data_alone_needs_no_key_and_stops_kindly(desk: Desk) -> None:
+def test_market_data_alone_needs_no_key_and_stops_kindly(desk: AgentAccess) -> None:
     wizard = start(desk)
     press(wizard, "Begin")
     assert isinstance(wizard.page, Purposes)
@@ -136,7 +136,7 @@ def test_market_data_alone_needs_no_key_and_stops_kindly(desk: Desk) -> None:
     assert buttons(wizard) == ["Back", "Start over"]
 
 
-def test_something_has_to_be_chosen_and_demo_stands_alone(desk: Desk) -> None:
+def test_something_has_to_be_chosen_and_demo_stands_alone(desk: AgentAccess) -> None:
     wizard = start(desk)
     press(wizard, "Begin")
     assert isinstance(wizard.page, Purposes)
@@ -148,7 +148,7 @@ def test_something_has_to_be_chosen_and_demo_stands_alone(desk: Desk) -> None:
     assert "a key of its own" in text_of(wizard)
 
 
-def test_the_boxes_to_tick_follow_the_purposes_and_the_mode(desk: Desk) -> None:
+def test_the_boxes_to_tick_follow_the_purposes_and_the_mode(desk: AgentAccess) -> None:
     wizard = start(desk)
     press(wizard, "Begin")
     assert isinstance(wizard.page, Purposes)
@@ -164,7 +164,9 @@ def test_the_boxes_to_tick_follow_the_purposes_and_the_mode(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("address", ["192.168.1.2", "127.0.0.1", "100.64.0.1", "203.0.113.7", "example.com"])
-def test_an_address_that_cannot_be_listed_is_refused_with_the_reason_beside_the_field(desk: Desk, address: str) -> None:
+def test_an_address_that_cannot_be_listed_is_refused_with_the_reason_beside_the_field(
+    desk: AgentAccess, address: str
+) -> None:
     wizard = start(desk)
     walk_to_vault(wizard, addresses=f"8.8.8.8 {address}")
     assert isinstance(wizard.page, Addresses)
@@ -172,7 +174,7 @@ def test_an_address_that_cannot_be_listed_is_refused_with_the_reason_beside_the_
     assert heading(wizard)[0] == "Step 3 of 8"
 
 
-def test_no_address_at_all_is_warned_of_once(desk: Desk) -> None:
+def test_no_address_at_all_is_warned_of_once(desk: AgentAccess) -> None:
     wizard = start(desk)
     walk_to_vault(wizard, addresses="")
     assert words.ADDRESS_NONE in text_of(wizard)
@@ -228,7 +230,7 @@ def test_a_key_that_is_refused_names_the_stage_and_is_not_kept(
     assert at_key.page.label.value == "mine"
 
 
-def test_a_demo_key_is_checked_in_its_own_environment(opened: Desk) -> None:
+def test_a_demo_key_is_checked_in_its_own_environment(opened: AgentAccess) -> None:
     wizard = start(opened)
     walk_to_vault(wizard, "demo")
     hand_in(wizard, "demo", "play")
@@ -242,7 +244,7 @@ def test_a_demo_key_for_live_purposes_is_told_apart(at_key: Wizard) -> None:
     assert "Demo or live: failed" in text_of(at_key)
 
 
-def test_a_unified_account_is_recognised_and_its_balances_come(opened: Desk) -> None:
+def test_a_unified_account_is_recognised_and_its_balances_come(opened: AgentAccess) -> None:
     wizard = start(opened)
     walk_to_vault(wizard, "unified")
     hand_in(wizard, "unified")
@@ -289,7 +291,7 @@ def test_a_withdrawing_key_cannot_be_kept_at_all(at_key: Wizard) -> None:
     assert heading(at_key)[0] == "Step 1 of 8"
 
 
-def test_the_boxes_that_a_purpose_lacks_are_named(opened: Desk) -> None:
+def test_the_boxes_that_a_purpose_lacks_are_named(opened: AgentAccess) -> None:
     wizard = start(opened)
     walk_to_vault(wizard, "spot", "tax")
     hand_in(wizard, "spot_only")
@@ -335,7 +337,7 @@ def test_an_agent_that_locks_in_the_middle_costs_the_typed_secret_alone(at_key: 
     assert heading(at_key)[0] == "Step 4 of 8"
     assert "locked meanwhile" in text_of(at_key)
     assert (at_key.progress.purposes, at_key.progress.addresses) == (("spot",), ("8.8.8.8",))
-    assert isinstance(at_key.page, Opening)
+    assert isinstance(at_key.page, VaultPage)
     fill(at_key.page.unlocking.sealed, {"password": PASSWORD})
     assert heading(at_key)[0] == "Step 5 of 8"
     assert isinstance(at_key.page, Paste)
@@ -357,7 +359,9 @@ def test_a_vault_that_locked_is_noticed_before_the_three_texts_are_typed(at_key:
     assert "locked meanwhile" in text_of(at_key)
 
 
-def test_the_page_of_the_key_says_what_to_make_on_the_exchange_with_everything_chosen_before(opened: Desk) -> None:
+def test_the_page_of_the_key_says_what_to_make_on_the_exchange_with_everything_chosen_before(
+    opened: AgentAccess,
+) -> None:
     wizard = start(opened)
     walk_to_vault(wizard, "spot", addresses="8.8.8.8 8.8.4.4")
     said = text_of(wizard)

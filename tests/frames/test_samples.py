@@ -14,8 +14,8 @@ import pytest
 
 from bgresearch.catalogue import Column, Endpoint, load
 from bgresearch.catalogue.response import rows_of, unwrap
-from bgresearch.client.api import Call
-from bgresearch.client.api_pages import Desk
+from bgresearch.client.api import ApiCall
+from bgresearch.client.api_pages import ApiContext
 from bgresearch.client.api_signatures import turning
 from bgresearch.core.clock import ManualClock
 from bgresearch.errors import UndocumentedData
@@ -124,16 +124,16 @@ def test_a_recorded_answer_comes_through_the_client_as_a_call_and_as_the_page_of
     told = next((one for one in rows_of(row, json.loads(body)["data"]) if isinstance(one, dict)), {})
     params |= {name: told[name] for name in params if isinstance(told.get(name), str)}  # what the answer is about
     times = {name: NOW_MS for name in ("startTime", "endTime") if row.param(name)}
-    desk = Desk(Recorded(body), Store(tmp_path, clock=clock), clock, progress=False)
-    frame = Call(desk, row)(**params | times)
+    desk = ApiContext(Recorded(body), Store(tmp_path, clock=clock), clock, progress=False)
+    frame = ApiCall(desk, row)(**params | times)
     pd.testing.assert_frame_equal(frame, decode(row, body))
     walked = {name: value for name, value in (params | times).items() if name not in turning(row)}
     if way_of(row, params).strict or row.paging.kind == "none":
         return  # recorded in another year than the one that is walked
     walked |= {"startTime": 0} if times and row.lookback_days is None else {}
     walked |= {"startTime": NOW_MS - DAY_MS} if times and row.lookback_days is not None else {}
-    desk = Desk(Recorded(body), Store(tmp_path, clock=clock), clock, progress=False)
-    whole = Call(desk, row).all(**walked)
+    desk = ApiContext(Recorded(body), Store(tmp_path, clock=clock), clock, progress=False)
+    whole = ApiCall(desk, row).all(**walked)
     told, expected = (sorted(map(str, one.astype(str).to_dict("records"))) for one in (whole, frame))
     assert told == expected
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from bgresearch.client.client import Client
-from bgresearch.session.session import Source
+from bgresearch.session.session import Session
 
-SourceOf = Callable[[Client], Source]
+SourceOf = Callable[[Client], Session]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from bgresearch.catalogue.value_types import TIME
 from bgresearch.core.clock import ManualClock
 from bgresearch.errors import BadResponse, InvalidInput, OfflineError
 from bgresearch.market.listing_history import Seen, ever_listed, listed
-from bgresearch.session.session import Source
+from bgresearch.session.session import Session
 from tests.conftest import Connect
 from tests.kept.conftest import SourceOf
 
@@ -27,7 +27,7 @@ A, B = ("AUSDT", 1_000), ("BUSDT", 2_000)
 class Board:
     """What the exchange lists; counts how often it is asked."""
 
-    def __init__(self, source: Source, *rows: tuple[str, int]) -> None:
+    def __init__(self, source: Session, *rows: tuple[str, int]) -> None:
         self.source, self.rows, self.asked = source, list(rows), 0
         self.lies: list[list[tuple[str, int]]] = []
 
@@ -46,7 +46,7 @@ class Board:
 
 
 @pytest.fixture
-def source(connect: Connect, source_of: SourceOf) -> Source:
+def source(connect: Connect, source_of: SourceOf) -> Session:
     return source_of(connect())
 
 
@@ -54,7 +54,7 @@ def at(clock: ManualClock, days: float) -> int:
     return clock.now_ms() + int(days * DAY_S * 1000)
 
 
-def test_a_list_is_given_as_it_was_and_what_was_delisted_stays_in_it(source: Source, clock: ManualClock) -> None:
+def test_a_list_is_given_as_it_was_and_what_was_delisted_stays_in_it(source: Session, clock: ManualClock) -> None:
     board = Board(source, A, B)
     assert board.symbols() == ["AUSDT", "BUSDT"]
     clock.advance(10 * DAY_S)
@@ -71,7 +71,7 @@ def test_a_list_is_given_as_it_was_and_what_was_delisted_stays_in_it(source: Sou
 
 
 def test_a_list_is_kept_only_when_it_changed_and_its_span_grows_else(
-    source: Source, clock: ManualClock, tmp_path: Path
+    source: Session, clock: ManualClock, tmp_path: Path
 ) -> None:
     board = Board(source, A, B)
     for _ in range(5):
@@ -84,7 +84,7 @@ def test_a_list_is_kept_only_when_it_changed_and_its_span_grows_else(
     assert kept == 2
 
 
-def test_another_order_of_the_same_rows_is_no_change(source: Source, clock: ManualClock) -> None:
+def test_another_order_of_the_same_rows_is_no_change(source: Session, clock: ManualClock) -> None:
     board = Board(source, A, B)
     first = board.seen()
     board.rows = [B, A]
@@ -92,7 +92,7 @@ def test_another_order_of_the_same_rows_is_no_change(source: Source, clock: Manu
     assert board.seen().since_ms == first.since_ms
 
 
-def test_a_moment_after_the_last_look_asks_once_and_others_do_not(source: Source, clock: ManualClock) -> None:
+def test_a_moment_after_the_last_look_asks_once_and_others_do_not(source: Session, clock: ManualClock) -> None:
     board = Board(source, A, B)
     board.seen()
     clock.advance(DAY_S)
@@ -102,7 +102,7 @@ def test_a_moment_after_the_last_look_asks_once_and_others_do_not(source: Source
     assert board.asked == 2
 
 
-def test_a_ticker_used_again_is_another_row(source: Source, clock: ManualClock) -> None:
+def test_a_ticker_used_again_is_another_row(source: Session, clock: ManualClock) -> None:
     board = Board(source, A, B)
     start = clock.now_ms()
     for days, rows in ((10, [B]), (10, [("AUSDT", 9_000), B])):
@@ -118,7 +118,7 @@ def test_a_ticker_used_again_is_another_row(source: Source, clock: ManualClock) 
     assert [round((row["last_seen"].timestamp() * 1000 - start) / DAY_S / 1000) for row in rows] == [0, 20, 20]
 
 
-def test_before_the_first_list_the_listing_times_speak_and_say_so(source: Source, clock: ManualClock) -> None:
+def test_before_the_first_list_the_listing_times_speak_and_say_so(source: Session, clock: ManualClock) -> None:
     board = Board(source, A, ("NEWUSDT", at(clock, -5)))
     with pytest.warns(UserWarning, match=r"No list of 2026-11-10.*What was delisted in between is missing"):
         seen = board.seen(at="2026-11-10")
@@ -140,7 +140,7 @@ def test_offline_the_newest_list_is_given_with_its_age_or_what_to_run(
     assert offline.asked == 0
 
 
-def test_a_young_list_is_given_without_asking(source: Source, clock: ManualClock) -> None:
+def test_a_young_list_is_given_without_asking(source: Session, clock: ManualClock) -> None:
     board = Board(source, A)
     board.seen()
     clock.advance(59)
@@ -151,7 +151,7 @@ def test_a_young_list_is_given_without_asking(source: Source, clock: ManualClock
     assert board.asked == 2
 
 
-def test_a_list_that_lost_its_rows_for_a_moment_is_not_believed(source: Source, clock: ManualClock) -> None:
+def test_a_list_that_lost_its_rows_for_a_moment_is_not_believed(source: Session, clock: ManualClock) -> None:
     board = Board(source, A, B)
     board.seen()
     clock.advance(1)
@@ -162,7 +162,7 @@ def test_a_list_that_lost_its_rows_for_a_moment_is_not_believed(source: Source, 
         board.seen()
 
 
-def test_a_market_that_never_listed_anything_has_an_empty_list(source: Source, clock: ManualClock) -> None:
+def test_a_market_that_never_listed_anything_has_an_empty_list(source: Session, clock: ManualClock) -> None:
     board = Board(source)
     assert board.symbols() == []
     clock.advance(60)
@@ -171,7 +171,7 @@ def test_a_market_that_never_listed_anything_has_an_empty_list(source: Source, c
     assert board.symbols() == ["AUSDT"]
 
 
-def test_an_older_look_that_comes_late_undoes_nothing(source: Source, clock: ManualClock) -> None:
+def test_an_older_look_that_comes_late_undoes_nothing(source: Session, clock: ManualClock) -> None:
     board = Board(source, A, B)
     board.seen()
     clock.advance(10)
@@ -192,13 +192,13 @@ def test_an_older_look_that_comes_late_undoes_nothing(source: Source, clock: Man
     assert board.symbols(max_age=3600) == ["BUSDT"]
 
 
-def test_the_lists_of_markets_and_kinds_lie_apart(source: Source) -> None:
+def test_the_lists_of_markets_and_kinds_lie_apart(source: Session) -> None:
     for place, symbol in ((("symbols", "spot"), "A"), (("coins", "spot"), "B"), (("symbols", "usdt-futures"), "C")):
         listed(source, *place, Board(source, (symbol, 1)).ask)
     assert ever_listed(source, "symbols", "spot").column("symbol").to_pylist() == ["A"]
 
 
-def test_wrong_moments_are_refused(source: Source) -> None:
+def test_wrong_moments_are_refused(source: Session) -> None:
     with pytest.raises(InvalidInput, match=r"at: 2999-01-01T00:00:00Z lies in the future"):
         Board(source, A).seen(at="2999-01-01")
 

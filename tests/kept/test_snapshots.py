@@ -10,7 +10,7 @@ import pytest
 from bgresearch.catalogue import load
 from bgresearch.core.clock import ManualClock
 from bgresearch.errors import InvalidInput, OfflineError, ParameterRejected
-from bgresearch.session.cached_sender import Answers
+from bgresearch.session.cached_sender import CachedSender
 from tests.conftest import Connect
 from tests.kept.conftest import SourceOf
 
@@ -22,15 +22,15 @@ def test_an_answer_is_given_again_while_it_is_young_enough(
     connect: Connect, source_of: SourceOf, clock: ManualClock
 ) -> None:
     client = connect()
-    first = Answers(source_of(client)).send(TICKERS, BTC)
+    first = CachedSender(source_of(client)).send(TICKERS, BTC)
     clock.advance(60)
-    answers = Answers(source_of(client), 60.5)
+    answers = CachedSender(source_of(client), 60.5)
     again = answers.send(TICKERS, BTC)
     assert (again.body, again.data, again.received_ms) == (first.body, first.data, first.received_ms)
     assert client.requests_sent == 1
     assert answers.words() == {"asked": "2026-11-20T09:00:30Z", "age_s": 60.0}
     clock.advance(1)
-    newer = Answers(source_of(client), 60.5)
+    newer = CachedSender(source_of(client), 60.5)
     assert newer.send(TICKERS, BTC).body != first.body
     assert client.requests_sent == 2
     assert newer.words()["age_s"] == 0
@@ -39,18 +39,18 @@ def test_an_answer_is_given_again_while_it_is_young_enough(
 def test_by_default_every_call_asks(connect: Connect, source_of: SourceOf) -> None:
     client = connect()
     for _ in range(2):
-        Answers(source_of(client)).send(TICKERS, BTC)
+        CachedSender(source_of(client)).send(TICKERS, BTC)
     assert client.requests_sent == 2
-    assert Answers(source_of(client)).words() == {}
+    assert CachedSender(source_of(client)).words() == {}
 
 
 def test_the_age_of_several_answers_is_that_of_the_oldest(
     connect: Connect, source_of: SourceOf, clock: ManualClock
 ) -> None:
     source = source_of(connect())
-    Answers(source).send(TICKERS, BTC)
+    CachedSender(source).send(TICKERS, BTC)
     clock.advance(30)
-    answers = Answers(source, 3600)
+    answers = CachedSender(source, 3600)
     answers.send(TICKERS, {"symbol": "ETHUSDT"})
     answers.send(TICKERS, BTC)
     assert answers.words()["age_s"] == 30
@@ -58,23 +58,23 @@ def test_the_age_of_several_answers_is_that_of_the_oldest(
 
 def test_questions_are_told_apart_by_their_parameters(connect: Connect, source_of: SourceOf) -> None:
     source = source_of(connect())
-    bodies = {Answers(source, 3600).send(TICKERS, {"symbol": s}).body for s in ("BTCUSDT", "ETHUSDT", "BTCUSDT")}
+    bodies = {CachedSender(source, 3600).send(TICKERS, {"symbol": s}).body for s in ("BTCUSDT", "ETHUSDT", "BTCUSDT")}
     assert len(bodies) == 2
 
 
 def test_offline_what_was_kept_is_answered_with_its_age_and_the_rest_names_what_to_run(
     connect: Connect, source_of: SourceOf, clock: ManualClock
 ) -> None:
-    first = Answers(source_of(connect())).send(TICKERS, BTC)
+    first = CachedSender(source_of(connect())).send(TICKERS, BTC)
     clock.advance(86_400)
     client = connect(offline=True)
-    answers = Answers(source_of(client), 1)
+    answers = CachedSender(source_of(client), 1)
     assert answers.send(TICKERS, BTC).body == first.body
     assert answers.words()["age_s"] == 86_400
     with pytest.raises(OfflineError, match=r"spot.tickers \(symbol=ETHUSDT\) is kept.* Run client.tickers\('ETH"):
-        Answers(source_of(client), again="client.tickers('ETHUSDT')").send(TICKERS, {"symbol": "ETHUSDT"})
+        CachedSender(source_of(client), again="client.tickers('ETHUSDT')").send(TICKERS, {"symbol": "ETHUSDT"})
     with pytest.raises(OfflineError, match=r"spot.account_assets is kept.*client.api.spot.account_assets"):
-        Answers(source_of(client)).send(ASSETS, {})
+        CachedSender(source_of(client)).send(ASSETS, {})
     assert client.requests_sent == 0
 
 
@@ -83,19 +83,19 @@ def test_a_damaged_answer_is_asked_for_again(
     connect: Connect, source_of: SourceOf, tmp_path: Path, damage: bytes
 ) -> None:
     client = connect()
-    Answers(source_of(client)).send(TICKERS, BTC)
+    CachedSender(source_of(client)).send(TICKERS, BTC)
     (path,) = (tmp_path / "data").rglob("*.answer")
     whole = path.read_bytes()
     for text in (damage, whole[:-1], whole.replace(b"BTCUSDT", b"ETHUSDT")):
         path.write_bytes(text)
         before = client.requests_sent
-        Answers(source_of(client), 3600).send(TICKERS, BTC)
+        CachedSender(source_of(client), 3600).send(TICKERS, BTC)
         assert client.requests_sent == before + 1
 
 
 def test_answers_about_an_account_are_private_and_apart(connect: Connect, source_of: SourceOf, tmp_path: Path) -> None:
     for key in ("readonly", "trader"):
-        Answers(source_of(connect(key=key))).send(ASSETS, {})
+        CachedSender(source_of(connect(key=key))).send(ASSETS, {})
     paths = list((tmp_path / "data").rglob("*.answer"))
     assert all(path.relative_to(tmp_path / "data").parts[0] == "account" for path in paths)
     for path in (tmp_path / "data" / "account").rglob("*"):
@@ -105,14 +105,14 @@ def test_answers_about_an_account_are_private_and_apart(connect: Connect, source
 def test_a_refusal_is_not_kept(connect: Connect, source_of: SourceOf, tmp_path: Path) -> None:
     source = source_of(connect())
     with pytest.raises(ParameterRejected):
-        Answers(source).send(TICKERS, {"symbol": "NOPEUSDT"})
+        CachedSender(source).send(TICKERS, {"symbol": "NOPEUSDT"})
     assert not list(tmp_path.rglob("*.answer"))
 
 
 def test_an_age_is_a_number_of_seconds(connect: Connect, source_of: SourceOf) -> None:
     for age in (-1, float("nan")):
         with pytest.raises(InvalidInput, match=r"max_age: .* is negative"):
-            Answers(source_of(connect()), age)
+            CachedSender(source_of(connect()), age)
 
 
 def test_the_raw_namespace_keeps_an_answer_when_it_is_told_how_old_it_may_be(

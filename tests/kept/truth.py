@@ -10,7 +10,7 @@ import pyarrow as pa
 from bgresearch.account.kinds import KINDS
 from bgresearch.core.spans import Span
 from bgresearch.sandbox.traders.accounts import Account
-from bgresearch.session.session import Source
+from bgresearch.session.session import Session
 
 Ids = list[tuple[str, int]]
 MARKETS = ("spot", "usdt-futures")
@@ -40,7 +40,7 @@ def truth(account: Account, now_ms: int, span: Span) -> dict[tuple[str, str], Id
     return found
 
 
-def kept(source: Source, uid: str, kind: str, lot: str, span: Span) -> Ids:
+def kept(source: Session, uid: str, kind: str, lot: str, span: Span) -> Ids:
     """Return id and time of everything that the store holds of one list in the span, in the order of their times."""
     what = KINDS[kind]
     table = source.store.read(what.series(uid, lot), span)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bgresearch.agent.account_limiter import ByAccount
 from bgresearch.core.clock import ManualClock, SystemClock
 from bgresearch.http.ratelimit import limiter_for
-from bgresearch.http.ratelimit.codec import Damaged, decode, encode
+from bgresearch.http.ratelimit.codec import DamagedLog, decode, encode
 from bgresearch.http.ratelimit.limiter import ADDRESS_COUNT, BookLimiter, Limiter, LocalLimiter, Log, Slot
 from bgresearch.http.ratelimit.sqlite_log import FileBook
 from tests.limits.conftest import ASSETS, CANDLES, FILLS, HOST, TABLE
@@ -123,13 +123,13 @@ def test_a_long_wait_is_told_once_with_its_reason_and_its_end(caplog: pytest.Log
 def test_a_record_with_one_bit_turned_is_no_record(place: int, bit: int) -> None:
     data = bytearray(encode(Log([1.0, 2.0], [3.0], paused_until_s=9.0, trip_s=0.1), 4.0))
     data[place % len(data)] ^= 1 << bit
-    with pytest.raises(Damaged):
+    with pytest.raises(DamagedLog):
         decode(bytes(data), 4.0)
 
 
 @pytest.mark.parametrize("data", [None, 7, "text", b"", b"short", bytes(32)])
 def test_what_is_no_record_is_told(data: object) -> None:
-    with pytest.raises(Damaged):
+    with pytest.raises(DamagedLog):
         decode(data, 4.0)
 
 

@@ -16,7 +16,7 @@ from bgresearch.keys.onboarding.key_check import examine
 from bgresearch.keys.permissions import Permissions
 from bgresearch.sandbox import SANDBOX_KEYS, Exchange, SandboxAdapter
 from bgresearch.sandbox.traders.keys import SandboxKey
-from bgresearch.session.identity import Whose
+from bgresearch.session.identity import AccountIdentity
 from vault import loopback_credential
 
 HOST = "http://127.0.0.1:1"
@@ -48,7 +48,7 @@ def look(exchange: Exchange, clock: ManualClock) -> Look:
             name, api_key=key.api_key, secret_key=key.secret_key, passphrase=key.passphrase, host=HOST, demo=key.demo
         )
         wire = Wire(HOST, limiter=LocalLimiter(clock), clock=clock, session=session, signer=signer)
-        steps, findings = examine(wire, Whose(wire), clock), []
+        steps, findings = examine(wire, AccountIdentity(wire), clock), []
         while True:
             try:
                 findings.append(next(steps))

@@ -12,15 +12,15 @@ from bgresearch.catalogue import load
 from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS, MINUTE_MS
 from bgresearch.core.spans import Span, union
 from bgresearch.errors import InvalidInput
-from bgresearch.market.candles.lookback import Learned, Reaches
-from bgresearch.market.candles.plan import Plan, Subject, plan, routes, subject
+from bgresearch.market.candles.lookback import Learned, Lookbacks
+from bgresearch.market.candles.plan import CandleSeries, Plan, plan, routes, subject
 
 NOW_MS = 1_795_165_230_000  # 2026-11-20T09:00:30Z
 MARKETS = ["spot", "usdt-futures", "usdc-futures", "coin-futures"]
 BTC = "BTCUSDT"
 
 
-def subjects() -> list[Subject]:
+def subjects() -> list[CandleSeries]:
     return [
         subject(BTC, interval, market, price, anchor)
         for interval in INTERVALS
@@ -33,7 +33,7 @@ def subjects() -> list[Subject]:
 
 @settings(deadline=None)
 @given(st.sampled_from(subjects()), st.integers(1, 400), st.integers(0, 3000))
-def test_every_page_can_be_had_on_its_roads(what: Subject, candles: int, age: int) -> None:
+def test_every_page_can_be_had_on_its_roads(what: CandleSeries, candles: int, age: int) -> None:
     end = what.grid.edge(NOW_MS - age * what.interval.nominal_ms)
     span = what.grid.outer(Span(end - candles * what.interval.nominal_ms, end))
     made = plan(what, span, [span], NOW_MS)
@@ -133,7 +133,7 @@ def test_nothing_missing_costs_nothing() -> None:
 
 
 def test_a_route_whose_look_back_is_doubted_is_asked_last_and_not_left_out() -> None:
-    learned = Reaches({"spot.candles 1m": Learned(bad_ms=HOUR_MS, misses=3, noticed_ms=NOW_MS)})
+    learned = Lookbacks({"spot.candles 1m": Learned(bad_ms=HOUR_MS, misses=3, noticed_ms=NOW_MS)})
     span = Span(NOW_MS // DAY_MS * DAY_MS - DAY_MS, NOW_MS // DAY_MS * DAY_MS)
     pages = plan(subject(BTC, "1m", "spot", "last", "utc"), span, [span], NOW_MS, learned).pages
     assert {page.routes[-1].endpoint for page in pages} == {"spot.candles"}

@@ -11,16 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bgresearch.errors import InvalidInput
-from bgresearch.research.pnl.lots import Close, Method, Position
+from bgresearch.research.pnl.lots import Close, Method, OpenPosition
 
 D = Decimal
 # what is bought and sold: amounts in whole units, values in cents
 trades = st.lists(st.tuples(st.booleans(), st.integers(1, 9), st.integers(1, 10_000)), min_size=1, max_size=25)
 
 
-def bought(method: Method) -> Position:
+def bought(method: Method) -> OpenPosition:
     """The inventory of the usual textbook example: 100 at 50, 125 at 55, 75 at 59."""
-    position = Position(method)
+    position = OpenPosition(method)
     for at, (amount, price) in enumerate([(100, 50), (125, 55), (75, 59)]):
         assert position.trade(at, buy=True, amount=D(amount), value=D(amount * price)) == []
     return position
@@ -46,7 +46,7 @@ def test_first_in_first_out_says_when_each_part_was_opened() -> None:
 
 
 def test_a_short_position_earns_when_the_price_falls() -> None:
-    position = Position("average")
+    position = OpenPosition("average")
     position.trade(1, buy=False, amount=D(2), value=D(200))
     assert position.unrealised(D(180)) == 20
     assert position.trade(2, buy=True, amount=D(2), value=D(150)) == [Close(1, False, D(2), D(200), D(150))]
@@ -54,7 +54,7 @@ def test_a_short_position_earns_when_the_price_falls() -> None:
 
 
 def test_a_trade_through_zero_closes_all_and_opens_the_rest_the_other_way() -> None:
-    position = Position("fifo")
+    position = OpenPosition("fifo")
     position.trade(1, buy=True, amount=D(2), value=D(200))
     closes = position.trade(2, buy=False, amount=D(5), value=D(600))
     assert closes == [Close(1, True, D(2), D(200), D(240))]
@@ -62,7 +62,7 @@ def test_a_trade_through_zero_closes_all_and_opens_the_rest_the_other_way() -> N
 
 
 def test_what_was_never_opened_is_said_to_be_so_where_nothing_flips() -> None:
-    position = Position("fifo", side=True)
+    position = OpenPosition("fifo", side=True)
     position.trade(1, buy=True, amount=D(1), value=D(10))
     known, unknown = position.trade(2, buy=False, amount=D(3), value=D(33))
     assert (known.covered, known.profit) == (True, 1)
@@ -72,7 +72,7 @@ def test_what_was_never_opened_is_said_to_be_so_where_nothing_flips() -> None:
 
 def test_an_unknown_method_is_refused() -> None:
     with pytest.raises(InvalidInput, match="method: 'lifo' is unknown"):
-        Position("lifo")  # type: ignore[arg-type]
+        OpenPosition("lifo")  # type: ignore[arg-type]
 
 
 def brute_fifo(told: list[tuple[bool, int, int]]) -> tuple[Fraction, deque[Fraction], bool]:
@@ -95,7 +95,7 @@ def brute_fifo(told: list[tuple[bool, int, int]]) -> tuple[Fraction, deque[Fract
 def test_fifo_is_what_closing_unit_by_unit_gives_but_for_rounding_to_eight_decimals(
     told: list[tuple[bool, int, int]],
 ) -> None:  # fmt: skip
-    position = Position("fifo")
+    position = OpenPosition("fifo")
     closes = [
         close
         for at, (buy, amount, cents) in enumerate(told)
@@ -113,7 +113,7 @@ def test_fifo_is_what_closing_unit_by_unit_gives_but_for_rounding_to_eight_decim
 def test_both_methods_earn_the_same_in_all_to_the_last_digit(told: list[tuple[bool, int, int]], mark: int) -> None:
     totals = []
     for method in ("average", "fifo"):
-        position = Position(method)  # type: ignore[arg-type]
+        position = OpenPosition(method)  # type: ignore[arg-type]
         realised = sum(
             (
                 close.profit
@@ -130,7 +130,7 @@ def test_both_methods_earn_the_same_in_all_to_the_last_digit(told: list[tuple[bo
 
 @given(trades)
 def test_the_average_is_that_of_everything_bought_since_it_was_flat(told: list[tuple[bool, int, int]]) -> None:
-    position, cost, held = Position("average"), Fraction(0), 0
+    position, cost, held = OpenPosition("average"), Fraction(0), 0
     for at, (buy, amount, cents) in enumerate(told):
         position.trade(at, buy=buy, amount=D(amount), value=D(cents) / 100)
         sign = 1 if buy else -1

@@ -8,7 +8,7 @@ import pytest
 
 from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS, MINUTE_MS
 from bgresearch.sandbox.traders.accounts import WALLETS, Account, make_accounts
-from bgresearch.sandbox.traders.history import EPOCH_MS, History, tell
+from bgresearch.sandbox.traders.history import EPOCH_MS, TraderHistory, tell
 from bgresearch.sandbox.traders.records import UNIT, scaled
 from bgresearch.sandbox.world.funding import RATE_PLACES, funding_rate
 from bgresearch.sandbox.world.markets import MAINTENANCE, of_kind, utc_ms
@@ -21,7 +21,7 @@ BGB = next(market for market in of_kind("spot", NOW_MS) if market.symbol == "BGB
 
 
 @pytest.fixture(scope="module")
-def history(accounts: dict[str, Account]) -> History:
+def history(accounts: dict[str, Account]) -> TraderHistory:
     return accounts["classic"].history(NOW_MS)
 
 
@@ -35,7 +35,7 @@ def test_a_longer_history_begins_with_the_shorter_one(world: World) -> None:
         assert before
 
 
-def test_every_fill_lies_inside_the_bar_of_its_minute(world: World, history: History) -> None:
+def test_every_fill_lies_inside_the_bar_of_its_minute(world: World, history: TraderHistory) -> None:
     for fill in history.fills[::7]:
         minute = fill.ts_ms - fill.ts_ms % MINUTE_MS
         if any(start <= minute < stop for start, stop in MAINTENANCE):
@@ -45,7 +45,7 @@ def test_every_fill_lies_inside_the_bar_of_its_minute(world: World, history: His
         assert bar[VOLUME] > 0
 
 
-def test_nobody_trades_during_maintenance(history: History) -> None:
+def test_nobody_trades_during_maintenance(history: TraderHistory) -> None:
     assert not [f for f in history.fills if any(start <= f.ts_ms < stop for start, stop in MAINTENANCE)]
 
 
@@ -55,7 +55,7 @@ def test_balances_never_fall_below_zero_even_after_years() -> None:
     assert min(entry.unified for entry in told.entries) >= 0
 
 
-def test_the_ledger_is_the_running_sum_of_itself(history: History) -> None:
+def test_the_ledger_is_the_running_sum_of_itself(history: TraderHistory) -> None:
     wallets: defaultdict[tuple[str, str], int] = defaultdict(int)
     unified: defaultdict[str, int] = defaultdict(int)
     for entry in history.entries:
@@ -99,7 +99,7 @@ def test_a_unified_account_holds_what_the_classic_one_holds_together(accounts: d
     assert classic.fills(NOW_MS) != accounts["demo"].fills(NOW_MS)
 
 
-def test_positions_open_and_close_in_full_and_never_overlap(history: History) -> None:
+def test_positions_open_and_close_in_full_and_never_overlap(history: TraderHistory) -> None:
     until: dict[tuple[str, bool], int] = {}
     for position in history.positions:
         opened = sum(fill.size for fill in position.opening)
@@ -113,7 +113,9 @@ def test_positions_open_and_close_in_full_and_never_overlap(history: History) ->
         until[key] = position.closed_ms
 
 
-def test_funding_is_size_times_price_times_rate_at_every_settlement_it_was_open(world: World, history: History) -> None:
+def test_funding_is_size_times_price_times_rate_at_every_settlement_it_was_open(
+    world: World, history: TraderHistory
+) -> None:
     settled = [position for position in history.positions if position.funding]
     assert len(settled) > 100
     for position in settled[::10]:
@@ -128,7 +130,7 @@ def test_funding_is_size_times_price_times_rate_at_every_settlement_it_was_open(
             assert received == (-paid if position.long else paid)
 
 
-def test_fees_are_what_the_rates_say(world: World, history: History) -> None:
+def test_fees_are_what_the_rates_say(world: World, history: TraderHistory) -> None:
     for fill in history.fills:
         charged = fill.value
         if not fill.market.futures and fill.buy:
@@ -143,7 +145,7 @@ def test_fees_are_what_the_rates_say(world: World, history: History) -> None:
         assert fill.value == scaled(fill.market, fill.price, fill.size)
 
 
-def test_a_day_is_as_busy_as_a_trader(history: History) -> None:
+def test_a_day_is_as_busy_as_a_trader(history: TraderHistory) -> None:
     days = Counter((fill.ts_ms // DAY_MS, fill.market.kind) for fill in history.fills)
     for kind, low, high in (("spot", 20, 45), ("usdt-futures", 1, 24)):
         counts = [count for (_, one), count in days.items() if one == kind]
@@ -152,7 +154,7 @@ def test_a_day_is_as_busy_as_a_trader(history: History) -> None:
     assert {fill.market.symbol for fill in history.fills} == {"BTCUSDT", "ETHUSDT", "SOLUSDT"}
 
 
-def test_ids_have_19_digits_ascend_with_time_and_are_never_used_twice(history: History) -> None:
+def test_ids_have_19_digits_ascend_with_time_and_are_never_used_twice(history: TraderHistory) -> None:
     seen: list[int] = []
     for rows in (
         history.orders,

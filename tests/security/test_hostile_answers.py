@@ -17,7 +17,7 @@ from bgresearch.frames import decode
 from bgresearch.http import sender as wire_module
 from bgresearch.http.sender import Wire
 from bgresearch.keys.permissions import permissions
-from bgresearch.session.identity import Whose
+from bgresearch.session.identity import AccountIdentity
 from tests.conftest import PATIENCE_S
 from tests.security.conftest import Street, credential
 from tests.wire.conftest import NOW_MS, good
@@ -185,6 +185,6 @@ def test_the_exchange_s_words_cannot_paint_over_a_verdict(street: Street, wires:
         else good(None, code="40084", status=400) if "/v3/" in target else good(info)
     )  # fmt: skip
     wire = wires(street.bound.url, signer=credential(street.bound.url))
-    found = permissions(wire, Whose(wire))
+    found = permissions(wire, AccountIdentity(wire))
     assert found.verdict == "can withdraw"
     assert all(line.isprintable() for line in str(found).splitlines())

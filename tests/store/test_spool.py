@@ -13,7 +13,7 @@ from bgresearch.core.spans import Span
 from bgresearch.errors import StoreError
 from bgresearch.frames import CANDLE_SCHEMA
 from bgresearch.store import Series, Store
-from bgresearch.store.pending_pages import FOLDER, Spool
+from bgresearch.store.pending_pages import FOLDER, PendingPages
 
 MINUTE_MS = 60_000
 KEYS = (("market", "spot"), ("price", "last"), ("symbol", "BTCUSDT"), ("interval", "1m"))
@@ -29,24 +29,24 @@ def page(first: int, rows: int) -> tuple[pa.Table, Span]:
 
 def test_what_waits_is_in_the_store_after_recovering_and_nowhere_else(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    spool = Spool(store, SERIES)
+    spool = PendingPages(store, SERIES)
     for first in (0, 500, 200):
         table, span = page(first, 200)
         spool.keep(table, [span], "spot.candles")
     whole = Span(0, 700 * MINUTE_MS)
     assert store.missing(SERIES, whole) == (whole,)
-    assert Spool(store, SERIES).recover() == 3
+    assert PendingPages(store, SERIES).recover() == 3
     assert store.missing(SERIES, whole) == (Span(400 * MINUTE_MS, 500 * MINUTE_MS),)
     kept = store.read(SERIES, whole)
     assert kept is not None
     assert kept.column("open").to_pylist() == [*map(float, range(400)), *map(float, range(500, 700))]
     assert not any((tmp_path / FOLDER).iterdir())
-    assert Spool(store, SERIES).recover() == 0
+    assert PendingPages(store, SERIES).recover() == 0
 
 
 def test_a_damaged_page_is_left_out_and_asked_again(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    spool = Spool(store, SERIES)
+    spool = PendingPages(store, SERIES)
     table, span = page(0, 200)
     path = spool.keep(table, [span], "spot.candles")
     for damage in (b"", path.read_bytes()[:-1], path.read_bytes()[:-5] + b"12345"):
@@ -57,7 +57,7 @@ def test_a_damaged_page_is_left_out_and_asked_again(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_writer_left_half_written_is_swept_and_that_of_a_living_one_is_not(tmp_path: Path) -> None:
-    spool = Spool(Store(tmp_path), SERIES)
+    spool = PendingPages(Store(tmp_path), SERIES)
     table, span = page(0, 10)
     folder = spool.keep(table, [span], "x").parent
     dead, alive = folder / "a.999999999.tmp", folder / f"b.{os.getpid()}.tmp"
@@ -73,7 +73,7 @@ def test_a_full_disk_is_named_and_leaves_nothing_half_written(tmp_path: Path, mo
             file.write(data[:100])
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    spool = Spool(Store(tmp_path), SERIES)
+    spool = PendingPages(Store(tmp_path), SERIES)
     monkeypatch.setattr(Path, "write_bytes", full)
     table, span = page(0, 200)
     with pytest.raises(StoreError, match=r"cannot write .*: No space left.*free some space"):

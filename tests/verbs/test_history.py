@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 
 from bgresearch.account.kinds import CLOSED_POSITIONS, DEPOSITS, FILLS, KINDS, ORDERS, TRANSFERS
-from bgresearch.account.record_history import FINAL_MS, History
+from bgresearch.account.record_history import FINAL_MS, RecordHistory
 from bgresearch.client.client import Client
 from bgresearch.core.clock import ManualClock
 from bgresearch.core.spans import Span
 from bgresearch.errors import BadResponse, IncompleteData, OfflineError, ParameterRejected, PermissionDenied
-from bgresearch.session.identity import Whose
-from bgresearch.session.session import Source
+from bgresearch.session.identity import AccountIdentity
+from bgresearch.session.session import Session
 from bgresearch.store import Store
 from tests.verbs.told import Answer, Told
 
@@ -53,7 +53,7 @@ def test_offline_after_everything_is_over_asks_nobody(connect: Connect) -> None:
 
 def history(
     tmp_path: Path, answer: Answer, *, mode: str = "unified", offline: bool = False
-) -> tuple[History, Told, ManualClock]:  # fmt: skip
+) -> tuple[RecordHistory, Told, ManualClock]:  # fmt: skip
     def with_settings(row_id: str, params: Mapping[str, object]) -> Any:
         if row_id == "uta.account_settings" and mode == "classic":
             raise PermissionDenied(row_id, "40084", "You are in Classic Account mode")
@@ -61,8 +61,8 @@ def history(
         return settings[row_id] if row_id in settings else answer(row_id, params)
 
     told, clock = Told(with_settings), ManualClock(NOW_MS)
-    source = Source(told, Store(tmp_path / "data", clock=clock), clock, offline)
-    return History(source, Whose(told), False), told, clock
+    source = Session(told, Store(tmp_path / "data", clock=clock), clock, offline)
+    return RecordHistory(source, AccountIdentity(told), False), told, clock
 
 
 def deposit(number: int, time_ms: int, status: str = "success") -> dict[str, str]:

@@ -13,7 +13,7 @@ from bgresearch.core.spans import Span
 from bgresearch.core.symbols import Named
 from bgresearch.errors import BadResponse
 from bgresearch.market.history import past_funding, past_trades
-from bgresearch.session.session import Source
+from bgresearch.session.session import Session
 from bgresearch.store import Store
 from tests.verbs.told import Answer, Told
 
@@ -23,9 +23,9 @@ HOUR_MS = 3_600_000
 PAIR, CONTRACT = Named("BTCUSDT", "spot"), Named("BTCUSDT", "usdt-futures")
 
 
-def source(tmp_path: Path, answer: Answer) -> tuple[Source, Told]:
+def source(tmp_path: Path, answer: Answer) -> tuple[Session, Told]:
     told, clock = Told(answer), ManualClock(NOW_MS)
-    return Source(told, Store(tmp_path, clock=clock), clock), told
+    return Session(told, Store(tmp_path, clock=clock), clock), told
 
 
 def trades(count: int, per_second: int) -> list[dict[str, str]]:

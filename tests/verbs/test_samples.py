@@ -16,7 +16,7 @@ from bgresearch.account.kinds import CLOSED_POSITIONS, KINDS, ORDERS, PLAN_ORDER
 from bgresearch.account.kinds.orders import OPEN_ORDERS, OPEN_PLAN_ORDERS
 from bgresearch.account.kinds.positions import OPEN_POSITIONS
 from bgresearch.account.record_history import walked
-from bgresearch.account.record_type import RecordKind, Road
+from bgresearch.account.record_type import RecordKind, RecordRoute
 from bgresearch.catalogue import Endpoint, load
 from bgresearch.catalogue.response import rows_of
 from bgresearch.core.symbols import Named
@@ -59,9 +59,9 @@ def row_of(file: Path) -> Endpoint:
     return {row.path.lower(): row for row in load()}[path.lower()]
 
 
-def roads() -> dict[str, tuple[RecordKind, Road, Shape]]:
+def roads() -> dict[str, tuple[RecordKind, RecordRoute, Shape]]:
     """Endpoint → the kind and the road that read it."""
-    found: dict[str, tuple[RecordKind, Road, Shape]] = {}
+    found: dict[str, tuple[RecordKind, RecordRoute, Shape]] = {}
     now = {ORDERS.name: OPEN_ORDERS, PLAN_ORDERS.name: OPEN_PLAN_ORDERS, CLOSED_POSITIONS.name: OPEN_POSITIONS}
     for kind in KINDS.values():
         for mode in ("classic", "unified"):

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bgresearch.catalogue import load
-from bgresearch.client.api import Call
-from bgresearch.client.api_pages import Desk
+from bgresearch.client.api import ApiCall
+from bgresearch.client.api_pages import ApiContext
 from bgresearch.core.clock import ManualClock
 from bgresearch.errors import BadResponse, IncompleteData
 from bgresearch.store import Store
@@ -51,13 +51,13 @@ def records(row_id: str, ages: list[int], start: int = 0) -> list[dict[str, Any]
     return made
 
 
-def walker(tmp_path: Path, row_id: str, rows: list[dict[str, Any]], habits: Habits) -> tuple[Call, ListSender]:
+def walker(tmp_path: Path, row_id: str, rows: list[dict[str, Any]], habits: Habits) -> tuple[ApiCall, ListSender]:
     _, known_by, time = STYLES[row_id]
     sender = ListSender(load()[row_id], rows, time=time, known_by=known_by, habits=habits)
     clock = ManualClock(NOW_MS)
     sender.new_row = lambda place: records(row_id, [-1 - place], start=place)[0]
     store = Store(tmp_path / "data", clock=clock)
-    return Call(Desk(sender, store, clock, progress=False), load()[row_id]), sender
+    return ApiCall(ApiContext(sender, store, clock, progress=False), load()[row_id]), sender
 
 
 def ids(rows: list[dict[str, Any]], name: str) -> Counter[str]:

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from bgresearch.catalogue import load
-from bgresearch.client.api import Call
-from bgresearch.client.api_pages import Desk
+from bgresearch.client.api import ApiCall
+from bgresearch.client.api_pages import ApiContext
 from bgresearch.core.clock import ManualClock
 from bgresearch.errors import OfflineError, StoreError
 from bgresearch.sandbox import Exchange
@@ -32,8 +32,8 @@ def bills(count: int) -> list[dict[str, str]]:
     return [{"billId": str(10**18 + at), "cTime": str(NOW_MS - (count - at) * 60_000)} for at in range(count)]
 
 
-def desk(folder: Path, sender: ListSender, clock: ManualClock, **options: object) -> Call:
-    return Call(Desk(sender, Store(folder, clock=clock), clock, progress=False, **options), BILLS)  # type: ignore[arg-type]
+def desk(folder: Path, sender: ListSender, clock: ManualClock, **options: object) -> ApiCall:
+    return ApiCall(ApiContext(sender, Store(folder, clock=clock), clock, progress=False, **options), BILLS)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("at", range(14))
@@ -203,7 +203,7 @@ def test_what_the_exchange_forgot_during_an_interruption_is_named_and_not_asked_
     clock, row = ManualClock(NOW_MS), load()["spot.trade_fills"]
     rows = [{"tradeId": str(10**18 + at), "cTime": str(NOW_MS - (89 - at) * DAY_MS)} for at in range(89)]
     sender = ListSender(row, rows, time="cTime", known_by="tradeId", habits=Habits())
-    call = Call(Desk(sender, Store(tmp_path, clock=clock), clock, progress=False), row)
+    call = ApiCall(ApiContext(sender, Store(tmp_path, clock=clock), clock, progress=False), row)
     sender.fails_at = 3
     with pytest.raises(KeyboardInterrupt):
         call.all(startTime=NOW_MS - 89 * DAY_MS, limit=10)

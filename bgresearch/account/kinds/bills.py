@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import partial
 
-from bgresearch.account.record_type import RecordKind, Road
+from bgresearch.account.record_type import RecordKind, RecordRoute
 from bgresearch.catalogue.answer_row import AnswerRow
 from bgresearch.core.symbols import FUTURES, MARKETS, category, product
 from bgresearch.schemas import Row, Shape, fields
@@ -50,12 +50,12 @@ _SHAPE = Shape(
 )
 
 
-def _roads(mode: Mode, book: str) -> tuple[Road, ...]:
+def _roads(mode: Mode, book: str) -> tuple[RecordRoute, ...]:
     if mode == "unified":
-        return (Road("uta.account_financial_records", partial(_unified, book), category(book)),)
+        return (RecordRoute("uta.account_financial_records", partial(_unified, book), category(book)),)
     if book == "spot":
-        return (Road("spot.account_bills", _spot),)
-    return (Road("futures.account_bill", partial(_futures, book), product(book)),)
+        return (RecordRoute("spot.account_bills", _spot),)
+    return (RecordRoute("futures.account_bill", partial(_futures, book), product(book)),)
 
 
 BILLS = RecordKind(

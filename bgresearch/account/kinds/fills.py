@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal, localcontext
 from functools import partial
 
-from bgresearch.account.record_type import RecordKind, Road, by_market
+from bgresearch.account.record_type import RecordKind, RecordRoute, by_market
 from bgresearch.catalogue.answer_row import AnswerRow, spelled
 from bgresearch.core.symbols import category, product
 from bgresearch.schemas import Row, Shape, fields
@@ -42,13 +42,13 @@ _SHAPE = Shape(
 )
 
 
-def _roads(mode: Mode, market: str) -> tuple[Road, ...]:
+def _roads(mode: Mode, market: str) -> tuple[RecordRoute, ...]:
     shape = partial(_fill, market)
     if mode == "unified":
-        return (Road("uta.trade_fills", partial(shape, _unified), category(market)),)
+        return (RecordRoute("uta.trade_fills", partial(shape, _unified), category(market)),)
     if market == "spot":
-        return (Road("spot.trade_fills", partial(shape, _spot)),)
-    return (Road("futures.order_fills", partial(shape, _futures), product(market)),)
+        return (RecordRoute("spot.trade_fills", partial(shape, _spot)),)
+    return (RecordRoute("futures.order_fills", partial(shape, _futures), product(market)),)
 
 
 FILLS = RecordKind("fills", "own trades", _SHAPE, "fill_id", "market", by_market(), _roads, many=True)

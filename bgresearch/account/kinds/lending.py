@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from bgresearch.account.kinds.bills import UNIFIED_BOOKS
-from bgresearch.account.record_type import RecordKind, Road
+from bgresearch.account.record_type import RecordKind, RecordRoute
 from bgresearch.catalogue.answer_row import AnswerRow
 from bgresearch.schemas import Row, Shape, fields
 from bgresearch.session.identity import Mode
@@ -47,17 +47,19 @@ def _kind(
         Columns besides the common ones.
     """
 
-    def roads(mode: Mode, lot: str) -> tuple[Road, ...]:
+    def roads(mode: Mode, lot: str) -> tuple[RecordRoute, ...]:
         if mode == "unified":
             told = partial(_told, one)
             return tuple(
-                Road(_LEDGER, told, {"category": book.upper(), "type": said})
+                RecordRoute(_LEDGER, told, {"category": book.upper(), "type": said})
                 for book in UNIFIED_BOOKS
                 for said in words
             )
         if lot == "crossed":
-            return (Road(f"margin.crossed_{one}_history", partial(_margin, one, shape, "crossed"), {}),)
-        return (Road(f"margin.isolated_{one}_history", partial(_margin, one, shape, "isolated"), {"symbol": lot}),)
+            return (RecordRoute(f"margin.crossed_{one}_history", partial(_margin, one, shape, "crossed"), {}),)
+        return (
+            RecordRoute(f"margin.isolated_{one}_history", partial(_margin, one, shape, "isolated"), {"symbol": lot}),
+        )
 
     sources = (f"margin.crossed_{one}_history", f"margin.isolated_{one}_history", _LEDGER)
     columns = fields(_COMMON.format(name=one) + also)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bgresearch.account.record_type import RecordKind, Road
+from bgresearch.account.record_type import RecordKind, RecordRoute
 from bgresearch.catalogue.answer_row import AnswerRow
 from bgresearch.schemas import Row, Shape, fields
 from bgresearch.session.identity import Mode
@@ -39,19 +39,19 @@ _WITHDRAWAL_SOURCES = ("spot.wallet_withdrawal_records", "uta.account_withdrawal
 _TRANSFER_SOURCES = ("spot.account_transfer_records", "uta.account_financial_records")
 
 
-def _deposit_roads(mode: Mode, _lot: str) -> tuple[Road, ...]:
-    return (Road(_DEPOSIT_SOURCES[mode == "unified"], _deposit),)
+def _deposit_roads(mode: Mode, _lot: str) -> tuple[RecordRoute, ...]:
+    return (RecordRoute(_DEPOSIT_SOURCES[mode == "unified"], _deposit),)
 
 
-def _withdrawal_roads(mode: Mode, _lot: str) -> tuple[Road, ...]:
-    return (Road(_WITHDRAWAL_SOURCES[mode == "unified"], _withdrawal),)
+def _withdrawal_roads(mode: Mode, _lot: str) -> tuple[RecordRoute, ...]:
+    return (RecordRoute(_WITHDRAWAL_SOURCES[mode == "unified"], _withdrawal),)
 
 
-def _transfer_roads(mode: Mode, coin: str) -> tuple[Road, ...]:
+def _transfer_roads(mode: Mode, coin: str) -> tuple[RecordRoute, ...]:
     if mode == "classic":
-        return (Road("spot.account_transfer_records", _transfer, {"coin": coin}),)
+        return (RecordRoute("spot.account_transfer_records", _transfer, {"coin": coin}),)
     return tuple(
-        Road("uta.account_financial_records", _crossing, {"category": "OTHER", "type": word_})
+        RecordRoute("uta.account_financial_records", _crossing, {"category": "OTHER", "type": word_})
         for word_ in ("TRANSFER_IN", "TRANSFER_OUT")
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from bgresearch.account.kinds.fills import fee_of, paid_of, traded_side
-from bgresearch.account.record_type import RecordKind, Road, by_market
+from bgresearch.account.record_type import RecordKind, RecordRoute, by_market
 from bgresearch.catalogue.answer_row import AnswerRow
 from bgresearch.core.symbols import FUTURES, category, product
 from bgresearch.schemas import Row, Shape, fields
@@ -46,13 +46,13 @@ _OPEN_SOURCES = ("spot.trade_unfilled_orders", "futures.order_orders_pending", "
 OPEN_ORDERS = Shape("account.open_orders", ORDER_FIELDS, _OPEN_SOURCES, index="time")
 
 
-def _roads(sources: tuple[str, ...], mode: Mode, market: str) -> tuple[Road, ...]:
+def _roads(sources: tuple[str, ...], mode: Mode, market: str) -> tuple[RecordRoute, ...]:
     spot, futures, unified = sources
     if mode == "unified":
-        return (Road(unified, partial(_order, market, _unified), category(market)),)
+        return (RecordRoute(unified, partial(_order, market, _unified), category(market)),)
     if market == "spot":
-        return (Road(spot, partial(_order, market, _spot)),)
-    return (Road(futures, partial(_order, market, _futures), product(market)),)
+        return (RecordRoute(spot, partial(_order, market, _spot)),)
+    return (RecordRoute(futures, partial(_order, market, _futures), product(market)),)
 
 
 ORDERS = RecordKind(
@@ -159,14 +159,14 @@ _OPEN_PLAN_SOURCES = ("spot.trade_current_plan_order", "futures.order_orders_pla
 OPEN_PLAN_ORDERS = Shape("account.open_plan_orders", _PLAN_FIELDS, _OPEN_PLAN_SOURCES, index="time")
 
 
-def _plan_roads(sources: tuple[str, ...], mode: Mode, market: str) -> tuple[Road, ...]:
+def _plan_roads(sources: tuple[str, ...], mode: Mode, market: str) -> tuple[RecordRoute, ...]:
     spot, futures, unified = sources
     if mode == "unified":
-        return (Road(unified, partial(_unified_plan, market), category(market) | {"type": "tpsl"}),)
+        return (RecordRoute(unified, partial(_unified_plan, market), category(market) | {"type": "tpsl"}),)
     shape = partial(_plan, market)
     if market == "spot":
-        return (Road(spot, shape),)
-    return tuple(Road(futures, shape, product(market) | {"planType": plan}) for plan in _PLANS)
+        return (RecordRoute(spot, shape),)
+    return tuple(RecordRoute(futures, shape, product(market) | {"planType": plan}) for plan in _PLANS)
 
 
 PLAN_ORDERS = RecordKind(

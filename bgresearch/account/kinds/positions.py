@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from bgresearch.account.record_type import RecordKind, Road, by_market
+from bgresearch.account.record_type import RecordKind, RecordRoute, by_market
 from bgresearch.catalogue.answer_row import AnswerRow
 from bgresearch.core.symbols import FUTURES, category, product
 from bgresearch.schemas import Row, Shape, fields
@@ -65,17 +65,17 @@ OPEN_POSITIONS = Shape(
 )
 
 
-def _closed_roads(mode: Mode, market: str) -> tuple[Road, ...]:
+def _closed_roads(mode: Mode, market: str) -> tuple[RecordRoute, ...]:
     if mode == "unified":
-        return (Road(_CLOSED[1], partial(_closed_v3, market), category(market)),)
-    return (Road(_CLOSED[0], partial(_closed_v2, market), product(market)),)
+        return (RecordRoute(_CLOSED[1], partial(_closed_v3, market), category(market)),)
+    return (RecordRoute(_CLOSED[0], partial(_closed_v2, market), product(market)),)
 
 
-def standing_roads(mode: Mode, market: str) -> tuple[Road, ...]:
+def standing_roads(mode: Mode, market: str) -> tuple[RecordRoute, ...]:
     """Return the lists of the open positions of a market."""
     if mode == "unified":
-        return (Road(_STANDING[1], partial(_open_v3, market), category(market)),)
-    return (Road(_STANDING[0], partial(_open_v2, market), product(market)),)
+        return (RecordRoute(_STANDING[1], partial(_open_v3, market), category(market)),)
+    return (RecordRoute(_STANDING[0], partial(_open_v2, market), product(market)),)
 
 
 CLOSED_POSITIONS = RecordKind(

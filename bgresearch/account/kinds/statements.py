@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from bgresearch.account.kinds.bills import UNIFIED_BOOKS
-from bgresearch.account.record_type import RecordKind, Road
+from bgresearch.account.record_type import RecordKind, RecordRoute
 from bgresearch.catalogue.answer_row import AnswerRow
 from bgresearch.core.symbols import FUTURES, product
 from bgresearch.schemas import Row, Shape, fields
@@ -61,29 +61,29 @@ _EARN_SHAPE = Shape(
 )
 
 
-def _convert_roads(mode: Mode, pair: str) -> tuple[Road, ...]:
+def _convert_roads(mode: Mode, pair: str) -> tuple[RecordRoute, ...]:
     if mode == "classic":
-        return (Road("convert.convert_record", _conversion),)
+        return (RecordRoute("convert.convert_record", _conversion),)
     source, _, target = pair.partition("/")
-    return (Road("uta.account_convert_records", _conversion, {"fromCoin": source, "toCoin": target}),)
+    return (RecordRoute("uta.account_convert_records", _conversion, {"fromCoin": source, "toCoin": target}),)
 
 
-def _tax_roads(mode: Mode, book: str) -> tuple[Road, ...]:
+def _tax_roads(mode: Mode, book: str) -> tuple[RecordRoute, ...]:
     if mode == "unified":
         shape, fixed = partial(_tax, book, "type"), {"bizType": book.upper()}
-        return (Road("uta.tax_records", shape, fixed, _TAX_DAYS),)
+        return (RecordRoute("uta.tax_records", shape, fixed, _TAX_DAYS),)
     if book in FUTURES:
-        return (Road("tax.future_record", partial(_tax, book, "futureTaxType"), product(book), _TAX_DAYS),)
+        return (RecordRoute("tax.future_record", partial(_tax, book, "futureTaxType"), product(book), _TAX_DAYS),)
     if book in _MARGINS:
         fixed = {"marginType": _MARGINS[book]}
-        return (Road("tax.margin_record", partial(_tax, book, "marginTaxType"), fixed, _TAX_DAYS),)
-    return (Road(f"tax.{book}_record", partial(_tax, book, f"{book}TaxType"), {}, _TAX_DAYS),)
+        return (RecordRoute("tax.margin_record", partial(_tax, book, "marginTaxType"), fixed, _TAX_DAYS),)
+    return (RecordRoute(f"tax.{book}_record", partial(_tax, book, f"{book}TaxType"), {}, _TAX_DAYS),)
 
 
-def _earn_roads(mode: Mode, product_: str) -> tuple[Road, ...]:
+def _earn_roads(mode: Mode, product_: str) -> tuple[RecordRoute, ...]:
     if mode == "unified":
         return ()
-    return (Road("earn.savings_records", partial(_earned, product_), {"periodType": product_}),)
+    return (RecordRoute("earn.savings_records", partial(_earned, product_), {"periodType": product_}),)
 
 
 CONVERSIONS = RecordKind(

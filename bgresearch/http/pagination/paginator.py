@@ -33,7 +33,7 @@ Line = dict[str, Any]
 
 
 class Checkpoint(Protocol):
-    """Where the pages of a walk are kept until it is complete; `bgresearch.store.checkpoints.Spool` is one on disk."""
+    """Where the pages of a walk are kept until it is complete; `bgresearch.store.checkpoints.CheckpointFile` is one on disk."""
 
     header: Line
 
@@ -106,7 +106,7 @@ class _Page:
     pushed: int = 0  # rows at the top that were on the page before
 
 
-class Walk:
+class Paginator:
     """One walk, from its first page or from where it was interrupted.
 
     Parameters

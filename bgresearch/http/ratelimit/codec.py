@@ -14,7 +14,7 @@ _SUM = struct.Struct("<I")
 _HEAD = struct.Struct("<ddddII")  # written when, the pause's end, shortest trip, first answer; trips; how many arrived
 
 
-class Damaged(Exception):
+class DamagedLog(Exception):
     """Bytes that no log was written as, or a file that is no budget."""
 
 
@@ -37,10 +37,10 @@ def decode(data: object, now_s: float) -> Log:
         The bytes are not what was written.
     """
     if not isinstance(data, bytes) or len(data) < _SUM.size + _HEAD.size:
-        raise Damaged("a log is cut off")
+        raise DamagedLog("a log is cut off")
     body = memoryview(data)[_SUM.size :]
     if _SUM.pack(zlib.crc32(body)) != data[: _SUM.size]:
-        raise Damaged("a check sum is wrong")
+        raise DamagedLog("a check sum is wrong")
     written_s, paused_until_s, trip_s, first_s, trips, back = _HEAD.unpack_from(body)
     moments = array("d")
     moments.frombytes(body[_HEAD.size :])

@@ -71,19 +71,19 @@ class Slot(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class RateWindow:
     """At most ``count`` arrivals in any ``seconds``."""
 
     count: int
     seconds: float
 
 
-ADDRESS_WINDOW = Window(ADDRESS_COUNT, ADDRESS_WINDOW_S)
+ADDRESS_WINDOW = RateWindow(ADDRESS_COUNT, ADDRESS_WINDOW_S)
 
 
-def window_of(endpoint: Endpoint) -> Window:
+def window_of(endpoint: Endpoint) -> RateWindow:
     """Return the window that is kept to for an endpoint: its limit, stretched."""
-    return Window(endpoint.limit.count, endpoint.limit.seconds * STRETCH)
+    return RateWindow(endpoint.limit.count, endpoint.limit.seconds * STRETCH)
 
 
 class Log:
@@ -119,7 +119,7 @@ class Log:
         """Return how many requests count."""
         return len(self.arrived) + len(self.out)
 
-    def ready_s(self, window: Window, now_s: float) -> float:
+    def ready_s(self, window: RateWindow, now_s: float) -> float:
         """Return the earliest moment, not before ``now_s``, at which one more may leave; not too late if one is out."""
         self.forget(window, now_s)
         free_s, first = now_s, len(self) - window.count
@@ -130,7 +130,7 @@ class Log:
             free_s = self.arrived[first] + window.seconds
         return max(now_s, free_s, self.paused_until_s)
 
-    def forget(self, window: Window, now_s: float) -> None:
+    def forget(self, window: RateWindow, now_s: float) -> None:
         """Drop requests that no longer count."""
         while self.arrived and self.arrived[0] + window.seconds <= now_s:
             self.arrived.popleft()

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from bgresearch.core.clock import Clock
 from bgresearch.errors import ConfigurationError
-from bgresearch.http.ratelimit.codec import VERSION, Damaged, decode, encode
+from bgresearch.http.ratelimit.codec import VERSION, DamagedLog, decode, encode
 from bgresearch.http.ratelimit.fallback import BookUnusable
 from bgresearch.http.ratelimit.limiter import ADDRESS, ADDRESS_WINDOW_S, COOL_DOWN_S, Log
 
@@ -136,7 +136,7 @@ def _log(name: str, data: bytes, now_s: float) -> Log:
         return Log()
     try:
         return decode(data, now_s)
-    except Damaged:
+    except DamagedLog:
         rest = Log()
         rest.pause(now_s + (ADDRESS_WINDOW_S if name == ADDRESS else COOL_DOWN_S))
         return rest

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bgresearch.core.private_folders import make_private
 from bgresearch.core.user_folders import user_folder
-from bgresearch.http.ratelimit.codec import VERSION, Damaged
+from bgresearch.http.ratelimit.codec import VERSION, DamagedLog
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 LOCK_S = 5.0  # longest wait for another process's change, which takes a tenth of a millisecond
@@ -42,7 +42,7 @@ def default_folder() -> Path:
     return state.absolute() / f"budget-{machine or 'here'}"
 
 
-class Place:
+class NumberedFiles:
     """A folder of numbered files.
 
     Parameters
@@ -117,7 +117,7 @@ class Place:
         path = self.path(number)
         found = path.lstat()
         if not stat.S_ISREG(found.st_mode):
-            raise Damaged("it is not a regular file")
+            raise DamagedLog("it is not a regular file")
         if os.name == "posix" and stat.S_IMODE(found.st_mode) & 0o777 != FILE_MODE:
             path.chmod(FILE_MODE)
         connection = sqlite3.connect(
@@ -126,23 +126,23 @@ class Place:
         try:
             marks = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
             if marks != [_APPLICATION, self._version]:
-                raise Damaged("another program or version has made it")
+                raise DamagedLog("another program or version has made it")
             if (verdict := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-                raise Damaged(str(verdict))
+                raise DamagedLog(str(verdict))
             connection.execute("PRAGMA journal_mode=PERSIST")
             connection.execute("PRAGMA synchronous=OFF")  # a power cut ends every process that counts, too
         except sqlite3.DatabaseError as error:
             connection.close()
             raise_if_damage(error)
             raise
-        except Damaged:
+        except DamagedLog:
             connection.close()
             raise
         return connection
 
 
 def raise_if_damage(error: sqlite3.DatabaseError) -> None:
-    """Raise `Damaged` where the error says that the file is at fault."""
+    """Raise `DamagedLog` where the error says that the file is at fault."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_NOMEM)
     if code & 0xFF not in _PASSING:
-        raise Damaged(str(error)) from error
+        raise DamagedLog(str(error)) from error

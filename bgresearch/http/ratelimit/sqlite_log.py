@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from bgresearch.core.clock import Clock
-from bgresearch.http.ratelimit.codec import VERSION, Damaged, decode, encode
+from bgresearch.http.ratelimit.codec import VERSION, DamagedLog, decode, encode
 from bgresearch.http.ratelimit.fallback import BookUnusable
 from bgresearch.http.ratelimit.limiter import ADDRESS, ADDRESS_WINDOW_S, Log
-from bgresearch.http.ratelimit.sqlite_file import Place, raise_if_damage
+from bgresearch.http.ratelimit.sqlite_file import NumberedFiles, raise_if_damage
 
 FORGET_S = 3600.0  # after which a log that nobody writes to is dropped
 _ATTEMPTS = 4
@@ -53,7 +53,7 @@ class FileBook:
     """
 
     def __init__(self, folder: Path, host: str, clock: Clock, *, version: int = VERSION) -> None:
-        self._place, self._host, self._clock = Place(folder, version), host, clock
+        self._place, self._host, self._clock = NumberedFiles(folder, version), host, clock
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._number = 0
@@ -68,7 +68,7 @@ class FileBook:
         BookUnusable
             The file cannot be used: a read-only folder, a full disk, a folder of somebody else's.
         """
-        damage: Damaged | None = None
+        damage: DamagedLog | None = None
         with self._lock:
             for _ in range(_ATTEMPTS):
                 try:
@@ -77,7 +77,7 @@ class FileBook:
                     return self._change(names, decide)
                 except _Gone:
                     self._close()
-                except Damaged as found:
+                except DamagedLog as found:
                     self._close()
                     damage = found
                 except (sqlite3.Error, OSError) as error:
@@ -142,7 +142,7 @@ class FileBook:
             return None
         return found.st_dev, found.st_ino
 
-    def _start_anew(self, damage: Damaged) -> None:
+    def _start_anew(self, damage: DamagedLog) -> None:
         """Make the next file, in which the address rests: what it sent within the last minute is not known."""
         now_s = self._clock.monotonic_s()
         rest = encode(Log(paused_until_s=now_s + ADDRESS_WINDOW_S), now_s)

@@ -14,7 +14,7 @@ from bgresearch.http.sender import Sender
 from bgresearch.keys.onboarding.error_explanations import Cause, cause_of
 from bgresearch.keys.onboarding.finding import STAGES, Finding, Stage
 from bgresearch.keys.permissions import Permissions, permissions
-from bgresearch.session.identity import Whose
+from bgresearch.session.identity import AccountIdentity
 
 NOTICED_MS = 5_000  # a difference of clocks worth a word; requests are corrected for it
 _TIME = "common.time"
@@ -34,7 +34,7 @@ _OPEN = "This cannot be told yet: the exchange refused for another reason."
 _NOT_REACHED = "Not reached."
 
 
-def examine(sender: Sender, whose: Whose, clock: Clock) -> Generator[Finding, None, Permissions | None]:
+def examine(sender: Sender, whose: AccountIdentity, clock: Clock) -> Generator[Finding, None, Permissions | None]:
     """Return the findings one after the other, as they come; at the end what the key may do, None if it is refused.
 
     Parameters
@@ -71,7 +71,7 @@ def examine_reach(sender: Sender, clock: Clock) -> tuple[Finding, ...]:
     return Finding("reach", True, _ACCEPTED["reach"]), _of_skew(skew_ms)
 
 
-def examine_key(sender: Sender, whose: Whose) -> tuple[tuple[Finding, ...], Permissions | None]:
+def examine_key(sender: Sender, whose: AccountIdentity) -> tuple[tuple[Finding, ...], Permissions | None]:
     """Return the findings from stage key on, and what the key may do; two or three private requests."""
     try:
         found = permissions(sender, whose)

@@ -216,7 +216,7 @@ def readable_areas(found: Permissions) -> tuple[tuple[str, int, int, tuple[Box, 
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PermissionLine:
     """One line of the matrix of a key's rights: what it is about, and whether it may read and write it."""
 
     words: str
@@ -226,7 +226,7 @@ class Line:
     known: bool = True
 
 
-def matrix(found: Permissions) -> tuple[Line, ...]:
+def matrix(found: Permissions) -> tuple[PermissionLine, ...]:
     """Return a line for each thing that a key of this mode can have a right to, and for each code that nobody knows."""
     by_words: dict[str, list[str]] = {}
     for words in _all_words(found.mode):
@@ -235,11 +235,15 @@ def matrix(found: Permissions) -> tuple[Line, ...]:
     effects = {words: [one.effect for one in found.authorities if one.words == words] for words in {*by_words, *known}}
     order = ("read", "trade", "transfer", "withdraw")
     lines = [
-        Line(words, bool(held), any(effect != "read" for effect in held), max(held, key=order.index) if held else "")
+        PermissionLine(
+            words, bool(held), any(effect != "read" for effect in held), max(held, key=order.index) if held else ""
+        )
         for words in dict.fromkeys([*by_words, *known])
         for held in [effects[words]]
     ]
-    strange = [Line(one.code, True, True, one.effect, known=False) for one in found.authorities if not one.known]
+    strange = [
+        PermissionLine(one.code, True, True, one.effect, known=False) for one in found.authorities if not one.known
+    ]
     return *lines, *strange
 
 

@@ -18,7 +18,7 @@ from bgresearch.catalogue.value_types import TIME
 from bgresearch.core.progress import Wish, shown
 from bgresearch.core.spans import Span, iso, union
 from bgresearch.core.symbols import wire_symbol
-from bgresearch.core.thread_pool import Crew
+from bgresearch.core.thread_pool import ThreadPool
 from bgresearch.core.timestamps import Moment, span_of
 from bgresearch.errors import (
     BgresearchError,
@@ -30,9 +30,17 @@ from bgresearch.errors import (
     UnknownSymbol,
 )
 from bgresearch.market.candles.downloader import Stopped
-from bgresearch.market.candles.plan import Subject, subject
-from bgresearch.market.candles.read_through import Report, base_of, bring, closed_part, gap_in_words, planned, series_of
-from bgresearch.session.session import Source
+from bgresearch.market.candles.plan import CandleSeries, subject
+from bgresearch.market.candles.read_through import (
+    CandleReport,
+    base_of,
+    bring,
+    closed_part,
+    gap_in_words,
+    planned,
+    series_of,
+)
+from bgresearch.session.session import Session
 from bgresearch.session.unknown_symbol import symbols_of
 from bgresearch.store import Gap
 
@@ -84,7 +92,7 @@ class _Task:
     """One symbol on its way: rows done of how many; pages and seconds that they are worth by the limits."""
 
     name: str
-    what: Subject
+    what: CandleSeries
     span: Span
     rows: int = 0
     pages: int = 0
@@ -104,7 +112,7 @@ class _Task:
 
 
 def download(
-    source: Source, symbols: str | Sequence[str], interval: str, start: Moment, end: Moment | None, *, market: str,
+    source: Session, symbols: str | Sequence[str], interval: str, start: Moment, end: Moment | None, *, market: str,
     price: str, workers: int, progress: Wish,
 ) -> pd.DataFrame:  # fmt: skip
     """Return what became of every symbol; the verb of the client, which documents it."""
@@ -131,7 +139,7 @@ def download(
     return _frame(results, about)
 
 
-def _named(source: Source, symbols: str | Sequence[str], market: str) -> dict[str, bool]:
+def _named(source: Session, symbols: str | Sequence[str], market: str) -> dict[str, bool]:
     """Return the symbols that are meant, each once, and whether only the store knows them."""
     if symbols != ALL:
         names = [symbols] if isinstance(symbols, str) else list(symbols)
@@ -145,7 +153,7 @@ def _named(source: Source, symbols: str | Sequence[str], market: str) -> dict[st
     return dict.fromkeys(now, False) | {name: True for name in kept if name not in set(now)}
 
 
-def _task(name: str, like: Subject, span: Span, *, only_kept: bool) -> _Task:
+def _task(name: str, like: CandleSeries, span: Span, *, only_kept: bool) -> _Task:
     try:
         named = wire_symbol(name, like.market)
         what = subject(named.symbol, like.interval.name, named.market, like.price, like.anchor)
@@ -156,7 +164,7 @@ def _task(name: str, like: Subject, span: Span, *, only_kept: bool) -> _Task:
     return _Task(name, what, span, only_kept=only_kept)
 
 
-def _price(source: Source, tasks: Iterable[_Task]) -> None:
+def _price(source: Session, tasks: Iterable[_Task]) -> None:
     """Note what every symbol costs; symbols that miss the same cost the same, and plans are not kept."""
     known: dict[tuple[Span, ...], tuple[int, int, float]] = {}
     for task in tasks:
@@ -185,7 +193,7 @@ class _Gathering:
         Told in the calling thread how many more rows are done.
     """
 
-    def __init__(self, source: Source, tasks: list[_Task], workers: int, grow: Callable[[int], None]) -> None:
+    def __init__(self, source: Session, tasks: list[_Task], workers: int, grow: Callable[[int], None]) -> None:
         self._source, self._tasks, self._workers, self._grow = source, tasks, workers, grow
         self._stop = threading.Event()
         self._told = self._dead = 0
@@ -194,7 +202,7 @@ class _Gathering:
         """Return when every symbol is done, or the first error that concerns them all was raised."""
         waiting = [task for task in reversed(self._tasks) if not task.result.error]
         running: dict[Future[None], _Task] = {}
-        crew = Crew(self._workers, "bgresearch-symbol")
+        crew = ThreadPool(self._workers, "bgresearch-symbol")
         try:
             while waiting or running:
                 while waiting and self._has_room(running.values()):
@@ -230,7 +238,7 @@ class _Gathering:
     def _bring(self, task: _Task) -> None:
         """Bring one symbol; what fails for it alone is noted, everything else is raised."""
         source, base, result = self._source, base_of(task.what), task.result
-        report = Report(source, task.what, base, task.span)
+        report = CandleReport(source, task.what, base, task.span)
         try:
             if task.span.duration_ms:
                 self._fetch(task, base, report)
@@ -244,7 +252,7 @@ class _Gathering:
         result.requests = sum(report.asker.requests.values())
         self._count(task, base, report)
 
-    def _fetch(self, task: _Task, base: Subject, report: Report) -> None:
+    def _fetch(self, task: _Task, base: CandleSeries, report: CandleReport) -> None:
         def fetch() -> None:
             bring(self._source, base, task.span, task.told, report, stop=self._stop)
 
@@ -253,7 +261,7 @@ class _Gathering:
         else:
             fetch()
 
-    def _count(self, task: _Task, base: Subject, report: Report) -> None:
+    def _count(self, task: _Task, base: CandleSeries, report: CandleReport) -> None:
         """Count what the store has now; longer candles that are made of shorter ones are there if one of those is."""
         series, grid, result = series_of(base), task.what.grid, task.result
         if grid.vague and (table := self._source.store.read(series, task.span)) is not None and table.num_rows:
@@ -268,7 +276,7 @@ class _Gathering:
         result.gaps = report.all_gaps()
 
 
-def _around(part: Span, what: Subject) -> Span:
+def _around(part: Span, what: CandleSeries) -> Span:
     """Return the longer candles that a span of shorter ones is part of."""
     length = what.interval.nominal_ms
     return Span(part.start_ms - part.start_ms % length, -(-part.end_ms // length) * length)

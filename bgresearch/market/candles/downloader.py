@@ -15,13 +15,13 @@ import pyarrow as pa
 
 from bgresearch.core.clock import Clock
 from bgresearch.core.spans import Span, subtract, union
-from bgresearch.core.thread_pool import Crew
+from bgresearch.core.thread_pool import ThreadPool
 from bgresearch.frames import CANDLE_SCHEMA
 from bgresearch.market.candles.page_fetcher import Failure, Fetched, Fetcher
 from bgresearch.market.candles.plan import Page, Plan, Route
 from bgresearch.store import Gap, Series, Store
 from bgresearch.store.coverage import Cause
-from bgresearch.store.pending_pages import Spool
+from bgresearch.store.pending_pages import PendingPages
 
 _WORKERS = 48  # in all; a page of every road may be on its way at the same time
 _WORTH_EXPLORING = 20  # pages: more than one burst of requests
@@ -70,7 +70,7 @@ class Download:
     ) -> None:  # fmt: skip
         self._fetcher, self._store, self._clock, self._series = fetcher, store, clock, series
         self._roads, self._stop = tuple(roads), stop or threading.Event()
-        self._spool = Spool(store, series)
+        self._spool = PendingPages(store, series)
         self._outcome = Outcome()
         self._unlisted: list[Gap] = []
         self._skipped: list[Span] = []
@@ -92,7 +92,7 @@ class Download:
             waiting[self._period(page)] += page.rows
         done: defaultdict[Span, list[Fetched]] = defaultdict(list)
         running: dict[Future[Fetched], str] = {}
-        crew = Crew(_WORKERS, "bgresearch")
+        crew = ThreadPool(_WORKERS, "bgresearch")
         try:
             for fetched in self._completed(crew, plan, running):
                 period = self._period(fetched.page)
@@ -116,7 +116,7 @@ class Download:
             self._commit_listing()
         return self._outcome
 
-    def _completed(self, crew: Crew, plan: Plan, running: dict[Future[Fetched], str]) -> Iterator[Fetched]:
+    def _completed(self, crew: ThreadPool, plan: Plan, running: dict[Future[Fetched], str]) -> Iterator[Fetched]:
         """Yield pages as they complete, of every road as many on their way as saturate it."""
         queues = Queues(plan.pages, self._roads, self._period)
         trusted: Counter[str] = Counter()

@@ -13,7 +13,7 @@ from bgresearch.core.grid import Grid, windows
 from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS
 from bgresearch.core.spans import Span, subtract, union
 from bgresearch.errors import BadResponse, ExchangeError, ExchangeUnavailable, RateLimited
-from bgresearch.market.candles.plan import Route, Subject, routes
+from bgresearch.market.candles.plan import CandleSeries, Route, routes
 from bgresearch.store.candle_checks import Checked
 
 _EVIDENCE = 6  # an empty part is believed after so many blank answers, or a third as many with rows elsewhere
@@ -75,7 +75,7 @@ class Lives:
         return min([hole.end_ms, *grid.opens(earlier)[-1:]])
 
 
-def find_lives(what: Subject, start_ms: int, ask: Ask, now_ms: int) -> Lives:
+def find_lives(what: CandleSeries, start_ms: int, ask: Ask, now_ms: int) -> Lives:
     """Return between which days since the start there are candles.
 
     Parameters
@@ -110,7 +110,7 @@ def find_lives(what: Subject, start_ms: int, ask: Ask, now_ms: int) -> Lives:
     return Lives(whole, days, tuple(hole for hole in holes if _is_long(hole, whole)), ended)
 
 
-def agreeing(lives: Lives, what: Subject, grid: Grid, ask: Ask) -> Lives:
+def agreeing(lives: Lives, what: CandleSeries, grid: Grid, ask: Ask) -> Lives:
     """Return the lives with only those holes that candles of the asked length do not contradict.
 
     On the day of a listing there need be no daily candle. A hole in which a candle turns up ends before that day, and

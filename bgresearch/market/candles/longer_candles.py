@@ -28,7 +28,7 @@ from bgresearch.errors import (
     PermissionDenied,
     RateLimited,
 )
-from bgresearch.market.candles.plan import Route, Subject, routes
+from bgresearch.market.candles.plan import CandleSeries, Route, routes
 from bgresearch.store.candle_checks import BELIEVED, Checked, Odd
 
 _LEVELS = ("4h", "1h", "15m", "5m")  # coarse ones first: their answers reach furthest
@@ -81,7 +81,7 @@ class Outline:
         Only finished candles are asked for.
     """
 
-    def __init__(self, what: Subject, ask: Ask, clock: Clock) -> None:
+    def __init__(self, what: CandleSeries, ask: Ask, clock: Clock) -> None:
         self._ask, self._clock, self._grid, length = ask, clock, what.grid, what.interval.nominal_ms
         longer = [] if what.interval.anchored else [INTERVALS[name] for name in _LEVELS]
         self._levels = [one for one in longer if length < one.nominal_ms <= _MOST_SHORTER * length]

@@ -39,7 +39,7 @@ class Learned(NamedTuple):
     noticed_ms: int = 0
 
 
-class Reaches:
+class Lookbacks:
     """What is known about every road; safe to share between threads.
 
     Parameters

@@ -6,12 +6,12 @@ from bgresearch.catalogue import load
 from bgresearch.catalogue.response import rows_of
 from bgresearch.errors import BgresearchError
 from bgresearch.http.sender import Sender
-from bgresearch.market.candles.plan import Subject
+from bgresearch.market.candles.plan import CandleSeries
 
 _LIST = "uta.instruments"  # the one list that tells it of spot and of futures
 
 
-def began_ms(sender: Sender, what: Subject) -> int | None:
+def began_ms(sender: Sender, what: CandleSeries) -> int | None:
     """Return when the maintenance that the exchange tells of begins or began, None if it tells of none.
 
     Parameters

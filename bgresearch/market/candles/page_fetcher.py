@@ -36,9 +36,9 @@ from bgresearch.errors import (
 from bgresearch.frames import CANDLE_SCHEMA
 from bgresearch.market.candles.listing_dates import Lives, agreeing, find_lives
 from bgresearch.market.candles.longer_candles import Hole, Outline
-from bgresearch.market.candles.lookback import Reaches
-from bgresearch.market.candles.page_request import Asker
-from bgresearch.market.candles.plan import Page, Route, Subject
+from bgresearch.market.candles.lookback import Lookbacks
+from bgresearch.market.candles.page_request import PageRequester
+from bgresearch.market.candles.plan import CandleSeries, Page, Route
 from bgresearch.store.candle_checks import BELIEVED, Checked, weight
 from bgresearch.store.coverage import Cause
 from bgresearch.store.parquet_file import within
@@ -120,8 +120,8 @@ class Fetcher:
     """
 
     def __init__(
-        self, asker: Asker, clock: Clock, what: Subject, start_ms: int,
-        *, stranger: Callable[[], BgresearchError | None] = lambda: None, reaches: Reaches | None = None,
+        self, asker: PageRequester, clock: Clock, what: CandleSeries, start_ms: int,
+        *, stranger: Callable[[], BgresearchError | None] = lambda: None, reaches: Lookbacks | None = None,
         maintained: Callable[[], int | None] = lambda: None, kept: Callable[[], Sequence[Span]] = tuple,
     ) -> None:  # fmt: skip
         self.lives: Lives | None = None
@@ -129,7 +129,7 @@ class Fetcher:
         self._asker, self._clock, self._what, self._start_ms = asker, clock, what, start_ms
         self._stranger, self._maintained, self._grid = stranger, cache(maintained), what.grid
         self._kept, self._outline = cache(kept), Outline(what, asker.ask, clock)
-        self.reaches = reaches or Reaches()
+        self.reaches = reaches or Lookbacks()
         self._surveying, self._stop, self._surveys = threading.Lock(), threading.Event(), 0
         self._refused: dict[str, ExchangeError] = {}
         self._lost: defaultdict[str, list[BgresearchError]] = defaultdict(list)

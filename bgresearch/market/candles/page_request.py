@@ -19,7 +19,7 @@ from bgresearch.store.candle_checks import Checked, check_page
 _NEWEST = 0.2  # how much the newest answer counts in the usual length of a trip
 
 
-class Asker:
+class PageRequester:
     """Asks for pages of candles; safe to share between threads.
 
     Parameters

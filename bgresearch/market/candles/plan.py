@@ -16,7 +16,7 @@ from bgresearch.core.grid import Grid
 from bgresearch.core.intervals import DAY_MS, HOUR_MS, Anchor, Family, Interval, interval
 from bgresearch.core.spans import Span, iso
 from bgresearch.errors import InvalidInput
-from bgresearch.market.candles.lookback import Reaches
+from bgresearch.market.candles.lookback import Lookbacks
 
 STORED = "Everything is in the local store already: no request is needed."
 
@@ -36,7 +36,7 @@ _FUTURES_SPAN_MS = 90 * DAY_MS  # longest request of futures and v3 candles
 
 
 @dataclass(frozen=True)
-class Subject:
+class CandleSeries:
     """Which candles: everything but when.
 
     Attributes
@@ -194,7 +194,7 @@ class Plan:
         return f"{self.asked}: {kept}: {by}; about {self.bytes / 1e6:.1f} MB, at least {self.seconds:.1f} s."
 
 
-def subject(symbol: str, interval_name: str, market: str, price: str, anchor: str) -> Subject:
+def subject(symbol: str, interval_name: str, market: str, price: str, anchor: str) -> CandleSeries:
     """Return which candles are meant.
 
     Raises
@@ -212,23 +212,23 @@ def subject(symbol: str, interval_name: str, market: str, price: str, anchor: st
         raise InvalidInput("symbol", f"{symbol!r} is no symbol.", hint="Write it as the exchange does, like BTCUSDT.")
     if market == "spot" and price != "last":
         raise InvalidInput("price", f"the spot market has no {price} price.", hint="Only futures markets have one.")
-    return Subject(market, symbol.upper(), price, length, anchor)  # type: ignore[arg-type]  # checked against the words above
+    return CandleSeries(market, symbol.upper(), price, length, anchor)  # type: ignore[arg-type]  # checked against the words above
 
 
-def routes(what: Subject, reaches: Reaches | None = None) -> tuple[Route, ...]:
+def routes(what: CandleSeries, reaches: Lookbacks | None = None) -> tuple[Route, ...]:
     """Return every road to these candles, as far as each reaches by what was learned, else by the documentation."""
     roads = (*_classic(what), *_unified(what))
     return tuple(_learned(road, what, reaches) for road in roads) if reaches else roads
 
 
-def _learned(road: Route, what: Subject, reaches: Reaches) -> Route:
+def _learned(road: Route, what: CandleSeries, reaches: Lookbacks) -> Route:
     if road.reach_ms is None:
         return road
     return replace(road, reach_ms=reaches.reach_ms(road.endpoint, what.interval.name, road.reach_ms))
 
 
 def plan(
-    what: Subject, asked: Span, missing: Iterable[Span], now_ms: int, reaches: Reaches | None = None
+    what: CandleSeries, asked: Span, missing: Iterable[Span], now_ms: int, reaches: Lookbacks | None = None
 ) -> Plan:  # fmt: skip
     """Return the requests that fetch what is missing.
 
@@ -273,7 +273,7 @@ def _freest_first(roads: list[Route], taken: Counter[str]) -> tuple[Route, ...]:
     return tuple(sorted(roads, key=lambda road: (free_s(road), -road.rows)))
 
 
-def _classic(what: Subject) -> list[Route]:
+def _classic(what: CandleSeries) -> list[Route]:
     family: Family = "spot" if what.market == "spot" else "futures"
     word = what.interval.spelling(family, what.anchor)
     if word is None:
@@ -294,7 +294,7 @@ def _classic(what: Subject) -> list[Route]:
     ]
 
 
-def _unified(what: Subject) -> list[Route]:
+def _unified(what: CandleSeries) -> list[Route]:
     word = what.interval.spelling("uta", what.anchor)
     if word is None:
         return []
@@ -308,7 +308,7 @@ def _unified(what: Subject) -> list[Route]:
     ]
 
 
-def _route(row_id: str, what: Subject, reach: int | None, fixed: dict[str, str], *, starts: bool) -> Route:
+def _route(row_id: str, what: CandleSeries, reach: int | None, fixed: dict[str, str], *, starts: bool) -> Route:
     endpoint, length = load()[row_id], what.interval.nominal_ms
     most = rows = endpoint.paging.max_rows or 100
     if endpoint.max_span_days is not None or what.market != "spot":

@@ -36,17 +36,17 @@ from bgresearch.errors import (
 from bgresearch.frames import CANDLE_SCHEMA, to_frame
 from bgresearch.market.candles.downloader import Download
 from bgresearch.market.candles.gap_fill import checked, filled
-from bgresearch.market.candles.lookback import FILE, Reaches, from_json, to_json
+from bgresearch.market.candles.lookback import FILE, Lookbacks, from_json, to_json
 from bgresearch.market.candles.maintenance import began_ms
 from bgresearch.market.candles.page_fetcher import Failure, Fetcher
-from bgresearch.market.candles.page_request import Asker
-from bgresearch.market.candles.plan import Plan, Subject, plan, routes, subject
-from bgresearch.session.session import Source
+from bgresearch.market.candles.page_request import PageRequester
+from bgresearch.market.candles.plan import CandleSeries, Plan, plan, routes, subject
+from bgresearch.session.session import Session
 from bgresearch.session.unknown_symbol import UNKNOWN_CODES, did_you_mean, list_of, symbols_of
 from bgresearch.store import Gap, Series
 from bgresearch.store.candle_checks import contradictory
 from bgresearch.store.coverage import NEVER_MS, joined
-from bgresearch.store.pending_pages import Spool
+from bgresearch.store.pending_pages import PendingPages
 
 _MARGIN_MS = {"last": 2_000, "mark": 60_000, "index": 60_000}  # mark and index candles are finished late
 _NO_MARKET = ("before listing", "delisted")  # there was nothing to fill
@@ -54,7 +54,7 @@ _ROUNDS = 3  # a partition found damaged while reading is fetched again, so ofte
 
 
 def candles(
-    source: Source, symbol: str, interval: str, start: Moment, end: Moment | None, *, market: str, price: str,
+    source: Session, symbol: str, interval: str, start: Moment, end: Moment | None, *, market: str, price: str,
     anchor: str, include_open: bool, progress: Wish, fill: str = "none",
 ) -> pd.DataFrame:  # fmt: skip
     """Return candles; the verb of the client, which documents it."""
@@ -63,7 +63,7 @@ def candles(
     now = source.clock.now_ms()
     asked = span_of(start, end, now)
     base = base_of(what)
-    report = Report(source, what, base, asked)
+    report = CandleReport(source, what, base, asked)
     span, closed_span = what.grid.outer(asked), closed_part(what, asked, now)
     table = _closed(source, base, closed_span, progress, report)
     if include_open and closed_span.end_ms < span.end_ms and not source.offline:
@@ -76,7 +76,7 @@ def candles(
 
 
 def foreseen(
-    source: Source, symbol: str, interval: str, start: Moment, end: Moment | None, *, market: str, price: str,
+    source: Session, symbol: str, interval: str, start: Moment, end: Moment | None, *, market: str, price: str,
     anchor: str,
 ) -> Plan:  # fmt: skip
     """Return the requests that `candles` would begin with; reads the store's footers and asks nobody."""
@@ -85,14 +85,14 @@ def foreseen(
     return planned(source, base_of(what), closed_part(what, span_of(start, end, now), now))
 
 
-def closed_part(what: Subject, asked: Span, now_ms: int) -> Span:
+def closed_part(what: CandleSeries, asked: Span, now_ms: int) -> Span:
     """Return the part of a span whose candles are closed, cut where they open."""
     span = what.grid.outer(asked)
     closed = min(span.end_ms, what.grid.closed_before(now_ms - _MARGIN_MS[what.price]))
     return Span(span.start_ms, max(span.start_ms, closed))
 
 
-def planned(source: Source, what: Subject, span: Span) -> Plan:
+def planned(source: Session, what: CandleSeries, span: Span) -> Plan:
     """Return the requests that would fetch what the store misses of a span that is cut where candles open."""
     series = series_of(what)
     wanted = source.store.missing(series, span)
@@ -105,20 +105,20 @@ def planned(source: Source, what: Subject, span: Span) -> Plan:
     return plan(what, span, missing, source.clock.now_ms(), _reaches(source))
 
 
-def series_of(what: Subject) -> Series:
+def series_of(what: CandleSeries) -> Series:
     """Return where candles lie; those that open on UTC+8 boundaries are kept apart."""
     moved = what.anchor == "exchange" and what.interval.anchored
     keys = (("market", what.market), ("price", what.price), ("symbol", what.symbol), ("interval", what.interval.name))
     return Series("candles-utc8" if moved else "candles", keys, "open_time")
 
 
-def base_of(what: Subject) -> Subject:
+def base_of(what: CandleSeries) -> CandleSeries:
     """Return what is really fetched: the exchange has no 2h candles for spot, so they are made of 1h ones."""
     made = what.market == "spot" and what.interval.name == "2h"
     return replace(what, interval=INTERVALS["1h"]) if made else what
 
 
-def _closed(source: Source, what: Subject, span: Span, progress: Wish, report: Report) -> pa.Table:
+def _closed(source: Session, what: CandleSeries, span: Span, progress: Wish, report: CandleReport) -> pa.Table:
     """Return the closed candles of a span, fetching what the store misses."""
     series = series_of(what)
     source.store.check_host()
@@ -140,7 +140,7 @@ def _closed(source: Source, what: Subject, span: Span, progress: Wish, report: R
 
 
 def bring(
-    source: Source, what: Subject, span: Span, progress: Wish, report: Report, *, stop: threading.Event | None = None
+    source: Session, what: CandleSeries, span: Span, progress: Wish, report: CandleReport, *, stop: threading.Event | None = None
 ) -> None:  # fmt: skip
     """Fetch into the store what it misses of a span; nothing is read back.
 
@@ -168,7 +168,7 @@ def bring(
     """
     series = series_of(what)
     if not source.store.pin:
-        Spool(source.store, series).recover()
+        PendingPages(source.store, series).recover()
     if not (source.offline or source.store.pin):
         source.store.reopen(series, span)
     for _ in range(_ROUNDS):
@@ -178,7 +178,7 @@ def bring(
 
 
 def _fetch(
-    source: Source, what: Subject, todo: Plan, progress: Wish, report: Report, *, stop: threading.Event | None
+    source: Session, what: CandleSeries, todo: Plan, progress: Wish, report: CandleReport, *, stop: threading.Event | None
 ) -> bool:  # fmt: skip
     """Carry out a plan; return whether something has to be asked after all."""
     if source.offline:
@@ -222,22 +222,22 @@ def _fetch(
     return bool(outcome.refuted)
 
 
-def _look_later(source: Source, series: Series, due: Sequence[Gap]) -> None:
+def _look_later(source: Session, series: Series, due: Sequence[Gap]) -> None:
     """Note that the exchange was asked again about gaps, and has nothing to say of them."""
     now = source.clock.now_ms()
     source.store.write(series, CANDLE_SCHEMA.empty_table(), (), [gap._replace(noticed_ms=now) for gap in due])
 
 
-def _reaches(source: Source) -> Reaches:
+def _reaches(source: Session) -> Lookbacks:
     """Return what earlier downloads into this folder learned about how far back roads answer."""
     text = source.store.read_file(FILE)
     try:
-        return Reaches(from_json(json.loads(text or b"{}")))
+        return Lookbacks(from_json(json.loads(text or b"{}")))
     except (ValueError, RecursionError):
-        return Reaches()
+        return Lookbacks()
 
 
-def _remember(source: Source, reaches: Reaches) -> None:
+def _remember(source: Session, reaches: Lookbacks) -> None:
     news = reaches.news()
     if not any(learned.bad_ms is not None or learned.good_ms > DAY_MS for learned in news.values()):
         return
@@ -252,7 +252,7 @@ def _remember(source: Source, reaches: Reaches) -> None:
     source.store.edit_private(FILE, with_news)
 
 
-def _incomplete(what: Subject, failed: Sequence[Failure]) -> BgresearchError:
+def _incomplete(what: CandleSeries, failed: Sequence[Failure]) -> BgresearchError:
     missing = subtract([failure.span for failure in failed], [])
     first = next((failure for failure in failed if failure.error), failed[0])
     error = IncompleteData(
@@ -264,7 +264,7 @@ def _incomplete(what: Subject, failed: Sequence[Failure]) -> BgresearchError:
     return error
 
 
-def _still_open(source: Source, what: Subject, span: Span, report: Report) -> pa.Table:
+def _still_open(source: Session, what: CandleSeries, span: Span, report: CandleReport) -> pa.Table:
     """Return the candles that are not closed yet; they are never stored."""
     now = source.clock.now_ms()
     road = routes(what)[0]
@@ -274,7 +274,7 @@ def _still_open(source: Source, what: Subject, span: Span, report: Report) -> pa
     return report.asker.ask(road, Span(span.start_ms, end), what.grid).table
 
 
-def _folded(table: pa.Table, what: Subject) -> pa.Table:
+def _folded(table: pa.Table, what: CandleSeries) -> pa.Table:
     """Return longer candles made of shorter ones, exactly."""
     if not table.num_rows:
         return table
@@ -312,7 +312,7 @@ def _may_be_the_symbol(error: ExchangeError) -> bool:
     return not isinstance(error, _KEYS_FAULT) and error.code != _FOUND_OUT
 
 
-def _stranger(source: Source, what: Subject, error: ExchangeError | None = None) -> UnknownSymbol | None:
+def _stranger(source: Session, what: CandleSeries, error: ExchangeError | None = None) -> UnknownSymbol | None:
     """Return an error that names near symbols, if the exchange really does not list this one."""
     try:
         symbols = symbols_of(source.sender, what.market)
@@ -330,18 +330,18 @@ def _stranger(source: Source, what: Subject, error: ExchangeError | None = None)
     return UnknownSymbol(error.endpoint, error.code, said, http_status=error.http_status, hint=hint)
 
 
-def _unknown(what: Subject, error: ExchangeError) -> UnknownSymbol:
+def _unknown(what: CandleSeries, error: ExchangeError) -> UnknownSymbol:
     """Return the likeliest meaning of a refusal where no list of symbols can be had: nothing else is left to chance."""
     said = f"{error.said or 'no message'}; asked for {what.symbol!r} in the {what.market} market"
     hint = "Check the spelling; the exchange's list of symbols could not be read."
     return UnknownSymbol(error.endpoint, error.code, said, http_status=error.http_status, hint=hint)
 
 
-class Report:
+class CandleReport:
     """What lands in ``df.attrs``: plain JSON values, never a secret."""
 
-    def __init__(self, source: Source, what: Subject, base: Subject, asked: Span) -> None:
-        self.asker = Asker(source.sender, source.clock)
+    def __init__(self, source: Session, what: CandleSeries, base: CandleSeries, asked: Span) -> None:
+        self.asker = PageRequester(source.sender, source.clock)
         self.gaps: tuple[Gap, ...] = ()
         self.late: list[Gap] = []
         self.endpoints: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ import pandas as pd
 from bgresearch.core.spans import Span, iso
 from bgresearch.errors import BgresearchError
 from bgresearch.market.candles.read_through import candles
-from bgresearch.session.session import Source
+from bgresearch.session.session import Session
 from bgresearch.store import Series, Store
 from bgresearch.store.integrity import Flaw, candles_at, grid_of
 
@@ -73,7 +73,7 @@ class Revision:
     answered: float | None
 
 
-def verify(source: Source, *, repair: bool = False, told: Told = lambda done, total: None) -> Verified:
+def verify(source: Session, *, repair: bool = False, told: Told = lambda done, total: None) -> Verified:
     """Look at every file of the store; with ``repair``, fetch again what is bad and nothing else.
 
     Parameters
@@ -105,7 +105,7 @@ def verify(source: Source, *, repair: bool = False, told: Told = lambda done, to
 
 
 def revisions(
-    source: Source, span: Span, *, symbols: tuple[str, ...] = (), told: Told = lambda done, total: None
+    source: Session, span: Span, *, symbols: tuple[str, ...] = (), told: Told = lambda done, total: None
 ) -> Iterator[Revision]:
     """Yield the closed candles of a span that the exchange answers differently today; asks for all of them again.
 
@@ -127,7 +127,7 @@ def revisions(
         told(number, len(chosen))
 
 
-def _revised(source: Source, series: Series, span: Span) -> Iterator[Revision]:
+def _revised(source: Session, series: Series, span: Span) -> Iterator[Revision]:
     for part in _known(source.store, series, grid_of(series).outer(span)):
         ours = _asked(dataclasses.replace(source, offline=True), series, part)
         with tempfile.TemporaryDirectory(prefix="bgresearch-verify-") as folder:
@@ -160,7 +160,7 @@ def _iso(moment: pd.Timestamp) -> str:
     return iso(int(moment.timestamp() * 1000))
 
 
-def _repair(source: Source, flaw: Flaw) -> None:
+def _repair(source: Session, flaw: Flaw) -> None:
     if flaw.kind == "newer":
         raise BgresearchError(f"{flaw.path} was written by a newer version.", hint="Update bgresearch.")
     if flaw.kind == "unreadable":
@@ -184,7 +184,7 @@ def _period_of(series: Series, file: str, now_ms: int) -> Span:
     return next((period for period in periods if period), whole)
 
 
-def _asked(source: Source, series: Series, span: Span) -> pd.DataFrame:
+def _asked(source: Session, series: Series, span: Span) -> pd.DataFrame:
     keys = dict(series.keys)
     return candles(
         source, keys["symbol"], keys["interval"], span.start_ms, span.end_ms, market=keys["market"],

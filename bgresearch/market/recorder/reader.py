@@ -16,14 +16,14 @@ from bgresearch.core.symbols import wire_symbol
 from bgresearch.core.timestamps import Moment, span_of
 from bgresearch.errors import IncompleteData, InvalidInput
 from bgresearch.market.recorder.series import Recordable, recordable
-from bgresearch.session.session import Source
+from bgresearch.session.session import Session
 from bgresearch.store import Series
 
 _UNITS = {"s": 1_000, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 
 
 def recorded(
-    source: Source, kind: str, symbol: str, start: Moment, end: Moment | None, *, market: str | None, every: str | None
+    source: Session, kind: str, symbol: str, start: Moment, end: Moment | None, *, market: str | None, every: str | None
 ) -> pd.DataFrame:
     """Return what was recorded; the verb of the client, which documents it."""
     what = recordable(kind)
@@ -106,7 +106,7 @@ def named(what: Recordable, symbols: Sequence[str], market: str | None) -> tuple
     return what.market(found[0].market), list(dict.fromkeys(one.symbol for one in found))
 
 
-def _only_one(source: Source, what: Recordable, market: str, *, symbol: str, asked: Span) -> str:
+def _only_one(source: Session, what: Recordable, market: str, *, symbol: str, asked: Span) -> str:
     """Return the one length between two instants at which a series was recorded."""
     folder = series_of(what, market, symbol, "1d").folder.parent
     kept = source.store.values(folder.as_posix(), "every")

@@ -24,7 +24,7 @@ from bgresearch.errors import (
 )
 from bgresearch.market.recorder.reader import series_of, spelled
 from bgresearch.market.recorder.series import Recordable
-from bgresearch.session.session import Source
+from bgresearch.session.session import Session
 from bgresearch.store import Gap
 from bgresearch.store.coverage import Cause
 
@@ -98,7 +98,7 @@ class Recorder:
     """
 
     def __init__(
-        self, source: Source, what: Recordable, symbols: list[str], market: str, every_ms: int, *,
+        self, source: Session, what: Recordable, symbols: list[str], market: str, every_ms: int, *,
         say: Say = lambda _words: None,
     ) -> None:  # fmt: skip
         if source.offline:

@@ -11,9 +11,9 @@ import pandas as pd
 
 from bgresearch.research.pnl.decimals import ZERO, decimal_of, share
 from bgresearch.research.pnl.futures_positions import Contract, Positions, profit_of
-from bgresearch.research.pnl.lots import Close, Method, Position
+from bgresearch.research.pnl.lots import Close, Method, OpenPosition
 from bgresearch.research.pnl.matching import sort_of
-from bgresearch.research.pnl.postings import Line, Pair, fees_of, moment, traded, word
+from bgresearch.research.pnl.postings import LedgerLine, Pair, fees_of, moment, traded, word
 from bgresearch.research.pnl.valuation import Prices
 
 KINDS = ("realised", "unrealised", "fees", "funding", "transfers", "other", "rounding")
@@ -51,7 +51,7 @@ class Earnings:
     def __init__(self, prices: Prices, quote: str, method: Method, pairs: Mapping[Thing, Pair]) -> None:
         self.prices = prices
         self._quote, self._method, self._pairs = quote, method, pairs
-        self._coins: dict[str, Position] = {}
+        self._coins: dict[str, OpenPosition] = {}
         self._positions, self._booked_as = Positions(method, pairs), Positions("average", pairs)
         self._sums: defaultdict[Thing, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(lambda: ZERO))
         self.doubtful: list[Thing] = []
@@ -71,12 +71,12 @@ class Earnings:
         """Change what is held of a coin by an amount that is worth so much."""
         if coin == self._quote or not amount:
             return
-        position = self._coins.setdefault(coin, Position(self._method, side=True))
+        position = self._coins.setdefault(coin, OpenPosition(self._method, side=True))
         for close in position.trade(time_ms, buy=amount > 0, amount=abs(amount), value=abs(value)):
             self._closed(("spot", coin), close, close.profit, self._quote, (time_ms, record_id))
             self._sums["spot", coin]["realised"] += close.profit
 
-    def _line(self, line: Line) -> None:
+    def _line(self, line: LedgerLine) -> None:
         cause = _CAUSES.get(sort_of(line.kind), "other")
         price = self.prices.at(line.coin, line.time_ms)
         thing = (line.account, line.symbol) if cause == "funding" else ("", line.coin)
@@ -143,7 +143,7 @@ class Earnings:
                 sums["rounding"] = sums.pop("booked") + sums.pop("marked", ZERO) - sums["realised"] - sums["unrealised"]
         return self._booked_as.worth(marks, self.prices, end_ms)
 
-    def _value_contract(self, contract: Contract, position: Position, marks: Prices, end_ms: int) -> None:
+    def _value_contract(self, contract: Contract, position: OpenPosition, marks: Prices, end_ms: int) -> None:
         if not position.lots:
             return
         mark, sums = marks.at(contract.symbol, end_ms), self._sums[contract.market, contract.symbol]
@@ -153,7 +153,7 @@ class Earnings:
         sums["marked"] += self._booked_as.unrealised(contract, mark) * price
         self._opened((contract.market, contract.symbol), contract.side, coin, position, mark)
 
-    def _opened(self, thing: Thing, side: str, coin: str, position: Position, price: Decimal) -> None:
+    def _opened(self, thing: Thing, side: str, coin: str, position: OpenPosition, price: Decimal) -> None:
         for lot in position.lots:
             worth = lot.amount * price
             self._open.append({

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from bgresearch.research.pnl.decimals import ZERO, decimal_of, divided
-from bgresearch.research.pnl.lots import Close, Method, Position
+from bgresearch.research.pnl.lots import Close, Method, OpenPosition
 from bgresearch.research.pnl.postings import Pair, margin_coin, moment, traded, word
 from bgresearch.research.pnl.valuation import Prices
 
@@ -47,7 +47,7 @@ class Positions:
 
     def __init__(self, method: Method, pairs: Mapping[tuple[str, str], Pair]) -> None:
         self._method, self._pairs = method, pairs
-        self.held: dict[Contract, Position] = {}
+        self.held: dict[Contract, OpenPosition] = {}
 
     def fill(self, row: Mapping[str, Any]) -> tuple[Contract, list[Close]]:
         """Take one fill of a futures market and return what it closed.
@@ -57,7 +57,7 @@ class Positions:
         """
         side = word(row.get("position"))
         contract = Contract(word(row["market"]), word(row["symbol"]), side or "net")
-        position = self.held.setdefault(contract, Position(self._method, _SIDES.get(side)))
+        position = self.held.setdefault(contract, OpenPosition(self._method, _SIDES.get(side)))
         amount, value = traded(row)
         buy = row["side"] == "buy"
         told = decimal_of(row["profit"], "profit")

@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from bgresearch.research.pnl.decimals import ZERO
-from bgresearch.research.pnl.postings import Line
+from bgresearch.research.pnl.postings import LedgerLine
 
 
 class Link(NamedTuple):
@@ -33,13 +33,13 @@ class Link(NamedTuple):
     """
 
     place: int
-    line: Line
+    line: LedgerLine
     before: Decimal
     gap: Decimal
     doubt: Decimal
 
 
-def chains(lines: Sequence[Line]) -> dict[tuple[str, str], list[Link]]:
+def chains(lines: Sequence[LedgerLine]) -> dict[tuple[str, str], list[Link]]:
     """Return the lines of each account and coin in the order in which they were booked."""
     books: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for place, line in enumerate(lines):
@@ -47,7 +47,7 @@ def chains(lines: Sequence[Line]) -> dict[tuple[str, str], list[Link]]:
     return {book: _linked(lines, places) for book, places in sorted(books.items())}
 
 
-def _linked(lines: Sequence[Line], places: Sequence[int]) -> list[Link]:
+def _linked(lines: Sequence[LedgerLine], places: Sequence[int]) -> list[Link]:
     ordered = sorted(places, key=lambda at: (lines[at].time_ms, _number(lines[at].bill_id), lines[at].bill_id))
     links: list[Link] = []
     for _, group in groupby(ordered, key=lambda at: lines[at].time_ms):
@@ -62,7 +62,7 @@ def _linked(lines: Sequence[Line], places: Sequence[int]) -> list[Link]:
     return links
 
 
-def _next(waiting: Sequence[Line], before: Decimal | None) -> int:
+def _next(waiting: Sequence[LedgerLine], before: Decimal | None) -> int:
     """Return which line comes next: the first one that fits; at the very start, one that no other leads to."""
     if before is None:
         after = [line.balance for line in waiting]

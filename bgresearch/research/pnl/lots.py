@@ -63,7 +63,7 @@ class Close(NamedTuple):
         return self.worth - self.cost if self.long else self.cost - self.worth
 
 
-class Position:
+class OpenPosition:
     """What is held of one thing.
 
     Parameters

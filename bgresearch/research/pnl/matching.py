@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from bgresearch.core.intervals import DAY_MS, MINUTE_MS
 from bgresearch.research.pnl.decimals import ZERO
-from bgresearch.research.pnl.postings import Line, Posting
+from bgresearch.research.pnl.postings import LedgerLine, Posting
 
 NEAR_MS = MINUTE_MS  # between a trade and its line
 TOGETHER_MS = 1000  # between the parts of what is booked in several lines
@@ -48,7 +48,7 @@ def sort_of(kind: str) -> str:
     return "trade" if kind in _TRADED or kind.startswith(("open_", "close_")) else kind
 
 
-def own_moves(lines: Sequence[Line]) -> set[int]:
+def own_moves(lines: Sequence[LedgerLine]) -> set[int]:
     """Return the places of lines that are the two ends of one transfer: out of one account and soon into another."""
     waiting: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
     both: set[int] = set()
@@ -66,7 +66,7 @@ def own_moves(lines: Sequence[Line]) -> set[int]:
     return both
 
 
-def matched(postings: Sequence[Posting], lines: Sequence[Line]) -> Matched:
+def matched(postings: Sequence[Posting], lines: Sequence[LedgerLine]) -> Matched:
     """Return which lines belong to which postings.
 
     Parameters
@@ -84,7 +84,7 @@ def matched(postings: Sequence[Posting], lines: Sequence[Line]) -> Matched:
     return found
 
 
-def _one_to_one(found: Matched, postings: Sequence[Posting], lines: Sequence[Line], *, timed: bool) -> None:
+def _one_to_one(found: Matched, postings: Sequence[Posting], lines: Sequence[LedgerLine], *, timed: bool) -> None:
     """Match equal amounts: those of the same instant, or the nearest ones."""
     waiting: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
     for place in found.lines:
@@ -109,7 +109,7 @@ def _candidates(posting: Posting, waiting: dict[tuple[object, ...], list[int]], 
         yield from waiting.get((account, posting.coin, wanted_of(posting), posting.net, when), ())
 
 
-def _nearest(posting: Posting, lines: Sequence[Line], places: Iterable[int], taken: set[int]) -> int | None:
+def _nearest(posting: Posting, lines: Sequence[LedgerLine], places: Iterable[int], taken: set[int]) -> int | None:
     best: tuple[int, int] | None = None
     for place in places:
         line = lines[place]
@@ -131,7 +131,7 @@ def reach_of(posting: Posting) -> int:
     return FAR_MS if posting.cause in ("deposits", "withdrawals") else NEAR_MS
 
 
-def _in_sums(found: Matched, postings: Sequence[Posting], lines: Sequence[Line], gap_ms: int) -> None:
+def _in_sums(found: Matched, postings: Sequence[Posting], lines: Sequence[LedgerLine], gap_ms: int) -> None:
     """Match what is left as sums of what follows each other closely, in one account, coin and sort."""
     left: defaultdict[tuple[str, str, str], list[tuple[int, bool, int]]] = defaultdict(list)
     for place in found.postings:

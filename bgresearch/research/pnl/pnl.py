@@ -29,7 +29,7 @@ from bgresearch.research.pnl.earnings import KINDS, Earnings, Thing
 from bgresearch.research.pnl.ledger_order import Link, chains
 from bgresearch.research.pnl.lots import Method
 from bgresearch.research.pnl.matching import own_moves, sort_of
-from bgresearch.research.pnl.postings import Line, booked_order, lines_of, moment, once, pairs_of, records
+from bgresearch.research.pnl.postings import LedgerLine, booked_order, lines_of, moment, once, pairs_of, records
 from bgresearch.research.pnl.valuation import Prices
 
 
@@ -160,7 +160,7 @@ def own_pnl(
     return Pnl(run.attribution(), run.closes(), run.open(), opening, closing, quote, method, doubtful)
 
 
-def _check_span(fills: pd.DataFrame, lines: Sequence[Line], span: tuple[int, int]) -> None:
+def _check_span(fills: pd.DataFrame, lines: Sequence[LedgerLine], span: tuple[int, int]) -> None:
     times = (("fills", (moment(row) for row in records(fills))), ("bills", (line.time_ms for line in lines)))
     for name, told in times:
         outside = next((at for at in told if not span[0] <= at < span[1]), None)
@@ -169,11 +169,11 @@ def _check_span(fills: pd.DataFrame, lines: Sequence[Line], span: tuple[int, int
             raise InvalidInput(name, f"one is of {iso(outside)}, which is not between start and end.", hint=hint)
 
 
-def _events(fills: pd.DataFrame, lines: Sequence[Line]) -> list[Mapping[str, Any]]:
+def _events(fills: pd.DataFrame, lines: Sequence[LedgerLine]) -> list[Mapping[str, Any]]:
     """Return fills, and lines that no fill tells of, in order; what one instant moves to and fro is one event."""
     traded = sorted(records(fills), key=booked_order)
     keyed: list[tuple[tuple[int, int], Mapping[str, Any]]] = [((moment(row), 1), row) for row in traded]
-    sums: dict[tuple[object, ...], Line] = {}
+    sums: dict[tuple[object, ...], LedgerLine] = {}
     for line in lines:
         sort = sort_of(line.kind)
         if sort == "trade":

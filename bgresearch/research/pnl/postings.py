@@ -66,7 +66,7 @@ class Posting(NamedTuple):
         return self.amount - self.fee
 
 
-class Line(NamedTuple):
+class LedgerLine(NamedTuple):
     """One line of the ledger.
 
     Attributes
@@ -96,7 +96,7 @@ class Pair(NamedTuple):
     quote: str
 
 
-def lines_of(bills: pd.DataFrame, *, fees: Fees = "beside") -> list[Line]:
+def lines_of(bills: pd.DataFrame, *, fees: Fees = "beside") -> list[LedgerLine]:
     """Return the lines of a ledger that ``client.account.bills`` told.
 
     Parameters
@@ -116,7 +116,7 @@ def lines_of(bills: pd.DataFrame, *, fees: Fees = "beside") -> list[Line]:
         unsure = doubt(row["amount"], row["fee"], row["balance"])
         named = (word(row["account"]), word(row["coin"]), word(row.get("symbol")), word(row["kind"]))
         balance = given(row["balance"], "balance", of)
-        found.append(Line(str(row["bill_id"]), moment(row), *named, amount, fee, net, balance, *unsure))
+        found.append(LedgerLine(str(row["bill_id"]), moment(row), *named, amount, fee, net, balance, *unsure))
     return found
 
 

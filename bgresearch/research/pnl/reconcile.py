@@ -17,7 +17,7 @@ from bgresearch.core.spans import Span
 from bgresearch.research.pnl.decimals import ZERO, exactly, plain
 from bgresearch.research.pnl.postings import (
     Fees,
-    Line,
+    LedgerLine,
     Posting,
     fill_postings,
     funding_postings,
@@ -36,7 +36,7 @@ from bgresearch.research.pnl.reconciliation_case import (
     row_table,
 )
 
-_Row = TypeVar("_Row", bound=Line | Posting)
+_Row = TypeVar("_Row", bound=LedgerLine | Posting)
 _MOST_SHOWN = 8
 
 
@@ -165,6 +165,6 @@ def _once(rows: Iterable[_Row], key: Callable[[_Row], Hashable | None]) -> tuple
     return first, again
 
 
-def _content(line: Line) -> Hashable | None:
+def _content(line: LedgerLine) -> Hashable | None:
     """Return what no two lines share: a change cannot lead to the same balance twice at one instant."""
     return line._replace(bill_id="") if line.net else None

@@ -14,7 +14,7 @@ import pandas as pd
 from bgresearch.research.pnl.decimals import ZERO, plain
 from bgresearch.research.pnl.ledger_order import Link, chains
 from bgresearch.research.pnl.matching import Matched, matched, reach_of, sort_of, wanted_of
-from bgresearch.research.pnl.postings import Line, Posting
+from bgresearch.research.pnl.postings import LedgerLine, Posting
 
 CAUSES = ("trading", "fees", "funding", "transfers", "deposits", "withdrawals", "other")
 _TOLD_ALONE = {"funding": "funding", "moved": "transfers"}  # causes of lines that no record need tell
@@ -44,13 +44,13 @@ class Case:
     """
 
     postings: Sequence[Posting]
-    lines: Sequence[Line]
+    lines: Sequence[LedgerLine]
     found: Matched
     links: dict[Book, list[Link]]
     alone: set[int]
 
     @classmethod
-    def of(cls, postings: Sequence[Posting], lines: Sequence[Line], silent: set[str]) -> Case:
+    def of(cls, postings: Sequence[Posting], lines: Sequence[LedgerLine], silent: set[str]) -> Case:
         """Match what can be matched; ``silent`` names sorts of lines for which not all records are there."""
         long = {one.coin for one in postings if one.long} | {line.coin for line in lines if line.long}
         postings = [one if one.coin in long else one._replace(doubt=ZERO) for one in postings]
@@ -144,7 +144,7 @@ def problem_table(problems: Iterable[Problem]) -> pd.DataFrame:
     return _timed(pd.DataFrame(list(problems), columns=list(_PROBLEM)).sort_values("time", ignore_index=True))
 
 
-def doubled_line(line: Line) -> Problem:
+def doubled_line(line: LedgerLine) -> Problem:
     """Say that a line of the ledger is there twice."""
     told = _line(line) | {"what": "doubled line", "booked": line.net}
     return told | {"words": f"The ledger has {_named(line)} twice."}
@@ -159,7 +159,7 @@ def doubled_records(postings: Sequence[Posting]) -> list[Problem]:
     ]
 
 
-def _without_twice_told(postings: Sequence[Posting], lines: Sequence[Line]) -> list[Posting]:
+def _without_twice_told(postings: Sequence[Posting], lines: Sequence[LedgerLine]) -> list[Posting]:
     """Leave out transfers that are but lines of a unified ledger, where a deposit or withdrawal tells of the line."""
     booked = {line.bill_id: place for place, line in enumerate(lines)}
     doubtful = {at for at, one in enumerate(postings) if one.record == "transfer" and one.record_id in booked}
@@ -213,7 +213,7 @@ class _Left:
         return None if best is None else best[-1]
 
 
-def _may_be(line: Line, posting: Posting) -> bool:
+def _may_be(line: LedgerLine, posting: Posting) -> bool:
     if posting.accounts and line.account not in posting.accounts:
         return False
     if line.symbol and posting.symbol and line.symbol != posting.symbol:
@@ -221,7 +221,7 @@ def _may_be(line: Line, posting: Posting) -> bool:
     return _same_way(line, posting) or line.time_ms == posting.time_ms
 
 
-def _same_way(line: Line, posting: Posting) -> bool:
+def _same_way(line: LedgerLine, posting: Posting) -> bool:
     return (line.net > 0) == (posting.net > 0)
 
 
@@ -248,7 +248,7 @@ def _breaks(case: Case, gaps: dict[int, Link]) -> list[Problem]:
     return problems
 
 
-def _broken(link: Link, before: Line, *, wrong: bool) -> Problem:
+def _broken(link: Link, before: LedgerLine, *, wrong: bool) -> Problem:
     should = link.before + link.line.net
     told = _line(link.line) | {"told": should, "booked": link.line.balance}
     if wrong:
@@ -265,12 +265,12 @@ def _missing_line(posting: Posting) -> Problem:
     return _record(posting) | {"what": "missing line", "words": words}
 
 
-def _missing_record(line: Line) -> Problem:
+def _missing_record(line: LedgerLine) -> Problem:
     words = f"{_named(line)} is {plain(line.net)} {line.coin}, and no record tells of it."
     return _line(line) | {"what": "missing record", "booked": line.net, "words": words}
 
 
-def _differs(posting: Posting, line: Line, *, broken: bool) -> Problem:
+def _differs(posting: Posting, line: LedgerLine, *, broken: bool) -> Problem:
     wrong = "the line does not fit its balance" if broken else "the line fits its balance"
     words = f"{_told(posting)}, but {_named(line)} is {plain(line.net)}; {wrong}."
     what = "changed line" if broken else "changed record"
@@ -285,7 +285,7 @@ def _record(posting: Posting) -> Problem:
     }  # fmt: skip
 
 
-def _line(line: Line) -> Problem:
+def _line(line: LedgerLine) -> Problem:
     return {"time": line.time_ms, "account": line.account, "coin": line.coin, "bill_id": line.bill_id}
 
 
@@ -293,7 +293,7 @@ def _told(posting: Posting) -> str:
     return f"{posting.record} {posting.record_id} tells of {plain(posting.net)} {posting.coin}"
 
 
-def _named(line: Line) -> str:
+def _named(line: LedgerLine) -> str:
     return f"line {line.bill_id} ({line.account}, {line.kind})"
 
 

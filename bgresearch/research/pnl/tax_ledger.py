@@ -20,7 +20,7 @@ from bgresearch.research.pnl.decimals import ZERO, decimal_of, exactly, plain
 from bgresearch.research.pnl.matching import sort_of
 from bgresearch.research.pnl.postings import (
     BOOKED,
-    Line,
+    LedgerLine,
     Pair,
     fees_of,
     fill_postings,
@@ -176,9 +176,9 @@ def _fill_rows(
         yield row | {"description": f"fee of {described['description']}", "label": "cost" if fee > 0 else "reward"}
 
 
-def _line_rows(lines: Sequence[Line]) -> Iterator[dict[str, Any]]:
+def _line_rows(lines: Sequence[LedgerLine]) -> Iterator[dict[str, Any]]:
     """Yield what no record tells of; the two lines of a conversion are one row."""
-    converted: defaultdict[tuple[int, str], list[Line]] = defaultdict(list)
+    converted: defaultdict[tuple[int, str], list[LedgerLine]] = defaultdict(list)
     for line in lines:
         if line.kind == "convert":
             converted[line.time_ms, line.account].append(line)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bgresearch.sandbox.traders.accounts import LEVERAGE, Account, Holding
-from bgresearch.sandbox.traders.records import UNIT, Position, scaled
+from bgresearch.sandbox.traders.records import UNIT, PositionRecord, scaled
 from bgresearch.sandbox.world.funding import tiers
 from bgresearch.sandbox.world.markets import Market, find
 from bgresearch.sandbox.world.world import World
@@ -26,7 +26,7 @@ class Valued:
         What the open part cost, what it is worth, their difference in the holder's favour, what backs it.
     """
 
-    position: Position
+    position: PositionRecord
     mark: int
     size: int
     cost: int

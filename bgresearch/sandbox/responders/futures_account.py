@@ -20,7 +20,7 @@ from bgresearch.sandbox.responders.pagination import (
     size_text,
 )  # fmt: skip
 from bgresearch.sandbox.traders.accounts import LEVERAGE
-from bgresearch.sandbox.traders.records import UNIT, Entry, Fill, Order, Position
+from bgresearch.sandbox.traders.records import UNIT, Fill, LedgerEntry, Order, PositionRecord
 
 _MODE = {"posMode": "hedge_mode"}
 _MARGIN_COINS = {"USDT-FUTURES": ("USDT",), "USDC-FUTURES": ("USDC",), "COIN-FUTURES": ("BTC", "ETH", "SOL", "XRP")}
@@ -109,7 +109,7 @@ def past_positions(call: Call) -> dict[str, Any]:
     return {"list": [_closed_row(row) for row in chosen], "endId": str(chosen[-1].position_id) if chosen else None}
 
 
-def _closed_row(position: Position) -> dict[str, str]:
+def _closed_row(position: PositionRecord) -> dict[str, str]:
     market = position.market
     size, _, open_fee, _ = filled(position.opening)
     _, _, close_fee, profit = filled(position.closing)
@@ -217,7 +217,7 @@ def bills(call: Call) -> dict[str, Any]:
     return {"bills": listed, "endId": str(chosen[-1].entry_id) if chosen else None}
 
 
-def _billed(call: Call, row: Entry) -> bool:
+def _billed(call: Call, row: LedgerEntry) -> bool:
     business = _BILL_WORDS.get(row.reason, row.reason)
     if row.reason.startswith("transfer") and call.params.get("coin", row.coin).upper() != row.coin:
         return False

@@ -14,14 +14,14 @@ from bgresearch.sandbox.world.markets import Market
 _Row = TypeVar("_Row")
 
 
-class Window(NamedTuple):
+class TimeWindow(NamedTuple):
     """First and last millisecond of a window, both inside it."""
 
     start_ms: int
     end_ms: int
 
     @classmethod
-    def of(cls, call: Call) -> Window:
+    def of(cls, call: Call) -> TimeWindow:
         """Return the asked window; a missing end is now, a missing start the longest span before the end.
 
         Nothing before the look-back is given out, whether or not it was asked for.
@@ -47,7 +47,7 @@ def page(
     key, time : callable
         The id that the cursor compares with; the instant that the window compares with.
     """
-    window = Window.of(call)
+    window = TimeWindow.of(call)
     cursor = call.params.get("idLessThan") or call.params.get("cursor")
     below = int(cursor) if cursor and cursor.isdigit() else None
     limit = int(call.params.get("limit") or call.endpoint.paging.default_rows or 100)

@@ -7,7 +7,7 @@ from typing import Any
 
 from bgresearch.sandbox.call import Call, Responder
 from bgresearch.sandbox.responders.pagination import (
-    Window,
+    TimeWindow,
     account_of,
     average,
     concerns,
@@ -18,7 +18,7 @@ from bgresearch.sandbox.responders.pagination import (
     size_text,
 )  # fmt: skip
 from bgresearch.sandbox.traders.accounts import Holding
-from bgresearch.sandbox.traders.records import Entry, Fill, Movement, Order, Transfer
+from bgresearch.sandbox.traders.records import Fill, LedgerEntry, Movement, Order, Transfer
 from bgresearch.sandbox.world.markets import COINS
 
 _WALLET_WORDS = {"spot": "spot", "usdt-futures": "usdt_futures", "funding": "p2p"}
@@ -138,7 +138,7 @@ def bills(call: Call) -> list[dict[str, str]]:
     ]  # fmt: skip
 
 
-def _billed(call: Call, row: Entry) -> bool:
+def _billed(call: Call, row: LedgerEntry) -> bool:
     group, business = _BILL_WORDS[row.reason]
     return (
         call.params.get("coin", row.coin).upper() == row.coin
@@ -185,7 +185,7 @@ def withdrawals(call: Call) -> list[dict[str, str]]:
 
 def transfers(call: Call) -> list[dict[str, str]]:
     """Return transfers of one coin between the owner's wallets, newest first, page by page."""
-    window = Window.of(call)
+    window = TimeWindow.of(call)
     rows = [row for row in account_of(call).transfers(call.now_ms) if _moved(call, row, window)][::-1]
     number, limit = int(call.params.get("pageNum", "1")), int(call.params.get("limit", "100"))
     return [
@@ -198,7 +198,7 @@ def transfers(call: Call) -> list[dict[str, str]]:
     ]  # fmt: skip
 
 
-def _moved(call: Call, row: Transfer, window: Window) -> bool:
+def _moved(call: Call, row: Transfer, window: TimeWindow) -> bool:
     source = _WALLET_WORDS[row.source]
     asked = call.params["coin"].upper() == row.coin and call.params.get("fromType", source) == source
     return asked and window.start_ms <= row.ts_ms <= window.end_ms

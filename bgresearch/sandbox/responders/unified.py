@@ -19,7 +19,7 @@ from bgresearch.sandbox.responders.pagination import (
 from bgresearch.sandbox.responders.spot_account import deposits as v2_deposits
 from bgresearch.sandbox.responders.spot_account import withdrawals as v2_withdrawals
 from bgresearch.sandbox.traders.accounts import LEVERAGE, Holding
-from bgresearch.sandbox.traders.records import UNIT, Entry, Fill, Order, Position
+from bgresearch.sandbox.traders.records import UNIT, Fill, LedgerEntry, Order, PositionRecord
 
 _HEDGED = {"holdMode": "hedge_mode"}
 _LEDGER_WORDS = {
@@ -148,7 +148,7 @@ def ledger(call: Call) -> dict[str, Any]:
     return {"list": listed, "cursor": str(chosen[-1][1].entry_id) if chosen else ""}
 
 
-def _lines(row: Entry) -> list[tuple[str, Entry, str]]:
+def _lines(row: LedgerEntry) -> list[tuple[str, LedgerEntry, str]]:
     """Return category, row and type word; nothing for what stays inside the one balance or outside the account."""
     if row.internal or row.wallet == "funding":
         return []
@@ -172,7 +172,7 @@ def positions(call: Call) -> dict[str, Any]:
     return {"list": [_position_row(row) for row in rows]}
 
 
-def _pos_side(position: Position) -> str:
+def _pos_side(position: PositionRecord) -> str:
     return "long" if position.long else "short"
 
 
@@ -200,7 +200,7 @@ def past_positions(call: Call) -> dict[str, Any]:
     return {"list": [_closed_row(row) for row in chosen], "cursor": str(chosen[-1].position_id) if chosen else ""}
 
 
-def _closed_row(position: Position) -> dict[str, str]:
+def _closed_row(position: PositionRecord) -> dict[str, str]:
     market = position.market
     size, _, open_fee, _ = filled(position.opening)
     _, _, close_fee, profit = filled(position.closing)

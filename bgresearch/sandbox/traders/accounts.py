@@ -9,8 +9,17 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from bgresearch.core.intervals import DAY_MS
-from bgresearch.sandbox.traders.history import EPOCH_MS, History, tell
-from bgresearch.sandbox.traders.records import Entry, Fill, Movement, Order, Position, Transfer, base_units, scaled
+from bgresearch.sandbox.traders.history import EPOCH_MS, TraderHistory, tell
+from bgresearch.sandbox.traders.records import (
+    Fill,
+    LedgerEntry,
+    Movement,
+    Order,
+    PositionRecord,
+    Transfer,
+    base_units,
+    scaled,
+)
 from bgresearch.sandbox.world.world import World
 
 WALLETS = ("spot", "usdt-futures", "funding")
@@ -31,15 +40,15 @@ class Holding(NamedTuple):
         return self.total - self.frozen
 
 
-class Life:
+class TraderLife:
     """A trader's history, told when it is first asked for and told again when the clock has left it behind."""
 
     def __init__(self, world: World, trader: str) -> None:
         self._world, self._trader = world, trader
-        self._last_day, self._told = -1, History()
+        self._last_day, self._told = -1, TraderHistory()
         self._lock = threading.Lock()
 
-    def until(self, now_ms: int) -> History:
+    def until(self, now_ms: int) -> TraderHistory:
         """Return a history that reaches at least to this instant."""
         day = now_ms // DAY_MS
         with self._lock:
@@ -69,10 +78,10 @@ class Account:
     uid: str
     mode: Literal["classic", "unified"]
     demo: bool
-    life: Life = field(repr=False)
+    life: TraderLife = field(repr=False)
     registered_ms: int = EPOCH_MS - 40 * DAY_MS
 
-    def history(self, now_ms: int) -> History:
+    def history(self, now_ms: int) -> TraderHistory:
         """Return a history that holds at least everything up to this instant, and may know more."""
         return self.life.until(now_ms)
 
@@ -91,7 +100,7 @@ class Account:
             if order.done_ms > now_ms
         ]
 
-    def entries(self, now_ms: int) -> list[Entry]:
+    def entries(self, now_ms: int) -> list[LedgerEntry]:
         """Return the ledger up to now, oldest first."""
         entries = self.history(now_ms).entries
         return entries[: bisect.bisect_right(entries, now_ms, key=lambda entry: entry.ts_ms)]
@@ -104,7 +113,7 @@ class Account:
         """Return the transfers up to now, oldest first."""
         return [row for row in self.history(now_ms).transfers if row.ts_ms <= now_ms]
 
-    def positions(self, now_ms: int, *, closed: bool) -> list[Position]:
+    def positions(self, now_ms: int, *, closed: bool) -> list[PositionRecord]:
         """Return the positions that were closed up to now, or that are open; with what had happened by now."""
         rows = self.history(now_ms).positions
         if closed:
@@ -114,7 +123,7 @@ class Account:
     def holdings(self, wallet: str, now_ms: int) -> dict[str, Holding]:
         """Return what a wallet holds, by coin; ``unified`` is spot and contracts in one."""
         wallets = ("spot", "usdt-futures") if wallet == "unified" else (wallet,)
-        latest: dict[str, Entry] = {}
+        latest: dict[str, LedgerEntry] = {}
         for entry in self.entries(now_ms):
             if entry.wallet in wallets:
                 latest[entry.coin] = entry
@@ -142,15 +151,15 @@ class Account:
 
 def make_accounts(world: World) -> dict[str, Account]:
     """Return the accounts by name: ``classic`` and ``unified`` lived the same life, ``demo`` another."""
-    shared = Life(world, "live")
+    shared = TraderLife(world, "live")
     return {
         "classic": Account("classic", "4100200301", "classic", demo=False, life=shared),
         "unified": Account("unified", "4100200302", "unified", demo=False, life=shared),
-        "demo": Account("demo", "4100200303", "classic", demo=True, life=Life(world, "demo")),
+        "demo": Account("demo", "4100200303", "classic", demo=True, life=TraderLife(world, "demo")),
     }
 
 
-def _so_far(position: Position, now_ms: int) -> Position:
+def _so_far(position: PositionRecord, now_ms: int) -> PositionRecord:
     return position._replace(
         opening=tuple(fill for fill in position.opening if fill.ts_ms <= now_ms),
         closing=tuple(fill for fill in position.closing if fill.ts_ms <= now_ms),

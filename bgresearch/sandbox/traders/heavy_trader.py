@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import cast
 
 from bgresearch.core.intervals import DAY_MS
-from bgresearch.sandbox.traders.accounts import Account, Life
-from bgresearch.sandbox.traders.history import History
+from bgresearch.sandbox.traders.accounts import Account, TraderLife
+from bgresearch.sandbox.traders.history import TraderHistory
 from bgresearch.sandbox.traders.ledger import Line, balanced
 from bgresearch.sandbox.traders.records import UNIT, Fill, Movement, Order, Transfer, scaled
 from bgresearch.sandbox.world.hash_random import bits_at, key_of
@@ -52,22 +52,22 @@ class Crowd:
     arrivals: int = 0
     every_ms: int = 250
 
-    def until(self, now_ms: int) -> History:
+    def until(self, now_ms: int) -> TraderHistory:
         """Return the whole history, whatever the time is; what is still to come is in it."""
         return self._told
 
     @cached_property
-    def _told(self) -> History:
+    def _told(self) -> TraderHistory:
         return _tell(self)
 
 
 def crowded(account: Account, crowd: Crowd) -> Account:
     """Return the same account with another life."""
-    return Account(account.name, account.uid, account.mode, account.demo, cast(Life, crowd))
+    return Account(account.name, account.uid, account.mode, account.demo, cast(TraderLife, crowd))
 
 
-def _tell(crowd: Crowd) -> History:
-    history = History()
+def _tell(crowd: Crowd) -> TraderHistory:
+    history = TraderHistory()
     market, contract = find("spot", "BTCUSDT"), find("usdt-futures", "BTCUSDT")
     if market is None or contract is None:
         raise LookupError("the world has no BTCUSDT")

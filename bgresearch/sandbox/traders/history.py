@@ -15,11 +15,11 @@ from bgresearch.core.intervals import DAY_MS, MINUTE_MS
 from bgresearch.sandbox.traders.ledger import Line, balanced
 from bgresearch.sandbox.traders.records import (
     UNIT,
-    Entry,
     Fill,
+    LedgerEntry,
     Movement,
     Order,
-    Position,
+    PositionRecord,
     Transfer,
     base_units,
     scaled,
@@ -41,18 +41,18 @@ _ORDER, _FILL, _ENTRY, _FUNDING, _MOVE = (serial * 10_000 for serial in range(1,
 
 
 @dataclass(slots=True)
-class History:
+class TraderHistory:
     """Everything that happened until some day, each list in the order of its ids."""
 
     orders: list[Order] = field(default_factory=list)
     fills: list[Fill] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
-    positions: list[Position] = field(default_factory=list)
+    entries: list[LedgerEntry] = field(default_factory=list)
+    positions: list[PositionRecord] = field(default_factory=list)
     transfers: list[Transfer] = field(default_factory=list)
     movements: list[Movement] = field(default_factory=list)
 
 
-def tell(world: World, trader: str, last_day: int) -> History:
+def tell(world: World, trader: str, last_day: int) -> TraderHistory:
     """Return the history of a trader from `EPOCH_MS` to the end of that day, counted from the epoch."""
     return _Teller(world, trader).tell(last_day)
 
@@ -61,7 +61,7 @@ class _Teller:
     def __init__(self, world: World, trader: str) -> None:
         self._world = world
         self._key = key_of(world.seed, "trader", trader)
-        self._told = History()
+        self._told = TraderHistory()
         self._booked: list[Line] = []
         self._serial = 0
         self._closes: dict[tuple[str, str, int], Ints] = {}
@@ -69,7 +69,7 @@ class _Teller:
         self._spot, self._contracts = _traded("spot"), _traded("usdt-futures")
         self._deducts = _listed("spot", "BGBUSDT")
 
-    def tell(self, last_day: int) -> History:
+    def tell(self, last_day: int) -> TraderHistory:
         for day in range(_EPOCH_DAY, last_day + 1):
             self._serial = day % 2 * _SERIALS_A_DAY  # what a day plans for the next one keeps ids of its own
             self._money(day)
@@ -244,7 +244,7 @@ class _Teller:
             self._book(instant, "usdt-futures", "USDT", "funding", received, symbol=market.symbol)
             instant += FUNDING_MS
         position_id = id_at(opening[0].ts_ms, self._next())
-        self._told.positions.append(Position(position_id, market, long, opening, closing, tuple(settled)))
+        self._told.positions.append(PositionRecord(position_id, market, long, opening, closing, tuple(settled)))
 
     def _rate(self, market: Market, instant_ms: int) -> int:
         key = (market.symbol, instant_ms)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from bgresearch.sandbox.traders.records import Entry
+from bgresearch.sandbox.traders.records import LedgerEntry
 
 Line = tuple[int, int, str, str, str, str, int, int, bool]
-"""An `Entry` before the balances are known."""
+"""An `LedgerEntry` before the balances are known."""
 
 
-def balanced(lines: list[Line]) -> list[Entry]:
+def balanced(lines: list[Line]) -> list[LedgerEntry]:
     """Return the ledger in order, every line with the balance after it."""
     wallets: defaultdict[tuple[str, str], int] = defaultdict(int)
     unified: defaultdict[str, int] = defaultdict(int)
@@ -20,5 +20,5 @@ def balanced(lines: list[Line]) -> list[Entry]:
         wallets[wallet, coin] += change + fee
         if wallet != "funding":
             unified[coin] += change + fee
-        done.append(Entry(*line, wallets[wallet, coin], unified[coin]))
+        done.append(LedgerEntry(*line, wallets[wallet, coin], unified[coin]))
     return done

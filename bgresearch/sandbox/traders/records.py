@@ -59,7 +59,7 @@ class Order(NamedTuple):
     fills: tuple[Fill, ...]
 
 
-class Entry(NamedTuple):
+class LedgerEntry(NamedTuple):
     """One line of the ledger: ``balance`` is that of the wallet afterwards, ``unified`` that of the whole account."""
 
     entry_id: int
@@ -97,7 +97,7 @@ class Movement(NamedTuple):
     incoming: bool
 
 
-class Position(NamedTuple):
+class PositionRecord(NamedTuple):
     """One position from its first opening fill to its last closing fill.
 
     Attributes

@@ -30,7 +30,7 @@ def growth(exponent: float) -> float:
     return factor
 
 
-class Walk:
+class PriceWalk:
     """One coin's midnights: a mean-reverting walk with clusters of volatility and rare jumps.
 
     Parameters

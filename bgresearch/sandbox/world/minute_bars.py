@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bgresearch.sandbox.world.daily_prices import Floats, Walk
+from bgresearch.sandbox.world.daily_prices import Floats, PriceWalk
 from bgresearch.sandbox.world.hash_random import NORMAL_UNIT, Bits, Ints, bits, field, key_of, normal_at, normals
 from bgresearch.sandbox.world.markets import Coin, Market
 
@@ -43,7 +43,7 @@ class MinuteMaker:
         ``last``, ``mark`` or ``index``.
     """
 
-    def __init__(self, seed: int, market: Market, coin: Coin, walk: Walk, *, price: str) -> None:
+    def __init__(self, seed: int, market: Market, coin: Coin, walk: PriceWalk, *, price: str) -> None:
         self._market, self._coin, self._walk = market, coin, walk
         self._last = price == "last"
         self._path_key = key_of(seed, "path", coin.name)

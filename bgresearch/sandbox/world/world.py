@@ -16,7 +16,7 @@ import numpy as np
 
 from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS, MINUTE_MS, Anchor, Interval
 from bgresearch.core.spans import Span
-from bgresearch.sandbox.world.daily_prices import Walk
+from bgresearch.sandbox.world.daily_prices import PriceWalk
 from bgresearch.sandbox.world.hash_random import Ints
 from bgresearch.sandbox.world.markets import COINS, MAINTENANCE, Market, coin_of
 from bgresearch.sandbox.world.minute_bars import CLOSE, HIGH, LOW, OPEN, QUOTE_VOLUME, VOLUME, MinuteMaker
@@ -88,7 +88,7 @@ class World:
 
     def __init__(self, seed: int = 7) -> None:
         self.seed = seed
-        self._walks = {name: Walk(seed, coin) for name, coin in COINS.items()}
+        self._walks = {name: PriceWalk(seed, coin) for name, coin in COINS.items()}
         self._makers: dict[tuple[str, str, str], MinuteMaker] = {}
         self._minute_days: _Kept[Ints] = _Kept(_MINUTE_DAYS_KEPT)
         self._hour_days: _Kept[Ints] = _Kept(_HOUR_DAYS_KEPT)

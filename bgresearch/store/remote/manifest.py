@@ -40,7 +40,7 @@ class BadManifest(Exception):
 
 
 @dataclass(frozen=True)
-class Entry(Pinned):
+class PublishedFile(Pinned):
     """One published file.
 
     Attributes
@@ -78,9 +78,9 @@ class Publication(Frozen):
 
     host: str
     created_ms: int
-    files: tuple[Entry, ...]
+    files: tuple[PublishedFile, ...]
 
-    def with_files(self, files: Iterable[Entry], *, created_ms: int) -> Publication:
+    def with_files(self, files: Iterable[PublishedFile], *, created_ms: int) -> Publication:
         """Return a publication of these files instead."""
         return Publication(self.host, created_ms, tuple(sorted(files, key=lambda one: one.path)))
 
@@ -174,8 +174,8 @@ def _host(told: dict[str, Any]) -> str:
     return host
 
 
-def _entry(told: list[Any]) -> Entry:
+def _entry(told: list[Any]) -> PublishedFile:
     path, sha256, size, rows, etag = told
     if not (isinstance(path, str) and is_public(path) and _HEX.fullmatch(sha256)):
         raise BadManifest(f"names {str(path)[:120]!r}, which is no public file")
-    return Entry(path, sha256, int(size), int(rows), str(etag))
+    return PublishedFile(path, sha256, int(size), int(rows), str(etag))

@@ -59,7 +59,7 @@ class Absent(Exception):
     """There is no such object."""
 
 
-class Found(NamedTuple):
+class ObjectInfo(NamedTuple):
     """What an address says of an object: its size in bytes, and its tag, which changes with its content, or nothing."""
 
     size: int
@@ -115,7 +115,7 @@ class Remote:
         with _InWords("read", f"{self.url}/{name}"):
             return bytes(self._fs.cat_file(self._path(name)))
 
-    def found(self) -> dict[str, Found]:
+    def found(self) -> dict[str, ObjectInfo]:
         """Return the names of all objects, and what the address says of them; of one that can be written to."""
         self._refuse_only_read()
         with _InWords("list", self.url):
@@ -150,7 +150,7 @@ class Remote:
                 )
         return arrived.etag
 
-    def holds(self, name: str, data: bytes, found: Found, etag: str = "") -> bool:
+    def holds(self, name: str, data: bytes, found: ObjectInfo, etag: str = "") -> bool:
         """Return whether an object is these bytes: by a tag that is known or a digest of them, else by reading it."""
         if found.size != len(data):
             return False
@@ -230,8 +230,8 @@ def _code_of(error: BaseException | None) -> str:
     return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
 
 
-def _said(info: Mapping[str, Any]) -> Found:
-    return Found(int(info["size"]), str(info.get("ETag") or info.get("etag") or "").strip('"'))
+def _said(info: Mapping[str, Any]) -> ObjectInfo:
+    return ObjectInfo(int(info["size"]), str(info.get("ETag") or info.get("etag") or "").strip('"'))
 
 
 def _checked(url: str) -> str:

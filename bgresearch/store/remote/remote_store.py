@@ -20,7 +20,7 @@ from bgresearch.store.atomic_files import Disk
 from bgresearch.store.integrity import Flaw, inspect_bytes
 from bgresearch.store.layout import Series
 from bgresearch.store.lost_rows import Lost
-from bgresearch.store.remote.manifest import MANIFEST, MARKER, BadManifest, Entry, Publication, from_json, older
+from bgresearch.store.remote.manifest import MANIFEST, MARKER, BadManifest, Publication, PublishedFile, from_json, older
 from bgresearch.store.remote.object_storage import Absent, Remote
 from bgresearch.store.store import Store, side_by_side
 
@@ -86,7 +86,7 @@ class PublishedStore(Store):
         super().__init__(cache, clock=clock, pin=f"{remote.url} {self.publication.digest}")
         self.remote = remote
         self._sound: set[str] = set()
-        self._folders: dict[str, dict[str, Entry]] = {}
+        self._folders: dict[str, dict[str, PublishedFile]] = {}
         for one in self.publication.files:
             folder, _, name = one.path.rpartition("/")
             self._folders.setdefault(folder, {})[name] = one
@@ -129,7 +129,7 @@ class PublishedStore(Store):
         try:
             data = self._object(entry)
         except StoreError as error:
-            if isinstance(error.__cause__, Absent | partition.Damaged):
+            if isinstance(error.__cause__, Absent | partition.DamagedFile):
                 return (Flaw(path, "damaged", str(error)),)
             raise
         return inspect_bytes(path, data)
@@ -152,7 +152,7 @@ class PublishedStore(Store):
     def _mark(self) -> None:
         self._refuse_frozen()
 
-    def _set_aside(self, path: Path, cause: partition.Damaged) -> NoReturn:
+    def _set_aside(self, path: Path, cause: partition.DamagedFile) -> NoReturn:
         self.set_aside(path, str(cause))
 
     def _names(self, series: Series) -> set[str]:
@@ -162,10 +162,10 @@ class PublishedStore(Store):
         folder = series.folder.as_posix()
         return side_by_side(self._kept, [self._entry(folder, name) for name in names])
 
-    def _entry(self, folder: str, name: str) -> Entry:
+    def _entry(self, folder: str, name: str) -> PublishedFile:
         return self._folders[folder][name]
 
-    def _kept(self, entry: Entry) -> Path:
+    def _kept(self, entry: PublishedFile) -> Path:
         """Return where an object lies on this machine, once its content is what the manifest says."""
         path = self.data_dir / entry.sha256[:2] / f"{entry.sha256}.parquet"
         if entry.sha256 in self._sound and path.exists():
@@ -177,7 +177,7 @@ class PublishedStore(Store):
         self._sound.add(entry.sha256)
         return path
 
-    def _object(self, entry: Entry) -> bytes:
+    def _object(self, entry: PublishedFile) -> bytes:
         return checked_object(self.remote, entry.name, entry.sha256)
 
 
@@ -197,11 +197,11 @@ def checked_object(remote: Remote, name: str, sha256: str) -> bytes:
         raise StoreError(f"{place} is gone.", hint=hint) from cause
     if hashlib.sha256(data).hexdigest() != sha256:
         hint = "Publish again: it is sent anew."
-        raise StoreError(f"{place} is damaged.", hint=hint) from partition.Damaged("its digest is another one")
+        raise StoreError(f"{place} is damaged.", hint=hint) from partition.DamagedFile("its digest is another one")
     return data
 
 
-def _is(path: Path, entry: Entry) -> bool:
+def _is(path: Path, entry: PublishedFile) -> bool:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest() == entry.sha256
     except OSError:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bgresearch.core.progress import Wish, shown
-from bgresearch.core.thread_pool import Crew
+from bgresearch.core.thread_pool import ThreadPool
 from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
 from bgresearch.store import parquet_file as partition
 from bgresearch.store.atomic_files import opened, reading
@@ -23,8 +23,8 @@ from bgresearch.store.remote.manifest import (
     MANIFEST,
     MARKER,
     BadManifest,
-    Entry,
     Publication,
+    PublishedFile,
     from_json,
     host_of,
     is_ours,
@@ -33,7 +33,7 @@ from bgresearch.store.remote.manifest import (
     marker,
     older,
 )
-from bgresearch.store.remote.object_storage import Absent, Found, Remote
+from bgresearch.store.remote.object_storage import Absent, ObjectInfo, Remote
 from bgresearch.store.store import Store
 from bgresearch.store.versions import NewerFormat
 
@@ -178,7 +178,7 @@ def copy(
     )  # fmt: skip
 
 
-def _claim(remote: Remote, there: dict[str, Found], host: str) -> None:
+def _claim(remote: Remote, there: dict[str, ObjectInfo], host: str) -> None:
     """Say whose address it is, or refuse one that is something else's."""
     if MARKER in there:
         try:
@@ -211,27 +211,31 @@ def _manifest(remote: Remote) -> tuple[bytes, Publication | None]:
 class _Sending:
     """One file after the other to its object, where it is not there yet; used from several threads."""
 
-    def __init__(self, root: Path, remote: Remote, there: dict[str, Found], known: dict[str, Entry]) -> None:
+    def __init__(
+        self, root: Path, remote: Remote, there: dict[str, ObjectInfo], known: dict[str, PublishedFile]
+    ) -> None:
         self._root, self._remote, self._there, self._known = root, remote, there, known
         self.sent = self.sent_bytes = 0
 
-    def bring(self, path: str) -> tuple[Entry, bool]:
+    def bring(self, path: str) -> tuple[PublishedFile, bool]:
         """Return the entry of a file whose object is there, and whether it had to be sent."""
         place = self._root / path
         with reading(place), opened(place) as file:
             data = file.read()
         digest, before = hashlib.sha256(data).hexdigest(), self._known.get(path)
-        entry = Entry(path, digest, len(data), 0)
+        entry = PublishedFile(path, digest, len(data), 0)
         old = before if before and before.sha256 == digest else None
         found = self._there.get(entry.name)
         if found and self._remote.holds(entry.name, data, found, old.etag if old else ""):
-            return Entry(path, digest, len(data), old.rows if old else _rows(place, path, data), found.etag), False
+            return PublishedFile(
+                path, digest, len(data), old.rows if old else _rows(place, path, data), found.etag
+            ), False
         rows = _rows(place, path, data)
-        return Entry(path, digest, len(data), rows, self._remote.write(entry.name, data)), True
+        return PublishedFile(path, digest, len(data), rows, self._remote.write(entry.name, data)), True
 
 
-def _sent(sending: _Sending, paths: Sequence[str], grow: Grow) -> list[Entry]:
-    crew = Crew(_AT_A_TIME, "bgresearch-publish")
+def _sent(sending: _Sending, paths: Sequence[str], grow: Grow) -> list[PublishedFile]:
+    crew = ThreadPool(_AT_A_TIME, "bgresearch-publish")
     entries = []
     try:
         for future in [crew.submit(sending.bring, path) for path in paths]:
@@ -250,7 +254,7 @@ def _rows(place: Path, path: str, data: bytes) -> int:
     try:
         folder = partition.folder_of(io.BytesIO(data))
         rows = partition.decode_any(io.BytesIO(data))[1].rows
-    except (partition.Damaged, NewerFormat) as error:
+    except (partition.DamagedFile, NewerFormat) as error:
         raise StoreError(f"{place} is damaged: {error}.", hint=_REPAIR) from None
     if folder != path.rpartition("/")[0]:  # a link to it, or a copy of it: an account's, perhaps
         raise StoreError(f"{place} was written for another place, {folder}.", hint="Move it there, or delete it.")
