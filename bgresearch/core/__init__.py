@@ -1,1 +1,1 @@
-"""Values and mechanisms without a subject: clock, spans, intervals, time grid, timestamps, symbols, progress, threads."""
+"""Clock, spans, intervals, time grid, timestamps, symbols, progress, threads: what needs no other package."""

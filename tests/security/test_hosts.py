@@ -159,7 +159,8 @@ def test_a_configuration_of_openssl_does_not_vouch_for_a_stranger(untrusted: Sec
     )
     code = (
         "import sys; from bgresearch.catalogue import load; from bgresearch.core.clock import ManualClock as Clock\n"
-        "from bgresearch.http.ratelimit.limiter import LocalLimiter; from bgresearch.http.sender import Wire; clock = Clock(1)\n"
+        "from bgresearch.http.ratelimit.limiter import LocalLimiter\n"
+        "from bgresearch.http.sender import Wire; clock = Clock(1)\n"
         "Wire(sys.argv[1], limiter=LocalLimiter(clock), clock=clock).send(load()['spot.candles'], {})"
     )
     done = subprocess.run(  # noqa: S603 - this interpreter, this text

@@ -33,7 +33,7 @@ Line = dict[str, Any]
 
 
 class Checkpoint(Protocol):
-    """Where the pages of a walk are kept until it is complete; `bgresearch.store.checkpoints.CheckpointFile` is one on disk."""
+    """Where pages are kept until the list is complete; on disk: `bgresearch.store.checkpoints.CheckpointFile`."""
 
     header: Line
 

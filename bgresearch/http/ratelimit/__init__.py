@@ -1,4 +1,4 @@
-"""The request budget that all processes share: the same decisions as in `bgresearch.http.ratelimit.limiter`, over logs that all see.
+"""The rate limits that all processes share: the decisions of `bgresearch.http.ratelimit.limiter`, over shared logs.
 
 Every process of the user on this machine counts in one file; machines behind one address can share a Redis server.
 Where that cannot be used, it is said once, and the machine or the process counts alone.

@@ -8,7 +8,7 @@ by 2 %, for the resolution and the drift of two clocks.
 The address budget (documentation: 6000 per minute, five minutes of recovery) is used to 90 %. It counts departures: no
 more can arrive late than what is on its way, and that is at most one window's count of each endpoint.
 
-The logs are kept in a book: in this process's memory, or in one that every process shares (`bgresearch.http.ratelimit`). The
+The logs are kept in a book: in this process's memory, or in one that every process shares (`http.ratelimit`). The
 decision is the same for all of them.
 
 Why not pyrate-limiter: it waits with its own clock and `time.sleep`, knows neither cool-downs nor the exchange's own

@@ -140,7 +140,8 @@ def _closed(source: Session, what: CandleSeries, span: Span, progress: Wish, rep
 
 
 def bring(
-    source: Session, what: CandleSeries, span: Span, progress: Wish, report: CandleReport, *, stop: threading.Event | None = None
+    source: Session, what: CandleSeries, span: Span, progress: Wish, report: CandleReport, *,
+    stop: threading.Event | None = None,
 ) -> None:  # fmt: skip
     """Fetch into the store what it misses of a span; nothing is read back.
 
@@ -178,7 +179,8 @@ def bring(
 
 
 def _fetch(
-    source: Session, what: CandleSeries, todo: Plan, progress: Wish, report: CandleReport, *, stop: threading.Event | None
+    source: Session, what: CandleSeries, todo: Plan, progress: Wish, report: CandleReport, *,
+    stop: threading.Event | None,
 ) -> bool:  # fmt: skip
     """Carry out a plan; return whether something has to be asked after all."""
     if source.offline:
