@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,7 @@ from bgresearch.cli.key_session import session
 from bgresearch.cli.output import AsJson, tell
 from bgresearch.cli.prompts import PasswordFile, VaultPath
 from bgresearch.errors import ConfigurationError
+from vault.hosts import normalise_host
 
 if TYPE_CHECKING:
     from bgresearch.keys.onboarding.finding import Finding
@@ -31,6 +33,8 @@ def check(
 ) -> None:
     """Ask the exchange what a key may do, through the agent if it runs. Exit status 3: it can write. 4: withdraw."""
     with session(path, password_file) as agent:
+        if vault := getattr(agent, "vault", None):  # of an agent in this process; another one has its own variables
+            _check_address(vault.get(name).host)
         findings, found = agent.check(name)
         if found is None:
             raise refused(findings)
@@ -39,6 +43,14 @@ def check(
     words += [f"-> {reminder}"] if reminder else []
     tell({**report.as_values(found, findings), "reminder": reminder}, as_json, lambda: "\n".join(words))
     raise typer.Exit(status_of(found))
+
+
+def _check_address(host: str) -> None:
+    asked = os.environ.get("BGRESEARCH_BASE_URL")
+    if asked and normalise_host(asked) != host:
+        raise ConfigurationError(
+            f"The key is bound to {host} and is never sent to {asked}.", hint="Unset BGRESEARCH_BASE_URL."
+        )
 
 
 def status_of(found: Permissions) -> int:
