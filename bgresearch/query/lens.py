@@ -130,7 +130,9 @@ class Lens:
         Examples
         --------
         >>> client = bgresearch.connect(sandbox=True)                                              # doctest: +SKIP
-        >>> client.lens.sql("SELECT symbol, max(high) AS high FROM candles GROUP BY symbol")       # doctest: +SKIP
+        >>> client.lens.sql(                                                                       # doctest: +SKIP
+        ...     "SELECT symbol, max(high) AS high FROM candles WHERE market = 'spot' GROUP BY symbol"
+        ... )
         """
         from bgresearch.query.duckdb_views import answered
 
@@ -228,7 +230,7 @@ class Lens:
         Examples
         --------
         >>> client = bgresearch.connect(sandbox=True)                                              # doctest: +SKIP
-        >>> client.lens.polars().candles().group_by("symbol").len().collect()                      # doctest: +SKIP
+        >>> client.lens.polars().candles(market="spot").group_by("symbol").len().collect()         # doctest: +SKIP
         """
         from bgresearch.query.polars_scans import Scans
 

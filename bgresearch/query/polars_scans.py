@@ -48,7 +48,7 @@ class Scans:
     --------
     >>> import polars as pl                                                         # doctest: +SKIP
     >>> scans = bgresearch.connect(sandbox=True).lens.polars()                      # doctest: +SKIP
-    >>> scans.candles().filter(pl.col("symbol") == "BTCUSDT").collect()             # doctest: +SKIP
+    >>> scans.candles(market="spot").filter(pl.col("symbol") == "BTCUSDT").collect() # doctest: +SKIP
     """
 
     def __init__(self, source: Session, *, check: bool = True) -> None:

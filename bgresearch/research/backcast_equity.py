@@ -60,7 +60,7 @@ def holdings(assets: pd.DataFrame, *, account: str = "spot") -> dict[str, float]
     Examples
     --------
     >>> sorted(holdings(client.account.assets()))                                   # doctest: +SKIP
-    ['BTC', 'ETH', 'SOL', 'USDT']
+    ['BGB', 'BTC', 'ETH', 'SOL', 'USDT']
     """
     own = assets[assets["account"] == account]
     return {str(coin): float(total) for coin, total in own.groupby("coin")["total"].sum().items()}

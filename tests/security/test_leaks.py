@@ -33,7 +33,7 @@ import bgresearch
 from bgresearch import connect
 from bgresearch.catalogue import load
 from bgresearch.core.clock import ManualClock
-from bgresearch.errors import BgresearchError
+from bgresearch.errors import BgresearchError, ConfigurationError
 from bgresearch.http import transport
 from bgresearch.http.confirming_sender import plain
 from bgresearch.http.ratelimit.limiter import LocalLimiter
@@ -146,7 +146,7 @@ def test_no_way_of_looking_at_an_object_shows_a_secret(things: dict[str, object]
         for way, look in WAYS.items():
             if way in FOREIGN and isinstance(thing, types.ModuleType | pd.DataFrame):
                 continue
-            with contextlib.suppress(TypeError, VaultError, AttributeError, pickle.PicklingError):
+            with contextlib.suppress(TypeError, VaultError, AttributeError, pickle.PicklingError, ConfigurationError):
                 seen = look(thing)
                 shown += 1
                 leaks += [(name, way, found) for found in secrets_in(seen if isinstance(seen, bytes) else f"{seen}")]
@@ -159,7 +159,7 @@ def test_no_way_of_looking_at_an_object_shows_a_secret(things: dict[str, object]
 def test_what_can_sign_is_neither_pickled_nor_copied_deeply(things: dict[str, object]) -> None:
     for name in ("client", "account", "api", "call", "wire", "signer", "headers", "source"):
         for way in (pickle.dumps, copy.deepcopy):
-            with pytest.raises(TypeError):
+            with pytest.raises((TypeError, ConfigurationError)):
                 way(things[name])
 
 
