@@ -22,7 +22,10 @@ NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 LEAP_DAY = dt.datetime(2028, 2, 29, 12, tzinfo=dt.UTC)
 LONGEST_FUNCTION = 5  # lines; what is longer belongs into the package
 
-HEAVY = {"08_store_to_backtest.ipynb", "09_scale_out.ipynb"}  # compile, or start clusters and servers
+HEAVY = {  # compile, start clusters and servers, or compute for long
+    "06_universe_volatility.ipynb", "07_own_pnl.ipynb", "08_store_to_backtest.ipynb", "09_scale_out.ipynb",
+    "10_reproducible_paper.ipynb",
+}  # fmt: skip
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 
 
