@@ -15,7 +15,9 @@ from bgresearch.core.clock import ManualClock
 from bgresearch.core.symbols import Named
 from bgresearch.errors import UnknownSymbol
 from bgresearch.sandbox import Exchange
+from bgresearch.sandbox.authentication import signature
 from bgresearch.sandbox.messages import Request, Response
+from bgresearch.sandbox.traders.keys import SANDBOX_KEYS
 from bgresearch.session.unknown_symbol import did_you_mean
 from tests.conftest import NOW_MS
 from tests.verbs.test_odd_answers import PRIVATE, PUBLIC
@@ -27,11 +29,21 @@ NAMING: dict[str, Callable[[Client], pd.DataFrame]] = {  # verbs that are asked 
 KEYS = ["readonly", "unified_trader"]
 
 
+def plain(request: Request) -> Request:
+    """Return a request for BTC instead of rBTC, signed again if it was signed."""
+    changed = request._replace(target=request.target.replace(f"={COIN}", "=BTC"))
+    signer = next((key for key in SANDBOX_KEYS.values() if key.api_key == request.headers.get("ACCESS-KEY")), None)
+    if changed == request or signer is None:
+        return changed
+    sign = signature(signer.secret_key, request.headers["ACCESS-TIMESTAMP"], changed)
+    return changed._replace(headers={**request.headers, "ACCESS-SIGN": sign})
+
+
 class Respelled(Exchange):
     """The sandbox, which spells the coin BTC rBTC, as the exchange does with coins of stocks."""
 
     def handle(self, request: Request) -> Response:
-        response = super().handle(request._replace(target=request.target.replace(f"={COIN}", "=BTC")))
+        response = super().handle(plain(request))
         body = response.body
         for quote in (b'"', b'\\"'):  # also in JSON inside a text
             body = body.replace(quote + b"BTC" + quote, quote + COIN.encode() + quote)
