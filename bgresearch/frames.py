@@ -85,7 +85,7 @@ def to_table(endpoint: Endpoint, data: Any) -> pa.Table:
     """Return the rows inside ``data`` as an Arrow table with every documented column, and unknown ones as text."""
     tree = _tree(endpoint)
     leaves = {leaf.label: leaf for leaf in _leaves(tree)}
-    rows = [_flat(row, tree, leaves) for row in rows_of(endpoint, data)]
+    rows = [_flat(row, tree, leaves) for row in _lists_of(endpoint, rows_of(endpoint, data))]
     beside = _beside(endpoint, data)
     time = _time_beside(endpoint, leaves, beside)
     if time is not None:
@@ -96,6 +96,18 @@ def to_table(endpoint: Endpoint, data: Any) -> pa.Table:
         leaves[label] = Leaf(label, Column(label, "string"))
         _warn(endpoint, label, "is not in the table of documented fields; it is kept as text.")
     return _table(endpoint, list(leaves.values()), rows, beside)
+
+
+def _lists_of(endpoint: Endpoint, rows: list[Any]) -> list[Any]:
+    """Return the rows; of an endpoint whose rows are lists without anything else, which a warning names."""
+    if endpoint.response != "array-rows":
+        return rows
+    problems = Problems(endpoint.id)
+    for place, row in enumerate(rows, start=1):
+        if not isinstance(row, list):
+            problems.add(f"row {place} is no list: {shown(row)}, and the row is left out")
+    problems.warn()
+    return [row for row in rows if isinstance(row, list)]
 
 
 def to_frame(table: pa.Table, **provenance: object) -> pd.DataFrame:

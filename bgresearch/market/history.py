@@ -300,7 +300,7 @@ def _walk_by_id(sender: Sender, row_id: str, named: Named, window: Span, kept: _
 
     def goes_on() -> bool:
         """Ask for the older part of the window without an id: half of the last page, whatever odd times it has."""
-        older = Span(window.start_ms, max(kept.middle_ms, window.start_ms) + 1)
+        older, full = Span(window.start_ms, max(kept.middle_ms, window.start_ms) + 1), False
         for page in paged(older).pages():
             # a newer one than asked for is no answer to the question, and so no evidence
             if any(row["time"] > older.end_ms for row in page):
@@ -309,7 +309,8 @@ def _walk_by_id(sender: Sender, row_id: str, named: Named, window: Span, kept: _
             new = any(row["trade_id"] not in kept.rows for row in inside)
             if new or not inside:
                 return new
-        return False
+            full = len(page) >= int(_most(row_id))
+        return full  # a list that ends right after a full page shows no end
 
     for page in paged(window, goes_on).pages():
         kept.add([row for row in page if row["time"] < window.end_ms])

@@ -28,6 +28,7 @@ from bgresearch.store import Store
 from tests.completeness.bent import BENDS, SIZES, Bend, Bent
 from tests.conftest import NOW_MS
 from tests.contract.test_every_row import suitable
+from tests.thirds import a_third
 from tests.verbs.told import Told
 
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000
@@ -62,8 +63,7 @@ def bent() -> Bent:
     return exchange
 
 
-@pytest.mark.parametrize("bend", BENDS)
-@pytest.mark.parametrize("verb", PRIVATE)
+@pytest.mark.parametrize(("verb", "bend"), a_third(PRIVATE, BENDS))
 def test_private_records_are_whole_or_an_error_says_that_they_are_not(
     bent: Bent, tmp_path: Path, verb: str, bend: Bend
 ) -> None:

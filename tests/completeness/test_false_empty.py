@@ -57,14 +57,18 @@ def test_every_verb_that_gives_a_frame_is_here() -> None:
     assert set(VERBS) >= public | {f"account.{name}" for name in private}
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize(
+    ("verb", "kind"),
+    [
+        pytest.param(verb, kind, marks=[pytest.mark.slow] if kind == "unified" else [])
+        for verb in VERBS
+        for kind in (KINDS if "." in verb else ["classic"])  # without a key there is one kind
+    ],
+)
 def test_one_false_empty_answer_changes_nothing_in_a_verb(
     exchange: Exchange, connect: Connect, tmp_path: Path, verb: str, kind: str
 ) -> None:
     ask, shape = VERBS[verb]
-    if kind == "unified" and "." not in verb:
-        return  # without a key there is one kind
     whole = ask(connect(key=KINDS[kind], data_dir=tmp_path / "whole"))
     for place, source in enumerate(shape.sources):
         client = connect(key=KINDS[kind], data_dir=tmp_path / str(place))

@@ -134,11 +134,9 @@ def test_changed_answers_keep_the_row_s_types(row: Endpoint) -> None:
             data = copy.deepcopy(made)
             rows = rows_in(data, row)
             change(rows, rng)
-            if row.response == "array-rows" and any(not isinstance(one, list) for one in rows):
-                with pytest.raises(BadResponse):
-                    decode(row, body(data))
-                continue
             frame = decode(row, body(data))
+            if row.response == "array-rows":
+                assert len(frame) == sum(isinstance(one, list) for one in rows), (name, seed)
             for label, dtype in expected.items():
                 assert str(frame[label].dtype) == dtype, (name, seed, label)
 

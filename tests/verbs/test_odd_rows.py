@@ -16,12 +16,14 @@ from bgresearch.core.clock import ManualClock
 from bgresearch.errors import BadResponse, UndocumentedData
 from bgresearch.sandbox import Exchange
 from tests.conftest import NOW_MS
+from tests.thirds import a_third
 from tests.verbs.altered import DROPPED, Altering, altered
 from tests.verbs.altered import Path as Place
 from tests.verbs.test_odd_answers import FUTURES, SINCE
 
 Ask = Callable[[Client], pd.DataFrame]
 ODD = ["", None, "NaN", "Infinity", "1e400", "9" * 400, "abc", True, [1], {"a": 1}]
+FILLED = [one for one in ODD if one not in ("", None)]
 TICKERS: tuple[str, Ask] = "spot.tickers", lambda c: c.tickers()
 SYMBOLS: tuple[str, Ask] = "spot.symbols", lambda c: c.symbols("spot")
 CONTRACTS: tuple[str, Ask] = "futures.contracts", lambda c: c.symbols(FUTURES)
@@ -39,6 +41,10 @@ OPTIONAL: list[Case] = [
     (COINS, (0, "chains", 0, "withdrawFee"), "withdraw_fee"), (BOOK, ("b", 0, 0), "price"),
     (RAW, (0, "lastPr"), "lastPr"),
 ]  # fmt: skip
+
+
+def name_of(case: Case) -> str:
+    return f"{case[0][0]} {case[1]}"
 
 
 class Change(NamedTuple):
@@ -77,15 +83,13 @@ def asked(model: Exchange, tmp_path: Path) -> Asks:
     return Asks(model, tmp_path)
 
 
-@pytest.mark.parametrize("wrong", [DROPPED, *ODD], ids=str)
-@pytest.mark.parametrize("case", FIELDS, ids=lambda case: f"{case[0][0]} {case[1]}")
+@pytest.mark.parametrize(("case", "wrong"), a_third(FIELDS, [DROPPED, *ODD], name_of))
 def test_a_needed_value_that_cannot_be_read_is_missing_and_named(asked: Asks, case: Case, wrong: Any) -> None:
     said = one_is_missing(asked, case, wrong)
     assert said.startswith(f"{case[0][0]}: row 1 (symbol ")
 
 
-@pytest.mark.parametrize("wrong", [one for one in ODD if one not in ("", None)], ids=str)
-@pytest.mark.parametrize("case", OPTIONAL, ids=lambda case: f"{case[0][0]} {case[1]}")
+@pytest.mark.parametrize(("case", "wrong"), a_third(OPTIONAL, FILLED, name_of))
 def test_any_value_that_cannot_be_read_is_missing_and_named(asked: Asks, case: Case, wrong: Any) -> None:
     one_is_missing(asked, case, wrong)
 
@@ -170,8 +174,7 @@ RECORDS: dict[str, tuple[str, Ask, str, Place]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("wrong", [one for one in ODD if one not in ("", None)], ids=str)
-@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize(("name", "wrong"), a_third(RECORDS, FILLED))
 def test_an_amount_that_was_booked_and_cannot_be_read_is_an_error_that_names_record_and_field(
     asked: Asks, name: str, wrong: Any
 ) -> None:
