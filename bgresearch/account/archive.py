@@ -265,7 +265,9 @@ class _Run:
         reach = self._reach(kind, lot)
         kept = self.history.source.store.known(kind.series(self.identity.uid, lot))
         first = self.since_ms if self.since_ms is not None else kept[0].start_ms if kept else reach.start_ms
-        damaged = self.history.source.store.lost(kind.series(self.identity.uid, lot), Span(0, reach.start_ms))
+        damaged = self.history.source.store.lost(
+            kind.series(self.identity.uid, lot), Span(0, reach.start_ms + _SAFETY_MS)
+        )  # fmt: skip
         lost = subtract([Span(first, reach.start_ms)], kept) if first < reach.start_ms else ()
         lost = union([*lost, *(one.span for one in damaged)])
         if not kept:

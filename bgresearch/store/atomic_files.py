@@ -56,6 +56,7 @@ _READ_ADVICE = {
     errno.ENOMEM: "Free some memory, or ask for a shorter span.",
     errno.EINVAL: "Something that is no file is in its place: move it away.",
     errno.EISDIR: "A folder is in its place: move it away.",
+    errno.ENOTDIR: IN_THE_STORE[errno.ENOTDIR],
 }
 
 

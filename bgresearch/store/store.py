@@ -243,7 +243,7 @@ class Store:
             A file cannot be read now; nothing was changed.
         """
         for left in reversed(range(_ROUNDS)):
-            brought = bring()
+            brought = self.bring_whole(bring, series, span)
             missing = self.missing(series, span)
             try:
                 rows = self.read(series, span)
@@ -254,6 +254,25 @@ class Store:
             if not subtract(self.missing(series, span), missing):  # else another process has set a file aside
                 return rows, brought
         raise refusal(self.lost(series, span))
+
+    def bring_whole(self, bring: Callable[[], _T], series: Series, span: Span) -> _T:
+        """Return the result of ``bring``, which fetches what is missing of the span and writes it.
+
+        A write may find the partition that it adds to damaged: then ``bring`` is called again, for what was in that.
+
+        Raises
+        ------
+        StoreError
+            What was kept is lost again and again.
+        """
+        gone: tuple[Span, ...] = ()
+        for _ in range(_ROUNDS):
+            missing = self.missing(series, span)
+            brought = bring()
+            if not (gone := subtract(self.missing(series, span), missing)):
+                return brought
+        said = f"{self._folder(series)} loses again and again what was kept: {gone[0]}."
+        raise StoreError(said, missing=gone, hint="Look at the disk, and type: bgresearch verify.")
 
     def lost(self, series: Series, span: Span) -> tuple[Lost, ...]:
         """Return the parts of the span that a damaged file held and no sound file holds; reads footers only."""

@@ -15,17 +15,21 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from bgresearch.account.kinds import KINDS
 from bgresearch.client.client import Client
 from bgresearch.core.clock import ManualClock
+from bgresearch.core.spans import Span, iso
 from bgresearch.errors import BgresearchError, IncompleteData, OfflineError, StoreError
-from bgresearch.store import StoreWarning
+from bgresearch.store import StoreWarning, pins
 from bgresearch.store import parquet_file as partition
+from bgresearch.store.store import Store
 
 NOW = dt.datetime(2026, 11, 20, 9, 0, 30, tzinfo=dt.UTC)
 START, END = NOW - dt.timedelta(days=30), NOW - dt.timedelta(days=1)
 DAY = NOW - dt.timedelta(days=2)
 Verb = Callable[[Client], pd.DataFrame]
 Connect = Callable[..., Client]
+SLOW = pytest.mark.slow
 
 VERBS: dict[str, tuple[str, Verb]] = {
     "candles": ("candles", lambda c: c.candles("BTCUSDT", "1h", START, END)),
@@ -40,6 +44,15 @@ VERBS: dict[str, tuple[str, Verb]] = {
     "deposits": ("account", lambda c: c.account.deposits(START, END)),
     "withdrawals": ("account", lambda c: c.account.withdrawals(START, END)),
 }
+FROM_THEN_ON: dict[str, Verb] = {  # more than before, so that newer rows are written into the same files
+    "candles": lambda c: c.candles("BTCUSDT", "1h", START, END + dt.timedelta(hours=6)),
+    "trades": lambda c: c.trades("BTCUSDT", END - dt.timedelta(minutes=20), END + dt.timedelta(minutes=5)),
+    "funding_rates": lambda c: c.funding_rates("BTCUSDT", START, END + dt.timedelta(hours=9), market="usdt-futures"),
+}
+QUICK = {  # of each way in which something is kept one, and every kind of damage
+    ("candles", "page"), ("trades", "footer"), ("deposits", "page"), ("withdrawals", "footer"),
+    ("funding_rates", "page"), ("closed_positions", "footer"),
+}  # fmt: skip
 LENSES: dict[str, Callable[[Client], Any]] = {
     "sql": lambda c: c.lens.sql("SELECT sum(price) FROM trades"),
     "duckdb": lambda c: c.lens.duckdb().sql("SELECT sum(price) FROM trades").fetchall(),
@@ -82,6 +95,9 @@ def cut(path: Path) -> bool:
 HOW = {"page": flip, "footer": cut}
 
 
+EVERY = [pytest.param(name, how, marks=() if (name, how) in QUICK else SLOW) for name in VERBS for how in HOW]
+
+
 def hurt(root: Path, folder: str, how: str = "page") -> list[Path]:
     """Damage every kept file of a folder that has rows."""
     found = [path for path in partitions(root, folder) if HOW[how](path)]
@@ -97,8 +113,7 @@ def quiet() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("quiet")
-@pytest.mark.parametrize("how", HOW)
-@pytest.mark.parametrize("name", VERBS)
+@pytest.mark.parametrize(("name", "how"), EVERY)
 def test_online_the_rows_are_fetched_again(keyed: Callable[..., Client], tmp_path: Path, name: str, how: str) -> None:
     folder, verb = VERBS[name]
     before = verb(keyed())
@@ -111,8 +126,29 @@ def test_online_the_rows_are_fetched_again(keyed: Callable[..., Client], tmp_pat
 
 
 @pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize(("name", "how"), EVERY)
+def test_a_file_that_newer_rows_are_written_into_is_fetched_again(
+    keyed: Callable[..., Client], clock: ManualClock, tmp_path: Path, name: str, how: str
+) -> None:
+    folder, verb = VERBS[name]
+    verb(keyed())
+    clock.jump(3_600_000)
+    hurt(tmp_path / "data", folder, how)
+    later = FROM_THEN_ON.get(name, lambda c: getattr(c.account, name)(START, END + dt.timedelta(hours=6)))
+    pd.testing.assert_frame_equal(later(keyed()), later(keyed(data_dir=tmp_path / "other")))
+
+
+@pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize("how", HOW)
-@pytest.mark.parametrize("name", VERBS)
+def test_a_download_fetches_again_what_is_damaged(connect: Connect, tmp_path: Path, how: str) -> None:
+    connect().candles("BTCUSDT", "1h", START, END)
+    hurt(tmp_path / "data", "candles", how)
+    connect().download(["BTCUSDT"], "1h", START, END + dt.timedelta(hours=6))
+    assert len(connect(offline=True).candles("BTCUSDT", "1h", START, END + dt.timedelta(hours=6))) == 29 * 24 + 6
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize(("name", "how"), EVERY)
 def test_offline_it_is_an_error_with_the_spans_every_time(
     keyed: Callable[..., Client], tmp_path: Path, name: str, how: str
 ) -> None:
@@ -153,8 +189,6 @@ def test_lenses_name_the_file_instead_of_reading_less(connect: Connect, tmp_path
 @pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize("aside", [False, True], ids=["in place", "set aside"])
 def test_a_pin_and_a_publication_are_not_made_of_less(connect: Connect, tmp_path: Path, aside: bool) -> None:
-    from bgresearch.store import pins  # noqa: PLC0415
-
     connect().trades("BTCUSDT", END - dt.timedelta(minutes=20), END)
     hurt(tmp_path / "data", "trades")
     if aside:
@@ -209,7 +243,7 @@ def test_a_recording_is_an_error_as_its_instants_cannot_be_asked_again(
 
 @pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize("how", HOW)
-@pytest.mark.parametrize("name", ["fills", "bills", "deposits"])
+@pytest.mark.parametrize("name", [pytest.param("fills", marks=SLOW), pytest.param("bills", marks=SLOW), "deposits"])
 def test_records_that_the_exchange_has_forgotten_are_an_error_and_the_archive_names_them(
     keyed: Callable[..., Client], tmp_path: Path, clock: ManualClock, name: str, how: str
 ) -> None:
@@ -226,27 +260,50 @@ def test_records_that_the_exchange_has_forgotten_are_an_error_and_the_archive_na
 
 
 @pytest.mark.usefixtures("quiet")
-@pytest.mark.parametrize("how", HOW)
-def test_an_archive_run_fetches_again_what_is_damaged(keyed: Callable[..., Client], tmp_path: Path, how: str) -> None:
-    kinds = ["fills", "bills"]
+@pytest.mark.parametrize(
+    ("kinds", "how"),
+    [
+        (["deposits", "transfers"], "page"), pytest.param(["fills", "bills"], "page", marks=SLOW),
+        pytest.param(["fills", "bills"], "footer", marks=SLOW),
+    ],
+    ids=["page", "page of many", "footer"],
+)  # fmt: skip
+def test_an_archive_run_fetches_again_what_is_damaged(
+    keyed: Callable[..., Client], tmp_path: Path, kinds: list[str], how: str
+) -> None:
     before = {(line.kind, line.lot): line.rows for line in keyed().account.archive(kinds=kinds).lines}
     hurt(tmp_path / "data", "account", how)
-    after = {(line.kind, line.lot): line.rows for line in keyed().account.archive(kinds=kinds).lines}
-    assert after == before
-    assert {flaw.kind for flaw in keyed().verify().flaws} <= ({"lost"} if how == "footer" else set())
+    lines = keyed().account.archive(kinds=kinds).lines
+    assert {(line.kind, line.lot): line.rows for line in lines} == before
+    flaws = keyed().verify().flaws
+    assert {flaw.kind for flaw in flaws} <= {"lost"}
+    if how == "page":  # the exchange has forgotten the first seconds meanwhile: no more is lost, and that is named
+        named = {start for line in lines for start, _end in line.lost}
+        assert {iso(flaw.span.start_ms) for flaw in flaws if flaw.span} <= named
+        assert all(flaw.span and flaw.span.duration_ms < 60_000 for flaw in flaws)
 
 
 @pytest.mark.usefixtures("quiet")
-@pytest.mark.parametrize("name", ["candles", "fills"])
+@pytest.mark.parametrize("name", ["candles", "trades"])
 def test_a_damaged_pin_is_an_error(keyed: Callable[..., Client], tmp_path: Path, name: str) -> None:
-    from bgresearch.store import pins  # noqa: PLC0415
-
     folder, verb = VERBS[name]
     verb(keyed())
-    pin = pins.create(tmp_path / "data", "frozen", 1, private=True)
+    pin = pins.create(tmp_path / "data", "frozen", 1)
     hurt(pin.folder, folder)
     with pytest.raises(StoreError, match="of this pin is damaged"):
-        verb(keyed(pin="frozen") if name != "fills" else keyed(pin="frozen", key=None))
+        verb(keyed(pin="frozen"))
+
+
+@pytest.mark.usefixtures("quiet")
+def test_damaged_records_of_a_pin_are_an_error(keyed: Callable[..., Client], tmp_path: Path) -> None:
+    keyed().account.fills(START, END)
+    pin = pins.create(tmp_path / "data", "frozen", 1, private=True)
+    (uid,) = [folder.name for folder in (pin.folder / "account").iterdir()]
+    series, span = KINDS["fills"].series(uid, "spot"), Span(int(START.timestamp() * 1000), int(END.timestamp() * 1000))
+    assert Store(pin.folder, pin=pin.name).read(series, span) is not None
+    hurt(pin.folder, "account")
+    with pytest.raises(StoreError, match="of this pin is damaged"):
+        Store(pin.folder, pin=pin.name).read(series, span)
 
 
 @pytest.mark.usefixtures("quiet")

@@ -46,7 +46,7 @@ def kept(client: Client) -> dict[str, pd.DataFrame]:
         "candles": candles, "resampled": candles.bg.resample("4h"),
         "panel": client.panel(["BTCUSDT", "ETHUSDT"], "1h", SINCE, SINCE + pd.Timedelta(days=1)),
         "listings": client.listings(), "recorded": client.recorded("open-interest", "BTCUSDT", SINCE),
-        "raw": client.api.spot.account_assets(), "sql": client.lens.sql("SELECT * FROM candles"),
+        "raw": client.api.spot.tickers(), "sql": client.lens.sql("SELECT * FROM candles"),
     }  # fmt: skip
     return {name: frame for name, frame in found.items() if isinstance(frame, pd.DataFrame)}
 

@@ -256,10 +256,11 @@ class _Gathering:
         def fetch() -> None:
             bring(self._source, base, task.span, task.told, report, stop=self._stop)
 
+        store, series = self._source.store, series_of(base)
         if task.what.grid.vague:  # its rows are looked at by `_count`
-            self._source.store.read_after(fetch, series_of(base), task.span)
+            store.read_after(fetch, series, task.span)
         else:
-            fetch()
+            store.bring_whole(fetch, series, task.span)
 
     def _count(self, task: _Task, base: CandleSeries, report: CandleReport) -> None:
         """Count what the store has now; longer candles that are made of shorter ones are there if one of those is."""
