@@ -116,7 +116,9 @@ def create(root: Path, name: str, now_ms: int, *, private: bool = False) -> Pin:
         There is nothing to freeze, a file is damaged, or the folder cannot be written; nothing is left behind then.
     """
     folder = _place(root, name)
-    if folder.exists():
+    with reading(folder):
+        taken = folder.exists()
+    if taken:
         raise InvalidInput("name", f"there is a pin {name!r} already.", hint="A pin never changes: take another name.")
     found = files_of(root, private=private) if root.is_dir() else []
     if lost := [one for one in lost_below(root) if private or one.path.relative_to(root).parts[0] != PRIVATE]:

@@ -7,6 +7,7 @@ import io
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -56,13 +57,14 @@ def test_too_little_of_something_is_no_damage(tmp_path: Path, series: Series, ki
     folder = tmp_path / "data"
     Store(folder).write(series, candles(MONTHS), [MONTHS])
     for part in (folder, *folder.parents, *folder.rglob("*")):  # of another user, where the test is run by root
-        if part.is_relative_to(tmp_path.parent.parent):
+        if Path(tempfile.gettempdir()) in part.parents:
             part.chmod(0o755 if part.is_dir() else 0o644)
     before = {path: path.read_bytes() for path in folder.rglob("*.parquet")}
     command = [sys.executable, "-c", CHILD, str(folder), kind, str(amount), *map(str, MONTHS)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)  # noqa: S603
     refused = "cannot be read now" in ran.stdout or "cannot read" in ran.stdout
-    crashed = ran.returncode < 0 and "bad_alloc" in ran.stderr  # in a thread of Arrow, where nothing can be caught
+    # in a thread of Arrow or of the C library, where nothing can be caught
+    crashed = ran.returncode < 0 and ("bad_alloc" in ran.stderr or "thread-local data" in ran.stderr)
     assert refused or crashed or "rows 172800" in ran.stdout, ran.stderr
     assert {path: path.read_bytes() for path in folder.rglob("*.parquet*")} == before
 
@@ -187,7 +189,7 @@ def test_what_may_not_be_read_is_neither_damaged_nor_absent(tmp_path: Path, seri
     folder = tmp_path / "data"
     Store(folder).write(series, candles(MONTHS), [MONTHS])
     for part in (folder, *folder.parents, *folder.rglob("*")):
-        if part.is_relative_to(tmp_path.parent.parent):
+        if Path(tempfile.gettempdir()) in part.parents:
             part.chmod(0o755 if part.is_dir() else 0o644)
     before = {path: path.read_bytes() for path in folder.rglob("*.parquet")}
     target = next(iter(before)) if what == "file" else next(iter(before)).parent
