@@ -124,8 +124,12 @@ class Reader:
         if self.url:  # one driver for all tasks of a process
             remote = Remote(self.url, {"skip_instance_cache": False, **self.options})
             return io.BytesIO(checked_object(remote, file.name, file.sha256))
-        with opened(Path(file.name)) as local:
-            return io.BytesIO(local.read())
+        try:
+            with opened(Path(file.name)) as local:
+                return io.BytesIO(local.read())
+        except FileNotFoundError as cause:
+            hint = "Make the frame again, to list the files anew; workers on other machines need the same folder."
+            raise StoreError(f"{file.name} cannot be read now: no file is in its place.", hint=hint) from cause
 
     def _labelled(self, table: pa.Table, file: File | None, wanted: Sequence[str]) -> pa.Table:
         """Return the rows with the keys of their series, as categories that are the same in every block."""

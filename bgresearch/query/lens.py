@@ -211,7 +211,7 @@ class Lens:
         ----------
         check : bool
             Whether a scan first reads its files whole and compares their digests, once per client: Polars compares
-            none. A scan whose period is given has fewer files.
+            none. It does so before any filter is known; a period and a market that are named leave fewer files.
 
         Raises
         ------
@@ -222,8 +222,9 @@ class Lens:
 
         Notes
         -----
-        A lazy frame sees the files that were there when it was made, each whole and as it is now. A filter on market,
-        price, symbol or interval opens no other file; ``.candles(period="2026-10")`` opens only those of that month.
+        A lazy frame sees the files that were there when it was made, each whole and as it is now. When it is collected,
+        a filter on market, price, symbol or interval opens no other file. ``.candles(period="2026-10")`` opens only
+        those of that month, for the check too.
         Last prices are in ``.candles()``, others in ``.candles_mark()`` and ``.candles_index()``. Where a symbol is in
         several markets, name one or several: ``.candles(market="spot")``.
 

@@ -2,6 +2,7 @@
 
 A scan knows its columns beforehand: it opens no file to learn them, and of all files only those that a filter on
 market, price, symbol or interval leaves. Of these, a filter on time reads the footer and the row groups it needs.
+The check of digests comes before any filter is known: it reads the files of the period and the markets that are named.
 
 The files are listed here: where Polars lists them itself it remembers their sizes, and fails when a writer has
 replaced one of them since.
@@ -42,7 +43,7 @@ class Scans:
     source : Source
         The client's.
     check : bool
-        Whether a scan compares the digests of its files first.
+        Whether a scan first reads the files of its period and markets whole and compares their digests.
 
     Examples
     --------
@@ -83,14 +84,19 @@ class Scans:
         ------
         InvalidInput
             There is no such family, or the period is none; or a symbol is kept in several markets and none is named.
+        StoreError
+            A file is damaged, or was set aside as damaged and its span is not covered again.
         """
         if not isinstance(name, str) or name not in self._families:
             raise InvalidInput("name", f"{name!r} is unknown.", hint=f"Use one of {', '.join(self.names)}.")
         if not isinstance(period, str) or not _PERIOD.fullmatch(period):
             raise InvalidInput("period", f"{period!r} is no period.", hint="Write 2026-10, 2026 or 2026-*.")
         family = self._families[name]
-        checked(self._source, [family], period=period, rows=self._check)
-        parts = _spellings(family, self._files(family, period, market))
+        files = self._files(family, period, market)
+        checked(self._source, [family], period=period, rows=False)
+        if self._check:
+            self._source.store.check(files)
+        parts = _spellings(family, files)
         whole = [self._scanned(family, files, told) for files, told in parts]
         joined: LazyFrame = self._pl.concat(whole)
         return joined

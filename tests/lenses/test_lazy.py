@@ -10,7 +10,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from bgresearch.errors import ConfigurationError, InvalidInput
+from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
 from bgresearch.query.datasets import families
 from bgresearch.store import pins
 from tests.lenses.stores import DAY_MS, JAN_MS, SYMBOLS, keep, offline
@@ -54,7 +54,7 @@ def test_a_filter_on_keys_opens_no_other_file(tmp_path: Path) -> None:
     for file in tmp_path.glob("candles/**/*.parquet"):
         if "symbol=BTCUSDT/interval=1m" not in file.as_posix():
             file.write_bytes(b"garbage")
-    scan = offline(tmp_path).lens.polars().candles()
+    scan = offline(tmp_path).lens.polars(check=False).candles()
     wanted = scan.filter(pl.col("symbol") == "BTCUSDT", pl.col("interval") == "1m")
     assert wanted.select(pl.len(), pl.col("close").is_not_null().sum()).collect().rows() == [(100, 100)]
     with pytest.raises(pl.exceptions.PolarsError):
@@ -80,12 +80,24 @@ def test_a_filter_on_time_reads_of_other_months_no_more_than_the_footer(tmp_path
             footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
             data[4:footer] = b"\xff" * (footer - 4)
             file.write_bytes(data)
-    scan = offline(tmp_path).lens.polars().candles()
+    scan = offline(tmp_path).lens.polars(check=False).candles()
     start, end = (dt.datetime(2026, month, 1, tzinfo=dt.UTC) for month in (2, 3))
     found = scan.filter(pl.col("open_time") >= start, pl.col("open_time") < end).collect()
     assert found.height == 1_000
     with pytest.raises(pl.exceptions.PolarsError):
         scan.collect()
+
+
+def test_the_check_reads_the_markets_that_are_named_and_no_filter_spares_a_file(tmp_path: Path) -> None:
+    for symbol, market in (("BTCUSDT", "spot"), ("ETHUSDT", "usdt-futures")):
+        keep(tmp_path, symbol, market=market)
+    [file] = tmp_path.glob("candles/**/symbol=ETHUSDT/**/*.parquet")
+    file.write_bytes(b"garbage")
+    scans = offline(tmp_path).lens.polars()
+    assert scans.candles(market="spot").collect().height == 100
+    for market in (None, "usdt-futures"):
+        with pytest.raises(StoreError, match=r"symbol=ETHUSDT.*is damaged"):
+            scans.candles(market=market)
 
 
 def test_what_is_no_whole_partition_is_never_read(tmp_path: Path) -> None:
