@@ -14,6 +14,7 @@ from bgresearch.cli.prompts import Fields, agreed, from_stdin, secret
 from bgresearch.errors import BgresearchError, ConfigurationError
 from bgresearch.keys.onboarding import messages as words
 from bgresearch.keys.onboarding.finding import Finding
+from bgresearch.keys.onboarding.paste_checks import FIELD_NAMES
 from bgresearch.keys.onboarding.verdicts import Judgement, judge, on_purpose
 from vault import VaultError
 from vault.rsa import private_key_file
@@ -141,7 +142,7 @@ def bring(
         A text cannot be a key's, or the exchange refused the key: the message says which stage and what helps.
     """
     answer = send(agent, wanted.purpose, texts, label=wanted.label, host=wanted.host, demo=wanted.demo)
-    hints = [f"{one['field']} {one['words']}." for one in answer["findings"]]
+    hints = [f"{FIELD_NAMES.get(one['field'], one['field'])} {one['words']}." for one in answer["findings"]]
     staged = answer["staged"]
     if staged is None:
         raise ConfigurationError(" ".join(hints), hint=words.NOT_SAVED)

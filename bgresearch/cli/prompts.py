@@ -86,7 +86,8 @@ def from_stdin(*names: str) -> Fields:
     Raises
     ------
     InvalidInput
-        Not JSON, not an object of texts, or a field is missing or too many; no value is in the message.
+        Not JSON, not an object of texts, a field is missing or too many, or one has half a character in it, which
+        JSON can spell and nothing else can; no value is in the message.
     """
     try:
         given = Hidden(json.loads(sys.stdin.read()))
@@ -96,6 +97,9 @@ def from_stdin(*names: str) -> Fields:
         raise InvalidInput("--stdin", "a field is missing or is not text.", hint=_shape(names))
     if given.value.keys() != set(names):
         raise InvalidInput("--stdin", "there is a field that this command would not use.", hint=_shape(names))
+    for name in names:
+        if any("\ud800" <= character <= "\udfff" for character in given.value[name]):
+            raise InvalidInput("--stdin", f"{name} has half a character (a surrogate) in it.", hint="Paste it again.")
     return {name: Hidden(given.value[name]) for name in names}
 
 

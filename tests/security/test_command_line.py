@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -85,6 +86,17 @@ def test_a_malformed_key_is_refused_and_not_repeated(name: str, run: Run, passwo
     assert done.status != 0
     assert SECRET not in done.said
     assert "Traceback" not in done.said
+
+
+@pytest.mark.parametrize("half", ["\\ud800", "\\udfff"])
+@pytest.mark.parametrize("field", ["api_key", "secret_key", "passphrase"])
+def test_half_a_character_is_named_by_its_field(field: str, half: str, run: Run, password_file: Path) -> None:
+    texts = dict.fromkeys(("api_key", "secret_key", "passphrase"), SECRET)
+    typed = json.dumps(texts | {field: f"{SECRET}HALF"}).replace("HALF", half).encode()
+    done = run("vault", "add", "one", "--stdin", "--password-file", str(password_file), stdin=typed)
+    assert done.status == 2
+    assert f"{field} has half a character (a surrogate) in it. Paste it again." in " ".join(done.said.split())
+    assert SECRET not in done.said
 
 
 @pytest.mark.parametrize(
