@@ -34,7 +34,7 @@ PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --no-com
 INSTALL = $(if $(UV),$(UV_INSTALL),$(PIP_INSTALL)) $(CONSTRAINTS:%=--constraint %)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab dashboard test test-all test-lowest test-newest fmt docs pictures benchmarks constraints clean
+.PHONY: help demo lab dashboard test test-all test-long test-days test-lowest test-newest fmt docs pictures benchmarks constraints clean
 
 help: ## list what there is to type
 	@echo "bgresearch: read-only research toolkit for the Bitget exchange"
@@ -61,10 +61,13 @@ test: $(VENV)/.test ## run what a change can break: ruff, mypy, import contracts
 	@echo "== import contracts" && $(VENV)/bin/lint-imports
 	@echo "== pytest" && $(PY) -m pytest -n $(JOBS) --dist loadfile -m "not slow"
 
-test-all: $(VENV)/.test-all ## run the long proofs, then the tests on other days and in other time zones (needs faketime)
-	@status=0; \
-	echo "== pytest, the long ones" && $(PY) -m pytest -n $(JOBS) --dist loadfile -m slow || status=1; \
-	echo "== pytest, on other days" && $(PY) tests/other_days.py --jobs $(JOBS) || status=1; exit $$status
+test-all: test-long test-days ## run the long proofs, then the tests on other days and in other time zones
+
+test-long: $(VENV)/.test-all ## run the long proofs: kill matrices, fuzzing counts, the browser matrix, peers
+	@echo "== pytest, the long ones" && $(PY) -m pytest -n $(JOBS) --dist loadfile -m slow
+
+test-days: $(VENV)/.test-all ## run the tests on other days and in other time zones (needs faketime)
+	@echo "== pytest, on other days" && $(PY) tests/other_days.py --jobs $(JOBS)
 
 fmt: $(VENV)/.test ## format the code, mend what ruff can mend, strip the outputs of notebooks
 	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
@@ -86,7 +89,7 @@ test-lowest: ## run the tests with the oldest versions that pyproject.toml allow
 test-newest: ## run the tests with the newest versions that pyproject.toml allows
 	@$(MAKE) test VENV=.venv-newest CONSTRAINTS=
 
-constraints: ## write the lists of versions in constraints/ anew (needs uv)
+constraints: ## write the lists of versions in constraints/ again (needs uv)
 	@mkdir -p constraints
 	@$(COMPILE) --group exports --upgrade --universal --output-file constraints/usual.txt
 	@$(COMPILE) --upgrade --resolution lowest-direct --output-file constraints/lowest.txt
