@@ -113,7 +113,7 @@ def test_a_key_with_a_typing_error_names_the_field_alone(run: Run, vault: str) -
     text = json.dumps({**TRIPLE, "secret_key": TRIPLE["secret_key"] + "\n"})
     refused = run("vault", "add", "third", "--stdin", "--password-file", vault, stdin=text)
     assert refused.status == 1
-    assert "secret_key" in refused.err
+    assert "SecretKey has a line break (U+000A) at position" in refused.err
     assert not any(secret in refused.out + refused.err for secret in SECRETS)
 
 
