@@ -190,6 +190,9 @@ class AnswerRow:
     def fields(self, name: str) -> dict[str, AnswerRow]:
         """Return the objects in an object by name."""
         (row, *_) = self.nested(name) or [AnswerRow({}, self.problems)]
+        for key, part in row._values.items():
+            if not isinstance(part, dict) and not is_blank(part):
+                self.problems.add(f"{self.name}: {name} {key} {shown(part)} is no object")
         return {key: AnswerRow(part, self.problems, f"{self.name}, {name} {key}")
                 for key, part in row._values.items() if isinstance(part, dict)}  # fmt: skip
 

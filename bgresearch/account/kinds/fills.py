@@ -125,6 +125,8 @@ def fee_of(row: AnswerRow, field: str, *, paid_is_negative: bool) -> Row:
     sums: dict[str, Decimal] = {}
     for part in row.nested("feeDetail"):
         coin, paid = part.code("feeCoin") or "", paid_of(part, field, paid_is_negative=paid_is_negative)
+        if not coin and field not in part:
+            part.problems.add(f"{part.name}: it has neither feeCoin nor {field}")
         if paid is not None and (coin or paid):  # a trade that was free may tell of a part without a coin
             with localcontext(prec=_DIGITS):
                 sums[coin] = sums[coin] + paid if coin in sums else paid

@@ -96,6 +96,8 @@ def _spot_fee(row: AnswerRow) -> Row:
     detail = row.fields("feeDetail")
     named = [(part.code("feeCoinCode"), part) for part in detail.values() if part.text("feeCoinCode")]
     if not named:
+        if detail and "newFees" not in detail:
+            row.problems.add(f"{row.name}: feeDetail names no coin and no sum")
         total = detail["newFees"].decimal("t") if "newFees" in detail else None
         return {"fee": None if total is None else float(-total) + 0.0, "fee_coin": None}
     coin = named[0][0]

@@ -246,6 +246,8 @@ class Fetcher:
         road = roads[turn % len(roads)]
         left = [hole for hole in holes if self._believed(hole, roads)]
         asked = [hole for hole in holes if not self._believed(hole, roads)]
+        if not asked:  # another thread's answers have settled them meanwhile
+            return sorted(left), None
         rows = max(1, min(road.rows, result.page.rows) >> _SMALLER.get(turn, 0))
         doubt: _Doubt | None = None
         for piece in self._grid.cut(Span(asked[0].span.start_ms, asked[-1].span.end_ms), rows):
