@@ -94,10 +94,11 @@ def _spot(row: AnswerRow) -> Row:
 def _spot_fee(row: AnswerRow) -> Row:
     """Return the fee of a spot order: JSON inside a text, by coin, next to a sum that names no coin."""
     detail = row.fields("feeDetail")
+    for key, part in detail.items():
+        if key != "newFees" and not part.text("feeCoinCode"):
+            part.problems.add(f"{part.name}: feeCoinCode is missing")
     named = [(part.code("feeCoinCode"), part) for part in detail.values() if part.text("feeCoinCode")]
     if not named:
-        if detail and "newFees" not in detail:
-            row.problems.add(f"{row.name}: feeDetail names no coin and no sum")
         total = detail["newFees"].decimal("t") if "newFees" in detail else None
         return {"fee": None if total is None else float(-total) + 0.0, "fee_coin": None}
     coin = named[0][0]
