@@ -16,7 +16,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import BaseFileLock, SoftFileLock, Timeout
+from filelock import BaseFileLock, Timeout
 
 from vault.disk import FILE_MODE, FOLDER_MODE, LOCK_POLL_S, FileSystem, expanded
 from vault.errors import (
@@ -108,6 +108,8 @@ class VaultFile:
                 "(reduced protection)",
                 ReducedProtection,
             )
+        from filelock import SoftFileLock  # noqa: PLC0415 - it loads socket, for the host's name
+
         lock = SoftFileLock(f"{self._lock_path}.held", timeout=self._lock_timeout_s)
         lock.acquire(poll_interval=LOCK_POLL_S)
         return lock
