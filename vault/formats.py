@@ -24,6 +24,8 @@ DOTENV, JSON, JSON5, TOML, INI = ".env", "JSON", "JSON with comments", "TOML", "
 
 Place = tuple[str, ...]
 
+# What only TOML has: names with dots, tables and lists as values. A plain .env is not given to TOML's parser at all.
+_TABLES = re.compile(r"""^[ \t]*[\w"'-]+[ \t]*\.[^=\r\n]*=|=[ \t]*[{\[]""", re.MULTILINE)
 _SECTION = re.compile(r"^[ \t]*\[[^\]\r\n{]+\]\]?[ \t]*(?:[#;][^\r\n]*)?(?:\r|$)", re.MULTILINE)
 _UNSEEN = re.compile(r"[^\S \t\r\n]|[\u200b-\u200f\u2060\ufeff]")
 _COMMENT_FIRST = re.compile(r"\s*(?://|/\*)")
@@ -107,9 +109,12 @@ def _readers(text: Hidden[str]) -> list[tuple[str, Callable[[Hidden[str]], Parse
         return [(JSON, _json), (JSON5, _json5)]
     if start == "[":
         return [(JSON, _json), (JSON5, _json5), *sections] if not has_sections else [(JSON, _json), *sections]
-    return [*sections, (DOTENV, _dotenv)] if has_sections else [(TOML, _toml_tables), (DOTENV, _dotenv)]
+    if has_sections:
+        return [*sections, (DOTENV, _dotenv)]
+    return [(TOML, _toml_tables), (DOTENV, _dotenv)] if _TABLES.search(text.value) else [(DOTENV, _dotenv)]
 
 
+@without_frames
 def _json(text: Hidden[str]) -> Parsed | None:
     twice: set[str] = set()
 
@@ -124,6 +129,7 @@ def _json(text: Hidden[str]) -> Parsed | None:
     return Parsed(JSON, tree, _repeated(twice))
 
 
+@without_frames
 def _json5(text: Hidden[str]) -> Parsed | None:
     from json5 import loads  # noqa: PLC0415 - only who imports keys reads such files
 
@@ -144,6 +150,7 @@ def _check_length(text: Hidden[str], name: str) -> None:
         )
 
 
+@without_frames
 def _toml(text: Hidden[str]) -> Parsed | None:
     try:
         return Parsed(TOML, Hidden(tomllib.loads(text.value.replace("\r\n", "\n"))))
@@ -151,6 +158,7 @@ def _toml(text: Hidden[str]) -> Parsed | None:
         return None
 
 
+@without_frames
 def _toml_tables(text: Hidden[str]) -> Parsed | None:
     """Return what TOML without sections says, if it is more than variables: names with dots, tables in one line."""
     found = _toml(text)
@@ -158,6 +166,7 @@ def _toml_tables(text: Hidden[str]) -> Parsed | None:
     return found if is_nested else None
 
 
+@without_frames
 def _ini(text: Hidden[str]) -> Parsed | None:
     parser = configparser.ConfigParser(interpolation=None, default_section=_FIRST_SECTION)
     parser.optionxform = str  # type: ignore[assignment,method-assign]  # names keep their case
@@ -171,6 +180,7 @@ def _ini(text: Hidden[str]) -> Parsed | None:
     return Parsed(INI, Hidden(tree), doubts)
 
 
+@without_frames
 def _dotenv(text: Hidden[str]) -> Parsed | None:
     from dotenv import dotenv_values  # noqa: PLC0415 - only who imports keys reads such files
 
@@ -196,6 +206,7 @@ def _dotenv(text: Hidden[str]) -> Parsed | None:
     return Parsed(DOTENV, values, doubts)
 
 
+@without_frames
 def _dotenv_doubt(original: Hidden[str], value: Hidden[str]) -> str:
     """Return why another reader would see another value than python-dotenv; empty if none would."""
     match = _RAW.match(original.value)
@@ -212,6 +223,7 @@ def _dotenv_doubt(original: Hidden[str], value: Hidden[str]) -> str:
     return doubts[0] if doubts else ""
 
 
+@without_frames
 def _ini_doubt(value: Hidden[str]) -> str:
     if re.match(r"['\"]", value.value):
         return "stands in quotes, which some readers of INI files keep"

@@ -31,7 +31,7 @@ PRIVATE = load()["spot.account_assets"]
 TESTS = str(Path(__file__).parent)
 # Where headers and secrets pass; not where files and locks are held, which a raise between two lines would leave held.
 WALKED = re.compile(
-    r"/bgresearch/(wire|transport|query|envelope)\.py$|/vault/(?!storage)[^/]+\.py$"
+    r"/bgresearch/(http/(sender|transport|query)|catalogue/response)\.py$|/vault/(?!storage)[^/]+\.py$"
     r"|/(requests|urllib3)/[^/]+\.py$|/(client|hmac|elsewhere)\.py$"
 )
 BOXING = {("__init__", "value"), *(("add", name) for name in ("api_key", "secret_key", "passphrase"))}
