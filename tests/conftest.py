@@ -31,14 +31,6 @@ settings.load_profile("patient")
 _tests = count()
 
 
-def quick_of(*values: object, every: int = 4) -> list[Any]:
-    """Return parameters of which every fourth (or so) is run by ``make test``, and all of them by ``make test-all``."""
-    return [
-        pytest.param(value, marks=[pytest.mark.slow] if place % every else [], id=str(value))
-        for place, value in enumerate(values)
-    ]
-
-
 @pytest.fixture(scope="session", autouse=True)
 def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Keep what a program remembers between runs out of the user's own folder; child processes inherit it."""

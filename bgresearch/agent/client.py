@@ -6,6 +6,7 @@ import json
 import os
 import threading
 import weakref
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from typing import Any
@@ -47,7 +48,7 @@ _VAULT_S = 60.0  # what reads or saves the vault, or derives a key
 _REPEATABLE = (Fetch, Status, Lock, Offer, Check, Audit, Search)
 
 
-class AgentVerbs:
+class AgentVerbs(ABC):
     """What can be asked of an agent, wherever it answers; `Agent` asks another process, `OwnAgent` this one."""
 
     def status(self) -> AgentStatus:
@@ -211,8 +212,9 @@ class AgentVerbs:
             raise header.error
         return header, body
 
+    @abstractmethod
     def _ask(self, request: Request, patience_s: float) -> tuple[Header, bytes]:
-        raise NotImplementedError
+        """Send a request, return header and body of the answer."""
 
 
 class Agent(AgentVerbs):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import pandas as pd
 
@@ -26,9 +26,6 @@ from bgresearch.query.lens import Lens
 from bgresearch.session.identity import AccountIdentity
 from bgresearch.session.session import Session
 from bgresearch.store import Store
-
-if TYPE_CHECKING:
-    pass
 
 
 class Client(CandleVerbs, KeptVerbs, PanelVerbs):

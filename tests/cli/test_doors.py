@@ -16,7 +16,7 @@ from bgresearch.sandbox.server import Server
 from bgresearch.sandbox.traders.keys import SandboxKey
 from tests.cli.conftest import Ran
 from tests.cli.sandboxed import PASSWORD, as_json, open_vault, triple, with_password
-from tests.conftest import quick_of
+from tests.quick import quick_of
 from vault import FLOOR, Checked, KeyRefused, Staged, Vault, from_found, read_copy
 from vault.hidden import Hidden
 from vault.keys import CAN_WITHDRAW

@@ -23,7 +23,7 @@ from bgresearch.store import Gap, Series, Store
 from bgresearch.store.coverage import Cause
 from tests.client.other_exchange import DAY, HOUR, MINUTE, Habits, Market, OtherExchange
 from tests.client.test_other_exchange import NO_V3, TODAY, Start, gaps, same, truth
-from tests.conftest import quick_of
+from tests.quick import quick_of
 
 
 def at(day: str) -> int:

@@ -28,7 +28,7 @@ from bgresearch.store import Store
 from tests.completeness.bent import BENDS, SIZES, Bend, Bent
 from tests.conftest import NOW_MS
 from tests.contract.test_every_row import suitable
-from tests.thirds import a_third
+from tests.quick import a_third
 from tests.verbs.told import Told
 
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000

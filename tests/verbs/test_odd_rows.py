@@ -16,7 +16,7 @@ from bgresearch.core.clock import ManualClock
 from bgresearch.errors import BadResponse, UndocumentedData
 from bgresearch.sandbox import Exchange
 from tests.conftest import NOW_MS
-from tests.thirds import a_third
+from tests.quick import a_third
 from tests.verbs.altered import DROPPED, Altering, altered
 from tests.verbs.altered import Path as Place
 from tests.verbs.test_odd_answers import FUTURES, SINCE
