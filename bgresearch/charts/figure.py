@@ -106,9 +106,9 @@ class Drawing:
         """Return the data of a trace as plotly takes it: all of a level, or the columns that were cut from it."""
         if name == "funding":
             rates = self.funding if self.funding is not None else pd.Series(dtype="float64")
-            return {"x": times(milliseconds(pd.DatetimeIndex(rates.index))), "y": rates.tolist()}
+            return {"x": times(milliseconds(pd.DatetimeIndex(rates.index))), "y": rates.to_numpy()}
         found = columns if columns is not None else level.traces.get(name, EMPTY)
-        data: dict[str, Any] = {key: column.tolist() for key, column in found.items() if "." not in key and key != "x"}
+        data: dict[str, Any] = {key: _values(column) for key, column in found.items() if "." not in key and key != "x"}
         data["x"] = times(found["x"])
         if "marker.color" in found:
             data["marker"] = {"color": found["marker.color"].tolist()}
@@ -143,6 +143,11 @@ class Drawing:
 
 
 EMPTY: Columns = {"x": np.array([], dtype="int64")}
+
+
+def _values(column: np.ndarray[Any, Any]) -> Any:
+    """Return a column as plotly takes it: numbers stay an array, which it sends as bytes, as JSON holds no NaN."""
+    return column if column.dtype.kind == "f" else column.tolist()
 
 
 def times(moments_ms: np.ndarray[Any, Any]) -> list[str]:

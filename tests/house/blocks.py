@@ -10,7 +10,8 @@ import io
 import re
 import shlex
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,6 +66,14 @@ class _Shown(doctest.OutputChecker):
 
     def check_output(self, want: str, got: str, optionflags: int) -> bool:
         return not want or super().check_output(want, got, optionflags)
+
+
+def not_installed(sources: Iterable[str]) -> list[str]:
+    """Return the packages that code imports and that are not there."""
+    nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+    return sorted({name.partition(".")[0] for name in names if find_spec(name.partition(".")[0]) is None})
 
 
 def failures(text: str, space: dict[str, Any], where: str) -> str:

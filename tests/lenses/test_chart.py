@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import subprocess
 import sys
 import zlib
@@ -224,6 +225,14 @@ def test_a_widget_draws_finer_bars_where_one_zooms_in_and_all_of_it_again() -> N
     assert len(shown.data[0].x) == 1440
     assert (shown.layout.xaxis.range[0][:10], shown.layout.xaxis.autorange) == ("2023-12-31", False)
     assert "30m bars" in shown.layout.title.text
+
+
+def test_what_a_widget_sends_is_json_where_lines_begin_late_and_bars_are_missing() -> None:
+    bars = walk(50)
+    bars.loc[bars.index[5:9], ["open", "high", "low", "close", "volume"]] = np.nan
+    (_, shown) = live(bars.bg.chart(overlays=[30])).children
+    assert np.isnan(shown.data[2].y[0])
+    json.dumps(shown.get_state(), allow_nan=False, default=len)  # what is no JSON leaves as bytes beside it
 
 
 def test_a_title_is_text_and_never_markup() -> None:

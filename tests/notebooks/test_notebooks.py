@@ -7,7 +7,6 @@ import asyncio
 import datetime as dt
 import re
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import pytest
 from bgresearch.cli.run_notebook import NotebookFailed, execute
 from bgresearch.core.clock import AHEAD
 from tests.conftest import ahead_of
+from tests.house.blocks import not_installed
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 LEAP_DAY = dt.datetime(2028, 2, 29, 12, tzinfo=dt.UTC)
@@ -41,18 +41,10 @@ def code_cells(notebook: Any) -> Iterator[Any]:
     return (cell for cell in notebook.cells if cell.cell_type == "code")
 
 
-def missing(path: Path) -> list[str]:
-    """Return the packages that a notebook imports and that are not installed."""
-    trees = (ast.parse(re.sub(r"^%.*", "", cell.source, flags=re.MULTILINE)) for cell in code_cells(read(path)))
-    nodes = [node for tree in trees for node in ast.walk(tree)]
-    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    names |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
-    return sorted({name.partition(".")[0] for name in names if find_spec(name.partition(".")[0]) is None})
-
-
 @pytest.mark.parametrize("path", [timed(path) for path in NOTEBOOKS])
 def test_it_runs_from_top_to_bottom_without_a_warning(path: Path, tmp_path: Path) -> None:
-    if gone := missing(path):
+    sources = (re.sub(r"^%.*", "", cell.source, flags=re.MULTILINE) for cell in code_cells(read(path)))
+    if gone := not_installed(sources):
         pytest.skip(f"{', '.join(gone)} of the group exports, for make test-all")
     before = path.read_bytes()
     places = {"BGRESEARCH_DATA_DIR": str(tmp_path / "data"), "IPYTHONDIR": str(tmp_path), "PYTHONWARNINGS": "default"}

@@ -22,10 +22,12 @@ def credential_and_exchange() -> tuple[Credential, Exchange]:
     pem = private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     modulus = private_key.public_key().public_numbers().n
     key = dataclasses.replace(READONLY, secret_key="", rsa_modulus=modulus)
+    exchange = Exchange(keys=[key])
     credential = loopback_credential(
-        "rsa", api_key=key.api_key, secret_key=pem, passphrase=key.passphrase, host="http://127.0.0.1:1"
-    )
-    return credential, Exchange(keys=[key])
+        "rsa", api_key=key.api_key, secret_key=pem, passphrase=key.passphrase, host="http://127.0.0.1:1",
+        now_ms=exchange.clock.now_ms,
+    )  # fmt: skip
+    return credential, exchange
 
 
 def code(exchange: Exchange, headers: dict[str, str], target: str = TARGET) -> int:
