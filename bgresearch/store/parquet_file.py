@@ -58,7 +58,7 @@ def read_ledger(file: IO[bytes]) -> Ledger:
         If there is no intact ledger in it.
     """
     with damage_in_words():
-        metadata = pq.ParquetFile(file).metadata
+        metadata = _opened(file).metadata
         return ledger_of(metadata.metadata, metadata.num_rows)
 
 
@@ -82,7 +82,7 @@ def decode(
         If anything in it does not fit together.
     """
     with damage_in_words():
-        parquet = pq.ParquetFile(file, page_checksum_verification=True)
+        parquet = _opened(file)
         table = parquet.read(use_threads=False)  # whole files are read side by side
         ledger = ledger_of(parquet.metadata.metadata, table.num_rows)
         if deep and not matches(table, ledger.checksum):
@@ -143,9 +143,18 @@ def decode_some(file: IO[bytes], columns: Sequence[str]) -> pa.Table:
         If they cannot be read.
     """
     with damage_in_words():
-        parquet = pq.ParquetFile(file, page_checksum_verification=True)
+        parquet = _opened(file)
         there = [name for name in columns if name in parquet.schema_arrow.names]
         return parquet.read(there, use_threads=False).replace_schema_metadata(None)
+
+
+def _opened(file: IO[bytes]) -> pq.ParquetFile:
+    """Return an open Parquet file that compares the checksums of the pages it reads.
+
+    Nothing is read ahead: threads of Arrow would do it, and one that lets go of a Python file's bytes while the
+    interpreter shuts down aborts the process (https://github.com/apache/arrow/issues/34314).
+    """
+    return pq.ParquetFile(file, page_checksum_verification=True, pre_buffer=False)
 
 
 class damage_in_words:  # noqa: N801 - reads as a statement
@@ -181,7 +190,7 @@ def series_of(file: IO[bytes]) -> Series:
         If the footer does not say it.
     """
     with damage_in_words():
-        text = (pq.ParquetFile(file).metadata.metadata or {}).get(KEY)
+        text = (_opened(file).metadata.metadata or {}).get(KEY)
         if text is None:
             raise DamagedFile("there is no ledger in it")
         about = json.loads(text)

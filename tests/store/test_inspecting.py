@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from pathlib import Path
 
 import pandas as pd
@@ -41,6 +42,30 @@ def rewritten(path: Path, change: object) -> None:
     assert series is not None
     assert series.time == time
     path.write_bytes(partition.encode(series, change(table), ledger))  # type: ignore[operator]
+
+
+class Reads(io.BytesIO):
+    """A file that remembers which threads read it."""
+
+    threads: set[int]
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.threads.add(threading.get_ident())
+        return super().read(size)
+
+
+@pytest.mark.parametrize("way", ["ledger", "rows", "any", "columns"])
+def test_a_file_is_read_by_the_thread_that_asks_and_by_no_other(client: Client, tmp_path: Path, way: str) -> None:
+    path, *_ = files_of(tmp_path)
+    file = Reads(path.read_bytes())
+    file.threads = set()
+    series = partition.series_of(file)
+    file.seek(0)
+    {
+        "ledger": lambda: partition.read_ledger(file), "rows": lambda: partition.decode(file, series),
+        "any": lambda: partition.decode_any(file), "columns": lambda: partition.decode_some(file, ["close"]),
+    }[way]()  # fmt: skip
+    assert file.threads == {threading.get_ident()}
 
 
 def test_an_intact_store_is_sound(client: Client) -> None:
