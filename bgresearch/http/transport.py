@@ -6,6 +6,7 @@ leaves this file, an error least of all, has a header in it.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 import ssl
@@ -70,7 +71,7 @@ class Headers(dict[str, str]):
 def new_session() -> requests.Session:
     """Return a session of our own making, see `harden`."""
     session = requests.Session()
-    session.mount("https://", _Adapter())
+    session.mount("https://", _SecureAdapter())
     session.mount("http://", _Adapter())
     return session
 
@@ -194,14 +195,27 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
-    """An adapter with its own TLS context: urllib3's would write session keys to the file SSLKEYLOGFILE names."""
+    """An adapter whose connections print nothing."""
 
     def __init__(self) -> None:
         super().__init__(pool_connections=4, pool_maxsize=CONNECTIONS, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies certificate and host name
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_verify_locations(cafile=certifi.where())
-        super().init_poolmanager(*args, **kwargs, ssl_context=context)
+        super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
+
+
+class _SecureAdapter(_Adapter):
+    """An adapter with our own TLS context: urllib3's would write session keys to the file SSLKEYLOGFILE names."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs, ssl_context=_tls_context())
+
+
+@functools.cache
+def _tls_context() -> ssl.SSLContext:
+    """Return what verifies certificates and host names; one for all sessions, as loading the authorities takes long."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_verify_locations(cafile=certifi.where())
+    return context
