@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,10 +22,13 @@ import pytest
 
 from bgresearch.agent.client import Agent, AgentKey
 from bgresearch.agent.socket_path import Place
-from tests.conftest import PATIENCE_S, inherited
+from tests.cli.forking import begin
+from tests.conftest import PATIENCE_S, child, inherited
 from vault import FLOOR, Vault
 
 PASSWORD = "correct horse battery"
+ROOT = Path(__file__).parents[2]
+SHOWN = {"COLUMNS": "120", "NO_COLOR": "1", "PYTHONWARNINGS": "default"}
 TRIPLE = {"api_key": "bg_0123456789abcdef", "secret_key": "f00dfeedf00dfeed", "passphrase": "swordfish9"}
 
 
@@ -105,30 +109,57 @@ def agent_folder() -> Iterator[str]:
 def environment(tmp_path: Path, agent_folder: str) -> dict[str, str]:
     places = {"BGRESEARCH_VAULT": str(tmp_path / "keys" / "vault"), "BGRESEARCH_DATA_DIR": str(tmp_path / "data")}
     places["BGRESEARCH_AGENT_DIR"] = agent_folder
-    shown = {"COLUMNS": "120", "NO_COLOR": "1", "PYTHONWARNINGS": "default"}
-    return {**inherited(), **places, **shown, "HOME": str(tmp_path)}
+    return {**inherited(), **places, **SHOWN, "HOME": str(tmp_path)}
+
+
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[str]:
+    """The socket of a process that has imported the package and forks a command for whoever asks."""
+    with tempfile.TemporaryDirectory(prefix="bg-") as folder:
+        path = f"{folder}/socket"
+        command = (sys.executable, "-m", "tests.cli.forking", path)
+        shown = {**os.environ, **SHOWN, "OPENBLAS_NUM_THREADS": "1"}
+        with child(*command, stdout=subprocess.PIPE, cwd=ROOT, env=shown, start_new_session=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            yield path
 
 
 @pytest.fixture
-def run(environment: dict[str, str], tmp_path: Path) -> Run:
+def run(environment: dict[str, str], fork_server: str, tmp_path: Path) -> Run:
     """Run one command without a terminal."""
 
     def one(*arguments: str, stdin: str = "", **variables: str) -> Ran:
-        process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "bgresearch", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, cwd=tmp_path, env={**environment, **variables}, start_new_session=True,
-        )  # fmt: skip
-        try:
-            out, err = process.communicate(stdin, timeout=PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)  # what it started may hold its pipes open
-            for pipe in (process.stdin, process.stdout, process.stderr):
-                pipe and pipe.close()
-            process.wait(PATIENCE_S)
-            pytest.fail(f"{' '.join(arguments)} hangs")
-        return Ran(process.returncode, out, err)
+        (given, typing), (hearing, out), (overhearing, err) = os.pipe(), os.pipe(), os.pipe()
+        streams = (given, out, err)
+        command = begin(fork_server, arguments, streams, folder=tmp_path, environment={**environment, **variables})
+        for stream in streams:
+            os.close(stream)
+        with command.ended, ThreadPoolExecutor(3) as pool:
+            said, complained = pool.submit(_all_of, hearing), pool.submit(_all_of, overhearing)
+            pool.submit(_type, typing, stdin)
+            try:
+                return Ran(command.wait(PATIENCE_S), said.result(PATIENCE_S), complained.result(PATIENCE_S))
+            except TimeoutError:
+                command.kill()  # what it started may hold its pipes open
+                pytest.fail(f"{' '.join(arguments)} hangs")
 
     return one
+
+
+def _all_of(pipe: int) -> str:
+    data = b""
+    with os.fdopen(pipe, "rb", buffering=0) as file:
+        while select.select([file], [], [], PATIENCE_S)[0]:
+            if not (more := file.read(65536)):
+                return data.decode()
+            data += more
+    raise TimeoutError
+
+
+def _type(pipe: int, text: str) -> None:
+    with contextlib.suppress(BrokenPipeError), os.fdopen(pipe, "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 @contextlib.contextmanager
@@ -173,21 +204,14 @@ def kept(agent_folder: str) -> Kept:
     return now
 
 
-_WITH_TERMINAL = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
-)
-
-
 @pytest.fixture
-def converse(environment: dict[str, str], tmp_path: Path) -> Converse:
+def converse(environment: dict[str, str], fork_server: str, tmp_path: Path) -> Converse:
     """Run one command on a terminal of its own and answer its questions; what the terminal showed is ``out``."""
 
     def one(arguments: Sequence[str], answers: Sequence[tuple[str, Answer]]) -> Ran:
         master, slave = pty.openpty()
-        command = [sys.executable, "-c", _WITH_TERMINAL, sys.executable, "-m", "bgresearch", *arguments]
-        process = subprocess.Popen(  # noqa: S603
-            command, stdin=slave, stdout=slave, stderr=slave, cwd=tmp_path, env=environment, start_new_session=True
-        )
+        places = {"folder": tmp_path, "environment": environment}
+        command = begin(fork_server, arguments, (slave, slave, slave), terminal=True, **places)
         os.close(slave)
         try:
             shown = ""
@@ -201,11 +225,11 @@ def converse(environment: dict[str, str], tmp_path: Path) -> Converse:
                 os.write(master, f"{typed}\n".encode())
             while more := _heard(master):
                 shown += more
-            return Ran(process.wait(PATIENCE_S), shown, "")
+            return Ran(command.wait(PATIENCE_S), shown, "")
         finally:
             os.close(master)
-            process.kill()
-            process.wait(PATIENCE_S)
+            command.kill()
+            command.ended.close()
 
     return one
 
