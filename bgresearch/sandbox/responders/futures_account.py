@@ -5,6 +5,7 @@ In hedge mode v2 rows carry the side of the position: closing a long is side buy
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from bgresearch.sandbox.call import Call, Responder
@@ -76,7 +77,7 @@ def positions(call: Call) -> list[dict[str, Any]]:
     rows = [
         _position_row(row)
         for row in open_positions(account_of(call), call.world, call.now_ms)
-        if concerns(call, row.market, 0) and call.params.get("marginCoin", "USDT").upper() == "USDT"
+        if concerns(call, row) and call.params.get("marginCoin", "USDT").upper() == "USDT"
     ]
     if call.endpoint.id == "futures.position_single_position":
         targets = ("takeProfit", "stopLoss", "takeProfitId", "stopLossId")
@@ -104,8 +105,8 @@ def _position_row(row: Valued) -> dict[str, Any]:
 
 def past_positions(call: Call) -> dict[str, Any]:
     """Return closed positions, the one closed last first."""
-    rows = [row for row in account_of(call).positions(call.now_ms, closed=True) if concerns(call, row.market, 0)]
-    chosen = page(call, rows, key=lambda row: row.position_id, time=lambda row: row.opened_ms)
+    rows = account_of(call).positions(call.now_ms, closed=True)
+    chosen = page(call, rows, partial(concerns, call), key=lambda row: row.position_id, time=lambda row: row.opened_ms)
     return {"list": [_closed_row(row) for row in chosen], "endId": str(chosen[-1].position_id) if chosen else None}
 
 
@@ -127,8 +128,8 @@ def _closed_row(position: PositionRecord) -> dict[str, str]:
 
 def fills(call: Call) -> dict[str, Any]:
     """Return contract executions, newest first."""
-    rows = [row for row in account_of(call).fills(call.now_ms) if concerns(call, row.market, row.order_id)]
-    chosen = page(call, rows, key=lambda row: row.fill_id, time=lambda row: row.ts_ms)
+    rows = account_of(call).fills(call.now_ms)
+    chosen = page(call, rows, partial(concerns, call), key=lambda row: row.fill_id, time=lambda row: row.ts_ms)
     extra = {"marginCoin": "USDT"} if call.endpoint.id == "futures.order_fill_history" else {}
     listed = [{**_fill_row(row), **extra} for row in chosen]
     return {"fillList": listed, "endId": str(chosen[-1].fill_id) if chosen else None}
@@ -155,15 +156,17 @@ def _fill_row(fill: Fill) -> dict[str, Any]:
 def orders(call: Call) -> dict[str, Any]:
     """Return orders that ended, or that stand, newest first."""
     pending = call.endpoint.id == "futures.order_orders_pending"
-    rows = [
-        row
-        for row in account_of(call).orders(call.now_ms, pending=pending)
-        if concerns(call, row.market, row.order_id)
-        and call.params.get("clientOid", _client_id(row)) == _client_id(row)
-        and call.params.get("status", _status(row, pending)) == _status(row, pending)
-        and call.params.get("orderSource", _source(row)) == _source(row)
-    ]
-    chosen = page(call, rows, key=lambda row: row.order_id, time=lambda row: row.ts_ms)
+
+    def wanted(row: Order) -> bool:
+        return (
+            concerns(call, row)
+            and call.params.get("clientOid", _client_id(row)) == _client_id(row)
+            and call.params.get("status", _status(row, pending)) == _status(row, pending)
+            and call.params.get("orderSource", _source(row)) == _source(row)
+        )
+
+    rows = account_of(call).orders(call.now_ms, pending=pending)
+    chosen = page(call, rows, wanted, key=lambda row: row.order_id, time=lambda row: row.ts_ms)
     listed = [_order_row(row, pending) for row in chosen]
     return {"entrustedList": listed, "endId": str(chosen[-1].order_id) if chosen else None}
 
@@ -204,8 +207,12 @@ def _order_row(order: Order, pending: bool) -> dict[str, Any]:
 def bills(call: Call) -> dict[str, Any]:
     """Return the wallet's ledger, newest first; coin filters nothing but transfers."""
     product = call.params["productType"].lower()
-    rows = [row for row in account_of(call).entries(call.now_ms) if row.wallet == product and _billed(call, row)]
-    chosen = page(call, rows, key=lambda row: row.entry_id, time=lambda row: row.ts_ms)
+
+    def wanted(row: LedgerEntry) -> bool:
+        return row.wallet == product and _billed(call, row)
+
+    rows = account_of(call).entries(call.now_ms)
+    chosen = page(call, rows, wanted, key=lambda row: row.entry_id, time=lambda row: row.ts_ms)
     listed = [
         {
             "billId": str(row.entry_id), "symbol": row.symbol, "amount": money(row.change), "fee": money(row.fee),

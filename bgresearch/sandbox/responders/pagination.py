@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar, cast
+from typing import NamedTuple, Protocol, TypeVar, cast
 
 from bgresearch.core.intervals import DAY_MS
 from bgresearch.sandbox.call import Call
@@ -34,7 +36,8 @@ class TimeWindow(NamedTuple):
 
 
 def page(
-    call: Call, rows: Sequence[_Row], *, key: Callable[[_Row], int], time: Callable[[_Row], int]
+    call: Call, rows: Sequence[_Row], wanted: Callable[[_Row], bool], *,
+    key: Callable[[_Row], int], time: Callable[[_Row], int],
 ) -> list[_Row]:  # fmt: skip
     """Return the rows of one page, newest first.
 
@@ -43,7 +46,9 @@ def page(
     call : Call
         Says window, cursor (``idLessThan`` or ``cursor``) and size.
     rows : sequence
-        Ascending.
+        Ascending in time and id.
+    wanted : callable
+        Whether the call asks for a row of the window.
     key, time : callable
         The id that the cursor compares with; the instant that the window compares with.
     """
@@ -51,13 +56,12 @@ def page(
     cursor = call.params.get("idLessThan") or call.params.get("cursor")
     below = int(cursor) if cursor and cursor.isdigit() else None
     limit = int(call.params.get("limit") or call.endpoint.paging.default_rows or 100)
-    found: list[_Row] = []
-    for row in reversed(rows):
-        if window.start_ms <= time(row) <= window.end_ms and (below is None or key(row) < below):
-            found.append(row)
-            if len(found) == limit:
-                break
-    return found
+    first = bisect.bisect_left(rows, window.start_ms, key=time)
+    end = bisect.bisect_right(rows, window.end_ms, key=time)
+    if below is not None:
+        end = min(end, bisect.bisect_left(rows, below, key=key))
+    newest_first = (rows[place] for place in range(end - 1, first - 1, -1))
+    return list(itertools.islice(filter(wanted, newest_first), limit))
 
 
 def account_of(call: Call) -> Account:
@@ -65,14 +69,20 @@ def account_of(call: Call) -> Account:
     return cast(Account, call.account)
 
 
-def concerns(call: Call, market: Market, order_id: int) -> bool:
-    """Whether a fill or order is of the product, symbol and order that the call asks for, where it asks."""
+class _OfMarket(Protocol):
+    @property
+    def market(self) -> Market: ...
+
+
+def concerns(call: Call, row: _OfMarket) -> bool:
+    """Whether a fill, order or position is of the product, symbol and order that the call asks for, where it asks."""
     product = call.params.get("productType") or call.params.get("category")
-    if product is not None and product.upper() != market.product_type:
+    if product is not None and product.upper() != row.market.product_type:
         return False
-    if call.params.get("symbol", market.symbol).upper() != market.symbol:
+    if call.params.get("symbol", row.market.symbol).upper() != row.market.symbol:
         return False
-    return call.params.get("orderId", str(order_id)) == str(order_id)
+    order_id = str(getattr(row, "order_id", ""))
+    return call.params.get("orderId", order_id) == order_id
 
 
 def money(amount: int) -> str:

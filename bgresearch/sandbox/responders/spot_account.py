@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 from bgresearch.sandbox.call import Call, Responder
@@ -49,12 +50,13 @@ def assets(call: Call) -> list[dict[str, str]]:
 
 def fills(call: Call) -> list[dict[str, Any]]:
     """Return spot executions, newest first."""
-    rows = [row for row in account_of(call).fills(call.now_ms) if _spot(call, row)]
-    return [_fill_row(call, row) for row in page(call, rows, key=lambda row: row.fill_id, time=lambda row: row.ts_ms)]
+    rows = account_of(call).fills(call.now_ms)
+    chosen = page(call, rows, partial(_spot, call), key=lambda row: row.fill_id, time=lambda row: row.ts_ms)
+    return [_fill_row(call, row) for row in chosen]
 
 
 def _spot(call: Call, row: Fill | Order) -> bool:
-    return row.market.kind == "spot" and concerns(call, row.market, row.order_id)
+    return row.market.kind == "spot" and concerns(call, row)
 
 
 def _fill_row(call: Call, fill: Fill) -> dict[str, Any]:
@@ -73,10 +75,14 @@ def _fill_row(call: Call, fill: Fill) -> dict[str, Any]:
 
 def past_orders(call: Call) -> list[dict[str, Any]]:
     """Return orders that ended, newest first."""
-    rows = [row for row in account_of(call).orders(call.now_ms, pending=False) if _spot(call, row)]
+    return [_order_row(call, row) for row in _orders(call, pending=False)]
+
+
+def _orders(call: Call, *, pending: bool) -> list[Order]:
     if call.params.get("tpslType") == "tpsl":
         return []
-    return [_order_row(call, row) for row in page(call, rows, key=lambda row: row.order_id, time=lambda row: row.ts_ms)]
+    rows = account_of(call).orders(call.now_ms, pending=pending)
+    return page(call, rows, partial(_spot, call), key=lambda row: row.order_id, time=lambda row: row.ts_ms)
 
 
 def _order_row(call: Call, order: Order) -> dict[str, Any]:
@@ -103,11 +109,7 @@ def _order_row(call: Call, order: Order) -> dict[str, Any]:
 
 def open_orders(call: Call) -> list[dict[str, Any]]:
     """Return orders that stand, newest first; priceAvg is their price here, basePrice what was paid so far."""
-    rows = [row for row in account_of(call).orders(call.now_ms, pending=True) if _spot(call, row)]
-    if call.params.get("tpslType") == "tpsl":
-        return []
-    chosen = page(call, rows, key=lambda row: row.order_id, time=lambda row: row.ts_ms)
-    return [_open_row(call, row) for row in chosen]
+    return [_open_row(call, row) for row in _orders(call, pending=True)]
 
 
 def _open_row(call: Call, order: Order) -> dict[str, Any]:
@@ -127,18 +129,21 @@ def _open_row(call: Call, order: Order) -> dict[str, Any]:
 
 def bills(call: Call) -> list[dict[str, str]]:
     """Return the wallet's ledger, newest first: balance is what was there after size and fees."""
-    rows = [row for row in account_of(call).entries(call.now_ms) if row.wallet == "spot" and _billed(call, row)]
+    rows = account_of(call).entries(call.now_ms)
+    chosen = page(call, rows, partial(_billed, call), key=lambda row: row.entry_id, time=lambda row: row.ts_ms)
     return [
         {
             "cTime": str(row.ts_ms), "coin": row.coin, "groupType": _BILL_WORDS[row.reason][0],
             "businessType": _BILL_WORDS[row.reason][1], "size": money(row.change), "balance": money(row.balance),
             "fees": money(row.fee), "billId": str(row.entry_id),
         }
-        for row in page(call, rows, key=lambda row: row.entry_id, time=lambda row: row.ts_ms)
+        for row in chosen
     ]  # fmt: skip
 
 
 def _billed(call: Call, row: LedgerEntry) -> bool:
+    if row.wallet != "spot":
+        return False
     group, business = _BILL_WORDS[row.reason]
     return (
         call.params.get("coin", row.coin).upper() == row.coin
@@ -148,14 +153,15 @@ def _billed(call: Call, row: LedgerEntry) -> bool:
 
 
 def _movements(call: Call, *, incoming: bool) -> list[Movement]:
-    rows = [
-        row
-        for row in account_of(call).movements(call.now_ms)
-        if row.incoming is incoming
-        and call.params.get("coin", row.coin).upper() == row.coin
-        and call.params.get("orderId", str(row.movement_id)) == str(row.movement_id)
-    ]
-    return page(call, rows, key=lambda row: row.movement_id, time=lambda row: row.ts_ms)
+    def wanted(row: Movement) -> bool:
+        return (
+            row.incoming is incoming
+            and call.params.get("coin", row.coin).upper() == row.coin
+            and call.params.get("orderId", str(row.movement_id)) == str(row.movement_id)
+        )
+
+    rows = account_of(call).movements(call.now_ms)
+    return page(call, rows, wanted, key=lambda row: row.movement_id, time=lambda row: row.ts_ms)
 
 
 def deposits(call: Call) -> list[dict[str, str]]:

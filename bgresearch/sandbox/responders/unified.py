@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from bgresearch.sandbox.call import Call, Responder
@@ -71,8 +72,8 @@ def funding_assets(call: Call) -> list[dict[str, str]]:
 
 def fills(call: Call) -> dict[str, Any]:
     """Return executions of one category, or of all, newest first."""
-    rows = [row for row in account_of(call).fills(call.now_ms) if concerns(call, row.market, row.order_id)]
-    chosen = page(call, rows, key=lambda row: row.fill_id, time=lambda row: row.ts_ms)
+    rows = account_of(call).fills(call.now_ms)
+    chosen = page(call, rows, partial(concerns, call), key=lambda row: row.fill_id, time=lambda row: row.ts_ms)
     return {"list": [_fill_row(row) for row in chosen], "cursor": str(chosen[-1].fill_id) if chosen else ""}
 
 
@@ -92,12 +93,8 @@ def _fill_row(fill: Fill) -> dict[str, Any]:
 def orders(call: Call) -> dict[str, Any]:
     """Return orders that ended, or that stand, newest first."""
     pending = call.endpoint.id == "uta.trade_unfilled_orders"
-    rows = [
-        row
-        for row in account_of(call).orders(call.now_ms, pending=pending)
-        if concerns(call, row.market, row.order_id)
-    ]  # fmt: skip
-    chosen = page(call, rows, key=lambda row: row.order_id, time=lambda row: row.ts_ms)
+    rows = account_of(call).orders(call.now_ms, pending=pending)
+    chosen = page(call, rows, partial(concerns, call), key=lambda row: row.order_id, time=lambda row: row.ts_ms)
     listed = [_order_row(row, pending) for row in chosen]
     return {"list": listed, "cursor": str(chosen[-1].order_id) if chosen else ""}
 
@@ -129,37 +126,40 @@ def _order_row(order: Order, pending: bool) -> dict[str, Any]:
 def ledger(call: Call) -> dict[str, Any]:
     """Return one category of the ledger, newest first; the balance is that of the coin in the whole account."""
     category = call.params["category"].upper()
-    lines = [line for row in account_of(call).entries(call.now_ms) for line in _lines(row) if line[0] == category]
-    lines = [
-        line
-        for line in lines
-        if call.params.get("coin", line[1].coin).upper() == line[1].coin
-        and call.params.get("type", line[2]).upper() == line[2]
-    ]
-    chosen = page(call, lines, key=lambda line: line[1].entry_id, time=lambda line: line[1].ts_ms)
+
+    def wanted(row: LedgerEntry) -> bool:
+        its_category, word = _category_and_type(row)
+        return (
+            its_category == category
+            and call.params.get("coin", row.coin).upper() == row.coin
+            and call.params.get("type", word).upper() == word
+        )
+
+    rows = account_of(call).entries(call.now_ms)
+    chosen = page(call, rows, wanted, key=lambda row: row.entry_id, time=lambda row: row.ts_ms)
     listed = [
         {
-            "category": category, "id": str(row.entry_id), "symbol": row.symbol, "coin": row.coin, "type": word,
+            "category": category, "id": str(row.entry_id), "symbol": row.symbol, "coin": row.coin,
+            "type": _category_and_type(row)[1],
             "amount": money(row.change), "fee": money(row.fee), "balance": money(row.unified), "ts": str(row.ts_ms),
             "positionType": "", "positionAmount": "", "positionBalance": "",
         }
-        for _, row, word in chosen
+        for row in chosen
     ]  # fmt: skip
-    return {"list": listed, "cursor": str(chosen[-1][1].entry_id) if chosen else ""}
+    return {"list": listed, "cursor": str(chosen[-1].entry_id) if chosen else ""}
 
 
-def _lines(row: LedgerEntry) -> list[tuple[str, LedgerEntry, str]]:
-    """Return category, row and type word; nothing for what stays inside the one balance or outside the account."""
+def _category_and_type(row: LedgerEntry) -> tuple[str, str]:
+    """Return how the ledger files a row; under nothing what stays inside the one balance or outside the account."""
     if row.internal or row.wallet == "funding":
-        return []
+        return "", ""
     if row.reason == "deduction":
-        return [("SPOT", row, "DEDUCTION_HANDLING_FEE")]
+        return "SPOT", "DEDUCTION_HANDLING_FEE"
     if row.reason in ("buy", "sell"):
-        return [("SPOT", row, "ORDER_DEALT_IN" if row.change > 0 else "ORDER_DEALT_FROZEN_OUT")]
+        return "SPOT", "ORDER_DEALT_IN" if row.change > 0 else "ORDER_DEALT_FROZEN_OUT"
     if row.reason == "funding":
-        side = "IN" if row.change > 0 else "OUT"
-        return [("USDT-FUTURES", row, f"CONTRACT_MAIN_SETTLE_FEE_USER_{side}")]
-    return [("USDT-FUTURES" if row.symbol else "OTHER", row, _LEDGER_WORDS[row.reason])]
+        return "USDT-FUTURES", f"CONTRACT_MAIN_SETTLE_FEE_USER_{'IN' if row.change > 0 else 'OUT'}"
+    return "USDT-FUTURES" if row.symbol else "OTHER", _LEDGER_WORDS[row.reason]
 
 
 def positions(call: Call) -> dict[str, Any]:
@@ -167,7 +167,7 @@ def positions(call: Call) -> dict[str, Any]:
     rows = [
         row
         for row in open_positions(account_of(call), call.world, call.now_ms)
-        if concerns(call, row.market, 0) and call.params.get("posSide") in (None, _pos_side(row.position))
+        if concerns(call, row) and call.params.get("posSide") in (None, _pos_side(row.position))
     ]  # fmt: skip
     return {"list": [_position_row(row) for row in rows]}
 
@@ -195,8 +195,8 @@ def _position_row(row: Valued) -> dict[str, str]:
 
 def past_positions(call: Call) -> dict[str, Any]:
     """Return closed positions, the latest first."""
-    rows = [row for row in account_of(call).positions(call.now_ms, closed=True) if concerns(call, row.market, 0)]
-    chosen = page(call, rows, key=lambda row: row.position_id, time=lambda row: row.opened_ms)
+    rows = account_of(call).positions(call.now_ms, closed=True)
+    chosen = page(call, rows, partial(concerns, call), key=lambda row: row.position_id, time=lambda row: row.opened_ms)
     return {"list": [_closed_row(row) for row in chosen], "cursor": str(chosen[-1].position_id) if chosen else ""}
 
 

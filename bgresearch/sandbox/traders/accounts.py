@@ -87,11 +87,13 @@ class Account:
 
     def fills(self, now_ms: int) -> list[Fill]:
         """Return the executions up to now, oldest first."""
-        return [fill for fill in self.history(now_ms).fills if fill.ts_ms <= now_ms]
+        fills = self.history(now_ms).fills
+        return fills[: bisect.bisect_right(fills, now_ms, key=lambda fill: fill.ts_ms)]
 
     def orders(self, now_ms: int, *, pending: bool) -> list[Order]:
         """Return the orders placed up to now that still stand, or that ended; with their fills up to now."""
-        placed = (order for order in self.history(now_ms).orders if order.ts_ms <= now_ms)
+        orders = self.history(now_ms).orders
+        placed = orders[: bisect.bisect_right(orders, now_ms, key=lambda order: order.ts_ms)]
         if not pending:
             return [order for order in placed if order.done_ms <= now_ms]
         return [
