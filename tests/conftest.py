@@ -23,6 +23,7 @@ from bgresearch.sandbox import Exchange
 
 NOW = dt.datetime(2026, 11, 20, 9, 0, 30, tzinfo=dt.UTC)
 NOW_MS = int(NOW.timestamp() * 1000)
+LONG = ("browser", "cli", "notebooks")
 PATIENCE_S = 600  # whatever takes longer hangs: a busy machine is a dozen times slower than a quiet one
 Connect = Callable[..., Client]
 
@@ -94,6 +95,11 @@ def pytest_configure() -> None:
         os.environ["PYTHONPATH"] = search_path(Path(__file__).with_name("shifted"))
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest: the last of the workers would go on alone with one of them."""
+    items.sort(key=lambda item: item.path.parent.name not in LONG)
 
 
 @pytest.fixture

@@ -61,6 +61,7 @@ def test_the_same_user_cannot_read_the_agent() -> None:
     assert (found["core"], found["weak"]) == ("0", [])
 
 
+@pytest.mark.slow
 @needs_proc
 def test_a_kernel_that_asked_through_the_agent_holds_no_secret() -> None:
     found = figures("kernel_memory.py")

@@ -77,7 +77,7 @@ DOORS: dict[str, Callable[[Command, Path, SandboxKey, str], Ran]] = {
 
 
 @pytest.mark.parametrize(("name", "status"), [("withdrawer", 4), ("unified_trader", 4), ("trader", 3)])
-@pytest.mark.parametrize("door", quick_of(*DOORS, every=2))
+@pytest.mark.parametrize("door", quick_of(*DOORS))
 def test_a_key_that_can_do_more_than_read_stays_outside(  # noqa: PLR0917 - fixtures
     door: str, name: str, status: int, command: Command, path: Path, tmp_path: Path, url: str
 ) -> None:

@@ -126,6 +126,7 @@ def test_a_process_killed_with_half_of_its_change_in_the_file_has_changed_nothin
     assert {path.name for path in folder.glob("*.sqlite")} == {"v3-1.sqlite"}
 
 
+@pytest.mark.slow
 def test_a_process_killed_at_any_moment_loses_nothing_that_it_was_told_is_counted(folder: Path) -> None:
     book = FileBook(folder, HOST, SystemClock())
     rng = random.Random(7)  # noqa: S311

@@ -25,6 +25,7 @@ def same(found: Iterable[object], expected: Iterable[object]) -> bool:
     return Counter(map(str, found)) == Counter(map(str, expected))
 
 
+@pytest.mark.slow
 def test_20_000_fills_with_ties_longer_than_a_page_and_arrivals_come_once_each(busy: Busy) -> None:
     client, crowd = busy(fills=20_000, arrivals=300)
     spot = [fill for fill in crowd.until(0).fills if not fill.market.futures]
