@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gc
+import io
 import json
 import os
 import runpy
@@ -108,8 +110,11 @@ def _main() -> None:
     import pyarrow.parquet  # noqa: F401, PLC0415
 
     import bgresearch.cli  # noqa: PLC0415
-    import bgresearch.client.client  # noqa: F401, PLC0415
+    import bgresearch.client.client  # noqa: PLC0415
 
+    with contextlib.redirect_stdout(io.StringIO()):
+        bgresearch.cli.app(["keys", "list", "--help"], standalone_mode=False)  # what is imported at the first command
+    gc.freeze()  # no command need look at what it did not make, least of all at its end
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(sys.argv[1])
