@@ -171,16 +171,16 @@ def test_some_altered_answers_end_in_a_frame_or_in_an_error_of_this_package(
     model: Exchange, tmp_path: Path, key: str, verb: str
 ) -> None:
     bench = Bench(model, tmp_path, key, (PRIVATE if key else PUBLIC)[verb])
-    _, wrongs = sweep(bench, 0.03, f"{key} {verb}")
+    _, wrongs = sweep(bench, 0.02, f"{key} {verb}")
     assert not wrongs, "\n".join(wrongs)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("key", "verb"), CASES)
-def test_every_altered_answer_ends_in_a_frame_or_in_an_error_of_this_package(
+def test_many_altered_answers_end_in_a_frame_or_in_an_error_of_this_package(
     model: Exchange, tmp_path: Path, key: str, verb: str
 ) -> None:
     bench = Bench(model, tmp_path, key, (PRIVATE if key else PUBLIC)[verb])
-    tried, wrongs = sweep(bench, 1, f"{key} {verb}")
+    tried, wrongs = sweep(bench, 0.3, f"{verb} {key}")
     print(f"\n{tried} altered answers")
     assert not wrongs, "\n".join(wrongs)
