@@ -59,12 +59,12 @@ test: $(VENV)/.test ## run what a change can break: ruff, mypy, import contracts
 	@echo "== ruff format" && $(VENV)/bin/ruff format --check .
 	@echo "== mypy --strict" && $(VENV)/bin/mypy
 	@echo "== import contracts" && $(VENV)/bin/lint-imports
-	@echo "== pytest" && $(PY) -m pytest -n $(JOBS) --dist loadfile -m "not slow"
+	@echo "== pytest" && $(PY) -m pytest -n $(JOBS) -m "not slow"
 
 test-all: test-long test-days ## run the long proofs, then the tests on other days and in other time zones
 
 test-long: $(VENV)/.test-all ## run the long proofs: kill matrices, fuzzing counts, the browser matrix, peers
-	@echo "== pytest, the long ones" && $(PY) -m pytest -n $(JOBS) --dist loadfile -m slow
+	@echo "== pytest, the long ones" && $(PY) -m pytest -n $(JOBS) -m slow
 
 test-days: $(VENV)/.test-all ## run the tests on other days and in other time zones (needs faketime)
 	@echo "== pytest, on other days" && $(PY) tests/other_days.py --jobs $(JOBS)

@@ -63,7 +63,7 @@ def main() -> int:
             continue
         print(f"== pytest, {day.name}, {day.zone}", flush=True)
         tests = WHOLE if given.whole else day.tests
-        command = [sys.executable, "-m", "pytest", "-n", given.jobs, "--dist", "loadfile", "-m", "not slow", *tests]
+        command = [sys.executable, "-m", "pytest", "-n", given.jobs, "-m", "not slow", *tests]
         done = subprocess.run(  # noqa: S603
             [faketime, day.when, *command], cwd=ROOT, env={**os.environ, "TZ": day.zone}, check=False
         )
