@@ -73,6 +73,11 @@ class Way:
         """Whether answers hold rows from outside the window that have to be cut off."""
         return self.kind == "bars" or self.endpoint.id in _LIMIT_WINS
 
+    @property
+    def cut_to_seconds(self) -> bool:
+        """Whether rows show times cut to seconds, which they are cut to the window by."""
+        return self.endpoint.id in _LIMIT_WINS
+
     def time_of(self, row: Any) -> int | None:
         """Return a row's own time in epoch milliseconds, or None if it names none."""
         name = self.endpoint.time
