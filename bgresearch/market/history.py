@@ -6,6 +6,7 @@ interrupted walk loses little.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -35,6 +36,11 @@ _FINAL_MS = 5 * 60_000  # what is younger is shown and asked for again
 _EDGE_MS = 60_000
 _FLUSH_ROWS = 20_000
 _NEVER_MS = 2**53
+_SHALLOW = (
+    "The exchange stopped serving pages of the trades of {symbol} before the list ended, so they were asked for in "
+    "shorter windows. Its list of a contract's trades obeys no start and is ordered by id: a trade whose id is several "
+    "pages older than its time is on no page that is served, and no answer shows whether there is one."
+)
 _DAILY = "futures.history_candles"
 
 TRADES = Shape(
@@ -112,6 +118,8 @@ def past_trades(source: Session, named: Named, span: Span, wish: Wish) -> pa.Tab
     def bring(kept: _Kept, missing: Span) -> None:
         for window in reversed(list(windows(missing, longest))):
             _walk_trades(source.sender, row_id, named, window, kept)
+        if kept.shallow and named.market != "spot":
+            warnings.warn(_SHALLOW.format(symbol=named.symbol), UserWarning, stacklevel=2)
 
     return _read(source, _Past(TRADES, named, "trade_id", lookback, f"trades of {named.symbol}"), span, wish, bring)
 
@@ -164,6 +172,7 @@ class _Kept:
     middle_ms: int = _NEVER_MS  # half of the last page is older: one odd time does not move it
     ordered: bool = True
     listed: bool = False
+    shallow: bool = False  # whether the exchange stopped serving pages before the end of a window
 
     def __post_init__(self) -> None:
         self.top_ms = self.upper_ms
@@ -283,6 +292,7 @@ def _walk_trades(sender: Sender, row_id: str, named: Named, window: Span, kept: 
         if parts is None:
             raise
         kept.take_back()
+        kept.shallow = True
         for half in reversed(parts):
             _walk_trades(sender, row_id, named, half, kept)
         return

@@ -6,7 +6,6 @@ one page learns, the others know: which roads are closed, how far back candles w
 
 from __future__ import annotations
 
-import math
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +17,6 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from bgresearch.catalogue import load
 from bgresearch.core.clock import Clock
 from bgresearch.core.intervals import DAY_MS
 from bgresearch.core.spans import Span, subtract, union
@@ -51,8 +49,6 @@ _TOLD_MS = 7 * DAY_MS  # the exchange tells of a maintenance while it lasts: of 
 _ROUTES = 2  # that have to answer about an absence, if so many reach that far
 _PATIENCE = 3  # questions in a row that an endpoint may leave without an answer before it is asked no more
 _NEVER_MS = 2**53
-_LEAST_IN_FLIGHT, _FIRST_IN_FLIGHT, _MOST_IN_FLIGHT = 4, 8, 40  # requests of one endpoint at a time
-_SLACK = 8  # slots come free in bursts of a whole window; with few in flight, bursts are spread out more and more
 
 
 class Failure(NamedTuple):
@@ -136,13 +132,6 @@ class Fetcher:
         self._nothing_before: list[int] = []
         self._days: set[int] = set()  # on which candles came
         self._oldest_ms, self._newest_ms = _NEVER_MS, -_NEVER_MS
-
-    def in_flight(self, endpoint: str) -> int:
-        """Return how many requests of an endpoint saturate its limit: rate times length of a trip (Little's law)."""
-        limit, trip_s = load()[endpoint].limit, self._asker.trip_s.get(endpoint)
-        if trip_s is None:
-            return _FIRST_IN_FLIGHT
-        return max(_LEAST_IN_FLIGHT, min(_MOST_IN_FLIGHT, math.ceil(limit.count / limit.seconds * trip_s * _SLACK)))
 
     def stop(self) -> None:
         """Ask nothing more; pages on their way end as failed."""
