@@ -24,6 +24,7 @@ from bgresearch.store.versions import NewerFormat
 
 _ASIDE = re.compile(rf"(?P<period>{PERIOD})\.parquet\.damaged-(?P<when>\d{{8}}T\d{{6}}Z)(-\d+)?", re.ASCII)
 _FIRST_MS = 1_483_228_800_000  # 2017-01-01: before the exchange's first row
+PINS = ".pins"  # the folder of what was frozen, in a data folder
 REMEDY = (
     "Fetch it again with the verb that gave it (not offline), or type: bgresearch verify --repair. "
     "Delete the file that was set aside to go on without these rows."
@@ -79,6 +80,9 @@ def refusal(lost: Iterable[Lost]) -> LostRows:
 
 def damaged(path: Path, why: object) -> StoreError:
     """Return the error of a damaged file that is left in its place."""
+    if PINS in path.parts:
+        hint = "A pin is never repaired: restore the file from a copy, or freeze the data again under another name."
+        return StoreError(f"{path} of this pin is damaged ({why}).", hint=hint)
     hint = "client.verify(repair=True) sets it aside and fetches candles again."
     return StoreError(f"{path} is damaged ({why}).", hint=hint)
 

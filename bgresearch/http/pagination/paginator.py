@@ -441,7 +441,7 @@ class Paginator:
         The page before may have said that there are more, or there are older rows than the oldest one, or others of
         its time. A page with nothing else than rows of that time leaves no room for others: then it is not known.
         """
-        state, span, oldest = self._state, self._state.todo[0], self._state.oldest_ms
+        span, oldest = self._state.todo[0], self._state.oldest_ms
         if self._promised or span is None or oldest is None or oldest < span.start_ms:
             return self._promised
         params = {name: value for name, value in self._params().items() if name != self._way.turn}

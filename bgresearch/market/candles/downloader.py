@@ -135,14 +135,14 @@ class Download:
     def _claimed(self, queues: Queues, busy: Counter[str], trusted: Counter[str]) -> Iterator[tuple[str, Page]]:
         """Yield the pages to begin with, and by which route; each has its own pages before any takes those of others.
 
-        A route is asked for more than it is known to answer once as often as it has answered.
+        A route without any is asked first for one that it is not known to answer, and for more as it answers.
         """
 
         def explored(road: str) -> Page | None:
             may = busy[road] <= trusted[road] and self._fetcher.may_explore(road)
             return queues.explore(road) if may else None
 
-        for next_page in (queues.own, queues.shared, explored):
+        for next_page in (explored, queues.own, queues.shared):
             for road in queues.roads:
                 while busy[road] < _IN_FLIGHT and (page := next_page(road)):
                     busy[road] += 1
@@ -259,7 +259,8 @@ class Queues:
 
     def explore(self, road: str) -> Page | None:
         """Return a page that a road is not known to reach, to find out whether it does; if there is enough to do."""
-        return self._newest(road, lambda page: True) if len(self) > _WORTH_EXPLORING else None
+        idle = not self._waiting[road] and len(self) > _WORTH_EXPLORING
+        return self._newest(road, lambda page: True) if idle else None
 
     def _newest(self, road: str, may: Callable[[Page], bool]) -> Page | None:
         """Take the newest pages of the longest queue, as many as one answer of the road holds."""
