@@ -80,11 +80,15 @@ def refusal(lost: Iterable[Lost]) -> LostRows:
 
 def damaged(path: Path, why: object) -> StoreError:
     """Return the error of a damaged file that is left in its place."""
-    if PINS in path.parts:
-        hint = "A pin is never repaired: restore the file from a copy, or freeze the data again under another name."
-        return StoreError(f"{path} of this pin is damaged ({why}).", hint=hint)
-    hint = "client.verify(repair=True) sets it aside and fetches candles again."
-    return StoreError(f"{path} is damaged ({why}).", hint=hint)
+    pinned = PINS in path.parts
+    return StoreError(f"{path}{' of this pin' if pinned else ''} is damaged ({why}).", hint=remedy(pinned))
+
+
+def remedy(pinned: bool) -> str:
+    """Return what helps where a file is damaged and stays in its place."""
+    if pinned:
+        return "A pin is never repaired: restore the file from a copy, or freeze the data again under another name."
+    return "client.verify(repair=True) sets damaged files aside and fetches candles again."
 
 
 def _lost(path: Path, found: re.Match[str], known: tuple[Span, ...]) -> list[Lost]:

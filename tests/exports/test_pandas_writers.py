@@ -100,7 +100,8 @@ def valueless() -> dict[str, Callable[[], pd.DataFrame]]:
             found[f"{shape.verb}, {name}"] = partial(lambda shape, rows: shape.frame(shape.table(rows)), shape, rows)
     for row in load():
         for name, rows in {"no rows": [], "no values": [{}]}.items():
-            data = {row.rows_at: rows} if row.rows_at else rows
+            data = [[] for _ in rows] if row.response == "array-rows" else rows
+            data = {row.rows_at: data} if row.rows_at else data
             found[f"{row.id}, {name}"] = partial(lambda row, data: to_frame(to_table(row, data)), row, data)
     return found
 
