@@ -6,7 +6,7 @@ Nothing is read back: what is counted stands in the footers of the files.
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
@@ -219,7 +219,7 @@ class _Gathering:
 
     def _next(self, waiting: Sequence[_Task], running: Iterable[_Task]) -> _Task | None:
         """Return the next symbol to begin with, if the routes of its market will soon have nothing to do."""
-        at_work, ahead_s = list(running), Counter[str]()
+        at_work, ahead_s = list(running), defaultdict[str, float](float)
         for task in at_work:
             ahead_s[task.what.market] += task.seconds_left()
         if len(at_work) >= self._workers:
