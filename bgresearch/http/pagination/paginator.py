@@ -445,12 +445,14 @@ class Paginator:
         if self._promised or span is None or oldest is None or oldest < span.start_ms:
             return self._promised
         params = {name: value for name, value in self._params().items() if name != self._way.turn}
+        size = self._way.one_more
+        params |= {self._way.size_name: str(size)} if size else {}
         rows = self._way.rows(self._send(params | {END: str(after_instant(oldest))}))
         if any(at is not None and at < oldest for at in map(self._way.time_of, rows)):
             return True
         known = {key for page in (*self._recent, self._last) for key in page}
         same = [_key(row) for row in rows if self._way.time_of(row) == oldest]
-        return len(same) >= self._way.size > 0 or (self._by_time and not known.issuperset(same))
+        return len(same) >= size > 0 or (self._by_time and not known.issuperset(same))
 
     def _no_end(self) -> NoReturn:
         raise BadResponse(
