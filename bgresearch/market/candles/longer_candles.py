@@ -30,6 +30,7 @@ from bgresearch.errors import (
 )
 from bgresearch.market.candles.plan import CandleSeries, Route, routes
 from bgresearch.store.candle_checks import BELIEVED, Checked, Odd
+from bgresearch.store.coverage import NEVER_MS
 from bgresearch.store.parquet_file import within
 
 _LEVELS = ("4h", "1h", "15m", "5m")  # coarse ones first: their answers reach furthest
@@ -91,6 +92,7 @@ class Outline:
         self._back = next((one for one in routes(what) if not one.starts and one.reach_ms is None), None)
         self._answers: dict[_Key, Checked | None] = {}
         self.shares = not what.interval.anchored  # pages are cut where candles open, whatever the size of a question
+        self.oldest_ms = NEVER_MS  # of the candles that came
         self._wide: dict[tuple[Span, str], Checked] = {}
         self._locks: defaultdict[object, threading.Lock] = defaultdict(threading.Lock)
         self._lock = threading.Lock()
@@ -161,7 +163,10 @@ class Outline:
         """Return the newest candles before an instant, as many as an answer holds, however far they reach back."""
         end_ms = min(end_ms, self._grid.closed_before(self._clock.now_ms()))
         newest = Span(end_ms - back.rows * self._grid.interval.nominal_ms, end_ms)
-        return self._once((self._grid.interval, newest), back, self._grid)
+        answer = self._once((self._grid.interval, newest), back, self._grid)
+        if answer and answer.seen:
+            self.oldest_ms = min(self.oldest_ms, answer.seen.start_ms)
+        return answer
 
     def _next_open(self, level: Interval, end_ms: int) -> int | None:
         """Return when the first longer candle opens that ends after an instant; None if that is not known."""

@@ -206,7 +206,7 @@ class Fetcher:
 
     def _cause(self, hole: Span) -> Cause:
         kept, lives = self._kept(), self.lives
-        oldest = min([self._oldest_ms, *(part.start_ms for part in kept)])
+        oldest = min([self._oldest_ms, self._outline.oldest_ms, *(part.start_ms for part in kept)])
         newest = max([self._newest_ms, *(part.end_ms - 1 for part in kept)])
         if lives is not None and not lives.never:
             oldest = min(oldest, lives.days[0].start_ms + DAY_MS)  # it may have been listed in the middle of that day
