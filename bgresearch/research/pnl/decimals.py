@@ -52,7 +52,7 @@ class Amount(Decimal):
 
 def with_amounts(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the frame with its decimals as `Amount`."""
-    for name in frame.select_dtypes(object).columns:
+    for name in [name for name, kind in frame.dtypes.items() if pd.api.types.is_object_dtype(kind)]:
         frame[name] = frame[name].map(lambda value: Amount(value) if isinstance(value, Decimal) else value)
     return frame
 
