@@ -72,7 +72,7 @@ def connect(
     clock : Clock, optional
         For tests; else the machine's, or the clock of the sandbox.
     pin : str, optional
-        Read what was frozen under this name with ``bgresearch pin``, bit for bit, and ask nobody; no key is needed.
+        Read what was frozen under this name with ``bgresearch pin``, bit for bit, and ask nobody; it takes no key.
         With ``store=``: the digest of an older publication.
     store : str, optional
         Read what was published at this address (``s3://bucket/prefix``) with ``bgresearch publish``, and ask nobody.
@@ -100,6 +100,8 @@ def connect(
             raise ConfigurationError("store= is read without asking anybody.", hint="Leave key=, vault=, sandbox= out.")
         return _published(store, storage_options, pin, data_dir=data_dir, clock=clock, progress=progress)
     if pin is not None:
+        if key is not None or vault is not None or sandbox:
+            raise ConfigurationError("pin= is read without asking anybody.", hint="Leave key=, vault=, sandbox= out.")
         return _pinned(pin, data_dir, base_url, clock, progress)
     if key is not None and vault is None and not sandbox:
         sender = _agent_sender(key, base_url or os.environ.get("BGRESEARCH_BASE_URL"), clock, data_dir, offline=offline)

@@ -33,6 +33,7 @@ CANDLE_SCHEMA = pa.schema([("open_time", TIME), *((name, pa.float64()) for name 
 _CANDLE_ALIASES = ("open_time", "open", "high", "low", "close", "volume_base", "volume_quote")
 _ANSWER = b"bgresearch.answer"  # schema metadata: which endpoint, and what stood beside the rows
 _FRACTION = "ratio (1=100%)"
+NO_CATEGORIES = pd.CategoricalDtype(pd.Index([], dtype="str"))  # pandas names no type for none, and Parquet loses it
 _NO_NUMBERS = (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError)
 
 _warned: set[tuple[str, str]] = set()
@@ -125,6 +126,9 @@ def to_frame(table: pa.Table, **provenance: object) -> pd.DataFrame:
     # one chunk and one block per column: Arrow's memory is used as it is instead of being copied together
     plain = table.replace_schema_metadata(None).combine_chunks()
     frame: pd.DataFrame = plain.to_pandas(types_mapper=types.get, split_blocks=True)
+    for field in plain.schema:
+        if pa.types.is_dictionary(field.type) and frame[field.name].dtype.categories.empty:
+            frame[field.name] = frame[field.name].astype(NO_CATEGORIES)
     units = {field.name: field.metadata[b"unit"].decode() for field in table.schema if field.metadata}
     answer = json.loads(metadata[_ANSWER]) | {"units": units} if _ANSWER in metadata else {}
     frame.attrs["bgresearch"] = answer | provenance

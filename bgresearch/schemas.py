@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from bgresearch.catalogue import load
 from bgresearch.catalogue.value_types import TIME
-from bgresearch.frames import to_frame
+from bgresearch.frames import NO_CATEGORIES, to_frame
 
 Row = dict[str, Any]
 
@@ -87,11 +87,10 @@ class Shape:
         for field in self.fields:
             if field.kind == "category":
                 column = frame[field.name]
-                frame[field.name] = column.astype("category" if len(column) else pd.CategoricalDtype(_NO_CATEGORIES))
+                frame[field.name] = column.astype("category" if column.notna().any() else NO_CATEGORIES)
         return frame.set_index(self.index) if self.index else frame
 
 
-_NO_CATEGORIES = pd.Index([], dtype="str")  # of a column without rows pandas names no type, and Parquet loses it
 DTYPES = {
     "time": "datetime64[ms, UTC]", "text": "text", "category": "category", "number": "float64", "count": "Int64",
     "flag": "boolean",

@@ -18,7 +18,7 @@ from bgresearch.account.record_type import RecordKind, RecordRoute
 from bgresearch.catalogue.answer_row import UNREADABLE, AnswerRow, KeyMissing, Problems
 from bgresearch.core.intervals import DAY_MS
 from bgresearch.core.progress import Wish, shown
-from bgresearch.core.spans import Span, iso, subtract
+from bgresearch.core.spans import Span, after_instant, halves, iso, subtract, whole_seconds
 from bgresearch.errors import BadResponse, ExchangeError, IncompleteData, InvalidInput, NetworkError, OfflineError
 from bgresearch.http.pagination.paged_list import EndUnknown, PagedList
 from bgresearch.http.sender import Sender
@@ -357,10 +357,10 @@ def _walk(kind: RecordKind, road: RecordRoute, sender: Sender, span: Span | None
         return
     except (EndUnknown, ExchangeError) as error:
         too_deep = isinstance(error, EndUnknown) or error.code == _TOO_DEEP
-        if not too_deep or span is None or span.duration_ms < 2:
+        parts = halves(span) if too_deep and span is not None else None
+        if parts is None:
             raise
-    middle = (span.start_ms + span.end_ms) // 2
-    for half in (Span(middle, span.end_ms), Span(span.start_ms, middle)):
+    for half in reversed(parts):
         _walk(kind, road, sender, half, found)
 
 
@@ -381,7 +381,7 @@ def _paged(kind: RecordKind, road: RecordRoute, sender: Sender, span: Span | Non
     def goes_on() -> bool:
         """Ask for the older part of the window without a cursor: half of the last page, whatever odd times it has."""
         start = span.start_ms if span is not None else 0
-        older = Span(start, max(start, last[len(last) // 2]) + 1)
+        older = Span(start, after_instant(max(start, last[len(last) // 2])))
         again = PagedList(sender, road.row, {**road.fixed, **_times(older)}, read, key)
         records = (record for page in again.pages() for record in page)
         # a newer one than asked for is no answer to the question, and so no evidence
@@ -393,7 +393,8 @@ def _paged(kind: RecordKind, road: RecordRoute, sender: Sender, span: Span | Non
 
 def _times(span: Span) -> dict[str, str]:
     # whether the exchange's ends are inclusive is not documented: both are asked for and trimmed
-    return {"startTime": str(span.start_ms - 1), "endTime": str(span.end_ms)}
+    asked = whole_seconds(Span(span.start_ms - 1, span.end_ms))
+    return {"startTime": str(asked.start_ms), "endTime": str(asked.end_ms)}
 
 
 def _records(kind: RecordKind, road: RecordRoute, rows: list[Any], *, money: bool) -> list[Row]:

@@ -203,6 +203,12 @@ class MarketVerbs:
         UnknownSymbol, InvalidInput, OfflineError
             As `tickers`.
 
+        Warns
+        -----
+        UserWarning
+            The exchange stopped serving pages of a contract's trades before the list ended: a trade whose id is several
+            pages older than its time cannot be found then.
+
         Notes
         -----
         Disk: a span is kept under ``trades/market=.../symbol=...``; the latest trades are not. Budget: one request per

@@ -6,6 +6,8 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import NamedTuple
 
+_SECOND_MS = 1_000
+
 
 class Span(NamedTuple):
     """A half-open interval ``[start_ms, end_ms)`` of epoch milliseconds, UTC."""
@@ -25,6 +27,31 @@ class Span(NamedTuple):
 
     def __str__(self) -> str:
         return f"[{iso(self.start_ms)}, {iso(self.end_ms)})"
+
+
+def after_instant(shown_ms: int) -> int:
+    """Return an instant that is later than everything that is shown with this time.
+
+    Some lists show times cut to the second and compare windows with the exact ones. So a time at a full second may
+    stand for anything within that second.
+    """
+    return shown_ms + (1 if shown_ms % _SECOND_MS else _SECOND_MS)
+
+
+def whole_seconds(span: Span) -> Span:
+    """Return a span that holds the seconds at its borders whole: what is asked for where times may be cut to seconds.
+
+    What it adds is recognised by its own time and left out.
+    """
+    return Span(span.start_ms // _SECOND_MS * _SECOND_MS, -(-span.end_ms // _SECOND_MS) * _SECOND_MS)
+
+
+def halves(span: Span) -> tuple[Span, Span] | None:
+    """Return the older and the newer half of a span, which meet at a full second; None if it is too short for that."""
+    if span.duration_ms < 2 * _SECOND_MS:
+        return None
+    middle = (span.start_ms + span.end_ms) // 2 // _SECOND_MS * _SECOND_MS
+    return Span(span.start_ms, middle), Span(middle, span.end_ms)
 
 
 def iso(timestamp_ms: int) -> str:

@@ -25,7 +25,7 @@ from bgresearch.catalogue.response import MAX_BODY_BYTES
 from bgresearch.core.clock import Clock
 from bgresearch.errors import ConfigurationError
 
-CONNECTIONS = 48  # as many as a download has threads; more than that would be opened and thrown away
+CONNECTIONS = 96  # as many as a download has threads; more than that would be opened and thrown away
 CONNECT_TIMEOUT_S = 3.05  # just above TCP's first retransmission
 READ_TIMEOUT_S = 20.0
 BODY_TIMEOUT_S = 120.0  # for a body that trickles in

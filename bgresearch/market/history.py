@@ -6,6 +6,7 @@ interrupted walk loses little.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,7 +20,7 @@ from bgresearch.catalogue.response import rows_of
 from bgresearch.core.grid import windows
 from bgresearch.core.intervals import DAY_MS
 from bgresearch.core.progress import Wish, shown
-from bgresearch.core.spans import Span, iso, subtract
+from bgresearch.core.spans import Span, after_instant, halves, iso, subtract, whole_seconds
 from bgresearch.core.symbols import Named
 from bgresearch.errors import BgresearchError, IncompleteData, OfflineError
 from bgresearch.http.pagination.paged_list import EndUnknown, PagedList
@@ -35,6 +36,11 @@ _FINAL_MS = 5 * 60_000  # what is younger is shown and asked for again
 _EDGE_MS = 60_000
 _FLUSH_ROWS = 20_000
 _NEVER_MS = 2**53
+_SHALLOW = (
+    "The exchange stopped serving pages of the trades of {symbol} before the list ended, so they were asked for in "
+    "shorter windows. Its list of a contract's trades obeys no start and is ordered by id: a trade whose id is several "
+    "pages older than its time is on no page that is served, and no answer shows whether there is one."
+)
 _DAILY = "futures.history_candles"
 
 TRADES = Shape(
@@ -112,6 +118,8 @@ def past_trades(source: Session, named: Named, span: Span, wish: Wish) -> pa.Tab
     def bring(kept: _Kept, missing: Span) -> None:
         for window in reversed(list(windows(missing, longest))):
             _walk_trades(source.sender, row_id, named, window, kept)
+        if kept.shallow and named.market != "spot":
+            warnings.warn(_SHALLOW.format(symbol=named.symbol), UserWarning, stacklevel=2)
 
     return _read(source, _Past(TRADES, named, "trade_id", lookback, f"trades of {named.symbol}"), span, wish, bring)
 
@@ -164,6 +172,7 @@ class _Kept:
     middle_ms: int = _NEVER_MS  # half of the last page is older: one odd time does not move it
     ordered: bool = True
     listed: bool = False
+    shallow: bool = False  # whether the exchange stopped serving pages before the end of a window
 
     def __post_init__(self) -> None:
         self.top_ms = self.upper_ms
@@ -279,11 +288,12 @@ def _walk_trades(sender: Sender, row_id: str, named: Named, window: Span, kept: 
     try:
         _walk_by_id(sender, row_id, named, window, kept)
     except EndUnknown:
-        if window.duration_ms < 2 * _SECOND_MS:
+        parts = halves(window)
+        if parts is None:
             raise
         kept.take_back()
-        middle = (window.start_ms + window.end_ms) // 2
-        for half in (Span(middle, window.end_ms), Span(window.start_ms, middle)):
+        kept.shallow = True
+        for half in reversed(parts):
             _walk_trades(sender, row_id, named, half, kept)
         return
     kept.must_be_listed()
@@ -293,14 +303,15 @@ def _walk_trades(sender: Sender, row_id: str, named: Named, window: Span, kept: 
 def _walk_by_id(sender: Sender, row_id: str, named: Named, window: Span, kept: _Kept) -> None:
     """Walk until a page lies before the window: of contracts the page size wins over the start."""
     endpoint, read = load()[row_id], partial(shaped, row_id, _trade, whole=True)
+    asked = whole_seconds(window)
 
     def paged(span: Span, goes_on: Callable[[], bool] | None = None) -> PagedList[Row]:
-        asked = _of(named) | {"startTime": str(span.start_ms), "endTime": str(span.end_ms)}
-        return PagedList(sender, endpoint, asked, read, lambda row: str(row["trade_id"]), goes_on)
+        params = _of(named) | {"startTime": str(span.start_ms), "endTime": str(span.end_ms)}
+        return PagedList(sender, endpoint, params, read, lambda row: str(row["trade_id"]), goes_on)
 
     def goes_on() -> bool:
         """Ask for the older part of the window without an id: half of the last page, whatever odd times it has."""
-        older, full = Span(window.start_ms, max(kept.middle_ms, window.start_ms) + 1), False
+        older, full = Span(asked.start_ms, after_instant(max(kept.middle_ms, asked.start_ms))), False
         for page in paged(older).pages():
             # a newer one than asked for is no answer to the question, and so no evidence
             if any(row["time"] > older.end_ms for row in page):
@@ -312,7 +323,7 @@ def _walk_by_id(sender: Sender, row_id: str, named: Named, window: Span, kept: _
             full = len(page) >= int(_most(row_id))
         return full  # a list that ends right after a full page shows no end
 
-    for page in paged(window, goes_on).pages():
+    for page in paged(asked, goes_on).pages():
         kept.add([row for row in page if row["time"] < window.end_ms])
         if max(row["time"] for row in page) < window.start_ms:
             break

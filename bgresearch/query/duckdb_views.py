@@ -27,6 +27,7 @@ from bgresearch.query.datasets import Family, checked, families, literally
 from bgresearch.query.sql_checks import check_markets, parsed
 from bgresearch.session.session import Session
 from bgresearch.store.layout import PERIOD, SPELLED
+from bgresearch.store.lost_rows import PINS, remedy
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -127,7 +128,7 @@ def _patiently(duckdb: Any, ask: Callable[[], _T]) -> _T:
                 raise
             if not tries_left:
                 told = str(error).partition("\n")[0]
-                hint = "client.verify(repair=True) mends what is damaged."
+                hint = remedy(PINS in told)
                 raise StoreError(f"a file cannot be read: {told}.", hint=hint) from None
     raise AssertionError
 

@@ -117,7 +117,7 @@ def weight(checked: Checked, hole: Span, *, obeys_start: bool) -> int:
     older, newer = checked.seen.start_ms < hole.start_ms, checked.seen.end_ms >= hole.end_ms
     if older and newer:
         return _BETWEEN
-    if checked.rows < _CAP:
+    if not checked.cut_off:
         return _BESIDE
     if older:
         return _BLANK if obeys_start else _BESIDE

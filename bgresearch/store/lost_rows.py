@@ -24,6 +24,7 @@ from bgresearch.store.versions import NewerFormat
 
 _ASIDE = re.compile(rf"(?P<period>{PERIOD})\.parquet\.damaged-(?P<when>\d{{8}}T\d{{6}}Z)(-\d+)?", re.ASCII)
 _FIRST_MS = 1_483_228_800_000  # 2017-01-01: before the exchange's first row
+PINS = ".pins"  # the folder of what was frozen, in a data folder
 REMEDY = (
     "Fetch it again with the verb that gave it (not offline), or type: bgresearch verify --repair. "
     "Delete the file that was set aside to go on without these rows."
@@ -79,8 +80,15 @@ def refusal(lost: Iterable[Lost]) -> LostRows:
 
 def damaged(path: Path, why: object) -> StoreError:
     """Return the error of a damaged file that is left in its place."""
-    hint = "client.verify(repair=True) sets it aside and fetches candles again."
-    return StoreError(f"{path} is damaged ({why}).", hint=hint)
+    pinned = PINS in path.parts
+    return StoreError(f"{path}{' of this pin' if pinned else ''} is damaged ({why}).", hint=remedy(pinned))
+
+
+def remedy(pinned: bool) -> str:
+    """Return what helps where a file is damaged and stays in its place."""
+    if pinned:
+        return "A pin is never repaired: restore the file from a copy, or freeze the data again under another name."
+    return "client.verify(repair=True) sets damaged files aside and fetches candles again."
 
 
 def _lost(path: Path, found: re.Match[str], known: tuple[Span, ...]) -> list[Lost]:

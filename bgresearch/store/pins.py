@@ -23,10 +23,10 @@ from bgresearch.errors import InvalidInput, StoreError
 from bgresearch.store import parquet_file as partition
 from bgresearch.store.atomic_files import in_words, opened, reading
 from bgresearch.store.integrity import PRIVATE, files_of
-from bgresearch.store.lost_rows import lost_below, refusal
+from bgresearch.store.lost_rows import PINS, lost_below, refusal
 from bgresearch.store.versions import NewerFormat, check_format
 
-FOLDER = ".pins"
+FOLDER = PINS
 MANIFEST = "pin.json"
 RESERVED = ("diff", "list", "remove", "verify")  # words of the command
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -281,7 +281,7 @@ def _frozen(root: Path, path: Path, folder: Path) -> Pinned:
         os.link(path, target)
     except OSError:  # a file system without links
         shutil.copy2(path, target)
-    rows = _rows(target)
+    rows = _rows(path)
     return Pinned(below.as_posix(), _sha256(target), target.stat().st_size, rows)
 
 

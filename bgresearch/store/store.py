@@ -116,6 +116,8 @@ class Store:
                     break
                 except partition.DamagedFile as cause:
                     if not left:
+                        if self.frozen_by:
+                            self._set_aside(path, cause)
                         raise damaged(path, cause) from cause
             self._verified.add(mark)
 
@@ -593,7 +595,7 @@ class Store:
 
     def _set_aside(self, path: Path, cause: partition.DamagedFile) -> Path:
         if self.pin:
-            raise StoreError(f"{path} of this pin is damaged ({cause}).", hint="Type: bgresearch pin verify NAME.")
+            raise damaged(path, cause)
         stamp = dt.datetime.fromtimestamp(self._clock.now_ms() / 1000, tz=dt.UTC).strftime("%Y%m%dT%H%M%SZ")
         aside = self._disk.set_aside(path, stamp)
         warnings.warn(

@@ -202,9 +202,6 @@ class Refuted:
     def __init__(self, listed_ms: int | None, cause: Cause) -> None:
         self._listed_ms, self._cause = listed_ms, cause
 
-    def in_flight(self, _endpoint: str) -> int:
-        return 1
-
     def may_explore(self, _endpoint: str) -> bool:
         return False
 

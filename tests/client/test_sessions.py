@@ -15,7 +15,7 @@ SESSIONS = {  # when it opens and closes, minutes of the day in UTC
     "New York": ((13 * 60 + 30, 20 * 60),), "Hong Kong": ((90, 4 * 60), (5 * 60, 8 * 60)),
     "always but weekends": ((0, 1440),),
 }  # fmt: skip
-WORTH = {"recent": 3.0, "old": 1.75}  # how much dearer than planned: where two routes reach, both confirm an absence
+WORTH = {"recent": 2.0, "old": 1.7}  # how much dearer than planned: where two routes reach, both confirm an absence
 
 
 def closed(sessions: tuple[tuple[int, int], ...], span: tuple[int, int]) -> tuple[tuple[int, int], ...]:

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+import bgresearch
 from bgresearch.account.kinds import KINDS
 from bgresearch.client.client import Client
 from bgresearch.core.clock import ManualClock
@@ -291,7 +292,9 @@ def test_a_damaged_pin_is_an_error(keyed: Callable[..., Client], tmp_path: Path,
     pin = pins.create(tmp_path / "data", "frozen", 1)
     hurt(pin.folder, folder)
     with pytest.raises(StoreError, match="of this pin is damaged"):
-        verb(keyed(pin="frozen"))
+        verb(
+            bgresearch.connect(pin="frozen", data_dir=tmp_path / "data", clock=ManualClock(int(NOW.timestamp() * 1000)))
+        )
 
 
 @pytest.mark.usefixtures("quiet")

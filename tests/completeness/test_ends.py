@@ -111,11 +111,12 @@ def told_wrong(bent: Bent, folder: Path, rows: list[Endpoint], bend: Bend) -> di
         params |= {} if size is None else {size: 50 if row.id in RESPONDERS else 3}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            bent.requests = 0
             try:
                 whole = call.all(resume=False, **params)
             except IncompleteData:
                 continue
-            bent.requests = 0
+            needed, bent.requests = bent.requests, 0
             try:
                 with bent.bent(row.id, bend, pages=2):
                     got = call.all(resume=False, **params)
@@ -124,7 +125,9 @@ def told_wrong(bent: Bent, folder: Path, rows: list[Endpoint], bend: Bend) -> di
         timeless = row.paging.kind != "page" and (not row.time or row.param("endTime") is None)
         if bend == "nothing" and timeless:
             continue  # three empty pages are all that there is to tell the end of such a list
-        if len(got) != len(whole) or bent.requests > 500:
+        if (
+            len(got) != len(whole) or bent.requests > 500 + 3 * needed
+        ):  # an empty page is confirmed, and one in three is
             found[row.id] = (len(whole), len(got), bent.requests)
     return found
 
@@ -219,7 +222,8 @@ def test_trades_behind_the_last_page_of_ids_are_asked_for_by_time(tmp_path: Path
         return chosen[: int(params["limit"])] if "idLessThan" not in params or served[str(end)] <= 3 else []
 
     source = Session(Told(answer), Store(tmp_path, clock=clock), clock)
-    assert past_trades(source, CONTRACT, Span(NOW_MS - DAY_MS, NOW_MS), False).num_rows == len(rows)
+    with pytest.warns(UserWarning, match="no answer shows whether there is one"):
+        assert past_trades(source, CONTRACT, Span(NOW_MS - DAY_MS, NOW_MS), False).num_rows == len(rows)
 
 
 @pytest.mark.parametrize("row_id", ["notice.annoucements", "uta.user_sub_list", "subaccount.virtual_subaccount_list"])

@@ -7,13 +7,17 @@ import io
 import sqlite3
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import partial
 
 import pandas as pd
 import pytest
 
 import bgresearch
+from bgresearch.catalogue import load
+from bgresearch.client.account import AccountVerbs
 from bgresearch.client.client import Client
 from bgresearch.core.clock import ManualClock
+from bgresearch.frames import to_frame, to_table
 from bgresearch.research.pnl.tax_ledger import tax_table
 from bgresearch.sandbox import Exchange
 from tests.completeness.test_false_empty import VERBS
@@ -84,6 +88,37 @@ def check(frame: pd.DataFrame) -> None:
     assert str(again.index.dtype) == str(frame.index.dtype)
     void = {name: kind for name, kind in frame.dtypes.items() if kind == "category" and not len(kind.categories)}
     pd.testing.assert_frame_equal(again.astype(void), frame, check_freq=False)
+
+
+def valueless() -> dict[str, Callable[[], pd.DataFrame]]:
+    """Return every schema, of verbs and of rows of the table, as a frame without rows and as one without values."""
+    shapes = {getattr(owner, name).shape for owner in (Client, AccountVerbs) for name in dir(owner)
+              if hasattr(getattr(owner, name), "shape")}  # fmt: skip
+    found: dict[str, Callable[[], pd.DataFrame]] = {}
+    for shape in sorted(shapes, key=lambda one: one.verb):
+        for name, rows in {"no rows": [], "no values": [{}]}.items():
+            found[f"{shape.verb}, {name}"] = partial(lambda shape, rows: shape.frame(shape.table(rows)), shape, rows)
+    for row in load():
+        for name, rows in {"no rows": [], "no values": [{}]}.items():
+            data = [[] for _ in rows] if row.response == "array-rows" else rows
+            data = {row.rows_at: data} if row.rows_at else data
+            found[f"{row.id}, {name}"] = partial(lambda row, data: to_frame(to_table(row, data)), row, data)
+    return found
+
+
+def test_categories_without_values_stay_categories_of_text() -> None:
+    frames, wrong = valueless(), []
+    assert len(frames) > 600
+    for name, made in frames.items():
+        frame, written = made(), io.BytesIO()
+        if frame.columns.empty:
+            continue
+        frame.reset_index(drop=True).to_parquet(written)
+        back = pd.read_parquet(io.BytesIO(written.getvalue()))
+        for column, kind in frame.dtypes.items():
+            if kind == "category" and (kind.categories.dtype != "str" or back[column].dtype != "category"):
+                wrong.append((name, column))
+    assert wrong == []
 
 
 @pytest.mark.parametrize("verb", VERBS)

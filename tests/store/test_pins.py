@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import bgresearch as bg
 from bgresearch.client.client import Client
-from bgresearch.errors import InvalidInput, OfflineError, StoreError
+from bgresearch.errors import ConfigurationError, InvalidInput, OfflineError, StoreError
 from bgresearch.sandbox import Exchange
 from bgresearch.store import pins
 
@@ -86,6 +88,38 @@ def test_an_unknown_pin_names_those_there_are(client: Client, tmp_path: Path) ->
     pins.create(tmp_path, "paper-v1", NOW_MS)
     with pytest.raises(InvalidInput, match="paper-v1"):
         bg.connect(pin="paper", data_dir=tmp_path)
+
+
+@pytest.mark.parametrize("given", [{"key": "main"}, {"sandbox": True}, {"vault": {}}], ids=["key", "sandbox", "vault"])
+def test_a_pin_is_asked_nobody_about(client: Client, tmp_path: Path, given: dict[str, Any]) -> None:
+    pins.create(tmp_path, "x", NOW_MS)
+    with pytest.raises(ConfigurationError, match="Leave key=, vault=, sandbox= out"):
+        bg.connect(pin="x", data_dir=tmp_path, **given)
+
+
+READS: dict[str, Callable[[Client], Any]] = {
+    "candles": lambda client: client.candles("BTCUSDT", "1m", *SPAN),
+    "sql": lambda client: client.lens.sql("SELECT count(*) FROM candles"),
+    "coverage": lambda client: client.lens.sql("SELECT * FROM coverage"),
+}
+
+
+@pytest.mark.parametrize(
+    ("read", "where"), [("candles", 100), ("sql", 100), ("candles", -2), ("sql", -2), ("coverage", -2)]
+)
+def test_what_is_said_of_a_damaged_pin_can_be_done(client: Client, tmp_path: Path, read: str, where: int) -> None:
+    pin = pins.create(tmp_path, "x", NOW_MS)
+    for one in pin.files:
+        path = pin.folder / one.path
+        whole = bytearray(path.read_bytes())
+        whole[where] ^= 1
+        path.unlink()
+        path.write_bytes(whole)
+    with pytest.raises(StoreError) as raised:
+        READS[read](bg.connect(pin="x", data_dir=tmp_path))
+    assert "A pin is never repaired" in str(raised.value)
+    assert "repair=" not in str(raised.value)
+    assert "--repair" not in str(raised.value)
 
 
 def test_account_data_is_frozen_only_when_asked_for(client: Client, tmp_path: Path) -> None:

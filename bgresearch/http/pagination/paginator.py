@@ -15,7 +15,7 @@ from bgresearch.catalogue.endpoint import END, START
 from bgresearch.core import exact_json
 from bgresearch.core.clock import Clock
 from bgresearch.core.intervals import DAY_MS
-from bgresearch.core.spans import Span, subtract
+from bgresearch.core.spans import Span, after_instant, subtract, whole_seconds
 from bgresearch.errors import BadResponse, BgresearchError, ExchangeError, IncompleteData
 from bgresearch.http.confirming_sender import EMPTY_ANSWERS_OF_THE_PAST
 from bgresearch.http.pagination.strategy import EDGE_MS, Way
@@ -236,6 +236,7 @@ class Paginator:
         if way.size_name:
             params[way.size_name] = str(way.size)
         if span is not None:
+            span = whole_seconds(span) if way.cut_to_seconds else span
             # whether the exchange's ends are included is not documented: both are asked for with room
             start = self._remembered(span)
             if way.endpoint.param(START) is not None:
@@ -368,7 +369,7 @@ class Paginator:
                 missing=[] if span is None else [span], hint="Ask for larger pages or less time; .pages(...) gives it.",
             )  # fmt: skip
         unsaid = following == "" and self._way.goes_on(page.data) is None and page.distinct >= self._way.size > 0
-        if unsaid and self._can_narrow():
+        if unsaid and (self._can_narrow() or self._goes_on()):
             self._narrow()  # a full page and no word of another one: what is older is asked for anew
         elif self._way.goes_on(page.data) is False or following == "" or beyond or once_more:
             state.next_window()
@@ -437,15 +438,21 @@ class Paginator:
     def _goes_on(self) -> bool:
         """Return whether an empty page behind a full one is no end, for all that can be told of a list with cursors.
 
-        The page before may have said that there are more, or there are rows that are older than the oldest one.
+        The page before may have said that there are more, or there are older rows than the oldest one, or others of
+        its time. A page with nothing else than rows of that time leaves no room for others: then it is not known.
         """
-        state, span = self._state, self._state.todo[0]
-        if self._promised or span is None or state.oldest_ms is None or state.oldest_ms <= span.start_ms:
+        span, oldest = self._state.todo[0], self._state.oldest_ms
+        if self._promised or span is None or oldest is None or oldest < span.start_ms:
             return self._promised
-        older = Span(span.start_ms, state.oldest_ms - 1)
         params = {name: value for name, value in self._params().items() if name != self._way.turn}
-        rows = self._way.rows(self._send(params | {END: str(older.end_ms)}))
-        return any(at is not None and at <= older.end_ms for at in map(self._way.time_of, rows))
+        size = self._way.one_more
+        params |= {self._way.size_name: str(size)} if size else {}
+        rows = self._way.rows(self._send(params | {END: str(after_instant(oldest))}))
+        if any(at is not None and at < oldest for at in map(self._way.time_of, rows)):
+            return True
+        known = {key for page in (*self._recent, self._last) for key in page}
+        same = [_key(row) for row in rows if self._way.time_of(row) == oldest]
+        return len(same) >= size > 0 or (self._by_time and not known.issuperset(same))
 
     def _no_end(self) -> NoReturn:
         raise BadResponse(
@@ -475,13 +482,13 @@ class Paginator:
                 f"{self._way.endpoint.id}: the exchange does not serve the list any deeper than the pages so far.",
                 missing=missing, hint="Ask for a shorter time where there is one; .pages(...) gives what there is.",
             )  # fmt: skip
-        self._state.next_window(Span(span.start_ms, oldest + 1))
+        self._state.next_window(Span(span.start_ms, after_instant(oldest)))
 
     def _can_narrow(self) -> bool:
         span, oldest = self._state.todo[0], self._state.oldest_ms
         if span is None or oldest is None or not self._way.known_by or not self._by_time:
             return False
-        return span.start_ms <= oldest + 1 < span.end_ms
+        return span.start_ms < after_instant(oldest) < span.end_ms
 
 
 def _key(row: Any) -> str:

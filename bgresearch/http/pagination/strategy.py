@@ -73,6 +73,20 @@ class Way:
         """Whether answers hold rows from outside the window that have to be cut off."""
         return self.kind == "bars" or self.endpoint.id in _LIMIT_WINS
 
+    @property
+    def one_more(self) -> int:
+        """How many rows to ask for to see whether a full page is all that there is: more, as far as may be asked."""
+        if not self.size_name:
+            return 0
+        param = self.endpoint.param(self.size_name)
+        most = (param.maximum if param else None) or self.endpoint.paging.max_rows or self.size
+        return max(self.size, min(self.size + 1, most))
+
+    @property
+    def cut_to_seconds(self) -> bool:
+        """Whether rows show times cut to seconds, which they are cut to the window by."""
+        return self.endpoint.id in _LIMIT_WINS
+
     def time_of(self, row: Any) -> int | None:
         """Return a row's own time in epoch milliseconds, or None if it names none."""
         name = self.endpoint.time

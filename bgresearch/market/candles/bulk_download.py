@@ -6,6 +6,7 @@ Nothing is read back: what is counted stands in the footers of the files.
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
@@ -46,7 +47,7 @@ from bgresearch.store import Gap
 
 ALL = "ALL"
 WORKERS = 16  # symbols at a time
-_AHEAD_PAGES = 64  # as many pages on their way or about to leave keep every road busy: then no further symbol begins
+_AHEAD_S = 4.0  # of work by the limits, in one market: so much keeps every route busy, and no further symbol begins
 _PATIENCE = 8  # symbols in a row that bring nothing but a dead network
 _LOOK_S = 0.1  # between two looks at how far everybody is
 _FAREWELL_S = 0.7  # an interruption waits so long for what is complete to be kept
@@ -89,13 +90,12 @@ class Gathered:
 
 @dataclass
 class _Task:
-    """One symbol on its way: rows done of how many; pages and seconds that they are worth by the limits."""
+    """One symbol on its way: rows done of how many, and the seconds that they are worth by the limits."""
 
     name: str
     what: CandleSeries
     span: Span
     rows: int = 0
-    pages: int = 0
     seconds: float = 0.0
     done: int = 0
     only_kept: bool = False
@@ -104,8 +104,8 @@ class _Task:
     def __post_init__(self) -> None:
         self.result = Gathered(self.name)
 
-    def pages_left(self) -> int:
-        return self.pages - self.pages * self.done // self.rows if self.rows else 0
+    def seconds_left(self) -> float:
+        return self.seconds * (1 - self.done / self.rows) if self.rows else 0.0
 
     def told(self, done: int, _total: int) -> None:
         self.done = min(done, self.rows)
@@ -166,7 +166,7 @@ def _task(name: str, like: CandleSeries, span: Span, *, only_kept: bool) -> _Tas
 
 def _price(source: Session, tasks: Iterable[_Task]) -> None:
     """Note what every symbol costs; symbols that miss the same cost the same, and plans are not kept."""
-    known: dict[tuple[Span, ...], tuple[int, int, float]] = {}
+    known: dict[tuple[Span, ...], tuple[int, float]] = {}
     for task in tasks:
         if task.result.error or not task.span.duration_ms:
             continue
@@ -174,8 +174,8 @@ def _price(source: Session, tasks: Iterable[_Task]) -> None:
         missing = source.store.missing(series_of(base), task.span)
         if missing not in known:
             todo = planned(source, base, task.span)
-            known[missing] = todo.rows, len(todo.pages), todo.seconds
-        task.rows, task.pages, task.seconds = known[missing]
+            known[missing] = todo.rows, todo.seconds
+        task.rows, task.seconds = known[missing]
 
 
 class _Gathering:
@@ -200,13 +200,13 @@ class _Gathering:
 
     def run(self) -> None:
         """Return when every symbol is done, or the first error that concerns them all was raised."""
-        waiting = [task for task in reversed(self._tasks) if not task.result.error]
+        waiting = [task for task in self._tasks if not task.result.error]
         running: dict[Future[None], _Task] = {}
         crew = ThreadPool(self._workers, "bgresearch-symbol")
         try:
             while waiting or running:
-                while waiting and self._has_room(running.values()):
-                    task = waiting.pop()
+                while task := self._next(waiting, running.values()):
+                    waiting.remove(task)
                     running[crew.submit(self._bring, task)] = task
                 done, _pending = wait(running, timeout=_LOOK_S, return_when="FIRST_COMPLETED")
                 for future in done:
@@ -217,9 +217,14 @@ class _Gathering:
             crew.dismiss()
             wait(running, timeout=_FAREWELL_S)
 
-    def _has_room(self, running: Iterable[_Task]) -> bool:
-        at_work = list(running)
-        return len(at_work) < self._workers and sum(task.pages_left() for task in at_work) < _AHEAD_PAGES
+    def _next(self, waiting: Sequence[_Task], running: Iterable[_Task]) -> _Task | None:
+        """Return the next symbol to begin with, if the routes of its market will soon have nothing to do."""
+        at_work, ahead_s = list(running), defaultdict[str, float](float)
+        for task in at_work:
+            ahead_s[task.what.market] += task.seconds_left()
+        if len(at_work) >= self._workers:
+            return None
+        return next((task for task in waiting if ahead_s[task.what.market] < _AHEAD_S), None)
 
     def _finished(self, task: _Task, future: Future[None]) -> None:
         future.result()

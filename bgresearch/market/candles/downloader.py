@@ -23,7 +23,8 @@ from bgresearch.store import Gap, Series, Store
 from bgresearch.store.coverage import Cause
 from bgresearch.store.pending_pages import PendingPages
 
-_WORKERS = 48  # in all; a page of every road may be on its way at the same time
+_IN_FLIGHT = 24  # requests of one route at a time: slots come free in bursts of a whole window, of 20 for candles
+_WORKERS = 4 * _IN_FLIGHT  # there are four routes
 _WORTH_EXPLORING = 20  # pages: more than one burst of requests
 _SETTLED_MS = 10 * 60_000  # a younger absence may just be late: reported, but asked again next time
 _FAREWELL_S = 0.3  # an interruption waits so long for answers on their way
@@ -117,20 +118,12 @@ class Download:
         return self._outcome
 
     def _completed(self, crew: ThreadPool, plan: Plan, running: dict[Future[Fetched], str]) -> Iterator[Fetched]:
-        """Yield pages as they complete, of every road as many on their way as saturate it."""
+        """Yield pages as they complete, of every route as many on their way or waiting for a slot as saturate it."""
         queues = Queues(plan.pages, self._roads, self._period)
         trusted: Counter[str] = Counter()
         while queues or running:
-            busy = Counter(running.values())
-            for road in queues.roads:
-                while busy[road] < self._fetcher.in_flight(road):
-                    page = queues.take(road)
-                    if page is None and busy[road] <= trusted[road] and self._fetcher.may_explore(road):
-                        page = queues.explore(road)
-                    if page is None:
-                        break
-                    running[crew.submit(self._fetcher.fetch, page)] = road
-                    busy[road] += 1
+            for road, page in self._claimed(queues, Counter(running.values()), trusted):
+                running[crew.submit(self._fetcher.fetch, page)] = road
             done, _pending = wait(running, timeout=_LOOK_S, return_when="FIRST_COMPLETED")
             if self._stop.is_set():
                 raise Stopped
@@ -138,6 +131,22 @@ class Download:
                 fetched = future.result()
                 trusted[running.pop(future)] += 1
                 yield fetched
+
+    def _claimed(self, queues: Queues, busy: Counter[str], trusted: Counter[str]) -> Iterator[tuple[str, Page]]:
+        """Yield the pages to begin with, and by which route; each has its own pages before any takes those of others.
+
+        A route without any is asked first for one that it is not known to answer, and for more as it answers.
+        """
+
+        def explored(road: str) -> Page | None:
+            may = busy[road] <= trusted[road] and self._fetcher.may_explore(road)
+            return queues.explore(road) if may else None
+
+        for next_page in (explored, queues.own, queues.shared):
+            for road in queues.roads:
+                while busy[road] < _IN_FLIGHT and (page := next_page(road)):
+                    busy[road] += 1
+                    yield road, page
 
     def _period(self, page: Page) -> Span:
         return self._series.period_at(page.span.start_ms)[1]
@@ -240,16 +249,18 @@ class Queues:
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values()))
 
-    def take(self, road: str) -> Page | None:
-        """Return the next page for a road: the oldest of its own, else the newest that it can serve of the others'."""
-        own = self._waiting[road]
-        return (
-            own.popleft() if own else self._newest(road, lambda page: any(road == one.endpoint for one in page.routes))
-        )
+    def own(self, road: str) -> Page | None:
+        """Return the oldest page that is meant for a route."""
+        return self._waiting[road].popleft() if self._waiting[road] else None
+
+    def shared(self, road: str) -> Page | None:
+        """Return the newest pages of another route that a route can serve."""
+        return self._newest(road, lambda page: any(road == one.endpoint for one in page.routes))
 
     def explore(self, road: str) -> Page | None:
         """Return a page that a road is not known to reach, to find out whether it does; if there is enough to do."""
-        return self._newest(road, lambda page: True) if len(self) > _WORTH_EXPLORING else None
+        idle = not self._waiting[road] and len(self) > _WORTH_EXPLORING
+        return self._newest(road, lambda page: True) if idle else None
 
     def _newest(self, road: str, may: Callable[[Page], bool]) -> Page | None:
         """Take the newest pages of the longest queue, as many as one answer of the road holds."""

@@ -23,7 +23,7 @@ _TURNS = 18  # questions before the search is given up
 _ENDED_AFTER_MS = 3 * DAY_MS  # no daily candle for longer than any maintenance
 _LONG_MS = 7 * DAY_MS  # shorter holes are not skipped: asking about their edges would cost as much
 _BEFORE_MS = 30 * DAY_MS  # so far before the start is looked as well: it may be in the middle of a life
-_SPLITS = 20  # candles found in a hole before it is not believed at all
+_SPLITS = 4  # candles found in a hole before it is not believed at all
 
 _LATE_MS = HOUR_MS  # a finished day may take so long to appear
 

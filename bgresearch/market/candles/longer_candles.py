@@ -10,7 +10,7 @@ from __future__ import annotations
 import bisect
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -30,6 +30,8 @@ from bgresearch.errors import (
 )
 from bgresearch.market.candles.plan import CandleSeries, Route, routes
 from bgresearch.store.candle_checks import BELIEVED, Checked, Odd
+from bgresearch.store.coverage import NEVER_MS
+from bgresearch.store.parquet_file import within
 
 _LEVELS = ("4h", "1h", "15m", "5m")  # coarse ones first: their answers reach furthest
 _MOST_SHORTER = 60  # candles in a longer one: so many newer ones may fill an answer before it gets to the hole
@@ -89,12 +91,40 @@ class Outline:
         self._subjects = {one: replace(what, interval=one, anchor="utc") for one in self._levels}
         self._back = next((one for one in routes(what) if not one.starts and one.reach_ms is None), None)
         self._answers: dict[_Key, Checked | None] = {}
-        self._locks: defaultdict[_Key, threading.Lock] = defaultdict(threading.Lock)
+        self.shares = not what.interval.anchored  # pages are cut where candles open, whatever the size of a question
+        self.oldest_ms = NEVER_MS  # of the candles that came
+        self._wide: dict[tuple[Span, str], Checked] = {}
+        self._locks: defaultdict[object, threading.Lock] = defaultdict(threading.Lock)
         self._lock = threading.Lock()
 
     def confirmed(self, holes: Iterable[Hole]) -> list[Hole]:
         """Return the holes with the evidence of answers that reach over them, cut where those end."""
         return sorted(part for hole in holes for part in self._confirmed(hole))
+
+    def chunks(self, route: Route, span: Span) -> Iterator[Span]:
+        """Yield a span in parts, cut where the largest questions to a route are."""
+        length = self._length(route)
+        at = span.start_ms
+        while at < span.end_ms:
+            end_ms = min(span.end_ms, at // length * length + length)
+            yield Span(at, end_ms)
+            at = end_ms
+
+    def around(self, route: Route, part: Span) -> Checked:
+        """Return what a route says of one of `chunks`, from one answer for all pages that have a part of the same."""
+        length = self._length(route)
+        start_ms = part.start_ms // length * length
+        whole = Span(start_ms, min(start_ms + length, self._grid.closed_before(self._clock.now_ms())))
+        with self._lock:
+            alone = self._locks[whole, route.endpoint]
+        with alone:
+            if (whole, route.endpoint) not in self._wide:
+                self._wide[whole, route.endpoint] = self._ask(route, whole, self._grid, 1)
+            answer = self._wide[whole, route.endpoint]
+        return replace(answer, table=within(answer.table, "open_time", part))
+
+    def _length(self, route: Route) -> int:
+        return route.rows * self._grid.interval.nominal_ms
 
     def is_long(self, span: Span) -> bool:
         """Return whether no longer candle came for days around a span: then it is no night and no weekend."""
@@ -102,10 +132,10 @@ class Outline:
         return any(run.duration_ms >= _LONG_MS and run.intersect(span) == span for one in longer for run in one.absent)
 
     def _confirmed(self, hole: Hole) -> list[Hole]:
-        if not hole.asked or hole.outlined or hole.odd or self._back is None:
+        if not (hole.asked or hole.blanks) or hole.outlined or hole.odd or self._back is None:
             return [hole]
-        parts = [hole._replace(outlined=True)]
-        for level in tuple(self._levels):
+        parts = [hole._replace(outlined=bool(hole.asked))]
+        for level in tuple(self._levels if hole.asked else self._levels[:1]):  # after a blank: it may be before listing
             parts = [part for one in parts for part in self._weighed(level, one)]
         return parts
 
@@ -133,7 +163,10 @@ class Outline:
         """Return the newest candles before an instant, as many as an answer holds, however far they reach back."""
         end_ms = min(end_ms, self._grid.closed_before(self._clock.now_ms()))
         newest = Span(end_ms - back.rows * self._grid.interval.nominal_ms, end_ms)
-        return self._once((self._grid.interval, newest), back, self._grid)
+        answer = self._once((self._grid.interval, newest), back, self._grid)
+        if answer and answer.seen:
+            self.oldest_ms = min(self.oldest_ms, answer.seen.start_ms)
+        return answer
 
     def _next_open(self, level: Interval, end_ms: int) -> int | None:
         """Return when the first longer candle opens that ends after an instant; None if that is not known."""

@@ -6,19 +6,17 @@ one page learns, the others know: which roads are closed, how far back candles w
 
 from __future__ import annotations
 
-import math
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from bgresearch.catalogue import load
 from bgresearch.core.clock import Clock
 from bgresearch.core.intervals import DAY_MS
 from bgresearch.core.spans import Span, subtract, union
@@ -45,14 +43,13 @@ from bgresearch.store.parquet_file import within
 
 _TURNS = 30  # rounds of questions about one page before it is given up
 _SMALLER = {2: 1, 4: 2, 6: 3}  # in these rounds less is asked for at a time: answers of 700 were seen empty, 600 not
+_SMALL = 100  # the smallest page of any route: no less than that is asked for at a time, as far as there is so much
 _AGREED = 3  # answers with the same odd candle, and at least one of every open road, until it is taken as it is
 _OWN = 3  # blank answers that an absence needs of its own, and of a route that shows nothing else about it
 _TOLD_MS = 7 * DAY_MS  # the exchange tells of a maintenance while it lasts: of older absences it says nothing
 _ROUTES = 2  # that have to answer about an absence, if so many reach that far
 _PATIENCE = 3  # questions in a row that an endpoint may leave without an answer before it is asked no more
 _NEVER_MS = 2**53
-_LEAST_IN_FLIGHT, _FIRST_IN_FLIGHT, _MOST_IN_FLIGHT = 4, 8, 40  # requests of one endpoint at a time
-_SLACK = 8  # slots come free in bursts of a whole window; with few in flight, bursts are spread out more and more
 
 
 class Failure(NamedTuple):
@@ -137,13 +134,6 @@ class Fetcher:
         self._days: set[int] = set()  # on which candles came
         self._oldest_ms, self._newest_ms = _NEVER_MS, -_NEVER_MS
 
-    def in_flight(self, endpoint: str) -> int:
-        """Return how many requests of an endpoint saturate its limit: rate times length of a trip (Little's law)."""
-        limit, trip_s = load()[endpoint].limit, self._asker.trip_s.get(endpoint)
-        if trip_s is None:
-            return _FIRST_IN_FLIGHT
-        return max(_LEAST_IN_FLIGHT, min(_MOST_IN_FLIGHT, math.ceil(limit.count / limit.seconds * trip_s * _SLACK)))
-
     def stop(self) -> None:
         """Ask nothing more; pages on their way end as failed."""
         self._stop.set()
@@ -216,7 +206,7 @@ class Fetcher:
 
     def _cause(self, hole: Span) -> Cause:
         kept, lives = self._kept(), self.lives
-        oldest = min([self._oldest_ms, *(part.start_ms for part in kept)])
+        oldest = min([self._oldest_ms, self._outline.oldest_ms, *(part.start_ms for part in kept)])
         newest = max([self._newest_ms, *(part.end_ms - 1 for part in kept)])
         if lives is not None and not lives.never:
             oldest = min(oldest, lives.days[0].start_ms + DAY_MS)  # it may have been listed in the middle of that day
@@ -248,14 +238,18 @@ class Fetcher:
         asked = [hole for hole in holes if not self._believed(hole, roads)]
         if not asked:  # another thread's answers have settled them meanwhile
             return sorted(left), None
-        rows = max(1, min(road.rows, result.page.rows) >> _SMALLER.get(turn, 0))
+        rows = min(road.rows, result.page.rows)
+        rows = max(min(rows, _SMALL), rows >> _SMALLER.get(turn, 0))
         doubt: _Doubt | None = None
-        for piece in self._grid.cut(Span(asked[0].span.start_ms, asked[-1].span.end_ms), rows):
+        whole = Span(asked[0].span.start_ms, asked[-1].span.end_ms)
+        shared = turn == 1 and road.rows > result.page.rows and self._outline.shares
+        for piece in self._outline.chunks(road, whole) if shared else self._grid.cut(whole, rows):
             parts = [hole._replace(span=part) for hole in asked if (part := hole.span.intersect(piece))]
             if not parts:
                 continue
             tight = Span(parts[0].span.start_ms, parts[-1].span.end_ms)
-            checked = self._asked(road, tight, 1 + turn, result) if self._is_open(road) else doubt
+            ask = partial(self._outline.around, road, tight) if shared else partial(self._alone, road, tight, 1 + turn)
+            checked = self._asked(road, tight, ask, result) if self._is_open(road) else doubt
             if isinstance(checked, Checked):
                 absent = _still_absent(parts, checked, road)
                 shown = road.shows_absence(tight, self._clock.now_ms())
@@ -264,11 +258,14 @@ class Fetcher:
                 left, doubt = left + parts, checked or doubt
         return sorted(left), doubt
 
-    def _asked(self, road: Route, span: Span, beside: int, result: Fetched) -> Checked | _Doubt:
+    def _alone(self, road: Route, span: Span, beside: int) -> Checked:
+        return self._asker.ask(road, span, self._grid, beside)
+
+    def _asked(self, road: Route, span: Span, ask: Callable[[], Checked], result: Fetched) -> Checked | _Doubt:
         """Ask one road about one span; a road that keeps failing or does not know the question is left."""
         lost = self._lost[road.endpoint]
         try:
-            checked = self._asker.ask(road, span, self._grid, beside)
+            checked = ask()
         except (AuthenticationError, PermissionDenied, AddressRejected):
             raise
         except BadResponse as error:

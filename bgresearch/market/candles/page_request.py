@@ -16,8 +16,6 @@ from bgresearch.http.sender import Sender
 from bgresearch.market.candles.plan import Route
 from bgresearch.store.candle_checks import Checked, check_page
 
-_NEWEST = 0.2  # how much the newest answer counts in the usual length of a trip
-
 
 class PageRequester:
     """Asks for pages of candles; safe to share between threads.
@@ -33,13 +31,10 @@ class PageRequester:
     ----------
     requests : Counter
         Questions per endpoint; attempts that the wire repeats on its own are not in it.
-    trip_s : dict of str to float
-        How long answers of an endpoint take, the newest counting most; without the waiting for a slot.
     """
 
     def __init__(self, sender: Sender, clock: Clock) -> None:
         self.requests: Counter[str] = Counter()
-        self.trip_s: dict[str, float] = {}
         self._sender, self._clock = plain(sender), clock  # an absent candle is believed by rules of its own
         self._lock = threading.Lock()
 
@@ -67,8 +62,4 @@ class PageRequester:
         with self._lock:
             self.requests[route.endpoint] += 1
         reply = self._sender.send(endpoint, route.params(wide, rows))
-        took_s = (reply.received_ms - reply.asked_ms) / 1000
-        with self._lock:
-            known_s = self.trip_s.get(route.endpoint, took_s)
-            self.trip_s[route.endpoint] = known_s + _NEWEST * (took_s - known_s)
         return check_page(candle_table(endpoint, rows_of(endpoint, reply.data)), span, grid, wide)

@@ -36,9 +36,25 @@ ZERO = Decimal(0)
 
 _EXACT = Context(prec=80, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
 _ROUNDING = Context(prec=80, traps=[InvalidOperation, DivisionByZero, Overflow])
-sqlite3.register_adapter(Decimal, "{:f}".format)  # SQLite knows no decimals: as text, `to_sql` keeps every digit
 _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
+
+
+class Amount(Decimal):
+    """A decimal that writes itself into SQLite, which knows none, as text with every digit: for frames and `to_sql`."""
+
+    __slots__ = ()
+
+    def __conform__(self, protocol: object) -> str | None:
+        """Return the text for SQLite; nothing else is told of in this process."""
+        return f"{self:f}" if protocol is sqlite3.PrepareProtocol else None
+
+
+def with_amounts(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with its decimals as `Amount`."""
+    for name in [name for name, kind in frame.dtypes.items() if pd.api.types.is_object_dtype(kind)]:
+        frame[name] = frame[name].map(lambda value: Amount(value) if isinstance(value, Decimal) else value)
+    return frame
 
 
 def exactly(function: Callable[_Given, _Result]) -> Callable[_Given, _Result]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from bgresearch.research.pnl.decimals import ZERO, decimal_of, share
+from bgresearch.research.pnl.decimals import ZERO, decimal_of, share, with_amounts
 from bgresearch.research.pnl.futures_positions import Contract, Positions, profit_of
 from bgresearch.research.pnl.lots import Close, Method, OpenPosition
 from bgresearch.research.pnl.matching import sort_of
@@ -169,7 +169,7 @@ class Earnings:
             parts = {kind: sums[kind] or ZERO for kind in KINDS}
             if any(parts.values()):
                 rows.append({"market": market, "name": name, **parts, "total": sum(parts.values(), ZERO)})
-        return pd.DataFrame(rows, columns=["market", "name", *KINDS, "total"])
+        return with_amounts(pd.DataFrame(rows, columns=["market", "name", *KINDS, "total"]))
 
     def closes(self) -> pd.DataFrame:
         """Return what was closed."""
@@ -191,4 +191,4 @@ def _differs(contract: Contract, closes: Sequence[Close], told: Decimal, row: Ma
 def _timed(frame: pd.DataFrame) -> pd.DataFrame:
     for name in {"time", "opened"} & set(frame.columns):
         frame[name] = pd.to_datetime(frame[name].astype("Int64"), unit="ms", utc=True).dt.as_unit("ms")
-    return frame
+    return with_amounts(frame)

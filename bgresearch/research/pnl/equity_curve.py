@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from bgresearch.errors import InvalidInput
-from bgresearch.research.pnl.decimals import ZERO, exactly
+from bgresearch.research.pnl.decimals import ZERO, exactly, with_amounts
 from bgresearch.research.pnl.futures_positions import Positions
 from bgresearch.research.pnl.ledger_order import Link, chains
 from bgresearch.research.pnl.matching import own_moves, sort_of
@@ -79,7 +79,7 @@ def equity_curve(
         equity = sum(row_of.values(), ZERO)
         rows.append(row_of | {"equity": equity, "moved": moved, "net": equity - moved})
     columns = [*dict.fromkeys(book[0] for book in links), "positions", "equity", "moved", "net"]
-    return pd.DataFrame(rows, index=moments, columns=columns)
+    return with_amounts(pd.DataFrame(rows, index=moments, columns=columns))
 
 
 def drawdown(curve: pd.Series) -> pd.DataFrame:

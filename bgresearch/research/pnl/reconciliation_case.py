@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from bgresearch.research.pnl.decimals import ZERO, plain
+from bgresearch.research.pnl.decimals import ZERO, plain, with_amounts
 from bgresearch.research.pnl.ledger_order import Link, chains
 from bgresearch.research.pnl.matching import Matched, matched, reach_of, sort_of, wanted_of
 from bgresearch.research.pnl.postings import LedgerLine, Posting
@@ -118,7 +118,8 @@ def coin_table(case: Case) -> pd.DataFrame:
         causes = {cause: sums[book][cause] or ZERO for cause in CAUSES}
         row: dict[str, Any] = {"account": book[0], "coin": book[1], "opening": opening} | causes
         rows.append(row | {"closing": closing, "unexplained": left - digits or ZERO, "digits": digits or ZERO})
-    return pd.DataFrame(rows, columns=["account", "coin", "opening", *CAUSES, "closing", "unexplained", "digits"])
+    columns = ["account", "coin", "opening", *CAUSES, "closing", "unexplained", "digits"]
+    return with_amounts(pd.DataFrame(rows, columns=columns))
 
 
 def row_table(case: Case) -> pd.DataFrame:
@@ -308,4 +309,4 @@ def _book(case: Case, posting: Posting, place: int | None) -> Book:
 
 def _timed(frame: pd.DataFrame) -> pd.DataFrame:
     frame["time"] = pd.to_datetime(frame["time"].astype("int64"), unit="ms", utc=True).dt.as_unit("ms")
-    return frame
+    return with_amounts(frame)

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from bgresearch.core.spans import Span
-from bgresearch.research.pnl.decimals import ZERO, decimal_of, exactly, plain
+from bgresearch.research.pnl.decimals import ZERO, decimal_of, exactly, plain, with_amounts
 from bgresearch.research.pnl.matching import sort_of
 from bgresearch.research.pnl.postings import (
     BOOKED,
@@ -102,7 +102,7 @@ def account_ledger(
     rows += _line_rows([case.lines[place] for place in sorted(case.alone)])
     frame = pd.DataFrame(rows, columns=list(LEDGER_COLUMNS))
     frame["time"] = pd.to_datetime(frame["time"].astype("int64"), unit="ms", utc=True).dt.as_unit("ms")
-    return frame.sort_values(["time", "id"], ignore_index=True, kind="stable")
+    return with_amounts(frame.sort_values(["time", "id"], ignore_index=True, kind="stable"))
 
 
 def tax_table(ledger: pd.DataFrame, *, internal: bool = False) -> pd.DataFrame:
