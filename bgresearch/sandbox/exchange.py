@@ -13,6 +13,7 @@ from typing import Any
 from bgresearch.catalogue import Endpoint, load
 from bgresearch.core.clock import Clock, SandboxClock
 from bgresearch.sandbox import validate
+from bgresearch.sandbox.archive.served_archive import PREFIX, ServedArchive
 from bgresearch.sandbox.authentication import KeyRing, admit
 from bgresearch.sandbox.call import Call, Refusal
 from bgresearch.sandbox.fast_clock import FastClock
@@ -65,6 +66,8 @@ class Exchange:
     ----------
     clock, faults, world, accounts
         As built; accounts by name: ``classic``, ``unified``, ``demo``.
+    archive : ServedArchive
+        Its downloadable history, below ``/online/``.
 
     Examples
     --------
@@ -89,6 +92,7 @@ class Exchange:
         self.faults = faults if faults is not None else Faults(seed)
         self.world = World(seed)
         self.accounts = make_accounts(self.world)
+        self.archive = ServedArchive(self.world, self.faults)
         self._keys = KeyRing(keys)
         self._quotas = Quotas() if limits else None
         self._restricted: dict[str, str] = {}
@@ -107,6 +111,8 @@ class Exchange:
         """Return the answer to one request; never raises for anything a caller can send."""
         counted_ms = self.clock.now_ms()
         now_ms = counted_ms + self.faults.skew_ms
+        if request.target.startswith(PREFIX):
+            return self.archive.answer(request, now_ms)
         headers = dict(_JSON)
         try:
             if self._quotas is not None and not self._quotas.admits_address(request.address, counted_ms):

@@ -21,6 +21,7 @@ _LEVELS_PER_PRICE = 30_000  # a level every 1/30,000 of the usual price
 _DEPTH_SHARE = 2e-5  # of a day's turnover that waits at a level
 _ABSENT = 16  # one level in so many is empty for a while
 _EPOCH_BITS = 32
+_NEAREST = 24  # levels among which the best one is, for all practical purposes
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ def order_book(world: World, market: Market, now_ms: int, *, levels: int) -> San
     below, above = (last - 1) // gap, last // gap + 1
     bids = np.arange(below, max(below - reach, 0), -1, dtype=np.int64)
     asks = np.arange(above, above + reach, dtype=np.int64)
-    bid_sizes, ask_sizes = _sizes(world, market, now_ms, bids), _sizes(world, market, now_ms, asks)
+    moment = np.int64(now_ms)
+    bid_sizes, ask_sizes = _sizes(world, market, moment, bids), _sizes(world, market, moment, asks)
     if not bids.size:
         bids, bid_sizes = np.array([1]), np.array([1])
     bids, bid_sizes = bids[bid_sizes > 0][:levels], bid_sizes[bid_sizes > 0][:levels]
@@ -67,7 +69,22 @@ def gap_of(market: Market) -> int:
     return max(usual // _LEVELS_PER_PRICE // step, 1) * step
 
 
-def _sizes(world: World, market: Market, now_ms: int, places: Ints) -> Ints:
+def best_levels(world: World, market: Market, moments: Ints) -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]]:
+    """Return price and size of the best bid and of the best ask at many instants at once."""
+    gap = gap_of(market)
+    last = np.array([world.price(market, moment) for moment in moments.tolist()], dtype=np.int64)[:, None]
+    nearest = np.arange(_NEAREST, dtype=np.int64)
+    below, above = np.maximum((last - 1) // gap - nearest, 1), last // gap + 1 + nearest
+    sides = []
+    for places in (below, above):
+        sizes = _sizes(world, market, moments[:, None], places)
+        first = np.argmax(sizes > 0, axis=1)[:, None]
+        best = (np.take_along_axis(places * gap, first, 1)[:, 0], np.take_along_axis(sizes, first, 1)[:, 0])
+        sides.append(best)
+    return sides[0], sides[1]
+
+
+def _sizes(world: World, market: Market, now_ms: Ints | np.int64, places: Ints) -> Ints:
     """Return what waits at these multiples of the gap; 0 where nothing does."""
     coin = coin_of(market)
     usual = coin.turnover * market.turnover_share * _DEPTH_SHARE / coin.base_price * 10.0**market.size_places
