@@ -162,9 +162,7 @@ class Exchange:
         if market is None:
             raise LookupError(symbol)
         image = order_book(self.world, market, now_ms, levels=levels)
-        bids = list(zip(image.bid_prices.tolist(), image.bid_sizes.tolist(), strict=True))
-        asks = list(zip(image.ask_prices.tolist(), image.ask_sizes.tolist(), strict=True))
-        return {"bids": level_texts(market, bids), "asks": level_texts(market, asks)}
+        return {"bids": level_texts(market, image.bids()), "asks": level_texts(market, image.asks())}
 
     def _find(self, request: Request) -> Endpoint:
         if not request.target.isascii():

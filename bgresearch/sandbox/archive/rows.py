@@ -15,7 +15,7 @@ from bgresearch.sandbox.traders.records import text
 from bgresearch.sandbox.world.hash_random import Ints, bits_at, key_of
 from bgresearch.sandbox.world.markets import MARKETS, Market, utc_ms
 from bgresearch.sandbox.world.minute_bars import QUOTE_PLACES, VOLUME
-from bgresearch.sandbox.world.order_books import best_levels, order_book
+from bgresearch.sandbox.world.order_books import BookMaker, Level, best_levels
 from bgresearch.sandbox.world.world import World
 
 TRADES = ("trade_id", "timestamp", "price", "side", "volume(quote)", "size(base)")
@@ -151,27 +151,26 @@ def _quote_moments(key: ArchiveKey) -> Ints:
 
 def _books(world: World, key: ArchiveKey, amounts: Amounts) -> Table:
     market, every_ms = key.market, amounts.book_every_s * 1000
+    maker = BookMaker(world, market, levels=_BOOK_LEVELS)
     drawn = key_of("images", market.kind, market.symbol)
     rows: list[tuple[str, ...]] = []
     for slot in range(key.start_ms, key.end_ms, every_ms):
         moment = slot + bits_at(drawn, slot) % (every_ms // 1000) * 1000
         if not world.exists(market, moment - moment % 60_000):
             continue
-        image = order_book(world, market, moment, levels=_BOOK_LEVELS)
-        sides = (
-            _cell(market, image.ask_prices, image.ask_sizes, quoted=not key.monthly),
-            _cell(market, image.bid_prices, image.bid_sizes, quoted=not key.monthly),
-        )
+        image = maker.at(moment)
+        quoted = not key.monthly
+        sides = (_cell(market, image.asks(), quoted=quoted), _cell(market, image.bids(), quoted=quoted))
         rows.append((str(moment // 1000), *sides))
     return Table(BOOKS, _unsorted(rows, drawn))
 
 
-def _cell(market: Market, prices: Ints, sizes: Ints, *, quoted: bool) -> str:
+def _cell(market: Market, levels: list[Level], *, quoted: bool) -> str:
     """Return one side of a book as JSON: numbers, or texts in the files of a day."""
     mark = '"' if quoted else ""
     shown = (
         f"[{mark}{_number(price, market.price_places)}{mark},{mark}{_number(size, market.size_places)}{mark}]"
-        for price, size in zip(prices.tolist(), sizes.tolist(), strict=True)
+        for price, size in levels
     )
     return f"[{','.join(shown)}]"
 
