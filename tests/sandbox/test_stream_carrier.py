@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -189,42 +189,28 @@ def test_rest_is_answered_while_streams_flow(server: Server) -> None:
 
 
 def test_the_server_stops_with_connections_open(exchange: Exchange) -> None:
-    with Server(exchange) as own:
-        connections = [opened(own) for _ in range(3)]
+    with contextlib.ExitStack() as held:
+        with Server(exchange) as own:
+            connections = [held.enter_context(opened(own)) for _ in range(3)]
+            for connection in connections:
+                told(connection, v2("ticker"))
+                heard(connection)
         for connection in connections:
-            told(connection, v2("ticker"))
-            heard(connection)
-    for connection in connections:
-        with pytest.raises(ConnectionClosed):  # noqa: PT012
-            while True:
-                connection.recv(timeout=PATIENCE_S)
+            with pytest.raises(ConnectionClosed):  # noqa: PT012
+                while True:
+                    connection.recv(timeout=PATIENCE_S)
 
 
 def test_many_connections_are_told_the_same(server: Server, exchange: Exchange) -> None:
-    connections = [opened(server) for _ in range(8)]
-    for connection in connections:
-        told(connection, v2("trade"), v2("candle1m"))
-        for _ in range(4):
-            heard(connection)
-    heard_of: list[list[Any]] = [[] for _ in connections]
-
-    def listen(place: int) -> None:
-        while len(heard_of[place]) < 20:
-            heard_of[place].append(heard(connections[place]))
-
-    threads = [threading.Thread(target=listen, args=(place,)) for place in range(len(connections))]
-    for thread in threads:
-        thread.start()
-    while any(thread.is_alive() for thread in threads):
-        exchange.clock.sleep(1)
-        time.sleep(0.002)
-        if exchange.clock.monotonic_s() > 100:
-            break
-    for thread in threads:
-        thread.join(PATIENCE_S)
-    for connection in connections:
-        connection.close()
-    assert all(one == heard_of[0] for one in heard_of)
+    with contextlib.ExitStack() as held:
+        connections = [held.enter_context(opened(server)) for _ in range(8)]
+        for connection in connections:
+            told(connection, v2("trade"), v2("candle1m"))
+            for _ in range(4):
+                heard(connection)
+        exchange.clock.sleep(100)
+        everything = [[heard(connection) for _ in range(12)] for connection in connections]
+    assert all(one == everything[0] for one in everything)
 
 
 # speed
