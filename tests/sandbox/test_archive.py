@@ -197,6 +197,7 @@ def test_candles_of_a_day_are_those_of_rest(
         else:
             path = "/api/v2/mix/market/history-candles"
             told = rest(model, path, granularity="1m", productType=params, **asked_for) + told
+    told = told[-1440:]
     assert [row[0] for row in rows] == [int(row[0]) // 1000 for row in told]
     assert (rows[0][0] * 1000, rows[-1][0] * 1000) == (start, end - 60_000)
     assert all(isinstance(cell, str) for row in rows for cell in row[1:])
@@ -297,7 +298,8 @@ def test_books_are_the_true_images_of_their_second_in_no_order(model: Exchange) 
 @pytest.mark.parametrize(
     ("month", "day"),
     [("kline_month/LTCUSDT/SP/LTCUSDT_SP_1min_202609.zip", "kline/LTCUSDT/SP/LTCUSDT_SP_1min_202609{}.zip"),
-     ("depth_month/STILLUSDT/1/STILLUSDT_1_202609.zip", "depth/STILLUSDT/1/STILLUSDT_1_202609{}.zip")],
+     pytest.param("depth_month/STILLUSDT/1/STILLUSDT_1_202609.zip", "depth/STILLUSDT/1/STILLUSDT_1_202609{}.zip",
+                  marks=pytest.mark.slow)],
 )  # fmt: skip
 def test_a_month_as_csv_holds_what_its_days_hold(model: Exchange, month: str, day: str) -> None:
     name, _ = member(model, month)
