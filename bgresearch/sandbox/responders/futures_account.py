@@ -75,7 +75,7 @@ def wallet(call: Call) -> dict[str, Any]:
 def positions(call: Call) -> list[dict[str, Any]]:
     """Return the open positions of one product, or of one contract."""
     rows = [
-        _position_row(row)
+        position_row(row)
         for row in open_positions(account_of(call), call.world, call.now_ms)
         if concerns(call, row) and call.params.get("marginCoin", "USDT").upper() == "USDT"
     ]
@@ -85,7 +85,8 @@ def positions(call: Call) -> list[dict[str, Any]]:
     return rows
 
 
-def _position_row(row: Valued) -> dict[str, Any]:
+def position_row(row: Valued) -> dict[str, Any]:
+    """Return an open position."""
     market, position = row.market, row.position
     opened = position.opening[0].ts_ms
     latest = max(fill.ts_ms for fill in (*position.opening, *position.closing))
@@ -131,7 +132,7 @@ def fills(call: Call) -> dict[str, Any]:
     rows = account_of(call).fills(call.now_ms)
     chosen = page(call, rows, partial(concerns, call), key=lambda row: row.fill_id, time=lambda row: row.ts_ms)
     extra = {"marginCoin": "USDT"} if call.endpoint.id == "futures.order_fill_history" else {}
-    listed = [{**_fill_row(row), **extra} for row in chosen]
+    listed = [{**fill_row(row), **extra} for row in chosen]
     return {"fillList": listed, "endId": str(chosen[-1].fill_id) if chosen else None}
 
 
@@ -140,7 +141,8 @@ def _side(action: str) -> dict[str, str]:
     return {"side": "buy" if position == "long" else "sell", "tradeSide": trade}
 
 
-def _fill_row(fill: Fill) -> dict[str, Any]:
+def fill_row(fill: Fill) -> dict[str, Any]:
+    """Return an execution in contract spelling."""
     return {
         "tradeId": str(fill.fill_id), "symbol": fill.market.symbol, "orderId": str(fill.order_id),
         "price": price_text(fill.market, fill.price), "baseVolume": size_text(fill.market, fill.size),
@@ -167,7 +169,7 @@ def orders(call: Call) -> dict[str, Any]:
 
     rows = account_of(call).orders(call.now_ms, pending=pending)
     chosen = page(call, rows, wanted, key=lambda row: row.order_id, time=lambda row: row.ts_ms)
-    listed = [_order_row(row, pending) for row in chosen]
+    listed = [order_row(row, pending) for row in chosen]
     return {"entrustedList": listed, "endId": str(chosen[-1].order_id) if chosen else None}
 
 
@@ -185,7 +187,8 @@ def _status(order: Order, pending: bool) -> str:
     return "filled" if order.fills else "canceled"
 
 
-def _order_row(order: Order, pending: bool) -> dict[str, Any]:
+def order_row(order: Order, pending: bool) -> dict[str, Any]:
+    """Return an order that stands, or that ended."""
     market = order.market
     size, value, fee, profit = filled(order.fills)
     row = {

@@ -52,14 +52,15 @@ def fills(call: Call) -> list[dict[str, Any]]:
     """Return spot executions, newest first."""
     rows = account_of(call).fills(call.now_ms)
     chosen = page(call, rows, partial(_spot, call), key=lambda row: row.fill_id, time=lambda row: row.ts_ms)
-    return [_fill_row(call, row) for row in chosen]
+    return [fill_row(call, row) for row in chosen]
 
 
 def _spot(call: Call, row: Fill | Order) -> bool:
     return row.market.kind == "spot" and concerns(call, row)
 
 
-def _fill_row(call: Call, fill: Fill) -> dict[str, Any]:
+def fill_row(call: Call, fill: Fill) -> dict[str, Any]:
+    """Return an execution in spot spelling."""
     return {
         "userId": account_of(call).uid, "symbol": fill.market.symbol, "orderId": str(fill.order_id),
         "tradeId": str(fill.fill_id), "orderType": "limit" if fill.maker else "market",
