@@ -1,0 +1,98 @@
+"""When a connection pings, waits, gives up and comes back, and how much may be sent: decisions over times. Pure."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Literal
+
+PING_S = 22.0  # the exchange wants one in 30 s and closes after 120 s without
+PONG_S = 20.0  # measured: 0.1 s
+SILENCE_S = 60.0  # without a single frame, pongs among them
+FIRST_DATA_S = 30.0  # a subscription of a wrong kind is acknowledged and then silent
+RENEW_S = 23 * 3600.0  # the exchange cuts a connection after 24 h
+OPENING_S = 15.0
+BACKOFF_S, LONGEST_BACKOFF_S = 0.5, 30.0
+STEADY_S = 60.0  # a connection that lasted so long was a good one: the next pause is a short one again
+MESSAGES_PER_S = 10
+SUBSCRIBES_PER_HOUR = 240
+ARGUMENTS_PER_MESSAGE = 10  # 25 arguments of order books make the exchange drop the connection without a word
+CHANNELS_PER_CONNECTION = 49  # fewer than 50 are recommended
+MESSAGE_BYTES = 4096
+
+Failure = Literal["no pong", "silence", "no data", "no login"]
+
+
+def backoff_s(attempt: int, chance: random.Random) -> float:
+    """Return how long to wait before the next attempt, the first being 1: doubled each time, with full jitter."""
+    longest: float = min(LONGEST_BACKOFF_S, BACKOFF_S * 2 ** min(attempt - 1, 16))
+    return longest * (0.5 + chance.random() / 2)
+
+
+@dataclass
+class Budget:
+    """How many messages and subscriptions one connection may still send, by sliding windows."""
+
+    _messages: deque[float] = field(default_factory=deque)
+    _subscribes: deque[float] = field(default_factory=deque)
+
+    def admits(self, now_s: float, *, subscribes: bool) -> bool:
+        """Return whether one more message may leave now."""
+        _forget(self._messages, now_s - 1.02)
+        _forget(self._subscribes, now_s - 3600 * 1.02)
+        if len(self._messages) >= MESSAGES_PER_S - 1:  # one is left for the ping
+            return False
+        return not subscribes or len(self._subscribes) < SUBSCRIBES_PER_HOUR
+
+    def count(self, now_s: float, *, subscribes: bool) -> None:
+        """Count a message that leaves now."""
+        self._messages.append(now_s)
+        if subscribes:
+            self._subscribes.append(now_s)
+
+    @property
+    def spent(self) -> bool:
+        """Whether this connection may subscribe to nothing more within the hour."""
+        return len(self._subscribes) >= SUBSCRIBES_PER_HOUR
+
+
+def _forget(moments: deque[float], before_s: float) -> None:
+    while moments and moments[0] <= before_s:
+        moments.popleft()
+
+
+@dataclass
+class Heartbeat:
+    """Pings, pongs and silence of one connection.
+
+    Attributes
+    ----------
+    heard_s : float
+        When the last frame came.
+    """
+
+    heard_s: float
+    _pinged_s: float = -1.0
+    _sent_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._sent_s = self.heard_s
+
+    def ping_is_due(self, now_s: float) -> bool:
+        """Return whether it is time for the next ping."""
+        return self._pinged_s < 0 and now_s - self._sent_s >= PING_S
+
+    def pinged(self, now_s: float) -> None:
+        """Take note of a ping that left."""
+        self._pinged_s = self._sent_s = now_s
+
+    def ponged(self) -> None:
+        """Take note of a pong."""
+        self._pinged_s = -1.0
+
+    def failure(self, now_s: float) -> Failure | None:
+        """Return what is wrong with the connection, None if nothing is."""
+        if self._pinged_s >= 0 and now_s - self._pinged_s > PONG_S:
+            return "no pong"
+        return "silence" if now_s - self.heard_s > SILENCE_S else None
