@@ -138,6 +138,14 @@ def _read(response: requests.Response, clock: Clock) -> Answer | Mishap:
     return Answer(response.status_code, remaining, response.headers.get("Location", ""), bytes(body))
 
 
+def tls_context() -> ssl.SSLContext:
+    """Return TLS 1.2 or newer that verifies certificate and host name against certifi's roots, and logs no keys."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_verify_locations(cafile=certifi.where())
+    return context
+
+
 def origin(text: str) -> str:
     """Return the one spelling of ``scheme://host[:port]``: lower case, no trailing slash, no standard port.
 
@@ -200,8 +208,5 @@ class _Adapter(HTTPAdapter):
         super().__init__(pool_connections=4, pool_maxsize=CONNECTIONS, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies certificate and host name
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_verify_locations(cafile=certifi.where())
-        super().init_poolmanager(*args, **kwargs, ssl_context=context)
+        super().init_poolmanager(*args, **kwargs, ssl_context=tls_context())
         self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}

@@ -30,6 +30,10 @@ class TradeTail:
         """Return whether a snapshot goes on where the tail ends: they share a trade, or nothing came before."""
         return not self._ids or any(row["trade_id"] in self._ids for row in rows)
 
+    def known(self) -> frozenset[str]:
+        """Return the ids that are remembered."""
+        return frozenset(self._ids)
+
     def fresh(self, rows: Sequence[Row]) -> list[Row]:
         """Return the trades that were not seen before, oldest first, and remember them."""
         new: list[Row] = []

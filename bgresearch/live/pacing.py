@@ -11,6 +11,7 @@ PING_S = 22.0  # the exchange wants one in 30 s and closes after 120 s without
 PONG_S = 20.0  # measured: 0.1 s
 SILENCE_S = 60.0  # without a single frame, pongs among them
 FIRST_DATA_S = 30.0  # a subscription of a wrong kind is acknowledged and then silent
+QUIET_S, LONGEST_QUIET_S = 60.0, 3600.0  # of one subscription while others speak
 RENEW_S = 23 * 3600.0  # the exchange cuts a connection after 24 h
 OPENING_S = 15.0
 BACKOFF_S, LONGEST_BACKOFF_S = 0.5, 30.0

@@ -18,8 +18,10 @@ from bgresearch.live.decoding import Unreadable, parsed
 from bgresearch.live.pacing import (
     ARGUMENTS_PER_MESSAGE,
     FIRST_DATA_S,
+    LONGEST_QUIET_S,
     MESSAGE_BYTES,
     OPENING_S,
+    QUIET_S,
     Budget,
     Failure,
     Heartbeat,
@@ -46,20 +48,28 @@ class Refused(NamedTuple):
     message: str
 
 
+class Silent(NamedTuple):
+    """Nothing came of a subscription for long although the connection lives; it is asked for again."""
+
+    subscription: Subscription
+
+
 class Garbage(NamedTuple):
     """A text that is not what the exchange documents."""
 
     why: str
 
 
-Event = Push | Refused | Garbage
+Event = Push | Refused | Garbage | Silent
 
 
 @dataclass
 class _State:
-    """What is known of one subscription: when it was sent, and whether data came since."""
+    """What is known of one subscription: when it was sent, whether data came since, how long it may be silent."""
 
     sent_s: float | None = None
+    heard_s: float = 0.0
+    quiet_s: float = QUIET_S
     acknowledged: bool = False
     has_data: bool = False
     refused: bool = False
@@ -96,6 +106,11 @@ class ProtocolCore:
         self._next_subscribe_s = self.now_s
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether a subscription is still to be sent."""
+        return bool(self._waiting or self._leaving)
+
+    @property
     def ready(self) -> bool:
         """Whether every subscription was acknowledged, and has data where data follows at once."""
         return not self._waiting and all(
@@ -123,7 +138,23 @@ class ProtocolCore:
         if subscription not in self._waiting:
             self._leaving.append(subscription)
             self._waiting.append(subscription)
-            self._state[subscription.key] = _State()
+            self._state[subscription.key] = _State(quiet_s=self._state[subscription.key].quiet_s)
+
+    def silent(self, now_s: float) -> list[Event]:
+        """Ask again for subscriptions that have been silent for long, and return which ones.
+
+        The exchange pushes nothing when nothing changes, so silence alone is no fault: after each fruitless question
+        twice the silence is allowed, up to an hour.
+        """
+        found: list[Event] = []
+        for key, state in self._state.items():
+            one = self._by_key[key]
+            if not one.channel.speaks_first or not state.has_data or now_s - state.heard_s <= state.quiet_s:
+                continue
+            self.resubscribe(one)
+            self._state[key] = _State(quiet_s=min(2 * state.quiet_s, LONGEST_QUIET_S))
+            found.append(Silent(one))
+        return found
 
     def received(self, text: str | bytes, now_s: float) -> list[Event]:
         """Take in one text and return what it means."""
@@ -133,7 +164,7 @@ class ProtocolCore:
             return []
         self.messages += 1
         try:
-            return self._meaning(parsed(text))
+            return self._meaning(parsed(text), now_s)
         except Unreadable as error:
             return [Garbage(str(error))]
 
@@ -166,10 +197,10 @@ class ProtocolCore:
             self._next_subscribe_s = now_s + _SPACING_S
         if not leaving:
             for one in batch:
-                self._state[one.key] = _State(now_s)
+                self._state[one.key].sent_s = now_s
         return text
 
-    def _meaning(self, frame: Any) -> list[Event]:
+    def _meaning(self, frame: Any, now_s: float) -> list[Event]:
         if not isinstance(frame, dict):
             raise Unreadable("a frame is no object")
         if "event" in frame:
@@ -180,7 +211,10 @@ class ProtocolCore:
         subscription = self._by_key.get(key_of(argument))
         if subscription is None:
             return []  # the rest of a subscription that was ended
-        self._state[subscription.key].has_data = True
+        state = self._state[subscription.key]
+        if state.has_data:
+            state.quiet_s = QUIET_S  # it speaks by itself, not only when it is asked
+        state.has_data, state.heard_s = True, now_s
         time = frame.get("ts")
         return [Push(subscription, frame["action"], rows, time if isinstance(time, int) else 0)]
 
