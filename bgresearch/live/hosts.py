@@ -12,6 +12,7 @@ from bgresearch.errors import ConfigurationError
 from bgresearch.http.ratelimit.limiter import Limiter
 from bgresearch.http.transport import origin
 from bgresearch.live.channels import Version
+from bgresearch.live.pacing import Pace
 
 LIVE_URL = "wss://ws.bitget.com"
 DEMO_URL = "wss://wspap.bitget.com"
@@ -40,12 +41,15 @@ class LiveAccess:
         Signs in this process; None where only public channels can be streamed.
     close : callable
         Ends what was begun for it.
+    pace : Pace
+        How patient connections are.
     """
 
     base_url: Callable[[], str]
     limiter: Limiter
     login: Login | None = field(default=None, repr=False)
     close: Callable[[], None] = lambda: None
+    pace: Pace = Pace()
 
     def url(self, version: Version, *, private: bool) -> str:
         """Return the address of one kind of connection."""

@@ -19,7 +19,7 @@ from bgresearch.http.transport import tls_context
 from bgresearch.live.channels import Subscription
 from bgresearch.live.depth_book import DepthBook
 from bgresearch.live.hosts import LiveAccess
-from bgresearch.live.pacing import RENEW_S, STEADY_S, backoff_s
+from bgresearch.live.pacing import STEADY_S, backoff_s
 from bgresearch.live.protocol_core import Event, ProtocolCore
 
 LARGEST_FRAME = 8 * 2**20  # bytes; the largest measured is 55 KB
@@ -176,7 +176,8 @@ class Link:
             login = self._access.login.login_message(self._clock.now_ms() // 1000)
         self._access.wait_for_turn()
         socket = self._open_socket(self._access.url(channel.version, private=channel.private))
-        return Connection(socket, ProtocolCore(self.subscriptions, self._clock.monotonic_s(), login), self._clock)
+        core = ProtocolCore(self.subscriptions, self._clock.monotonic_s(), login, pace=self._access.pace)
+        return Connection(socket, core, self._clock)
 
     def _carry(self, connection: Connection) -> str:
         """Carry a connection, and the ones that follow it before their 24 hours are over; return why it ended."""
@@ -219,7 +220,7 @@ class Link:
         return connection.core.failure(self._clock.monotonic_s()) or ""
 
     def _is_old(self, connection: Connection) -> bool:
-        return self._clock.monotonic_s() - connection.core.opened_s > RENEW_S
+        return self._clock.monotonic_s() - connection.core.opened_s > self._access.pace.renew_s
 
     def _pause(self, attempt: int) -> None:
         self._stopped.wait(backoff_s(attempt, self._chance))

@@ -5,15 +5,8 @@ from __future__ import annotations
 import random
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
-PING_S = 22.0  # the exchange wants one in 30 s and closes after 120 s without
-PONG_S = 20.0  # measured: 0.1 s
-SILENCE_S = 60.0  # without a single frame, pongs among them
-FIRST_DATA_S = 30.0  # a subscription of a wrong kind is acknowledged and then silent
-QUIET_S, LONGEST_QUIET_S = 60.0, 3600.0  # of one subscription while others speak
-RENEW_S = 23 * 3600.0  # the exchange cuts a connection after 24 h
-OPENING_S = 15.0
 BACKOFF_S, LONGEST_BACKOFF_S = 0.5, 30.0
 STEADY_S = 60.0  # a connection that lasted so long was a good one: the next pause is a short one again
 MESSAGES_PER_S = 10
@@ -22,7 +15,39 @@ ARGUMENTS_PER_MESSAGE = 10  # 25 arguments of order books make the exchange drop
 CHANNELS_PER_CONNECTION = 49  # fewer than 50 are recommended
 MESSAGE_BYTES = 4096
 
+LONGEST_QUIET_S = 3600.0
+
 Failure = Literal["no pong", "silence", "no data", "no login"]
+
+
+class Pace(NamedTuple):
+    """How patient a connection is, in seconds.
+
+    Attributes
+    ----------
+    ping_s : float
+        Between two pings: the exchange wants one in 30 s and closes after 120 s without.
+    pong_s : float
+        For a pong to come; measured: 0.1 s.
+    silence_s : float
+        Without a single frame, pongs among them.
+    first_data_s : float
+        For the first data: a subscription of a wrong kind is acknowledged and then silent.
+    quiet_s : float
+        Of one subscription while others speak, before it is asked for again.
+    renew_s : float
+        Age at which a successor is opened: the exchange cuts a connection after 24 h.
+    login_s : float
+        For a login to be answered.
+    """
+
+    ping_s: float = 22.0
+    pong_s: float = 20.0
+    silence_s: float = 60.0
+    first_data_s: float = 30.0
+    quiet_s: float = 60.0
+    renew_s: float = 23 * 3600.0
+    login_s: float = 15.0
 
 
 def backoff_s(attempt: int, chance: random.Random) -> float:
@@ -74,6 +99,7 @@ class Heartbeat:
     """
 
     heard_s: float
+    pace: Pace = Pace()
     _pinged_s: float = -1.0
     _sent_s: float = field(init=False)
 
@@ -82,7 +108,7 @@ class Heartbeat:
 
     def ping_is_due(self, now_s: float) -> bool:
         """Return whether it is time for the next ping."""
-        return self._pinged_s < 0 and now_s - self._sent_s >= PING_S
+        return self._pinged_s < 0 and now_s - self._sent_s >= self.pace.ping_s
 
     def pinged(self, now_s: float) -> None:
         """Take note of a ping that left."""
@@ -94,6 +120,6 @@ class Heartbeat:
 
     def failure(self, now_s: float) -> Failure | None:
         """Return what is wrong with the connection, None if nothing is."""
-        if self._pinged_s >= 0 and now_s - self._pinged_s > PONG_S:
+        if self._pinged_s >= 0 and now_s - self._pinged_s > self.pace.pong_s:
             return "no pong"
-        return "silence" if now_s - self.heard_s > SILENCE_S else None
+        return "silence" if now_s - self.heard_s > self.pace.silence_s else None

@@ -17,14 +17,12 @@ from bgresearch.live.channels import Subscription, key_of
 from bgresearch.live.decoding import Unreadable, parsed
 from bgresearch.live.pacing import (
     ARGUMENTS_PER_MESSAGE,
-    FIRST_DATA_S,
     LONGEST_QUIET_S,
     MESSAGE_BYTES,
-    OPENING_S,
-    QUIET_S,
     Budget,
     Failure,
     Heartbeat,
+    Pace,
 )
 
 PING, PONG = "ping", "pong"
@@ -69,7 +67,7 @@ class _State:
 
     sent_s: float | None = None
     heard_s: float = 0.0
-    quiet_s: float = QUIET_S
+    quiet_s: float = 0.0
     acknowledged: bool = False
     has_data: bool = False
     refused: bool = False
@@ -87,19 +85,24 @@ class ProtocolCore:
         When it was opened.
     login : str or None
         The login message of a private connection; it is sent first, and forgotten.
+    budget : Budget
+        Counts what is sent.
+    pace : Pace
+        How patient it is.
     """
 
     subscriptions: Sequence[Subscription]
     now_s: float
     login: str | None = field(default=None, repr=False)
     budget: Budget = field(default_factory=Budget)
+    pace: Pace = Pace()
 
     def __post_init__(self) -> None:
-        self.heartbeat = Heartbeat(self.now_s)
+        self.heartbeat = Heartbeat(self.now_s, self.pace)
         self.opened_s = self.now_s
         self.messages = 0
         self._by_key = {one.key: one for one in self.subscriptions}
-        self._state = {one.key: _State() for one in self.subscriptions}
+        self._state = {one.key: _State(quiet_s=self.pace.quiet_s) for one in self.subscriptions}
         self._leaving: deque[Subscription] = deque()
         self._waiting = deque(self.subscriptions)
         self._needs_login = self.login is not None
@@ -172,10 +175,10 @@ class ProtocolCore:
         """Return why the connection has to be given up, None if it need not."""
         if (found := self.heartbeat.failure(now_s)) is not None:
             return found
-        if self._needs_login and now_s - self.opened_s > OPENING_S:
+        if self._needs_login and now_s - self.opened_s > self.pace.login_s:
             return "no login"
         late = any(
-            state.sent_s is not None and now_s - state.sent_s > FIRST_DATA_S
+            state.sent_s is not None and now_s - state.sent_s > self.pace.first_data_s
             and not (state.refused or state.has_data)
             and (self._by_key[key].channel.speaks_first or not state.acknowledged)
             for key, state in self._state.items()
@@ -213,7 +216,7 @@ class ProtocolCore:
             return []  # the rest of a subscription that was ended
         state = self._state[subscription.key]
         if state.has_data:
-            state.quiet_s = QUIET_S  # it speaks by itself, not only when it is asked
+            state.quiet_s = self.pace.quiet_s  # it speaks by itself, not only when it is asked
         state.has_data, state.heard_s = True, now_s
         time = frame.get("ts")
         return [Push(subscription, frame["action"], rows, time if isinstance(time, int) else 0)]

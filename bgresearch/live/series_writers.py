@@ -11,6 +11,7 @@ a series is the same wherever its rows came from. Their milliseconds are in the 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from typing import cast
 
 import pyarrow as pa
@@ -248,7 +249,11 @@ class ImageWriter(SeriesWriter):
         self.gaps += 1
 
 
-WRITERS = {"trades": TradeWriter, "candles": CandleWriter, "order_book": ImageWriter}
+WRITERS: Mapping[str, Callable[[Session, Stream, Subscription], SeriesWriter]] = {
+    "trades": TradeWriter,
+    "candles": CandleWriter,
+    "order_book": ImageWriter,
+}
 """How a channel is written, by its name; the others have no place in the store."""
 
 

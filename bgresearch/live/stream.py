@@ -295,6 +295,10 @@ class Stream:
         self._outlet.close()
         threading.Thread(target=self.stop, name="bgresearch-live-stop", daemon=True).start()
 
+    def wait_until_stopped(self, wait_s: float) -> bool:
+        """Wait so long at most, and return whether the stream was stopped."""
+        return self._ended.wait(wait_s)
+
     @property
     def ended(self) -> bool:
         """Whether nothing more comes."""

@@ -20,17 +20,11 @@ from bgresearch.live.channels import CHANNELS, Channel, Subscription, chosen_cha
 from bgresearch.live.continuity import BarTail, TradeTail
 from bgresearch.live.decoding import live_shape
 from bgresearch.live.depth_book import BookBroken, DepthBook
-from bgresearch.live.pacing import (
-    FIRST_DATA_S,
-    MESSAGES_PER_S,
-    PING_S,
-    PONG_S,
-    SILENCE_S,
-    SUBSCRIBES_PER_HOUR,
-    backoff_s,
-)
-from bgresearch.live.protocol_core import Garbage, ProtocolCore, Push, Refused, grouped
+from bgresearch.live.pacing import MESSAGES_PER_S, SUBSCRIBES_PER_HOUR, Pace, backoff_s
+from bgresearch.live.protocol_core import Garbage, ProtocolCore, Push, Refused, Silent, grouped
 
+PACE = Pace()
+PING_S, PONG_S, SILENCE_S, FIRST_DATA_S = PACE.ping_s, PACE.pong_s, PACE.silence_s, PACE.first_data_s
 SAMPLES = Path(__file__).parents[3] / "shared" / "bitget" / "samples"
 needs_samples = pytest.mark.skipif(not SAMPLES.exists(), reason="the exchange's documentation lies outside the repo")
 BTC = Named("BTCUSDT", "spot")
@@ -287,6 +281,26 @@ def test_silence_and_a_subscription_without_data_end_the_connection() -> None:
     assert this.ready
     assert this.failure(FIRST_DATA_S + 1) is None
     assert this.failure(SILENCE_S + 3) == "silence"
+
+
+def test_a_subscription_that_falls_silent_is_asked_for_again_and_less_often_the_longer_it_stays_so() -> None:
+    this, wanted = core(TRADE)
+    this.due(0.0)
+    asked: list[float] = []
+    for second in range(20_000):
+        if this.silent(float(second)):
+            asked.append(second)
+        for text in this.due(float(second)):
+            if "unsubscribe" not in text and "subscribe" in text:
+                this.received(pushed(wanted[0], []), float(second))
+        this.received("pong", float(second))
+    pauses = [later - earlier for earlier, later in itertools.pairwise(asked)]
+    assert asked[0] > 60
+    assert pauses == sorted(pauses)
+    assert 3600 <= pauses[-1] < 3700
+    this.received(pushed(wanted[0], []), 20_000.0)  # it speaks by itself again
+    assert this.silent(20_060.0) == []
+    assert this.silent(20_061.0) == [Silent(wanted[0])]
 
 
 @pytest.mark.parametrize(
