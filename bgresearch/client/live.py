@@ -138,15 +138,40 @@ class LiveVerbs:
         """
         if seconds is not None and (isinstance(seconds, bool) or not seconds > 0):
             raise InvalidInput("seconds", f"{seconds!r} is not above 0.", hint="Leave it out to record until Ctrl-C.")
-        wanted = self._wanted(channel, symbols, market=market, interval=interval, depth=None)
-        recorder = LiveRecorder(self._source, self._stream(wanted), wanted)
+        recorder = self.recorder_of(channel, symbols, market=market, interval=interval)
         recorder.run(seconds, say=say or (lambda _recorder: None))
         rows = [
             {"symbol": one.symbol, "rows": one.rows, "start": one.start_ms, "end": one.end_ms, "gaps": one.gaps}
             for one in recorder.results
         ]
-        about = {"channel": channel, "market": wanted[0].named.market, "host": self._source.sender.host}
+        about = {"channel": channel, "market": recorder.market, "host": self._source.sender.host}
         return _RECORDED.frame(_RECORDED.table(rows), **about)
+
+    def recorder_of(
+        self, channel: str, symbols: str | Sequence[str], *, market: str = "spot", interval: str | None = None
+    ) -> LiveRecorder:  # fmt: skip
+        """Return what `record` runs: ``.run(seconds)`` records, ``.stream.stop()`` ends it from another thread.
+
+        Parameters
+        ----------
+        channel, symbols, market, interval
+            As of `record`.
+
+        Raises
+        ------
+        InvalidInput
+            An argument that means nothing.
+
+        Notes
+        -----
+        Disk, budget: as of `record`, once it runs.
+
+        Examples
+        --------
+        >>> client.recorder_of("trades", "BTCUSDT").run(60)                           # doctest: +SKIP
+        """
+        wanted = self._wanted(channel, symbols, market=market, interval=interval, depth=None)
+        return LiveRecorder(self._source, self._stream(wanted), wanted)
 
     def _stream(self, wanted: list[Subscription]) -> Stream:
         if self._live is None:

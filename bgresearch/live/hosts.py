@@ -12,7 +12,7 @@ from bgresearch.errors import ConfigurationError
 from bgresearch.http.ratelimit.limiter import Limiter
 from bgresearch.http.transport import origin
 from bgresearch.live.channels import Version
-from bgresearch.live.pacing import Pace
+from bgresearch.live.pacing import USUAL, Pace
 
 LIVE_URL = "wss://ws.bitget.com"
 DEMO_URL = "wss://wspap.bitget.com"
@@ -49,7 +49,7 @@ class LiveAccess:
     limiter: Limiter
     login: Login | None = field(default=None, repr=False)
     close: Callable[[], None] = lambda: None
-    pace: Pace = Pace()
+    pace: Pace = USUAL
 
     def url(self, version: Version, *, private: bool) -> str:
         """Return the address of one kind of connection."""

@@ -19,7 +19,7 @@ from bgresearch.http.transport import tls_context
 from bgresearch.live.channels import Subscription
 from bgresearch.live.depth_book import DepthBook
 from bgresearch.live.hosts import LiveAccess
-from bgresearch.live.pacing import STEADY_S, backoff_s
+from bgresearch.live.pacing import backoff_s
 from bgresearch.live.protocol_core import Event, ProtocolCore
 
 LARGEST_FRAME = 8 * 2**20  # bytes; the largest measured is 55 KB
@@ -144,11 +144,16 @@ class Link:
         """Whether the connection is open."""
         return self._current is not None
 
+    @property
+    def opened_s(self) -> float | None:
+        """When the current connection was opened, by the clock's seconds; None while there is none."""
+        current = self._current
+        return None if current is None else current.core.opened_s
+
     def _run(self) -> None:
         attempt = 0
         try:
             while not self._stopped.is_set():
-                began_s = self._clock.monotonic_s()
                 try:
                     connection = self._opened()
                 except NetworkError as error:
@@ -161,7 +166,7 @@ class Link:
                 cause = self._carry(connection)
                 if self._stopped.is_set():
                     return
-                attempt = 1 if self._clock.monotonic_s() - began_s > STEADY_S else attempt + 1
+                attempt = 1 if connection.core.ready else attempt + 1  # it worked; connects are limited anyway
                 self._handler.lost(self, cause, connection.heard_ms)
                 self._pause(attempt)
         except BgresearchError as error:

@@ -6,8 +6,9 @@ Every few seconds a small file is written, which the store takes in later; after
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from bgresearch.errors import BgresearchError, IncompleteData, InvalidInput, StoreError
 from bgresearch.live.channels import Subscription
@@ -64,6 +65,8 @@ class LiveRecorder:
     ----------
     stream : Stream
         Its status and its gaps.
+    market : str
+        Of all its symbols.
 
     Raises
     ------
@@ -76,6 +79,7 @@ class LiveRecorder:
         if name not in WRITERS:
             raise InvalidInput("channel", f"{name} cannot be recorded.", hint=f"Use one of {', '.join(WRITERS)}.")
         self._clock, self.stream = source.clock, stream
+        self.market = subscriptions[0].named.market
         self._writers: list[SeriesWriter] = [WRITERS[name](source, stream, one) for one in subscriptions]
         self._by_symbol = {one.named.symbol: one for one in self._writers}
         self._every_s = COMMIT_S + _PER_SYMBOL_S * max(0, len(subscriptions) - 8)
@@ -149,3 +153,20 @@ class LiveRecorder:
             one.flush()
         self._flushed_s = self._clock.monotonic_s()
         self._flush_after_s = max(_FLUSH_S, _FLUSH_SHARE * (self._flushed_s - began_s))
+
+
+def shown_progress(screen: TextIO) -> Say:
+    """Return what keeps a line on a terminal up to date: messages a second, lag, gaps, rows; elsewhere it is silent."""
+    last = [time.monotonic(), 0.0]
+
+    def say(recorder: LiveRecorder) -> None:
+        status, now = recorder.stream.status, time.monotonic()
+        rate = (status.messages - last[1]) / max(now - last[0], 1e-9)
+        last[:] = [now, float(status.messages)]
+        lag = "-" if status.latency_ms is None else f"{status.latency_ms:.0f} ms"
+        rows = sum(one.rows for one in recorder.results)
+        state = "" if status.connected else ", not connected"
+        screen.write(f"\r{rate:6.1f} messages/s, lag {lag}, {status.gaps} gaps, {rows} rows{state}\x1b[K")
+        screen.flush()
+
+    return say if screen.isatty() else lambda _recorder: None

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 BACKOFF_S, LONGEST_BACKOFF_S = 0.5, 30.0
-STEADY_S = 60.0  # a connection that lasted so long was a good one: the next pause is a short one again
 MESSAGES_PER_S = 10
 SUBSCRIBES_PER_HOUR = 240
 ARGUMENTS_PER_MESSAGE = 10  # 25 arguments of order books make the exchange drop the connection without a word
@@ -48,6 +47,9 @@ class Pace(NamedTuple):
     quiet_s: float = 60.0
     renew_s: float = 23 * 3600.0
     login_s: float = 15.0
+
+
+USUAL = Pace()
 
 
 def backoff_s(attempt: int, chance: random.Random) -> float:
@@ -99,7 +101,7 @@ class Heartbeat:
     """
 
     heard_s: float
-    pace: Pace = Pace()
+    pace: Pace = USUAL
     _pinged_s: float = -1.0
     _sent_s: float = field(init=False)
 

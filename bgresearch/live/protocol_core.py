@@ -19,6 +19,7 @@ from bgresearch.live.pacing import (
     ARGUMENTS_PER_MESSAGE,
     LONGEST_QUIET_S,
     MESSAGE_BYTES,
+    USUAL,
     Budget,
     Failure,
     Heartbeat,
@@ -95,7 +96,7 @@ class ProtocolCore:
     now_s: float
     login: str | None = field(default=None, repr=False)
     budget: Budget = field(default_factory=Budget)
-    pace: Pace = Pace()
+    pace: Pace = USUAL
 
     def __post_init__(self) -> None:
         self.heartbeat = Heartbeat(self.now_s, self.pace)

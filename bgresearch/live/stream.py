@@ -103,7 +103,7 @@ class Stream:
             self._subscriptions, outlet=self._outlet, gaps=self._gap_log, repairs=repairs, clock=source.clock
         )  # fmt: skip
         groups = grouped(self._subscriptions, CHANNELS_PER_CONNECTION)
-        self._links = [Link(group, access, source.clock, handler=self, chance=chance) for group in groups]
+        self.links = [Link(group, access, source.clock, handler=self, chance=chance) for group in groups]
         self._reconnects = 0
         self._error: BgresearchError | None = None
         self._begun, self._ended = threading.Lock(), threading.Event()
@@ -143,7 +143,7 @@ class Stream:
             if self._source.offline:
                 raise OfflineError("a stream needs the exchange.", hint="Connect without offline=True.")
             self._state = "running"
-        for link in self._links:
+        for link in self.links:
             link.start()
 
     def stop(self) -> None:
@@ -152,14 +152,14 @@ class Stream:
             self._state = "stopped"
         self._ended.set()
         self._outlet.close()
-        for link in self._links:
+        for link in self.links:
             link.stop()
         self._pool.dismiss()
 
     @property
     def status(self) -> StreamStatus:
         """How the stream is doing."""
-        connected = self._state == "running" and all(link.connected for link in self._links)
+        connected = self._state == "running" and all(link.connected for link in self.links)
         return StreamStatus(
             connected, self._reconnects, self.intake.messages, len(self._gap_log), self.intake.latency_ms
         )  # fmt: skip

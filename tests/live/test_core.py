@@ -285,7 +285,6 @@ def test_silence_and_a_subscription_without_data_end_the_connection() -> None:
 
 def test_a_subscription_that_falls_silent_is_asked_for_again_and_less_often_the_longer_it_stays_so() -> None:
     this, wanted = core(TRADE)
-    this.due(0.0)
     asked: list[float] = []
     for second in range(20_000):
         if this.silent(float(second)):
@@ -340,7 +339,7 @@ def test_a_login_goes_first_and_its_success_may_be_a_number_or_a_text() -> None:
         _core, wanted = core(TRADE)
         this = ProtocolCore(wanted, 0.0, login='{"op":"login"}')
         assert this.due(0.0) == ['{"op":"login"}']
-        assert "login" not in repr(this)
+        assert '"op"' not in repr(this)
         assert this.failure(10.0) is None
         assert this.failure(16.0) == "no login"
         assert this.received(json.dumps({"event": "login", "code": code, "connId": "x"}), 1.0) == []
