@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -119,10 +120,8 @@ def _record_live(
             recorder = client.recorder_of(channel, symbols, market=market or "spot", interval=interval)
         if not as_json:
             typer.echo(f"Recording {channel} of {', '.join(symbols)} into {client.data_dir}; Ctrl-C ends it.")
-        try:
+        with contextlib.suppress(KeyboardInterrupt, SystemExit):  # Ctrl-C, SIGTERM: this is how it is meant to end
             recorder.run(seconds, say=shown_progress(sys.stderr) if not as_json else lambda _recorder: None)
-        except (KeyboardInterrupt, SystemExit):  # Ctrl-C, SIGTERM: this is how it is meant to end
-            pass
         place = client.data_dir
     rows = [
         {"symbol": one.symbol, "rows": one.rows, "start": _moment(one.start_ms), "end": _moment(one.end_ms),

@@ -127,8 +127,8 @@ class LiveVerbs:
         What is claimed to be complete was confirmed over REST: trades by their ids, candles whole. Order books have no
         history: an image of 50 levels a second, and a second without one is a gap with its cause. A kill costs at most
         the last seconds, which are missing then, and are fetched by the next call that needs them.
-        Disk: as of `trades`, `candles` and `recorded`. Budget: a request per symbol every two seconds for trades, one
-        per closed candle for candles. Needs the extra ``live``.
+        Disk: as of `trades`, `candles` and `recorded`. Budget: of trades a request per symbol and second (four
+        a second in all), of candles one per closed candle. Needs the extra ``live``.
 
         Examples
         --------

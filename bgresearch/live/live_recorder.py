@@ -16,8 +16,8 @@ from bgresearch.live.series_writers import WRITERS, SeriesWriter
 from bgresearch.live.stream import Stream
 from bgresearch.session.session import Session
 
-COMMIT_S = 2.0  # real seconds between two looks at what can be written; a kill costs no more than two of them
-_PER_SYMBOL_S = 0.25  # and so much more for each symbol after the eighth: trades of one cost a request
+COMMIT_S = 1.0  # real seconds between two looks at what can be written
+_PER_SYMBOL_S = 0.25  # or so much for each symbol, if that is more: trades of one cost a request
 _FLUSH_S, _FLUSH_SHARE = 30.0, 10.0  # the store takes pages in so often, and for at most a tenth of the time
 _TAKE_S = 0.1
 
@@ -82,7 +82,7 @@ class LiveRecorder:
         self.market = subscriptions[0].named.market
         self._writers: list[SeriesWriter] = [WRITERS[name](source, stream, one) for one in subscriptions]
         self._by_symbol = {one.named.symbol: one for one in self._writers}
-        self._every_s = COMMIT_S + _PER_SYMBOL_S * max(0, len(subscriptions) - 8)
+        self._every_s = max(COMMIT_S, _PER_SYMBOL_S * len(subscriptions))
         self._flushed_s, self._flush_after_s = source.clock.monotonic_s(), _FLUSH_S
 
     @property

@@ -17,6 +17,7 @@ from bgresearch.core.symbols import FUTURES, MARKETS, category, product
 from bgresearch.errors import BadResponse, InvalidInput
 from bgresearch.http.sender import Reply, Sender
 from bgresearch.schemas import Row, Shape, fields
+from bgresearch.store.layout import LIVE_BOOKS
 
 DEPTH = 20  # levels of each side of an order book; 200 is the most (uta/public/OrderBook)
 LIVE_BOOK_EVERY, LIVE_BOOK_LEVELS = "1s", 50  # of a recorded stream of order books
@@ -220,7 +221,7 @@ RECORDABLE = {
             "uta.orderbook", _book, partial(_order_book, 0), unique=("side", "level"), least_ms=10_000,
         ),
         Recordable(
-            "order_book", "live order books", MARKETS,
+            LIVE_BOOKS, "live order books", MARKETS,
             _shape(
                 "side category ask or bid\nlevel count 1 is the best\nprice number quote coin\n"
                 "amount number base coin", "uta.orderbook",
