@@ -13,6 +13,7 @@ from typing import Any
 from bgresearch.catalogue import Endpoint, load
 from bgresearch.core.clock import Clock, SandboxClock
 from bgresearch.sandbox import validate
+from bgresearch.sandbox.archive.served_archive import PREFIX, ServedArchive
 from bgresearch.sandbox.authentication import KeyRing, admit
 from bgresearch.sandbox.call import Call, Refusal
 from bgresearch.sandbox.fast_clock import FastClock
@@ -65,6 +66,8 @@ class Exchange:
     ----------
     clock, faults, world, accounts
         As built; accounts by name: ``classic``, ``unified``, ``demo``.
+    archive : ServedArchive
+        Its downloadable history, below ``/online/``.
 
     Examples
     --------
@@ -89,15 +92,13 @@ class Exchange:
         self.faults = faults if faults is not None else Faults(seed)
         self.world = World(seed)
         self.accounts = make_accounts(self.world)
+        self.archive = ServedArchive(self.world, self.faults)
         self._keys = KeyRing(keys)
         self._quotas = Quotas() if limits else None
         self._restricted: dict[str, str] = {}
         self._catalogue = load()
         self._connections = count(1)
-        self._desk = StreamDesk(
-            self.clock, self.faults, self.world, self.accounts, self._keys, self._restricted,
-            AddressLimits() if limits else None,
-        )  # fmt: skip
+        self._addresses = AddressLimits() if limits else None
 
     def restrict(self, account: str, code: str = "40023") -> None:
         """Restrict an account, as the exchange does for a while: its keys are refused with this code; "" ends it."""
@@ -107,6 +108,8 @@ class Exchange:
         """Return the answer to one request; never raises for anything a caller can send."""
         counted_ms = self.clock.now_ms()
         now_ms = counted_ms + self.faults.skew_ms
+        if request.target.startswith(PREFIX):
+            return self.archive.answer(request, now_ms)
         headers = dict(_JSON)
         try:
             if self._quotas is not None and not self._quotas.admits_address(request.address, counted_ms):
@@ -138,11 +141,14 @@ class Exchange:
         """
         if path not in PATHS:
             return 404
-        if self._desk.addresses is not None and not self._desk.addresses.admits(address, self.clock.monotonic_s()):
+        if self._addresses is not None and not self._addresses.admits(address, self.clock.monotonic_s()):
             return 429
         lowered = {name.lower(): value for name, value in headers.items()}
         demo = lowered.get("paptrading") == "1" or lowered.get("host", "").startswith("wspap")
-        return ServedConnection(self._desk, path, address=address, demo=demo, serial=next(self._connections))
+        desk = StreamDesk(
+            self.clock, self.faults, self.world, self.accounts, self._keys, self._restricted, self._addresses
+        )  # fmt: skip
+        return ServedConnection(desk, path, address=address, demo=demo, serial=next(self._connections))
 
     def order_book(self, symbol: str, *, kind: Kind = "spot", now_ms: int, levels: int = DEEPEST) -> dict[str, Any]:
         """Return the true book of a market at an instant: ``bids`` and ``asks``, best first, as they are written.
@@ -156,9 +162,7 @@ class Exchange:
         if market is None:
             raise LookupError(symbol)
         image = order_book(self.world, market, now_ms, levels=levels)
-        bids = list(zip(image.bid_prices.tolist(), image.bid_sizes.tolist(), strict=True))
-        asks = list(zip(image.ask_prices.tolist(), image.ask_sizes.tolist(), strict=True))
-        return {"bids": level_texts(market, bids), "asks": level_texts(market, asks)}
+        return {"bids": level_texts(market, image.bids()), "asks": level_texts(market, image.asks())}
 
     def _find(self, request: Request) -> Endpoint:
         if not request.target.isascii():

@@ -18,7 +18,9 @@ RestFault = Literal[
     "duplicates", "shuffle", "false_empty", "empty_string", "wrong_type",
 ]  # fmt: skip
 StreamFault = Literal["drop", "stall", "gap", "duplicate", "reorder", "garbage", "half_snapshot", "cut_24h"]
-ArchiveFault = Literal["absent", "block", "swapped_instrument", "truncated", "bad_crc", "unsorted", "reuploaded"]
+ArchiveFault = Literal[
+    "absent", "block", "http503", "swapped_instrument", "truncated", "bad_crc", "unsorted", "reuploaded"
+]
 FaultName = RestFault | StreamFault | ArchiveFault
 
 REST_FAULTS: frozenset[FaultName] = frozenset(get_args(RestFault))
@@ -94,13 +96,15 @@ class Faults:
             included; with ``endpoint`` that stream alone is silent), ``gap`` (the push is lost), ``duplicate``,
             ``reorder`` (it comes after the next one), ``garbage`` instead of it, ``half_snapshot`` (half of the first
             push, then cut), ``cut_24h`` (closed as after a day).
-            Files of the archive: ``absent``, ``block`` (403 that is no absence), ``swapped_instrument``,
-            ``truncated``, ``bad_crc``, ``unsorted``, ``reuploaded`` (other content, tag and time).
+            Files of the archive: ``absent``, ``block`` (403 that is no absence), ``http503``,
+            ``swapped_instrument``, ``truncated`` (half of the file is stored), ``bad_crc``, ``unsorted``,
+            ``reuploaded`` (other content, tag and time from then on); and of REST ``rate429``, ``http500`` (as 503),
+            ``reset``, ``truncation``, ``latency``.
         endpoint : str, optional
             Id of the only row it hits; ``stream.trades``, ``stream.candles``, ``stream.tickers``,
             ``stream.order_book``, ``stream.liquidations``, ``stream.account``, ``stream.positions``,
             ``stream.orders`` or ``stream.fills`` for a stream; ``archive.trades``, ``archive.candles``,
-            ``archive.quotes`` or ``archive.books`` for files.
+            ``archive.quotes``, ``archive.books`` or a file's key below ``/online/`` for files.
         probability : float
             Chance per request, or per push.
         times : int, optional
@@ -132,12 +136,12 @@ class Faults:
         """How far the exchange's clock is off."""
         return int(sum(fault.amount for fault in self._on if fault.name == "clock_skew")) if self._on else 0
 
-    def draw(self, endpoint_id: str, among: Collection[FaultName] = REST_FAULTS) -> Mishaps:
-        """Return which of these faults befall this request or push, counting it."""
+    def draw(self, endpoint_id: str, among: Collection[FaultName] = REST_FAULTS, *names: str) -> Mishaps:
+        """Return which of these faults befall this request or push, counting it; ``names`` are other ids of it."""
         if not self._on:
             return _NOTHING
         with self._lock:
-            hits = [fault for fault in self._on if fault.name in among and self._hits(fault, endpoint_id)]
+            hits = [fault for fault in self._on if fault.name in among and self._hits(fault, (endpoint_id, *names))]
             for fault in hits:
                 if fault.times is not None:
                     fault.times -= 1
@@ -145,8 +149,8 @@ class Faults:
             aimed = frozenset(fault.name for fault in hits if fault.endpoint is not None)
             return Mishaps({fault.name: fault.amount for fault in hits}, self._random.getrandbits(32), aimed)
 
-    def _hits(self, fault: Fault, endpoint_id: str) -> bool:
-        if fault.endpoint not in (None, endpoint_id) or fault.name == "clock_skew":
+    def _hits(self, fault: Fault, ids: tuple[str, ...]) -> bool:
+        if fault.endpoint not in (None, *ids) or fault.name == "clock_skew":
             return False
         return fault.probability >= 1 or self._random.random() < fault.probability
 

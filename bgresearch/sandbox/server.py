@@ -17,6 +17,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from bgresearch.sandbox.archive.served_archive import PREFIX
 from bgresearch.sandbox.exchange import Exchange
 from bgresearch.sandbox.messages import Request, Response
 from bgresearch.sandbox.traders.keys import LOOPBACK
@@ -129,7 +130,11 @@ def application(current: Callable[[], Exchange]) -> Callable[[_Scope, _Receive, 
             await carry(current(), scope, receive, send)
             return
         body = await _body(receive)
-        answer = current().handle(_received(scope, body))
+        request = _received(scope, body)
+        if request.target.startswith(PREFIX):  # a file takes its time; others are answered meanwhile
+            answer = await asyncio.to_thread(current().handle, request)
+        else:
+            answer = current().handle(request)
         if answer.delay_s and await _hangs_up(receive, answer.delay_s):
             return
         transport: asyncio.Transport = scope["extensions"]["transport"]

@@ -10,12 +10,9 @@ from bgresearch.sandbox.call import Call, Responder
 from bgresearch.sandbox.responders.lookup import market_of
 from bgresearch.sandbox.traders.records import text
 from bgresearch.sandbox.world.markets import Market
-from bgresearch.sandbox.world.order_books import order_book
+from bgresearch.sandbox.world.order_books import Level, order_book
 from bgresearch.sandbox.world.trades import Trade, instant_of
 from bgresearch.sandbox.world.world import World
-
-Level = tuple[int, int]
-"""Price and size of one level, in units of the market's last decimals."""
 
 _MOST_LEVELS = 200
 _RECENT_MS = 3 * DAY_MS
@@ -26,9 +23,7 @@ _SPAN_MS = 7 * DAY_MS
 def book(world: World, market: Market, now_ms: int, *, levels: int) -> tuple[list[Level], list[Level]]:
     """Return bids and asks, best first; the last price is between them."""
     image = order_book(world, market, now_ms, levels=levels)
-    bids = zip(image.bid_prices.tolist(), image.bid_sizes.tolist(), strict=True)
-    asks = zip(image.ask_prices.tolist(), image.ask_sizes.tolist(), strict=True)
-    return list(bids), list(asks)
+    return image.bids() or [(market.price_step, 1)], image.asks()
 
 
 def best(world: World, market: Market, now_ms: int) -> tuple[Level, Level]:

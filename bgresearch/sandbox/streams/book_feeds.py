@@ -5,13 +5,10 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
-import numpy as np
-
 from bgresearch.sandbox.responders.books import level_texts
 from bgresearch.sandbox.streams.feed import Push
-from bgresearch.sandbox.world.hash_random import Ints
 from bgresearch.sandbox.world.markets import Market, utc_ms
-from bgresearch.sandbox.world.order_books import SandboxBook, order_book
+from bgresearch.sandbox.world.order_books import BookMaker, Level, SandboxBook
 from bgresearch.sandbox.world.world import World
 
 CHECKSUM_ENDS_MS = utc_ms(2026, 5, 19)  # from then on pushes carry no checksum, and v2 pushes a pseq
@@ -60,14 +57,15 @@ class BookFeed:
     stream = "stream.order_book"
 
     def __init__(self, world: World, market: Market, channel: str, version: str) -> None:
-        self._world, self._market, self._version = world, market, version
+        self._market, self._version = market, version
         self._channel, self._depth = channel, depth_of(channel, version, market)
+        self._maker = BookMaker(world, market, levels=self._depth)
         self._told: SandboxBook | None = None
         self._seq = 0
         self.due_ms: int | None = None
 
     def first(self, now_ms: int) -> Push | None:
-        self._told, self._seq = self._image(now_ms), sequence_at(self._market, now_ms)
+        self._told, self._seq = self._maker.at(now_ms), sequence_at(self._market, now_ms)
         self._plan(now_ms)
         return self._whole(self._told, now_ms)
 
@@ -79,9 +77,9 @@ class BookFeed:
         if self._market.delisted_at(moment):
             self.due_ms = None
             return None
-        before, now = self._told, self._image(moment)
-        bids = _changes(before.bid_prices, before.bid_sizes, now.bid_prices, now.bid_sizes) if before else []
-        asks = _changes(before.ask_prices, before.ask_sizes, now.ask_prices, now.ask_sizes) if before else []
+        before, now = self._told, self._maker.at(moment)
+        bids = before.bid_side.changes(now.bid_side) if before else []
+        asks = before.ask_side.changes(now.ask_side) if before else []
         if not bids and not asks:
             return None
         self._told, last, self._seq = now, self._seq, sequence_at(self._market, moment)
@@ -100,12 +98,8 @@ class BookFeed:
         step = self._step(now_ms)
         self.due_ms = (now_ms // step + 1) * step
 
-    def _image(self, now_ms: int) -> SandboxBook:
-        return order_book(self._world, self._market, now_ms, levels=self._depth)
-
     def _whole(self, image: SandboxBook, now_ms: int) -> Push:
-        bids = level_texts(self._market, _levels(image.bid_prices, image.bid_sizes))
-        asks = level_texts(self._market, _levels(image.ask_prices, image.ask_sizes))
+        bids, asks = level_texts(self._market, image.bids()), level_texts(self._market, image.asks())
         return Push("snapshot", [self._row(bids, asks, pseq=0, ts_ms=now_ms)], now_ms)
 
     def _row(self, bids: list[list[str]], asks: list[list[str]], *, pseq: int, ts_ms: int) -> dict[str, Any]:
@@ -121,26 +115,11 @@ class BookFeed:
         """Return the checksum of the whole book as the receiver has it after this push; 0 on whole images."""
         if self._told is None or not self._incremental(now_ms):
             return 0
-        best = self._told.top(_CHECKED)
-        bids = level_texts(self._market, _levels(best.bid_prices, best.bid_sizes))
-        return checksum(bids, level_texts(self._market, _levels(best.ask_prices, best.ask_sizes)))
+        bids, asks = self._told.bids()[:_CHECKED], self._told.asks()[:_CHECKED]
+        return checksum(level_texts(self._market, bids), level_texts(self._market, asks))
 
 
-def _texts(market: Market, changes: list[tuple[int, int]]) -> list[list[str]]:
+def _texts(market: Market, changes: list[Level]) -> list[list[str]]:
     """Return changed levels as they are written: what is gone has the size 0, without decimals."""
     shown = level_texts(market, changes)
     return [row if size else [row[0], "0"] for row, (_, size) in zip(shown, changes, strict=True)]
-
-
-def _levels(prices: Ints, sizes: Ints) -> list[tuple[int, int]]:
-    return list(zip(prices.tolist(), sizes.tolist(), strict=True))
-
-
-def _changes(old_prices: Ints, old_sizes: Ints, new_prices: Ints, new_sizes: Ints) -> list[tuple[int, int]]:
-    """Return levels that are new or have another size, and with size 0 those that are gone; ascending by price."""
-    prices = np.union1d(old_prices, new_prices)
-    before, after = (np.zeros(len(prices), dtype=np.int64) for _ in range(2))
-    before[np.searchsorted(prices, old_prices)] = old_sizes
-    after[np.searchsorted(prices, new_prices)] = new_sizes
-    changed = before != after
-    return _levels(prices[changed], after[changed])

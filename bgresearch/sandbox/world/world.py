@@ -163,6 +163,15 @@ class World:
                     if first <= trade.ts_ms < end_ms:
                         yield trade
 
+    def trades_in_order(self, market: Market, start_ms: int, end_ms: int) -> Iterator[Trade]:
+        """Yield the trades in ``[start_ms, end_ms)``, oldest first, without keeping their minutes."""
+        first = start_ms - start_ms % MINUTE_MS
+        opens, values = self._joined(self._minute_day, market, "last", Span(first, end_ms))
+        for minute_ms, bar in zip(opens.tolist(), values.T.tolist(), strict=True):
+            for trade in trades_of_minute(market, minute_ms, bar):
+                if start_ms <= trade.ts_ms < end_ms:
+                    yield trade
+
     def price(self, market: Market, now_ms: int, *, price: str = "last") -> int:
         """Return the price at this instant, in units of the last decimal: the close of the forming minute."""
         end = now_ms
