@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bgresearch.client.client import Client
-from bgresearch.errors import IncompleteData, InvalidInput, OfflineError
+from bgresearch.errors import InvalidInput, OfflineError
 from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.server import Server
 from bgresearch.store import Store
@@ -159,12 +159,11 @@ def covered_until(kept: Client, channel: str, start_ms: int, end_ms: int) -> int
         with pytest.raises(OfflineError) as caught:
             kept.trades("BTCUSDT", start_ms, end_ms)
         return max(span.start_ms for span in caught.value.missing)
-    try:
-        gaps = kept.recorded("order_book", "BTCUSDT", start_ms, end_ms).attrs["bgresearch"]["gaps"]
-    except IncompleteData as nothing:
-        return next(iter(nothing.missing)).start_ms
-    assert gaps[-1]["cause"] == "not recorded"
-    return pd.Timestamp(gaps[-1]["start"]).value // 1_000_000
+    books = kept.recorded("order_book", "BTCUSDT", start_ms, end_ms)
+    until_ms = books.index[-1].value // 1_000_000 + 1000
+    named = {gap["cause"] for gap in books.attrs["bgresearch"]["gaps"] if pd.Timestamp(gap["start"]) > books.index[-1]}
+    assert until_ms >= end_ms or named == {"not recorded"}
+    return until_ms
 
 
 @pytest.mark.parametrize("channel", ["trades", "order_book"])
