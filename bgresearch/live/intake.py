@@ -25,7 +25,7 @@ from bgresearch.live.depth_book import BookBroken, DepthBook
 from bgresearch.live.gap_log import GapLog, LiveGap
 from bgresearch.live.link import Connection
 from bgresearch.live.outlet import Outlet
-from bgresearch.live.protocol_core import Garbage, Push, Refused, Silent
+from bgresearch.live.protocol_core import Garbage, PushedRows, Refused, Silent
 from bgresearch.live.repair import TradeGap
 from bgresearch.schemas import Row
 
@@ -51,7 +51,7 @@ class _Segment:
 
 
 @dataclass
-class Progress:
+class SubscriptionProgress:
     """What is known of one subscription.
 
     Attributes
@@ -101,13 +101,13 @@ class Intake:
     ) -> None:  # fmt: skip
         self._outlet, self._gaps, self._repairs, self._clock = outlet, gaps, repairs, clock
         self._lock = threading.RLock()
-        self.progress: dict[Key, Progress] = {one.key: Progress(one) for one in subscriptions}
+        self.progress: dict[Key, SubscriptionProgress] = {one.key: SubscriptionProgress(one) for one in subscriptions}
         self.books: dict[Key, DepthBook] = {}
         self._newest: dict[Key, float] = {}
         self.messages = 0
         self.latency_ms: float | None = None
         self.refusal: Refused | None = None
-        self._take: Mapping[str, Callable[[Connection, Push, Progress, int], None]] = {
+        self._take: Mapping[str, Callable[[Connection, PushedRows, SubscriptionProgress, int], None]] = {
             "trades": self._trades, "bars": self._bars, "state": self._rows, "records": self._rows, "book": self._book,
         }  # fmt: skip
 
@@ -156,7 +156,7 @@ class Intake:
         """Return the lock that keeps books and progress as they are."""
         return self._lock
 
-    def _lose(self, progress: Progress, cause: str, heard_ms: int) -> None:
+    def _lose(self, progress: SubscriptionProgress, cause: str, heard_ms: int) -> None:
         if progress.lost_ms is None and progress.since_ms is not None:
             progress.lost_ms, progress.cause = heard_ms, cause
 
@@ -167,7 +167,7 @@ class Intake:
         else:
             self._lose(self.progress[event.subscription.key], "refused", now)
 
-    def _found(self, progress: Progress, now: int) -> LiveGap | None:
+    def _found(self, progress: SubscriptionProgress, now: int) -> LiveGap | None:
         """Return the gap that ends now, if there was one."""
         if progress.lost_ms is None:
             return None
@@ -176,14 +176,14 @@ class Intake:
         progress.lost_ms, progress.cause = None, ""
         return gap
 
-    def _decoded(self, push: Push, now: int) -> list[Row]:
+    def _decoded(self, push: PushedRows, now: int) -> list[Row]:
         channel, named = push.subscription.channel, push.subscription.named
         if channel.decode is None:
             raise Unreadable(f"{channel.name} has no rows")
         rows = [channel.decode(row, named) for row in push.rows]
         return [{"symbol": named.symbol, **row, "received_at": now} for row in rows]
 
-    def _trades(self, _connection: Connection, push: Push, progress: Progress, now: int) -> None:
+    def _trades(self, _connection: Connection, push: PushedRows, progress: SubscriptionProgress, now: int) -> None:
         rows = self._decoded(push, now)
         if not rows:
             return
@@ -198,7 +198,7 @@ class Intake:
             self._repair(progress, gap, lambda: self._repairs.trades(task), now)
         self._deliver(progress, tail.fresh(rows))
 
-    def _bars(self, _connection: Connection, push: Push, progress: Progress, now: int) -> None:
+    def _bars(self, _connection: Connection, push: PushedRows, progress: SubscriptionProgress, now: int) -> None:
         rows = self._decoded(push, now)
         if not rows:
             return
@@ -221,18 +221,18 @@ class Intake:
         self._repair_bars(progress, doubt, cause, now)
         self._deliver(progress, [row for row in done if row["open_time"] >= doubt.end_ms])
 
-    def _repair_bars(self, progress: Progress, span: Span, cause: str, now: int) -> None:
+    def _repair_bars(self, progress: SubscriptionProgress, span: Span, cause: str, now: int) -> None:
         gap = LiveGap(progress.subscription.named.symbol, span.start_ms, span.end_ms, cause)
         self._repair(progress, gap, lambda: (self._repairs.bars(progress.subscription, span), True), now)
 
-    def _rows(self, _connection: Connection, push: Push, progress: Progress, now: int) -> None:
+    def _rows(self, _connection: Connection, push: PushedRows, progress: SubscriptionProgress, now: int) -> None:
         rows = self._decoded(push, now)
         progress.since_ms = progress.since_ms or now
         if (gap := self._found(progress, now)) is not None:
             self._gaps.add(gap)
         self._deliver(progress, rows)
 
-    def _book(self, connection: Connection, push: Push, progress: Progress, now: int) -> None:
+    def _book(self, connection: Connection, push: PushedRows, progress: SubscriptionProgress, now: int) -> None:
         subscription, key = push.subscription, push.subscription.key
         book = connection.books.get(key)
         if book is None:
@@ -257,7 +257,7 @@ class Intake:
             self._gaps.add(gap)  # else the snapshot shows that nothing had changed
         self._outlet.changed(key, now)
 
-    def _deliver(self, progress: Progress, rows: list[Row]) -> None:
+    def _deliver(self, progress: SubscriptionProgress, rows: list[Row]) -> None:
         if not progress.segments:
             self._outlet.add(rows)
         elif progress.segments[-1].rows is None:
@@ -266,7 +266,7 @@ class Intake:
             progress.segments[-1].rows.extend(rows)
 
     def _repair(
-        self, progress: Progress, gap: LiveGap, fetch: Callable[[], tuple[list[Row], bool]], now: int
+        self, progress: SubscriptionProgress, gap: LiveGap, fetch: Callable[[], tuple[list[Row], bool]], now: int
     ) -> None:  # fmt: skip
         """Fetch the rows of a gap outside this thread; what comes meanwhile waits."""
         self._gaps.add(gap)
@@ -285,7 +285,7 @@ class Intake:
 
         self._repairs.submit(job)
 
-    def _repaired(self, progress: Progress, segment: _Segment, rows: list[Row]) -> None:
+    def _repaired(self, progress: SubscriptionProgress, segment: _Segment, rows: list[Row]) -> None:
         with self._lock:
             segment.rows = rows
             while progress.segments and progress.segments[0].rows is not None:

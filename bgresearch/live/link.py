@@ -1,7 +1,7 @@
 """One WebSocket connection that is kept alive: opens, reads, pings, renews before 24 hours, comes back after faults.
 
-The library's own thread only receives; the thread of a `Link` sends, decodes and hands events on. Decisions are made in
-`protocol_core` and `pacing`; here is the socket.
+The library's own thread only receives; the thread of a `LiveLink` sends, decodes and hands events on. Decisions are
+made in `protocol_core` and `pacing`; here is the socket.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ class Handler(Protocol):
     def happened(self, connection: Connection, events: Sequence[Event]) -> str:
         """Take in events of a connection; return why it has to end, empty if it need not."""
 
-    def opened(self, link: Link) -> None:
+    def opened(self, link: LiveLink) -> None:
         """Take note that a link is connected."""
 
-    def lost(self, link: Link, cause: str, last_heard_ms: int) -> None:
+    def lost(self, link: LiveLink, cause: str, last_heard_ms: int) -> None:
         """Take note that a link is not connected any more."""
 
     def failed(self, error: BgresearchError) -> None:
@@ -95,7 +95,7 @@ class Connection:
         return events
 
 
-class Link:
+class LiveLink:
     """Keeps a group of subscriptions connected, in a thread of its own, until it is stopped.
 
     Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
@@ -11,12 +11,27 @@ from bgresearch.core.intervals import MINUTE_MS
 from bgresearch.errors import BgresearchError, ConfigurationError
 
 if TYPE_CHECKING:
-    from bgresearch.live.stream import Stream
+    from bgresearch.live.channels import Channel
+    from bgresearch.schemas import Shape
 
 REDRAW_S = 0.25  # at most four times a second
 _LEVELS = 50
 _HEIGHT = 420
 _PRICES = ("open", "high", "low", "close")
+
+
+class Drawable(Protocol):
+    """What a chart needs of a stream."""
+
+    channel: Channel
+    shape: Shape
+
+    @property
+    def status(self) -> Any: ...
+    def frame(self) -> pd.DataFrame: ...
+    def open_bars(self) -> dict[str, Any]: ...
+    def wait_until_stopped(self, wait_s: float) -> bool: ...
+    def stop(self) -> None: ...
 
 
 class LiveChart:
@@ -30,7 +45,7 @@ class LiveChart:
         How much time is shown.
     """
 
-    def __init__(self, stream: Stream, *, minutes: float) -> None:
+    def __init__(self, stream: Drawable, *, minutes: float) -> None:
         self._stream, self._span = stream, pd.Timedelta(minutes * MINUTE_MS, unit="ms")
         self._widget: Any = None
         self.drawn = 0

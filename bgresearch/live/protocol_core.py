@@ -30,7 +30,7 @@ PING, PONG = "ping", "pong"
 _SPACING_S = 1.0  # between two subscribe messages of the unified version
 
 
-class Push(NamedTuple):
+class PushedRows(NamedTuple):
     """Rows of a subscription."""
 
     subscription: Subscription
@@ -59,7 +59,7 @@ class Garbage(NamedTuple):
     why: str
 
 
-Event = Push | Refused | Garbage | Silent
+Event = PushedRows | Refused | Garbage | Silent
 
 
 @dataclass
@@ -220,7 +220,7 @@ class ProtocolCore:
             state.quiet_s = self.pace.quiet_s  # it speaks by itself, not only when it is asked
         state.has_data, state.heard_s = True, now_s
         time = frame.get("ts")
-        return [Push(subscription, frame["action"], rows, time if isinstance(time, int) else 0)]
+        return [PushedRows(subscription, frame["action"], rows, time if isinstance(time, int) else 0)]
 
     def _reply(self, frame: Mapping[str, Any]) -> list[Event]:
         event, code = frame["event"], str(frame.get("code", ""))

@@ -27,8 +27,8 @@ from bgresearch.live.channels import Channel, Subscription
 from bgresearch.live.decoding import live_shape
 from bgresearch.live.gap_log import GapLog, LiveGap
 from bgresearch.live.hosts import LiveAccess
-from bgresearch.live.intake import Intake, Progress, Repairs
-from bgresearch.live.link import Connection, Link
+from bgresearch.live.intake import Intake, Repairs, SubscriptionProgress
+from bgresearch.live.link import Connection, LiveLink
 from bgresearch.live.outlet import Outlet
 from bgresearch.live.pacing import CHANNELS_PER_CONNECTION
 from bgresearch.live.protocol_core import Refused, grouped
@@ -103,7 +103,7 @@ class Stream:
             self._subscriptions, outlet=self._outlet, gaps=self._gap_log, repairs=repairs, clock=source.clock
         )  # fmt: skip
         groups = grouped(self._subscriptions, CHANNELS_PER_CONNECTION)
-        self.links = [Link(group, access, source.clock, handler=self, chance=chance) for group in groups]
+        self.links = [LiveLink(group, access, source.clock, handler=self, chance=chance) for group in groups]
         self._reconnects = 0
         self._error: BgresearchError | None = None
         self._begun, self._ended = threading.Lock(), threading.Event()
@@ -281,10 +281,10 @@ class Stream:
             self.failed(self._refusal(self.intake.refusal))
         return cause
 
-    def opened(self, link: Link) -> None:
+    def opened(self, link: LiveLink) -> None:
         """Take note of a connection; called by links."""
 
-    def lost(self, link: Link, cause: str, last_heard_ms: int) -> None:
+    def lost(self, link: LiveLink, cause: str, last_heard_ms: int) -> None:
         """Take note of a lost connection; called by links."""
         self._reconnects += 1
         self.intake.lost(link.subscriptions, cause, last_heard_ms)
@@ -304,7 +304,7 @@ class Stream:
         """Whether nothing more comes."""
         return self._outlet.closed
 
-    def progress_of(self, one: Subscription) -> Progress:
+    def progress_of(self, one: Subscription) -> SubscriptionProgress:
         """Return what is known of a subscription."""
         return self.intake.progress[one.key]
 

@@ -21,7 +21,7 @@ from bgresearch.live.continuity import BarTail, TradeTail
 from bgresearch.live.decoding import live_shape
 from bgresearch.live.depth_book import BookBroken, DepthBook
 from bgresearch.live.pacing import MESSAGES_PER_S, SUBSCRIBES_PER_HOUR, Pace, backoff_s
-from bgresearch.live.protocol_core import Garbage, ProtocolCore, Push, Refused, Silent, grouped
+from bgresearch.live.protocol_core import Garbage, ProtocolCore, PushedRows, Refused, Silent, grouped
 
 PACE = Pace()
 PING_S, PONG_S, SILENCE_S, FIRST_DATA_S = PACE.ping_s, PACE.pong_s, PACE.silence_s, PACE.first_data_s
@@ -354,7 +354,7 @@ def test_a_push_belongs_to_its_subscription_in_either_spelling() -> None:
     for symbol in ("symbol", "instId"):
         argument = {"instType": "SPOT", "topic": "kline", symbol: "BTCUSDT", "interval": "3m"}
         frame = json.dumps({"action": "update", "arg": argument, "data": [1], "ts": 5})
-        assert this.received(frame, 0.0) == [Push(wanted[0], "update", [1], 5)]
+        assert this.received(frame, 0.0) == [PushedRows(wanted[0], "update", [1], 5)]
 
 
 def trade(number: int) -> dict[str, Any]:
