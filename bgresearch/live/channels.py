@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 from bgresearch.core.intervals import INTERVALS
@@ -111,9 +111,12 @@ def key_of(argument: Mapping[str, Any]) -> tuple[str, ...]:
     """Return what identifies the subscription that a reply or a push echoes, in whichever spelling."""
     symbol = argument.get("instId") or argument.get("symbol") or ""
     topic = argument.get("channel") or argument.get("topic") or ""
-    words = (argument.get("instType", ""), topic, symbol, argument.get("interval", ""))
-    market, topic, symbol, length = (str(word) for word in words)
-    return (market.lower(), topic, "" if symbol == "default" else symbol, length)
+    return _key(str(argument.get("instType", "")), str(topic), str(symbol), str(argument.get("interval", "")))
+
+
+@lru_cache(10_000)
+def _key(market: str, topic: str, symbol: str, interval: str) -> tuple[str, ...]:
+    return (market.lower(), topic, "" if symbol == "default" else symbol, interval)
 
 
 def _argument_v2(subscription: Subscription) -> dict[str, str]:

@@ -26,6 +26,7 @@ LARGEST_FRAME = 8 * 2**20  # bytes; the largest measured is 55 KB
 FIRST_ATTEMPTS = 5  # before the first connection; afterwards it is tried for as long as the stream runs
 _QUEUED_FRAMES = (20_000, 10_000)
 _POLL_S = 0.05  # real seconds: how soon a message that is due leaves
+_LOOK_S = 1.0  # between two looks at every subscription of a connection
 _BATCH = 200  # frames between two looks at the clock
 
 _silent = logging.getLogger(f"{__name__}.frames")  # the library would log frames, and a login is one
@@ -73,6 +74,23 @@ class Connection:
         self.socket, self.core, self._clock = socket, core, clock
         self.books: dict[tuple[str, ...], DepthBook] = {}
         self.heard_ms = clock.now_ms()
+        self._looked_s = self._failed_s = clock.monotonic_s()
+
+    def found_silent(self) -> list[Event]:
+        """Look for silent subscriptions, once a second."""
+        now_s = self._clock.monotonic_s()
+        if now_s - self._looked_s < _LOOK_S:
+            return []
+        self._looked_s = now_s
+        return self.core.silent(now_s)
+
+    def failure(self) -> str:
+        """Look for what is wrong with the connection, once a second; empty if nothing is."""
+        now_s = self._clock.monotonic_s()
+        if now_s - self._failed_s < _LOOK_S:
+            return ""
+        self._failed_s = now_s
+        return self.core.failure(now_s) or ""
 
     def pump(self, wait_s: float) -> list[Event]:
         """Send what is due and return what came.
@@ -82,7 +100,8 @@ class Connection:
         Gone
             The connection is closed.
         """
-        for text in self.core.due(self._clock.monotonic_s()):
+        now_s = self._clock.monotonic_s()
+        for text in self.core.due(now_s):
             self.socket.send(text)
         events: list[Event] = []
         for _ in range(_BATCH):
@@ -90,7 +109,7 @@ class Connection:
             if message is None:
                 break
             self.heard_ms = self._clock.now_ms()
-            events += self.core.received(message, self._clock.monotonic_s())
+            events += self.core.received(message, now_s)
             wait_s = 0.0
         return events
 
@@ -217,12 +236,12 @@ class LiveLink:
             events = connection.pump(_POLL_S)
         except Gone as gone:
             return str(gone) or "no connection"
-        events += connection.core.silent(self._clock.monotonic_s())
+        events += connection.found_silent()
         if events and (cause := self._handler.happened(connection, events)):
             return cause
         if connection.core.budget.spent and connection.core.is_waiting:
             return "subscriptions used up"
-        return connection.core.failure(self._clock.monotonic_s()) or ""
+        return connection.failure()
 
     def _is_old(self, connection: Connection) -> bool:
         return self._clock.monotonic_s() - connection.core.opened_s > self._access.pace.renew_s
