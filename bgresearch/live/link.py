@@ -142,6 +142,7 @@ class LiveLink:
         self._stopped = threading.Event()
         self._current: Connection | None = None
         self.was_open = False
+        self._next_renewal_s = 0.0
         channel = self.subscriptions[0].channel
         self._thread = threading.Thread(target=self._run, name=f"bgresearch-live-{channel.name}", daemon=True)
 
@@ -182,11 +183,12 @@ class LiveLink:
                         return
                     self._pause(attempt)
                     continue
+                self._last = connection
                 cause = self._carry(connection)
                 if self._stopped.is_set():
                     return
-                attempt = 1 if connection.core.ready else attempt + 1  # it worked; connects are limited anyway
-                self._handler.lost(self, cause, connection.heard_ms)
+                attempt = 1 if self._last.core.ready else attempt + 1  # it worked; connects are limited anyway
+                self._handler.lost(self, cause, self._last.heard_ms)
                 self._pause(attempt)
         except BgresearchError as error:
             self._handler.failed(error)
@@ -210,22 +212,20 @@ class LiveLink:
         fresh: Connection | None = None
         try:
             while not self._stopped.is_set():
-                if fresh is None and self._is_old(connection):
-                    fresh = self._opened()
+                fresh = fresh or self._successor(connection)
                 cause = self._pumped(connection)
-                if fresh is not None:
-                    broken = self._pumped(fresh)
-                    if broken or fresh.core.ready:
-                        connection.socket.close()
-                        connection, fresh, cause = fresh, None, broken
-                        self._current = connection
+                if fresh is not None and self._pumped(fresh):
+                    fresh.socket.close()
+                    fresh = None
+                if fresh is not None and fresh.core.ready:
+                    connection.socket.close()
+                    self._current = connection = fresh
+                    fresh, cause = None, ""
                 if cause:
                     return cause
             return "stopped"
-        except NetworkError:
-            return "no connection"  # the successor could not be opened; the old connection is about to be cut anyway
         finally:
-            self._current = None
+            self._current, self._last = None, connection
             for one in (connection, fresh):
                 if one is not None:
                     one.socket.close()
@@ -243,8 +243,16 @@ class LiveLink:
             return "subscriptions used up"
         return connection.failure()
 
-    def _is_old(self, connection: Connection) -> bool:
-        return self._clock.monotonic_s() - connection.core.opened_s > self._access.pace.renew_s
+    def _successor(self, connection: Connection) -> Connection | None:
+        """Open the connection that takes over before this one is too old; after a failure again a while later."""
+        now_s = self._clock.monotonic_s()
+        if now_s - connection.core.opened_s <= self._access.pace.renew_s or now_s < self._next_renewal_s:
+            return None
+        self._next_renewal_s = now_s + self._access.pace.renew_s / 100
+        try:
+            return self._opened()
+        except NetworkError:
+            return None
 
     def _pause(self, attempt: int) -> None:
         self._stopped.wait(backoff_s(attempt, self._chance))

@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 from bgresearch.schemas import Row
 
-MOST_WAITING = 500_000  # rows; whoever reads more slowly for long loses the oldest ones, which is a gap
-MOST_RECENT = 100_000
+MOST_WAITING = 100_000  # rows, half a kilobyte each; who reads too slowly for long loses the oldest, which is a gap
+MOST_RECENT = 20_000
+_DROPPED_TOGETHER = 10_000
 _BATCH = 20_000
 
 Key = tuple[str, ...]
@@ -42,8 +43,8 @@ class Outlet:
         with self._news:
             self._rows.extend(rows)
             self.recent.extend(rows)
-            while len(self._rows) > MOST_WAITING:
-                lost.append(self._rows.popleft())
+            if len(self._rows) > MOST_WAITING:
+                lost = [self._rows.popleft() for _ in range(_DROPPED_TOGETHER)]
             self._news.notify_all()
         if lost:
             self._dropped(lost)

@@ -215,7 +215,7 @@ class Stream:
         return found if isinstance(found, list) else []
 
     def frame(self) -> pd.DataFrame:
-        """Return what came recently: the last 100,000 rows, or the current order books."""
+        """Return what came recently: the last 20,000 rows, or the current order books."""
         if self.channel.kind != "book":
             return self._framed(self._outlet.latest())
         now = self._source.clock.now_ms()
