@@ -47,6 +47,8 @@ class Listener:
                 self._pinged_s = self.clock.monotonic_s()
                 self._keep(self.connection.receive("ping"))
             found += self._keep(self.connection.due())
+            while self.connection.behind():
+                found += self._keep(self.connection.due())
         return found
 
     def _keep(self, out: list[Outgoing]) -> list[Any]:
