@@ -20,6 +20,7 @@ from bgresearch.live.channels import CHANNELS, Channel, Subscription, chosen_cha
 from bgresearch.live.continuity import BarTail, TradeTail
 from bgresearch.live.decoding import live_shape
 from bgresearch.live.depth_book import BookBroken, DepthBook
+from bgresearch.live.outlet import MOST_WAITING, Outlet
 from bgresearch.live.pacing import MESSAGES_PER_S, SUBSCRIBES_PER_HOUR, Pace, backoff_s
 from bgresearch.live.protocol_core import Garbage, ProtocolCore, PushedRows, Refused, Silent, grouped
 
@@ -431,3 +432,25 @@ def test_a_connection_carries_one_version_and_fewer_than_fifty_channels() -> Non
     groups = grouped(wanted, 49)
     assert [len(group) for group in groups] == [49, 11, 49, 11]
     assert all(len({one.channel.version for one in group}) == 1 for group in groups)
+
+
+def test_a_reader_that_is_too_slow_loses_the_oldest_rows_and_is_told_of_what() -> None:
+    lost: list[dict[str, Any]] = []
+    outlet = Outlet(lost.extend)
+    for start in range(0, MOST_WAITING + 30_000, 1_000):
+        outlet.add([{"number": number} for number in range(start, start + 1_000)])
+    kept = []
+    while isinstance(rows := outlet.take(0.0), list):
+        kept += rows
+    assert len(kept) <= MOST_WAITING
+    assert [row["number"] for row in (*lost, *kept)] == list(range(MOST_WAITING + 30_000))
+    outlet.close()
+    assert outlet.take() is None
+
+
+def test_only_the_newest_state_of_a_book_waits_for_its_reader() -> None:
+    outlet = Outlet(lambda _rows: None)
+    for number in range(5):
+        outlet.changed(("a",), number)
+        outlet.changed(("b",), number)
+    assert [outlet.take(0.0), outlet.take(0.0), outlet.take(0.0)] == [(("a",), 4), (("b",), 4), None]
