@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,12 +18,14 @@ from bgresearch.http.ratelimit import limiter_for
 from bgresearch.http.ratelimit.limiter import LocalLimiter
 from bgresearch.http.sender import Sender, Signer, Wire
 from bgresearch.http.transport import new_session, origin
+from bgresearch.live.hosts import LiveAccess, ws_origin, ws_url_beside
 from bgresearch.session.known_accounts import known_label
 from bgresearch.store import Store
 
 if TYPE_CHECKING:
     from bgresearch.agent.agent_sender import AgentSender
     from bgresearch.sandbox import Exchange, SandboxAdapter
+    from bgresearch.sandbox.server import Server
     from bgresearch.store.remote.object_storage import Options
 
 EXCHANGE_URL = "https://api.bitget.com"
@@ -44,7 +47,7 @@ def connect(
     *, key: str | None = None, vault: Keys | None = None, sandbox: bool | Exchange = False,
     base_url: str | None = None, data_dir: str | os.PathLike[str] | None = None, offline: bool = False,
     progress: Wish = "auto", clock: Clock | None = None, pin: str | None = None, store: str | None = None,
-    storage_options: Options | None = None,
+    storage_options: Options | None = None, ws_url: str | None = None,
 ) -> Client:  # fmt: skip
     """Return a client; nothing is asked of the exchange and nothing written yet.
 
@@ -79,6 +82,9 @@ def connect(
         Objects that were needed are kept in ``data_dir`` if given, else in the platform's cache folder.
     storage_options : mapping, optional
         With ``store=``, for its driver: ``{"endpoint_url": ...}``, ``{"anon": True}``.
+    ws_url : str, optional
+        Another address of the exchange's WebSockets; else ``BGRESEARCH_WS_URL``, else the one that belongs to the
+        exchange's address (wss://ws.bitget.com, of demo keys wss://wspap.bitget.com). Only wss, or ws to this machine.
 
     Raises
     ------
@@ -106,8 +112,9 @@ def connect(
     if key is not None and vault is None and not sandbox:
         sender = _agent_sender(key, base_url or os.environ.get("BGRESEARCH_BASE_URL"), clock, data_dir, offline=offline)
         clock = clock or clock_of(sender.host)
-        return _client(sender, sender.host, clock, data_dir, offline=offline, progress=progress)
-    session = None
+        live = _live(sender, clock, ws_url)
+        return _client(sender, sender.host, clock, data_dir, offline=offline, progress=progress, live=live)
+    session, served = None, None
     if sandbox:
         if base_url is not None:
             raise ConfigurationError("sandbox=True and base_url= exclude each other.", hint="Leave one of them out.")
@@ -116,6 +123,7 @@ def connect(
         exchange = _exchange(sandbox, clock)
         clock = clock or exchange.clock
         session.mount(SANDBOX_URL, _adapter(exchange))
+        served = ServedSandbox(exchange)
         if vault is None:
             signer = _sandbox_signer(key or "readonly")
         elif key is not None:
@@ -126,7 +134,45 @@ def connect(
         clock = clock or clock_of(host)
     limiter = limiter_for(host, clock) if session is None else LocalLimiter(clock)
     wire = Wire(host, limiter=limiter, clock=clock, signer=signer, session=session)
-    return _client(wire, host, clock, data_dir, offline=offline, progress=progress)
+    live = _live(wire, clock, ws_url, served=served)
+    return _client(wire, host, clock, data_dir, offline=offline, progress=progress, live=live)
+
+
+class ServedSandbox:
+    """The embedded exchange on a loopback port, from the moment that its address is asked for.
+
+    A WebSocket needs a socket; markets and clock are those of the exchange in this process.
+    """
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._lock = threading.Lock()
+        self._server: Server | None = None
+
+    def __call__(self) -> str:
+        with self._lock:
+            if self._server is None:
+                from bgresearch.sandbox.server import Server  # noqa: PLC0415 - only for a stream of the sandbox
+
+                self._server = Server(self._exchange)
+                self._server.__enter__()
+            return self._server.ws_url
+
+    def close(self) -> None:
+        """Stop serving."""
+        with self._lock:
+            server, self._server = self._server, None
+        if server is not None:
+            server.close()
+
+
+def _live(sender: Sender, clock: Clock, ws_url: str | None, *, served: ServedSandbox | None = None) -> LiveAccess:
+    """Return how streams connect; a wrong address is refused at once, and nothing is opened yet."""
+    chosen = ws_url or (None if served is not None else os.environ.get("BGRESEARCH_WS_URL"))
+    if chosen is None and served is not None:
+        return LiveAccess(served, LocalLimiter(clock), close=served.close)
+    address = ws_origin(chosen or ws_url_beside(sender.host, demo=sender.demo))
+    return LiveAccess(lambda: address, limiter_for(address, clock))
 
 
 def _pinned(
@@ -170,13 +216,14 @@ def _cache() -> Path:
 
 
 def _client(
-    sender: Sender, host: str, clock: Clock, data_dir: str | os.PathLike[str] | None, *, offline: bool, progress: Wish
-) -> Client:
+    sender: Sender, host: str, clock: Clock, data_dir: str | os.PathLike[str] | None, *, offline: bool, progress: Wish,
+    live: LiveAccess,
+) -> Client:  # fmt: skip
     loopback = host.startswith(LOOPBACK)
     owner = _owner(host, demo=sender.demo)
     store = Store(_folder(data_dir, loopback=loopback, demo=sender.demo), host=owner, clock=clock)
     store.check_host()
-    return Client(sender, store, clock=clock, offline=offline, progress=progress)
+    return Client(sender, store, clock=clock, offline=offline, progress=progress, live=live)
 
 
 def _owner(host: str, *, demo: bool) -> str:

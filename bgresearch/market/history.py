@@ -30,6 +30,7 @@ from bgresearch.schemas import Row, Shape, fields
 from bgresearch.session.session import Session
 from bgresearch.session.unknown_symbol import unlisted
 from bgresearch.store import Series
+from bgresearch.store.pending_pages import PendingPages
 
 _SECOND_MS = 1_000  # times of the history are cut to seconds
 _FINAL_MS = 5 * 60_000  # what is younger is shown and asked for again
@@ -133,6 +134,11 @@ def past_funding(source: Session, named: Named, span: Span, wish: Wish) -> pa.Ta
     return _read(source, _Past(FUNDING_RATES, named, "time", None, f"funding of {named.symbol}"), span, wish, bring)
 
 
+def trades_series(named: Named) -> Series:
+    """Return where trades are kept."""
+    return _Past(TRADES, named, "trade_id", None, "").series
+
+
 @dataclass(frozen=True)
 class _Past:
     """A history: its columns, whose it is, what tells its rows apart, how far back it is answered."""
@@ -204,7 +210,7 @@ class _Kept:
         if not taken.duration_ms:
             return
         kept = self.source.store.read(self.past.series, taken)
-        rows = [] if kept is None else _rows(kept)
+        rows = [] if kept is None else _rows(kept.select(self.past.shape.schema.names))
         again = [row for row in self.young if row["time"] < taken.end_ms]  # of this window: it is the oldest so far
         self.rows |= {row[self.past.id]: row for row in (*rows, *again)}
         self.young = [row for row in self.young if row["time"] >= taken.end_ms]
@@ -244,8 +250,12 @@ def _read(
     source: Session, past: _Past, span: Span, wish: Wish, bring: Callable[[_Kept, Span], None]
 ) -> pa.Table:  # fmt: skip
     source.store.check_host()
+    if not source.store.pin:
+        PendingPages(source.store, past.series).recover()  # what a recording left when it was killed
     table, young = source.store.read_after(lambda: _brought(source, past, span, wish, bring), past.series, span)
-    tables = [past.shape.table(young)] + ([table.cast(past.shape.schema)] if table is not None else [])
+    tables = [past.shape.table(young)] + (
+        [table.select(past.shape.schema.names).cast(past.shape.schema)] if table is not None else []
+    )
     return pa.concat_tables(tables).sort_by([("time", "ascending"), (past.id, "ascending")])
 
 

@@ -25,7 +25,7 @@ from bgresearch.market.recorder.series import RECORDABLE
 from bgresearch.session.known_accounts import known_uid
 from bgresearch.session.session import Session
 from bgresearch.store.atomic_files import matching
-from bgresearch.store.layout import SPELLED, is_partition
+from bgresearch.store.layout import LIVE_BOOKS, SPELLED, is_partition
 from bgresearch.store.lost_rows import lost_in, refusal
 
 PRICES = ("last", "mark", "index")
@@ -195,7 +195,7 @@ def _public() -> Iterator[Family]:
     for shape in (TRADES, FUNDING_RATES):
         yield Family(shape.verb, shape.verb, _PAST_KEYS, shape.schema, shape.index)
     for kind, what in RECORDABLE.items():
-        name = f"recorded_{kind.replace('-', '_')}"
+        name = "recorded_live_order_book" if kind == LIVE_BOOKS else f"recorded_{kind.replace('-', '_')}"
         yield Family(name, f"recorded/kind={kind}", _RECORDED_KEYS, what.shape.schema, what.shape.index)
 
 

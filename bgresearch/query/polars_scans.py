@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from polars import LazyFrame
 
-_PERIOD = re.compile(r"[0-9*-]{1,10}|all")
+_PERIOD = re.compile(r"[0-9T*-]{1,13}|all")
 
 
 class Scans:

@@ -26,7 +26,7 @@ MEMECOIN is LUNA2, ALT and MEME in futures: ccxt's spelling finds it under eithe
 
 Four verbs return something else: `client.candles` (index open_time; open, high, low, close, volume, quote_volume),
 `client.panel` (index known_at; a column per field and symbol), `client.server_time()` (a Timestamp) and
-`client.permissions()`.
+`client.permissions()`. [Live data](live.md) has the same columns: `client.stream`, `client.record`.
 
 ## Values that cannot be read
 

@@ -15,9 +15,11 @@ from bgresearch.core.spans import Span, iso
 from bgresearch.core.symbols import wire_symbol
 from bgresearch.core.timestamps import Moment, span_of
 from bgresearch.errors import IncompleteData, InvalidInput
-from bgresearch.market.recorder.series import Recordable, recordable
+from bgresearch.market.recorder.series import LIVE_BOOK_EVERY, Recordable, recordable
 from bgresearch.session.session import Session
 from bgresearch.store import Series
+from bgresearch.store.layout import LIVE_BOOKS
+from bgresearch.store.pending_pages import PendingPages
 
 _UNITS = {"s": 1_000, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 
@@ -30,6 +32,8 @@ def recorded(
     place, (symbol,) = named(what, [symbol], market)
     now = source.clock.now_ms()
     asked = span_of(start, end, now)
+    if kind == LIVE_BOOKS and not source.store.pin:
+        PendingPages(source.store, series_of(what, place, symbol, LIVE_BOOK_EVERY)).recover()
     length = spelled(cadence_ms(every)) if every else _only_one(source, what, place, symbol=symbol, asked=asked)
     series, step = series_of(what, place, symbol, length), cadence_ms(length)
     first = -(-asked.start_ms // step) * step
@@ -113,7 +117,8 @@ def _only_one(source: Session, what: Recordable, market: str, *, symbol: str, as
     if not kept:
         raise IncompleteData(
             f"no {what.name} of {symbol} ({market}) was recorded, and the exchange tells only the present.",
-            missing=[asked], hint=f"Run: bgresearch record {what.name} {symbol} --market {market} --every 5m",
+            missing=[asked], hint=f"Run: bgresearch record {what.name} {symbol} --market {market} "
+            + ("--live" if what.name == LIVE_BOOKS else "--every 5m"),
         )  # fmt: skip
     if len(kept) > 1:
         raise InvalidInput(

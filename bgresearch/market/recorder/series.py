@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -16,8 +17,10 @@ from bgresearch.core.symbols import FUTURES, MARKETS, category, product
 from bgresearch.errors import BadResponse, InvalidInput
 from bgresearch.http.sender import Reply, Sender
 from bgresearch.schemas import Row, Shape, fields
+from bgresearch.store.layout import LIVE_BOOKS
 
 DEPTH = 20  # levels of each side of an order book; 200 is the most (uta/public/OrderBook)
+LIVE_BOOK_EVERY, LIVE_BOOK_LEVELS = "1s", 50  # of a recorded stream of order books
 _ROWS = "rows of the answer"
 _PERIOD = "5m"  # the shortest one of the ratios (common/apidata/Long-Short)
 _EVERY = """
@@ -150,12 +153,12 @@ def _newest(columns: Mapping[str, str]) -> Ask:
     return read
 
 
-def _order_book(_row: Endpoint, answer: AnswerRow) -> list[Row]:
+def _order_book(first: int, _row: Endpoint, answer: AnswerRow) -> list[Row]:
     return [
         {"told": answer.time("ts"), "side": side, "level": place, "price": level.number("price", needed=True),
          "amount": level.number("amount", needed=True)}
         for side, key in (("ask", "a"), ("bid", "b"))
-        for place, level in enumerate(answer.lists(key, "price", "amount")[:DEPTH])
+        for place, level in enumerate(answer.lists(key, "price", "amount")[:DEPTH], start=first)
     ]  # fmt: skip
 
 
@@ -215,7 +218,15 @@ RECORDABLE = {
                 "side category ask or bid\nlevel count 0 is the best\nprice number quote coin\n"
                 "amount number base coin", "uta.orderbook",
             ),
-            "uta.orderbook", _book, _order_book, unique=("side", "level"), least_ms=10_000,
+            "uta.orderbook", _book, partial(_order_book, 0), unique=("side", "level"), least_ms=10_000,
+        ),
+        Recordable(
+            LIVE_BOOKS, "live order books", MARKETS,
+            _shape(
+                "side category ask or bid\nlevel count 1 is the best\nprice number quote coin\n"
+                "amount number base coin", "uta.orderbook",
+            ),
+            "uta.orderbook", _book, partial(_order_book, 1), unique=("side", "level"), least_ms=10_000,
         ),
     )
 }  # fmt: skip

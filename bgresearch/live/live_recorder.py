@@ -1,0 +1,172 @@
+"""A stream recorded into the store, so that the verbs of history read it.
+
+Every few seconds a small file is written, which the store takes in later; after a kill whoever reads next moves it in.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TextIO
+
+from bgresearch.errors import BgresearchError, IncompleteData, InvalidInput, StoreError
+from bgresearch.live.channels import Subscription
+from bgresearch.live.series_writers import WRITERS, SeriesWriter
+from bgresearch.live.stream import Stream
+from bgresearch.session.session import Session
+
+COMMIT_S = 1.0  # real seconds between two looks at what can be written
+_PER_SYMBOL_S = 0.25  # or so much for each symbol, if that is more: trades of one cost a request
+_FLUSH_S, _FLUSH_SHARE = 30.0, 10.0  # the store takes pages in so often, and for at most a tenth of the time
+_TAKE_S = 0.1
+
+_log = logging.getLogger(__name__)
+
+
+class Recorded(NamedTuple):
+    """What was recorded of one symbol.
+
+    Attributes
+    ----------
+    symbol : str
+        As the exchange spells it.
+    rows : int
+        Trades, candles, or images of the order book.
+    start_ms, end_ms : int or None
+        Span that is written.
+    gaps : int
+        What could not be had.
+    """
+
+    symbol: str
+    rows: int
+    start_ms: int | None
+    end_ms: int | None
+    gaps: int
+
+
+Say = Callable[["LiveRecorder"], object]
+
+
+class LiveRecorder:
+    """Records a stream into the store until its time is over, it is stopped, or its thread is interrupted.
+
+    Parameters
+    ----------
+    source : Session
+        Exchange and store.
+    stream : Stream
+        Of trades, candles or order books.
+    subscriptions : sequence of Subscription
+        What it streams.
+
+    Attributes
+    ----------
+    stream : Stream
+        Its status and its gaps.
+    market : str
+        Of all its symbols.
+
+    Raises
+    ------
+    InvalidInput
+        The channel has no place in the store.
+    """
+
+    def __init__(self, source: Session, stream: Stream, subscriptions: Sequence[Subscription]) -> None:
+        name = stream.channel.name
+        if name not in WRITERS:
+            raise InvalidInput("channel", f"{name} cannot be recorded.", hint=f"Use one of {', '.join(WRITERS)}.")
+        self._clock, self.stream = source.clock, stream
+        self.market = subscriptions[0].named.market
+        self._writers: list[SeriesWriter] = [WRITERS[name](source, stream, one) for one in subscriptions]
+        self._by_symbol = {one.named.symbol: one for one in self._writers}
+        self._every_s = max(COMMIT_S, _PER_SYMBOL_S * len(subscriptions))
+        self._flushed_s, self._flush_after_s = source.clock.monotonic_s(), _FLUSH_S
+
+    @property
+    def results(self) -> list[Recorded]:
+        """What was recorded so far, by symbol."""
+        return [Recorded(one.named.symbol, one.rows, one.first_ms, one.end_ms, one.gaps) for one in self._writers]
+
+    def run(self, seconds: float | None = None, *, say: Say = lambda _self: None) -> None:
+        """Record; what is written stays, however it ends.
+
+        Parameters
+        ----------
+        seconds : float, optional
+            How long, by this machine's clock; without it until it is stopped.
+        say : callable, optional
+            Called every few seconds.
+
+        Raises
+        ------
+        BgresearchError
+            The stream ended with an error; what came before it is written.
+        StoreError
+            The folder cannot be written any more.
+        """
+        for one in self._writers:
+            one.flush()  # what an earlier recording left when it was killed
+        began_s = last_s = self._clock.monotonic_s()
+        try:
+            self.stream.start()
+            while seconds is None or self._clock.monotonic_s() - began_s < seconds:
+                self._take()
+                if self._clock.monotonic_s() - last_s >= self._every_s:
+                    self._commit()
+                    last_s = self._clock.monotonic_s()
+                    say(self)
+                if self.stream.ended:
+                    break
+        finally:
+            self._take()
+            self._commit()
+            self.stream.stop()
+            self._flush(force=True)
+
+    def _take(self) -> None:
+        for row in self.stream.rows(_TAKE_S):
+            self._by_symbol[row["symbol"]].add(row)
+        for one in self._writers:
+            one.tick(self._clock.now_ms())
+
+    def _commit(self) -> None:
+        for one in self._writers:
+            try:
+                one.commit(self._clock.now_ms())
+            except StoreError:
+                raise
+            except IncompleteData as error:
+                _log.info("%s: not confirmed yet: %s", one.named.symbol, error)
+            except BgresearchError as error:
+                _log.warning("%s: cannot be confirmed over REST now: %s", one.named.symbol, error)
+        self._flush()
+
+    def _flush(self, *, force: bool = False) -> None:
+        """Let the store take in the pages, so rarely that it costs a tenth of the time at most."""
+        began_s = self._clock.monotonic_s()
+        if not force and began_s - self._flushed_s < self._flush_after_s:
+            return
+        for one in self._writers:
+            one.flush()
+        self._flushed_s = self._clock.monotonic_s()
+        self._flush_after_s = max(_FLUSH_S, _FLUSH_SHARE * (self._flushed_s - began_s))
+
+
+def shown_progress(screen: TextIO) -> Say:
+    """Return what keeps a line on a terminal up to date: messages a second, lag, gaps, rows; elsewhere it is silent."""
+    last = [time.monotonic(), 0.0]
+
+    def say(recorder: LiveRecorder) -> None:
+        status, now = recorder.stream.status, time.monotonic()
+        rate = (status.messages - last[1]) / max(now - last[0], 1e-9)
+        last[:] = [now, float(status.messages)]
+        lag = "-" if status.latency_ms is None else f"{status.latency_ms:.0f} ms"
+        rows = sum(one.rows for one in recorder.results)
+        state = "" if status.connected else ", not connected"
+        screen.write(f"\r{rate:6.1f} messages/s, lag {lag}, {status.gaps} gaps, {rows} rows{state}\x1b[K")
+        screen.flush()
+
+    return say if screen.isatty() else lambda _recorder: None
