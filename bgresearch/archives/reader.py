@@ -205,10 +205,10 @@ def _books(columns: _Columns) -> pa.Table:
     parts: dict[str, list[Any]] = {name: [] for name in ("at", "side", "level", "price", "amount")}
     for side, name in (("ask", "asks"), ("bid", "bids")):
         for at, cell in enumerate(columns[name].to_pylist()):
-            levels = _levels(cell)
+            levels = sorted(_levels(cell), reverse=side == "bid")
             parts["at"] += [at] * len(levels)
             parts["side"] += [side] * len(levels)
-            parts["level"] += range(len(levels))
+            parts["level"] += range(1, len(levels) + 1)
             parts["price"] += [price for price, _amount in levels]
             parts["amount"] += [amount for _price, amount in levels]
     rows = np.array(parts["at"], dtype=np.int64)
