@@ -15,8 +15,9 @@ from bgresearch.core.user_folders import user_folder
 from bgresearch.errors import ConfigurationError, StoreError
 from bgresearch.http.ratelimit import limiter_for
 from bgresearch.http.ratelimit.limiter import LocalLimiter
+from bgresearch.http.file_host import FileHost
 from bgresearch.http.sender import Sender, Signer, Wire
-from bgresearch.http.transport import new_session, origin
+from bgresearch.http.transport import base_address, new_session, origin
 from bgresearch.session.known_accounts import known_label
 from bgresearch.store import Store
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from bgresearch.store.remote.object_storage import Options
 
 EXCHANGE_URL = "https://api.bitget.com"
+ARCHIVE_URL = "https://img.bitgetimg.com/online"
 SANDBOX_URL = "http://127.0.0.1:1"  # nobody can listen there: the in-process sandbox is mounted at it
 _DEMO = " (demo environment)"
 _LOOPBACK = "loopback"  # ports of a served sandbox come and go, its rows are the same
@@ -42,9 +44,9 @@ class Keys(Protocol):
 
 def connect(
     *, key: str | None = None, vault: Keys | None = None, sandbox: bool | Exchange = False,
-    base_url: str | None = None, data_dir: str | os.PathLike[str] | None = None, offline: bool = False,
-    progress: Wish = "auto", clock: Clock | None = None, pin: str | None = None, store: str | None = None,
-    storage_options: Options | None = None,
+    base_url: str | None = None, archive_url: str | None = None, data_dir: str | os.PathLike[str] | None = None,
+    offline: bool = False, progress: Wish = "auto", clock: Clock | None = None, pin: str | None = None,
+    store: str | None = None, storage_options: Options | None = None,
 ) -> Client:  # fmt: skip
     """Return a client; nothing is asked of the exchange and nothing written yet.
 
@@ -62,6 +64,10 @@ def connect(
     base_url : str, optional
         Another address of the exchange; else ``BGRESEARCH_BASE_URL``, else the agent's key's own host, else
         https://api.bitget.com. Only https, or http to this machine.
+    archive_url : str, optional
+        The address of the bulk archive, which keys follow; else ``BGRESEARCH_ARCHIVE_URL``, else the exchange's own,
+        https://img.bitgetimg.com/online. Another exchange on this machine has none unless it is named; the sandbox in
+        this process has its own. Only https, or http to this machine.
     data_dir : path, optional
         Where answers are kept; else ``BGRESEARCH_DATA_DIR``, else the platform's folder (a demo key has its own). One
         folder belongs to one exchange, and its demo environment counts as another.
@@ -104,8 +110,9 @@ def connect(
     if key is not None and vault is None and not sandbox:
         sender = _agent_sender(key, base_url or os.environ.get("BGRESEARCH_BASE_URL"), clock, data_dir, offline=offline)
         clock = clock or clock_of(sender.host)
-        return _client(sender, sender.host, clock, data_dir, offline=offline, progress=progress)
-    session = None
+        archive = _archive(archive_url, sender.host, clock, demo=sender.demo)
+        return _client(sender, sender.host, clock, data_dir, offline=offline, progress=progress, archive=archive)
+    session = exchange = None
     if sandbox:
         if base_url is not None:
             raise ConfigurationError("sandbox=True and base_url= exclude each other.", hint="Leave one of them out.")
@@ -124,7 +131,25 @@ def connect(
         clock = clock or clock_of(host)
     limiter = limiter_for(host, clock) if session is None else LocalLimiter(clock)
     wire = Wire(host, limiter=limiter, clock=clock, signer=signer, session=session)
-    return _client(wire, host, clock, data_dir, offline=offline, progress=progress)
+    archive = _archive(archive_url, host, clock, demo=wire.demo, sandbox=exchange)
+    return _client(wire, host, clock, data_dir, offline=offline, progress=progress, archive=archive)
+
+
+def _archive(
+    url: str | None, host: str, clock: Clock, *, demo: bool, sandbox: Exchange | None = None
+) -> FileHost | None:  # fmt: skip
+    """Return the bulk archive of an exchange; None where it is not known, and of the demo environment."""
+    if url is None and sandbox is not None:
+        session = new_session()
+        session.mount(SANDBOX_URL, _adapter(sandbox))
+        return FileHost(f"{SANDBOX_URL}/online", limiter=LocalLimiter(clock), clock=clock, session=session)
+    url = url or os.environ.get("BGRESEARCH_ARCHIVE_URL") or None
+    if url is None:
+        if demo or host.startswith(LOOPBACK):
+            return None
+        url = ARCHIVE_URL
+    base = base_address(url, "archive_url")
+    return FileHost(base, limiter=limiter_for(base, clock), clock=clock)
 
 
 def _pinned(
@@ -168,13 +193,14 @@ def _cache() -> Path:
 
 
 def _client(
-    sender: Sender, host: str, clock: Clock, data_dir: str | os.PathLike[str] | None, *, offline: bool, progress: Wish
-) -> Client:
+    sender: Sender, host: str, clock: Clock, data_dir: str | os.PathLike[str] | None, *, offline: bool, progress: Wish,
+    archive: FileHost | None,
+) -> Client:  # fmt: skip
     loopback = host.startswith(LOOPBACK)
     owner = _owner(host, demo=sender.demo)
     store = Store(_folder(data_dir, loopback=loopback, demo=sender.demo), host=owner, clock=clock)
     store.check_host()
-    return Client(sender, store, clock=clock, offline=offline, progress=progress)
+    return Client(sender, store, clock=clock, offline=offline, progress=progress, archive=archive)
 
 
 def _owner(host: str, *, demo: bool) -> str:

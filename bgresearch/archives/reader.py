@@ -33,7 +33,13 @@ _FIRST_MS, _LAST_MS = 1_483_228_800_000, 4_102_444_800_000  # 2017 and 2100: wha
 _SECONDS_BELOW, _MS_BELOW = 10**11, 10**14  # larger numbers are microseconds
 
 TRADE_SCHEMA = pa.schema(
-    [("time", TIME), ("trade_id", pa.string()), ("side", pa.string()), ("price", pa.float64()), ("amount", pa.float64())]
+    [
+        ("time", TIME),
+        ("trade_id", pa.string()),
+        ("side", pa.string()),
+        ("price", pa.float64()),
+        ("amount", pa.float64()),
+    ]
 )
 QUOTE_SCHEMA = pa.schema(
     [("time", TIME), ("place", pa.int64()), *((name, pa.float64()) for name in ("bid", "bid_size", "ask", "ask_size"))]

@@ -102,7 +102,8 @@ class CandleVerbs:
 
     def download(
         self, symbols: str | Sequence[str], interval: str, start: Moment, end: Moment | None = None, *,
-        market: str = "spot", price: str = "last", workers: int = WORKERS, progress: Wish | None = None,
+        market: str = "spot", price: str = "last", workers: int = WORKERS, source: str = "auto",
+        progress: Wish | None = None,
     ) -> pd.DataFrame:  # fmt: skip
         """Bring closed candles of many symbols into the store and return what is there, a row per symbol.
 
@@ -122,6 +123,10 @@ class CandleVerbs:
             As for `candles`.
         workers : int
             Symbols at a time at most; fewer where one alone uses all that the limits allow.
+        source : str
+            ``rest``: the exchange's API. ``archive``: its bulk archive alone, which has 1m candles of last prices since
+            2018; what it lacks (the launch day, the last two days) is named among the gaps. ``auto``: whichever is
+            cheaper of the two, and REST for what the archive lacks.
         progress : "auto", bool or callable, optional
             Overrides the client's.
 
@@ -130,7 +135,8 @@ class CandleVerbs:
         DataFrame
             A row per symbol: symbol (str), candles (int64, in the store), first, last (datetime64[ms, UTC], opens),
             gaps (int64), requests (int64), error (str, missing where nothing failed).
-            ``df.attrs["bgresearch"]`` has gaps and errors by symbol, and which symbols are no longer listed.
+            ``df.attrs["bgresearch"]`` has gaps and errors by symbol, which symbols are no longer listed, and under
+            ``archive`` what the bulk archive gave and which of its files were set aside.
 
         Raises
         ------
@@ -155,17 +161,18 @@ class CandleVerbs:
         """
         return download(
             self._source, symbols, interval, start, end, market=market, price=price, workers=workers,
-            progress=self._progress if progress is None else progress,
+            choice=source, progress=self._progress if progress is None else progress,
         )  # fmt: skip
 
     def plan(
         self, symbol: str, interval: str, start: Moment, end: Moment | None = None, *, market: str = "spot",
-        price: str = "last", anchor: str = "utc",
+        price: str = "last", anchor: str = "utc", source: str = "auto",
     ) -> Plan:  # fmt: skip
         """Return what `candles` would cost: ``.requests`` by endpoint, ``.rows``, ``.bytes``, ``.seconds`` at least.
 
         Asks nobody; what the store has costs nothing. A market that is closed at night and at weekends costs up to half
-        more, as its holes are confirmed by longer candles. Parameters as for `candles`.
+        more, as its holes are confirmed by longer candles. Parameters as for `candles`; ``source`` as for `download`:
+        ``.requests["archive"]`` counts files of the bulk archive, where those are cheaper.
 
         Raises
         ------
@@ -181,7 +188,8 @@ class CandleVerbs:
         """
         named = wire_symbol(symbol, market)
         return foreseen(
-            self._source, named.symbol, interval, start, end, market=named.market, price=price, anchor=anchor
+            self._source, named.symbol, interval, start, end, market=named.market, price=price, anchor=anchor,
+            choice=source,
         )  # fmt: skip
 
     def verify(self, *, repair: bool = False) -> Verified:

@@ -20,6 +20,7 @@ from bgresearch.core.progress import Wish
 from bgresearch.core.timestamps import Moment
 from bgresearch.errors import ConfigurationError, OfflineError
 from bgresearch.http.confirming_sender import confirming
+from bgresearch.http.file_host import FileHost
 from bgresearch.http.sender import Sender
 from bgresearch.keys.permissions import Permissions, permissions
 from bgresearch.query.lens import Lens
@@ -45,6 +46,8 @@ class Client(CandleVerbs, KeptVerbs, PanelVerbs):
         Whether asking the exchange is forbidden.
     progress : "auto", bool or callable
         Whether longer work shows a bar; a callable is told rows done and rows in all.
+    archive : FileHost, optional
+        Where the exchange's bulk history is.
 
     Attributes
     ----------
@@ -56,10 +59,10 @@ class Client(CandleVerbs, KeptVerbs, PanelVerbs):
 
     def __init__(
         self, sender: Sender, store: Store, *, clock: Clock | None = None, offline: bool = False,
-        progress: Wish = "auto",
+        progress: Wish = "auto", archive: FileHost | None = None,
     ) -> None:  # fmt: skip
         sender = confirming(sender)
-        self._source = Session(sender, store, clock or SystemClock(), offline)
+        self._source = Session(sender, store, clock or SystemClock(), offline, archive)
         self._progress = progress
         self._whose = AccountIdentity(sender)
 
@@ -165,14 +168,17 @@ class Client(CandleVerbs, KeptVerbs, PanelVerbs):
 
     @property
     def requests_sent(self) -> int:
-        """Requests that left so far, repeated ones included."""
-        return self._source.sender.sent
+        """Requests that left so far, repeated ones and those to the bulk archive included."""
+        archive = self._source.archive
+        return self._source.sender.sent + (archive.sent if archive is not None else 0)
 
     def close(self) -> None:
         """Close connections; using the client again opens new ones."""
         close = getattr(self._source.sender, "close", None)
         if close is not None:
             close()
+        if self._source.archive is not None:
+            self._source.archive.close()
 
     def __enter__(self) -> Client:
         return self

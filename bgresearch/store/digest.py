@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 _KIND = "arrow:"
 _STREAMED = "columns:"
-AT_ONCE = 65_536  # rows; part of the digest, as the lengths of a slice's texts stand before its texts
+_AT_ONCE = 65_536  # rows; part of the digest, as the lengths of a slice's texts stand before its texts
 
 
 def digest_of(table: pa.Table) -> str:
@@ -24,8 +24,8 @@ def digest_of(table: pa.Table) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for name, column in zip(table.column_names, table.columns, strict=True):
         digest.update(f"{name}:{column.type}:{len(column)};".encode())
-        for start in range(0, len(column), AT_ONCE):
-            _add(digest, column.slice(start, AT_ONCE).combine_chunks())
+        for start in range(0, len(column), _AT_ONCE):
+            _add(digest, column.slice(start, _AT_ONCE).combine_chunks())
     return _KIND + digest.hexdigest()
 
 
@@ -43,10 +43,10 @@ class StreamedDigest:
         self._columns = [hashlib.blake2b(digest_size=16) for _ in schema]
 
     def add(self, rows: pa.Table) -> None:
-        """Take in more rows; all but the last call hand in a multiple of `AT_ONCE`."""
+        """Take in more rows; all but the last call hand in a multiple of `_AT_ONCE`."""
         for digest, column in zip(self._columns, rows.columns, strict=True):
-            for start in range(0, len(column), AT_ONCE):
-                _add(digest, column.slice(start, AT_ONCE).combine_chunks())
+            for start in range(0, len(column), _AT_ONCE):
+                _add(digest, column.slice(start, _AT_ONCE).combine_chunks())
         self._rows += rows.num_rows
 
     def text(self) -> str:

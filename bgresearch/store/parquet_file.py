@@ -16,12 +16,12 @@ import pyarrow.parquet as pq
 
 from bgresearch.core.spans import Span, union
 from bgresearch.store.coverage import Ledger
-from bgresearch.store.digest import AT_ONCE, StreamedDigest, digest_of, matches
+from bgresearch.store.digest import StreamedDigest, digest_of, matches
 from bgresearch.store.layout import Series
 from bgresearch.store.versions import NewerFormat
 
 KEY = b"bgresearch"
-_GROUP_ROWS = 4 * AT_ONCE  # of a file that is written as its rows come
+_GROUP_ROWS = 262_144  # of a file that is written as its rows come; a multiple of the slices of the digest
 QUICK, THOROUGH = 1, 9  # levels of zstd: the second takes a tenth less room and five times as long to write
 _NOISE = frozenset({"quote_volume"})  # no two are alike, unlike prices and volumes: bytes of one place pack better
 _DAMAGE = (
