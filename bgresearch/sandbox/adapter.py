@@ -96,13 +96,19 @@ def _built(request: requests.PreparedRequest, answer: Response, adapter: BaseAda
     """Return what requests would have made of these bytes; a truncated body fails when it is read."""
     headers = {**answer.headers, "Content-Length": str(len(answer.body))}
     arrived = answer.body[: len(answer.body) // 2] if answer.broken == "truncate" else answer.body
+    if request.method == "HEAD":
+        arrived = b""
     response = requests.Response()
     response.status_code = answer.status
     response.reason = reasons.get(answer.status, "")
     response.headers = CaseInsensitiveDict(headers)
     response.encoding = "utf-8"
     response.raw = HTTPResponse(
-        body=io.BytesIO(arrived), headers=headers, status=answer.status, preload_content=False, request_method="GET"
+        body=io.BytesIO(arrived),
+        headers=headers,
+        status=answer.status,
+        preload_content=False,
+        request_method=request.method,
     )
     response.url = request.url or ""
     response.request = request

@@ -24,6 +24,8 @@ _RSA_EXPONENT = 65537
 _SHA256_PREFIX = bytes.fromhex("3031300d060960864801650304020105000420")  # RFC 8017, 9.2, note 1
 _API_KEY = re.compile(r"bg_[0-9a-f]{32}")
 _TIMESTAMP = re.compile(r"[1-9][0-9]{12}")  # milliseconds; seconds are refused
+_SECONDS = re.compile(r"[1-9][0-9]{9}")  # of a socket's login
+_LOGIN = Request("GET", "/user/verify", {}, "")  # what a socket's login signs
 _LEGACY_READING = {"readonly", "trade"}
 _WRITING_TWIN = {"p2pr": ("p2p",)}  # the one code whose twin does not end in w
 
@@ -73,6 +75,45 @@ class KeyRing:
             raise Refusal("40009", "sign signature error")
         if not hmac.compare_digest(key.passphrase.encode(), headers["access-passphrase"].encode(errors="replace")):
             raise Refusal("40012", "apikey/password is incorrect")
+        return key
+
+    def log_in(self, given: Mapping[str, object], now_ms: int, *, address: str, demo: bool) -> SandboxKey:
+        """Return the key that a socket's login message is signed with.
+
+        Parameters
+        ----------
+        given : mapping
+            The message's argument: apiKey, passphrase, timestamp in seconds, sign.
+        now_ms : int
+            The exchange's clock.
+        address : str
+            Where the connection came from.
+        demo : bool
+            Whether it came in through the demo environment.
+
+        Raises
+        ------
+        Refusal
+            30011 to 30015 for what is wrong with the argument; 40099 or 40018 for environment or address.
+        """
+        api_key, passphrase, timestamp, sign = (
+            str(given.get(name) or "") for name in ("apiKey", "passphrase", "timestamp", "sign")
+        )
+        if not _SECONDS.fullmatch(timestamp):
+            raise Refusal("30013", "Invalid ACCESS_TIMESTAMP")
+        if abs(int(timestamp) * 1000 - now_ms) > CLOCK_TOLERANCE_MS:
+            raise Refusal("30014", "Request timestamp expired")
+        key = self._by_api_key.get(api_key)
+        if key is None:
+            raise Refusal("30011", "Invalid ACCESS_KEY")
+        if not _is_signed(key, timestamp, _LOGIN, sign):
+            raise Refusal("30015", "Invalid sign")
+        if not hmac.compare_digest(key.passphrase.encode(), passphrase.encode(errors="replace")):
+            raise Refusal("30012", "Invalid ACCESS_PASSPHRASE")
+        if key.demo is not demo:
+            raise Refusal("40099", "exchange environment is incorrect")
+        if key.addresses and address not in key.addresses:
+            raise Refusal("40018", "Invalid IP")
         return key
 
 

@@ -6,21 +6,29 @@ client worthless, so nothing is forgiven that the real exchange refuses.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import count
 from typing import Any
 
 from bgresearch.catalogue import Endpoint, load
 from bgresearch.core.clock import Clock, SandboxClock
 from bgresearch.sandbox import validate
+from bgresearch.sandbox.archive.served_archive import PREFIX, ServedArchive
 from bgresearch.sandbox.authentication import KeyRing, admit
 from bgresearch.sandbox.call import Call, Refusal
+from bgresearch.sandbox.fast_clock import FastClock
 from bgresearch.sandbox.faults import FaultName, Faults, Mishaps
 from bgresearch.sandbox.generic_responder import invent
 from bgresearch.sandbox.messages import Request, Response, envelope
 from bgresearch.sandbox.quotas import Quotas
 from bgresearch.sandbox.responders import RESPONDERS
+from bgresearch.sandbox.responders.books import level_texts
+from bgresearch.sandbox.streams.connection_limits import AddressLimits
+from bgresearch.sandbox.streams.served_connection import PATHS, ServedConnection, StreamDesk
 from bgresearch.sandbox.traders.accounts import make_accounts
 from bgresearch.sandbox.traders.keys import SANDBOX_KEYS, SandboxKey
+from bgresearch.sandbox.world.markets import Kind, find
+from bgresearch.sandbox.world.order_books import DEEPEST, order_book
 from bgresearch.sandbox.world.world import World
 
 REMAINING_HEADER = "x-mbx-used-remain-limit"  # calls left, although the name says used (common/faq Q11)
@@ -50,11 +58,16 @@ class Exchange:
         Whether requests are counted; switch off only where a test is not about limits.
     keys : iterable of SandboxKey
         Who may sign.
+    speed : float
+        Seconds that pass in the markets in a second of the machine. What is counted on the wire (messages a second,
+        pings, connections) stays in the machine's seconds, so that any client can keep the rules at any speed.
 
     Attributes
     ----------
     clock, faults, world, accounts
         As built; accounts by name: ``classic``, ``unified``, ``demo``.
+    archive : ServedArchive
+        Its downloadable history, below ``/online/``.
 
     Examples
     --------
@@ -71,15 +84,24 @@ class Exchange:
         faults: Faults | None = None,
         limits: bool = True,
         keys: Iterable[SandboxKey] = tuple(SANDBOX_KEYS.values()),
+        speed: float = 1.0,
     ) -> None:
-        self.clock = clock if clock is not None else SandboxClock()
+        self.clock: Clock = clock if clock is not None else SandboxClock()
+        if speed != 1:
+            self.clock = FastClock(self.clock, speed)
         self.faults = faults if faults is not None else Faults(seed)
         self.world = World(seed)
         self.accounts = make_accounts(self.world)
+        self.archive = ServedArchive(self.world, self.faults)
         self._keys = KeyRing(keys)
         self._quotas = Quotas() if limits else None
         self._restricted: dict[str, str] = {}
         self._catalogue = load()
+        self._connections = count(1)
+        self._desk = StreamDesk(
+            self.clock, self.faults, self.world, self.accounts, self._keys, self._restricted,
+            AddressLimits() if limits else None,
+        )  # fmt: skip
 
     def restrict(self, account: str, code: str = "40023") -> None:
         """Restrict an account, as the exchange does for a while: its keys are refused with this code; "" ends it."""
@@ -89,6 +111,8 @@ class Exchange:
         """Return the answer to one request; never raises for anything a caller can send."""
         counted_ms = self.clock.now_ms()
         now_ms = counted_ms + self.faults.skew_ms
+        if request.target.startswith(PREFIX):
+            return self.archive.answer(request, now_ms)
         headers = dict(_JSON)
         try:
             if self._quotas is not None and not self._quotas.admits_address(request.address, counted_ms):
@@ -104,6 +128,41 @@ class Exchange:
         if endpoint.version == "v3":
             headers["X-BG-REQUEST-ACCEPT-TIME"] = headers["X-BG-RESPONSE-COMPLETE-TIME"] = str(now_ms)
         return Response(200, headers, body, "truncate" if "truncation" in mishaps else "", mishaps.delay_s)
+
+    def connect(self, path: str, headers: Mapping[str, str], address: str) -> ServedConnection | int:
+        """Return one connection to a socket of the exchange, or the HTTP status with which it is refused.
+
+        Parameters
+        ----------
+        path : str
+            ``/v2/ws/public``, ``/v2/ws/private``, ``/v3/ws/public`` or ``/v3/ws/private``.
+        headers : mapping of str to str
+            Of the handshake. The demo environment has a host of its own there, ``wspap...``; here the header
+            ``paptrading: 1`` stands for it too, as all hosts are this machine.
+        address : str
+            Where it comes from.
+        """
+        if path not in PATHS:
+            return 404
+        if self._desk.addresses is not None and not self._desk.addresses.admits(address, self.clock.monotonic_s()):
+            return 429
+        lowered = {name.lower(): value for name, value in headers.items()}
+        demo = lowered.get("paptrading") == "1" or lowered.get("host", "").startswith("wspap")
+        return ServedConnection(self._desk, path, address=address, demo=demo, serial=next(self._connections))
+
+    def order_book(self, symbol: str, *, kind: Kind = "spot", now_ms: int, levels: int = DEEPEST) -> dict[str, Any]:
+        """Return the true book of a market at an instant: ``bids`` and ``asks``, best first, as they are written.
+
+        Raises
+        ------
+        LookupError
+            If there is no such market, or it does not trade then.
+        """
+        market = find(kind, symbol)
+        if market is None:
+            raise LookupError(symbol)
+        image = order_book(self.world, market, now_ms, levels=levels)
+        return {"bids": level_texts(market, image.bids()), "asks": level_texts(market, image.asks())}
 
     def _find(self, request: Request) -> Endpoint:
         if not request.target.isascii():

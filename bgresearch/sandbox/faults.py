@@ -7,16 +7,26 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from bgresearch.catalogue import Endpoint
 
-FaultName = Literal[
+RestFault = Literal[
     "http500", "maintenance", "rate429", "unknown_code", "html", "reset", "truncation", "latency", "clock_skew",
     "duplicates", "shuffle", "false_empty", "empty_string", "wrong_type",
 ]  # fmt: skip
+StreamFault = Literal["drop", "stall", "gap", "duplicate", "reorder", "garbage", "half_snapshot", "cut_24h"]
+ArchiveFault = Literal[
+    "absent", "block", "http503", "swapped_instrument", "truncated", "bad_crc", "unsorted", "reuploaded"
+]
+FaultName = RestFault | StreamFault | ArchiveFault
+
+REST_FAULTS: frozenset[FaultName] = frozenset(get_args(RestFault))
+STREAM_FAULTS: frozenset[FaultName] = frozenset(get_args(StreamFault))
+ARCHIVE_FAULTS: frozenset[FaultName] = frozenset(get_args(ArchiveFault))
+FAULT_NAMES = (*get_args(RestFault), *get_args(StreamFault), *get_args(ArchiveFault))
 
 
 @dataclass(slots=True)
@@ -28,13 +38,13 @@ class Fault:
     name : str
         Which one.
     endpoint : str or None
-        Id of the only row it hits, or None for all.
+        Id of the only row, stream or archive that it hits, or None for all.
     probability : float
-        Chance per request.
+        Chance per request, or per push of a stream.
     times : int or None
-        Requests it will still hit, or None for as long as it stays on.
+        Requests or pushes it will still hit, or None for as long as it stays on.
     amount : float
-        Seconds for ``latency``, milliseconds for ``clock_skew``.
+        Seconds for ``latency`` and ``stall``, milliseconds for ``clock_skew``.
     """
 
     name: FaultName
@@ -78,26 +88,37 @@ class Faults:
         Parameters
         ----------
         name : str
-            ``http500``, ``maintenance`` (45001), ``rate429``, ``unknown_code``, ``html``, ``reset`` (connection
+            REST: ``http500``, ``maintenance`` (45001), ``rate429``, ``unknown_code``, ``html``, ``reset`` (connection
             closed without an answer), ``truncation`` (closed in the middle), ``latency``, ``clock_skew`` (for as long
             as it is on; not per row), ``duplicates``, ``shuffle``, ``false_empty``, ``empty_string`` (instead of the
             rows), ``wrong_type`` (rows that are no rows).
+            Pushes of a stream: ``drop`` (connection cut without a goodbye), ``stall`` (nothing comes any more, pongs
+            included; with ``endpoint`` that stream alone is silent), ``gap`` (the push is lost), ``duplicate``,
+            ``reorder`` (it comes after the next one), ``garbage`` instead of it, ``half_snapshot`` (half of the first
+            push, then cut), ``cut_24h`` (closed as after a day).
+            Files of the archive: ``absent``, ``block`` (403 that is no absence), ``http503``,
+            ``swapped_instrument``, ``truncated`` (half of the file is stored), ``bad_crc``, ``unsorted``,
+            ``reuploaded`` (other content, tag and time from then on); and of REST ``rate429``, ``http500`` (as 503),
+            ``reset``, ``truncation``, ``latency``.
         endpoint : str, optional
-            Id of the only row it hits.
+            Id of the only row it hits; ``stream.trades``, ``stream.candles``, ``stream.tickers``,
+            ``stream.order_book``, ``stream.liquidations``, ``stream.account``, ``stream.positions``,
+            ``stream.orders`` or ``stream.fills`` for a stream; ``archive.trades``, ``archive.candles``,
+            ``archive.quotes``, ``archive.books`` or a file's key below ``/online/`` for files.
         probability : float
-            Chance per request.
+            Chance per request, or per push.
         times : int, optional
-            How many requests it hits before it goes off by itself.
+            How many requests or pushes it hits before it goes off by itself.
         amount : float
-            Seconds of ``latency``, milliseconds of ``clock_skew``.
+            Seconds of ``latency`` and ``stall`` (0: for good), milliseconds of ``clock_skew``.
 
         Raises
         ------
         ValueError
             For an unknown name, a probability outside 0 to 1, or a countdown for ``clock_skew``.
         """
-        if name not in get_args(FaultName):
-            raise ValueError(f"{name!r} is no fault; there are {', '.join(get_args(FaultName))}")
+        if name not in FAULT_NAMES:
+            raise ValueError(f"{name!r} is no fault; there are {', '.join(FAULT_NAMES)}")
         if not 0 <= probability <= 1:
             raise ValueError(f"a probability lies between 0 and 1, not at {probability}")
         if name == "clock_skew" and (endpoint is not None or times is not None or probability != 1):
@@ -115,30 +136,38 @@ class Faults:
         """How far the exchange's clock is off."""
         return int(sum(fault.amount for fault in self._on if fault.name == "clock_skew")) if self._on else 0
 
-    def draw(self, endpoint_id: str) -> Mishaps:
-        """Return what befalls this request, counting it."""
+    def draw(self, endpoint_id: str, among: Collection[FaultName] = REST_FAULTS, *names: str) -> Mishaps:
+        """Return which of these faults befall this request or push, counting it; ``names`` are other ids of it."""
         if not self._on:
             return _NOTHING
         with self._lock:
-            hits = [fault for fault in self._on if self._hits(fault, endpoint_id)]
+            hits = [fault for fault in self._on if fault.name in among and self._hits(fault, (endpoint_id, *names))]
             for fault in hits:
                 if fault.times is not None:
                     fault.times -= 1
             self._on = [fault for fault in self._on if fault.times is None or fault.times > 0]
-            return Mishaps({fault.name: fault.amount for fault in hits}, self._random.getrandbits(32))
+            aimed = frozenset(fault.name for fault in hits if fault.endpoint is not None)
+            return Mishaps({fault.name: fault.amount for fault in hits}, self._random.getrandbits(32), aimed)
 
-    def _hits(self, fault: Fault, endpoint_id: str) -> bool:
-        if fault.endpoint not in (None, endpoint_id) or fault.name == "clock_skew":
+    def _hits(self, fault: Fault, ids: tuple[str, ...]) -> bool:
+        if fault.endpoint not in (None, *ids) or fault.name == "clock_skew":
             return False
         return fault.probability >= 1 or self._random.random() < fault.probability
 
 
 @dataclass(frozen=True, slots=True)
 class Mishaps:
-    """What befalls one request."""
+    """What befalls one request or push.
+
+    Attributes
+    ----------
+    aimed : frozenset of str
+        Those that were switched on for this row or stream alone.
+    """
 
     amounts: dict[FaultName, float]
     seed: int = 0
+    aimed: frozenset[FaultName] = frozenset()
 
     def __contains__(self, name: object) -> bool:
         return name in self.amounts

@@ -15,10 +15,13 @@ from typing import Any, Self, cast
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from bgresearch.sandbox.archive.served_archive import PREFIX
 from bgresearch.sandbox.exchange import Exchange
 from bgresearch.sandbox.messages import Request, Response
 from bgresearch.sandbox.traders.keys import LOOPBACK
+from bgresearch.sandbox.websocket_carrier import carry
 
 _Scope = dict[str, Any]
 _Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -45,6 +48,8 @@ class Server:
         May be replaced while the server runs.
     url : str
         ``http://127.0.0.1:PORT``, from the moment it is built.
+    ws_url : str
+        The same port for WebSockets: ``/v2/ws/public`` and so on are appended.
 
     Examples
     --------
@@ -63,6 +68,7 @@ class Server:
         self.exchange = exchange if exchange is not None else Exchange()
         self._socket = _listening(port)
         self.url = f"http://{LOOPBACK}:{self._socket.getsockname()[1]}"
+        self.ws_url = self.url.replace("http:", "ws:", 1)
         self._ready = threading.Event()
         self._uvicorn = _Uvicorn(_config(lambda: self.exchange), self._ready.set)
         self._thread = threading.Thread(target=self._run, name="bgresearch-sandbox", daemon=True)
@@ -120,8 +126,15 @@ def application(current: Callable[[], Exchange]) -> Callable[[_Scope, _Receive, 
     """Return the ASGI application that carries each request to the exchange that ``current`` names."""
 
     async def app(scope: _Scope, receive: _Receive, send: _Send) -> None:
+        if scope["type"] == "websocket":
+            await carry(current(), scope, receive, send)
+            return
         body = await _body(receive)
-        answer = current().handle(_received(scope, body))
+        request = _received(scope, body)
+        if request.target.startswith(PREFIX):  # a file takes its time; others are answered meanwhile
+            answer = await asyncio.to_thread(current().handle, request)
+        else:
+            answer = current().handle(request)
         if answer.delay_s and await _hangs_up(receive, answer.delay_s):
             return
         transport: asyncio.Transport = scope["extensions"]["transport"]
@@ -198,6 +211,20 @@ class _Protocol(H11Protocol):
         self.app = app
 
 
+class _StreamProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket protocol, showing the application its transport so that faults can break it."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        inner = self.app
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            scope["extensions"]["transport"] = transport
+            await inner(scope, receive, send)
+
+        self.app = app
+
+
 class _Uvicorn(uvicorn.Server):
     """uvicorn's server, saying when it accepts connections."""
 
@@ -214,7 +241,10 @@ def _config(current: Callable[[], Exchange]) -> uvicorn.Config:
     return uvicorn.Config(
         cast(Any, application(current)),
         http=_Protocol,
-        ws="none",
+        ws=_StreamProtocol,
+        ws_max_size=LARGEST_BODY,
+        ws_ping_interval=None,  # the exchange sends no protocol pings; a client's own text ping keeps it alive
+        ws_per_message_deflate=False,
         lifespan="off",
         proxy_headers=False,  # uvicorn would believe X-Forwarded-For from loopback
         server_header=False,

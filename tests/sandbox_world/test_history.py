@@ -13,6 +13,7 @@ from bgresearch.sandbox.traders.records import UNIT, scaled
 from bgresearch.sandbox.world.funding import RATE_PLACES, funding_rate
 from bgresearch.sandbox.world.markets import MAINTENANCE, of_kind, utc_ms
 from bgresearch.sandbox.world.minute_bars import HIGH, LOW, VOLUME
+from bgresearch.sandbox.world.trades import id_at
 from bgresearch.sandbox.world.world import World
 
 from .conftest import NOW_MS, SEED
@@ -30,7 +31,7 @@ def test_a_longer_history_begins_with_the_shorter_one(world: World) -> None:
     end = (day + 1) * DAY_MS
     short, long = tell(world, "live", day), tell(World(SEED), "live", day + 15)
     for name in ("orders", "fills", "entries", "transfers", "movements", "positions"):
-        before = [row for row in getattr(short, name) if row[0] < 10**18 + end * 10**5]
+        before = [row for row in getattr(short, name) if row[0] < id_at(end)]
         assert before == getattr(long, name)[: len(before)], name
         assert before
 

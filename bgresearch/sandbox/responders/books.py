@@ -9,16 +9,11 @@ from bgresearch.core.intervals import DAY_MS, MINUTE_MS
 from bgresearch.sandbox.call import Call, Responder
 from bgresearch.sandbox.responders.lookup import market_of
 from bgresearch.sandbox.traders.records import text
-from bgresearch.sandbox.world.hash_random import bits_at, key_of
-from bgresearch.sandbox.world.markets import Market, coin_of
+from bgresearch.sandbox.world.markets import Market
+from bgresearch.sandbox.world.order_books import Level, order_book
 from bgresearch.sandbox.world.trades import Trade, instant_of
 from bgresearch.sandbox.world.world import World
 
-Level = tuple[int, int]
-"""Price and size of one level, in units of the market's last decimals."""
-
-_SPREAD = 30_000  # a level every 1/30,000 of the price
-_DEPTH_SHARE = 2e-5  # of a day's turnover that waits at a level
 _MOST_LEVELS = 200
 _RECENT_MS = 3 * DAY_MS
 _HISTORY_MS = 90 * DAY_MS  # public trades further back are a web download only
@@ -26,19 +21,9 @@ _SPAN_MS = 7 * DAY_MS
 
 
 def book(world: World, market: Market, now_ms: int, *, levels: int) -> tuple[list[Level], list[Level]]:
-    """Return bids and asks, best first; they stand around the last price and change once a second."""
-    last, step = world.price(market, now_ms), market.price_step
-    gap = max(last // _SPREAD // step, 1) * step
-    coin = coin_of(market)
-    usual = coin.turnover * market.turnover_share * _DEPTH_SHARE / coin.base_price * 10.0**market.size_places
-    key = key_of(world.seed, "book", market.kind, market.symbol, now_ms // 1000)
-
-    def size(at: int) -> int:
-        return max(int(usual * (0.2 + (bits_at(key, at) & 0xFFFF) / 40_000)), 1)
-
-    bids = [(last - gap * (at + 1), size(at)) for at in range(levels) if last > gap * (at + 1)]
-    asks = [(last + gap * (at + 1), size(at + _MOST_LEVELS)) for at in range(levels)]
-    return bids or [(1, size(0))], asks
+    """Return bids and asks, best first; the last price is between them."""
+    image = order_book(world, market, now_ms, levels=levels)
+    return image.bids() or [(market.price_step, 1)], image.asks()
 
 
 def best(world: World, market: Market, now_ms: int) -> tuple[Level, Level]:
@@ -47,7 +32,7 @@ def best(world: World, market: Market, now_ms: int) -> tuple[Level, Level]:
     return bids[0], asks[0]
 
 
-def _texts(market: Market, levels: list[Level]) -> list[list[str]]:
+def level_texts(market: Market, levels: list[Level]) -> list[list[str]]:
     return [[text(price, market.price_places), text(size, market.size_places)] for price, size in levels]
 
 
@@ -57,8 +42,8 @@ def orderbook(call: Call) -> dict[str, Any]:
     bids, asks = book(call.world, market, call.now_ms, levels=int(call.params.get("limit", "150")))
     merged = int(call.params.get("type", "step0")[-1])
     return {
-        "asks": _texts(market, _merged(market, asks, merged, up=True)),
-        "bids": _texts(market, _merged(market, bids, merged, up=False)),
+        "asks": level_texts(market, _merged(market, asks, merged, up=True)),
+        "bids": level_texts(market, _merged(market, bids, merged, up=False)),
         "ts": str(call.now_ms),
     }
 
@@ -67,7 +52,7 @@ def unified_orderbook(call: Call) -> dict[str, Any]:
     """Return the order book in v3 spelling."""
     market = market_of(call)
     bids, asks = book(call.world, market, call.now_ms, levels=int(call.params.get("limit", "5")))
-    return {"a": _texts(market, asks), "b": _texts(market, bids), "ts": str(call.now_ms)}
+    return {"a": level_texts(market, asks), "b": level_texts(market, bids), "ts": str(call.now_ms)}
 
 
 def merged_depth(call: Call) -> dict[str, Any]:
@@ -80,7 +65,7 @@ def merged_depth(call: Call) -> dict[str, Any]:
     bids, asks = book(call.world, market, call.now_ms, levels=_MOST_LEVELS)
     sides = {"asks": _merged(market, asks, scale, up=True), "bids": _merged(market, bids, scale, up=False)}
     numbers: dict[str, Any] = {
-        name: [[float(price), float(size)] for price, size in _texts(market, levels[:count])]
+        name: [[float(price), float(size)] for price, size in level_texts(market, levels[:count])]
         for name, levels in sides.items()
     }
     return {
@@ -99,7 +84,8 @@ def _merged(market: Market, levels: list[Level], scale: int, *, up: bool) -> lis
     return [level for level in totals.items() if level[0] > 0]
 
 
-def _row(market: Market, trade: Trade, *, second: bool = False, title: bool = False) -> dict[str, str]:
+def trade_row(market: Market, trade: Trade, *, second: bool = False, title: bool = False) -> dict[str, str]:
+    """Return a trade in v2 spelling."""
     side = "buy" if trade.buy else "sell"
     return {
         "symbol": market.symbol, "tradeId": str(trade.trade_id), "side": side.title() if title else side,
@@ -110,16 +96,17 @@ def _row(market: Market, trade: Trade, *, second: bool = False, title: bool = Fa
 
 def recent_trades(call: Call) -> list[dict[str, str]]:
     """Return the latest public trades, newest first."""
-    return [_row(market_of(call), trade) for trade in _latest(call)]
+    return [trade_row(market_of(call), trade) for trade in _latest(call)]
 
 
 def unified_trades(call: Call) -> list[dict[str, str]]:
     """Return the latest public trades in v3 spelling, newest first."""
     market = market_of(call)
-    return [_unified_row(_row(market, trade)) for trade in _latest(call)]
+    return [unified_trade_row(trade_row(market, trade)) for trade in _latest(call)]
 
 
-def _unified_row(row: dict[str, str]) -> dict[str, str]:
+def unified_trade_row(row: dict[str, str]) -> dict[str, str]:
+    """Return a v2 trade in v3 spelling."""
     return {
         "execId": row["tradeId"], "execLinkId": row["tradeId"], "price": row["price"], "size": row["size"],
         "side": row["side"], "ts": row["ts"], "isRPI": "no",
@@ -149,7 +136,7 @@ def past_trades(call: Call) -> list[dict[str, str]]:
     if below is not None:
         end = min(end, instant_of(below) + MINUTE_MS)
     rows = (
-        _row(market, trade, second=True, title=contract)
+        trade_row(market, trade, second=True, title=contract)
         for trade in call.world.trades(market, start, end + 1)
         if below is None or trade.trade_id < below
     )

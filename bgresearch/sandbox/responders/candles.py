@@ -37,7 +37,8 @@ def _spellings() -> dict[tuple[Family, str], tuple[Interval, Anchor]]:
     return found
 
 
-_INTERVALS = _spellings()
+SPELLINGS = _spellings()
+"""Interval and anchor by product family and the exchange's word."""
 
 
 def recent(call: Call) -> list[list[str]]:
@@ -78,7 +79,7 @@ def history(call: Call) -> list[list[str]]:
 
 def _interval(call: Call) -> tuple[Interval, Anchor]:
     word = call.params.get("granularity") or call.params["interval"]
-    return _INTERVALS[_FAMILIES[call.endpoint.area], word]
+    return SPELLINGS[_FAMILIES[call.endpoint.area], word]
 
 
 def _floored(call: Call, interval: Interval, anchor: Anchor, timestamp_ms: int) -> int:
@@ -123,13 +124,19 @@ def _bars(call: Call, market: Market, window: tuple[int, int], *, interval: Inte
 def _rows(call: Call, market: Market, bars: Bars) -> list[list[str]]:
     if _price(call) == "premium":
         return _premium_rows(call.world, market, bars, call)
+    rows = candle_rows(market, bars)
+    if call.endpoint.area == "spot":  # every spot market here is quoted in USDT
+        rows = [[*row, row[-1]] for row in rows]
+    return rows
+
+
+def candle_rows(market: Market, bars: Bars) -> list[list[str]]:
+    """Return candles as the exchange writes them: open time, four prices, volume, quote volume."""
     places, sizes = market.price_places, market.size_places
     rows = []
     for opened, values in zip(bars.open_ms.tolist(), bars.values.T.tolist(), strict=True):
         prices = [text(value, places) for value in values[: CLOSE + 1]]
-        volume, quote = text(values[4], sizes), text(values[5], QUOTE_PLACES)
-        usdt = [quote] if call.endpoint.area == "spot" else []  # every spot market here is quoted in USDT
-        rows.append([str(opened), *prices, volume, *usdt, quote])
+        rows.append([str(opened), *prices, text(values[4], sizes), text(values[5], QUOTE_PLACES)])
     return rows
 
 

@@ -74,7 +74,7 @@ def wallet(call: Call) -> dict[str, Any]:
 def positions(call: Call) -> list[dict[str, Any]]:
     """Return the open positions of one product, or of one contract."""
     rows = [
-        _position_row(row)
+        position_row(row)
         for row in open_positions(account_of(call), call.world, call.now_ms)
         if concerns(call, row.market, 0) and call.params.get("marginCoin", "USDT").upper() == "USDT"
     ]
@@ -84,7 +84,8 @@ def positions(call: Call) -> list[dict[str, Any]]:
     return rows
 
 
-def _position_row(row: Valued) -> dict[str, Any]:
+def position_row(row: Valued) -> dict[str, Any]:
+    """Return an open position."""
     market, position = row.market, row.position
     opened = position.opening[0].ts_ms
     latest = max(fill.ts_ms for fill in (*position.opening, *position.closing))
@@ -130,7 +131,7 @@ def fills(call: Call) -> dict[str, Any]:
     rows = [row for row in account_of(call).fills(call.now_ms) if concerns(call, row.market, row.order_id)]
     chosen = page(call, rows, key=lambda row: row.fill_id, time=lambda row: row.ts_ms)
     extra = {"marginCoin": "USDT"} if call.endpoint.id == "futures.order_fill_history" else {}
-    listed = [{**_fill_row(row), **extra} for row in chosen]
+    listed = [{**fill_row(row), **extra} for row in chosen]
     return {"fillList": listed, "endId": str(chosen[-1].fill_id) if chosen else None}
 
 
@@ -139,7 +140,8 @@ def _side(action: str) -> dict[str, str]:
     return {"side": "buy" if position == "long" else "sell", "tradeSide": trade}
 
 
-def _fill_row(fill: Fill) -> dict[str, Any]:
+def fill_row(fill: Fill) -> dict[str, Any]:
+    """Return an execution in contract spelling."""
     return {
         "tradeId": str(fill.fill_id), "symbol": fill.market.symbol, "orderId": str(fill.order_id),
         "price": price_text(fill.market, fill.price), "baseVolume": size_text(fill.market, fill.size),
@@ -164,7 +166,7 @@ def orders(call: Call) -> dict[str, Any]:
         and call.params.get("orderSource", _source(row)) == _source(row)
     ]
     chosen = page(call, rows, key=lambda row: row.order_id, time=lambda row: row.ts_ms)
-    listed = [_order_row(row, pending) for row in chosen]
+    listed = [order_row(row, pending) for row in chosen]
     return {"entrustedList": listed, "endId": str(chosen[-1].order_id) if chosen else None}
 
 
@@ -182,7 +184,8 @@ def _status(order: Order, pending: bool) -> str:
     return "filled" if order.fills else "canceled"
 
 
-def _order_row(order: Order, pending: bool) -> dict[str, Any]:
+def order_row(order: Order, pending: bool) -> dict[str, Any]:
+    """Return an order that stands, or that ended."""
     market = order.market
     size, value, fee, profit = filled(order.fills)
     row = {

@@ -50,14 +50,15 @@ def assets(call: Call) -> list[dict[str, str]]:
 def fills(call: Call) -> list[dict[str, Any]]:
     """Return spot executions, newest first."""
     rows = [row for row in account_of(call).fills(call.now_ms) if _spot(call, row)]
-    return [_fill_row(call, row) for row in page(call, rows, key=lambda row: row.fill_id, time=lambda row: row.ts_ms)]
+    return [fill_row(call, row) for row in page(call, rows, key=lambda row: row.fill_id, time=lambda row: row.ts_ms)]
 
 
 def _spot(call: Call, row: Fill | Order) -> bool:
     return row.market.kind == "spot" and concerns(call, row.market, row.order_id)
 
 
-def _fill_row(call: Call, fill: Fill) -> dict[str, Any]:
+def fill_row(call: Call, fill: Fill) -> dict[str, Any]:
+    """Return an execution in spot spelling."""
     return {
         "userId": account_of(call).uid, "symbol": fill.market.symbol, "orderId": str(fill.order_id),
         "tradeId": str(fill.fill_id), "orderType": "limit" if fill.maker else "market",

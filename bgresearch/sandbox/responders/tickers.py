@@ -50,10 +50,11 @@ def change(last: int, before: int) -> str:
 
 def spot_tickers(call: Call) -> list[dict[str, str]]:
     """Return spot prices and the last 24 hours in numbers."""
-    return [_spot_ticker(call, market) for market in markets_of(call) if not market.delisted_at(call.now_ms)]
+    return [spot_ticker_row(call, market) for market in markets_of(call) if not market.delisted_at(call.now_ms)]
 
 
-def _spot_ticker(call: Call, market: Market) -> dict[str, str]:
+def spot_ticker_row(call: Call, market: Market) -> dict[str, str]:
+    """Return one spot market at the instant of the call."""
     now, places, sizes = Quote.of(call.world, market, call.now_ms), market.price_places, market.size_places
     bid, ask = best(call.world, market, call.now_ms)
     turnover = text(now.quote_volume, QUOTE_PLACES)
@@ -69,10 +70,11 @@ def _spot_ticker(call: Call, market: Market) -> dict[str, str]:
 
 def futures_tickers(call: Call) -> list[dict[str, str]]:
     """Return contract prices and the last 24 hours in numbers."""
-    return [_futures_ticker(call, market) for market in markets_of(call)]
+    return [futures_ticker_row(call, market) for market in markets_of(call)]
 
 
-def _futures_ticker(call: Call, market: Market) -> dict[str, str]:
+def futures_ticker_row(call: Call, market: Market) -> dict[str, str]:
+    """Return one contract at the instant of the call."""
     now, places, sizes = Quote.of(call.world, market, call.now_ms), market.price_places, market.size_places
     bid, ask = best(call.world, market, call.now_ms)
     turnover = text(now.quote_volume, QUOTE_PLACES)
@@ -100,10 +102,11 @@ def _contract_prices(call: Call, market: Market) -> dict[str, str]:
 
 def unified_tickers(call: Call) -> list[dict[str, str]]:
     """Return the prices of one v3 category."""
-    return [_unified_ticker(call, market) for market in markets_of(call) if not market.delisted_at(call.now_ms)]
+    return [unified_ticker_row(call, market) for market in markets_of(call) if not market.delisted_at(call.now_ms)]
 
 
-def _unified_ticker(call: Call, market: Market) -> dict[str, str]:
+def unified_ticker_row(call: Call, market: Market) -> dict[str, str]:
+    """Return one market in v3 spelling at the instant of the call."""
     now, places, sizes = Quote.of(call.world, market, call.now_ms), market.price_places, market.size_places
     bid, ask = best(call.world, market, call.now_ms)
     contract = dict.fromkeys(("indexPrice", "markPrice", "fundingRate", "openInterest"), "")

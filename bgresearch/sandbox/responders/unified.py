@@ -73,10 +73,11 @@ def fills(call: Call) -> dict[str, Any]:
     """Return executions of one category, or of all, newest first."""
     rows = [row for row in account_of(call).fills(call.now_ms) if concerns(call, row.market, row.order_id)]
     chosen = page(call, rows, key=lambda row: row.fill_id, time=lambda row: row.ts_ms)
-    return {"list": [_fill_row(row) for row in chosen], "cursor": str(chosen[-1].fill_id) if chosen else ""}
+    return {"list": [fill_row(row) for row in chosen], "cursor": str(chosen[-1].fill_id) if chosen else ""}
 
 
-def _fill_row(fill: Fill) -> dict[str, Any]:
+def fill_row(fill: Fill) -> dict[str, Any]:
+    """Return an execution in v3 spelling."""
     market = fill.market
     return {
         "execId": str(fill.fill_id), "execLinkId": str(fill.fill_id), "orderId": str(fill.order_id),
@@ -98,11 +99,12 @@ def orders(call: Call) -> dict[str, Any]:
         if concerns(call, row.market, row.order_id)
     ]  # fmt: skip
     chosen = page(call, rows, key=lambda row: row.order_id, time=lambda row: row.ts_ms)
-    listed = [_order_row(row, pending) for row in chosen]
+    listed = [order_row(row, pending) for row in chosen]
     return {"list": listed, "cursor": str(chosen[-1].order_id) if chosen else ""}
 
 
-def _order_row(order: Order, pending: bool) -> dict[str, Any]:
+def order_row(order: Order, pending: bool) -> dict[str, Any]:
+    """Return an order that stands, or that ended, in v3 spelling."""
     market = order.market
     size, value, fee, _ = filled(order.fills)
     done, not_done = ("partially_filled", "live") if pending else ("filled", "cancelled")
@@ -169,14 +171,15 @@ def positions(call: Call) -> dict[str, Any]:
         for row in open_positions(account_of(call), call.world, call.now_ms)
         if concerns(call, row.market, 0) and call.params.get("posSide") in (None, _pos_side(row.position))
     ]  # fmt: skip
-    return {"list": [_position_row(row) for row in rows]}
+    return {"list": [position_row(row) for row in rows]}
 
 
 def _pos_side(position: PositionRecord) -> str:
     return "long" if position.long else "short"
 
 
-def _position_row(row: Valued) -> dict[str, str]:
+def position_row(row: Valued) -> dict[str, str]:
+    """Return an open position in v3 spelling."""
     market, position = row.market, row.position
     mean = average(market, position.opening)
     latest = max(fill.ts_ms for fill in (*position.opening, *position.closing))

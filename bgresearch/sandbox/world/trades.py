@@ -9,8 +9,8 @@ from bgresearch.sandbox.world.hash_random import bits_at, key_of
 from bgresearch.sandbox.world.markets import Market
 from bgresearch.sandbox.world.minute_bars import CLOSE, HIGH, LOW, OPEN, VOLUME
 
-_ID_BASE = 10**18  # ids have 19 digits and ascend with time
-_ID_PER_MS = 10**5
+_ID_EPOCH_MS = 1_435_725_920_677  # ids are snowflakes: measured on real trades, documented nowhere
+_ID_SERIAL_BITS = 22
 _MOST_EXTRA = 4  # trades in a minute besides those at its open, high, low and close
 
 
@@ -26,12 +26,12 @@ class Trade(NamedTuple):
 
 def id_at(ts_ms: int, serial: int = 0) -> int:
     """Return the id of the serial-th thing that happened in this millisecond."""
-    return _ID_BASE + ts_ms * _ID_PER_MS + serial
+    return ((ts_ms - _ID_EPOCH_MS) << _ID_SERIAL_BITS) + serial
 
 
 def instant_of(id_number: int) -> int:
     """Return the millisecond that an id was given out in."""
-    return (id_number - _ID_BASE) // _ID_PER_MS
+    return (id_number >> _ID_SERIAL_BITS) + _ID_EPOCH_MS
 
 
 def trades_of_minute(market: Market, minute_ms: int, bar: list[int]) -> tuple[Trade, ...]:

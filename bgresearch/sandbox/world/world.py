@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS, MINUTE_MS, Anchor, Interval
+from bgresearch.core.intervals import DAY_MS, HOUR_MS, MINUTE_MS, Anchor, Interval
 from bgresearch.core.spans import Span
 from bgresearch.sandbox.world.daily_prices import PriceWalk
 from bgresearch.sandbox.world.hash_random import Ints
@@ -24,6 +24,7 @@ from bgresearch.sandbox.world.trades import Trade, trades_of_minute
 
 _MINUTE_DAYS_KEPT = 512  # of one market each, 69 KB: at most 35 MB
 _HOUR_DAYS_KEPT = 24_000  # 1.2 KB each: at most 28 MB
+_MINUTES_KEPT = 4096  # of one market each, with their trades: at most 12 MB
 _NOTHING = np.empty((6, 0), dtype=np.int64)
 _Value = TypeVar("_Value")
 
@@ -51,6 +52,22 @@ class Bars:
         """Return the newest ``count`` of them."""
         first = max(len(self) - count, 0)
         return Bars(self.open_ms[first:], self.values[:, first:])
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """One minute of one market, whole.
+
+    Attributes
+    ----------
+    bar : list of int
+        Open, high, low, close, volume, quote volume in the units of `Bars`.
+    trades : tuple of Trade
+        What happened in it, oldest first.
+    """
+
+    bar: list[int]
+    trades: tuple[Trade, ...]
 
 
 class _Kept(Generic[_Value]):
@@ -92,6 +109,7 @@ class World:
         self._makers: dict[tuple[str, str, str], MinuteMaker] = {}
         self._minute_days: _Kept[Ints] = _Kept(_MINUTE_DAYS_KEPT)
         self._hour_days: _Kept[Ints] = _Kept(_HOUR_DAYS_KEPT)
+        self._minute_parts: _Kept[Minute] = _Kept(_MINUTES_KEPT)
 
     def bars(
         self, market: Market, interval: Interval, start_ms: int, end_ms: int, *, now_ms: int, price: str = "last",
@@ -119,6 +137,16 @@ class World:
             return Bars(unit_ms, units)
         return _grouped(opens, unit_ms, units)
 
+    def bar_at(self, market: Market, interval: Interval, open_ms: int, *, now_ms: int, anchor: Anchor = "utc") -> Bars:
+        """Return the one candle that opens at ``open_ms`` as it is at ``now_ms``; nothing if there is none."""
+        if interval.name != "1m":
+            return self.bars(market, interval, open_ms, open_ms + 1, now_ms=now_ms, anchor=anchor)
+        if not self.exists(market, open_ms) or now_ms < open_ms:
+            return Bars(np.empty(0, dtype=np.int64), _NOTHING)
+        whole = self.minute(market, open_ms)
+        values = whole.bar if now_ms >= open_ms + MINUTE_MS else _so_far(whole, "last", open_ms, now_ms)
+        return Bars(np.array([open_ms]), np.array(values)[:, None])
+
     def minute_closes(self, market: Market, day: int) -> Ints:
         """Return the 1440 closing prices of a UTC day, counted from the epoch; for markets that trade every minute."""
         return self._maker(market, "last").closes(day)
@@ -131,10 +159,18 @@ class World:
             opens = np.flatnonzero(bars[VOLUME]) * MINUTE_MS + day * DAY_MS
             opens = opens[(opens > first - MINUTE_MS) & (opens < end_ms) & self._exist(market, opens)]
             for minute_ms in opens[::-1].tolist():
-                bar = bars[:, minute_ms % DAY_MS // MINUTE_MS].tolist()
-                for trade in reversed(trades_of_minute(market, minute_ms, bar)):
+                for trade in reversed(self.minute(market, minute_ms).trades):
                     if first <= trade.ts_ms < end_ms:
                         yield trade
+
+    def trades_in_order(self, market: Market, start_ms: int, end_ms: int) -> Iterator[Trade]:
+        """Yield the trades in ``[start_ms, end_ms)``, oldest first, without keeping their minutes."""
+        first = start_ms - start_ms % MINUTE_MS
+        opens, values = self._joined(self._minute_day, market, "last", Span(first, end_ms))
+        for minute_ms, bar in zip(opens.tolist(), values.T.tolist(), strict=True):
+            for trade in trades_of_minute(market, minute_ms, bar):
+                if start_ms <= trade.ts_ms < end_ms:
+                    yield trade
 
     def price(self, market: Market, now_ms: int, *, price: str = "last") -> int:
         """Return the price at this instant, in units of the last decimal: the close of the forming minute."""
@@ -142,9 +178,29 @@ class World:
         for start, stop in MAINTENANCE:
             end = start - 1 if start <= end < stop else end
         end = min(end, (market.delisted_ms or end + 1) - 1)
-        minute = end - end % MINUTE_MS
-        bars = self.bars(market, INTERVALS["1m"], minute, minute + 1, now_ms=end, price=price)
-        return int(bars.values[CLOSE, -1])
+        minute_ms = end - end % MINUTE_MS
+        if not self.exists(market, minute_ms):
+            raise LookupError(f"{market.symbol} was not listed at {end}")
+        part = self.minute(market, minute_ms, price=price)
+        return _so_far(part, price, minute_ms, end)[CLOSE]
+
+    def minute(self, market: Market, minute_ms: int, *, price: str = "last") -> Minute:
+        """Return the minute that opens at ``minute_ms`` as it will have been, its trades included.
+
+        Nothing is said about whether the market trades then: see `exists`.
+        """
+        key = (market.kind, market.symbol, price, minute_ms)
+        return self._minute_parts.get(key, lambda: self._make_minute(market, price, minute_ms))
+
+    def exists(self, market: Market, minute_ms: int) -> bool:
+        """Return whether the market has a bar for this minute: it is listed and the exchange is not in maintenance."""
+        listed = market.listed_ms <= minute_ms and (market.delisted_ms is None or minute_ms < market.delisted_ms)
+        return listed and not any(start <= minute_ms < stop for start, stop in MAINTENANCE)
+
+    def _make_minute(self, market: Market, price: str, minute_ms: int) -> Minute:
+        day, rest = divmod(minute_ms, DAY_MS)
+        bar = self._minute_day(market, price, day)[:, rest // MINUTE_MS].tolist()
+        return Minute(bar, trades_of_minute(market, minute_ms, bar) if price == "last" else ())
 
     def kept_days(self) -> int:
         """Return how many days of minutes are in memory now."""
@@ -170,10 +226,8 @@ class World:
         forming = now_ms - now_ms % MINUTE_MS
         done = Span(span.start_ms, min(span.end_ms, forming))
         opens, values = self._joined(self._minute_day, market, price, done)
-        if span.start_ms <= forming < span.end_ms and self._exist(market, np.array([forming])).any():
-            day, rest = divmod(forming, DAY_MS)
-            whole = self._minute_day(market, price, day)[:, rest // MINUTE_MS]
-            part = self._so_far(market, price, forming, whole, now_ms)
+        if span.start_ms <= forming < span.end_ms and self.exists(market, forming):
+            part = np.array(_so_far(self.minute(market, forming, price=price), price, forming, now_ms))
             opens, values = np.append(opens, forming), np.concatenate((values, part[:, None]), axis=1)
         return opens, values
 
@@ -215,21 +269,21 @@ class World:
             exist &= (opens < start) | (opens >= stop)
         return exist
 
-    @staticmethod
-    def _so_far(market: Market, price: str, minute_ms: int, whole: Ints, now_ms: int) -> Ints:
-        """Return a forming minute: what its trades up to now make of it, or a straight line for mark and index."""
-        values = [int(value) for value in whole]
-        if price != "last":
-            passed = now_ms - minute_ms
-            close = values[OPEN] + (values[CLOSE] - values[OPEN]) * passed // MINUTE_MS
-            return np.array([values[OPEN], max(values[OPEN], close), min(values[OPEN], close), close, 0, 0])
-        done = [trade for trade in trades_of_minute(market, minute_ms, values) if trade.ts_ms <= now_ms]
-        if not done:
-            return np.array([values[OPEN]] * 4 + [0, 0])
-        prices = [trade.price for trade in done]
-        volume = sum(trade.size for trade in done)
-        quote = values[QUOTE_VOLUME] * volume // values[VOLUME]
-        return np.array([prices[0], max(prices), min(prices), prices[-1], volume, quote])
+
+def _so_far(minute: Minute, price: str, minute_ms: int, now_ms: int) -> list[int]:
+    """Return a forming minute: what its trades up to now make of it, or a straight line for mark and index."""
+    values = minute.bar
+    if price != "last":
+        passed = now_ms - minute_ms
+        close = values[OPEN] + (values[CLOSE] - values[OPEN]) * passed // MINUTE_MS
+        return [values[OPEN], max(values[OPEN], close), min(values[OPEN], close), close, 0, 0]
+    done = [trade for trade in minute.trades if trade.ts_ms <= now_ms]
+    if not done:
+        return [*[values[OPEN]] * 4, 0, 0]
+    prices = [trade.price for trade in done]
+    volume = sum(trade.size for trade in done)
+    quote = values[QUOTE_VOLUME] * volume // values[VOLUME]
+    return [prices[0], max(prices), min(prices), prices[-1], volume, quote]
 
 
 def _opens(interval: Interval, first: int, end: int, anchor: Anchor) -> Ints:
