@@ -13,9 +13,9 @@ from bgresearch.core.clock import LOOPBACK, Clock, clock_of
 from bgresearch.core.progress import Wish
 from bgresearch.core.user_folders import user_folder
 from bgresearch.errors import ConfigurationError, StoreError
+from bgresearch.http.file_host import FileHost
 from bgresearch.http.ratelimit import limiter_for
 from bgresearch.http.ratelimit.limiter import LocalLimiter
-from bgresearch.http.file_host import FileHost
 from bgresearch.http.sender import Sender, Signer, Wire
 from bgresearch.http.transport import base_address, new_session, origin
 from bgresearch.session.known_accounts import known_label

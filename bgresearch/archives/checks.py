@@ -134,6 +134,14 @@ def checked_trades(file: ArchiveFile, table: pa.Table, reference: Reference) -> 
     return table
 
 
+def lacking(table: pa.Table, day: Span, reference: Reference) -> float:
+    """Return what share of a day's volume its trades lack, 0 where the volume is not known."""
+    said = reference.daily.get(day.start_ms)
+    if said is None or not said.volume:
+        return 0.0
+    return 1 - float(pc.sum(table.column("amount")).as_py() or 0.0) / said.volume
+
+
 def in_order(table: pa.Table) -> bool:
     """Return whether trades are in order of time and id, each once."""
     times = times_of(table, "time")

@@ -1,6 +1,6 @@
 """The one table inside a downloaded file: CSV, or XLSX, usually in a ZIP. Reads streams, writes nothing.
 
-Nothing from the file decides where anything is written, formulas and links are not followed, and sizes are capped before
+Nothing from the file decides where anything is written, formulas and links are not followed, sizes are capped before
 anything is unpacked: the declared size of a member bounds what is read of it, and its checksum is compared at the end.
 """
 
@@ -52,20 +52,19 @@ def table_inside(path: Path) -> Iterator[Inside]:
     UnreadableFile
         It is no CSV, XLSX or ZIP of one of them, it is damaged, or absurdly large.
     """
-    with readable(path.name):
-        with path.open("rb") as file:
-            start = file.read(4)
-            file.seek(0)
-            suffix = path.suffix.lower()
-            if suffix == ".csv":
-                yield Inside("csv", file)
-            elif suffix == ".xlsx":
-                yield Inside("xlsx", _whole(file, path.stat().st_size))
-            elif not start.startswith(b"PK"):
-                raise UnreadableFile(f"{path.name} is no ZIP file")
-            else:
-                with zipfile.ZipFile(file) as packed:
-                    yield from _member(packed, path.name)
+    with readable(path.name), path.open("rb") as file:
+        start = file.read(4)
+        file.seek(0)
+        suffix = path.suffix.lower()
+        if suffix == ".csv":
+            yield Inside("csv", file)
+        elif suffix == ".xlsx":
+            yield Inside("xlsx", _whole(file, path.stat().st_size))
+        elif not start.startswith(b"PK"):
+            raise UnreadableFile(f"{path.name} is no ZIP file")
+        else:
+            with zipfile.ZipFile(file) as packed:
+                yield from _member(packed, path.name)
 
 
 @contextlib.contextmanager

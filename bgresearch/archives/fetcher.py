@@ -169,7 +169,7 @@ class ArchiveFetcher:
 
     def _add(self, done: Delivered, file: ArchiveFile) -> bool:
         """Fetch a file under the first name that it has; return whether it has one."""
-        for key in file.keys():
+        for key in file.candidates():
             path = self.folder / f"{secrets.token_hex(8)}.zip"
             with in_words("write", path), path.open("wb") as sink:
                 info = None if self._stop.is_set() else self._host.fetch(key, sink, _MOST_BYTES)

@@ -22,6 +22,7 @@ from bgresearch.archives.checks import (
     checked_trades,
     follows,
     in_order,
+    lacking,
     sorted_trades,
 )
 from bgresearch.archives.container import UnreadableFile
@@ -40,6 +41,7 @@ FOREIGN = "the file of the archive holds other rows and was set aside"
 UNREADABLE = "the file of the archive cannot be read and was set aside"
 SCHEMAS = {"klines": CANDLE_SCHEMA, "trades": TRADE_SCHEMA, "quotes": QUOTE_SCHEMA, "books": BOOK_SCHEMA}
 _PENDING_BYTES = 1024**3  # of trades on this disk before they are written, though their month is not complete
+_LACKING, _TOLD = 0.01, 1e-6  # shares of a day's volume
 _MOST_SORTED_BYTES = 200 * 1024**2  # of a packed month of trades that is not in order
 
 Alive = Callable[[], None]
@@ -99,6 +101,7 @@ class ArchiveImporter:
         self._pending: list[tuple[pa.Table, tuple[Span, ...]]] = []
         self._entries: list[FetchedFile] = []
         self._fetched_ms = clock.now_ms()
+        self._told: set[str] = set()
 
     def run(self, deliveries: Iterable[Delivered], done: Callable[[int], None] = lambda _more: None) -> Imported:
         """Read, check and write files, which come in order of time; return what came of them.
@@ -256,7 +259,7 @@ class ArchiveImporter:
             except _BadFile as bad:
                 self._set_aside(bad.delivered, bad.error)
             except _Disorder as disorder:
-                disorder.delivered.sort_whole = True
+                disorder.delivered.sort_whole = True  # or it is known by now where it ends
             else:
                 self.result.rows += counted.rows
                 return
@@ -273,6 +276,19 @@ class ArchiveImporter:
             except (ForeignRows, UnreadableFile) as error:
                 raise _BadFile(delivered, error) from error
 
+    def _judge_volume(self, delivered: Delivered, table: pa.Table) -> None:
+        """Hold the volume of a day's trades against the day's candle; much less means that the last ones are missing."""
+        span = delivered.file.span
+        share = lacking(table, span, self._reference) if delivered.file.length == "day" and table.num_rows else 0.0
+        if share > _LACKING and delivered.whole_until_ms == span.end_ms:
+            delivered.whole_until_ms = int(times_of(table, "time")[-1]) // 1000 * 1000
+            raise _Disorder(delivered)
+        if abs(share) > _TOLD and str(span) not in self._told:
+            self._told.add(str(span))
+            self.result.differences.append(
+                f"{delivered.file}: its trades add up to {1 - share:.4%} of the volume of the exchange's daily candle"
+            )
+
     def _trades_of(self, delivered: Delivered) -> Iterator[pa.Table]:
         """Yield the trades of a file in order: of a day at once, of a month as they come."""
         file = delivered.file
@@ -282,7 +298,9 @@ class ArchiveImporter:
             if delivered.sort_whole and delivered.size > _MOST_SORTED_BYTES:
                 raise UnreadableFile("it is not in order of time, and too large to be sorted: fetch its days")
             table = pa.concat_tables([TRADE_SCHEMA.empty_table(), *checked])
-            yield table if in_order(table) else sorted_trades(table)
+            table = table if in_order(table) else sorted_trades(table)
+            self._judge_volume(delivered, table)
+            yield table
             return
         previous: pa.Table | None = None
         for rows in checked:

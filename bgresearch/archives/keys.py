@@ -114,7 +114,7 @@ class ArchiveFile:
         """Return one part of it."""
         return replace(self, part=part)
 
-    def keys(self) -> tuple[str, ...]:
+    def candidates(self) -> tuple[str, ...]:
         """Return the keys that it may have, the likeliest first; characters outside ASCII are percent-encoded."""
         names = archive_names(self.symbol, self.market, self.data)
         return tuple(dict.fromkeys(self._key(pattern, name) for name in names for pattern in self._patterns()))

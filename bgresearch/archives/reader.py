@@ -113,12 +113,14 @@ def _csv_batches(inside: Inside) -> tuple[Data, Iterator[_Columns]]:
             convert_options=pa_csv.ConvertOptions(column_types=types, strings_can_be_null=False, null_values=[""]),
         )
         data, names = _known(reader.schema.names)
+        noisy = "baseVolume" in reader.schema.names
 
     def batches() -> Iterator[_Columns]:
         with readable("the CSV file"):
             for batch in reader:
                 if batch.num_rows:
-                    yield dict(zip(names, batch.columns, strict=True))
+                    columns = dict(zip(names, batch.columns, strict=True))
+                    yield _without_noise(columns) if noisy else columns
             inside.stream.read(1)  # past the end, where a ZIP compares the checksum
 
     return data, batches()
@@ -126,7 +128,8 @@ def _csv_batches(inside: Inside) -> tuple[Data, Iterator[_Columns]]:
 
 def _sheet_batches(inside: Inside) -> tuple[Data, Iterator[_Columns]]:
     rows = xlsx_rows(inside.stream)
-    data, names = _known([str(cell) for cell in next(rows, [])])
+    header = [str(cell) for cell in next(rows, [])]
+    data, names = _known(header)
     most = _BOOKS_AT_ONCE if data == "books" else _ROWS_AT_ONCE
 
     def batches() -> Iterator[_Columns]:
@@ -134,7 +137,8 @@ def _sheet_batches(inside: Inside) -> tuple[Data, Iterator[_Columns]]:
             if any(len(row) != len(names) for row in some):
                 raise UnreadableFile("a row of the sheet has another number of cells than its header")
             with readable("the sheet"):
-                yield {name: _cells(name, cells) for name, cells in zip(names, zip(*some, strict=True), strict=True)}
+                columns = {name: _cells(name, cell) for name, cell in zip(names, zip(*some, strict=True), strict=True)}
+                yield _without_noise(columns) if "baseVolume" in header else columns
 
     return data, batches()
 
@@ -147,6 +151,15 @@ def _cells(name: str, cells: Sequence[Any]) -> pa.Array:
         return pa.array([int(cell) for cell in cells], pa.int64())
     texts = [cell if isinstance(cell, str) else repr(cell) for cell in cells]
     return pc.cast(pa.array([text or None for text in texts], pa.string()), pa.float64())
+
+
+def _without_noise(columns: _Columns) -> _Columns:
+    """Return columns of an old file with volumes of 15 digits: their last binary digit may be off there."""
+    cleaned = {
+        name: pa.array([float(f"{value:.15g}") if value is not None else None for value in columns[name].to_pylist()])
+        for name in ("basevolume", "usdtvolume")
+    }
+    return columns | cleaned
 
 
 def _whole_number(cell: Any) -> str:

@@ -59,6 +59,9 @@ class Wanted(NamedTuple):
         return union(file.span for file in self.files)
 
 
+NO_FILES = Wanted((), ())
+
+
 def wanted_files(
     market: str, symbol: str, data: Data, missing: Iterable[Span], now_ms: int, *, listed_ms: int | None = None
 ) -> Wanted:  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import pandas as pd
 import pyarrow as pa
 
+from bgresearch.archives.keys import Data
 from bgresearch.catalogue import load
 from bgresearch.core.progress import Wish
 from bgresearch.core.spans import Span, iso
@@ -17,8 +18,17 @@ from bgresearch.core.timestamps import Moment, span_of
 from bgresearch.errors import BadResponse, ExchangeError, InvalidInput, OfflineError, UnknownSymbol
 from bgresearch.http.rows import around
 from bgresearch.http.sender import Sender
+from bgresearch.market.archived import archived_words
+from bgresearch.market.archived_books import BOOKS, QUOTES, archived_books
 from bgresearch.market.fees_and_tiers import ANNOUNCEMENTS, announcements
-from bgresearch.market.history import TRADES, past_trades, recent_trades
+from bgresearch.market.history import (
+    TRADES,
+    past_trades,
+    precision,
+    recent_trades,
+    series_of_trades,
+    times_of_ids,
+)
 from bgresearch.market.listing_history import listed
 from bgresearch.market.listings import COINS, SYMBOLS, coins, symbols
 from bgresearch.market.quotes import ORDER_BOOK, PRICES, TICKERS, order_book, prices, tickers
@@ -184,8 +194,9 @@ class MarketVerbs:
 
     @documented(TRADES)
     def trades(
-        self, symbol: str, start: Moment | None = None, end: Moment | None = None, *, market: str = "spot"
-    ) -> pd.DataFrame:
+        self, symbol: str, start: Moment | None = None, end: Moment | None = None, *, market: str = "spot",
+        source: str = "auto",
+    ) -> pd.DataFrame:  # fmt: skip
         """Return public trades: the latest, or all in ``[start, end)``.
 
         Parameters
@@ -195,18 +206,24 @@ class MarketVerbs:
         start, end : str, datetime, Timestamp or int, optional
             Naive means UTC, numbers are epoch milliseconds; without a start the latest trades, at most 500 in spot and
             100 of a contract; without an end up to now.
+        source : str
+            ``auto``: what the exchange does not answer any more (it answers 90 days back) comes from its bulk archive,
+            and so does what would take much longer over REST; ``rest`` or ``archive``: that alone.
 
         Raises
         ------
         IncompleteData
-            Part of it is neither kept nor on the exchange any more (it answers 90 days back).
+            Part of it is neither kept nor to be had; the message says why the archive has it not.
         UnknownSymbol, InvalidInput, OfflineError
             As `tickers`.
 
         Notes
         -----
         Disk: a span is kept under ``trades/market=.../symbol=...``; the latest trades are not. Budget: one request per
-        1000 trades, ten per second: a busy day of a large market is some hundred thousand trades.
+        1000 trades, ten per second: a busy day of a large market is some hundred thousand trades; a file of the archive
+        is one request for 100,000. Times of the history are cut to seconds (``time_precision`` in
+        ``df.attrs["bgresearch"]`` is ``s`` then, else ``ms``); of a span there is another column ``id_time``, the
+        millisecond that the id of a trade tells, missing where that does not fit.
         """
         named = wire_symbol(symbol, market)
         words = named._asdict()
@@ -217,10 +234,69 @@ class MarketVerbs:
             rows = self._named(named, lambda: recent_trades(self._source.sender, named))
             if not rows:
                 self._must_be_listed(named, TRADES)
-            return self._told(TRADES, TRADES.table(rows), **words)
+            return self._told(TRADES, TRADES.table(rows), **words, time_precision="ms")
         span = self._span(start, end)
-        table = self._named(named, lambda: past_trades(self._source, named, span, self._progress))
-        return self._told(TRADES, table, **words, asked=[iso(span.start_ms), iso(span.end_ms)])
+        table, use = self._named(named, lambda: past_trades(self._source, named, span, self._progress, source))
+        archived = self._source.store.archived(series_of_trades(named), span)
+        frame = self._told(
+            TRADES, table, **words, **archived_words(archived), asked=[iso(span.start_ms), iso(span.end_ms)],
+            time_precision=precision(table.column("time")), **use.words(),
+        )  # fmt: skip
+        return frame.assign(id_time=times_of_ids(table).to_pandas().array)
+
+    @documented(QUOTES)
+    def quotes(self, symbol: str, start: Moment, end: Moment | None = None, *, market: str = "spot") -> pd.DataFrame:
+        """Return best bids and asks of ``[start, end)``, some seconds apart, from the exchange's bulk archive.
+
+        The archive has them since 2024-07-09, and of a day two days later. What it lacks is named in
+        ``df.attrs["bgresearch"]["gaps"]`` with its cause.
+
+        Parameters
+        ----------
+        symbol, market
+            As of `tickers`.
+        start, end : str, datetime, Timestamp or int
+            Naive means UTC, numbers are epoch milliseconds; without an end up to now.
+
+        Raises
+        ------
+        ConfigurationError
+            No archive of this exchange is known, or python-calamine, which reads its daily files, is not installed.
+        NetworkError, OfflineError, InvalidInput
+            The archive does not answer; offline, and part of it is not kept; an argument that means nothing.
+
+        Notes
+        -----
+        Disk: kept under ``recorded/kind=quotes``, whole files at a time. Budget: one request per day, or per month where
+        much of it is missing.
+        """
+        return self._books("quotes", symbol, start, end, market)
+
+    @documented(BOOKS)
+    def books(self, symbol: str, start: Moment, end: Moment | None = None, *, market: str = "spot") -> pd.DataFrame:
+        """Return order books of up to 500 levels in ``[start, end)``, about 20 s apart, from the bulk archive.
+
+        The archive has them since 2025-08-01. As of `quotes` in everything else: parameters, errors, gaps.
+
+        Parameters
+        ----------
+        symbol, start, end, market
+            As of `quotes`.
+
+        Raises
+        ------
+        ConfigurationError, NetworkError, OfflineError, InvalidInput
+            As of `quotes`.
+
+        Notes
+        -----
+        Disk: kept under ``recorded/kind=books``, a day is about a million rows. Budget: one request per day.
+        """
+        return self._books("books", symbol, start, end, market)
+
+    def _books(self, data: Data, symbol: str, start: Moment, end: Moment | None, market: str) -> pd.DataFrame:
+        named, span = wire_symbol(symbol, market), self._span(start, end)
+        return archived_books(self._source, data, named, span, self._progress)
 
     @documented(ANNOUNCEMENTS)
     def announcements(

@@ -1,7 +1,7 @@
 """Files of a public host: paced, retried, checked against what the headers say. Sends no credential and no cookie.
 
-The host is an object store behind a content network. It answers 403 for a key that does not exist, with a short XML text
-that names ``AccessDenied``; any other 403 is a block, after which nothing more is sent. 429 and 503 mean slower.
+The host is an object store behind a content network. It answers 403 for a key that does not exist, with a short XML
+text that names ``AccessDenied``; any other 403 is a block, after which nothing more is sent. 429 and 503 mean slower.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The bulk archive as a second source of public history: when it is worth asking, and bringing its files.
 
-What both sources have is the same; they differ in what they cost and how far they reach. The decision is a pure function
-of two prices.
+What both sources have is the same; they differ in what they cost and how far they reach. The decision is a pure
+function of two prices.
 """
 
 from __future__ import annotations
@@ -13,18 +13,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from bgresearch.archives.fetcher import ArchiveFetcher
 from bgresearch.archives.checks import Reference
+from bgresearch.archives.fetcher import ArchiveFetcher
 from bgresearch.archives.importer import ArchiveImporter, Imported
 from bgresearch.archives.keys import ArchiveFile, Data, file_days
-from bgresearch.archives.wanted import Wanted, wanted_files
+from bgresearch.archives.wanted import NO_FILES, Wanted, wanted_files
 from bgresearch.core.spans import Span, iso, subtract, union
 from bgresearch.errors import ConfigurationError, InvalidInput
 from bgresearch.session.session import Session
 from bgresearch.store import Series
 
 Choice = Literal["auto", "rest", "archive"]
-NOTHING = Wanted((), ())
 _WORTH_S = 10.0  # what the archive must save: below that a second source is not worth its checks
 
 _log = logging.getLogger(__name__)
@@ -91,6 +90,11 @@ class ArchiveUse:
         return [{"start": iso(span.start_ms), "end": iso(span.end_ms), "cause": why} for span, why in sorted(named)]
 
 
+def archived_words(spans: Sequence[Span]) -> dict[str, Any]:
+    """Return which spans came from the archive, as plain values; empty if none did."""
+    return {"archived": [[iso(span.start_ms), iso(span.end_ms)] for span in spans]} if spans else {}
+
+
 def checked_choice(word: str, session: Session) -> Choice:
     """Return the source that is wished.
 
@@ -124,7 +128,7 @@ def whole_days(market: str, data: Data, missing: Iterable[Span]) -> tuple[Span, 
     return union(span for span in files if not subtract([span], spans))
 
 
-def share_of_archive(
+def share_of_archive(  # noqa: PLR0917 - what is asked for, and how it is priced
     session: Session, market: str, symbol: str, data: Data, missing: Sequence[Span], choice: Choice,
     rest_seconds: Callable[[Sequence[Span]], float],
 ) -> Wanted:  # fmt: skip
@@ -144,15 +148,20 @@ def share_of_archive(
         What spans cost over REST, in seconds.
     """
     if choice == "rest" or not missing or not reachable(session):
-        return NOTHING
+        return NO_FILES
     days = missing if choice == "archive" else whole_days(market, data, missing)
     wanted = wanted_files(market, symbol, data, days, session.clock.now_ms())
     if choice == "archive":
         return wanted
     covered = subtract(days, [gap for gap, _why in wanted.gaps])
-    if not covered or rest_seconds(covered) < wanted.seconds + _WORTH_S:
-        return NOTHING
+    if not covered or not worth_it(rest_seconds(covered), wanted):
+        return NO_FILES
     return Wanted(wanted.files, ())
+
+
+def worth_it(rest_seconds: float, wanted: Wanted) -> bool:
+    """Return whether files save enough against what REST costs."""
+    return rest_seconds >= wanted.seconds + _WORTH_S
 
 
 def bring_archived(

@@ -30,9 +30,9 @@ from bgresearch.errors import ConfigurationError, StoreError
 from bgresearch.store import parquet_file as partition
 from bgresearch.store.atomic_files import Disk, in_words, matching, names_in, reading
 from bgresearch.store.coverage import NEVER_MS, Gap, Ledger, explained
+from bgresearch.store.in_order import overlaid_in_order
 from bgresearch.store.integrity import PRIVATE, Flaw, files_of, inspect
 from bgresearch.store.layout import WHOLE, Series
-from bgresearch.store.in_order import overlaid_in_order
 from bgresearch.store.lost_rows import Lost, LostRows, damaged, lost_below, lost_in, refusal
 from bgresearch.store.versions import NewerFormat, check_format
 

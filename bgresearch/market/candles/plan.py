@@ -11,14 +11,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
-from bgresearch.archives.wanted import Wanted
+from bgresearch.archives.wanted import NO_FILES, Wanted
 from bgresearch.catalogue import load
 from bgresearch.core.grid import Grid
 from bgresearch.core.intervals import DAY_MS, HOUR_MS, Anchor, Family, Interval, interval
 from bgresearch.core.spans import Span, iso, subtract
 from bgresearch.errors import InvalidInput
-from bgresearch.store.coverage import ARCHIVE
 from bgresearch.market.candles.lookback import Lookbacks
+from bgresearch.store.coverage import ARCHIVE
 
 STORED = "Everything is in the local store already: no request is needed."
 
@@ -161,7 +161,7 @@ class Plan:
     missing: tuple[Span, ...] = ()
     pages: tuple[Page, ...] = field(default=(), repr=False)
     rows_kept: int = 0
-    archive: Wanted = Wanted((), ())
+    archive: Wanted = NO_FILES
     archived_rows: int = 0
     rest_seconds: float = 0.0
 

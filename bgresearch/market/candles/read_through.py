@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from bgresearch.archives.checks import Daily, Reference
 from bgresearch.archives.keys import ArchiveFile
-from bgresearch.archives.wanted import Wanted, wanted_files
+from bgresearch.archives.wanted import NO_FILES, Wanted, wanted_files
 from bgresearch.catalogue.value_types import TIME
 from bgresearch.core.intervals import DAY_MS, INTERVALS
 from bgresearch.core.progress import Wish, shown
@@ -41,9 +41,9 @@ from bgresearch.errors import (
 )
 from bgresearch.frames import CANDLE_SCHEMA, to_frame
 from bgresearch.market.archived import (
-    NOTHING,
     ArchiveUse,
     Choice,
+    archived_words,
     bring_archived,
     checked_choice,
     reachable,
@@ -247,7 +247,7 @@ def _fetch(
 def _archive_share(source: Session, what: CandleSeries, todo: Plan, choice: Choice) -> Wanted:
     """Return which files of the archive to fetch of what a plan lacks."""
     if not may_be_archived(what) or choice == "rest":
-        return NOTHING
+        return NO_FILES
     missing = union(todo.missing)
 
     def seconds(spans: Sequence[Span]) -> float:
@@ -264,7 +264,7 @@ def _bring_archived(
     if report.choice == "rest" or not may_be_archived(what) or not reachable(source):
         return
     missing = source.store.missing(series_of(what), span)
-    share = _archive_share(source, what, planned(source, what, span), report.choice) if missing else NOTHING
+    share = _archive_share(source, what, planned(source, what, span), report.choice) if missing else NO_FILES
     if not share.files:
         report.archive.gaps += share.gaps
         return
@@ -478,8 +478,7 @@ class CandleReport:
             "endpoints": sorted({*self.endpoints, *requests}), "requests": dict(requests),
             "gaps": [gap_in_words(gap) for gap in self.all_gaps()],
             "contradictory": [{"open_time": iso(at), "problem": problem} for at, problem in self.contradictory],
-            **({"archived": [[iso(part.start_ms), iso(part.end_ms)] for part in self.archived]} if self.archived else {}),
-            **self.archive.words(),
+            **archived_words(self.archived), **self.archive.words(),
         }  # fmt: skip
 
 
