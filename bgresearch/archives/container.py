@@ -92,7 +92,7 @@ def xlsx_rows(stream: IO[bytes]) -> Iterator[list[Any]]:
         The file is damaged, or absurdly large.
     """
     try:
-        import python_calamine  # noqa: PLC0415 - an extra
+        import python_calamine
     except ImportError:
         raise ConfigurationError(
             "daily files of candles, quotes and books are XLSX, and python-calamine, which reads them, is missing.",

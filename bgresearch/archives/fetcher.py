@@ -73,6 +73,19 @@ class Delivered:
         """Bytes on disk."""
         return sum(info.length or 0 for info, _path in self.parts)
 
+    def find_end(self) -> None:
+        """Cut off what may be missing behind a last part that is as full as the others."""
+        if not (self.file.parts and self.parts):
+            return
+        try:
+            rows = _lines(self.parts[-1][1])
+            full = _lines(self.parts[0][1]) if len(self.parts) > 1 else PART_ROWS
+            if rows >= full:
+                *_, last = read_file(self.parts[-1][1], "trades")
+                self.whole_until_ms = int(times_of(last, "time")[-1]) // 1000 * 1000
+        except UnreadableFile:
+            return  # whoever reads it says so
+
     def remove(self) -> None:
         """Delete what was fetched."""
         for _info, path in self.parts:
@@ -163,8 +176,7 @@ class ArchiveFetcher:
             raise _NotFetched(Delivered(file, problem=f"could not be fetched: {error}"), error) from None
         if not done.parts:
             done.problem = ABSENT
-        elif file.parts:
-            self._find_end(done)
+        done.find_end()
         return done
 
     def _add(self, done: Delivered, file: ArchiveFile) -> bool:
@@ -178,18 +190,6 @@ class ArchiveFetcher:
                 return True
             path.unlink(missing_ok=True)
         return False
-
-    @staticmethod
-    def _find_end(done: Delivered) -> None:
-        """Cut off what may be missing behind a last part that is as full as the others."""
-        try:
-            rows = _lines(done.parts[-1][1])
-            full = _lines(done.parts[0][1]) if len(done.parts) > 1 else PART_ROWS
-            if rows >= full:
-                *_, last = read_file(done.parts[-1][1], "trades")
-                done.whole_until_ms = int(times_of(last, "time")[-1]) // 1000 * 1000
-        except UnreadableFile:
-            return  # whoever reads it says so
 
 
 class _NotFetched(Exception):

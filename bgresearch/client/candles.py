@@ -9,6 +9,8 @@ from bgresearch.client.market import known_market
 from bgresearch.core.progress import Wish
 from bgresearch.core.symbols import chosen, wire_symbol
 from bgresearch.core.timestamps import Moment, span_of
+from bgresearch.market.archive_import import Paths, import_archive
+from bgresearch.market.archived import ChangedFile, archive_changes
 from bgresearch.market.candles.bulk_download import WORKERS, download
 from bgresearch.market.candles.plan import Plan
 from bgresearch.market.candles.read_through import candles, foreseen
@@ -203,6 +205,62 @@ class CandleVerbs:
             The data folder cannot be read or written.
         """
         return verify(self._source, repair=repair)
+
+    def archive_changes(self) -> list[ChangedFile]:
+        """Return the files of the bulk archive that were uploaded again, or deleted, since they were fetched.
+
+        Asks for the headers of every file that was fetched into this store, ten a second, and for no file.
+
+        Raises
+        ------
+        ConfigurationError
+            No archive of this exchange is known.
+        AccessBlocked, NetworkError, OfflineError
+            The archive refuses this client, or does not answer; connected with ``offline=True``.
+        """
+        return archive_changes(self._source)
+
+    def import_archive(
+        self, paths: Paths, *, market: str | None = None, symbol: str | None = None, progress: Wish | None = None
+    ) -> pd.DataFrame:
+        """Bring files of the exchange's bulk archive that were downloaded by hand into the store, a row per file.
+
+        Each file is checked like one that is fetched: readable, of the days that its name says, with prices of its
+        symbol. What is stored already stays, and differences are told. Files are neither moved nor deleted.
+
+        Parameters
+        ----------
+        paths : path or sequence of paths
+            ``.zip``, ``.csv`` and ``.xlsx`` files, or folders of them. Names say what they hold:
+            ``BTCUSDT_SP_1min_20240101.zip``; names of 2024 to 2026 are a date, and say it together with the archive's
+            folders, ``kline/BTCUSDT/SP/20250101.zip``.
+        market, symbol : str, optional
+            What files hold whose names do not say it.
+        progress : "auto", bool or callable, optional
+            Overrides the client's.
+
+        Returns
+        -------
+        DataFrame
+            A row per file: file, market, symbol, data (``klines``, ``trades``, ``quotes``, ``books``), start, end
+            (UTC), state (``stored``, ``stored in part``, ``set aside``), reason. ``df.attrs["bgresearch"]`` has the
+            rows added, gaps with their cause, and differences from what was stored.
+
+        Raises
+        ------
+        InvalidInput
+            There is no such file.
+        ConfigurationError
+            A file is XLSX, and python-calamine is not installed.
+        StoreError
+            The data folder cannot be read or written.
+
+        Notes
+        -----
+        Budget: daily candles to compare prices with, one request per 100 days.
+        """
+        wish = self._progress if progress is None else progress
+        return import_archive(self._source, paths, market=market, symbol=symbol, progress=wish)
 
     def revisions(
         self, start: Moment, end: Moment | None = None, *, symbols: tuple[str, ...] = ()

@@ -267,8 +267,8 @@ class MarketVerbs:
 
         Notes
         -----
-        Disk: kept under ``recorded/kind=quotes``, whole files at a time. Budget: one request per day, or per month where
-        much of it is missing.
+        Disk: kept under ``recorded/kind=quotes``, whole files at a time. Budget: one request per day, or per month
+        where much of it is missing.
         """
         return self._books("quotes", symbol, start, end, market)
 

@@ -157,6 +157,14 @@ def _received(
         return FileAnswer(response.status_code, *about, 0, body)
     if length is not None and length > most_bytes:
         return "too large"
+    received = _poured(response, clock, sink, most_bytes)
+    if isinstance(received, str):
+        return received
+    return FileAnswer(200, *about, received, b"") if length in (None, received) else "broken off"
+
+
+def _poured(response: requests.Response, clock: Clock, sink: BinaryIO, most_bytes: int) -> int | Mishap:
+    """Write a body into ``sink`` as it comes; return its size."""
     deadline_s, received = clock.monotonic_s() + _FILE_TIMEOUT_S, 0
     while chunk := response.raw.read1(_CHUNK_BYTES * 4, decode_content=False):
         received += len(chunk)
@@ -165,9 +173,7 @@ def _received(
         sink.write(chunk)
         if clock.monotonic_s() > deadline_s:
             return "no answer in time"
-    if length is not None and received != length:
-        return "broken off"
-    return FileAnswer(200, *about, received, b"")
+    return received
 
 
 def _carried(session: requests.Session, url: str, headers: Headers, clock: Clock) -> Answer | Mishap:

@@ -17,9 +17,10 @@ from bgresearch.archives.checks import Reference
 from bgresearch.archives.fetcher import ArchiveFetcher
 from bgresearch.archives.importer import ArchiveImporter, Imported
 from bgresearch.archives.keys import ArchiveFile, Data, file_days
+from bgresearch.archives.manifest import ChangedFile, changed_files
 from bgresearch.archives.wanted import NO_FILES, Wanted, wanted_files
 from bgresearch.core.spans import Span, iso, subtract, union
-from bgresearch.errors import ConfigurationError, InvalidInput
+from bgresearch.errors import ConfigurationError, InvalidInput, OfflineError
 from bgresearch.session.session import Session
 from bgresearch.store import Series
 
@@ -113,6 +114,14 @@ def checked_choice(word: str, session: Session) -> Choice:
             hint="Connect with archive_url=, or set BGRESEARCH_ARCHIVE_URL.",
         )
     return word  # type: ignore[return-value]  # checked against the words above
+
+
+def archive_changes(session: Session) -> list[ChangedFile]:
+    """Return which fetched files the archive no longer has as they were; the verb of the client, which documents it."""
+    checked_choice("archive", session)
+    if session.archive is None or session.offline:
+        raise OfflineError("what the archive has now is known to it alone, and offline=True forbids asking.")
+    return list(changed_files(session.store, session.archive))
 
 
 def reachable(session: Session) -> bool:

@@ -71,7 +71,7 @@ def archived_books(session: Session, data: Data, named: Named, span: Span, wish:
     )  # fmt: skip
 
 
-def _bring(
+def _bring(  # noqa: PLR0917 - what is asked for, and who is told
     session: Session, data: Data, named: Named, series: Series, span: Span, wish: Wish, use: ArchiveUse
 ) -> None:  # fmt: skip
     missing = session.store.missing(series, span)
@@ -86,7 +86,7 @@ def _bring(
     bring_whole_files(session, data, named, series, missing, wish, use)
 
 
-def bring_whole_files(
+def bring_whole_files(  # noqa: PLR0917 - what is asked for, and who is told
     session: Session, data: Data, named: Named, series: Series, missing: Sequence[Span], wish: Wish, use: ArchiveUse
 ) -> None:
     """Fetch every file that holds a part of what is missing, and keep all of it that is not kept yet."""

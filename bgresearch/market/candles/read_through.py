@@ -256,7 +256,7 @@ def _archive_share(source: Session, what: CandleSeries, todo: Plan, choice: Choi
     return share_of_archive(source, what.market, what.symbol, "klines", missing, choice, seconds)
 
 
-def _bring_archived(
+def _bring_archived(  # noqa: PLR0917 - as `bring`
     source: Session, what: CandleSeries, span: Span, progress: Wish, report: CandleReport,
     stop: threading.Event | None,
 ) -> None:  # fmt: skip
