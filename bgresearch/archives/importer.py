@@ -277,7 +277,7 @@ class ArchiveImporter:
                 raise _BadFile(delivered, error) from error
 
     def _judge_volume(self, delivered: Delivered, table: pa.Table) -> None:
-        """Compare the volume of a day's trades with the day's candle; much less means that the last ones are missing."""
+        """Compare the volume of a day's trades with the day's candle; much less means that the last ones lack."""
         span = delivered.file.span
         share = lacking(table, span, self._reference) if delivered.file.length == "day" and table.num_rows else 0.0
         if share > _LACKING and delivered.whole_until_ms == span.end_ms:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bgresearch.archives.manifest import ChangedFile
 from bgresearch.client.market import known_market
 from bgresearch.core.progress import Wish
 from bgresearch.core.symbols import chosen, wire_symbol
 from bgresearch.core.timestamps import Moment, span_of
 from bgresearch.market.archive_import import Paths, import_archive
-from bgresearch.market.archived import ChangedFile, archive_changes
+from bgresearch.market.archived import archive_changes
 from bgresearch.market.candles.bulk_download import WORKERS, download
 from bgresearch.market.candles.plan import Plan
 from bgresearch.market.candles.read_through import candles, foreseen

@@ -12,7 +12,7 @@ import random
 import re
 import threading
 from collections.abc import Callable
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import BinaryIO, NamedTuple, cast
 
 import requests
 
@@ -22,7 +22,7 @@ from bgresearch.core.clock import Clock
 from bgresearch.core.version import release
 from bgresearch.errors import AccessBlocked, BadResponse, NetworkError
 from bgresearch.http.ratelimit.limiter import Limiter
-from bgresearch.http.transport import FileAnswer, Headers, Stray, base_address, carry_file, harden, new_session
+from bgresearch.http.transport import FileAnswer, Headers, Mishap, Stray, base_address, carry_file, harden, new_session
 
 PER_SECOND = 10
 AT_ONCE = 4
@@ -184,7 +184,7 @@ class FileHost:
             self._limiter.rejected(_ROW, "", address_wide=False)
         return answer
 
-    def _carry(self, key: str, sink: BinaryIO | None, most_bytes: int) -> Any:
+    def _carry(self, key: str, sink: BinaryIO | None, most_bytes: int) -> FileAnswer | Mishap | Stray:
         headers = Headers({"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": release()})
         url = f"{self.base_url}/{key}"
         return carry_file(self._session, url, headers, self._clock, sink=sink, most_bytes=most_bytes)
