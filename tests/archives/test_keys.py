@@ -71,7 +71,9 @@ def test_every_pattern_of_the_fact_base_is_made() -> None:
     for (market, symbol), data, day in itertools.product(SYMBOLS, DATA, DAYS):
         made |= set(ArchiveFile(market, symbol, data, day, part=7).candidates())
         made |= set(ArchiveFile(market, symbol, data, day.replace(day=1), "month").candidates())
-    patterns = [facts["paths_monthly"][name] for name in facts["paths_monthly"] if "_" in name and name != "exists_from"]
+    patterns = [
+        facts["paths_monthly"][name] for name in facts["paths_monthly"] if "_" in name and name != "exists_from"
+    ]
     patterns += [
         text for group in facts["paths_daily"].values() if isinstance(group, dict)
         for text in group.values() if "{S}" in text
