@@ -130,12 +130,12 @@ class ArchiveFetcher:
         AccessBlocked
             The archive refuses this client.
         NetworkError
-            Several files in a row could not be fetched.
+            Several files in a row could not be fetched, or none at all.
         """
         waiting, running = deque(files), deque[Future[Delivered]]()
         needed = tuple(needed)
         pool = ThreadPool(AT_ONCE, "bgresearch-archive")
-        failures = 0
+        failures = successes = 0
         try:
             while waiting or running:
                 while waiting and len(running) < _AHEAD:
@@ -143,12 +143,12 @@ class ArchiveFetcher:
                 future = running.popleft()
                 try:
                     done = future.result()
-                    failures = 0
+                    failures, successes = 0, successes + 1
                 except AccessBlocked:
                     raise
                 except _NotFetched as failed:
                     failures += 1
-                    if failures >= _FAILURES:
+                    if failures >= _FAILURES or not (successes or waiting or running):
                         raise failed.error from None
                     done = failed.delivered
                 if done.problem == ABSENT and done.file.length == "month":

@@ -76,6 +76,12 @@ class StreamedFile:
             sorting_columns=[pq.SortingColumn(schema.get_field_index(series.time))],
         )  # fmt: skip
 
+    def __enter__(self) -> StreamedFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.close()  # what was not finished is no file: whoever opened it throws it away
+
     def add(self, rows: pa.Table) -> None:
         """Take in more rows; they are written a group at a time."""
         self._waiting = pa.concat_tables([self._waiting, rows.replace_schema_metadata(None)])
@@ -83,14 +89,13 @@ class StreamedFile:
             self._write(self._waiting.slice(0, _GROUP_ROWS))
             self._waiting = self._waiting.slice(_GROUP_ROWS)
 
-    def close(self, ledger: Ledger) -> None:
+    def finish(self, ledger: Ledger) -> None:
         """Write the rest, and the ledger."""
         if self._waiting.num_rows:
             self._write(self._waiting)
         stamped = replace(ledger, rows=self._rows, checksum=self._digest.text())
         about = {"series": self._series.name, "keys": dict(self._series.keys), "time": self._series.time}
         self._writer.add_key_value_metadata({KEY: stamped.to_json(**about)})
-        self._writer.close()
 
     def _write(self, rows: pa.Table) -> None:
         rows = rows.combine_chunks()

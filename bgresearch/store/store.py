@@ -406,10 +406,10 @@ class Store:
                 kept = partition.rows_in_order(old) if old is not None else iter(())
 
                 def fill(file: BinaryIO) -> None:
-                    streamed = partition.StreamedFile(file, series, schema)
-                    for table in overlaid_in_order(series.time, kept, rows, spans):
-                        streamed.add(table.cast(schema) if table.schema != schema else table)
-                    streamed.close(known)
+                    with partition.StreamedFile(file, series, schema) as streamed:
+                        for table in overlaid_in_order(series.time, kept, rows, spans):
+                            streamed.add(table.cast(schema) if table.schema != schema else table)
+                        streamed.finish(known)
 
                 self._disk.replace_by(path, fill)
             self._verified.add(_mark_of(path))

@@ -61,7 +61,7 @@ def test_rows_take_the_place_of_those_in_the_span_and_leave_the_others(store: St
 def test_what_is_wrong_leaves_what_was_there(store: Store) -> None:
     store.write(SERIES, rows(1), [span(0, 10)])
     for bad in ([rows(7, 6)], [rows(6), rows(5)], [rows(11)]):
-        with pytest.raises(ValueError, match="out of order|outside"):
+        with pytest.raises(ValueError, match=r"out of order|outside"):
             store.write_in_order(SERIES, bad, [span(4, 8)], schema=SCHEMA, source="archive")
 
     def broken() -> Iterator[pa.Table]:
