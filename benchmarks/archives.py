@@ -5,8 +5,7 @@
 
 ``--trades`` makes ZIPs of that many trades, in parts of 100,000, and brings them into the store through
 ``import_archive``; in another process, pyarrow reads the same files and writes them to one Parquet file. ``--year``
-brings a year of 1m candles from a served sandbox, with 50 ms of latency, from its archive and over REST. Prints one JSON
-object.
+brings a year of 1m candles from a served sandbox, with 50 ms of latency, from its archive and over REST. Prints JSON.
 """
 
 from __future__ import annotations

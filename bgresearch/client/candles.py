@@ -88,7 +88,9 @@ class CandleVerbs:
         Notes
         -----
         Disk: kept under ``candles/market=.../price=.../symbol=.../interval=...``; what is there is not asked for
-        again. Budget: one request per 1000 recent or 200 older candles; at most 20 per second and endpoint.
+        again. Budget: one request per 1000 recent or 200 older candles; at most 20 per second and endpoint. Long spans
+        of 1m candles come from the exchange's bulk archive where that is cheaper, as of `download`;
+        ``df.attrs["bgresearch"]["archived"]`` names them.
         Source: spot/market/Get-Candle-Data, spot/market/Get-History-Candle-Data, contract/market/Get-Candle-Data,
         contract/market/Get-History-Candle-Data, uta/public/Get-Candle-Data.
 
