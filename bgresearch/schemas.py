@@ -16,7 +16,6 @@ from bgresearch.catalogue.value_types import TIME
 from bgresearch.frames import to_frame
 
 Row = dict[str, Any]
-_ARCHIVE = "the bulk archive"  # answers what no endpoint does
 
 TYPES: Mapping[str, pa.DataType] = {
     "time": TIME, "text": pa.string(), "category": pa.string(), "number": pa.float64(), "count": pa.int64(),
@@ -114,7 +113,7 @@ def documented(shape: Shape) -> Callable[[_Verb], _Verb]:
 
 def pages_of(shape: Shape) -> tuple[str, ...]:
     """Return the documentation pages of the endpoints that answer a verb; their ids where there is no page."""
-    return tuple(dict.fromkeys(load()[source].page or source for source in shape.sources)) or (_ARCHIVE,)
+    return tuple(dict.fromkeys(load()[source].page or source for source in shape.sources))
 
 
 def _returns(shape: Shape) -> str:

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import pandas as pd
 import pyarrow as pa
 
-from bgresearch.archives.keys import Data
 from bgresearch.catalogue import load
 from bgresearch.core.progress import Wish
 from bgresearch.core.spans import Span, iso
@@ -18,8 +17,7 @@ from bgresearch.core.timestamps import Moment, span_of
 from bgresearch.errors import BadResponse, ExchangeError, InvalidInput, OfflineError, UnknownSymbol
 from bgresearch.http.rows import around
 from bgresearch.http.sender import Sender
-from bgresearch.market.archived import archived_words
-from bgresearch.market.archived_books import BOOKS, QUOTES, archived_books
+from bgresearch.market.archived import ArchiveUse, archived_words
 from bgresearch.market.fees_and_tiers import ANNOUNCEMENTS, announcements
 from bgresearch.market.history import (
     TRADES,
@@ -236,67 +234,14 @@ class MarketVerbs:
                 self._must_be_listed(named, TRADES)
             return self._told(TRADES, TRADES.table(rows), **words, time_precision="ms")
         span = self._span(start, end)
-        table, use = self._named(named, lambda: past_trades(self._source, named, span, self._progress, source))
+        use = ArchiveUse()
+        table = self._named(named, lambda: past_trades(self._source, named, span, self._progress, source, use))
         archived = self._source.store.archived(series_of_trades(named), span)
         frame = self._told(
             TRADES, table, **words, **archived_words(archived), asked=[iso(span.start_ms), iso(span.end_ms)],
             time_precision=precision(table.column("time")), **use.words(),
         )  # fmt: skip
         return frame.assign(id_time=times_of_ids(table).to_pandas().array)
-
-    @documented(QUOTES)
-    def quotes(self, symbol: str, start: Moment, end: Moment | None = None, *, market: str = "spot") -> pd.DataFrame:
-        """Return best bids and asks of ``[start, end)``, some seconds apart, from the exchange's bulk archive.
-
-        The archive has them since 2024-07-09, and of a day two days later. What it lacks is named in
-        ``df.attrs["bgresearch"]["gaps"]`` with its cause.
-
-        Parameters
-        ----------
-        symbol, market
-            As of `tickers`.
-        start, end : str, datetime, Timestamp or int
-            Naive means UTC, numbers are epoch milliseconds; without an end up to now.
-
-        Raises
-        ------
-        ConfigurationError
-            No archive of this exchange is known, or python-calamine, which reads its daily files, is not installed.
-        NetworkError, OfflineError, InvalidInput
-            The archive does not answer; offline, and part of it is not kept; an argument that means nothing.
-
-        Notes
-        -----
-        Disk: kept under ``recorded/kind=quotes``, whole files at a time. Budget: one request per day, or per month
-        where much of it is missing.
-        """
-        return self._books("quotes", symbol, start, end, market)
-
-    @documented(BOOKS)
-    def books(self, symbol: str, start: Moment, end: Moment | None = None, *, market: str = "spot") -> pd.DataFrame:
-        """Return order books of up to 500 levels in ``[start, end)``, about 20 s apart, from the bulk archive.
-
-        The archive has them since 2025-08-01. As of `quotes` in everything else: parameters, errors, gaps.
-
-        Parameters
-        ----------
-        symbol, start, end, market
-            As of `quotes`.
-
-        Raises
-        ------
-        ConfigurationError, NetworkError, OfflineError, InvalidInput
-            As of `quotes`.
-
-        Notes
-        -----
-        Disk: kept under ``recorded/kind=books``, a day is about a million rows. Budget: one request per day.
-        """
-        return self._books("books", symbol, start, end, market)
-
-    def _books(self, data: Data, symbol: str, start: Moment, end: Moment | None, market: str) -> pd.DataFrame:
-        named, span = wire_symbol(symbol, market), self._span(start, end)
-        return archived_books(self._source, data, named, span, self._progress)
 
     @documented(ANNOUNCEMENTS)
     def announcements(

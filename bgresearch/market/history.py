@@ -104,10 +104,10 @@ def recent_trades(sender: Sender, named: Named) -> list[Row]:
     return sorted(rows, key=lambda row: (row["time"], row["trade_id"]))
 
 
-def past_trades(
-    source: Session, named: Named, span: Span, wish: Wish, choice: str = "auto"
-) -> tuple[pa.Table, ArchiveUse]:  # fmt: skip
-    """Return the trades of a span, from the store, the exchange and its bulk archive, and what that gave.
+def past_trades(  # noqa: PLR0917 - the verb's arguments
+    source: Session, named: Named, span: Span, wish: Wish, choice: str = "auto", use: ArchiveUse | None = None
+) -> pa.Table:  # fmt: skip
+    """Return the trades of a span, from the store, the exchange and its bulk archive; ``use`` learns what that gave.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def past_trades(
     lookback = (endpoint.lookback_days or 90) * DAY_MS - _EDGE_MS
     longest = (endpoint.max_span_days or 7) * DAY_MS - _EDGE_MS
 
-    use, chosen = ArchiveUse(), checked_choice(choice, source)
+    use, chosen = use or ArchiveUse(), checked_choice(choice, source)
 
     def bring(kept: _Kept, missing: Span) -> None:
         for window in reversed(list(windows(missing, longest))):
@@ -133,7 +133,7 @@ def past_trades(
             bring_whole_files(source, "trades", named, past.series, spans, wish, use)
 
     past = _Past(TRADES, named, "trade_id", lookback, f"trades of {named.symbol}", from_archive, use, chosen)
-    return _read(source, past, span, wish, bring), use
+    return _read(source, past, span, wish, bring)
 
 
 def series_of_trades(named: Named) -> Series:

@@ -6,7 +6,7 @@ import json
 import logging
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -67,6 +67,7 @@ _log = logging.getLogger(__name__)
 
 _MARGIN_MS = {"last": 2_000, "mark": 60_000, "index": 60_000}  # mark and index candles are finished late
 _NO_MARKET = ("before listing", "delisted")  # there was nothing to fill
+_DAYS_AT_FIRST = 80  # daily candles of one request
 _ROUNDS = 3  # a partition found damaged while reading is fetched again, so often
 
 
@@ -269,6 +270,8 @@ def _bring_archived(  # noqa: PLR0917 - as `bring`
         report.archive.gaps += share.gaps
         return
     reference, listed_ms = daily_reference(source, what, share.spans, report, stop)
+    if listed_ms is None and report.choice == "auto":
+        return  # nothing that files could be compared with: the exchange does not answer, or has nothing
     wanted = wanted_files(
         what.market, what.symbol, "klines", share.spans, source.clock.now_ms(), listed_ms=listed_ms
     )  # fmt: skip
@@ -305,7 +308,10 @@ def daily_reference(
     asked = CandleReport(source, day, day, whole, choice="rest")
     daily: dict[int, Daily] = {}
     try:
-        source.store.bring_whole(lambda: bring(source, day, whole, False, asked, stop=stop), series_of(day), whole)
+        for part in _backwards(whole):
+            source.store.bring_whole(partial(bring, source, day, part, False, asked, stop=stop), series_of(day), part)
+            if any(gap.cause == "before listing" for gap in source.store.gaps(series_of(day), part)):
+                break
         table = source.store.read(series_of(day), whole)
         if table is not None:
             names = ("low", "high", "volume")
@@ -314,10 +320,20 @@ def daily_reference(
             daily = {at: Daily(*row) for at, row in zip(opens, numbers, strict=True)}
     except (ExchangeError, NetworkError, IncompleteData) as error:
         _log.info("no daily candles of %s to compare the archive with: %s", what.symbol, error)
-    if report is not None:
-        report.asker.requests.update(asked.asker.requests)
+    finally:
+        if report is not None:
+            report.asker.requests.update(asked.asker.requests)
     reference = Reference(daily, partial(_near_price, source, series_of(replace(what, interval=INTERVALS["1m"]))))
     return reference, reference.first_ms()
+
+
+def _backwards(span: Span) -> Iterator[Span]:
+    """Yield parts of a span from its end on, each twice as long as the one before: a symbol may be young."""
+    end_ms, days = span.end_ms, _DAYS_AT_FIRST
+    while end_ms > span.start_ms:
+        start_ms = max(span.start_ms, end_ms - days * DAY_MS)
+        yield Span(start_ms, end_ms)
+        end_ms, days = start_ms, 2 * days
 
 
 def _near_price(source: Session, series: Series, span: Span) -> float | None:
