@@ -145,7 +145,7 @@ def test_the_command_imports_and_verifies(exchange: Exchange, folder: Path, tmp_
 
         def run(*words: str) -> tuple[int, dict[str, object]]:
             done = CliRunner().invoke(app, [*words, "--json"], env=variables)
-            return int(done.exception is not None), json.loads(done.stdout.splitlines()[0] if done.stdout else "{}")
+            return int(done.exception is not None), json.loads(done.stdout or "{}")
 
         status, told = run("import", str(good), str(bad))
         assert status == 1

@@ -67,7 +67,6 @@ _log = logging.getLogger(__name__)
 
 _MARGIN_MS = {"last": 2_000, "mark": 60_000, "index": 60_000}  # mark and index candles are finished late
 _NO_MARKET = ("before listing", "delisted")  # there was nothing to fill
-_DAYS_AT_FIRST = 80  # daily candles of one request
 _ROUNDS = 3  # a partition found damaged while reading is fetched again, so often
 
 
@@ -269,7 +268,7 @@ def _bring_archived(  # noqa: PLR0917 - as `bring`
     if not share.files:
         report.archive.gaps += share.gaps
         return
-    reference, listed_ms = daily_reference(source, what, share.spans, report, stop)
+    reference, listed_ms = daily_reference(source, what, share.spans, report.asker)
     if listed_ms is None and report.choice == "auto":
         return  # nothing that files could be compared with: the exchange does not answer, or has nothing
     wanted = wanted_files(
@@ -295,45 +294,39 @@ def _bring_archived(  # noqa: PLR0917 - as `bring`
 
 
 def daily_reference(
-    source: Session, what: CandleSeries, spans: Sequence[Span], report: CandleReport | None = None,
-    stop: threading.Event | None = None,
-) -> tuple[Reference, int | None]:  # fmt: skip
+    source: Session, what: CandleSeries, spans: Sequence[Span], asker: PageRequester | None = None
+) -> tuple[Reference, int | None]:
     """Return the exchange's daily candles of days as files have them, and when the first one opens.
 
-    Nothing is known where the exchange does not answer for the symbol any more; then prices that are stored nearby have
-    to do.
+    They are asked for page by page, from the newest on, and nothing of them is kept: whatever is missing among them is
+    compared with prices that are stored nearby. Nothing is known where the exchange does not answer for the symbol.
     """
     day = replace(what, interval=INTERVALS["1d"], anchor="exchange", price="last")
     whole = Span(min(span.start_ms for span in spans), max(span.end_ms for span in spans))
-    asked = CandleReport(source, day, day, whole, choice="rest")
+    asker = asker or PageRequester(source.sender, source.clock)
     daily: dict[int, Daily] = {}
     try:
-        for part in _backwards(whole):
-            source.store.bring_whole(partial(bring, source, day, part, False, asked, stop=stop), series_of(day), part)
-            if any(gap.cause == "before listing" for gap in source.store.gaps(series_of(day), part)):
-                break
-        table = source.store.read(series_of(day), whole)
-        if table is not None:
+        for table in _daily_pages(asker, day, whole) if not source.offline else ():
             names = ("low", "high", "volume")
             opens = table.column("open_time").cast(pa.int64()).to_pylist()
             numbers = zip(*(table.column(name).to_pylist() for name in names), strict=True)
-            daily = {at: Daily(*row) for at, row in zip(opens, numbers, strict=True)}
-    except (ExchangeError, NetworkError, IncompleteData) as error:
+            daily |= {at: Daily(*row) for at, row in zip(opens, numbers, strict=True)}
+    except (ExchangeError, NetworkError) as error:
         _log.info("no daily candles of %s to compare the archive with: %s", what.symbol, error)
-    finally:
-        if report is not None:
-            report.asker.requests.update(asked.asker.requests)
     reference = Reference(daily, partial(_near_price, source, series_of(replace(what, interval=INTERVALS["1m"]))))
     return reference, reference.first_ms()
 
 
-def _backwards(span: Span) -> Iterator[Span]:
-    """Yield parts of a span from its end on, each twice as long as the one before: a symbol may be young."""
-    end_ms, days = span.end_ms, _DAYS_AT_FIRST
-    while end_ms > span.start_ms:
-        start_ms = max(span.start_ms, end_ms - days * DAY_MS)
-        yield Span(start_ms, end_ms)
-        end_ms, days = start_ms, 2 * days
+def _daily_pages(asker: PageRequester, day: CandleSeries, whole: Span) -> Iterator[pa.Table]:
+    """Yield daily candles from the newest on, until two answers in a row have none: a symbol may be young."""
+    route = next(one for one in routes(day) if one.reach_ms is None)
+    for span in reversed(list(day.grid.cut(whole, route.rows))):
+        table = asker.ask(route, span, day.grid).table
+        if not table.num_rows:
+            table = asker.ask(route, span, day.grid).table
+        if not table.num_rows:
+            return
+        yield table
 
 
 def _near_price(source: Session, series: Series, span: Span) -> float | None:
