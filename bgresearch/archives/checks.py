@@ -134,11 +134,11 @@ def checked_trades(file: ArchiveFile, table: pa.Table, reference: Reference) -> 
     return table
 
 
-def lacking(table: pa.Table, day: Span, reference: Reference) -> float:
-    """Return what share of a day's volume its trades lack, 0 where the volume is not known."""
+def lacking(table: pa.Table, day: Span, reference: Reference) -> float | None:
+    """Return what share of a day's volume its trades lack, None where the volume is not known."""
     said = reference.daily.get(day.start_ms)
     if said is None or not said.volume:
-        return 0.0
+        return None
     return 1 - float(pc.sum(table.column("amount")).as_py() or 0.0) / said.volume
 
 

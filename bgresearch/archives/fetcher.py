@@ -20,14 +20,12 @@ from pathlib import Path
 from bgresearch.archives.container import UnreadableFile, table_inside
 from bgresearch.archives.keys import ArchiveFile
 from bgresearch.archives.manifest import FOLDER
-from bgresearch.archives.reader import read_file
 from bgresearch.archives.wanted import days_of
 from bgresearch.core.spans import Span
 from bgresearch.core.thread_pool import ThreadPool
 from bgresearch.errors import AccessBlocked, NetworkError
 from bgresearch.http.file_host import AT_ONCE, FileHost, FileInfo
 from bgresearch.store.atomic_files import in_words, names_in
-from bgresearch.store.parquet_file import times_of
 
 ABSENT = "absent in the archive"
 LAST_PART_FULL = "the last part that the archive has is full, so there is more that it has not"
@@ -52,12 +50,17 @@ class Delivered:
         Why there is none; empty if there is.
     whole_until_ms : int
         Where what it holds ends.
+    last_full : bool
+        Whether the last part has as many rows as the others, so that there may be more.
+    sort_whole : bool
+        Whether it is known that its rows are in no order.
     """
 
     file: ArchiveFile
     parts: list[tuple[FileInfo, Path]] = field(default_factory=list)
     problem: str = ""
     whole_until_ms: int = 0
+    last_full: bool = False
     sort_whole: bool = False
 
     def __post_init__(self) -> None:
@@ -74,17 +77,11 @@ class Delivered:
         return sum(info.length or 0 for info, _path in self.parts)
 
     def find_end(self) -> None:
-        """Cut off what may be missing behind a last part that is as full as the others."""
-        if not (self.file.parts and self.parts):
-            return
-        try:
-            rows = _lines(self.parts[-1][1])
-            full = _lines(self.parts[0][1]) if len(self.parts) > 1 else PART_ROWS
-            if rows >= full:
-                *_, last = read_file(self.parts[-1][1], "trades")
-                self.whole_until_ms = int(times_of(last, "time")[-1]) // 1000 * 1000
-        except UnreadableFile:
-            return  # whoever reads it says so
+        """Note whether the last part is as full as the others."""
+        if self.file.parts and self.parts:
+            with contextlib.suppress(UnreadableFile):  # whoever reads it says so
+                rows = _lines(self.parts[-1][1])
+                self.last_full = rows >= (_lines(self.parts[0][1]) if len(self.parts) > 1 else PART_ROWS)
 
     def remove(self) -> None:
         """Delete what was fetched."""

@@ -38,6 +38,7 @@ from bgresearch.store.coverage import ARCHIVE
 from bgresearch.store.parquet_file import times_of, within
 
 FOREIGN = "the file of the archive holds other rows and was set aside"
+SHORT = "the trades of the file fall short of the volume of the day"
 UNREADABLE = "the file of the archive cannot be read and was set aside"
 SCHEMAS = {"klines": CANDLE_SCHEMA, "trades": TRADE_SCHEMA, "quotes": QUOTE_SCHEMA, "books": BOOK_SCHEMA}
 _PENDING_BYTES = 1024**3  # of trades on this disk before they are written, though their month is not complete
@@ -101,7 +102,6 @@ class ArchiveImporter:
         self._pending: list[tuple[pa.Table, tuple[Span, ...]]] = []
         self._entries: list[FetchedFile] = []
         self._fetched_ms = clock.now_ms()
-        self._told: set[str] = set()
 
     def run(self, deliveries: Iterable[Delivered], done: Callable[[int], None] = lambda _more: None) -> Imported:
         """Read, check and write files, which come in order of time; return what came of them.
@@ -223,7 +223,8 @@ class ArchiveImporter:
             if not one.problem and one.file.span.end_ms <= until_ms:
                 self._note(one, "")
                 if one.whole_until_ms < one.file.span.end_ms:
-                    self._problem(Span(one.whole_until_ms, one.file.span.end_ms), LAST_PART_FULL)
+                    why = LAST_PART_FULL if one.last_full else SHORT
+                    self._problem(Span(one.whole_until_ms, one.file.span.end_ms), why)
         remember(self._store, self._entries)
         self._entries = []
         return [one for one in held if not one.problem and one.file.span.end_ms > until_ms]
@@ -262,6 +263,7 @@ class ArchiveImporter:
                 disorder.delivered.sort_whole = True  # or it is known by now where it ends
             else:
                 self.result.rows += counted.rows
+                self._wanted = subtract(self._wanted, covered)
                 return
 
     def _trades(self, files: Sequence[Delivered], period: Span, covered: Sequence[Span]) -> Iterator[pa.Table]:
@@ -277,17 +279,26 @@ class ArchiveImporter:
                 raise _BadFile(delivered, error) from error
 
     def _judge_volume(self, delivered: Delivered, table: pa.Table) -> None:
-        """Compare the volume of a day's trades with the day's candle; much less means that the last ones lack."""
+        """Compare the volume of a day's trades with the day's candle: much less means that the last ones lack.
+
+        A last part that is as full as the others is a reason to look closer; where the volume of the day is not known,
+        what may follow such a part is a gap.
+        """
         span = delivered.file.span
-        share = lacking(table, span, self._reference) if delivered.file.length == "day" and table.num_rows else 0.0
-        if share > _LACKING and delivered.whole_until_ms == span.end_ms:
+        if delivered.file.length != "day" or delivered.whole_until_ms < span.end_ms or not table.num_rows:
+            return
+        share = lacking(table, span, self._reference)
+        doubtful = delivered.last_full and share is None and not self._keep_files
+        if doubtful or (share or 0.0) > (_TOLD if delivered.last_full else _LACKING):
             delivered.whole_until_ms = int(times_of(table, "time")[-1]) // 1000 * 1000
             raise _Disorder(delivered)
-        if abs(share) > _TOLD and str(span) not in self._told:
-            self._told.add(str(span))
-            self.result.differences.append(
-                f"{delivered.file}: its trades add up to {1 - share:.4%} of the volume of the exchange's daily candle"
-            )
+        if share is None:
+            words = f"{delivered.file}: its last part is full, so there may be more" if delivered.last_full else ""
+        else:
+            added = f"{delivered.file}: its trades add up to {1 - share:.4%} of the volume of the daily candle"
+            words = added if abs(share) > _TOLD else ""
+        if words and words not in self.result.differences:
+            self.result.differences.append(words)
 
     def _trades_of(self, delivered: Delivered) -> Iterator[pa.Table]:
         """Yield the trades of a file in order: of a day at once, of a month as they come."""

@@ -161,15 +161,28 @@ def _import(session: Session, kind: _Kind, locals_: Sequence[_Local], use: Archi
     if spans:
         reference, _listed = daily_reference(session, what, spans)
     rows = 0
-    for delivered in deliveries:  # one after another, as months and days may hold the same
-        wanted = session.store.missing(series, delivered.file.span)
+    for some in _disjoint(deliveries):  # months and days may hold the same: the later ones are compared
+        wanted = [part for one in some for part in session.store.missing(series, one.file.span)]
         importer = ArchiveImporter(session.store, session.clock, series, reference, wanted, keep_files=True)
-        result = importer.run([delivered])
+        result = importer.run(some)
         rows += result.rows
-        _judge(locals_, delivered, result.set_aside, result.differences)
+        for delivered in some:
+            _judge(locals_, delivered, result.set_aside, result.differences)
         use.gaps += result.problems
         use.differences += result.differences
     return rows
+
+
+def _disjoint(deliveries: Sequence[Delivered]) -> list[list[Delivered]]:
+    """Return deliveries in as few groups as do not overlap, each in order of time."""
+    groups: list[list[Delivered]] = []
+    for one in deliveries:
+        free = next((group for group in groups if group[-1].file.span.end_ms <= one.file.span.start_ms), None)
+        if free is None:
+            groups.append([one])
+        else:
+            free.append(one)
+    return groups
 
 
 def _judge(
@@ -181,7 +194,8 @@ def _judge(
     for one in locals_:
         if str(one.path) in paths:
             one.stored = not delivered.problem
-            one.reason = reasons.get(str(one.path)) or delivered.problem or "; ".join(differences)
+            own = [words for words in differences if words.startswith((str(one.path), str(delivered.file)))]
+            one.reason = reasons.get(str(one.path)) or delivered.problem or "; ".join(own)
 
 
 def _series(data: Data, named: Named) -> Series:
