@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bgresearch.archives.archive_reader import BOOK_SCHEMA, QUOTE_SCHEMA
 from bgresearch.archives.container import UnreadableFile
 from bgresearch.archives.keys import ArchiveFile, file_days
-from bgresearch.archives.reader import BOOK_SCHEMA, QUOTE_SCHEMA
 from bgresearch.core.grid import Grid
 from bgresearch.core.intervals import INTERVALS
 from bgresearch.core.spans import Span, iso, subtract

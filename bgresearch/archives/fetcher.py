@@ -11,6 +11,7 @@ import os
 import secrets
 import shutil
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
@@ -18,8 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bgresearch.archives.container import UnreadableFile, table_inside
+from bgresearch.archives.fetched_files import FOLDER
 from bgresearch.archives.keys import ArchiveFile
-from bgresearch.archives.manifest import FOLDER
 from bgresearch.archives.wanted import days_of
 from bgresearch.core.spans import Span
 from bgresearch.core.thread_pool import ThreadPool
@@ -33,6 +34,7 @@ PART_ROWS = 100_000
 _MOST_BYTES = 8 * 1024**3
 _MOST_PARTS = 999
 _AHEAD = 2 * AT_ONCE  # files on this disk, or on their way to it, before they are read
+_REMOVALS, _BETWEEN_REMOVALS_S = 10, 0.03
 _FAILURES = 3  # files in a row that cannot be fetched: then the archive is not reachable
 
 
@@ -115,7 +117,11 @@ class ArchiveFetcher:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for _ in range(_REMOVALS):  # a thread may be making a file right now
+            shutil.rmtree(self.folder, ignore_errors=True)
+            if not self.folder.exists():
+                break
+            time.sleep(_BETWEEN_REMOVALS_S)
         with contextlib.suppress(OSError):
             self._incoming.rmdir()
 
@@ -179,9 +185,11 @@ class ArchiveFetcher:
     def _add(self, done: Delivered, file: ArchiveFile) -> bool:
         """Fetch a file under the first name that it has; return whether it has one."""
         for key in file.candidates():
+            if self._stop.is_set():
+                return False
             path = self.folder / f"{secrets.token_hex(8)}.zip"
             with in_words("write", path), path.open("wb") as sink:
-                info = None if self._stop.is_set() else self._host.fetch(key, sink, _MOST_BYTES)
+                info = self._host.fetch(key, sink, _MOST_BYTES)
             if info is not None:
                 done.parts.append((info, path))
                 return True

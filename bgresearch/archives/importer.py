@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import wait
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 
+from bgresearch.archives.archive_reader import BOOK_SCHEMA, QUOTE_SCHEMA, TRADE_SCHEMA, read_file
 from bgresearch.archives.checks import (
     CheckedFile,
     ForeignRows,
@@ -26,11 +29,11 @@ from bgresearch.archives.checks import (
     sorted_trades,
 )
 from bgresearch.archives.container import UnreadableFile
+from bgresearch.archives.fetched_files import FOLDER, FetchedFile, remember
 from bgresearch.archives.fetcher import LAST_PART_FULL, Delivered
-from bgresearch.archives.manifest import FOLDER, FetchedFile, remember
-from bgresearch.archives.reader import BOOK_SCHEMA, QUOTE_SCHEMA, TRADE_SCHEMA, read_file
 from bgresearch.core.clock import Clock
 from bgresearch.core.spans import Span, iso, subtract, union
+from bgresearch.core.thread_pool import ThreadPool
 from bgresearch.frames import CANDLE_SCHEMA
 from bgresearch.store import Series, Store
 from bgresearch.store.atomic_files import in_words
@@ -45,6 +48,7 @@ _PENDING_BYTES = 1024**3  # of trades on this disk before they are written, thou
 _LACKING, _TOLD = 0.01, 1e-6  # shares of a day's volume
 _MOST_SORTED_BYTES = 200 * 1024**2  # of a packed month of trades that is not in order
 
+_T = TypeVar("_T")
 Alive = Callable[[], None]
 
 
@@ -255,7 +259,7 @@ class ArchiveImporter:
                 return
             counted = _Counted()
             try:
-                rows = counted.of(self._trades(files, period, covered))
+                rows = counted.of(self._trades(files, covered))
                 self._store.write_in_order(self._series, rows, covered, schema=TRADE_SCHEMA, source=ARCHIVE)
             except _BadFile as bad:
                 self._set_aside(bad.delivered, bad.error)
@@ -266,15 +270,20 @@ class ArchiveImporter:
                 self._wanted = subtract(self._wanted, covered)
                 return
 
-    def _trades(self, files: Sequence[Delivered], period: Span, covered: Sequence[Span]) -> Iterator[pa.Table]:
+    def _trades(self, files: Sequence[Delivered], covered: Sequence[Span]) -> Iterator[pa.Table]:
+        """Yield the trades of files that are to be written, clipped to that; the next day is read meanwhile."""
+        needed = [one for one in files if any(part.intersect(one.span) for part in covered)]
+        for delivered, table in read_ahead(self._checked_days(needed)):
+            for span in covered:
+                if clip := span.intersect(delivered.span):
+                    yield within(table, "time", clip)
+
+    def _checked_days(self, files: Sequence[Delivered]) -> Iterator[tuple[Delivered, pa.Table]]:
         for delivered in files:
             self._alive()
-            clips = [part for span in covered if (part := span.intersect(delivered.span))]
-            if not any(clip.intersect(period) for clip in clips):
-                continue
             try:
                 for table in self._trades_of(delivered):
-                    yield from (within(table, "time", clip) for clip in clips)
+                    yield delivered, table
             except (ForeignRows, UnreadableFile) as error:
                 raise _BadFile(delivered, error) from error
 
@@ -348,6 +357,19 @@ class ArchiveImporter:
                 folder.mkdir(parents=True, exist_ok=True)
                 shutil.move(path, folder / key.replace("/", "__"))
             path.unlink(missing_ok=True)
+
+
+def read_ahead(items: Iterator[_T]) -> Iterator[_T]:
+    """Yield what comes, while another thread already reads the next: reading and writing take turns otherwise."""
+    pool = ThreadPool(1, "bgresearch-read")
+    coming = pool.submit(next, items, None)
+    try:
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item
+    finally:
+        pool.dismiss()
+        wait([coming])
 
 
 class _BadFile(Exception):

@@ -29,7 +29,7 @@ _BYTES: dict[tuple[Data, str], int] = {
 _BYTES_PER_S = 5_000_000  # of an ordinary line
 
 
-class Wanted(NamedTuple):
+class WantedFiles(NamedTuple):
     """Files to fetch, in order, and what the archive cannot have.
 
     Attributes
@@ -59,12 +59,12 @@ class Wanted(NamedTuple):
         return union(file.span for file in self.files)
 
 
-NO_FILES = Wanted((), ())
+NO_FILES = WantedFiles((), ())
 
 
 def wanted_files(
     market: str, symbol: str, data: Data, missing: Iterable[Span], now_ms: int, *, listed_ms: int | None = None
-) -> Wanted:  # fmt: skip
+) -> WantedFiles:  # fmt: skip
     """Return the files that hold what is missing.
 
     Parameters
@@ -96,7 +96,7 @@ def wanted_files(
         else:
             asked.append(day)
     gaps = [(part, why) for why, found in causes.items() for part in _both(spans, union(found))]
-    return Wanted(tuple(_files(market, symbol, data, asked, now_ms)), tuple(sorted(gaps)))
+    return WantedFiles(tuple(_files(market, symbol, data, asked, now_ms)), tuple(sorted(gaps)))
 
 
 def days_of(file: ArchiveFile) -> tuple[ArchiveFile, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bgresearch.archives.manifest import ChangedFile
+from bgresearch.archives.fetched_files import ChangedFile
 from bgresearch.client.market import known_market
 from bgresearch.core.progress import Wish
 from bgresearch.core.symbols import chosen, wire_symbol

@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from bgresearch.archives.archive_reader import data_of, read_file
 from bgresearch.archives.checks import Reference
 from bgresearch.archives.container import UnreadableFile
 from bgresearch.archives.fetcher import Delivered
 from bgresearch.archives.file_names import file_of
 from bgresearch.archives.importer import ArchiveImporter
 from bgresearch.archives.keys import ArchiveFile, Data, file_days, month_of
-from bgresearch.archives.reader import data_of, read_file
 from bgresearch.core.progress import Wish, shown
 from bgresearch.core.spans import Span, iso
 from bgresearch.core.symbols import Named
@@ -220,6 +220,4 @@ def _delivered(locals_: Sequence[_Local]) -> Iterable[Delivered]:
             continue
         for group in [parts] if file.parts else [[one] for one in parts]:
             infos = [(FileInfo(str(one.path), one.path.stat().st_size, "", ""), one.path) for one in group]
-            delivered = Delivered(file, infos)
-            delivered.find_end()
-            yield delivered
+            yield Delivered(file, infos)

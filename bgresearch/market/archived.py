@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from bgresearch.archives.checks import Reference
+from bgresearch.archives.fetched_files import ChangedFile, changed_files
 from bgresearch.archives.fetcher import ArchiveFetcher
 from bgresearch.archives.importer import ArchiveImporter, Imported
 from bgresearch.archives.keys import ArchiveFile, Data, file_days
-from bgresearch.archives.manifest import ChangedFile, changed_files
-from bgresearch.archives.wanted import NO_FILES, Wanted, wanted_files
+from bgresearch.archives.wanted import NO_FILES, WantedFiles, wanted_files
 from bgresearch.core.spans import Span, iso, subtract, union
 from bgresearch.errors import ConfigurationError, InvalidInput, OfflineError
 from bgresearch.session.session import Session
@@ -60,7 +60,7 @@ class ArchiveUse:
     set_aside: list[tuple[str, str]] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)
 
-    def add(self, wanted: Wanted, done: Imported) -> None:
+    def add(self, wanted: WantedFiles, done: Imported) -> None:
         """Take in the result of fetching what was wanted."""
         self.files += done.files
         self.rows += done.rows
@@ -140,7 +140,7 @@ def whole_days(market: str, data: Data, missing: Iterable[Span]) -> tuple[Span, 
 def share_of_archive(  # noqa: PLR0917 - what is asked for, and how it is priced
     session: Session, market: str, symbol: str, data: Data, missing: Sequence[Span], choice: Choice,
     rest_seconds: Callable[[Sequence[Span]], float],
-) -> Wanted:  # fmt: skip
+) -> WantedFiles:  # fmt: skip
     """Return which files to fetch of what is missing: none where requests are the cheaper way.
 
     Parameters
@@ -165,16 +165,16 @@ def share_of_archive(  # noqa: PLR0917 - what is asked for, and how it is priced
     covered = subtract(days, [gap for gap, _why in wanted.gaps])
     if not covered or not worth_it(rest_seconds(covered), wanted):
         return NO_FILES
-    return Wanted(wanted.files, ())
+    return WantedFiles(wanted.files, ())
 
 
-def worth_it(rest_seconds: float, wanted: Wanted) -> bool:
+def worth_it(rest_seconds: float, wanted: WantedFiles) -> bool:
     """Return whether files save enough against what REST costs."""
     return rest_seconds >= wanted.seconds + _WORTH_S
 
 
 def bring_archived(
-    session: Session, series: Series, wanted: Wanted, missing: Sequence[Span], reference: Reference, *,
+    session: Session, series: Series, wanted: WantedFiles, missing: Sequence[Span], reference: Reference, *,
     done: Callable[[ArchiveFile], None] = lambda _file: None, stop: threading.Event | None = None,
 ) -> Imported:  # fmt: skip
     """Fetch files, check them and write what is missing; return what came of it.

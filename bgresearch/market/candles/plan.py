@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
-from bgresearch.archives.wanted import NO_FILES, Wanted
+from bgresearch.archives.wanted import NO_FILES, WantedFiles
 from bgresearch.catalogue import load
 from bgresearch.core.grid import Grid
 from bgresearch.core.intervals import DAY_MS, HOUR_MS, Anchor, Family, Interval, interval
@@ -149,7 +149,7 @@ class Plan:
         One request each, oldest first.
     rows_kept : int
         Candles that open where nothing is missing.
-    archive : Wanted
+    archive : WantedFiles
         Files of the bulk archive to fetch, where that is cheaper.
     archived_rows : int
         Candles that these are about.
@@ -161,7 +161,7 @@ class Plan:
     missing: tuple[Span, ...] = ()
     pages: tuple[Page, ...] = field(default=(), repr=False)
     rows_kept: int = 0
-    archive: Wanted = NO_FILES
+    archive: WantedFiles = NO_FILES
     archived_rows: int = 0
     rest_seconds: float = 0.0
 
@@ -279,7 +279,7 @@ def may_be_archived(what: CandleSeries) -> bool:
     return what.interval.name == "1m" and what.price == "last" and quoted
 
 
-def with_archive(todo: Plan, what: CandleSeries, share: Wanted, choice: str, now_ms: int) -> Plan:
+def with_archive(todo: Plan, what: CandleSeries, share: WantedFiles, choice: str, now_ms: int) -> Plan:
     """Return a plan whose share of the archive is fetched as files, and the rest page by page."""
     if not share.files and choice != "archive":
         return todo

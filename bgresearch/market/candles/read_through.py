@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from bgresearch.archives.checks import Daily, Reference
 from bgresearch.archives.keys import ArchiveFile
-from bgresearch.archives.wanted import NO_FILES, Wanted, wanted_files
+from bgresearch.archives.wanted import NO_FILES, WantedFiles, wanted_files
 from bgresearch.catalogue.value_types import TIME
 from bgresearch.core.intervals import DAY_MS, INTERVALS
 from bgresearch.core.progress import Wish, shown
@@ -244,7 +244,7 @@ def _fetch(
     return bool(outcome.refuted)
 
 
-def _archive_share(source: Session, what: CandleSeries, todo: Plan, choice: Choice) -> Wanted:
+def _archive_share(source: Session, what: CandleSeries, todo: Plan, choice: Choice) -> WantedFiles:
     """Return which files of the archive to fetch of what a plan lacks."""
     if not may_be_archived(what) or choice == "rest":
         return NO_FILES

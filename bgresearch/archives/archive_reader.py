@@ -8,11 +8,12 @@ fetched another way.
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import IO, Any, cast, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +27,7 @@ from bgresearch.frames import CANDLE_SCHEMA
 
 MISSING = -999_999.0  # a side of the book that was empty
 _BLOCK_BYTES = 8 * 1024**2
+_WHOLE_BYTES = 32 * 1024**2  # smaller files are read at once
 _ROWS_AT_ONCE = 50_000  # of a sheet
 _BOOKS_AT_ONCE = 64  # images of a thousand levels
 _MOST_CELL_BYTES = 4 * 1024**2
@@ -105,25 +107,42 @@ def _csv_batches(inside: Inside) -> tuple[Data, Iterator[_Columns]]:
     for header in _HEADERS.values():
         types |= {name: pa.string() if name in _TEXTS else pa.float64() for name in header}
     types |= {"timestamp": pa.int64(), "baseVolume": pa.float64(), "usdtVolume": pa.float64()}
+    converted = pa_csv.ConvertOptions(column_types=types, strings_can_be_null=False, null_values=[""])
     with readable("the CSV file"):
-        reader = pa_csv.open_csv(
-            inside.stream,
-            read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES),
-            parse_options=pa_csv.ParseOptions(newlines_in_values=False),
-            convert_options=pa_csv.ConvertOptions(column_types=types, strings_can_be_null=False, null_values=[""]),
-        )
-        data, names = _known(reader.schema.names)
-        noisy = "baseVolume" in reader.schema.names
+        start = inside.stream.read(_WHOLE_BYTES)
+        if len(start) < _WHOLE_BYTES:  # a part of a day: read by several threads, and the checksum is compared
+            table = pa_csv.read_csv(pa.BufferReader(start), convert_options=converted)
+            header, source = table.schema.names, iter(table.combine_chunks().to_batches())
+        else:
+            options = pa_csv.ReadOptions(block_size=_BLOCK_BYTES)
+            source = pa_csv.open_csv(_Continued(start, inside.stream), options, convert_options=converted)
+            header = source.schema.names
+        data, names = _known(header)
 
     def batches() -> Iterator[_Columns]:
         with readable("the CSV file"):
-            for batch in reader:
+            for batch in source:
                 if batch.num_rows:
                     columns = dict(zip(names, batch.columns, strict=True))
-                    yield _without_noise(columns) if noisy else columns
+                    yield _without_noise(columns) if "baseVolume" in header else columns
             inside.stream.read(1)  # past the end, where a ZIP compares the checksum
 
     return data, batches()
+
+
+class _Continued:
+    """A stream whose first bytes were read already."""
+
+    closed = False
+
+    def __init__(self, start: bytes, rest: IO[bytes]) -> None:
+        self._start, self._rest = io.BytesIO(start), rest
+
+    def read(self, size: int = -1) -> bytes:
+        return self._start.read(size) or self._rest.read(size)
+
+    def readable(self) -> bool:
+        return True
 
 
 def _sheet_batches(inside: Inside) -> tuple[Data, Iterator[_Columns]]:
