@@ -41,14 +41,19 @@ def demo(
 
 def sandbox(
     port: Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Loopback port; 0 takes a free one.")] = 0,
+    speed: Annotated[
+        float, typer.Option(min=0.01, max=100_000, metavar="N", help="Seconds of its markets in a second.")
+    ] = 1.0,
     as_json: AsJson = False,
 ) -> None:
     """Serve the sandbox exchange on a loopback port until Ctrl-C. Its data is made up, its keys are worth nothing."""
-    need("uvicorn", extras="sandbox")
+    need("uvicorn", "websockets", extras="sandbox")
+    from bgresearch.sandbox import Exchange
     from bgresearch.sandbox.server import serve_forever
 
+    exchange = Exchange(speed=speed)
     try:
-        serve_forever(port, on_ready=lambda url: typer.echo(_announcement(url, as_json)))
+        serve_forever(port, exchange=exchange, on_ready=lambda url: typer.echo(_announcement(url, as_json)))
     except KeyboardInterrupt:
         typer.echo("Stopped.", err=True)
 
@@ -82,6 +87,7 @@ def _announcement(url: str, as_json: bool) -> str:
         for key in SANDBOX_KEYS.values()
     ]
     if as_json:
-        return json.dumps({"url": url, "keys": keys})
+        streams = url.replace("http:", "ws:", 1)
+        return json.dumps({"url": url, "ws_url": streams, "archive_url": f"{url}/online", "keys": keys})
     use = f"Use it: BGRESEARCH_BASE_URL={url}, or bg.connect(base_url={url!r})"
     return f"The sandbox exchange answers at {url} (Ctrl-C ends it).\n{use}\nIts keys, worth nothing:\n\n{table(keys)}"

@@ -98,10 +98,7 @@ class Exchange:
         self._restricted: dict[str, str] = {}
         self._catalogue = load()
         self._connections = count(1)
-        self._desk = StreamDesk(
-            self.clock, self.faults, self.world, self.accounts, self._keys, self._restricted,
-            AddressLimits() if limits else None,
-        )  # fmt: skip
+        self._addresses = AddressLimits() if limits else None
 
     def restrict(self, account: str, code: str = "40023") -> None:
         """Restrict an account, as the exchange does for a while: its keys are refused with this code; "" ends it."""
@@ -144,11 +141,14 @@ class Exchange:
         """
         if path not in PATHS:
             return 404
-        if self._desk.addresses is not None and not self._desk.addresses.admits(address, self.clock.monotonic_s()):
+        if self._addresses is not None and not self._addresses.admits(address, self.clock.monotonic_s()):
             return 429
         lowered = {name.lower(): value for name, value in headers.items()}
         demo = lowered.get("paptrading") == "1" or lowered.get("host", "").startswith("wspap")
-        return ServedConnection(self._desk, path, address=address, demo=demo, serial=next(self._connections))
+        desk = StreamDesk(
+            self.clock, self.faults, self.world, self.accounts, self._keys, self._restricted, self._addresses
+        )  # fmt: skip
+        return ServedConnection(desk, path, address=address, demo=demo, serial=next(self._connections))
 
     def order_book(self, symbol: str, *, kind: Kind = "spot", now_ms: int, levels: int = DEEPEST) -> dict[str, Any]:
         """Return the true book of a market at an instant: ``bids`` and ``asks``, best first, as they are written.

@@ -46,9 +46,11 @@ async def _carry(connection: ServedConnection, transport: asyncio.Transport, rec
     reader = asyncio.create_task(_read(receive, inbox))
     try:
         while True:
+            if connection.behind():
+                await asyncio.sleep(0)  # others first, then on at once
             try:
-                message = await asyncio.wait_for(inbox.get(), _TICK_S)
-            except TimeoutError:
+                message = inbox.get_nowait() if connection.behind() else await asyncio.wait_for(inbox.get(), _TICK_S)
+            except (TimeoutError, asyncio.QueueEmpty):
                 out = connection.due()
             else:
                 if message["type"] == "websocket.disconnect":

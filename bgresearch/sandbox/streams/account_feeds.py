@@ -149,6 +149,8 @@ class AccountFeed:
 
     def push(self, now_ms: int) -> Push | None:
         moment = self.due_ms or now_ms
+        if self._every_ms is not None:  # a backlog of states is cut to the newest (changelog 2025-07-31)
+            moment += (now_ms - moment) // self._every_ms * self._every_ms
         rows = self._rows(self._told_ms, moment)
         self._told_ms = moment
         self._plan(moment)

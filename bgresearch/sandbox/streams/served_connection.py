@@ -35,7 +35,7 @@ from bgresearch.sandbox.world.world import World
 
 PATHS = {f"/{version}/ws/{access}": (version, access) for version in ("v2", "v3") for access in ("public", "private")}
 ILLEGAL_REQUEST, UNKNOWN_OP, LOGIN_NEEDED, LOGIN_FAILED, OVER_LIMIT = 30002, 30003, 30004, 30005, 30007
-_MOST_AT_ONCE = 2000  # pushes of one step, so that a far jump of the clock does not hold up everybody else
+_MOST_AT_ONCE = 100  # looks at feeds in one step, so that a far jump of the clock does not hold up everybody else
 _GARBAGE = ('{"action":"upd', "<html><body>502 Bad Gateway</body></html>", '{"action":"update","data":17}', "\u0000")
 
 Ending = Literal["", "abort", "expired", "refused", "over_limit"]
@@ -148,7 +148,9 @@ class ServedConnection:
             return self._end(Outgoing(ending="expired"))
         now_ms = self._now_ms()
         out: list[Outgoing] = []
-        while self._agenda and self._agenda[0][0] <= now_ms and len(out) < _MOST_AT_ONCE and not self.ended:
+        for _ in range(_MOST_AT_ONCE):
+            if not self.behind(now_ms):
+                break
             _, _, one = heapq.heappop(self._agenda)
             if self._subscribed.get(one.wanted.key) is not one:
                 continue
@@ -157,6 +159,10 @@ class ServedConnection:
             if push is not None:
                 out += self._told(one, push, now_s, first=False)
         return out
+
+    def behind(self, now_ms: int | None = None) -> bool:
+        """Return whether something is due that has not been told yet."""
+        return bool(self._agenda) and self._agenda[0][0] <= (self._now_ms() if now_ms is None else now_ms)
 
     def close(self) -> None:
         """Note that the connection is gone."""
