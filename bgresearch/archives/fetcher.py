@@ -117,7 +117,7 @@ class ArchiveFetcher:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        for _ in range(_REMOVALS):  # a thread may be making a file right now
+        for _attempt in range(_REMOVALS):  # a thread may be making a file right now
             shutil.rmtree(self.folder, ignore_errors=True)
             if not self.folder.exists():
                 break
