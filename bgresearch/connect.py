@@ -14,10 +14,11 @@ from bgresearch.core.clock import LOOPBACK, Clock, clock_of
 from bgresearch.core.progress import Wish
 from bgresearch.core.user_folders import user_folder
 from bgresearch.errors import ConfigurationError, StoreError
+from bgresearch.http.file_host import FileHost
 from bgresearch.http.ratelimit import limiter_for
 from bgresearch.http.ratelimit.limiter import LocalLimiter
 from bgresearch.http.sender import Sender, Signer, Wire
-from bgresearch.http.transport import new_session, origin
+from bgresearch.http.transport import base_address, new_session, origin
 from bgresearch.live.hosts import LiveAccess, ws_origin, ws_url_beside
 from bgresearch.session.known_accounts import known_label
 from bgresearch.store import Store
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from bgresearch.store.remote.object_storage import Options
 
 EXCHANGE_URL = "https://api.bitget.com"
+ARCHIVE_URL = "https://img.bitgetimg.com/online"
 SANDBOX_URL = "http://127.0.0.1:1"  # nobody can listen there: the in-process sandbox is mounted at it
 _DEMO = " (demo environment)"
 _LOOPBACK = "loopback"  # ports of a served sandbox come and go, its rows are the same
@@ -45,9 +47,10 @@ class Keys(Protocol):
 
 def connect(
     *, key: str | None = None, vault: Keys | None = None, sandbox: bool | Exchange = False,
-    base_url: str | None = None, data_dir: str | os.PathLike[str] | None = None, offline: bool = False,
-    progress: Wish = "auto", clock: Clock | None = None, pin: str | None = None, store: str | None = None,
-    storage_options: Options | None = None, ws_url: str | None = None,
+    base_url: str | None = None, ws_url: str | None = None, archive_url: str | None = None,
+    data_dir: str | os.PathLike[str] | None = None, offline: bool = False, progress: Wish = "auto",
+    clock: Clock | None = None, pin: str | None = None, store: str | None = None,
+    storage_options: Options | None = None,
 ) -> Client:  # fmt: skip
     """Return a client; nothing is asked of the exchange and nothing written yet.
 
@@ -65,6 +68,10 @@ def connect(
     base_url : str, optional
         Another address of the exchange; else ``BGRESEARCH_BASE_URL``, else the agent's key's own host, else
         https://api.bitget.com. Only https, or http to this machine.
+    archive_url : str, optional
+        The address of the bulk archive, which keys follow; else ``BGRESEARCH_ARCHIVE_URL``, else the exchange's own,
+        https://img.bitgetimg.com/online. Another exchange on this machine has none unless it is named; the sandbox in
+        this process has its own. Only https, or http to this machine.
     data_dir : path, optional
         Where answers are kept; else ``BGRESEARCH_DATA_DIR``, else the platform's folder (a demo key has its own). One
         folder belongs to one exchange, and its demo environment counts as another.
@@ -112,9 +119,11 @@ def connect(
     if key is not None and vault is None and not sandbox:
         sender = _agent_sender(key, base_url or os.environ.get("BGRESEARCH_BASE_URL"), clock, data_dir, offline=offline)
         clock = clock or clock_of(sender.host)
-        live = _live(sender, clock, ws_url)
-        return _client(sender, sender.host, clock, data_dir, offline=offline, progress=progress, live=live)
-    session, served = None, None
+        live, archive = _live(sender, clock, ws_url), _archive(archive_url, sender.host, clock, demo=sender.demo)
+        return _client(
+            sender, sender.host, clock, data_dir, offline=offline, progress=progress, live=live, archive=archive
+        )
+    session = exchange = served = None
     if sandbox:
         if base_url is not None:
             raise ConfigurationError("sandbox=True and base_url= exclude each other.", hint="Leave one of them out.")
@@ -135,7 +144,8 @@ def connect(
     limiter = limiter_for(host, clock) if session is None else LocalLimiter(clock)
     wire = Wire(host, limiter=limiter, clock=clock, signer=signer, session=session)
     live = _live(wire, clock, ws_url, served=served)
-    return _client(wire, host, clock, data_dir, offline=offline, progress=progress, live=live)
+    archive = _archive(archive_url, host, clock, demo=wire.demo, sandbox=exchange)
+    return _client(wire, host, clock, data_dir, offline=offline, progress=progress, live=live, archive=archive)
 
 
 class ServedSandbox:
@@ -173,6 +183,23 @@ def _live(sender: Sender, clock: Clock, ws_url: str | None, *, served: ServedSan
         return LiveAccess(served, LocalLimiter(clock), close=served.close)
     address = ws_origin(chosen or ws_url_beside(sender.host, demo=sender.demo))
     return LiveAccess(lambda: address, limiter_for(address, clock))
+
+
+def _archive(
+    url: str | None, host: str, clock: Clock, *, demo: bool, sandbox: Exchange | None = None
+) -> FileHost | None:  # fmt: skip
+    """Return the bulk archive of an exchange; None where it is not known, and of the demo environment."""
+    if url is None and sandbox is not None:
+        session = new_session()
+        session.mount(SANDBOX_URL, _adapter(sandbox))
+        return FileHost(f"{SANDBOX_URL}/online", limiter=LocalLimiter(clock), clock=clock, session=session)
+    url = url or os.environ.get("BGRESEARCH_ARCHIVE_URL") or None
+    if url is None:
+        if demo or host.startswith(LOOPBACK):
+            return None
+        url = ARCHIVE_URL
+    base = base_address(url, "archive_url")
+    return FileHost(base, limiter=limiter_for(base, clock), clock=clock)
 
 
 def _pinned(
@@ -217,13 +244,13 @@ def _cache() -> Path:
 
 def _client(
     sender: Sender, host: str, clock: Clock, data_dir: str | os.PathLike[str] | None, *, offline: bool, progress: Wish,
-    live: LiveAccess,
+    live: LiveAccess, archive: FileHost | None,
 ) -> Client:  # fmt: skip
     loopback = host.startswith(LOOPBACK)
     owner = _owner(host, demo=sender.demo)
     store = Store(_folder(data_dir, loopback=loopback, demo=sender.demo), host=owner, clock=clock)
     store.check_host()
-    return Client(sender, store, clock=clock, offline=offline, progress=progress, live=live)
+    return Client(sender, store, clock=clock, offline=offline, progress=progress, live=live, archive=archive)
 
 
 def _owner(host: str, *, demo: bool) -> str:

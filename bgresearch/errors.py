@@ -109,6 +109,10 @@ class BadResponse(NetworkError):
     """What came back is not what the exchange documents: not JSON, truncated, or of another shape."""
 
 
+class AccessBlocked(NetworkError):
+    """The host of the bulk archive refuses this client; nothing more is asked of it."""
+
+
 class ExchangeError(BgresearchError):
     """The exchange answered with an error code.
 

@@ -20,6 +20,7 @@ from bgresearch.cli import vault as keeping
 from bgresearch.cli.archive import archive
 from bgresearch.cli.check import check
 from bgresearch.cli.explore import explore
+from bgresearch.cli.import_files import import_files
 from bgresearch.cli.ledger import ledger
 from bgresearch.cli.options import NoArguments
 from bgresearch.cli.output import FAILED, WrongUsage, complain, misused
@@ -67,6 +68,7 @@ app.command()(explore)
 app.command()(record)
 app.command(cls=NoArguments)(archive)
 app.command()(scan)
+app.command("import")(import_files)
 app.command()(store.plan)
 app.command()(store.verify)
 app.command()(store.pin)

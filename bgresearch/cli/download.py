@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bgresearch.cli.options import DataDir, Interval, MarketName, PriceKind, Since, Until, as_an_option
+from bgresearch.cli.options import DataDir, Interval, MarketName, PriceKind, Since, SourceName, Until, as_an_option
 from bgresearch.cli.output import AsJson, table, tell
 from bgresearch.errors import BgresearchError, InvalidInput
 
@@ -46,6 +46,7 @@ def candles(
     interval: Interval = "1m",
     market: MarketName = "spot",
     price: PriceKind = "last",
+    source: SourceName = "auto",
     data_dir: DataDir = None,
     workers: Annotated[int, typer.Option(metavar="COUNT", min=1, help="Symbols at a time at most.")] = 16,
     as_json: AsJson = False,
@@ -58,14 +59,17 @@ def candles(
         with as_an_option("symbol"):
             frame = client.download(
                 wanted[0] if len(wanted) == 1 else wanted, interval, since, until, market=market, price=price,
-                workers=workers,
+                workers=workers, source=source,
             )  # fmt: skip
         place = client.data_dir
     about = frame.attrs["bgresearch"]
     failed = [{"symbol": symbol, **error} for symbol, error in about["errors"].items()]
     done = [_summary(row, about["gaps"]) for row in frame.to_dict("records") if row["symbol"] not in about["errors"]]
     if done or as_json:
-        result = {"data_dir": place, "series": done, "failed": failed, "no_longer_listed": about["no_longer_listed"]}
+        result = {
+            "data_dir": place, "series": done, "failed": failed, "no_longer_listed": about["no_longer_listed"],
+            "archive": about.get("archive", {}),
+        }  # fmt: skip
         tell(result, as_json, lambda: f"{table(_shown(done))}\n\nKept in {place}")
     if failed:
         raise SymbolsFailed({symbol: error["message"] for symbol, error in about["errors"].items()}, len(frame))

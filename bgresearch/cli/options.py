@@ -31,6 +31,10 @@ Interval = Annotated[str, typer.Option(metavar="LENGTH", help="1m 3m 5m 15m 30m 
 MarketName = Annotated[str, typer.Option(metavar="NAME", help="spot, usdt-futures, usdc-futures, coin-futures.")]
 PriceKind = Annotated[str, typer.Option(metavar="KIND", help="last, mark, index.")]
 
+SourceName = Annotated[
+    str, typer.Option(metavar="NAME", help="rest, archive (the bulk history), or auto: the cheaper of both.")
+]
+
 
 class NoArguments(TyperCommand):
     """A command that refuses surplus arguments without repeating them, as the framework's own message would."""

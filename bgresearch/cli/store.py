@@ -14,6 +14,7 @@ from bgresearch.cli.options import (
     MarketName,
     PriceKind,
     Since,
+    SourceName,
     Until,
     excludes,
     needs,
@@ -41,6 +42,7 @@ def plan(
     interval: Interval = "1m",
     market: MarketName = "spot",
     price: PriceKind = "last",
+    source: SourceName = "auto",
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -50,7 +52,7 @@ def plan(
     rows: list[dict[str, Any]] = []
     with connect(data_dir=data_dir) as client:
         for symbol in symbols:
-            made = client.plan(symbol, interval, since, until, market=market, price=price)
+            made = client.plan(symbol, interval, since, until, market=market, price=price, source=source)
             rows.append({"symbol": symbol, **made.as_json()})
     shown = [
         {
@@ -79,6 +81,9 @@ def verify(
     against_exchange: Annotated[
         bool, typer.Option("--against-exchange", help="Ask the exchange for closed candles again and compare.")
     ] = False,
+    against_archive: Annotated[
+        bool, typer.Option("--against-archive", help="Ask whether fetched files of the bulk archive were replaced.")
+    ] = False,
     since: Annotated[
         str | None, typer.Option(metavar="TIME", help="With --against-exchange: from when.", show_default="2017-01-01")
     ] = None,
@@ -93,7 +98,7 @@ def verify(
     """Look at every kept file: readable, as written, in order, as its ledger says. Exit status 1: something is not."""
     from bgresearch.connect import connect
 
-    if url and (repair or against_exchange):
+    if url and (repair or against_exchange or against_archive):
         raise InvalidInput(
             "URL", "a published store is only looked at.", hint="Repair the local one and publish it again."
         )
@@ -105,16 +110,27 @@ def verify(
         revised = (
             client.revisions(since or "2017-01-01", until, symbols=tuple(symbol or ())) if against_exchange else []
         )
+        changed = client.archive_changes() if against_archive else []
         place = url or client.data_dir
     result = {
         "data_dir": place, "files": found.files, "flaws": [_flaw(found, number) for number in range(len(found.flaws))],
         "revisions": [asdict(one) for one in revised],
+        **({"archive_changes": [asdict(one) for one in changed]} if against_archive else {}),
     }  # fmt: skip
-    tell(result, as_json, lambda: _words(found, revised, place, asked=against_exchange))
-    if not found.sound or revised:
+
+    def words() -> str:
+        lines = [_words(found, revised, place, asked=against_exchange)]
+        if against_archive:
+            lines.append(f"{len(changed) or 'No'} files of the archive have changed since they were fetched.")
+            lines += [f"  {one.key}: {one.what} ({one.kept}; now {one.now or 'nothing'})" for one in changed[:_SHOWN]]
+        return "\n".join(lines)
+
+    tell(result, as_json, words)
+    if not found.sound or revised or changed:
         left = len(found.flaws) - len(found.repaired)
+        archived = f", {len(changed)} files that the archive has replaced" if against_archive else ""
         raise StoreUnsound(
-            f"{left} flaws, {len(revised)} values that the exchange answers differently.",
+            f"{left} flaws, {len(revised)} values that the exchange answers differently{archived}.",
             hint=_remedy(url) if found.flaws and not repair else "",
         )
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bgresearch.archives.fetched_files import ChangedFile
 from bgresearch.client.market import known_market
 from bgresearch.core.progress import Wish
 from bgresearch.core.symbols import chosen, wire_symbol
 from bgresearch.core.timestamps import Moment, span_of
+from bgresearch.market.archive_import import Paths, import_archive
+from bgresearch.market.archived import archive_changes
 from bgresearch.market.candles.bulk_download import WORKERS, download
 from bgresearch.market.candles.plan import Plan
 from bgresearch.market.candles.read_through import candles, foreseen
@@ -85,7 +88,9 @@ class CandleVerbs:
         Notes
         -----
         Disk: kept under ``candles/market=.../price=.../symbol=.../interval=...``; what is there is not asked for
-        again. Budget: one request per 1000 recent or 200 older candles; at most 20 per second and endpoint.
+        again. Budget: one request per 1000 recent or 200 older candles; at most 20 per second and endpoint. Long spans
+        of 1m candles come from the exchange's bulk archive where that is cheaper, as of `download`;
+        ``df.attrs["bgresearch"]["archived"]`` names them.
         Source: spot/market/Get-Candle-Data, spot/market/Get-History-Candle-Data, contract/market/Get-Candle-Data,
         contract/market/Get-History-Candle-Data, uta/public/Get-Candle-Data.
 
@@ -102,7 +107,8 @@ class CandleVerbs:
 
     def download(
         self, symbols: str | Sequence[str], interval: str, start: Moment, end: Moment | None = None, *,
-        market: str = "spot", price: str = "last", workers: int = WORKERS, progress: Wish | None = None,
+        market: str = "spot", price: str = "last", workers: int = WORKERS, source: str = "auto",
+        progress: Wish | None = None,
     ) -> pd.DataFrame:  # fmt: skip
         """Bring closed candles of many symbols into the store and return what is there, a row per symbol.
 
@@ -122,6 +128,10 @@ class CandleVerbs:
             As for `candles`.
         workers : int
             Symbols at a time at most; fewer where one alone uses all that the limits allow.
+        source : str
+            ``rest``: the exchange's API. ``archive``: its bulk archive alone, which has 1m candles of last prices since
+            2018; what it lacks (the launch day, the last two days) is named among the gaps. ``auto``: whichever is
+            cheaper of the two, and REST for what the archive lacks.
         progress : "auto", bool or callable, optional
             Overrides the client's.
 
@@ -130,7 +140,8 @@ class CandleVerbs:
         DataFrame
             A row per symbol: symbol (str), candles (int64, in the store), first, last (datetime64[ms, UTC], opens),
             gaps (int64), requests (int64), error (str, missing where nothing failed).
-            ``df.attrs["bgresearch"]`` has gaps and errors by symbol, and which symbols are no longer listed.
+            ``df.attrs["bgresearch"]`` has gaps and errors by symbol, which symbols are no longer listed, and under
+            ``archive`` what the bulk archive gave and which of its files were set aside.
 
         Raises
         ------
@@ -155,17 +166,18 @@ class CandleVerbs:
         """
         return download(
             self._source, symbols, interval, start, end, market=market, price=price, workers=workers,
-            progress=self._progress if progress is None else progress,
+            choice=source, progress=self._progress if progress is None else progress,
         )  # fmt: skip
 
     def plan(
         self, symbol: str, interval: str, start: Moment, end: Moment | None = None, *, market: str = "spot",
-        price: str = "last", anchor: str = "utc",
+        price: str = "last", anchor: str = "utc", source: str = "auto",
     ) -> Plan:  # fmt: skip
         """Return what `candles` would cost: ``.requests`` by endpoint, ``.rows``, ``.bytes``, ``.seconds`` at least.
 
         Asks nobody; what the store has costs nothing. A market that is closed at night and at weekends costs up to half
-        more, as its holes are confirmed by longer candles. Parameters as for `candles`.
+        more, as its holes are confirmed by longer candles. Parameters as for `candles`; ``source`` as for `download`:
+        ``.requests["archive"]`` counts files of the bulk archive, where those are cheaper.
 
         Raises
         ------
@@ -181,7 +193,8 @@ class CandleVerbs:
         """
         named = wire_symbol(symbol, market)
         return foreseen(
-            self._source, named.symbol, interval, start, end, market=named.market, price=price, anchor=anchor
+            self._source, named.symbol, interval, start, end, market=named.market, price=price, anchor=anchor,
+            choice=source,
         )  # fmt: skip
 
     def verify(self, *, repair: bool = False) -> Verified:
@@ -195,6 +208,62 @@ class CandleVerbs:
             The data folder cannot be read or written.
         """
         return verify(self._source, repair=repair)
+
+    def archive_changes(self) -> list[ChangedFile]:
+        """Return the files of the bulk archive that were uploaded again, or deleted, since they were fetched.
+
+        Asks for the headers of every file that was fetched into this store, ten a second, and for no file.
+
+        Raises
+        ------
+        ConfigurationError
+            No archive of this exchange is known.
+        AccessBlocked, NetworkError, OfflineError
+            The archive refuses this client, or does not answer; connected with ``offline=True``.
+        """
+        return archive_changes(self._source)
+
+    def import_archive(
+        self, paths: Paths, *, market: str | None = None, symbol: str | None = None, progress: Wish | None = None
+    ) -> pd.DataFrame:
+        """Bring files of the exchange's bulk archive that were downloaded by hand into the store, a row per file.
+
+        Each file is checked like one that is fetched: readable, of the days that its name says, with prices of its
+        symbol. What is stored already stays, and differences are told. Files are neither moved nor deleted.
+
+        Parameters
+        ----------
+        paths : path or sequence of paths
+            ``.zip``, ``.csv`` and ``.xlsx`` files, or folders of them. Names say what they hold:
+            ``BTCUSDT_SP_1min_20240101.zip``; names of 2024 to 2026 are a date, and say it together with the archive's
+            folders, ``kline/BTCUSDT/SP/20250101.zip``.
+        market, symbol : str, optional
+            What files hold whose names do not say it.
+        progress : "auto", bool or callable, optional
+            Overrides the client's.
+
+        Returns
+        -------
+        DataFrame
+            A row per file: file, market, symbol, data (``klines``, ``trades``, ``quotes``, ``books``), start, end
+            (UTC), state (``stored``, ``stored in part``, ``set aside``), reason. ``df.attrs["bgresearch"]`` has the
+            rows added, gaps with their cause, and differences from what was stored.
+
+        Raises
+        ------
+        InvalidInput
+            There is no such file.
+        ConfigurationError
+            A file is XLSX, and python-calamine is not installed.
+        StoreError
+            The data folder cannot be read or written.
+
+        Notes
+        -----
+        Budget: daily candles to compare prices with, one request per 100 days.
+        """
+        wish = self._progress if progress is None else progress
+        return import_archive(self._source, paths, market=market, symbol=symbol, progress=wish)
 
     def revisions(
         self, start: Moment, end: Moment | None = None, *, symbols: tuple[str, ...] = ()

@@ -21,6 +21,7 @@ from bgresearch.core.progress import Wish
 from bgresearch.core.timestamps import Moment
 from bgresearch.errors import ConfigurationError, OfflineError
 from bgresearch.http.confirming_sender import confirming
+from bgresearch.http.file_host import FileHost
 from bgresearch.http.sender import Sender
 from bgresearch.keys.permissions import Permissions, permissions
 from bgresearch.live.hosts import LiveAccess
@@ -49,6 +50,8 @@ class Client(CandleVerbs, KeptVerbs, LiveVerbs, PanelVerbs):
         Whether longer work shows a bar; a callable is told rows done and rows in all.
     live : LiveAccess, optional
         How streams connect; without it there are none.
+    archive : FileHost, optional
+        Where the exchange's bulk history is.
 
     Attributes
     ----------
@@ -60,10 +63,10 @@ class Client(CandleVerbs, KeptVerbs, LiveVerbs, PanelVerbs):
 
     def __init__(
         self, sender: Sender, store: Store, *, clock: Clock | None = None, offline: bool = False,
-        progress: Wish = "auto", live: LiveAccess | None = None,
+        progress: Wish = "auto", live: LiveAccess | None = None, archive: FileHost | None = None,
     ) -> None:  # fmt: skip
         sender = confirming(sender)
-        self._source = Session(sender, store, clock or SystemClock(), offline)
+        self._source = Session(sender, store, clock or SystemClock(), offline, archive)
         self._progress = progress
         self._live = live
         self._whose = AccountIdentity(sender)
@@ -170,8 +173,9 @@ class Client(CandleVerbs, KeptVerbs, LiveVerbs, PanelVerbs):
 
     @property
     def requests_sent(self) -> int:
-        """Requests that left so far, repeated ones included."""
-        return self._source.sender.sent
+        """Requests that left so far, repeated ones and those to the bulk archive included."""
+        archive = self._source.archive
+        return self._source.sender.sent + (archive.sent if archive is not None else 0)
 
     def close(self) -> None:
         """Close connections; using the client again opens new ones."""
@@ -180,6 +184,8 @@ class Client(CandleVerbs, KeptVerbs, LiveVerbs, PanelVerbs):
             close()
         if self._live is not None:
             self._live.close()
+        if self._source.archive is not None:
+            self._source.archive.close()
 
     def __enter__(self) -> Client:
         return self

@@ -17,8 +17,16 @@ from bgresearch.core.timestamps import Moment, span_of
 from bgresearch.errors import BadResponse, ExchangeError, InvalidInput, OfflineError, UnknownSymbol
 from bgresearch.http.rows import around
 from bgresearch.http.sender import Sender
+from bgresearch.market.archived import ArchiveUse, archived_words
 from bgresearch.market.fees_and_tiers import ANNOUNCEMENTS, announcements
-from bgresearch.market.history import TRADES, past_trades, recent_trades
+from bgresearch.market.history import (
+    TRADES,
+    past_trades,
+    precision,
+    recent_trades,
+    series_of_trades,
+    times_of_ids,
+)
 from bgresearch.market.listing_history import listed
 from bgresearch.market.listings import COINS, SYMBOLS, coins, symbols
 from bgresearch.market.quotes import ORDER_BOOK, PRICES, TICKERS, order_book, prices, tickers
@@ -184,8 +192,9 @@ class MarketVerbs:
 
     @documented(TRADES)
     def trades(
-        self, symbol: str, start: Moment | None = None, end: Moment | None = None, *, market: str = "spot"
-    ) -> pd.DataFrame:
+        self, symbol: str, start: Moment | None = None, end: Moment | None = None, *, market: str = "spot",
+        source: str = "auto",
+    ) -> pd.DataFrame:  # fmt: skip
         """Return public trades: the latest, or all in ``[start, end)``.
 
         Parameters
@@ -195,11 +204,14 @@ class MarketVerbs:
         start, end : str, datetime, Timestamp or int, optional
             Naive means UTC, numbers are epoch milliseconds; without a start the latest trades, at most 500 in spot and
             100 of a contract; without an end up to now.
+        source : str
+            ``auto``: what the exchange does not answer any more (it answers 90 days back) comes from its bulk archive,
+            and so does what would take much longer over REST; ``rest`` or ``archive``: that alone.
 
         Raises
         ------
         IncompleteData
-            Part of it is neither kept nor on the exchange any more (it answers 90 days back).
+            Part of it is neither kept nor to be had; the message says why the archive has it not.
         UnknownSymbol, InvalidInput, OfflineError
             As `tickers`.
 
@@ -212,7 +224,10 @@ class MarketVerbs:
         Notes
         -----
         Disk: a span is kept under ``trades/market=.../symbol=...``; the latest trades are not. Budget: one request per
-        1000 trades, ten per second: a busy day of a large market is some hundred thousand trades.
+        1000 trades, ten per second: a busy day of a large market is some hundred thousand trades; a file of the archive
+        is one request for 100,000. Times of the history are cut to seconds (``time_precision`` in
+        ``df.attrs["bgresearch"]`` is ``s`` then, else ``ms``); of a span there is another column ``id_time``, the
+        millisecond that the id of a trade tells, missing where that does not fit.
         """
         named = wire_symbol(symbol, market)
         words = named._asdict()
@@ -223,10 +238,16 @@ class MarketVerbs:
             rows = self._named(named, lambda: recent_trades(self._source.sender, named))
             if not rows:
                 self._must_be_listed(named, TRADES)
-            return self._told(TRADES, TRADES.table(rows), **words)
+            return self._told(TRADES, TRADES.table(rows), **words, time_precision="ms")
         span = self._span(start, end)
-        table = self._named(named, lambda: past_trades(self._source, named, span, self._progress))
-        return self._told(TRADES, table, **words, asked=[iso(span.start_ms), iso(span.end_ms)])
+        use = ArchiveUse()
+        table = self._named(named, lambda: past_trades(self._source, named, span, self._progress, source, use))
+        archived = self._source.store.archived(series_of_trades(named), span)
+        frame = self._told(
+            TRADES, table, **words, **archived_words(archived), asked=[iso(span.start_ms), iso(span.end_ms)],
+            time_precision=precision(table.column("time")), **use.words(),
+        )  # fmt: skip
+        return frame.assign(id_time=times_of_ids(table).to_pandas().array)
 
     @documented(ANNOUNCEMENTS)
     def announcements(

@@ -1,11 +1,16 @@
-"""The client's verbs of what is told only of now, and of lists as they were."""
+"""The client's verbs of what is told only of now, of lists as they were, and of what only the bulk archive has."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bgresearch.archives.keys import Data
 from bgresearch.client.market import known_market
-from bgresearch.core.timestamps import Moment
+from bgresearch.core.progress import Wish
+from bgresearch.core.spans import Span
+from bgresearch.core.symbols import wire_symbol
+from bgresearch.core.timestamps import Moment, span_of
+from bgresearch.market.archived_books import archived_books
 from bgresearch.market.listing_history import ever_listed
 from bgresearch.market.listings import LISTINGS
 from bgresearch.market.recorder.reader import cadence_ms, named, recorded
@@ -21,6 +26,7 @@ class KeptVerbs:
     """Recordings and kept lists."""
 
     _source: Session
+    _progress: Wish
 
     def listings(self, market: str = "spot") -> pd.DataFrame:
         """Return everything that was ever seen listed in a market, also what is gone, from the lists that are kept.
@@ -102,6 +108,80 @@ class KeptVerbs:
         >>> client.recorded("open-interest", "BTCUSDT", "2026-11-01").open_interest   # doctest: +SKIP
         """
         return recorded(self._source, kind, symbol, start, end, market=market, every=every)
+
+    def quotes(self, symbol: str, start: Moment, end: Moment | None = None, *, market: str = "spot") -> pd.DataFrame:
+        """Return best bids and asks of ``[start, end)``, some seconds apart, from the exchange's bulk archive.
+
+        Parameters
+        ----------
+        symbol : str
+            As the exchange spells it, or ccxt.
+        start, end : str, datetime, Timestamp or int
+            Naive means UTC, numbers are epoch milliseconds; without an end up to now.
+        market : str
+            ``spot``, ``usdt-futures``, ``usdc-futures`` or ``coin-futures``.
+
+        Returns
+        -------
+        DataFrame
+            Index ``time`` (UTC, ascending, to the second). Columns place (Int64: 0, then 1, 2 ... where several share
+            a second), bid, bid_size, ask, ask_size (float64, quote and base coin; missing where a side was empty). The
+            archive has them since 2024-07-09, and of a day two days later; what it lacks is in
+            ``df.attrs["bgresearch"]["gaps"]`` with its cause.
+
+        Raises
+        ------
+        ConfigurationError
+            No archive of this exchange is known, or python-calamine, which reads its daily files, is not installed.
+        NetworkError, OfflineError, InvalidInput
+            The archive does not answer; offline, and part of it is not kept; an argument that means nothing.
+
+        Notes
+        -----
+        Disk: ``recorded/kind=quotes/market=.../symbol=.../every=archive``, whole files at a time. Budget: one request
+        per day, or per month where much of it is missing.
+
+        Examples
+        --------
+        >>> client.quotes("BTCUSDT", "2026-11-01", "2026-11-02").ask                  # doctest: +SKIP
+        """
+        return self._archived("quotes", symbol, start, end, market)
+
+    def books(self, symbol: str, start: Moment, end: Moment | None = None, *, market: str = "spot") -> pd.DataFrame:
+        """Return order books of up to 500 levels in ``[start, end)``, about 20 s apart, from the bulk archive.
+
+        Parameters
+        ----------
+        symbol, start, end, market
+            As of `quotes`.
+
+        Returns
+        -------
+        DataFrame
+            Index ``time`` (UTC, ascending, to the second). Columns place (as of `quotes`), side (category, bid or ask),
+            level (Int64, 1 is the best), price (quote coin), amount (base coin), float64. The archive has them since
+            2025-08-01; gaps as of `quotes`.
+
+        Raises
+        ------
+        ConfigurationError, NetworkError, OfflineError, InvalidInput
+            As of `quotes`.
+
+        Notes
+        -----
+        Disk: ``recorded/kind=books``, a day is some million rows. Budget: one request per day.
+
+        Examples
+        --------
+        >>> client.books("BTCUSDT", "2026-11-01", "2026-11-02").price                 # doctest: +SKIP
+        """
+        return self._archived("books", symbol, start, end, market)
+
+    def _archived(self, data: Data, symbol: str, start: Moment, end: Moment | None, market: str) -> pd.DataFrame:
+        now = self._source.clock.now_ms()
+        named, asked = wire_symbol(symbol, market), span_of(start, end, now)
+        span = Span(asked.start_ms, min(asked.end_ms, now))
+        return archived_books(self._source, data, named, span, self._progress)
 
     def recorder(
         self, kind: str, *symbols: str, every: str, market: str | None = None, say: Say = lambda _words: None

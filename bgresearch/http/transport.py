@@ -11,7 +11,7 @@ import ipaddress
 import re
 import ssl
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Literal, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 import certifi
 import requests
@@ -40,7 +40,12 @@ _ORIGIN = re.compile(
     r"(?P<scheme>https?)://(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9-]+(?:\.[a-z0-9-]+)*))(?::(?P<port>[1-9][0-9]{0,4}))?/?"
 )
 
+_BASE = re.compile(r"(?P<origin>https?://[^/?#@]+)(?P<path>(?:/[A-Za-z0-9_-]+)*)/?", re.IGNORECASE)
+
 Mishap = Literal["no connection", "no answer in time", "broken off", "too large", "no trust", "unsendable"]
+_FILE_TIMEOUT_S = 3_600.0  # for a file of a gigabyte on a slow line
+_ERROR_BYTES = 4_096  # of a body that is not the file
+_LENGTH = re.compile(r"[0-9]{1,15}", re.ASCII)
 
 
 class Answer(NamedTuple):
@@ -49,6 +54,20 @@ class Answer(NamedTuple):
     status: int
     remaining: int | None
     location: str
+    body: bytes
+
+
+class FileAnswer(NamedTuple):
+    """What came for a file: status, what the headers say of it, its size as it came, and the body of an error.
+
+    ``length`` is None where no length was said; ``etag`` has no quotes.
+    """
+
+    status: int
+    length: int | None
+    etag: str
+    modified: str
+    received: int
     body: bytes
 
 
@@ -101,6 +120,61 @@ def carry(session: requests.Session, url: str, headers: Headers, clock: Clock) -
     except BaseException as error:  # noqa: BLE001 - all of them, as the frames below hold the headers; it is raised again
         error.__cause__ = error.__context__ = None
         return Stray(error.with_traceback(None))
+
+
+def carry_file(
+    session: requests.Session, url: str, headers: Headers, clock: Clock, *, sink: BinaryIO | None, most_bytes: int
+) -> FileAnswer | Mishap | Stray:
+    """Return what came of asking for a file, whose bytes go into ``sink``; without one only its headers are asked for.
+
+    Bytes are written as they come, so memory stays small; errors are returned as by `carry`.
+    """
+    try:
+        request = requests.PreparedRequest()
+        request.method = "GET" if sink is not None else "HEAD"
+        request.url, request.headers = url, CaseInsensitiveDict(headers)
+        response = session.get_adapter(url).send(
+            request, stream=True, timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S), verify=True, cert=None, proxies={}
+        )
+        with response:
+            return _received(response, clock, sink, most_bytes)
+    except (requests.RequestException, urllib3.exceptions.HTTPError, ConnectionError, TimeoutError) as error:
+        return _mishap_of(error)
+    except BaseException as error:  # noqa: BLE001 - as in `carry`; an error of the disk is among them
+        error.__cause__ = error.__context__ = None
+        return Stray(error.with_traceback(None))
+
+
+def _received(
+    response: requests.Response, clock: Clock, sink: BinaryIO | None, most_bytes: int
+) -> FileAnswer | Mishap:  # fmt: skip
+    if response.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity"):
+        return "broken off"  # packed a second time: neither its length nor its digest would be the file's
+    said = response.headers.get("Content-Length", "").strip()
+    length = int(said) if _LENGTH.fullmatch(said) else None
+    about = (length, response.headers.get("ETag", "").strip().strip('"'), response.headers.get("Last-Modified", ""))
+    if sink is None or response.status_code != 200:
+        body = b"" if sink is None else response.raw.read(_ERROR_BYTES, decode_content=False)
+        return FileAnswer(response.status_code, *about, 0, body)
+    if length is not None and length > most_bytes:
+        return "too large"
+    received = _poured(response, clock, sink, most_bytes)
+    if isinstance(received, str):
+        return received
+    return FileAnswer(200, *about, received, b"") if length in (None, received) else "broken off"
+
+
+def _poured(response: requests.Response, clock: Clock, sink: BinaryIO, most_bytes: int) -> int | Mishap:
+    """Write a body into ``sink`` as it comes; return its size."""
+    deadline_s, received = clock.monotonic_s() + _FILE_TIMEOUT_S, 0
+    while chunk := response.raw.read1(_CHUNK_BYTES * 4, decode_content=False):
+        received += len(chunk)
+        if received > most_bytes:
+            return "too large"
+        sink.write(chunk)
+        if clock.monotonic_s() > deadline_s:
+            return "no answer in time"
+    return received
 
 
 def _carried(session: requests.Session, url: str, headers: Headers, clock: Clock) -> Answer | Mishap:
@@ -170,6 +244,25 @@ def origin(text: str) -> str:
     if scheme == "http" and not _is_loopback(name.strip("[]")):
         raise _refusal(text, "without TLS only this very machine may be asked")
     return f"{scheme}://{name}" + (f":{port}" if port != _STANDARD_PORT[scheme] else "")
+
+
+def base_address(text: str, name: str) -> str:
+    """Return an address with a path that keys follow: ``scheme://host[:port]/path``, no slash at the end.
+
+    Raises
+    ------
+    ConfigurationError
+        As `origin`; or the path holds more than letters, digits, ``-``, ``_`` and ``/``. The message names ``name``.
+    """
+    found = _BASE.fullmatch(text.strip(" ")) if isinstance(text, str) and text.isascii() else None
+    try:
+        if found is not None:
+            return origin(found["origin"]) + found["path"]
+    except ConfigurationError:
+        pass
+    raise ConfigurationError(
+        f"{name} {str(text)[:80]!r} is refused: it is not https://host/path, or http to this very machine."
+    )
 
 
 def _ipv6(text: str) -> str:

@@ -7,25 +7,31 @@ interrupted walk loses little.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from bgresearch.archives.keys import ArchiveFile
+from bgresearch.archives.wanted import days_of, wanted_files
 from bgresearch.catalogue import load
 from bgresearch.catalogue.answer_row import UNREADABLE, AnswerRow, KeyMissing
 from bgresearch.catalogue.response import rows_of
+from bgresearch.catalogue.value_types import TIME
 from bgresearch.core.grid import windows
 from bgresearch.core.intervals import DAY_MS
 from bgresearch.core.progress import Wish, shown
-from bgresearch.core.spans import Span, after_instant, halves, iso, subtract, whole_seconds
+from bgresearch.core.spans import Span, after_instant, halves, iso, subtract, union, whole_seconds
 from bgresearch.core.symbols import Named
-from bgresearch.errors import BgresearchError, IncompleteData, OfflineError
+from bgresearch.errors import BgresearchError, IncompleteData, NetworkError, OfflineError
 from bgresearch.http.pagination.paged_list import EndUnknown, PagedList
 from bgresearch.http.rows import rows_from, shaped
 from bgresearch.http.sender import Sender
+from bgresearch.market.archived import ArchiveUse, Choice, checked_choice, reachable, whole_days, worth_it
+from bgresearch.market.archived_books import bring_whole_files
 from bgresearch.schemas import Row, Shape, fields
 from bgresearch.session.session import Session
 from bgresearch.session.unknown_symbol import unlisted
@@ -42,6 +48,10 @@ _SHALLOW = (
     "shorter windows. Its list of a contract's trades obeys no start and is ordered by id: a trade whose id is several "
     "pages older than its time is on no page that is served, and no answer shows whether there is one."
 )
+_DAYS_WORTH_A_LOOK = 3
+_BYTES_OF_A_TRADE = 22  # in a packed file
+_ID_EPOCH_MS, _ID_BITS = 1_435_725_920_677, 22  # 2015-07-01: measured on trades whose time is known
+_ID_DIGITS = 18 + 1  # of ids until the year 2084; longer ones do not fit
 _DAILY = "futures.history_candles"
 
 TRADES = Shape(
@@ -101,13 +111,15 @@ def recent_trades(sender: Sender, named: Named) -> list[Row]:
     return sorted(rows, key=lambda row: (row["time"], row["trade_id"]))
 
 
-def past_trades(source: Session, named: Named, span: Span, wish: Wish) -> pa.Table:
-    """Return the trades of a span, from the store and the exchange.
+def past_trades(  # noqa: PLR0917 - the verb's arguments
+    source: Session, named: Named, span: Span, wish: Wish, choice: str = "auto", use: ArchiveUse | None = None
+) -> pa.Table:  # fmt: skip
+    """Return the trades of a span, from the store, the exchange and its bulk archive; ``use`` learns what that gave.
 
     Raises
     ------
     IncompleteData
-        Part of it is older than the exchange answers, and was never kept.
+        Part of it is older than the exchange answers, and neither kept nor in the archive.
     OfflineError
         Offline, and part of it is not kept.
     """
@@ -116,13 +128,60 @@ def past_trades(source: Session, named: Named, span: Span, wish: Wish) -> pa.Tab
     lookback = (endpoint.lookback_days or 90) * DAY_MS - _EDGE_MS
     longest = (endpoint.max_span_days or 7) * DAY_MS - _EDGE_MS
 
+    use, chosen = use or ArchiveUse(), checked_choice(choice, source)
+
     def bring(kept: _Kept, missing: Span) -> None:
         for window in reversed(list(windows(missing, longest))):
             _walk_trades(source.sender, row_id, named, window, kept)
         if kept.shallow and named.market != "spot":
             warnings.warn(_SHALLOW.format(symbol=named.symbol), UserWarning, stacklevel=2)
 
-    return _read(source, _Past(TRADES, named, "trade_id", lookback, f"trades of {named.symbol}"), span, wish, bring)
+    def from_archive(missing: tuple[Span, ...], gone: tuple[Span, ...]) -> None:
+        spans = _archived_share(source, named, missing, gone, chosen)
+        if spans:
+            bring_whole_files(source, "trades", named, past.series, spans, wish, use)
+
+    past = _Past(TRADES, named, "trade_id", lookback, f"trades of {named.symbol}", from_archive, use, chosen)
+    return _read(source, past, span, wish, bring)
+
+
+def series_of_trades(named: Named) -> Series:
+    """Return where trades lie."""
+    return _Past(TRADES, named, "trade_id", None, "").series
+
+
+def _archived_share(
+    source: Session, named: Named, missing: tuple[Span, ...], gone: tuple[Span, ...], choice: Choice
+) -> tuple[Span, ...]:
+    """Return what of missing trades to take from the archive: what REST does not answer, and what it answers dearly.
+
+    How many trades a day has is not known before; the length of one file tells it.
+    """
+    if choice == "rest" or source.archive is None or not reachable(source):
+        return ()
+    if choice == "archive":
+        return missing
+    near = subtract(whole_days(named.market, "trades", subtract(missing, gone)), gone)
+    wanted = wanted_files(named.market, named.symbol, "trades", near, source.clock.now_ms())
+    near = subtract(near, [gap for gap, _why in wanted.gaps])
+    days = sum(span.duration_ms for span in near) / DAY_MS
+    if days < _DAYS_WORTH_A_LOOK:
+        return gone
+    try:
+        looks = (source.archive.look(key) for key in _middle(wanted.files).of_part(1).candidates())
+        found = next((info for info in looks if info is not None), None)
+    except NetworkError:
+        return gone
+    rows = days * (found.length or 0) / _BYTES_OF_A_TRADE if found is not None else 0.0
+    row = load()["spot.fills_history" if named.market == "spot" else "futures.fills_history"]
+    rest_s = rows / int(_most(row.id)) * row.limit.seconds / row.limit.count
+    return union([*gone, *(near if worth_it(rest_s, wanted) else ())])
+
+
+def _middle(files: Sequence[ArchiveFile]) -> ArchiveFile:
+    """Return a daily file in the middle of some."""
+    file = files[len(files) // 2]
+    return days_of(file)[-1] if file.length == "month" else file
 
 
 def past_funding(source: Session, named: Named, span: Span, wish: Wish) -> pa.Table:
@@ -148,6 +207,9 @@ class _Past:
     id: str
     lookback_ms: int | None
     title: str
+    from_archive: Callable[[tuple[Span, ...], tuple[Span, ...]], None] | None = None
+    use: ArchiveUse = field(default_factory=ArchiveUse)
+    choice: Choice = "rest"
 
     @property
     def series(self) -> Series:
@@ -271,14 +333,13 @@ def _brought(
             hint="Connect without offline=True to fetch them." + source.store.aside_hint(past.series, span),
         )  # fmt: skip
     now = source.clock.now_ms()
-    gone = subtract(missing, [Span(now - past.lookback_ms, now)]) if past.lookback_ms is not None else ()
+    gone = _gone(past, missing, now)
+    if missing and past.from_archive is not None:
+        past.from_archive(missing, gone)
+        missing = source.store.missing(past.series, span)
+        gone = missing if past.choice == "archive" else _gone(past, missing, now)
     if gone and past.lookback_ms is not None:
-        aside = source.store.aside_hint(past.series, span)
-        raise IncompleteData(
-            f"the exchange answers {past.title} {round(past.lookback_ms / DAY_MS)} days back; {gone[0]} is older and "
-            f"{'is not kept any more' if aside else 'was never kept'}.",
-            missing=gone, hint=f"Ask from {iso(now - past.lookback_ms + _EDGE_MS)} on.{aside}",
-        )  # fmt: skip
+        raise _too_old(source, past, span, gone)
     with shown(wish, len(missing), past.title, unit="spans", least=2) as done:
         for part in reversed(missing):
             kept = _Kept(source, past, past.shape.sources[-1], part.end_ms, now - _FINAL_MS)
@@ -290,6 +351,46 @@ def _brought(
             young += kept.young
             done(1)
     return young
+
+
+def _gone(past: _Past, missing: Sequence[Span], now_ms: int) -> tuple[Span, ...]:
+    """Return what is missing and not answered by the exchange any more."""
+    return subtract(missing, [Span(now_ms - past.lookback_ms, now_ms)]) if past.lookback_ms is not None else ()
+
+
+def _too_old(source: Session, past: _Past, span: Span, gone: tuple[Span, ...]) -> IncompleteData:
+    days, aside = round((past.lookback_ms or 0) / DAY_MS), source.store.aside_hint(past.series, span)
+    causes = past.use.causes(gone) if past.use.gaps else []
+    archived = "".join(f" In the archive: [{one['start']}, {one['end']}) {one['cause']}." for one in causes[:3])
+    if past.choice == "archive":
+        said = f"the archive has not all {past.title}; {gone[0]} is missing."
+        return IncompleteData(said + archived, missing=gone, hint='source="auto" asks the exchange for the rest.')
+    said = (
+        f"the exchange answers {past.title} {days} days back; {gone[0]} is older and "
+        f"{'is not kept any more' if aside else 'was never kept'}."
+    )
+    first = iso(source.clock.now_ms() - (past.lookback_ms or 0) + _EDGE_MS)
+    return IncompleteData(said + archived, missing=gone, hint=f"Ask from {first} on.{aside}")
+
+
+def precision(times: pa.ChunkedArray) -> str:
+    """Return whether times of trades are known to the second or to the millisecond: ``s`` or ``ms``."""
+    parts = times.cast(pa.int64()).to_numpy() % _SECOND_MS
+    return "ms" if parts.any() else "s"
+
+
+def times_of_ids(table: pa.Table) -> pa.Array:
+    """Return when trades were made by their ids, to the millisecond; missing where the id does not fit the time.
+
+    Ids are snowflakes: a count of milliseconds, then 22 bits. The exchange does not document it, so an id is believed
+    only where it falls into the second that its trade's time was cut to.
+    """
+    ids = table.column("trade_id").combine_chunks()
+    plain = pc.and_(pc.utf8_is_digit(ids), pc.less_equal(pc.utf8_length(ids), _ID_DIGITS))
+    numbers = pc.if_else(plain, ids, "0").cast(pa.int64()).to_numpy(zero_copy_only=False)
+    derived = (numbers >> _ID_BITS) + _ID_EPOCH_MS
+    late = derived - table.column("time").cast(pa.int64()).to_numpy()
+    return pa.array(derived, mask=(late < 0) | (late >= _SECOND_MS)).cast(TIME)
 
 
 def _walk_trades(sender: Sender, row_id: str, named: Named, window: Span, kept: _Kept) -> None:

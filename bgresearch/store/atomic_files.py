@@ -264,6 +264,20 @@ class Disk:
             with replacing(path, private=private) as temporary, temporary.open("wb") as file:
                 self.write(file, data)
 
+    def replace_by(self, path: Path, fill: Callable[[BinaryIO], None]) -> None:
+        """Write the whole file as ``fill`` does, or leave the old one; the caller holds its lock.
+
+        Raises
+        ------
+        StoreError
+            If the operating system refuses; the old file is intact then.
+        """
+        with in_words("write", path):
+            self._make_folder(path.parent, private=False)
+            self._sweep(path)
+            with replacing(path) as temporary, temporary.open("wb") as file:
+                fill(file)
+
     def open(self, path: Path) -> BinaryIO:
         """Open a file to be read. Tests override this one to fail at opening or reading."""
         return opened(path)

@@ -14,15 +14,18 @@ from typing import Any, Literal, NamedTuple, cast, get_args
 
 from bgresearch.core.intervals import DAY_MS, HOUR_MS
 from bgresearch.core.spans import Span, subtract, union
+from bgresearch.store.digest import is_streamed
 from bgresearch.store.versions import check_format
 
 Cause = Literal[
     "before listing", "delisted", "exchange has none", "unknown", "contradictory answer",
     "no connection", "too many requests", "maintenance", "refused", "late",
 ]  # fmt: skip
-FORMAT = 3  # 1 had digests of another kind (digest.py), did not say when to look again, and is read all the same
+FORMAT = 4  # 1 had digests of another kind (digest.py), did not say when to look again, and is read all the same
+_FORMAT_OF_CONTRADICTIONS = 3  # knows contradictory answers, but no digest of rows that were written as they came
 _FORMAT_BEFORE = 2  # knew every cause but contradictory answers, and is still written where there are none
 NEVER_MS = 2**53
+ARCHIVE = "archive"  # among sources: rows that came from the exchange's bulk archive
 _LOOKS: Mapping[Cause, tuple[int, ...]] = {
     "before listing": (),
     "delisted": (7 * DAY_MS, 30 * DAY_MS),  # it may be listed again
@@ -85,6 +88,8 @@ class Ledger:
         Number of rows in the file.
     checksum : str
         Digest of the rows; `digest` knows its kinds.
+    archived : tuple of Span
+        What of ``covered`` came from the bulk archive; versions that do not know this leave it out.
     """
 
     covered: tuple[Span, ...] = ()
@@ -92,6 +97,7 @@ class Ledger:
     sources: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     rows: int = 0
     checksum: str = ""
+    archived: tuple[Span, ...] = ()
 
     def known(self) -> tuple[Span, ...]:
         """Return the spans about which nothing needs to be asked."""
@@ -111,7 +117,12 @@ class Ledger:
         for route, (first, last) in sources.items():
             old = merged.get(route, (first, last))
             merged[route] = (min(old[0], first), max(old[1], last))
-        return Ledger(union([*self.covered, *newer]), _joined([*kept, *seen]), merged, self.rows, self.checksum)
+        archived = subtract(self.archived, newer)
+        if ARCHIVE in sources:
+            archived = union([*archived, *newer])
+        return Ledger(
+            union([*self.covered, *newer]), _joined([*kept, *seen]), merged, self.rows, self.checksum, archived
+        )  # fmt: skip
 
     def due(self, now_ms: int) -> tuple[Gap, ...]:
         """Return the gaps about which the exchange should be asked again."""
@@ -120,7 +131,8 @@ class Ledger:
     def without(self, span: Span) -> Ledger:
         """Return this ledger with nothing said about a span."""
         gaps = [gap._replace(span=left) for gap in self.gaps for left in subtract([gap.span], [span])]
-        return replace(self, covered=subtract(self.covered, [span]), gaps=tuple(gaps))
+        covered, archived = subtract(self.covered, [span]), subtract(self.archived, [span])
+        return replace(self, covered=covered, gaps=tuple(gaps), archived=archived)
 
     def without_listing(self) -> Ledger:
         """Return this ledger without what it says of the time before the listing."""
@@ -130,14 +142,22 @@ class Ledger:
         """Return the ledger as JSON, with a digest of itself."""
         body = {
             **about,
-            "format": FORMAT if any(gap.cause == "contradictory answer" for gap in self.gaps) else _FORMAT_BEFORE,
+            "format": self._format(),
             "covered": [list(span) for span in self.covered],
             "gaps": [[*gap.span, gap.cause, gap.noticed_ms, gap.again_ms] for gap in self.gaps],
             "sources": {route: list(times) for route, times in sorted(self.sources.items())},
+            **({"archived": [list(span) for span in self.archived]} if self.archived else {}),
             "rows": self.rows,
             "checksum": self.checksum,
         }
         return json.dumps({**body, "digest": _digest(body)}, separators=(",", ":")).encode()
+
+    def _format(self) -> int:
+        """Return the oldest format that knows everything that is said."""
+        if is_streamed(self.checksum):
+            return FORMAT
+        contradictory = any(gap.cause == "contradictory answer" for gap in self.gaps)
+        return _FORMAT_OF_CONTRADICTIONS if contradictory else _FORMAT_BEFORE
 
     @classmethod
     def from_json(cls, text: bytes) -> Ledger:
@@ -160,6 +180,7 @@ class Ledger:
             sources={route: (first, last) for route, (first, last) in body["sources"].items()},
             rows=body["rows"],
             checksum=body["checksum"],
+            archived=tuple(Span(start, end) for start, end in body.get("archived", ())),
         )
 
 

@@ -1,7 +1,8 @@
 """A digest of the rows of a table: of what they are, however Arrow keeps them in chunks. Pure.
 
-A digest says of which kind it is: ``arrow:`` goes over buffers, slice by slice. Those without a word are from files of
-format 1, where columns of text were digested as Python writes them, which takes many times their memory.
+A digest says of which kind it is: ``arrow:`` goes over buffers, slice by slice and column after column; ``columns:`` is
+made of one digest per column, so that rows can be written and digested as they come. Those without a word are from
+files of format 1, where columns of text were digested as Python writes them, which takes many times their memory.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _KIND = "arrow:"
+_STREAMED = "columns:"
 _AT_ONCE = 65_536  # rows; part of the digest, as the lengths of a slice's texts stand before its texts
 
 
@@ -27,8 +29,45 @@ def digest_of(table: pa.Table) -> str:
     return _KIND + digest.hexdigest()
 
 
+class StreamedDigest:
+    """The digest of rows that come one after another.
+
+    Parameters
+    ----------
+    schema : pyarrow.Schema
+        Of the rows.
+    """
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._schema, self._rows = schema, 0
+        self._columns = [hashlib.blake2b(digest_size=16) for _ in schema]
+
+    def add(self, rows: pa.Table) -> None:
+        """Take in more rows; all but the last call hand in a multiple of `_AT_ONCE`."""
+        for digest, column in zip(self._columns, rows.columns, strict=True):
+            for start in range(0, len(column), _AT_ONCE):
+                _add(digest, column.slice(start, _AT_ONCE).combine_chunks())
+        self._rows += rows.num_rows
+
+    def text(self) -> str:
+        """Return the digest of everything so far."""
+        whole = hashlib.blake2b(digest_size=16)
+        for field, digest in zip(self._schema, self._columns, strict=True):
+            whole.update(f"{field.name}:{field.type}:{self._rows};".encode() + digest.digest())
+        return _STREAMED + whole.hexdigest()
+
+
+def is_streamed(digest: str) -> bool:
+    """Return whether a digest is of the kind that older versions do not know."""
+    return digest.startswith(_STREAMED)
+
+
 def matches(table: pa.Table, digest: str) -> bool:
     """Return whether a digest of any kind is that of these rows."""
+    if is_streamed(digest):
+        streamed = StreamedDigest(table.schema)
+        streamed.add(table)
+        return digest == streamed.text()
     return digest == (digest_of(table) if digest.startswith(_KIND) else _of_format_1(table))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -16,11 +16,12 @@ import pyarrow.parquet as pq
 
 from bgresearch.core.spans import Span, union
 from bgresearch.store.coverage import Ledger
-from bgresearch.store.digest import digest_of, matches
+from bgresearch.store.digest import StreamedDigest, digest_of, matches
 from bgresearch.store.layout import Series
 from bgresearch.store.versions import NewerFormat
 
 KEY = b"bgresearch"
+_GROUP_ROWS = 262_144  # of a file that is written as its rows come; a multiple of the slices of the digest
 QUICK, THOROUGH = 1, 9  # levels of zstd: the second takes a tenth less room and five times as long to write
 _NOISE = frozenset({"quote_volume"})  # no two are alike, unlike prices and volumes: bytes of one place pack better
 _DAMAGE = (
@@ -47,6 +48,74 @@ def encode(series: Series, table: pa.Table, ledger: Ledger, *, level: int = THOR
         sorting_columns=[pq.SortingColumn(table.schema.get_field_index(series.time))],
     )  # fmt: skip
     return bytes(sink.getvalue())
+
+
+class StreamedFile:
+    """A Parquet file that is written as its rows come, in order of time; the ledger is written last.
+
+    Parameters
+    ----------
+    file : binary file
+        Open for writing.
+    series : Series
+        What the rows belong to.
+    schema : pyarrow.Schema
+        Of the rows.
+    """
+
+    def __init__(self, file: IO[bytes], series: Series, schema: pa.Schema) -> None:
+        self._series, self._rows = series, 0
+        self._digest = StreamedDigest(schema)
+        self._waiting = schema.empty_table()
+        texts = _text_columns(schema)
+        ids = dict.fromkeys((name for name in texts if name in series.unique and name != "side"), "DELTA_BYTE_ARRAY")
+        self._writer = pq.ParquetWriter(
+            file, schema, compression="zstd", compression_level=QUICK, write_page_checksum=True, store_schema=True,
+            use_dictionary=[name for name in texts if name not in ids],
+            column_encoding={series.time: "DELTA_BINARY_PACKED"} | ids,
+            sorting_columns=[pq.SortingColumn(schema.get_field_index(series.time))],
+        )  # fmt: skip
+
+    def __enter__(self) -> StreamedFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.close()  # what was not finished is no file: whoever opened it throws it away
+
+    def add(self, rows: pa.Table) -> None:
+        """Take in more rows; they are written a group at a time."""
+        self._waiting = pa.concat_tables([self._waiting, rows.replace_schema_metadata(None)])
+        while self._waiting.num_rows >= _GROUP_ROWS:
+            self._write(self._waiting.slice(0, _GROUP_ROWS))
+            self._waiting = self._waiting.slice(_GROUP_ROWS)
+
+    def finish(self, ledger: Ledger) -> None:
+        """Write the rest, and the ledger."""
+        if self._waiting.num_rows:
+            self._write(self._waiting)
+        stamped = replace(ledger, rows=self._rows, checksum=self._digest.text())
+        about = {"series": self._series.name, "keys": dict(self._series.keys), "time": self._series.time}
+        self._writer.add_key_value_metadata({KEY: stamped.to_json(**about)})
+
+    def _write(self, rows: pa.Table) -> None:
+        rows = rows.combine_chunks()
+        self._digest.add(rows)
+        self._writer.write_table(rows, row_group_size=_GROUP_ROWS)
+        self._rows += rows.num_rows
+
+
+def rows_in_order(file: IO[bytes]) -> Iterator[pa.Table]:
+    """Yield the rows of an open Parquet file, a group at a time; the checksums of the pages are compared.
+
+    Raises
+    ------
+    Damaged
+        If anything in it does not fit together.
+    """
+    with damage_in_words():
+        parquet = pq.ParquetFile(file, page_checksum_verification=True)
+        for batch in parquet.iter_batches(_GROUP_ROWS, use_threads=False):
+            yield pa.Table.from_batches([batch]).replace_schema_metadata(None)
 
 
 def read_ledger(file: IO[bytes]) -> Ledger:

@@ -30,6 +30,7 @@ from bgresearch.errors import ConfigurationError, StoreError
 from bgresearch.store import parquet_file as partition
 from bgresearch.store.atomic_files import Disk, in_words, matching, names_in, reading
 from bgresearch.store.coverage import NEVER_MS, Gap, Ledger, explained
+from bgresearch.store.in_order import overlaid_in_order
 from bgresearch.store.integrity import PRIVATE, Flaw, files_of, inspect
 from bgresearch.store.layout import WHOLE, Series
 from bgresearch.store.lost_rows import Lost, LostRows, damaged, lost_below, lost_in, refusal
@@ -38,6 +39,7 @@ from bgresearch.store.versions import NewerFormat, check_format
 _MARKER = ".bgresearch.json"
 _MARKER_FORMAT = 1
 _A_FEW = 8  # rows that are less than an eighth of a file are a few: adding them should be quick
+_ROWS_READ_WHOLE = 1_000_000  # before they are copied; of more, only the checksums of the pages are compared
 _ROUNDS = 3  # a partition found damaged while reading is fetched again, so often
 _READERS = 4  # files read at the same time; Arrow and the digest let go of the interpreter
 _P = TypeVar("_P")
@@ -365,6 +367,68 @@ class Store:
                 series, name, partition.within(table, series.time, period),
                 Ledger(tuple(spans), tuple(_gaps_of(gaps, period)), sources),
             )  # fmt: skip
+
+    def write_in_order(
+        self, series: Series, rows: Iterable[pa.Table], covered: Iterable[Span], *, schema: pa.Schema, source: str
+    ) -> None:
+        """Commit very many rows of one partition as they come; memory stays small, and the replace is atomic.
+
+        Parameters
+        ----------
+        series : Series
+            What the rows belong to.
+        rows : iterable of pyarrow.Table
+            In order of time and told apart already; all of them within ``covered``, in which they replace what was
+            there.
+        covered : iterable of Span
+            Where every row that there is comes; within one partition.
+        schema : pyarrow.Schema
+            Of the rows.
+        source : str
+            Where they came from.
+
+        Raises
+        ------
+        StoreError
+            If the folder cannot be written; what was there before is intact.
+        """
+        self._refuse_frozen()
+        spans = union(covered)
+        name, period = series.period_at(spans[0].start_ms)
+        if spans[-1].end_ms > period.end_ms:
+            raise ValueError("spans of more than one partition")
+        now = self._clock.now_ms()
+        self._mark()
+        path = self._folder(series) / name
+        with self._disk.locked(path):
+            read = self._believed(path, lambda file: self._sound_ledger(file, series), locked=True)
+            known = (read or Ledger()).extended(spans, (), {source: (now, now)})
+            with contextlib.ExitStack() as stack:
+                old = stack.enter_context(self._disk.open(path)) if read is not None else None
+                kept = partition.rows_in_order(old) if old is not None else iter(())
+
+                def fill(file: BinaryIO) -> None:
+                    with partition.StreamedFile(file, series, schema) as streamed:
+                        for table in overlaid_in_order(series.time, kept, rows, spans):
+                            streamed.add(table.cast(schema) if table.schema != schema else table)
+                        streamed.finish(known)
+
+                self._disk.replace_by(path, fill)
+            self._verified.add(_mark_of(path))
+        pa.default_memory_pool().release_unused()
+
+    def _sound_ledger(self, file: BinaryIO, series: Series) -> Ledger:
+        """Return the ledger of a partition whose rows are going to be copied; a small one is read whole before."""
+        ledger = partition.read_ledger(file)
+        file.seek(0)
+        if ledger.rows <= _ROWS_READ_WHOLE:
+            self._decoded(file, series)
+        return ledger
+
+    def archived(self, series: Series, span: Span) -> tuple[Span, ...]:
+        """Return the parts of the span whose rows came from the bulk archive; reads footers only."""
+        found = [part for ledger in self._ledgers(series, span) for part in ledger.archived]
+        return union(part for each in found if (part := each.intersect(span)))
 
     def alone(self, series: Series) -> AbstractContextManager[None]:
         """Hold a series against whoever else asks for it so: to read, decide and write without another in between."""

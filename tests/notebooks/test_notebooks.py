@@ -25,6 +25,7 @@ LONGEST_FUNCTION = 5  # lines; what is longer belongs into the package
 HEAVY = {  # compile, start clusters and servers, or compute for long
     "06_universe_volatility.ipynb", "07_own_pnl.ipynb", "08_store_to_backtest.ipynb", "09_scale_out.ipynb",
     "10_reproducible_paper.ipynb",
+    "12_ticks_to_bars.ipynb",
 }  # fmt: skip
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 

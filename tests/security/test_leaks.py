@@ -302,10 +302,12 @@ def test_debug_output_over_tls_has_no_header(
 ) -> None:
     peer = SecurePeer(tmp_path)
     monkeypatch.setattr(transport.certifi, "where", lambda: str(peer.bundle))
+    transport.tls_context.cache_clear()
     try:
         headers = Headers(credential(peer.url).headers("GET", PRIVATE.path))
         answer = transport.carry(transport.new_session(), f"{peer.url}{PRIVATE.path}", headers, ManualClock(NOW_MS))
     finally:
+        transport.tls_context.cache_clear()
         peer.close()
     assert answer == (200, None, "", b"")
     assert capsys.readouterr().out == ""

@@ -23,6 +23,7 @@ SPEAKERS = {
 MAY_SPEAK = {  # module: what it may import of them
     "bgresearch/http/transport.py": {"requests", "urllib3", "ssl", "http"},
     "bgresearch/http/sender.py": {"requests"},
+    "bgresearch/http/file_host.py": {"requests"},
     "bgresearch/cli/run_notebook.py": {"asyncio"},
     "bgresearch/agent/server_connection.py": {"socket", "selectors"},
     "bgresearch/agent/connection.py": {"socket"},  # the agent's unix socket, which no other machine can reach
@@ -33,6 +34,7 @@ MAY_SPEAK = {  # module: what it may import of them
     },  # object storage at an address that the user names: never the exchange
     "bgresearch/sandbox/adapter.py": {"requests", "urllib3", "http"},
     "bgresearch/sandbox/server.py": {"asyncio", "socket"},
+    "bgresearch/sandbox/websocket_carrier.py": {"asyncio"},
 }
 
 

@@ -30,8 +30,8 @@ from bgresearch.errors import (
     OfflineError,
     UnknownSymbol,
 )
-from bgresearch.market.candles.downloader import Stopped
-from bgresearch.market.candles.plan import CandleSeries, subject
+from bgresearch.market.archived import ArchiveUse, Choice, Stopped, checked_choice
+from bgresearch.market.candles.plan import CandleSeries, may_be_archived, subject
 from bgresearch.market.candles.read_through import (
     CandleReport,
     base_of,
@@ -76,6 +76,10 @@ class Gathered:
         Why something is missing.
     unlisted : bool
         Whether the exchange knows the symbol no more, and only the store does.
+    archive : ArchiveUse
+        What the bulk archive gave.
+    unarchived : list of dict
+        With ``source="archive"``: what it has not, and why.
     """
 
     symbol: str
@@ -86,6 +90,8 @@ class Gathered:
     requests: int = 0
     error: BgresearchError | None = None
     unlisted: bool = False
+    archive: ArchiveUse = field(default_factory=ArchiveUse)
+    unarchived: list[dict[str, str | None]] = field(default_factory=list)
 
 
 @dataclass
@@ -113,12 +119,15 @@ class _Task:
 
 def download(
     source: Session, symbols: str | Sequence[str], interval: str, start: Moment, end: Moment | None, *, market: str,
-    price: str, workers: int, progress: Wish,
+    price: str, workers: int, progress: Wish, choice: str = "auto",
 ) -> pd.DataFrame:  # fmt: skip
     """Return what became of every symbol; the verb of the client, which documents it."""
     if not isinstance(workers, int) or workers < 1:
         raise InvalidInput("workers", f"{workers!r} is no number of symbols.", hint="1 or more; 16 by default.")
+    chosen = checked_choice(choice, source)
     any_symbol = subject("BTCUSDT", interval, market, price, "utc")  # what is wrong with the rest concerns all
+    if chosen == "archive" and not may_be_archived(any_symbol):
+        raise InvalidInput("source", "the archive has candles of 1m and last prices alone.", hint='Use source="rest".')
     now = source.clock.now_ms()
     asked = span_of(start, end, now)
     source.store.check_host()
@@ -128,7 +137,7 @@ def download(
     total, limit_s = sum(task.rows for task in tasks), sum(task.seconds for task in tasks)
     title = f"{len(tasks)} symbols {interval}" if len(tasks) != 1 else f"{tasks[0].name} {interval}"
     with shown(progress, total, title, limit_s=limit_s) as grow:
-        _Gathering(source, tasks, workers, grow).run()
+        _Gathering(source, tasks, workers, grow, chosen).run()
     results = [task.result for task in tasks]
     if isinstance(symbols, str) and symbols != ALL and results[0].error:
         raise results[0].error
@@ -193,8 +202,11 @@ class _Gathering:
         Told in the calling thread how many more rows are done.
     """
 
-    def __init__(self, source: Session, tasks: list[_Task], workers: int, grow: Callable[[int], None]) -> None:
+    def __init__(
+        self, source: Session, tasks: list[_Task], workers: int, grow: Callable[[int], None], choice: Choice
+    ) -> None:
         self._source, self._tasks, self._workers, self._grow = source, tasks, workers, grow
+        self._choice: Choice = choice
         self._stop = threading.Event()
         self._told = self._dead = 0
 
@@ -243,7 +255,7 @@ class _Gathering:
     def _bring(self, task: _Task) -> None:
         """Bring one symbol; what fails for it alone is noted, everything else is raised."""
         source, base, result = self._source, base_of(task.what), task.result
-        report = CandleReport(source, task.what, base, task.span)
+        report = CandleReport(source, task.what, base, task.span, self._choice)
         try:
             if task.span.duration_ms:
                 self._fetch(task, base, report)
@@ -255,6 +267,7 @@ class _Gathering:
         except Stopped:
             return
         result.requests = sum(report.asker.requests.values())
+        result.archive = report.archive
         self._count(task, base, report)
 
     def _fetch(self, task: _Task, base: CandleSeries, report: CandleReport) -> None:
@@ -280,6 +293,8 @@ class _Gathering:
             result.first_ms, result.last_ms = grid.opens(counted[0])[0], grid.opens(counted[-1])[-1]
         report.gaps = self._source.store.gaps(series, task.span)
         result.gaps = report.all_gaps()
+        if self._choice == "archive" and result.error is None:
+            result.unarchived = report.archive.causes(self._source.store.missing(series, task.span))
 
 
 def _around(part: Span, what: CandleSeries) -> Span:
@@ -298,16 +313,21 @@ def _frame(results: Sequence[Gathered], about: dict[str, Any]) -> pd.DataFrame:
         "candles": pd.array([one.candles for one in results], dtype="int64"),
         "first": _moments(one.first_ms for one in results),
         "last": _moments(one.last_ms for one in results),
-        "gaps": pd.array([len(one.gaps) for one in results], dtype="int64"),
+        "gaps": pd.array([len(one.gaps) + len(one.unarchived) for one in results], dtype="int64"),
         "requests": pd.array([one.requests for one in results], dtype="int64"),
         "error": pd.array([str(one.error) if one.error else None for one in results], dtype="str"),
     }
     frame = pd.DataFrame({name: columns[name] for name in _COLUMNS})
-    gaps = {one.symbol: [gap_in_words(gap) for gap in one.gaps[:_LISTED_GAPS]] for one in results if one.gaps}
+    gaps = {
+        one.symbol: [*map(gap_in_words, one.gaps[:_LISTED_GAPS]), *one.unarchived[:_LISTED_GAPS]]
+        for one in results if one.gaps or one.unarchived
+    }  # fmt: skip
     errors = {
         one.symbol: {"kind": type(one.error).__name__, "message": str(one.error)} for one in results if one.error
     }  # fmt: skip
     unlisted = [one.symbol for one in results if one.unlisted]
+    archived = {one.symbol: words["archive"] for one in results if (words := one.archive.words())}
+    about |= {"archive": archived} if archived else {}
     frame.attrs["bgresearch"] = about | {"gaps": gaps, "errors": errors, "no_longer_listed": unlisted}
     return frame
 

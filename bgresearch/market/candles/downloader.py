@@ -17,6 +17,7 @@ from bgresearch.core.clock import Clock
 from bgresearch.core.spans import Span, subtract, union
 from bgresearch.core.thread_pool import ThreadPool
 from bgresearch.frames import CANDLE_SCHEMA
+from bgresearch.market.archived import Stopped
 from bgresearch.market.candles.page_fetcher import Failure, Fetched, Fetcher
 from bgresearch.market.candles.plan import Page, Plan, Route
 from bgresearch.store import Gap, Series, Store
@@ -40,10 +41,6 @@ class Outcome:
     failed: list[Failure] = field(default_factory=list)
     late: list[Gap] = field(default_factory=list)
     refuted: tuple[Span, ...] = ()
-
-
-class Stopped(Exception):
-    """Somebody asked for the end of a download; what was complete is in the store."""
 
 
 class Download:

@@ -11,12 +11,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
+from bgresearch.archives.wanted import NO_FILES, WantedFiles
 from bgresearch.catalogue import load
 from bgresearch.core.grid import Grid
 from bgresearch.core.intervals import DAY_MS, HOUR_MS, Anchor, Family, Interval, interval
-from bgresearch.core.spans import Span, iso
+from bgresearch.core.spans import Span, iso, subtract
 from bgresearch.errors import InvalidInput
 from bgresearch.market.candles.lookback import Lookbacks
+from bgresearch.store.coverage import ARCHIVE
 
 STORED = "Everything is in the local store already: no request is needed."
 
@@ -147,17 +149,26 @@ class Plan:
         One request each, oldest first.
     rows_kept : int
         Candles that open where nothing is missing.
+    archive : WantedFiles
+        Files of the bulk archive to fetch, where that is cheaper.
+    archived_rows : int
+        Candles that these are about.
+    rest_seconds : float
+        What everything would take over REST alone.
     """
 
     asked: Span
     missing: tuple[Span, ...] = ()
     pages: tuple[Page, ...] = field(default=(), repr=False)
     rows_kept: int = 0
+    archive: WantedFiles = NO_FILES
+    archived_rows: int = 0
+    rest_seconds: float = 0.0
 
     @property
     def rows(self) -> int:
         """Candles to fetch, if the exchange has them all."""
-        return sum(page.rows for page in self.pages)
+        return sum(page.rows for page in self.pages) + self.archived_rows
 
     @property
     def requests(self) -> dict[str, int]:
@@ -165,18 +176,20 @@ class Plan:
         counts: dict[str, int] = {}
         for page in self.pages:
             counts[page.routes[0].endpoint] = counts.get(page.routes[0].endpoint, 0) + 1
-        return counts
+        return counts | ({ARCHIVE: len(self.archive.files)} if self.archive.files else {})
 
     @property
     def bytes(self) -> int:
         """What the answers will weigh, about, before they are packed for the way."""
-        return self.rows * _ROW_BYTES
+        return (self.rows - self.archived_rows) * _ROW_BYTES + self.archive.bytes
 
     @property
     def seconds(self) -> float:
         """Time the exchange's own limits need; endpoints have independent limits."""
-        limits = {row: load()[row].limit for row in self.requests}
-        return max((n * limits[row].seconds / limits[row].count for row, n in self.requests.items()), default=0.0)
+        asked = {row: count for row, count in self.requests.items() if row != ARCHIVE}
+        limits = {row: load()[row].limit for row in asked}
+        rest = max((n * limits[row].seconds / limits[row].count for row, n in asked.items()), default=0.0)
+        return rest + self.archive.seconds
 
     def as_json(self) -> dict[str, Any]:
         """Return the price as plain values; ``rows_kept`` and ``missing`` say what the store has and what it lacks."""
@@ -184,11 +197,12 @@ class Plan:
         return {
             "asked": [iso(self.asked.start_ms), iso(self.asked.end_ms)], "missing": missing, "rows": self.rows,
             "rows_kept": self.rows_kept, "requests": self.requests, "bytes": self.bytes, "seconds": self.seconds,
+            **({"rest_seconds": self.rest_seconds} if self.archive.files else {}),
         }  # fmt: skip
 
     def __str__(self) -> str:
         kept = f"{self.rows_kept:,} candles are kept, {self.rows:,} are to be fetched"
-        if not self.pages:
+        if not self.requests:
             return f"{self.asked}: {kept}."
         by = ", ".join(f"{count} requests of {row}" for row, count in self.requests.items())
         return f"{self.asked}: {kept}: {by}; about {self.bytes / 1e6:.1f} MB, at least {self.seconds:.1f} s."
@@ -259,6 +273,25 @@ def plan(
     return Plan(asked, spans, tuple(pages), grid.count(asked) - sum(page.rows for page in pages))
 
 
+def may_be_archived(what: CandleSeries) -> bool:
+    """Return whether the bulk archive has such candles with the same columns: it counts turnover in USDT alone."""
+    quoted = what.market != "spot" or what.symbol.endswith("USDT")
+    return what.interval.name == "1m" and what.price == "last" and quoted
+
+
+def with_archive(todo: Plan, what: CandleSeries, share: WantedFiles, choice: str, now_ms: int) -> Plan:
+    """Return a plan whose share of the archive is fetched as files, and the rest page by page."""
+    if not share.files and choice != "archive":
+        return todo
+    rest = () if choice == "archive" else subtract(todo.missing, share.spans)
+    pages = plan(what, todo.asked, rest, now_ms)
+    rows = sum(map(what.grid.count, subtract(todo.missing, subtract(todo.missing, share.spans))))
+    return replace(
+        pages, missing=todo.missing, rows_kept=todo.rows_kept, archive=share, archived_rows=rows,
+        rest_seconds=todo.seconds,
+    )  # fmt: skip
+
+
 def _freest_first(roads: list[Route], taken: Counter[str]) -> tuple[Route, ...]:
     """Return the roads, first the one on which a request may leave soonest; of several the one with the largest pages.
 
@@ -320,7 +353,7 @@ def _route(row_id: str, what: CandleSeries, reach: int | None, fixed: dict[str, 
 
 def priced(plan: Plan) -> tuple[str, ...]:
     """Return what a plan costs: candles that are missing, requests by road, seconds by the exchange's limits."""
-    if not plan.pages:
+    if not plan.requests:
         return (STORED,)
     requests = sum(plan.requests.values())
     roads = ", ".join(f"{count:,} to {row}" for row, count in plan.requests.items())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -14,6 +15,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from bgresearch.archives.checks import Daily, Reference
+from bgresearch.archives.keys import ArchiveFile
+from bgresearch.archives.wanted import NO_FILES, WantedFiles, wanted_files
 from bgresearch.catalogue.value_types import TIME
 from bgresearch.core.intervals import DAY_MS, INTERVALS
 from bgresearch.core.progress import Wish, shown
@@ -21,12 +25,14 @@ from bgresearch.core.spans import Span, iso, subtract, union
 from bgresearch.core.symbols import Named
 from bgresearch.core.timestamps import Moment, span_of
 from bgresearch.errors import (
+    AccessBlocked,
     AddressRejected,
     AuthenticationError,
     BgresearchError,
     ExchangeError,
     ExchangeUnavailable,
     IncompleteData,
+    NetworkError,
     OfflineError,
     PermissionDenied,
     RateLimited,
@@ -34,19 +40,30 @@ from bgresearch.errors import (
     UnknownSymbol,
 )
 from bgresearch.frames import CANDLE_SCHEMA, to_frame
+from bgresearch.market.archived import (
+    ArchiveUse,
+    Choice,
+    archived_words,
+    bring_archived,
+    checked_choice,
+    reachable,
+    share_of_archive,
+)
 from bgresearch.market.candles.downloader import Download
 from bgresearch.market.candles.gap_fill import checked, filled
 from bgresearch.market.candles.lookback import FILE, Lookbacks, from_json, to_json
 from bgresearch.market.candles.maintenance import began_ms
 from bgresearch.market.candles.page_fetcher import Failure, Fetcher
 from bgresearch.market.candles.page_request import PageRequester
-from bgresearch.market.candles.plan import CandleSeries, Plan, plan, routes, subject
+from bgresearch.market.candles.plan import CandleSeries, Plan, may_be_archived, plan, routes, subject, with_archive
 from bgresearch.session.session import Session
 from bgresearch.session.unknown_symbol import UNKNOWN_CODES, did_you_mean, list_of, symbols_of
 from bgresearch.store import Gap, Series
 from bgresearch.store.candle_checks import contradictory
 from bgresearch.store.coverage import NEVER_MS, joined
 from bgresearch.store.pending_pages import PendingPages
+
+_log = logging.getLogger(__name__)
 
 _MARGIN_MS = {"last": 2_000, "mark": 60_000, "index": 60_000}  # mark and index candles are finished late
 _NO_MARKET = ("before listing", "delisted")  # there was nothing to fill
@@ -77,12 +94,13 @@ def candles(
 
 def foreseen(
     source: Session, symbol: str, interval: str, start: Moment, end: Moment | None, *, market: str, price: str,
-    anchor: str,
+    anchor: str, choice: str = "auto",
 ) -> Plan:  # fmt: skip
     """Return the requests that `candles` would begin with; reads the store's footers and asks nobody."""
-    what = subject(symbol, interval, market, price, anchor)
+    what, chosen = subject(symbol, interval, market, price, anchor), checked_choice(choice, source)
     now = source.clock.now_ms()
-    return planned(source, base_of(what), closed_part(what, span_of(start, end, now), now))
+    todo = planned(source, base_of(what), closed_part(what, span_of(start, end, now), now))
+    return with_archive(todo, base_of(what), _archive_share(source, base_of(what), todo, chosen), chosen, now)
 
 
 def closed_part(what: CandleSeries, asked: Span, now_ms: int) -> Span:
@@ -134,6 +152,7 @@ def _closed(source: Session, what: CandleSeries, span: Span, progress: Wish, rep
         raise IncompleteData(f"{what.symbol} {what.interval.name}: the store keeps losing spans.", missing=left)
     report.gaps = source.store.gaps(series, span)
     report.endpoints = source.store.routes(series, span)
+    report.archived = source.store.archived(series, span)
     table = empty if table is None else table.cast(empty.schema)
     report.contradictory = contradictory(table)
     return table
@@ -172,7 +191,8 @@ def bring(
         PendingPages(source.store, series).recover()
     if not (source.offline or source.store.pin):
         source.store.reopen(series, span)
-    for _ in range(_ROUNDS):
+    _bring_archived(source, what, span, progress, report, stop)
+    for _ in range(_ROUNDS if report.choice != "archive" or source.offline else 0):
         todo = planned(source, what, span)
         if not todo.missing or not _fetch(source, what, todo, progress, report, stop=stop):
             break
@@ -222,6 +242,101 @@ def _fetch(
     if outcome.failed:
         source.store.rest(series_of(what))
     return bool(outcome.refuted)
+
+
+def _archive_share(source: Session, what: CandleSeries, todo: Plan, choice: Choice) -> WantedFiles:
+    """Return which files of the archive to fetch of what a plan lacks."""
+    if not may_be_archived(what) or choice == "rest":
+        return NO_FILES
+    missing = union(todo.missing)
+
+    def seconds(spans: Sequence[Span]) -> float:
+        return plan(what, todo.asked, spans, source.clock.now_ms(), _reaches(source)).seconds
+
+    return share_of_archive(source, what.market, what.symbol, "klines", missing, choice, seconds)
+
+
+def _bring_archived(  # noqa: PLR0917 - as `bring`
+    source: Session, what: CandleSeries, span: Span, progress: Wish, report: CandleReport,
+    stop: threading.Event | None,
+) -> None:  # fmt: skip
+    """Fetch from the archive what it has of a span, where that is the cheaper way; the rest is left to REST."""
+    if report.choice == "rest" or not may_be_archived(what) or not reachable(source):
+        return
+    missing = source.store.missing(series_of(what), span)
+    share = _archive_share(source, what, planned(source, what, span), report.choice) if missing else NO_FILES
+    if not share.files:
+        report.archive.gaps += share.gaps
+        return
+    reference, listed_ms = daily_reference(source, what, share.spans, report.asker)
+    if listed_ms is None and report.choice == "auto":
+        return  # nothing that files could be compared with: the exchange does not answer, or has nothing
+    wanted = wanted_files(
+        what.market, what.symbol, "klines", share.spans, source.clock.now_ms(), listed_ms=listed_ms
+    )  # fmt: skip
+    wanted = wanted._replace(gaps=(*share.gaps, *wanted.gaps))
+    rows = sum(map(what.grid.count, missing))
+
+    def count(file: ArchiveFile) -> int:
+        return sum(what.grid.count(part) for hole in missing if (part := hole.intersect(file.span)))
+
+    try:
+        with shown(progress, rows, f"{what.symbol} {what.interval.name} from the archive") as done:
+            found = bring_archived(
+                source, series_of(what), wanted, missing, reference, done=lambda file: done(count(file)), stop=stop
+            )  # fmt: skip
+    except (AccessBlocked, NetworkError) as error:
+        if report.choice == "archive":
+            raise
+        _log.warning("the archive gave nothing for %s, REST is asked instead: %s", what.symbol, error)
+        return
+    report.archive.add(wanted, found)
+
+
+def daily_reference(
+    source: Session, what: CandleSeries, spans: Sequence[Span], asker: PageRequester | None = None
+) -> tuple[Reference, int | None]:
+    """Return the exchange's daily candles of days as files have them, and when the first one opens.
+
+    They are asked for page by page, from the newest on, and nothing of them is kept: whatever is missing among them is
+    compared with prices that are stored nearby. Nothing is known where the exchange does not answer for the symbol.
+    """
+    day = replace(what, interval=INTERVALS["1d"], anchor="exchange", price="last")
+    whole = Span(min(span.start_ms for span in spans), max(span.end_ms for span in spans))
+    asker = asker or PageRequester(source.sender, source.clock)
+    daily: dict[int, Daily] = {}
+    try:
+        for table in _daily_pages(asker, day, whole) if not source.offline else ():
+            names = ("low", "high", "volume")
+            opens = table.column("open_time").cast(pa.int64()).to_pylist()
+            numbers = zip(*(table.column(name).to_pylist() for name in names), strict=True)
+            daily |= {at: Daily(*row) for at, row in zip(opens, numbers, strict=True)}
+    except (ExchangeError, NetworkError) as error:
+        _log.info("no daily candles of %s to compare the archive with: %s", what.symbol, error)
+    reference = Reference(daily, partial(_near_price, source, series_of(replace(what, interval=INTERVALS["1m"]))))
+    return reference, reference.first_ms()
+
+
+def _daily_pages(asker: PageRequester, day: CandleSeries, whole: Span) -> Iterator[pa.Table]:
+    """Yield daily candles from the newest on, until two answers in a row have none: a symbol may be young."""
+    route = next(one for one in routes(day) if one.reach_ms is None)
+    for span in reversed(list(day.grid.cut(whole, route.rows))):
+        table = asker.ask(route, span, day.grid).table
+        if not table.num_rows:
+            table = asker.ask(route, span, day.grid).table
+        if not table.num_rows:
+            return
+        yield table
+
+
+def _near_price(source: Session, series: Series, span: Span) -> float | None:
+    """Return a price that is stored right before a span, or right after it."""
+    before, after = Span(span.start_ms - DAY_MS, span.start_ms), Span(span.end_ms, span.end_ms + DAY_MS)
+    for part, at in ((before, -1), (after, 0)):
+        table = source.store.read(series, part)
+        if table is not None and table.num_rows:
+            return float(table.column("close")[at].as_py())
+    return None
 
 
 def _look_later(source: Session, series: Series, due: Sequence[Gap]) -> None:
@@ -342,7 +457,11 @@ def _unknown(what: CandleSeries, error: ExchangeError) -> UnknownSymbol:
 class CandleReport:
     """What lands in ``df.attrs``: plain JSON values, never a secret."""
 
-    def __init__(self, source: Session, what: CandleSeries, base: CandleSeries, asked: Span) -> None:
+    def __init__(
+        self, source: Session, what: CandleSeries, base: CandleSeries, asked: Span, choice: Choice = "auto"
+    ) -> None:
+        self.choice, self.archive = choice, ArchiveUse()
+        self.archived: tuple[Span, ...] = ()
         self.asker = PageRequester(source.sender, source.clock)
         self.gaps: tuple[Gap, ...] = ()
         self.late: list[Gap] = []
@@ -368,6 +487,7 @@ class CandleReport:
             "endpoints": sorted({*self.endpoints, *requests}), "requests": dict(requests),
             "gaps": [gap_in_words(gap) for gap in self.all_gaps()],
             "contradictory": [{"open_time": iso(at), "problem": problem} for at, problem in self.contradictory],
+            **archived_words(self.archived), **self.archive.words(),
         }  # fmt: skip
 
 

@@ -1,0 +1,407 @@
+"""Files of the archive into the store: read, checked, written a partition at a time. Nothing doubtful is written.
+
+What a file holds of spans that are stored already is compared with that and never replaces it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from bgresearch.archives.archive_reader import BOOK_SCHEMA, QUOTE_SCHEMA, TRADE_SCHEMA, read_file
+from bgresearch.archives.checks import (
+    CheckedFile,
+    ForeignRows,
+    Reference,
+    checked_books,
+    checked_klines,
+    checked_trades,
+    follows,
+    in_order,
+    lacking,
+    sorted_trades,
+)
+from bgresearch.archives.container import UnreadableFile
+from bgresearch.archives.fetched_files import FOLDER, FetchedFile, remember
+from bgresearch.archives.fetcher import LAST_PART_FULL, Delivered
+from bgresearch.core.clock import Clock
+from bgresearch.core.spans import Span, iso, subtract, union
+from bgresearch.core.thread_pool import ThreadPool
+from bgresearch.frames import CANDLE_SCHEMA
+from bgresearch.store import Series, Store
+from bgresearch.store.atomic_files import in_words
+from bgresearch.store.coverage import ARCHIVE
+from bgresearch.store.parquet_file import times_of, within
+
+FOREIGN = "the file of the archive holds other rows and was set aside"
+SHORT = "the trades of the file fall short of the volume of the day"
+UNREADABLE = "the file of the archive cannot be read and was set aside"
+SCHEMAS = {"klines": CANDLE_SCHEMA, "trades": TRADE_SCHEMA, "quotes": QUOTE_SCHEMA, "books": BOOK_SCHEMA}
+_PENDING_BYTES = 1024**3  # of trades on this disk before they are written, though their month is not complete
+_LACKING, _TOLD = 0.01, 1e-6  # shares of a day's volume
+_MOST_SORTED_BYTES = 200 * 1024**2  # of a packed month of trades that is not in order
+
+_T = TypeVar("_T")
+Alive = Callable[[], None]
+
+
+@dataclass
+class Imported:
+    """The result of bringing files into the store.
+
+    Attributes
+    ----------
+    rows, files : int
+        Rows stored, files read.
+    problems : list of (Span, str)
+        What is not stored, and why.
+    set_aside : list of (str, str)
+        Files that are not believed, or not wholly, by key or path, and why.
+    differences : list of str
+        Where a file differs from what is stored already, in words.
+    """
+
+    rows: int = 0
+    files: int = 0
+    problems: list[tuple[Span, str]] = field(default_factory=list)
+    set_aside: list[tuple[str, str]] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
+
+
+class ArchiveImporter:
+    """Brings files of one series into the store.
+
+    Parameters
+    ----------
+    store : Store
+        Where they go.
+    clock : Clock
+        For the time of fetching.
+    series : Series
+        What the rows belong to.
+    reference : Reference
+        What prices are held against.
+    wanted : sequence of Span
+        What may be written; the rest is compared with what is stored.
+    keep_files : bool
+        Whether files are the user's own, and are neither moved nor deleted.
+    alive : callable
+        Raises where somebody wants the work to end.
+    """
+
+    def __init__(
+        self, store: Store, clock: Clock, series: Series, reference: Reference, wanted: Iterable[Span], *,
+        keep_files: bool = False, alive: Alive = lambda: None,
+    ) -> None:  # fmt: skip
+        self._store, self._clock, self._series, self._reference = store, clock, series, reference
+        self._wanted, self._keep_files, self._alive = union(wanted), keep_files, alive
+        self.result = Imported()
+        self._pending: list[tuple[pa.Table, tuple[Span, ...]]] = []
+        self._entries: list[FetchedFile] = []
+        self._fetched_ms = clock.now_ms()
+
+    def run(self, deliveries: Iterable[Delivered], done: Callable[[int], None] = lambda _more: None) -> Imported:
+        """Read, check and write files, which come in order of time; return what came of them.
+
+        Raises
+        ------
+        StoreError
+            The folder cannot be written.
+        """
+        take = self._take_trades if self._series.name == "trades" else self._take
+        held: list[Delivered] = []
+        for delivered in deliveries:
+            self._alive()
+            if delivered.problem:
+                self._problem(delivered.file.span, delivered.problem)
+            else:
+                self.result.files += len(delivered.parts)
+                held = take(held, delivered)
+            done(1)
+        self._finish(held)
+        return self.result
+
+    def _finish(self, held: list[Delivered]) -> None:
+        if self._series.name == "trades":
+            self._write_trades(held, everything=True)
+        self._flush()
+        remember(self._store, self._entries)
+        self._entries = []
+
+    def _problem(self, span: Span, why: str) -> None:
+        for part in subtract([span], subtract([span], self._wanted)):
+            self.result.problems.append((part, why))
+
+    # candles, quotes and books: a file at a time in memory
+
+    def _take(self, held: list[Delivered], delivered: Delivered) -> list[Delivered]:
+        file, (info, path) = delivered.file, delivered.parts[0]
+        check = checked_klines if file.data == "klines" else checked_books
+        try:
+            empty = SCHEMAS[file.data].empty_table()
+            table = pa.concat_tables([empty, *_numbered(read_file(path, file.data))])
+            checked: CheckedFile = check(file, table, self._reference)
+        except (ForeignRows, UnreadableFile) as error:
+            self._set_aside(delivered, error)
+            return held
+        for span, why in checked.problems:
+            self._problem(span, why)
+        fresh = subtract(checked.covered, subtract(checked.covered, self._wanted))
+        if file.data == "klines":
+            self._compare(info.key, checked.table, subtract(checked.covered, self._wanted))
+            if (
+                self._pending
+                and self._series.period_at(self._pending[0][1][0].start_ms)[1].end_ms <= file.span.start_ms
+            ):
+                self._flush()
+        rows = [within(checked.table, self._series.time, part) for part in fresh]
+        kept = pa.concat_tables([table.slice(0, 0), *rows])
+        if fresh:
+            self._pending.append((kept, fresh))
+        why = next((why for _span, why in checked.problems), "") if checked.foreign else ""
+        self.result.rows += kept.num_rows
+        self._note(delivered, why, aside=checked.foreign)
+        if file.data != "klines":
+            self._flush()
+        return held
+
+    def _flush(self) -> None:
+        """Write what is pending."""
+        if self._pending:
+            table = pa.concat_tables([rows for rows, _covered in self._pending])
+            covered = union(span for _rows, spans in self._pending for span in spans)
+            self._store.write(self._series, table, covered, source=ARCHIVE)
+            self._pending = []
+        remember(self._store, self._entries)
+        self._entries = []
+
+    def _compare(self, key: str, table: pa.Table, spans: Sequence[Span]) -> None:
+        """Name candles that are stored otherwise than they are in a file."""
+        for span in spans:
+            ours = self._store.read(self._series, span)
+            if ours is None:
+                continue
+            theirs = within(table, self._series.time, span)
+            mine, other = times_of(ours, self._series.time), times_of(theirs, self._series.time)
+            both, at, there = np.intersect1d(mine, other, return_indices=True)
+            different = np.zeros(len(both), dtype=bool)
+            for name in table.column_names[1:]:
+                different |= ours.column(name).to_numpy()[at] != theirs.column(name).to_numpy()[there]
+            if different.any():
+                first = iso(int(both[different][0]))
+                self.result.differences.append(
+                    f"{key}: {int(different.sum())} candles differ from those that are stored, the first at {first}; "
+                    "the stored ones stay"
+                )
+
+    # trades: streamed, as a month of them does not fit into memory
+
+    def _take_trades(self, held: list[Delivered], delivered: Delivered) -> list[Delivered]:
+        held = [*held, delivered]
+        if self._keep_files:
+            self._compare_trades(delivered)
+        period = self._series.period_at(held[0].file.span.start_ms)[1]
+        everything = sum(one.size for one in held) > _PENDING_BYTES
+        if everything or delivered.file.span.end_ms >= period.end_ms:
+            return self._write_trades(held, everything=everything)
+        return held
+
+    def _write_trades(self, held: list[Delivered], *, everything: bool) -> list[Delivered]:
+        """Write the trades of files, partition by partition; return the files of which a partition is still to come."""
+        if not held:
+            return []
+        until_ms = end_ms = held[-1].file.span.end_ms
+        for period in dict.fromkeys(part for one in held for _name, part in self._series.periods(one.file.span)):
+            if everything or period.end_ms <= end_ms:
+                self._write_period(held, period)
+            else:
+                until_ms = min(until_ms, period.start_ms)
+        for one in held:
+            if not one.problem and one.file.span.end_ms <= until_ms:
+                self._note(one, "")
+                if one.whole_until_ms < one.file.span.end_ms:
+                    why = LAST_PART_FULL if one.last_full else SHORT
+                    self._problem(Span(one.whole_until_ms, one.file.span.end_ms), why)
+        remember(self._store, self._entries)
+        self._entries = []
+        return [one for one in held if not one.problem and one.file.span.end_ms > until_ms]
+
+    def _compare_trades(self, delivered: Delivered) -> None:
+        """Name trades of a file that are stored otherwise, or not at all where all of them should be."""
+        if delivered.file.length != "day":
+            return
+        for span in subtract([delivered.span], self._wanted):
+            ours = self._store.read(self._series, span)
+            try:
+                theirs = pa.concat_tables([TRADE_SCHEMA.empty_table(), *self._trades_of(delivered)])
+            except (ForeignRows, UnreadableFile):
+                return  # said when it is read to be written
+            ids = [set(within(rows, "time", span).column("trade_id").to_pylist()) for rows in (ours, theirs) if rows]
+            if len(ids) == 2 and ids[0] != ids[1]:
+                self.result.differences.append(
+                    f"{delivered.file}: {len(ids[0] ^ ids[1])} trades of {span} are stored or in the file alone; the "
+                    "stored ones stay"
+                )
+
+    def _write_period(self, held: list[Delivered], period: Span) -> None:
+        while True:
+            files = [one for one in held if not one.problem and one.span.intersect(period)]
+            spans = [part for one in files if (part := one.span.intersect(period))]
+            covered = subtract(spans, subtract(spans, self._wanted))
+            if not covered:
+                return
+            counted = _Counted()
+            try:
+                rows = counted.of(self._trades(files, covered))
+                self._store.write_in_order(self._series, rows, covered, schema=TRADE_SCHEMA, source=ARCHIVE)
+            except _BadFile as bad:
+                self._set_aside(bad.delivered, bad.error)
+            except _Disorder as disorder:
+                disorder.delivered.sort_whole = True  # or it is known by now where it ends
+            else:
+                self.result.rows += counted.rows
+                self._wanted = subtract(self._wanted, covered)
+                return
+
+    def _trades(self, files: Sequence[Delivered], covered: Sequence[Span]) -> Iterator[pa.Table]:
+        """Yield the trades of files that are to be written, clipped to that; the next day is read meanwhile."""
+        needed = [one for one in files if any(part.intersect(one.span) for part in covered)]
+        for delivered, table in read_ahead(self._checked_days(needed)):
+            for span in covered:
+                if clip := span.intersect(delivered.span):
+                    yield within(table, "time", clip)
+
+    def _checked_days(self, files: Sequence[Delivered]) -> Iterator[tuple[Delivered, pa.Table]]:
+        for delivered in files:
+            self._alive()
+            try:
+                for table in self._trades_of(delivered):
+                    yield delivered, table
+            except (ForeignRows, UnreadableFile) as error:
+                raise _BadFile(delivered, error) from error
+
+    def _judge_volume(self, delivered: Delivered, table: pa.Table) -> None:
+        """Compare the volume of a day's trades with the day's candle: much less means that the last ones lack.
+
+        A last part that is as full as the others is a reason to look closer; where the volume of the day is not known,
+        what may follow such a part is a gap.
+        """
+        span = delivered.file.span
+        if delivered.file.length != "day" or delivered.whole_until_ms < span.end_ms or not table.num_rows:
+            return
+        share = lacking(table, span, self._reference)
+        doubtful = delivered.last_full and share is None and not self._keep_files
+        if doubtful or (share or 0.0) > (_TOLD if delivered.last_full else _LACKING):
+            delivered.whole_until_ms = int(times_of(table, "time")[-1]) // 1000 * 1000
+            raise _Disorder(delivered)
+        if share is None:
+            words = f"{delivered.file}: its last part is full, so there may be more" if delivered.last_full else ""
+        else:
+            added = f"{delivered.file}: its trades add up to {1 - share:.4%} of the volume of the daily candle"
+            words = added if abs(share) > _TOLD else ""
+        if words and words not in self.result.differences:
+            self.result.differences.append(words)
+
+    def _trades_of(self, delivered: Delivered) -> Iterator[pa.Table]:
+        """Yield the trades of a file in order: of a day at once, of a month as they come."""
+        file = delivered.file
+        batches = (rows for _info, path in delivered.parts for rows in read_file(path, "trades"))
+        checked = (checked_trades(file, rows, self._reference) for rows in batches)
+        if file.length == "day" or delivered.sort_whole:
+            if delivered.sort_whole and delivered.size > _MOST_SORTED_BYTES:
+                raise UnreadableFile("it is not in order of time, and too large to be sorted: fetch its days")
+            table = pa.concat_tables([TRADE_SCHEMA.empty_table(), *checked])
+            table = table if in_order(table) else sorted_trades(table)
+            self._judge_volume(delivered, table)
+            yield table
+            return
+        previous: pa.Table | None = None
+        for rows in checked:
+            if not in_order(rows) or (previous is not None and not follows(previous, rows)):
+                raise _Disorder(delivered)
+            previous = rows
+            yield rows
+
+    # what becomes of a file
+
+    def _set_aside(self, delivered: Delivered, error: ForeignRows | UnreadableFile) -> None:
+        foreign = isinstance(error, ForeignRows)
+        delivered.problem = FOREIGN if foreign else UNREADABLE
+        self._problem(delivered.file.span, delivered.problem)
+        self._note(delivered, str(error), aside=True)
+
+    def _note(self, delivered: Delivered, why: str, *, aside: bool = False) -> None:
+        """Remember what was fetched, and put it away."""
+        for info, path in delivered.parts:
+            place = str(path) if self._keep_files else info.key
+            if aside:
+                self.result.set_aside.append((place, why))
+            if self._keep_files:
+                continue
+            self._entries.append(
+                FetchedFile(info.key, info.length or 0, info.etag, info.modified, info.sha256, self._fetched_ms, why)
+            )
+            self._put_away(info.key, path, aside=aside)
+
+    def _put_away(self, key: str, path: Path, *, aside: bool) -> None:
+        with in_words("move", path):
+            if aside:
+                folder = self._store.data_dir / FOLDER / "aside"
+                folder.mkdir(parents=True, exist_ok=True)
+                shutil.move(path, folder / key.replace("/", "__"))
+            path.unlink(missing_ok=True)
+
+
+def read_ahead(items: Iterator[_T]) -> Iterator[_T]:
+    """Yield what comes, while another thread already reads the next: reading and writing take turns otherwise."""
+    pool = ThreadPool(1, "bgresearch-read")
+    coming = pool.submit(next, items, None)
+    try:
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item
+    finally:
+        pool.dismiss()
+        wait([coming])
+
+
+class _BadFile(Exception):
+    def __init__(self, delivered: Delivered, error: ForeignRows | UnreadableFile) -> None:
+        super().__init__(str(error))
+        self.delivered, self.error = delivered, error
+
+
+class _Disorder(Exception):
+    def __init__(self, delivered: Delivered) -> None:
+        super().__init__("not in order")
+        self.delivered = delivered
+
+
+class _Counted:
+    """Counts the rows that pass."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+
+    def of(self, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+        for table in tables:
+            self.rows += table.num_rows
+            yield table
+
+
+def _numbered(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Yield tables with the numbers of their order books counted on from table to table."""
+    count = 0
+    for table in tables:
+        if table.schema == BOOK_SCHEMA and table.num_rows:
+            places = table.column("place").to_numpy() + count
+            count = int(places.max()) + 1
+            table = table.set_column(1, "place", pa.array(places))  # noqa: PLW2901
+        yield table

@@ -1,0 +1,80 @@
+"""Killed with SIGKILL while files come in: nothing is damaged, nothing doubtful is kept, and the next run goes on."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import bgresearch as bg
+from bgresearch.sandbox import Exchange
+from bgresearch.sandbox.messages import Request, Response
+from bgresearch.sandbox.server import Server
+from tests.conftest import PATIENCE_S
+
+CANDLES, TRADES = ("2026-06-20", "2026-08-20"), ("2026-08-16T16:00", "2026-08-18T16:00")
+CHILD = f"""
+import sys, bgresearch as bg
+with bg.connect(base_url=sys.argv[1], archive_url=sys.argv[1] + "/online", data_dir=sys.argv[2], progress=False) as one:
+    one.download("BTCUSDT", "1m", *{CANDLES!r}, source="archive")
+    one.trades("BTCUSDT", *{TRADES!r})
+"""
+
+
+class Counting:
+    """Passes requests on to the archive, and tells when so many have come."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._inner, self._lock = exchange.archive, threading.Lock()
+        self._left, self.reached = 0, threading.Event()
+
+    def wait_for(self, requests: int) -> None:
+        with self._lock:
+            self._left = requests
+            self.reached.clear()
+
+    def answer(self, request: Request, now_ms: int) -> Response:
+        with self._lock:
+            self._left -= 1
+            if self._left <= 0:
+                self.reached.set()
+        return self._inner.answer(request, now_ms)
+
+
+@pytest.mark.parametrize("kills", [2, pytest.param(50, marks=pytest.mark.slow)])
+def test_killed_at_any_moment_nothing_is_damaged_and_the_rest_is_fetched(tmp_path: Path, kills: int) -> None:
+    chance, data = random.Random(kills), tmp_path / "data"  # noqa: S311 - when to kill
+    exchange = Exchange()
+    counting = Counting(exchange)
+    exchange.archive = counting  # type: ignore[assignment]  # passes everything on
+    with Server(exchange) as server:
+        arguments = [sys.executable, "-c", CHILD, server.url, str(data)]
+        killed = 0
+        for _ in range(kills):
+            counting.wait_for(chance.randint(1, 14))
+            with subprocess.Popen(arguments) as child:  # noqa: S603
+                while child.poll() is None and not counting.reached.wait(0.05):
+                    pass
+                if child.poll() is None:
+                    exchange.clock.sleep(chance.random())  # reading and writing
+                    child.kill()
+                    killed += 1
+            with bg.connect(data_dir=data, offline=True, base_url=server.url) as looking:
+                assert looking.verify().flaws == []
+        subprocess.run(arguments, check=True, timeout=PATIENCE_S)  # noqa: S603
+        assert killed >= kills // 2
+        options = {"base_url": server.url, "progress": False}
+        with bg.connect(data_dir=data, offline=True, **options) as ours, bg.connect(  # type: ignore[arg-type]
+            data_dir=tmp_path / "truth", archive_url=f"{server.url}/online", **options  # type: ignore[arg-type]
+        ) as theirs:  # fmt: skip
+            one, other = (client.candles("BTCUSDT", "1m", *CANDLES) for client in (ours, theirs))
+            pd.testing.assert_frame_equal(one, other, check_exact=True)
+            one, other = (client.trades("BTCUSDT", *TRADES) for client in (ours, theirs))
+            pd.testing.assert_frame_equal(one, other, check_exact=True)
+    assert not (data / ".archive" / "incoming").exists()
+    print(f"{killed} kills")

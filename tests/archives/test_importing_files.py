@@ -1,0 +1,165 @@
+"""Files that a person has downloaded: named by their path, checked, compared with what is stored, never moved."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from bgresearch.cli import app
+from bgresearch.client.client import Client
+from bgresearch.errors import InvalidInput
+from bgresearch.sandbox import Exchange
+from bgresearch.sandbox.messages import Request
+from bgresearch.sandbox.server import Server
+from tests.archives.conftest import TRADES, csv, packed
+from tests.conftest import Connect
+
+DAY = ("2026-08-16T16:00", "2026-08-17T16:00")
+
+
+def downloaded(exchange: Exchange, folder: Path, *keys: str) -> list[Path]:
+    """Files of the sandbox's archive as a person would keep them: below the archive's own folders."""
+    paths = []
+    for key in keys:
+        answer = exchange.handle(Request("GET", f"/online/{key}", {"User-Agent": "Mozilla/5.0"}, "127.0.0.1"))
+        assert answer.status == 200, key
+        path = folder / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(answer.body)
+        paths.append(path)
+    return paths
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "Downloads"
+
+
+def parts(day: str, count: int) -> list[str]:
+    return [f"trades/SPBL/BTCUSDT/{day}_{part:03}.zip" for part in range(1, count + 1)]
+
+
+@pytest.mark.parametrize("offline", [False, True])
+def test_every_kind_of_file_is_imported(connect: Connect, exchange: Exchange, folder: Path, offline: bool) -> None:
+    downloaded(
+        exchange, folder, "kline/BTCUSDT/SP/20260817.zip", *parts("20260817", 5), "depth/BTCUSDT/1/20260817.zip",
+        "depth_500/BTCUSDT/1/BTCUSDT_1_20260817.zip",
+    )  # fmt: skip
+    client = connect(offline=offline)
+    frame = client.import_archive(folder)
+    assert set(frame["state"]) == {"stored"}, frame["reason"].tolist()
+    assert sorted(frame["data"]) == ["books", "klines", "quotes", *["trades"] * 5]
+    assert len(list(folder.rglob("*.zip"))) == 8
+    kept = connect(offline=True)
+    assert len(kept.candles("BTCUSDT", "1m", *DAY)) == 1440
+    assert len(kept.quotes("BTCUSDT", *DAY)) > 5_000
+    assert len(kept.books("BTCUSDT", *DAY)) > 10_000
+    trades = kept.trades("BTCUSDT", *DAY)
+    sums = trades["amount"].groupby(trades.index.floor("1min")).sum()
+    pd.testing.assert_series_equal(
+        sums, kept.candles("BTCUSDT", "1m", *DAY)["volume"], check_names=False, check_freq=False
+    )
+
+
+def test_a_monthly_file_and_daily_ones_are_compared(connect: Connect, exchange: Exchange, folder: Path) -> None:
+    month = downloaded(exchange, folder, "kline_month/BTCUSDT/SP/BTCUSDT_SP_1min_202608.zip")
+    day = downloaded(exchange, folder, "kline/BTCUSDT/SP/20260817.zip")
+    client = connect()
+    assert client.import_archive(day).attrs["bgresearch"]["rows"] == 1440
+    told = client.import_archive(month).attrs["bgresearch"]
+    assert told["rows"] == 30 * 1440
+    assert told["differences"] == []
+    text = pd.read_csv(month[0])
+    text.loc[text["timestamp"] == int(pd.Timestamp("2026-08-17T03:00Z").timestamp()), "volume"] = 0
+    changed = text.assign(basevolume=text["basevolume"].where(text["timestamp"] % 86400 != 3 * 3600, 1.5))
+    other = packed(
+        folder / "other/kline_month/BTCUSDT/SP/BTCUSDT_SP_1min_202608.zip", "a.csv",
+        changed.drop(columns="volume").to_csv(index=False).encode(),
+    )  # fmt: skip
+    [words] = client.import_archive(other).attrs["bgresearch"]["differences"]
+    assert "30 candles differ from those that are stored, the first at 2026-08-01T03:00:00Z" in words or "31 " in words
+    fresh = connect(data_dir=folder.parent / "fresh").candles("BTCUSDT", "1m", *DAY)
+    pd.testing.assert_frame_equal(client.candles("BTCUSDT", "1m", *DAY), fresh, check_exact=True)
+
+
+def test_files_of_other_instruments_and_days_are_set_aside(connect: Connect, exchange: Exchange, folder: Path) -> None:
+    [eth] = downloaded(exchange, folder, "kline/ETHUSDT/SP/20260817.zip")
+    swapped = folder / "kline/BTCUSDT/SP/20260817.zip"
+    swapped.parent.mkdir(parents=True)
+    swapped.write_bytes(eth.read_bytes())
+    other_day = folder / "kline/ETHUSDT/SP/20260816.zip"
+    other_day.write_bytes(eth.read_bytes())
+    client = connect()
+    frame = client.import_archive([swapped, other_day]).set_index("file")
+    assert frame["state"].tolist() == ["set aside", "set aside"]
+    assert "its prices from" in frame.loc[str(swapped), "reason"]
+    assert "its name says" in frame.loc[str(other_day), "reason"]
+    assert client._source.store.count is not None
+    assert not list(Path(client.data_dir).glob("candles/**/*.parquet"))
+    assert swapped.exists()
+
+
+def test_a_name_that_says_too_little_is_completed(connect: Connect, folder: Path) -> None:
+    second = int(pd.Timestamp("2026-08-17T00:00:00Z").timestamp())
+    path = packed(folder / "20260817_001.zip", "x.csv", csv(TRADES, f"9,{second}000,57000,buy,57,0.001"))
+    client: Client = connect(offline=True)
+    [row] = client.import_archive(path).to_dict("records")
+    assert (row["state"], row["symbol"]) == ("set aside", None)
+    assert "market=" in row["reason"]
+    [row] = client.import_archive(path, market="coin-futures", symbol="xyzusd").to_dict("records")
+    assert (row["state"], row["symbol"], row["data"]) == ("stored", "XYZUSD", "trades")
+    assert len(client.trades("XYZUSD", *DAY, market="coin-futures")) == 1
+    with pytest.raises(InvalidInput, match="market"):
+        client.import_archive(path, symbol="XYZUSD")
+    with pytest.raises(InvalidInput, match="there is no file"):
+        client.import_archive(folder / "nothing")
+
+
+def test_parts_without_those_before_them_are_set_aside(connect: Connect, exchange: Exchange, folder: Path) -> None:
+    downloaded(exchange, folder, *parts("20260817", 3)[1:])
+    frame = connect().import_archive(folder)
+    assert set(frame["state"]) == {"set aside"}
+    assert "before it" in frame["reason"][0]
+
+
+def test_a_spot_symbol_that_is_not_quoted_in_usdt_is_refused(
+    connect: Connect, exchange: Exchange, folder: Path
+) -> None:
+    [path] = downloaded(exchange, folder, "kline/ETHUSDT/SP/20260817.zip")
+    [row] = connect().import_archive(path, market="spot", symbol="ETHBTC").to_dict("records")
+    assert (row["state"], "USDT" in row["reason"]) == ("set aside", True)
+
+
+def test_the_command_imports_and_verifies(exchange: Exchange, folder: Path, tmp_path: Path) -> None:
+    good, bad = downloaded(exchange, folder, "kline/BTCUSDT/SP/20260817.zip", "kline/ETHUSDT/SP/20260817.zip")
+    bad.write_bytes(bad.read_bytes()[:-100])
+    with Server(Exchange()) as server:
+        variables = {
+            "BGRESEARCH_BASE_URL": server.url, "BGRESEARCH_ARCHIVE_URL": f"{server.url}/online",
+            "BGRESEARCH_DATA_DIR": str(tmp_path / "data"),
+        }  # fmt: skip
+
+        def run(*words: str) -> tuple[int, dict[str, object]]:
+            done = CliRunner().invoke(app, [*words, "--json"], env=variables)
+            return int(done.exception is not None), json.loads(done.stdout or "{}")
+
+        status, told = run("import", str(good), str(bad))
+        assert status == 1
+        assert [one["state"] for one in told["files"]] == ["stored", "set aside"]  # type: ignore[index,attr-defined]
+        status, told = run("import", str(good))
+        assert (status, told["rows"]) == (0, 0)
+        week = ("--since", "2026-08-20", "--until", "2026-08-23")
+        status, told = run("download", "candles", "ETHUSDT", *week, "--source", "archive")
+        assert status == 0
+        assert told["archive"]["ETHUSDT"]["files"] > 0  # type: ignore[index]
+        status, told = run("plan", "ETHUSDT", *week, "--source", "archive")
+        assert status == 0
+        assert run("verify", "--against-archive") == (0, run("verify", "--against-archive")[1])
+        server.exchange.faults.inject("reuploaded", endpoint="archive.candles")
+        status, told = run("verify", "--against-archive")
+        assert status == 1
+        assert {one["what"] for one in told["archive_changes"]} == {"it was uploaded again"}  # type: ignore[index,attr-defined]
