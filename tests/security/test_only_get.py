@@ -34,7 +34,8 @@ MAY_SPEAK = {  # module: what it may import of them
     },  # object storage at an address that the user names: never the exchange
     "bgresearch/sandbox/adapter.py": {"requests", "urllib3", "http"},
     "bgresearch/sandbox/server.py": {"asyncio", "socket"},
-    "bgresearch/sandbox/websocket_carrier.py": {"asyncio"},
+    "bgresearch/sandbox/websocket_carrier.py": {"asyncio", "websockets"},
+    "bgresearch/live/link.py": {"websockets"},
 }
 
 
