@@ -48,7 +48,7 @@ Box = dict[str, Any]
 
 
 class Intake(NoCopies):
-    """The receiving side: gives out offers, opens each one's box once; its key lives as long as the object.
+    """The receiving side: issues offers, opens each one's box once; its key lives as long as the object.
 
     Parameters
     ----------
