@@ -246,7 +246,7 @@ def test_attributes_cross() -> None:
 def test_of_an_unexpected_error_only_its_kind_crosses() -> None:
     found = crossed(ValueError("a secret text"))
     assert isinstance(found, AgentError)
-    assert str(found) == "the agent failed inside (ValueError). Please report this."
+    assert str(found) == "the agent had an internal error (ValueError). Please report this."
     forged = type("NetworkError", (Exception,), {})("a secret text")
     assert "secret" not in json.dumps(described(forged))
 
