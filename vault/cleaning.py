@@ -55,11 +55,11 @@ def without_places(text: Hidden[str], texts: Mapping[str, Hidden[str]]) -> Hidde
 
 @without_frames
 def clean(path: Path, text: Hidden[str], encoding: str, secrets: Sequence[Hidden[str]]) -> Cleaned:
-    """Write the cleaned text in the place of a file, and return what still has one of the secrets."""
+    """Replace a file with the cleaned text, and return the files that still have one of the secrets."""
     target = path.resolve(strict=True)
     if (names := target.stat().st_nlink) > 1:
         raise InvalidField(
-            f"{path} has {names - 1} other names (hard links) that would keep the keys; nothing was taken out: delete "
+            f"{path} has {names - 1} other names (hard links) that would keep the keys; nothing was removed: delete "
             f"those first (find / -samefile {path.name}), or do it by hand",
             field="source",
         )

@@ -38,7 +38,7 @@ _COMMENT_BEHIND = re.compile(r"(?<!\s)\s+#.*", re.DOTALL)
 _PEM = "-----BEGIN "
 _ANYWHERE = {
     "$": "has a $, which some readers replace by a variable",
-    "\\": "has a backslash, which some readers take away",
+    "\\": "has a backslash, which some readers remove",
     "`": "has a `, which some readers take for a command or a quote",
 }
 _WITHOUT_QUOTES = {
@@ -217,7 +217,7 @@ def _dotenv_doubt(original: Hidden[str], value: Hidden[str]) -> str:
     is_pem = value.value.lstrip().startswith(_PEM)  # base64 has none of these: a backslash there is a line end
     doubts = [reason for character, reason in _ANYWHERE.items() if character in raw.value and not is_pem]
     if _UNSEEN.search(original.value):
-        doubts.append("has a character that cannot be seen, which some readers take away")
+        doubts.append("has a character that cannot be seen, which some readers remove")
     if not quote and not is_pem:
         doubts += [reason for pattern, reason in _WITHOUT_QUOTES.items() if re.search(pattern, raw.value)]
     return doubts[0] if doubts else ""

@@ -101,7 +101,7 @@ class KeyVerbs(OpenVault):
         return [slot.info() for slot in sorted(self._state().slots, key=lambda slot: slot.name)]
 
     def get(self, name: str) -> Credential:
-        """Return the credential that signs with this key; it goes on working after `close`.
+        """Return the credential that signs with this key; it still works after `close`.
 
         Raises
         ------
@@ -140,7 +140,7 @@ class KeyVerbs(OpenVault):
     def edit(
         self, name: str, *, note: str | None = None, account: str | None = None, rotate_by: str | None = None
     ) -> None:
-        """Change what is said about a key; what is None stays.
+        """Change the note, account or rotation date of a key; what is None stays.
 
         Parameters
         ----------

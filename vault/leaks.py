@@ -102,14 +102,14 @@ class Searcher(NoCopies):
     Parameters
     ----------
     slots : iterable of Slot
-        Whose secrets.
+        The keys whose secrets are searched for.
     sieve : callable
-        Makes what finds many needles at once.
+        Makes the search for many needles at once.
 
     Attributes
     ----------
     too_short : tuple of (str, str)
-        Label and field of texts that are too short to be looked for.
+        Label and field of texts that are too short to be searched for.
     """
 
     __slots__ = ("__needles", "__split", "too_short")

@@ -93,7 +93,7 @@ def _kept_bytes(file: VaultFile, generation: int) -> bytes:
 
 
 def _head(file: VaultFile, present: Envelope | None, data_key: Hidden[bytes]) -> trail.Head:
-    """Return where the trail goes on: where the present file says it ends, else where it ends on disk."""
+    """Return where the trail continues: at the end that the present file records, else at its end on disk."""
     if present is not None:
         try:
             return trail.head_of(sealing.unseal(present, data_key))

@@ -127,7 +127,7 @@ def without_keys(text: Hidden[str], found: list[Found]) -> Hidden[str]:
     Raises
     ------
     InvalidField
-        They could not be taken out without touching anything else.
+        They could not be removed without changing anything else.
     """
     texts = {place: one.triple[field] for one in found for field, place in one.places.items()}
     return without_places(text, texts)
@@ -135,7 +135,7 @@ def without_keys(text: Hidden[str], found: list[Found]) -> Hidden[str]:
 
 @without_frames
 def cleaned_file(path: Path, found: list[Found]) -> Cleaned:
-    """Take the keys out of their file: variables lose their lines, other texts become empty; all else stays.
+    """Remove the keys from their file: lines of variables are deleted, other texts become empty; all else stays.
 
     A symbolic link stays one: the file that it leads to is replaced, in one step and with its mode. The result is read
     again; what still has one of the secrets, editors' copies next to it included, is in the result.
@@ -143,7 +143,7 @@ def cleaned_file(path: Path, found: list[Found]) -> Cleaned:
     Raises
     ------
     InvalidField
-        The keys could not be taken out without touching anything else, or the file has other names (hard links) that
+        The keys could not be removed without changing anything else, or the file has other names (hard links) that
         would keep them; the file is as it was.
     StorageFailed
         The disk refused; the file is as it was.

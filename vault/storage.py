@@ -116,7 +116,7 @@ class VaultFile:
 
     def check_absent(self) -> None:
         """Raise if there is a vault at this path, or if generations of one are kept."""
-        with self._explained("look at"):
+        with self._explained("check"):
             present = self._exists()
         if present:
             raise VaultExists(f"there already is a file at {self.path}; open it, or choose another path")
@@ -274,7 +274,7 @@ class VaultFile:
 
     def _check_folder(self) -> None:
         try:
-            with self._explained("look at the folder of"):
+            with self._explained("check the folder of"):
                 found = self._filesystem.lstat(self.folder)
         except StorageFailed as failure:
             if isinstance(failure.__cause__, (FileNotFoundError, NotADirectoryError)):

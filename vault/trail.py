@@ -120,7 +120,7 @@ def verified(raw: bytes, head: Head, labels: dict[str, str]) -> AuditTrail:
     for line in believed.splitlines(keepends=True):
         row = _row(line)
         if row is None or row["number"] != len(events) + 1 or row["previous"] != previous:
-            problems.append(f"line {len(events) + 1} was changed, put in or taken out; nothing after it is believed")
+            problems.append(f"line {len(events) + 1} was changed, inserted or removed; nothing after it is trusted")
             break
         previous = digest(line)
         events.append(AuditEvent(row["number"], row["at"], row["event"], labels.get(row["key"], row["key"][:8])))

@@ -149,7 +149,7 @@ class Vault(KeyVerbs, LockVerbs, TransferVerbs):
     ) -> Vault:
         """Return the vault with the content of a kept generation, saved as its newest.
 
-        What it replaces is kept as a generation of its own; a file that cannot be believed goes to ``.damaged``. Giving
+        What it replaces is kept as a generation of its own; a file that cannot be trusted goes to ``.damaged``. Giving
         the number of the present file accepts an older file that was put in its place on purpose.
 
         Parameters

@@ -122,7 +122,7 @@ class AgentVerbs(ABC):
         Raises
         ------
         AgentError
-            Nothing is staged under this id: it was kept, discarded or forgotten after 15 minutes.
+            Nothing is staged under this id: it was kept, discarded or expired after 15 minutes.
         """
         return Examination(self._examined(staged))
 
@@ -145,7 +145,7 @@ class AgentVerbs(ABC):
         return models.key_of(said.get("key") or {})
 
     def discard(self, staged: str) -> None:
-        """Make it forget a staged key; one that is gone already is no error."""
+        """Make the agent discard a staged key; one that is gone already is no error."""
         self._result(Discard(staged))
 
     def check(self, key: str) -> tuple[tuple[Finding, ...], Permissions | None]:
@@ -160,7 +160,7 @@ class AgentVerbs(ABC):
     def edit(
         self, key: str, *, note: str | None = None, account: str | None = None, rotate_by: str | None = None
     ) -> AgentStatus:
-        """Change what is said about a key; what is None stays."""
+        """Change the note, account or rotation date of a key; what is None stays."""
         return models.status_of(self._result(Edit(key, note, account, rotate_by), _VAULT_S))
 
     def remove(self, key: str) -> AgentStatus:
@@ -245,7 +245,7 @@ class Agent(AgentVerbs):
         return True
 
     def lock(self) -> None:
-        """Make it forget everything and end."""
+        """Make the agent discard everything and end."""
         self._result(Lock())
         self.close()
 

@@ -34,7 +34,7 @@ def start(
     vault: Path, password: Hidden[str] | None, *, place: Place | None = None, idle_s: float | None = None,
     longest_s: float | None = None, interpreter: str = sys.executable,
 ) -> AgentStatus:  # fmt: skip
-    """Return the status of the one agent, started if there was none. It goes on when this process ends.
+    """Return the status of the one agent, started if there was none. It outlives this process.
 
     Parameters
     ----------

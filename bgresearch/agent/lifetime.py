@@ -27,7 +27,7 @@ def suspended_s() -> float:
 
 
 class Lifetime:
-    """How long the agent may go on.
+    """How long the agent may run.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Staged keys, not saved yet: examined here, saved only if they passed here, forgotten after 15 minutes."""
+"""Staged keys, not saved yet: examined here, saved only if they passed here, discarded after 15 minutes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bgresearch.core.clock import Clock
 from bgresearch.errors import AgentError
 from bgresearch.http.sender import Sender
 from bgresearch.keys.onboarding.finding import Finding
-from bgresearch.keys.onboarding.key_check import examine_key, examine_reach, passed
+from bgresearch.keys.onboarding.key_check import examine_connection, examine_key, passed
 from bgresearch.keys.onboarding.paste_checks import hints
 from bgresearch.keys.onboarding.verdicts import judge
 from bgresearch.keys.permissions import Permissions
@@ -79,7 +79,7 @@ class Staging:
             raise AgentError("no such stage.", hint=f"There is {', '.join(STAGES)}.")
         waiting.permissions = None
         if stage == "reach":
-            return _answer(examine_reach(waiting.sender, self._clock), None)
+            return _answer(examine_connection(waiting.sender, self._clock), None)
         findings, waiting.permissions = examine_key(waiting.sender, AccountIdentity(waiting.sender))
         return _answer(findings, waiting.permissions)
 
@@ -109,7 +109,7 @@ class Staging:
     def check(self, key: str) -> dict[str, Any]:
         """Return the findings about a stored key and what it may do, and save the verdict."""
         sender, _, fingerprint = self._held.sender(key)
-        findings, found = examine_reach(sender, self._clock), None
+        findings, found = examine_connection(sender, self._clock), None
         if passed(findings):
             rest, found = examine_key(sender, AccountIdentity(sender))
             findings = (*findings, *rest)
@@ -118,7 +118,7 @@ class Staging:
         return _answer(findings, found)
 
     def discard(self, staged: str) -> None:
-        """Forget a staged key."""
+        """Discard a staged key."""
         with self._lock:
             self._waiting.pop(staged, None)
 
@@ -145,7 +145,7 @@ class Staging:
             waiting = self._waiting.get(staged)
         if waiting is None:
             raise AgentError(
-                "this key is not waiting: it was kept, discarded, typed again, or forgotten after 15 minutes.",
+                "this key is not waiting: it was kept, discarded, typed again, or expired after 15 minutes.",
                 hint="Type it in again.",
             )
         return waiting

@@ -29,7 +29,7 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """Forget everything and end."""
+    """Discard everything and end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Discard:
-    """Forget a staged key."""
+    """Discard a staged key."""
 
     staged: str
 
@@ -92,7 +92,7 @@ class Rename:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Change what is said about a key; None stays."""
+    """Change the note, account or rotation date of a key; None stays."""
 
     key: str
     note: str | None

@@ -212,13 +212,13 @@ class Import:
         from bgresearch.core.clock import SystemClock
         from bgresearch.http.ratelimit import limiter_for
         from bgresearch.http.sender import Wire
-        from bgresearch.keys.onboarding.key_check import examine_key, examine_reach, passed
+        from bgresearch.keys.onboarding.key_check import examine_connection, examine_key, passed
         from bgresearch.session.identity import AccountIdentity
 
         clock = SystemClock()
         limiter = limiter_for(credential.host, clock)
         with Wire(credential.host, limiter=limiter, clock=clock, signer=credential, attempts=_ATTEMPTS) as wire:
-            findings, found = examine_reach(wire, clock), None
+            findings, found = examine_connection(wire, clock), None
             if passed(findings):
                 findings, found = examine_key(wire, AccountIdentity(wire))
         if found is None:

@@ -116,7 +116,7 @@ def add(
         vault = getattr(agent, "vault", None)  # of an agent in this process only
         on_unreachable = None if vault is None else lambda texts: _save_unchecked(vault, wanted, texts)
         outcome = typed_until_kept(agent, wanted, typing, say, on_unreachable=on_unreachable)
-    _finish_add(outcome, wanted, messages.UNREACHED, as_json)
+    _finish_add(outcome, wanted, messages.UNREACHABLE, as_json)
 
 
 @app.command(cls=NoArguments)

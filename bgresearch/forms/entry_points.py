@@ -120,6 +120,4 @@ def _need(command: str) -> None:
             hint=f"Type: pip install 'bgresearch[forms]'. In a terminal: {command}.",
         )
     if "ipykernel" not in sys.modules:
-        raise ConfigurationError(
-            "Forms are shown in a notebook; this is not one.", hint=f"In a terminal: {command}."
-        )
+        raise ConfigurationError("Forms are shown in a notebook; this is not one.", hint=f"In a terminal: {command}.")

@@ -1,4 +1,4 @@
-"""The wizard's page for the vault: a new one with a master password and a recovery code, or the form that unlocks it."""
+"""The wizard's page for the vault: create one with a master password and a recovery code, or unlock it."""
 
 from __future__ import annotations
 
@@ -62,9 +62,7 @@ class VaultPage(FormPage):
 
     def _show_code(self, box: Box) -> None:
         self.sealed.show_reply(self._wizard.access.agent.open(box)["reply"])
-        self._wizard.nav.children = self._wizard.nav.children[
-            len(self.buttons) :
-        ]  # until the code is hidden
+        self._wizard.nav.children = self._wizard.nav.children[len(self.buttons) :]  # until the code is hidden
 
     def _ask_for_groups(self) -> None:
         self.sealed = SealedInput(

@@ -207,7 +207,7 @@ class Verdict(FormPage):
 
 
 class Done(FormPage):
-    """The label, the reminder, the first balances and the lines to go on with."""
+    """The label, the reminder, the first balances and lines of code to continue with."""
 
     def __init__(self, wizard: Navigator) -> None:
         self._wizard = wizard

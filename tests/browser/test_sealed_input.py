@@ -449,7 +449,7 @@ def test_a_kernel_that_does_not_answer_is_named_and_the_text_stays(stage: Stage)
     stage.button.click()
     expect(stage.status).to_have_text("Sealing …")
     stage.page.clock.fast_forward(20_000)
-    expect(stage.status).to_contain_text("kernel does not answer")
+    expect(stage.status).to_contain_text("kernel does not respond")
     expect(stage.field("Password")).to_have_value(PASSPHRASE)
     expect(stage.field("Password")).to_be_editable()
 

@@ -52,7 +52,7 @@ def examine(sender: Sender, whose: AccountIdentity, clock: Clock) -> Generator[F
     refuses after all gets a second one, and the last one counts. The generator's value (``yield from``) is the
     permissions.
     """
-    findings = examine_reach(sender, clock)
+    findings = examine_connection(sender, clock)
     yield from findings
     if not passed(findings):
         yield from (Finding(stage, None, _NOT_CHECKED) for stage in STAGES[2:])
@@ -62,8 +62,8 @@ def examine(sender: Sender, whose: AccountIdentity, clock: Clock) -> Generator[F
     return found
 
 
-def examine_reach(sender: Sender, clock: Clock) -> tuple[Finding, ...]:
-    """Return the findings of stages reach and clock; one public request."""
+def examine_connection(sender: Sender, clock: Clock) -> tuple[Finding, ...]:
+    """Return the findings of the stages ``reach`` and ``clock``; one public request."""
     try:
         skew_ms = _skew_ms(sender)
     except BgresearchError as error:

@@ -76,7 +76,7 @@ NOT_SAVED = "Nothing was saved."
 ON_PURPOSE = "To keep a key that can trade or transfer, use --accept-trade."
 SAVED = "Saved {label!r}."
 UNCHECKED = "It was not checked at the exchange. Next: bgresearch check {label}"
-UNREACHED = "The exchange did not answer, so the key was not checked. Before you use it: bgresearch check {label}"
+UNREACHABLE = "The exchange did not answer, so the key was not checked. Before you use it: bgresearch check {label}"
 INTERRUPTED = "Start again with the same command: what is done already is skipped."
 
 ROTATE = (
@@ -88,9 +88,7 @@ BOUND_TO = "{label!r} is used at {host} and nowhere else: the new key is checked
 ROTATED = "{label!r} is the new key now. Delete the old one on the exchange: until then it still works."
 REMOVE = "This removes the key from the vault only: delete it on the exchange too, or it stays valid."
 REMOVED = "Removed {label!r} here. Now delete it on the exchange too."
-COMPROMISED_FIRST = (
-    "Delete the key on the exchange now, before anything else. Anyone who has it can use it until then."
-)
+COMPROMISED_FIRST = "Delete the key on the exchange now, before anything else. Anyone who has it can use it until then."
 COMPROMISED = (
     "Look through the exchange's own lists of logins, orders, transfers and withdrawals for anything that was not you.",
     "If you find anything, inform the exchange's support, and change login password and two-factor authentication.",
