@@ -106,7 +106,7 @@ def test_outside_a_notebook_the_command_is_named(call: str, command: str) -> Non
     code = f"import bgresearch as bg\ntry: bg.{call}\nexcept bg.ConfigurationError as error: print(error)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)  # noqa: S603
     assert f"In a terminal: {command}." in done.stdout
-    assert "this is none" in done.stdout
+    assert "this is not one" in done.stdout
 
 
 def test_a_missing_extra_is_named() -> None:

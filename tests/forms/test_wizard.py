@@ -376,7 +376,7 @@ def test_another_agent_has_forgotten_what_was_sealed_and_the_wizard_says_so(at_k
     unlock(at_key.access)
     other = start(at_key.access)
     assert heading(other)[0] == "Step 5 of 8"
-    assert "forgotten" in text_of(other)
+    assert "discarded the sealed key" in text_of(other)
 
 
 def test_progress_is_remembered_for_its_owner_alone_and_without_a_secret(at_key: Wizard, folder: Path) -> None:
