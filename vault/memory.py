@@ -87,7 +87,7 @@ class Memory:
             warn(
                 f"the vault {path} is generation {generation}, but generation {seen} of it was seen on this machine: "
                 "an older file was put in its place, so later changes of keys or password are undone. If "
-                f"that was you, run: bgresearch vault restore {generation}; if not, find out who did it",
+                f"that was you, type: bgresearch vault restore {generation}; if not, find out who did it",
                 RollbackWarning,
             )
 

@@ -330,7 +330,7 @@ class VaultFile:
         which = "it" if len(actual) == 1 else "them"
         return (
             f"{modes}, so other users of this machine can read {which}; first consider who may have read {which}, then "
-            f"run: {' && '.join(commands)}"
+            f"type: {' && '.join(commands)}"
         )
 
     def _refuse_unopened(self, failure: StorageFailed) -> None:

@@ -170,7 +170,7 @@ def _first_line(path: Path) -> Hidden[str]:
     except UnicodeDecodeError:
         raise ConfigurationError(f"{path} is not UTF-8 text.", hint="Give the file that holds the password.") from None
     if os.name != "nt" and stat.S_ISREG(mode) and mode & 0o077 and "--json" not in sys.argv:
-        typer.echo(f"bgresearch: other users of this machine can read {path}; run: chmod 600 {path}", err=True)
+        typer.echo(f"bgresearch: other users of this machine can read {path}; type: chmod 600 {path}", err=True)
     return line
 
 

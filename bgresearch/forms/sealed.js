@@ -292,7 +292,7 @@ function messageOf(error) {
 
 function refusal(model, el, reason) {
   made("p", "bgs-problem", el, `✕ ${reason}`);
-  const instead = made("p", "bgs-help", el, "Nothing can be typed here. In a terminal on the notebook's machine, run ");
+  const instead = made("p", "bgs-help", el, "Nothing can be typed here. In a terminal on the notebook's machine, type ");
   made("code", "", instead, model.get("terminal"));
   instead.append(", or open the notebook as http://localhost.");
 }
