@@ -268,7 +268,7 @@ def _check_free(agent: AgentVerbs, name: str) -> None:
 def _known(agent: AgentVerbs, name: str) -> AgentKey:
     keys = {key.label: key for key in agent.status().keys}
     if name not in keys:
-        known = ", ".join(map(repr, keys)) or "no key yet"
+        known = ", ".join(map(repr, keys)) or "none at all"
         raise ConfigurationError(f"There is no key named {name!r}.", hint=f"There is {known}.")
     return keys[name]
 

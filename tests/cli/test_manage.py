@@ -103,7 +103,7 @@ def test_a_key_is_renamed_and_removed_after_a_question(run: Run, kept: Kept, con
     assert run("keys", "rename", "readonly", "research").status == 0
     stays = converse(["keys", "remove", "research"], [("Remove 'research'? [y/N]", "")])
     assert (stays.status, "Nothing was removed" in stays.out) == (1, True)
-    gone = converse(["keys", "remove", "research"], [("delete it there too", "y")])
+    gone = converse(["keys", "remove", "research"], [("delete it on the exchange too", "y")])
     assert gone.status == 0, gone.out
     assert "Now delete it on the exchange too" in gone.out
     assert "research" not in kept()
