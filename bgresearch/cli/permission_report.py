@@ -20,8 +20,8 @@ _JUDGED = ("verdict", "read_only", "can_trade", "can_transfer", "can_withdraw", 
 def stage(found: Finding) -> str:
     """Return one stage of a check in one or two lines."""
     code = f" ({found.code})" if found.code else ""
-    line = f"{VERDICT_SIGNS[found.passed]:10}  {STAGE_TITLES[found.stage]:16}  {found.words}{code}"
-    return f"{line}\n{'':30}-> {found.hint}" if found.hint else line
+    line = f"{VERDICT_SIGNS[found.passed]:13}  {STAGE_TITLES[found.stage]:18}  {found.words}{code}"
+    return f"{line}\n{'':35}-> {found.hint}" if found.hint else line
 
 
 def verdict(judgement: Judgement) -> str:

@@ -141,7 +141,7 @@ REFUSED_AT_THE_EDGE = Cause(
 )
 UNREACHABLE = Cause(
     "reach",
-    "The exchange does not respond, or something else answered in its place.",
+    "The exchange cannot be reached, or something else answered in its place.",
     "Check the network connection, VPN, proxy and firewall. The key was not checked.",
 )
 NOT_USABLE = Cause(
