@@ -76,7 +76,7 @@ NOT_SAVED = "Nothing was saved."
 ON_PURPOSE = "To keep a key that can trade or transfer, use --accept-trade."
 SAVED = "Saved {label!r}."
 UNCHECKED = "It was not checked at the exchange. Next: bgresearch check {label}"
-UNREACHABLE = "The exchange could not be reached, so the key was not checked. Before you use it: bgresearch check {label}"
+UNREACHABLE = "The exchange could not be reached, so the key was not checked. To check it: bgresearch check {label}"
 INTERRUPTED = "Start again with the same command: what is done already is skipped."
 
 ROTATE = (
