@@ -1,4 +1,4 @@
-"""Taking keys out of the plain file that they were in, and looking whether they are really gone."""
+"""Removes keys from the plain file that they were in, and checks that they are really gone."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from vault.formats import DOTENV, INI, TOML, Parsed, bindings, parsed
 from vault.hidden import Hidden, without_frames
 
 MAX_NEIGHBOURS, MAX_NEIGHBOUR_BYTES = 200, 8 * 1024 * 1024
-_BY_HAND = "the keys stand in this file in a way that is not taken out; do it by hand"
+_BY_HAND = "the keys cannot be removed automatically from a file written like this; remove them by hand"
 _BLANK_LINES = re.compile(r"(?:[^\S\n]*\n)*")
 
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """What became of a file whose keys were taken out.
+    """The result of removing keys from a file.
 
     Attributes
     ----------
     path : Path
         The file that was written, which a symbolic link leads to.
     left : tuple of Path
-        Files that still have one of the secrets: this one (in a comment, for example), copies of editors beside it.
+        Files that still have one of the secrets: this one (in a comment, for example), editors' copies next to it.
     """
 
     path: Path
@@ -55,11 +55,11 @@ def without_places(text: Hidden[str], texts: Mapping[str, Hidden[str]]) -> Hidde
 
 @without_frames
 def clean(path: Path, text: Hidden[str], encoding: str, secrets: Sequence[Hidden[str]]) -> Cleaned:
-    """Write the cleaned text in the place of a file, and return what still has one of the secrets."""
+    """Replace a file with the cleaned text, and return the files that still have one of the secrets."""
     target = path.resolve(strict=True)
     if (names := target.stat().st_nlink) > 1:
         raise InvalidField(
-            f"{path} has {names - 1} other names (hard links) that would keep the keys; nothing was taken out: delete "
+            f"{path} has {names - 1} other names (hard links) that would keep the keys; nothing was removed: delete "
             f"those first (find / -samefile {path.name}), or do it by hand",
             field="source",
         )
@@ -85,12 +85,12 @@ def _replace(target: Path, data: Hidden[bytes]) -> None:
 
 
 def _looked_at(path: Path, target: Path) -> list[Path]:
-    """Return the file, and what editors and people leave beside it: .env~, .env.bak, #.env#, .env.swp."""
+    """Return the file, and the copies that editors and people leave next to it: .env~, .env.bak, #.env#, .env.swp."""
     found = [target]
     for place in dict.fromkeys((path.absolute(), target)):
         with contextlib.suppress(OSError):
-            beside = (one for one in place.parent.iterdir() if place.name in one.name and one.resolve() != target)
-            found += sorted(beside)[:MAX_NEIGHBOURS]
+            copies = (one for one in place.parent.iterdir() if place.name in one.name and one.resolve() != target)
+            found += sorted(copies)[:MAX_NEIGHBOURS]
     return list(dict.fromkeys(found))
 
 
@@ -116,7 +116,7 @@ def _without_variables(text: Hidden[str], names: set[str]) -> Hidden[str]:
 
 
 def _emptied_in(text: Hidden[str], kind: str, name: str, value: Hidden[str]) -> Hidden[str]:
-    """Return the text with the value of this name made empty, wherever the two stand together."""
+    """Return the text with the value of this name made empty, wherever name and value occur together."""
     plain = re.escape(name)
     spelled = rf"(?:\"{plain}\"|'{plain}'|(?<![\w\"'-]){plain})"
     if kind in {TOML, INI}:

@@ -1,4 +1,4 @@
-"""One generation of a vault in memory, and what a change makes of it; nothing here touches the disk."""
+"""One generation of a vault in memory, and functions that change it; nothing here does I/O."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _now_ms() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a vault takes from the world: disk, clock, randomness, patience, memory. Tests hand in their own."""
+    """What a vault takes from its environment: disk, clock, randomness, lock timeout, memory. Tests pass their own."""
 
     filesystem: FileSystem = field(default_factory=FileSystem)
     now_ms: Callable[[], int] = _now_ms
@@ -38,7 +38,7 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One generation as it was believed."""
+    """One generation, decrypted and validated."""
 
     envelope: Envelope
     data_key: Hidden[bytes]
@@ -120,7 +120,7 @@ def with_slot(slots: tuple[Slot, ...], new: Slot, *, is_limited: bool = True) ->
 
 
 def with_replaced(slots: tuple[Slot, ...], old: Slot, new: Slot) -> tuple[Slot, ...]:
-    """Return the slots with one of them in another form, held to the same rules as a new one."""
+    """Return the slots with one of them replaced, under the same rules as a new one."""
     others = tuple(slot for slot in slots if slot is not old)
     with_slot(others, new)
     return tuple(new if slot is old else slot for slot in slots)

@@ -1,4 +1,4 @@
-"""A key that signs and never tells.
+"""A key that signs requests and never reveals its secrets.
 
 A credential has one exit, `Credential.headers`, and that exit knows one method, GET. What is signed is the text
 before percent-encoding, exactly as the exchange documents it: timestamp, method, path, ``?`` and query, body.
@@ -66,7 +66,7 @@ class Credential(NoCopies):
     demo : bool
         Whether the key belongs to the exchange's demo environment.
     fingerprint : str
-        Hash prefix of the API key: tells keys apart and reveals none.
+        Hash prefix of the API key: distinguishes keys and reveals none.
 
     Examples
     --------

@@ -28,7 +28,7 @@ def expanded(path: str | os.PathLike[str]) -> Path:
 
 
 class FileSystem:
-    """Every call that the vault makes to the operating system; a test hands in one that fails."""
+    """Every call that the vault makes to the operating system; tests pass one that fails."""
 
     has_modes = os.name != "nt"
 

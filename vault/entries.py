@@ -1,4 +1,4 @@
-"""One key as it lies in the body of a vault, and what may be said about it in public."""
+"""One key as it is stored in the body of a vault, and what of it may be shown."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DAYS_WITHOUT_ADDRESSES, _DAYS_WITH_ADDRESSES = 90, 365
 
 @dataclass(frozen=True, slots=True)
 class Triple:
-    """The three texts that the exchange hands out with a key."""
+    """The three texts that the exchange issues with a key."""
 
     api_key: Hidden[str]
     secret_key: Hidden[str]
@@ -41,7 +41,7 @@ class KeyInfo:
     demo : bool
         Demo environment of the exchange, or live.
     note, account : str
-        The user's own words; empty if none were given.
+        The user's own text; empty if none was given.
     created : str
         UTC time of adding, ISO 8601.
     fingerprint : str
@@ -80,7 +80,7 @@ class KeyInfo:
         return "demo" if self.demo else "live"
 
     def reminder(self, now_ms: int) -> str:
-        """Return what there is to do about its age in words, empty if nothing is due within two weeks."""
+        """Return a reminder to rotate the key, empty if nothing is due within two weeks."""
         if not self.rotate_by:
             return ""
         left = dt.date.fromisoformat(self.rotate_by) - dt.datetime.fromtimestamp(now_ms // 1000, dt.UTC).date()
@@ -93,7 +93,7 @@ class KeyInfo:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One key with everything that is stored for it; fields of later releases ride along in ``extra``."""
+    """One key with everything that is stored for it; fields of later releases are kept in ``extra``."""
 
     id: str
     name: str
@@ -112,7 +112,7 @@ class Slot:
     used: str = ""
 
     def __repr__(self) -> str:
-        return "<Slot>"  # a note may turn out to hold a secret
+        return "<Slot>"  # a note may contain a secret
 
     @property
     def fingerprint(self) -> str:
@@ -162,7 +162,7 @@ def slots_from_body(body: Hidden[dict[str, Any]]) -> tuple[Slot, ...] | None:
 
 @without_frames
 def body_with_slots(body: Hidden[dict[str, Any]], slots: tuple[Slot, ...]) -> Hidden[dict[str, Any]]:
-    """Return the body with these slots in place of its own; whatever else it carries stays."""
+    """Return the body with these slots in place of its own; everything else in it stays."""
     return Hidden({**body.value, "keys": [slot.as_json() for slot in slots]})
 
 

@@ -1,8 +1,8 @@
-"""The vault file as text: one canonical JSON object, read with suspicion and without any key.
+"""The vault file as text: one canonical JSON object, parsed strictly and without any key.
 
-The room decides what a well-formed file is: sizes, names, types, costs within bounds, one spelling only. It
-opens nothing and touches no disk. What later versions keep: ``checksum`` over header and body, and ``format``
-and ``version`` in the header, so that an old release can always tell *newer* from *damaged*.
+This module decides what a well-formed file is: sizes, names, types, costs within bounds, one spelling only. It
+decrypts nothing and does no I/O. Later versions keep ``checksum`` over header and body, and ``format`` and
+``version`` in the header, so that an old release can always distinguish *newer* from *damaged*.
 
 The checksum has no key. It protects nothing: it lets a person read "damaged" instead of "wrong password".
 Protection is the authenticated encryption in ``sealing``.
@@ -57,7 +57,7 @@ class Profile:
     lanes: int
 
     def problem(self) -> str | None:
-        """Return what is wrong with the costs in words, or None."""
+        """Return what is wrong with the costs, or None."""
         for cost, (lowest, highest) in COST_BOUNDS.items():
             value = getattr(self, cost)
             if type(value) is not int:
@@ -97,7 +97,7 @@ class Wrap:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What stands in clear: which vault, which generation, how to unlock."""
+    """The unencrypted part: which vault, which generation, how to unlock."""
 
     vault_id: str
     generation: int
@@ -199,7 +199,7 @@ def _json_object(raw: bytes) -> dict[str, Any]:
 
 def _header(value: object) -> Header:
     if not isinstance(value, dict) or value.get("format") != FORMAT or type(value.get("version")) is not int:
-        raise DamagedVault("it does not say that it is a vault")
+        raise DamagedVault("its header does not identify it as a vault")
     if value["version"] > VERSION:
         raise NewerVersion(
             f"it has format version {_shortened(value['version'])}, this release reads up to {VERSION}; "
@@ -228,7 +228,7 @@ def _wrap(value: object) -> Wrap:
     if not (isinstance(kind, str) and _KIND.fullmatch(kind) and is_canonical_token(token)):
         raise DamagedVault("a wrapped key is malformed")
     if not isinstance(kdf, dict) or kdf.keys() != {"name", "salt", *COST_BOUNDS} or kdf["name"] != KDF_NAME:
-        raise DamagedVault("a wrapped key names no key derivation that is known here")
+        raise DamagedVault("a wrapped key names an unknown key derivation")
     if not (isinstance(kdf["salt"], str) and _HEX_32.fullmatch(kdf["salt"])):
         raise DamagedVault("a wrapped key has a malformed salt")
     profile = Profile(**{cost: kdf[cost] for cost in COST_BOUNDS})

@@ -1,4 +1,4 @@
-"""What can go wrong in the vault, one class per kind, stated once.
+"""The errors and warnings of the vault, one class for each kind.
 
 Every message says what failed and what to do next. No error of this package carries a secret: not in its
 message, not in its attributes, not in its chained causes.
@@ -40,7 +40,7 @@ class LaxMode(VaultError):
 
 
 class UnsafePath(VaultError):
-    """The path is a symbolic link, belongs to somebody else, or is not a regular file."""
+    """The path is a symbolic link, belongs to another user, or is not a regular file."""
 
 
 class VaultExists(VaultError):
@@ -115,7 +115,7 @@ class DuplicateKey(VaultError):
 
 
 class TooManyKeys(VaultError):
-    """The exchange, or the vault file, has no room for another key."""
+    """The exchange, or the vault file, cannot take another key."""
 
 
 class BoxRefused(VaultError):

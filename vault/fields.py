@@ -14,7 +14,7 @@ MAX_PASSWORD_CHARACTERS = 1024
 MAX_NAME_CHARACTERS = 64
 MAX_NOTE_CHARACTERS = 1000
 MAX_SECRET_CHARACTERS = 256
-# A shorter passphrase may stand in a note by accident.
+# A shorter passphrase may occur in a note by accident.
 MIN_SEARCHED_CHARACTERS = 8
 
 _CATEGORIES = {
@@ -67,12 +67,12 @@ def checked_date(text: str) -> str:
 
 
 def shown(text: str) -> str:
-    """Return the beginning of a stranger's text for a listing: what could paint on a terminal is made visible."""
+    """Return the beginning of untrusted text for a listing: characters that could control a terminal are replaced."""
     return printable(text[:64])
 
 
 def printable(text: str) -> str:
-    """Return a text with a mark in the place of every character that could paint on a terminal."""
+    """Return a text with every character that could control a terminal replaced by U+FFFD."""
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
@@ -110,7 +110,7 @@ def _password_problem(password: object, is_new: bool) -> str | None:
     if len(password) > MAX_PASSWORD_CHARACTERS:
         return f"is longer than {MAX_PASSWORD_CHARACTERS} characters"
     if is_new and len(password) < MIN_PASSWORD_CHARACTERS:
-        return f"is shorter than {MIN_PASSWORD_CHARACTERS} characters; take a few words instead"
+        return f"is shorter than {MIN_PASSWORD_CHARACTERS} characters; use a phrase of several words"
     return None
 
 

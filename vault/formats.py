@@ -1,6 +1,6 @@
 """The text of a plain file as names and values: .env, JSON with and without comments, TOML, INI.
 
-Each format is read by a well-kept parser. Where another common reader of the same file would see another value, the
+Each format is read by a maintained parser. Where another common reader of the same file would see another value, the
 place is noted as doubtful: such a value is right only if the exchange accepts it.
 """
 
@@ -38,7 +38,7 @@ _COMMENT_BEHIND = re.compile(r"(?<!\s)\s+#.*", re.DOTALL)
 _PEM = "-----BEGIN "
 _ANYWHERE = {
     "$": "has a $, which some readers replace by a variable",
-    "\\": "has a backslash, which some readers take away",
+    "\\": "has a backslash, which some readers remove",
     "`": "has a `, which some readers take for a command or a quote",
 }
 _WITHOUT_QUOTES = {
@@ -50,7 +50,7 @@ _FIRST_SECTION = "\0"  # no [DEFAULT] whose values would appear in every section
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a text says, with the doubts about single places.
+    """The content of a text, with the doubts about single places.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class Parsed:
 
 @without_frames
 def parsed(text: Hidden[str]) -> Parsed:
-    """Return what a text says.
+    """Return the content of a text.
 
     Raises
     ------
@@ -95,14 +95,14 @@ def parsed(text: Hidden[str]) -> Parsed:
 
 
 def bindings(text: Hidden[str]) -> Iterator[Any]:
-    """Return the statements of a .env text, in order; together their originals are the text."""
+    """Return the statements of a .env text in their order; together their originals are the text."""
     from dotenv.parser import parse_stream  # noqa: PLC0415 - only who imports keys reads such files
 
     yield from parse_stream(io.StringIO(text.value, newline=""))
 
 
 def _readers(text: Hidden[str]) -> list[tuple[str, Callable[[Hidden[str]], Parsed | None]]]:
-    """Return what could read a text that looks like this, most likely first."""
+    """Return the parsers that could read such a text, most likely first."""
     start, sections = text.value.lstrip()[:1], [(TOML, _toml), (INI, _ini)]
     has_sections = _SECTION.search(text.value) is not None
     if start == "{" or _COMMENT_FIRST.match(text.value):
@@ -160,7 +160,7 @@ def _toml(text: Hidden[str]) -> Parsed | None:
 
 @without_frames
 def _toml_tables(text: Hidden[str]) -> Parsed | None:
-    """Return what TOML without sections says, if it is more than variables: names with dots, tables in one line."""
+    """Return TOML without sections, if it is more than variables: names with dots, tables in one line."""
     found = _toml(text)
     is_nested = found is not None and any(isinstance(value, dict | list) for value in found.tree.value.values())
     return found if is_nested else None
@@ -176,7 +176,7 @@ def _ini(text: Hidden[str]) -> Parsed | None:
         return None
     tree = {name: dict(parser.items(name)) for name in parser.sections()}
     places = {(section, name): Hidden(value) for section, texts in tree.items() for name, value in texts.items()}
-    doubts: dict[Place, str] = {place: words for place, value in places.items() if (words := _ini_doubt(value))}
+    doubts: dict[Place, str] = {place: reason for place, value in places.items() if (reason := _ini_doubt(value))}
     return Parsed(INI, Hidden(tree), doubts)
 
 
@@ -196,8 +196,8 @@ def _dotenv(text: Hidden[str]) -> Parsed | None:
     seen: dict[str, Hidden[str]] = {}
     for one in named:
         name = one.value.key
-        if words := _dotenv_doubt(Hidden(one.value.original.string), Hidden(one.value.value)):
-            doubts[name,] = words
+        if reason := _dotenv_doubt(Hidden(one.value.original.string), Hidden(one.value.value)):
+            doubts[name,] = reason
         if name in seen and seen[name].value != one.value.value:
             doubts[name,] = "is there twice, with different values"
         seen[name] = Hidden(one.value.value)
@@ -215,20 +215,20 @@ def _dotenv_doubt(original: Hidden[str], value: Hidden[str]) -> str:
     if not quote:
         raw = Hidden(_COMMENT_BEHIND.sub("", raw.value))
     is_pem = value.value.lstrip().startswith(_PEM)  # base64 has none of these: a backslash there is a line end
-    doubts = [words for character, words in _ANYWHERE.items() if character in raw.value and not is_pem]
+    doubts = [reason for character, reason in _ANYWHERE.items() if character in raw.value and not is_pem]
     if _UNSEEN.search(original.value):
-        doubts.append("has a character that cannot be seen, which some readers take away")
+        doubts.append("has a character that cannot be seen, which some readers remove")
     if not quote and not is_pem:
-        doubts += [words for pattern, words in _WITHOUT_QUOTES.items() if re.search(pattern, raw.value)]
+        doubts += [reason for pattern, reason in _WITHOUT_QUOTES.items() if re.search(pattern, raw.value)]
     return doubts[0] if doubts else ""
 
 
 @without_frames
 def _ini_doubt(value: Hidden[str]) -> str:
     if re.match(r"['\"]", value.value):
-        return "stands in quotes, which some readers of INI files keep"
+        return "is in quotes, which some readers of INI files keep"
     if re.search(r"\s[#;]", value.value):
-        return "has a # or ; behind a space, which some readers take for a comment"
+        return "has a # or ; after a space, which some readers take for a comment"
     if "%" in value.value or "$" in value.value:
         return "has a % or $, which some readers replace by another value"
     return ""

@@ -1,7 +1,7 @@
-"""A box for a secret value, so that no repr, traceback, pickle or copy shows what is in it.
+"""A wrapper for a secret value, so that no repr, traceback, pickle or copy shows it.
 
-Frames of this package hold secrets only inside this box whenever they might raise: tools that print a
-traceback's local variables then print ``<hidden>``.
+Frames of this package that might raise hold secrets only inside this wrapper: tools that print a traceback's local
+variables then print ``<hidden>``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Given = ParamSpec("Given")
 def without_frames(function: Callable[Given, Value]) -> Callable[Given, Value]:
     """Return the function such that nothing raised in it, Ctrl-C or a full stack included, shows frames from inside.
 
-    For functions that take secrets out of their boxes; what they are given must be boxed.
+    For functions that unwrap secrets; their arguments must be wrapped.
     """
 
     @functools.wraps(function)
@@ -38,7 +38,7 @@ def without_frames(function: Callable[Given, Value]) -> Callable[Given, Value]:
 
 
 class NoCopies:
-    """Refuses every road on which Python copies or serialises an object; ``copy`` takes the same ones as ``pickle``."""
+    """Refuses every way in which Python copies or serialises an object; ``copy`` uses the same hooks as ``pickle``."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""Which addresses a key may be bound to: the exchange, or this very machine."""
+"""Which addresses a key may be bound to: the exchange, or this machine."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ Box = dict[str, Any]
 
 
 class Intake(NoCopies):
-    """The receiving side: gives out offers, opens each one's box once; its key lives as long as the object.
+    """The receiving side: issues offers, opens each one's box once; its key lives as long as the object.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ class Intake(NoCopies):
                 "ask for a new one and type the texts again"
             )
         if self.__surroundings.now_ms() >= offer["expires_ms"]:
-            raise BoxRefused("this box came too late: its offer has expired; ask for a new one")
+            raise BoxRefused("this box arrived too late: its offer has expired; ask for a new one")
         opened = decrypted(self.__key, parts, associated_data(offer, box["public_key"]), offer["fields"])
         if opened is None:
             raise BoxRefused(
@@ -222,7 +222,7 @@ def open_reply(
     offer : mapping
         The one that the box answered.
     reply : mapping
-        What came back.
+        The reply that was received.
     private_key : Hidden bytes
         The one-time key that the box was sealed with.
 

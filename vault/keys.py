@@ -1,4 +1,4 @@
-"""What a vault does with the keys in it: save, list, hand out to sign, describe, replace, remove."""
+"""The verbs of a vault about its keys: add, list, get a credential, describe, rotate, remove."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class KeyVerbs(OpenVault):
         demo : bool
             Whether the key belongs to the demo environment.
         note, account : str
-            Words of your own, shown in listings.
+            Text of your own, shown in listings.
         rotate_by : str
             Date by which to replace it, ``YYYY-MM-DD``; if empty, 90 days from now, or a year for a key with addresses.
 
@@ -85,12 +85,12 @@ class KeyVerbs(OpenVault):
             The change could not be saved; the file is as it was unless the message says otherwise.
         """
         triple = Triple(Hidden(api_key), Hidden(secret_key), Hidden(passphrase))
-        words = Hidden({"name": name, "host": host, "note": note, "account": account, "rotate_by": rotate_by})
-        # a secret pasted into one of them must not stand in a traceback's variables
+        texts = Hidden({"name": name, "host": host, "note": note, "account": account, "rotate_by": rotate_by})
+        # a secret pasted into one of them must not show in a traceback's variables
         del api_key, secret_key, passphrase, name, host, note, account, rotate_by
         if type(demo) is not bool:
             raise InvalidField("demo must be True or False", field="demo")
-        self._add(triple, words, demo=demo)
+        self._add(triple, texts, demo=demo)
 
     def names(self) -> list[str]:
         """Return the names of the keys, sorted, as of opening or of this object's last change."""
@@ -101,7 +101,7 @@ class KeyVerbs(OpenVault):
         return [slot.info() for slot in sorted(self._state().slots, key=lambda slot: slot.name)]
 
     def get(self, name: str) -> Credential:
-        """Return the credential that signs with this key; it goes on working after `close`.
+        """Return the credential that signs with this key; it still works after `close`.
 
         Raises
         ------
@@ -116,12 +116,12 @@ class KeyVerbs(OpenVault):
         return Credential(slot, self._surroundings().now_ms)
 
     def searcher(self, sieve: Callable[[Iterable[Needle]], AnySieve] = Sieve) -> Searcher:
-        """Return what finds the secrets of this vault's keys in files, without telling them.
+        """Return a searcher that finds the secrets of this vault's keys in files, without revealing them.
 
         Parameters
         ----------
         sieve : callable
-            Makes what finds many texts at once; the default is fast, and slower where a part of a secret lies.
+            Makes the search for many texts at once; the default is fast, but slower on data with part of a secret.
         """
         return Searcher(self._state().slots, sieve)
 
@@ -140,13 +140,13 @@ class KeyVerbs(OpenVault):
     def edit(
         self, name: str, *, note: str | None = None, account: str | None = None, rotate_by: str | None = None
     ) -> None:
-        """Change what is said about a key; what is None stays.
+        """Change the note, account or rotation date of a key; what is None stays.
 
         Parameters
         ----------
         name : str
         note, account : str, optional
-            Words of your own.
+            Text of your own.
         rotate_by : str, optional
             Date by which to replace it, ``YYYY-MM-DD``; empty goes back to 90 days, or a year for a key with addresses.
 
@@ -172,7 +172,7 @@ class KeyVerbs(OpenVault):
         ----------
         name : str
         verdict : str
-            In words, for example ``"read-only"``.
+            A short text, for example ``"read-only"``.
         has_addresses : bool, optional
             Whether the exchange lists addresses that the key is bound to.
 
@@ -211,7 +211,7 @@ class KeyVerbs(OpenVault):
         passphrase: str,
         check: Callable[[Credential], Checked] | None = None,
     ) -> None:
-        """Put a new key in the place of an old one; the old one goes only when the new one is in and was checked.
+        """Replace an old key with a new one; the old one is removed only when the new one is saved and was checked.
 
         The new key is saved first, under the old name and ``(new)``, so that it is not lost whatever happens. If the
         check fails, it is taken out again and the old one stays. If the process is killed or the disk refuses half-way,
@@ -262,7 +262,7 @@ class KeyVerbs(OpenVault):
         self._change_slots(promoted, trail.Happening(trail.ROTATED, old.id))
 
     def remove(self, name: str) -> None:
-        """Take a key out of the vault; kept generations still have it until five more changes are saved.
+        """Remove a key from the vault; kept generations still have it until five more changes are saved.
 
         Raises
         ------
@@ -275,17 +275,17 @@ class KeyVerbs(OpenVault):
         self._change_slots(lambda slots: without(slots, name), happening)
 
     def _add(
-        self, triple: Triple, words: Hidden[dict[str, str]], *, demo: bool, checked: Checked | None = None
+        self, triple: Triple, texts: Hidden[dict[str, str]], *, demo: bool, checked: Checked | None = None
     ) -> None:
         """Save a key, with what a check at the exchange found before if there was one."""
         around = self._surroundings()
         kind, kept = accepted(triple)
         now = iso_utc(around.now_ms())
         slot = Slot(
-            id=around.random_bytes(16).hex(), name=checked_name(words.value["name"]), kind=kind,
-            host=normalise_host(words.value["host"]), demo=demo, note=checked_note(words.value["note"]),
-            account=checked_account(words.value["account"]), created=now, triple=kept, extra=Hidden({}),
-            rotate_by=checked_date(words.value["rotate_by"]),
+            id=around.random_bytes(16).hex(), name=checked_name(texts.value["name"]), kind=kind,
+            host=normalise_host(texts.value["host"]), demo=demo, note=checked_note(texts.value["note"]),
+            account=checked_account(texts.value["account"]), created=now, triple=kept, extra=Hidden({}),
+            rotate_by=checked_date(texts.value["rotate_by"]),
         )  # fmt: skip
         events = [trail.ADDED]
         if checked is not None:
@@ -310,7 +310,7 @@ class KeyVerbs(OpenVault):
 
 
 def _without_same(slots: tuple[Slot, ...], pending: Slot) -> tuple[Slot, ...]:
-    """Return the slots without what a rotation to the same key left behind half-way."""
+    """Return the slots without the remains of an unfinished rotation to the same key."""
     api_key = pending.triple.api_key
     return tuple(
         slot for slot in slots if not (slot.name == pending.name and slot.triple.api_key.value == api_key.value)

@@ -1,4 +1,4 @@
-"""Looks for the vault's own secrets in bytes from anywhere, in the forms in which they lie about; never shows one."""
+"""Searches any bytes for the vault's own secrets, in the encodings in which they leak; never shows one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Protocol
 from vault.entries import RSA_KIND, SECRET_FIELDS, Slot
 from vault.hidden import Hidden, NoCopies
 
-SHORTEST = 8  # a shorter text stands in any file by accident
+SHORTEST = 8  # a shorter text occurs in any file by accident
 SHORTEST_SPLIT = 12  # likewise for letters and digits alone
 OVERLAP = 64 * 1024  # bytes that two parts of a long stream must share, so that no secret is cut unnoticed
 
@@ -25,7 +25,7 @@ _SPLIT = "split over lines or pieces"
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """A secret that was found; it says which one, never what it is.
+    """A secret that was found: which one, never its value.
 
     Attributes
     ----------
@@ -56,13 +56,14 @@ class Needle:
 
 
 class Sieve(NoCopies):
-    """Many needles looked for at once.
+    """Searches for many needles at once.
 
-    A needle of 15 bytes or more, wherever it lies, covers at least one 8-byte block of the data whole (one of 7 bytes a
-    4-byte block). So the set of all such pieces of all needles rules out clean data in one pass; what is left is
-    searched needle by needle.
+    A needle of 15 bytes or more, at whatever offset, fully covers at least one 8-byte block of the data (one of 7
+    bytes a 4-byte block). So the set of all such pieces of all needles rules out clean data in one pass; what is left
+    is searched needle by needle.
 
-    It takes longer where a part of a needle lies: only for who asks nobody else, never for answering a stranger.
+    It takes longer for data that contains part of a needle, so its timing leaks: use it only in the process of the
+    vault's own user, never to answer another process.
     """
 
     __slots__ = ("__by_block",)
@@ -79,8 +80,8 @@ class Sieve(NoCopies):
     def caught(self, data: bytes) -> Iterator[tuple[Needle, int]]:
         """Give each needle that is in the data, with its first place."""
         for block, pieces, needles in self.__by_block:
-            words = memoryview(data)[: len(data) // block * block].cast(_BLOCKS[block])  # type: ignore[call-overload]
-            if not needles or pieces.value.isdisjoint(words):
+            blocks = memoryview(data)[: len(data) // block * block].cast(_BLOCKS[block])  # type: ignore[call-overload]
+            if not needles or pieces.value.isdisjoint(blocks):
                 continue
             for needle in needles:
                 offset = data.find(needle.pattern.value)
@@ -89,7 +90,7 @@ class Sieve(NoCopies):
 
 
 class AnySieve(Protocol):
-    """Whatever finds needles in bytes: `Sieve`, or one that takes the same time whatever it is given."""
+    """Anything that finds needles in bytes: `Sieve`, or one that runs in constant time."""
 
     def caught(self, data: bytes) -> Iterable[tuple[Needle, int]]:
         """Give each needle that is in the data, with its first place."""
@@ -101,14 +102,14 @@ class Searcher(NoCopies):
     Parameters
     ----------
     slots : iterable of Slot
-        Whose secrets.
+        The keys whose secrets are searched for.
     sieve : callable
-        Makes what finds many needles at once.
+        Makes the search for many needles at once.
 
     Attributes
     ----------
     too_short : tuple of (str, str)
-        Label and field of texts that are too short to be looked for.
+        Label and field of texts that are too short to be searched for.
     """
 
     __slots__ = ("__needles", "__split", "too_short")
@@ -161,7 +162,7 @@ def _split_needles(slot: Slot) -> Iterator[Needle]:
 
 
 def _texts(slot: Slot, field: str) -> list[Hidden[str]]:
-    """Return what is looked for of a field: the text, or the lines of a private key that no other key has."""
+    """Return the texts to search for: the field's text, or the lines of a private key that no other key has."""
     text: Hidden[str] = getattr(slot.triple, field)
     if slot.kind == RSA_KIND and field == "secret_key":
         lines = [line for line in text.value.splitlines() if not line.startswith("-----")]
@@ -177,7 +178,7 @@ def _forms(text: Hidden[str]) -> Iterator[tuple[str, Hidden[bytes]]]:
     yield "UTF-16", Hidden(text.value.encode("utf-16-le").removesuffix(b"\x00"))  # and, one byte later, big-endian
     for offset in range(3):
         encoded = Hidden(base64.b64encode(b"\x00" * offset + plain.value))
-        # Letters that also hold bits of what stands before or behind are left out.
+        # Letters that also encode bits of the neighbouring bytes are left out.
         first, last = (0, 2, 3)[offset], (offset + len(plain.value)) * 8 // 6
         yield "base64", Hidden(encoded.value[first:last])
         yield "base64", Hidden(encoded.value[first:last].replace(b"+", b"-").replace(b"/", b"_"))

@@ -22,8 +22,8 @@ class LockVerbs(OpenVault):
     def change_password(self, old: str, new: str) -> None:
         """Wrap the data key under a new password; the keys inside are not re-encrypted with a new data key.
 
-        Once the new file is in place and was read back, the kept generations beside it are deleted: they would open
-        with the old password for ever. Copies made elsewhere still do; if somebody else knows the old password, rotate
+        Once the new file is in place and was read back, the kept generations next to it are deleted: they would open
+        with the old password for ever. Copies made elsewhere still do; if someone else knows the old password, rotate
         the data key too and replace the keys at the exchange. A vault of an older release with lower costs of the key
         derivation gets those of `STANDARD`; so it does with every other verb that asks for its password.
 
@@ -106,7 +106,7 @@ class LockVerbs(OpenVault):
         return [wrap.kind for wrap in self._state().envelope.header.wraps]
 
     def remove_unlock(self, kind: str) -> None:
-        """Take away a way to unlock other than the password, and the kept generations that it opens.
+        """Remove a way to unlock other than the password, and the kept generations that it opens.
 
         Raises
         ------
@@ -120,7 +120,7 @@ class LockVerbs(OpenVault):
             header = state.envelope.header
             wraps = tuple(wrap for wrap in header.wraps if wrap.kind != kind or kind == PASSWORD)
             if len(wraps) == len(header.wraps):
-                raise NoRecovery(f"there is no way to unlock named {str(kind)[:32]!r} that could be taken away")
+                raise NoRecovery(f"there is no way to unlock named {str(kind)[:32]!r} that could be removed")
             return Draft(replace(header, wraps=wraps), state.data_key, state.slots)
 
         self._change(removed, trail.Happening(trail.UNLOCK_REMOVED), forget_older=True)

@@ -1,4 +1,4 @@
-"""Throw-away credentials for an exchange on this very machine: the sandbox's public keys need no vault."""
+"""Throw-away credentials for an exchange on this machine: the sandbox's public keys need no vault."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def loopback_credential(
     Parameters
     ----------
     name : str
-        What to call it.
+        Its name.
     api_key, secret_key, passphrase : str
-        A worthless triple, such as those of the sandbox.
+        A triple without value, such as those of the sandbox.
     host : str
         ``http`` or ``https`` to localhost, 127.0.0.0/8 or [::1]; nothing else.
     demo : bool

@@ -1,6 +1,6 @@
 """The highest generation of each vault that this machine has seen, kept outside the vault, to notice an older file.
 
-Numbers and random vault ids, no secrets. Where it cannot be kept, the vault works on and says so.
+Numbers and random vault ids, no secrets. Where it cannot be stored, the vault goes on working and warns.
 """
 
 from __future__ import annotations
@@ -82,12 +82,12 @@ class Memory:
             )
 
     def warn_of_older(self, vault_id: str, generation: int, path: Path) -> None:
-        """Say it if a later generation was seen before."""
+        """Warn if a later generation was seen before."""
         if generation < (seen := self.highest(vault_id)):
             warn(
                 f"the vault {path} is generation {generation}, but generation {seen} of it was seen on this machine: "
-                "somebody put an older file in its place, and keys or a password changed since are as they were. If "
-                f"that was you, type: bgresearch vault restore {generation}; if not, look for who did it",
+                "an older file was put in its place, so later changes of keys or password are undone. If "
+                f"that was you, type: bgresearch vault restore {generation}; if not, find out who did it",
                 RollbackWarning,
             )
 

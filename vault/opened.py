@@ -1,8 +1,8 @@
 """An opened vault file: how it is read again and how every change of it is saved.
 
 A change is always: lock, read the file again, apply, seal a new generation, replace. So two processes that add keys
-lose none. What an open vault holds in memory is the data key and its entries, boxed so that nothing prints them; a
-Python process cannot wipe memory, so only its end makes them gone.
+lose none. An open vault holds the data key and its entries in memory, wrapped so that nothing prints them; a
+Python process cannot wipe memory, so they are gone only when it ends.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Happenings = tuple[trail.Happening, ...]
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a change makes of a generation: the header but for its number, the data key, the keys."""
+    """The next generation before it is sealed: the header except its number, the data key, the keys."""
 
     header: Header
     data_key: Hidden[bytes]
@@ -45,7 +45,7 @@ class Draft:
 
 
 class OpenVault(NoCopies):
-    """What all verbs of a vault stand on; see `vault.Vault`."""
+    """The base of all verbs of a vault; see `vault.Vault`."""
 
     __slots__ = ("__file", "__state", "__surroundings", "__weakref__")
 
@@ -66,7 +66,7 @@ class OpenVault(NoCopies):
 
     @property
     def vault_id(self) -> str:
-        """The random text that tells this vault from others; not secret."""
+        """The random text that identifies this vault; not secret."""
         return self._state().envelope.header.vault_id
 
     def reload(self) -> bool:
@@ -77,7 +77,7 @@ class OpenVault(NoCopies):
         VaultChanged
             The password was changed, an older generation or another vault was put in its place: open it again.
         VaultClosed, VaultMissing, LaxMode, UnsafePath, StorageFailed, DamagedVault, NewerVersion, HostileHeader
-            The file cannot be read or believed; the object goes on with what it knew.
+            The file cannot be read or trusted; the object keeps the keys that it had.
         """
         known, file = self._state(), self.__file
         with placed(file):
@@ -89,7 +89,7 @@ class OpenVault(NoCopies):
         return True
 
     def audit(self) -> trail.AuditTrail:
-        """Return the audit trail and what is wrong with it; reads the trail's file beside the vault."""
+        """Return the audit trail and what is wrong with it; reads the trail's file next to the vault."""
         known, file = self._state(), self.__file
         with file.locked(), placed(file):
             self.__state = state = reread(file.read(MAX_FILE_BYTES), known)
@@ -135,9 +135,9 @@ class OpenVault(NoCopies):
     def _change(
         self, change: Callable[[State], Draft], *happenings: trail.Happening, forget_older: bool = False
     ) -> None:
-        """Save a new generation; with ``forget_older`` the former ones go, once the new one was read back.
+        """Save a new generation; with ``forget_older`` the earlier ones are deleted once the new one was read back.
 
-        What something else opens than the present file goes before it, unless an older file was put in its place.
+        Files that an old password or code opens are deleted first, unless an older file was put in the vault's place.
         """
         known, around, file = self._state(), self.__surroundings, self.__file
         with file.locked(), placed(file):
@@ -150,7 +150,7 @@ class OpenVault(NoCopies):
             if present >= newest:
                 delete_foreign(file, current.envelope.header)
             if generation > MAX_GENERATION:
-                raise StorageFailed("the vault has no generation numbers left; move the .kept files beside it away")
+                raise StorageFailed("the vault has no generation numbers left; move the .kept files next to it away")
             body = with_former_names(current.body, current.slots, draft.slots)
             head, lines = trail.extended(trail.head_of(body), happenings, iso_utc(around.now_ms()))
             body = Hidden({**body.value, trail.FIELD: head.as_json()})
@@ -165,7 +165,7 @@ class OpenVault(NoCopies):
 
 
 def with_former_names(body: sealing.Body, before: tuple[Slot, ...], after: tuple[Slot, ...]) -> sealing.Body:
-    """Return the body with the labels of keys that go, so that the trail can name them."""
+    """Return the body with the labels of removed keys, so that the trail can name them."""
     ids = {slot.id for slot in after}
     gone = {slot.id: slot.name for slot in before if slot.id not in ids}
     if not gone:
@@ -185,8 +185,8 @@ def placed(file: VaultFile) -> Iterator[None]:
         raise NoRecovery(f"the vault {file.path}: {error}") from None
     except WrongPassword as error:
         raise type(error)(
-            f"{file.path}: {error}. Try again, with an eye on capitals and the keyboard's language; if it is "
-            "certainly right, somebody replaced the file's wrapped key: bring back a kept generation"
+            f"{file.path}: {error}. Try again, checking capitals and the keyboard layout; if it is "
+            "certainly right, the file's wrapped key was replaced: restore a kept generation"
         ) from None
     except (HostileHeader, NewerVersion, VaultChanged) as error:
         raise type(error)(f"the vault {file.path}: {error}") from None
@@ -199,7 +199,7 @@ def _way_back(file: VaultFile) -> str:
         except (DamagedVault, HostileHeader, NewerVersion, StorageFailed):
             continue
         return (
-            f"It is left as it is. Bring back the newest whole generation with {file.restore_command(kept)} "
+            f"It is left as it is. Restore the newest undamaged generation with {file.restore_command(kept)} "
             "(the changes saved after it are missing there)"
         )
-    return "It is left as it is, and no whole generation is kept beside it; bring it back from a backup"
+    return "It is left as it is, and no undamaged generation is kept next to it; restore it from a backup"

@@ -51,7 +51,7 @@ def code_bytes(code: Hidden[str]) -> Hidden[bytes]:
 
 @without_frames
 def is_group(code: Hidden[str], number: int, typed: Hidden[str]) -> bool:
-    """Return whether this is what stands in a code's group, counted from 1; read as a code is, any case and spaces."""
+    """Return whether this is the group of a code with this number, counted from 1; case and spaces do not matter."""
     group = Hidden(code.value.split("-")[number - 1])
     read = Hidden(typed.value.strip().upper().translate(_READ_AS))
     return hmac.compare_digest(group.value.encode("utf-8"), read.value.encode("utf-8", "replace"))

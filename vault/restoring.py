@@ -1,4 +1,4 @@
-"""Bringing back a kept generation: its content becomes the newest generation; what it replaces is kept too."""
+"""Restores a kept generation: its content becomes the newest generation; what it replaces is kept too."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TIME = slice(1, 9)  # seconds since 1970, big-endian, in clear behind a Fernet 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """A generation that could be brought back.
+    """A generation that can be restored.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ def restored(file: VaultFile, generation: int, password: Hidden[bytes], around: 
     seen = max(file.highest_kept(), around.memory.highest(header.vault_id), generation)
     number = max(seen, present.header.generation if present else 0) + 1
     if number > MAX_GENERATION:
-        raise StorageFailed("the vault has no generation numbers left; move the .kept files beside it away")
+        raise StorageFailed("the vault has no generation numbers left; move the .kept files next to it away")
     happening = trail.Happening(f"{trail.RESTORED} from generation {generation}")
     head, lines = trail.extended(_head(file, present, opened.data_key), (happening,), iso_utc(around.now_ms()))
     body = Hidden({**opened.body.value, trail.FIELD: head.as_json()})
@@ -89,11 +89,11 @@ def _kept_bytes(file: VaultFile, generation: int) -> bytes:
         if not isinstance(failure.__cause__, FileNotFoundError):
             raise
         kept = ", ".join(str(one.number) for one in kept_generations(file)) or "none"
-        raise VaultMissing(f"generation {generation} is not kept beside {file.path}; kept are: {kept}") from None
+        raise VaultMissing(f"generation {generation} is not kept next to {file.path}; kept are: {kept}") from None
 
 
 def _head(file: VaultFile, present: Envelope | None, data_key: Hidden[bytes]) -> trail.Head:
-    """Return where the trail goes on: where the present file says it ends, else where it ends on disk."""
+    """Return where the trail continues: at the end that the present file records, else at its end on disk."""
     if present is not None:
         try:
             return trail.head_of(sealing.unseal(present, data_key))

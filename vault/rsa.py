@@ -36,7 +36,7 @@ _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 @without_frames
 def accepted(triple: Triple) -> tuple[str, Triple]:
-    """Return the kind of a key and its triple as it is kept, or refuse what was pasted wrongly.
+    """Return the kind of a key and its triple as it is stored, or refuse what was pasted wrongly.
 
     Raises
     ------

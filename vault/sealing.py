@@ -29,7 +29,7 @@ Body = Hidden[dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A vault file that was believed: its envelope, its data key, its body."""
+    """A vault file that was decrypted and validated: its envelope, its data key, its body."""
 
     envelope: Envelope
     data_key: Hidden[bytes]

@@ -1,7 +1,7 @@
 """Keys in plain text: environment variables, .env files, JSON, TOML and INI of other tools.
 
-Finds them; what reads a format is in `vault.formats`, taking them out of their file in `vault.cleaning`, saving them is
-the vault's work.
+Only finds them: parsers are in `vault.formats`, removing keys from their file is in `vault.cleaning`, and the vault
+saves them.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a plain text has of this exchange's keys.
+    """The keys of this exchange in a plain text.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class Source:
     found : list of Found
         Whole keys.
     incomplete : tuple of str
-        What is there of a key that is not whole, in words.
+        What was found of each incomplete key.
     """
 
     format: str
@@ -127,7 +127,7 @@ def without_keys(text: Hidden[str], found: list[Found]) -> Hidden[str]:
     Raises
     ------
     InvalidField
-        They could not be taken out without touching anything else.
+        They could not be removed without changing anything else.
     """
     texts = {place: one.triple[field] for one in found for field, place in one.places.items()}
     return without_places(text, texts)
@@ -135,15 +135,15 @@ def without_keys(text: Hidden[str], found: list[Found]) -> Hidden[str]:
 
 @without_frames
 def cleaned_file(path: Path, found: list[Found]) -> Cleaned:
-    """Take the keys out of their file: variables lose their lines, other texts become empty; all else stays.
+    """Remove the keys from their file: lines of variables are deleted, other texts become empty; all else stays.
 
     A symbolic link stays one: the file that it leads to is replaced, in one step and with its mode. The result is read
-    again; what still has one of the secrets, the files of editors beside it included, is in what is returned.
+    again; what still has one of the secrets, editors' copies next to it included, is in the result.
 
     Raises
     ------
     InvalidField
-        The keys could not be taken out without touching anything else, or the file has other names (hard links) that
+        The keys could not be removed without changing anything else, or the file has other names (hard links) that
         would keep them; the file is as it was.
     StorageFailed
         The disk refused; the file is as it was.
@@ -198,7 +198,7 @@ def _source(read: Parsed) -> Source:
     return Source(read.format, found, tuple(incomplete))
 
 
-_Names = dict[str, list[tuple[Place, Hidden[Any]]]]  # by field: where it may stand, and what is there
+_Names = dict[str, list[tuple[Place, Hidden[Any]]]]  # by field: its possible places, and the values there
 
 
 def _groups(node: Hidden[Any], path: Place, *, is_ours: bool) -> Iterator[tuple[str, _Names]]:
@@ -263,7 +263,7 @@ def _is_text(value: Hidden[Any]) -> bool:
 
 
 def _lacking(label: str, names: _Names, places: dict[str, str]) -> str:
-    """Return what is missing of a key of which something is there."""
+    """Return what is missing of an incomplete key."""
     missing = [field for field in SECRET_FIELDS if field not in places]
     strange = [
         ".".join(place) for field in missing for place, value in names.get(field, [])

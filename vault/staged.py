@@ -49,7 +49,7 @@ class Staged(NoCopies):
         surroundings: Surroundings | None = None,
     ) -> None:
         named = Hidden(label)
-        del label  # it may turn out to hold a secret
+        del label  # it may contain a secret
         self.__surroundings = surroundings or Surroundings()
         if type(demo) is not bool:
             raise InvalidField("demo must be True or False", field="demo")
@@ -72,7 +72,7 @@ class Staged(NoCopies):
         return self.__slot.fingerprint
 
     def credential(self) -> Credential:
-        """Return what signs reads with it."""
+        """Return a credential that signs read requests with it."""
         return Credential(self.__slot, self.__surroundings.now_ms)
 
     def save(
@@ -80,13 +80,13 @@ class Staged(NoCopies):
     ) -> None:
         """Save it as a new key of the vault, with what its check found; raises as `Vault.add`."""
         slot = self.__slot
-        words = Hidden({"name": slot.name, "host": slot.host, "note": note, "account": account, "rotate_by": rotate_by})
+        texts = Hidden({"name": slot.name, "host": slot.host, "note": note, "account": account, "rotate_by": rotate_by})
         del note, account, rotate_by
-        vault._add(slot.triple, words, demo=slot.demo, checked=checked)
+        vault._add(slot.triple, texts, demo=slot.demo, checked=checked)
 
     @without_frames
     def replace(self, vault: KeyVerbs, *, checked: Checked) -> None:
-        """Put it in the place of the vault's key of the same name; raises as `Vault.rotate`.
+        """Replace the vault's key of the same name with it; raises as `Vault.rotate`.
 
         Raises
         ------
@@ -99,8 +99,8 @@ class Staged(NoCopies):
     def _agreed(self, pending: Credential, checked: Checked) -> Checked:
         if (pending.host, pending.demo) != (self.__slot.host, self.__slot.demo):
             raise VaultChanged(
-                f"the key {self.label!r} was bound to another host or environment meanwhile; the old key stays, start "
-                "the rotation anew"
+                f"the key {self.label!r} was bound to another host or environment meanwhile; the old key stays; start "
+                "the rotation again"
             )
         return checked
 

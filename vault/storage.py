@@ -1,8 +1,8 @@
 """The vault's file on disk: who may read it, how it is replaced, what is kept of it.
 
-The room moves bytes and knows nothing of what is in them. A save is: lock, clear away what a killed process left,
-keep the old bytes beside the vault, write the new ones to a temporary file, flush, replace, flush the folder. A
-reader sees the old file or the new one, never half of one.
+This module moves bytes and knows nothing of their content. A save is: lock, remove what a killed process left,
+keep the old bytes next to the vault, write the new ones to a temporary file, flush, replace, flush the folder. A
+reader sees the old file or the new one, never a half-written one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from vault.warned import warn
 
 KEPT_GENERATIONS = 5
 MAX_TRAIL_BYTES = 64 * 1024 * 1024  # some 300,000 events
-_without_locks: set[Path] = set()  # folders of which it was said
+_without_locks: set[Path] = set()  # folders that were warned about
 
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _NO_FOLLOW  # non-blocking: a pipe must not hang the reader
@@ -99,7 +99,7 @@ class VaultFile:
             lock.release()
 
     def _lock_by_existence(self) -> BaseFileLock:
-        """Return a lock that is the existence of a file: what a killed process left is found by its process number."""
+        """Return a lock that is a file's existence; one left by a killed process is recognised by its process id."""
         if self.folder not in _without_locks:
             _without_locks.add(self.folder)
             warn(
@@ -115,15 +115,15 @@ class VaultFile:
         return lock
 
     def check_absent(self) -> None:
-        """Refuse to make a vault where there is one, or where generations of one are kept."""
-        with self._explained("look at"):
+        """Raise if there is a vault at this path, or if generations of one are kept."""
+        with self._explained("check"):
             present = self._exists()
         if present:
             raise VaultExists(f"there already is a file at {self.path}; open it, or choose another path")
         if kept := self.kept():
             raise VaultExists(
-                f"{self.path} is gone, but generations of it are kept. Bring back the newest with "
-                f"{self.restore_command(kept[0])}, or move the .kept files away to start anew"
+                f"{self.path} is gone, but generations of it are kept. Restore the newest with "
+                f"{self.restore_command(kept[0])}, or move the .kept files away to start again"
             )
 
     def read(self, longest: int) -> bytes:
@@ -169,24 +169,24 @@ class VaultFile:
         """Return where a generation is kept; it may not be there."""
         return self.path.with_name(f"{self.path.name}.{generation}.kept")
 
-    def beside(self) -> list[Path]:
-        """Return every file beside the vault that holds a former one: kept generations, and one that was damaged."""
+    def former_files(self) -> list[Path]:
+        """Return every file next to the vault that holds an earlier version: kept generations, and a damaged one."""
         with self._explained("list the folder of"):
             names = self._filesystem.names(self.folder)
         return [*self.kept(), *([self.damaged_path] if self.damaged_path.name in names else [])]
 
     def forget_former(self) -> None:
-        """Delete every file beside the vault that holds a former one; call it under the lock."""
-        for former in self.beside():
+        """Delete every file next to the vault that holds an earlier version; call it under the lock."""
+        for former in self.former_files():
             self.delete(former)
 
     def delete(self, path: Path, *, unchanged: bool = False) -> None:
-        """Delete a file beside the vault, after a save or (``unchanged``) before one."""
+        """Delete a file next to the vault, after a save or (``unchanged``) before one."""
         with self._explained("delete", path, unchanged=unchanged):
             self._filesystem.unlink(path)
 
     def append_trail(self, lines: bytes, size: int) -> None:
-        """Write lines behind the first ``size`` bytes of the audit trail; what a killed process left there goes."""
+        """Write lines after the first ``size`` bytes of the audit trail, cutting off what a killed process left."""
         path = self.trail_path
         with self._explained("write the audit trail", path):
             descriptor = self._filesystem.open(path, _APPEND_FLAGS, FILE_MODE)
@@ -208,7 +208,7 @@ class VaultFile:
             raise
 
     def keep_damaged(self, data: bytes) -> Path:
-        """Put the bytes of a file that cannot be believed beside the vault, before it is replaced."""
+        """Keep the bytes of a file that cannot be trusted next to the vault, before it is replaced."""
         with self._explained("save", self.damaged_path):
             self._filesystem.unlink(self._temporary)
             self._write(data, self.damaged_path)
@@ -231,7 +231,7 @@ class VaultFile:
                         self._filesystem.unlink(outdated)
                 self._write(new, self.path)
         except StorageFailed:
-            with contextlib.suppress(OSError):  # the next save clears it away
+            with contextlib.suppress(OSError):  # the next save removes it
                 self._filesystem.unlink(self._temporary)
             raise
         with self._explained("confirm the save of", unchanged=False):
@@ -274,7 +274,7 @@ class VaultFile:
 
     def _check_folder(self) -> None:
         try:
-            with self._explained("look at the folder of"):
+            with self._explained("check the folder of"):
                 found = self._filesystem.lstat(self.folder)
         except StorageFailed as failure:
             if isinstance(failure.__cause__, (FileNotFoundError, NotADirectoryError)):
@@ -307,7 +307,7 @@ class VaultFile:
             raise LaxMode(self._about_modes())
 
     def _about_modes(self) -> str:
-        """Return all that is too open, and the one command for it: a mounted volume loosens everything at once."""
+        """Return every mode that is too open, and one command for all: a mounted volume loosens everything at once."""
         wanted = {
             self.folder: FOLDER_MODE,
             self.path: FILE_MODE,
@@ -329,12 +329,12 @@ class VaultFile:
         ]
         which = "it" if len(actual) == 1 else "them"
         return (
-            f"{modes}, which lets other users of this machine at {which}; first think who may have read {which}, then "
+            f"{modes}, so other users of this machine can read {which}; first consider who may have read {which}, then "
             f"type: {' && '.join(commands)}"
         )
 
     def _refuse_unopened(self, failure: StorageFailed) -> None:
-        """Raise what an open that failed means, or the failure itself."""
+        """Raise the error for a failed open, or the failure itself."""
         code = getattr(failure.__cause__, "errno", None)
         if code in {errno.ELOOP, errno.EMLINK}:
             raise UnsafePath(f"{self.path} is a symbolic link; give the real file's path") from None
@@ -344,7 +344,7 @@ class VaultFile:
             raise failure
         advice = "make one with Vault.create"
         if kept := self.kept():
-            advice = f"bring back the newest kept generation with {self.restore_command(kept[0])}"
+            advice = f"restore the newest kept generation with {self.restore_command(kept[0])}"
         raise VaultMissing(f"there is no vault at {self.path}; {advice}") from None
 
     @contextlib.contextmanager

@@ -1,7 +1,7 @@
-"""The audit trail: what happened to which key and when, one JSON line each, every line bound to the one before.
+"""The audit trail: what happened to which key and when, one JSON line each, every line chained to the previous one.
 
-The lines lie in clear beside the vault and hold no value and no label, only the key's random id. The hash of the last
-line lies inside the vault's encrypted body, so a line that is changed, cut off or put in is noticed.
+The lines are stored unencrypted next to the vault and hold no value and no label, only the key's random id. The hash
+of the last line is stored in the vault's encrypted body, so a changed, removed or inserted line is detected.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """Something to be written down; ``key`` is a slot's id, empty for the vault as a whole."""
+    """An event to be recorded; ``key`` is a slot's id, empty for the vault as a whole."""
 
     event: str
     key: str = ""
@@ -74,9 +74,9 @@ class AuditTrail:
     Attributes
     ----------
     events : tuple of AuditEvent
-        Oldest first, up to the first line that cannot be believed.
+        Oldest first, up to the first line that cannot be trusted.
     problems : tuple of str
-        In words; empty if every line is there and unchanged.
+        One sentence each; empty if every line is there and unchanged.
     """
 
     events: tuple[AuditEvent, ...]
@@ -90,7 +90,7 @@ def head_of(body: Hidden[dict[str, Any]]) -> Head:
 
 
 def head_in(raw: bytes) -> Head:
-    """Return the head of a trail's bytes up to the first line that cannot be believed."""
+    """Return the head of a trail's bytes up to the first line that cannot be trusted."""
     head = Head()
     for line in raw.splitlines(keepends=True):
         row = _row(line)
@@ -101,7 +101,7 @@ def head_in(raw: bytes) -> Head:
 
 
 def extended(head: Head, happenings: tuple[Happening, ...], at: str) -> tuple[Head, bytes]:
-    """Return the new head and the lines to append behind the old one."""
+    """Return the new head and the lines to append after the old one."""
     written: list[bytes] = []
     for happening in happenings:
         numbered = {"number": head.count + 1, "at": at, "event": happening.event, "key": happening.key}
@@ -112,7 +112,7 @@ def extended(head: Head, happenings: tuple[Happening, ...], at: str) -> tuple[He
 
 
 def verified(raw: bytes, head: Head, labels: dict[str, str]) -> AuditTrail:
-    """Return the trail in a file's bytes, held against the head that the vault remembers."""
+    """Return the trail in a file's bytes, compared with the head that the vault stores."""
     believed, tail = raw[: head.size], raw[head.size :]
     events: list[AuditEvent] = []
     problems: list[str] = []
@@ -120,7 +120,7 @@ def verified(raw: bytes, head: Head, labels: dict[str, str]) -> AuditTrail:
     for line in believed.splitlines(keepends=True):
         row = _row(line)
         if row is None or row["number"] != len(events) + 1 or row["previous"] != previous:
-            problems.append(f"line {len(events) + 1} was changed, put in or taken out; nothing after it is believed")
+            problems.append(f"line {len(events) + 1} was changed, inserted or removed; nothing after it is trusted")
             break
         previous = digest(line)
         events.append(AuditEvent(row["number"], row["at"], row["event"], labels.get(row["key"], row["key"][:8])))

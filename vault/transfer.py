@@ -1,7 +1,7 @@
-"""Keys on their way out of a vault and into it: encrypted copies, and keys found in plain text.
+"""Export and import of keys: encrypted copies, and keys found in plain text.
 
-An encrypted copy is a vault file of its own, with its own password and data key. What comes in is shown first, by
-labels and fingerprints, and saved in one change.
+An encrypted copy is a vault file of its own, with its own password and data key. Keys to be imported are shown first,
+by labels and fingerprints, and saved in one change.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ from vault.sources import Found
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A key that could come in; nothing in it is secret.
+    """A key that could be imported; nothing in it is secret.
 
     Attributes
     ----------
     label, host, environment, fingerprint : str
         As `KeyInfo` has them.
     problem : str
-        Why it cannot come in, empty if it can.
+        Why it cannot be imported, empty if it can.
     doubt : str
-        Why another reader of its file would see another text; it comes in only if the exchange accepts it.
+        Why another reader of its file would see another text; it is imported only if the exchange accepts it.
     """
 
     label: str
@@ -85,11 +85,11 @@ class Incoming(NoCopies):
 
     @property
     def doubts(self) -> dict[str, str]:
-        """By label, why a text may not be what the exchange gave out; such a key comes in only once it was checked."""
+        """By label, why a text may not be what the exchange issued; such a key is imported only once it was checked."""
         return dict(self.__doubts)
 
     def credentials(self) -> list[Credential]:
-        """Return what signs reads with each of the keys, so that they are examined before they are saved."""
+        """Return a credential for each of the keys, so that they are checked before they are saved."""
         return [Credential(slot, self.__now_ms) for slot in self.__slots if slot.kind in SIGNATURES]
 
 
@@ -117,7 +117,7 @@ def read_copy(path: str | os.PathLike[str], password: str, *, surroundings: Surr
     refused: list[Candidate] = []
     for slot in believed_slots(opened.body):
         try:
-            slots.append(_held_to_the_rules(replace(slot, id=around.random_bytes(16).hex())))
+            slots.append(_validated(replace(slot, id=around.random_bytes(16).hex())))
         except (InvalidField, KeyRefused) as error:
             environment = "demo" if slot.demo else "live"
             refused.append(Candidate(shown(slot.name), shown(slot.host), environment, slot.fingerprint, str(error)))
@@ -127,7 +127,7 @@ def read_copy(path: str | os.PathLike[str], password: str, *, surroundings: Surr
 def from_found(
     keys: Sequence[Found], *, host: str = EXCHANGE_HOST, demo: bool = False, surroundings: Surroundings | None = None
 ) -> Incoming:
-    """Return keys that were found in plain text, to be imported; texts that cannot be a key's are told, not shown."""
+    """Return keys found in plain text, to be imported; texts that cannot be a key's are reported, not shown."""
     around = surroundings or Surroundings()
     slots: list[Slot] = []
     refused: list[Candidate] = []
@@ -148,7 +148,7 @@ def from_found(
 
 
 class TransferVerbs(OpenVault):
-    """The verbs about keys that leave and come; see `vault.Vault`."""
+    """The verbs that export and import keys; see `vault.Vault`."""
 
     __slots__ = ()
 
@@ -198,17 +198,17 @@ class TransferVerbs(OpenVault):
     def import_keys(
         self, incoming: Incoming, *, checked: Mapping[str, Checked] | None = None, only: Collection[str] | None = None
     ) -> list[str]:
-        """Save the keys that can come in, all in one change, and read them back from the disk; return their labels.
+        """Save the keys that can be imported, all in one change, and read them back from the disk; return their labels.
 
         Parameters
         ----------
         incoming : Incoming
             What was read.
         checked : mapping of str to Checked, optional
-            By label, what a check at the exchange found; written down with the key. A key whose text is doubtful
-            comes in only with one.
+            By label, what a check at the exchange found; stored with the key. A key whose text is doubtful
+            is imported only with one.
         only : collection of str, optional
-            The labels that shall come in; all of them by default.
+            The labels to import; all of them by default.
 
         Raises
         ------
@@ -220,27 +220,27 @@ class TransferVerbs(OpenVault):
             The change could not be saved.
         """
         given = {label: acceptable(result) for label, result in (checked or {}).items()}
-        welcome = {candidate.label for candidate in self.preview(incoming) if not candidate.problem}
-        welcome -= incoming.doubts.keys() - given.keys()
+        importable = {candidate.label for candidate in self.preview(incoming) if not candidate.problem}
+        importable -= incoming.doubts.keys() - given.keys()
         now = iso_utc(self._surroundings().now_ms())
-        coming = [
+        new = [
             _with_verdict(slot, given.get(slot.name), now)
-            for slot in incoming._slots() if slot.name in welcome and (only is None or slot.name in only)
+            for slot in incoming._slots() if slot.name in importable and (only is None or slot.name in only)
         ]  # fmt: skip
-        if not coming:
+        if not new:
             return []
 
         def joined(slots: tuple[Slot, ...]) -> tuple[Slot, ...]:
-            for slot in coming:
+            for slot in new:
                 slots = with_slot(slots, slot)
             return slots
 
-        self._change_slots(joined, *(trail.Happening(trail.IMPORTED, slot.id) for slot in coming))
+        self._change_slots(joined, *(trail.Happening(trail.IMPORTED, slot.id) for slot in new))
         self.reload()
         saved = self._state().slots
-        if not _are_saved(coming, saved):
-            raise VaultChanged("another process changed the imported keys at once; look at them before you go on")
-        return [slot.name for slot in coming]
+        if not _are_saved(new, saved):
+            raise VaultChanged("another process changed the imported keys meanwhile; check them before you go on")
+        return [slot.name for slot in new]
 
 
 def _with_verdict(slot: Slot, result: Checked | None, now: str) -> Slot:
@@ -249,8 +249,8 @@ def _with_verdict(slot: Slot, result: Checked | None, now: str) -> Slot:
     return replace(slot, checked=now, verdict=result.verdict, has_addresses=result.has_addresses)
 
 
-def _held_to_the_rules(slot: Slot) -> Slot:
-    """Return a key of a copy as the vault takes it, or refuse it: whoever made the copy may have written anything."""
+def _validated(slot: Slot) -> Slot:
+    """Return a key of a copy as the vault accepts it, or raise: the copy's author may have written anything."""
     if slot.kind in SIGNATURES:
         kind, triple = accepted(slot.triple)
         slot = replace(slot, kind=kind, triple=triple)
@@ -274,8 +274,8 @@ def _checked_time(text: str) -> str:
 
 
 @without_frames
-def _are_saved(coming: Sequence[Slot], saved: tuple[Slot, ...]) -> bool:
-    return all(found(saved, slot.name).as_json() == slot.as_json() for slot in coming)
+def _are_saved(expected: Sequence[Slot], saved: tuple[Slot, ...]) -> bool:
+    return all(found(saved, slot.name).as_json() == slot.as_json() for slot in expected)
 
 
 def _write_new(path: Path, data: bytes) -> None:

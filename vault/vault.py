@@ -1,4 +1,4 @@
-"""The vault as its users know it: made, opened, brought back; its verbs stand in ``keys``, ``locks``, ``transfer``."""
+"""The public class `Vault`: create, open, restore; its other verbs are in ``keys``, ``locks`` and ``transfer``."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Vault(KeyVerbs, LockVerbs, TransferVerbs):
         VaultMissing, LaxMode, UnsafePath, StorageFailed
             The file is not there or not safe to read.
         DamagedVault, NewerVersion, HostileHeader
-            The file is not a vault that this release can believe; the message says what to do.
+            The file is not a vault that this release can trust; the message says what to do.
         WrongPassword
             The file is whole, the password is not its own.
         """
@@ -149,7 +149,7 @@ class Vault(KeyVerbs, LockVerbs, TransferVerbs):
     ) -> Vault:
         """Return the vault with the content of a kept generation, saved as its newest.
 
-        What it replaces is kept as a generation of its own; a file that cannot be believed goes to ``.damaged``. Giving
+        What it replaces is kept as a generation of its own; a file that cannot be trusted goes to ``.damaged``. Giving
         the number of the present file accepts an older file that was put in its place on purpose.
 
         Parameters
@@ -182,7 +182,7 @@ class Vault(KeyVerbs, LockVerbs, TransferVerbs):
 
     @classmethod
     def id_of(cls, path: str | os.PathLike[str], *, surroundings: Surroundings | None = None) -> str:
-        """Return the random text that tells this vault from others; needs no password, and believes the file."""
+        """Return the random text that identifies this vault; needs no password, and trusts the file."""
         around = surroundings or Surroundings()
         file = VaultFile(path, around.filesystem, around.lock_timeout_s)
         with placed(file):
@@ -190,7 +190,7 @@ class Vault(KeyVerbs, LockVerbs, TransferVerbs):
 
     @classmethod
     def kept(cls, path: str | os.PathLike[str], *, surroundings: Surroundings | None = None) -> list[Generation]:
-        """Return the kept generations beside a vault file, newest first; needs no password."""
+        """Return the kept generations next to a vault file, newest first; needs no password."""
         around = surroundings or Surroundings()
         return kept_generations(VaultFile(path, around.filesystem, around.lock_timeout_s))
 

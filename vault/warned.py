@@ -1,4 +1,4 @@
-"""Warnings that point at the caller's own line, however deep in this package they are noticed."""
+"""Warnings that point at the caller's own line, however deep in this package they are raised."""
 
 from __future__ import annotations
 

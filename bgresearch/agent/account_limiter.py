@@ -11,12 +11,12 @@ from bgresearch.session.identity import USER_ID_FIELD
 
 
 class ByAccount:
-    """A limiter that counts keys of one account together, and tells each thread how many requests it made.
+    """A limiter that counts keys of one account together, and counts the requests of each thread.
 
     Parameters
     ----------
     limiter : Limiter
-        Who decides; shared by every key of one host.
+        The limiter behind it; shared by every key of one host.
     """
 
     def __init__(self, limiter: Limiter) -> None:
@@ -31,19 +31,19 @@ class ByAccount:
         return slot
 
     def answered(self, slot: Slot, heard: bool = True) -> None:
-        """Take in that a request has come back, or is given up."""
+        """Record that a request was answered, or was given up."""
         self._limiter.answered(slot, heard)
 
     def observed(self, endpoint: Endpoint, identity: str, remaining: int) -> None:
-        """Take in the exchange's own count."""
+        """Record the exchange's own count."""
         self._limiter.observed(endpoint, self._account(identity), remaining)
 
     def rejected(self, endpoint: Endpoint, identity: str, *, address_wide: bool) -> int:
-        """Take in a 429."""
+        """Record a 429."""
         return self._limiter.rejected(endpoint, self._account(identity), address_wide=address_wide)
 
     def learn(self, endpoint: Endpoint, identity: str, data: Any) -> None:
-        """Take in an answer: three rows name the account that a key belongs to."""
+        """Learn the account of a key from a response: those of three endpoints name it."""
         field = USER_ID_FIELD.get(endpoint.id)
         if field and isinstance(data, dict) and data.get(field):
             self._uids[identity] = str(data[field])

@@ -1,4 +1,4 @@
-"""What a client is given instead of a wire when the agent holds the key."""
+"""The sender that a client uses when the agent holds the key."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class AgentSender:
     Parameters
     ----------
     key : AgentKey
-        As the agent's status names it.
+        The key, from the agent's status.
     agent : Agent
-        Who makes the private requests.
+        The agent that makes the private requests.
     public : Wire
         A wire to the key's host, without a key.
 
@@ -68,7 +68,7 @@ class AgentSender:
 
     @property
     def sent(self) -> int:
-        """Requests that left for this sender, those that the agent made included."""
+        """Requests sent by this sender, including those that the agent made."""
         return self._public.sent + self._sent
 
     def send(self, endpoint: Endpoint, params: Mapping[str, object]) -> Reply:
@@ -77,7 +77,7 @@ class AgentSender:
         Raises
         ------
         AgentUnavailable
-            The agent is not running, ended on the way, or is locked; nothing is lost.
+            The agent is not running, ended during the request, or is locked; nothing is lost.
         """
         if not endpoint.private and not self.demo:
             return self._public.send(endpoint, params)
@@ -89,7 +89,7 @@ class AgentSender:
             raise header.error
         attempts, received_ms, asked_ms = (header.result.get(name) for name in ("attempts", "received_ms", "asked_ms"))
         if not (isinstance(attempts, int) and isinstance(received_ms, int) and isinstance(asked_ms, int)):
-            raise AgentError("the agent's answer makes no sense.")
+            raise AgentError("the agent's answer is malformed.")
         return Reply(endpoint, unwrap(endpoint, 200, body), body, attempts, received_ms, asked_ms)
 
     def close(self) -> None:
@@ -105,7 +105,7 @@ class AgentSender:
 
 
 def find_key(agent: Agent, label: str) -> AgentKey:
-    """Return what the agent says of a key.
+    """Return a key of the agent by its label.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The agent as other processes see it: asked over its socket, from any thread. Nothing here holds a secret."""
+"""The agent's client: sends requests over its socket, from any thread. Nothing here holds a secret."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from typing import Any
 
-from bgresearch.agent import models as told
+from bgresearch.agent import models
 from bgresearch.agent.connection import QUICK_S, AgentConnection
 from bgresearch.agent.models import AgentKey, AgentStatus, Examination
 from bgresearch.agent.protocol import MAX_SEARCHED_BYTES, Header, encode_request
@@ -49,19 +49,19 @@ _REPEATABLE = (Fetch, Status, Lock, Offer, Check, Audit, Search)
 
 
 class AgentVerbs(ABC):
-    """What can be asked of an agent, wherever it answers; `Agent` asks another process, `OwnAgent` this one."""
+    """The agent's operations; `Agent` sends them to another process, `OwnAgent` answers them in this one."""
 
     def status(self) -> AgentStatus:
-        """Return what it says of itself.
+        """Return the agent's status.
 
         Raises
         ------
         AgentUnavailable
             No agent is running.
         AgentError
-            Folder, socket or the process behind it could be somebody else's.
+            Folder, socket or the process behind it could belong to another user.
         """
-        return told.status_of(self._result(Status()))
+        return models.status_of(self._result(Status()))
 
     def offer(
         self, purpose: Purpose = "unlock", label: str = "unlock", *, host: str = "", demo: bool = False
@@ -73,7 +73,7 @@ class AgentVerbs(ABC):
         purpose : str
             What the box will be for: ``unlock``, ``create``, ``strength`` or ``recovery`` (field ``password``),
             ``recover`` (``recovery_code``), ``keyring`` (``code``), ``confirm`` (``first``, ``second``: the groups of
-            the recovery code whose numbers, from 1, stand in ``asked``), ``key`` or ``rotate`` (``api_key``,
+            the recovery code whose numbers, from 1, are in ``asked``), ``key`` or ``rotate`` (``api_key``,
             ``secret_key``, ``passphrase``).
         label : str
             For ``key`` the new key's name, for ``rotate`` that of the key to replace; otherwise not used.
@@ -91,11 +91,11 @@ class AgentVerbs(ABC):
         """
         answer = self._result(Offer(purpose, label, host, demo))
         if not isinstance(answer.get("offer"), dict) or not isinstance(answer.get("fingerprint"), str):
-            raise AgentError("the agent's offer makes no sense.")
+            raise AgentError("the agent's offer is malformed.")
         return answer
 
     def open(self, box: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what came of a sealed box, by the purpose of its offer.
+        """Return the result of opening a sealed box, by the purpose of its offer.
 
         ``unlock``, ``recover``, ``keyring``, ``create``: the status. ``strength``: ``score`` (0-4), ``guesses_log10``,
         ``words``. ``recovery``: ``reply``, a box for the sealer alone. ``confirm``: ``confirmed``. ``key``, ``rotate``:
@@ -104,73 +104,73 @@ class AgentVerbs(ABC):
         Raises
         ------
         WrongPassword, WrongRecoveryCode, NoRecovery
-            It does not open the vault; the next one is heard only after a pause.
+            It does not open the vault; the next attempt is accepted only after a pause.
         BoxRefused
             The box is not a fresh one for this agent.
         VaultError, AgentError
-            What else can go wrong, in words.
+            Any other failure.
         """
         return self._result(Open(box), _VAULT_S)
 
     def unlock(self, box: Mapping[str, Any]) -> AgentStatus:
         """Return its status after it opened the vault with a sealed password or code; otherwise as `open`."""
-        return told.status_of(self.open(box))
+        return models.status_of(self.open(box))
 
     def examine(self, staged: str) -> Examination:
-        """Return the findings about a staged key, each as it comes; two requests to the agent, a few to the exchange.
+        """Yield the findings about a staged key; costs two requests to the agent, a few to the exchange.
 
         Raises
         ------
         AgentError
-            Nothing is staged under this id: it was kept, discarded or forgotten after 15 minutes.
+            Nothing is staged under this id: it was kept, discarded or expired after 15 minutes.
         """
         return Examination(self._examined(staged))
 
     def keep(
         self, staged: str, *, note: str = "", account: str = "", rotate_by: str = "", accept_trade: bool = False
     ) -> AgentKey:
-        """Save a staged key that was examined and passed; return what may be said of it.
+        """Save a staged key that was examined and passed; return its public fields.
 
         A key that can withdraw is never kept; one that can trade or transfer only with ``accept_trade=True``. For a
-        rotation, the key takes the old one's place; note, account and date stay where the new ones are empty.
+        rotation, the key replaces the old one; note, account and date stay where the new ones are empty.
 
         Raises
         ------
         AgentError
             It was not examined here, did not pass, or may do more than read.
         InvalidField, DuplicateKey, TooManyKeys, VaultError
-            The vault cannot take it.
+            The vault cannot accept it.
         """
         said = self._result(Keep(staged, note, account, rotate_by, accept_trade), _VAULT_S)
-        return told.key_of(said.get("key") or {})
+        return models.key_of(said.get("key") or {})
 
     def discard(self, staged: str) -> None:
-        """Make it forget a staged key; one that is gone already is no error."""
+        """Make the agent discard a staged key; one that is gone already is no error."""
         self._result(Discard(staged))
 
     def check(self, key: str) -> tuple[tuple[Finding, ...], Permissions | None]:
         """Return the findings about a stored key and what it may do (None if it was refused); the verdict is saved."""
         said = self._result(Check(key), _PATIENCE_S)
-        return told.findings_of(said), told.permissions_of(said)
+        return models.findings_of(said), models.permissions_of(said)
 
     def rename(self, key: str, new: str) -> AgentStatus:
         """Give a key another name."""
-        return told.status_of(self._result(Rename(key, new), _VAULT_S))
+        return models.status_of(self._result(Rename(key, new), _VAULT_S))
 
     def edit(
         self, key: str, *, note: str | None = None, account: str | None = None, rotate_by: str | None = None
     ) -> AgentStatus:
-        """Change what is said about a key; what is None stays."""
-        return told.status_of(self._result(Edit(key, note, account, rotate_by), _VAULT_S))
+        """Change the note, account or rotation date of a key; what is None stays."""
+        return models.status_of(self._result(Edit(key, note, account, rotate_by), _VAULT_S))
 
     def remove(self, key: str) -> AgentStatus:
-        """Take a key out of the vault; the exchange still knows it until it is deleted there."""
-        return told.status_of(self._result(Remove(key), _VAULT_S))
+        """Remove a key from the vault; at the exchange it stays valid until it is deleted there."""
+        return models.status_of(self._result(Remove(key), _VAULT_S))
 
     def trail(self) -> AuditTrail:
-        """Return the newest 20,000 events of the vault's audit trail and what is wrong with the whole of it."""
+        """Return the newest 20,000 events of the vault's audit trail and the problems found in all of it."""
         header, body = self._asked(Audit(), _VAULT_S)
-        return told.trail_of(header.result, json.loads(body))
+        return models.trail_of(header.result, json.loads(body))
 
     def audit(self) -> tuple[AuditEvent, ...]:
         """Return the newest 20,000 events of the vault's audit trail, oldest first."""
@@ -187,7 +187,7 @@ class AgentVerbs(ABC):
         found: dict[tuple[str, str, str], Leak] = {}
         for start in range(0, max(len(data) - OVERLAP, 1), MAX_SEARCHED_BYTES - OVERLAP):
             part = data[start : start + MAX_SEARCHED_BYTES]
-            for leak in told.leaks_of(self._result(Search(part), _VAULT_S)):
+            for leak in models.leaks_of(self._result(Search(part), _VAULT_S)):
                 offset = leak.offset + start if leak.offset >= 0 else leak.offset
                 found.setdefault((leak.label, leak.field, leak.form), Leak(leak.label, leak.field, leak.form, offset))
         whole = {(leak.label, leak.field) for leak in found.values() if leak.offset >= 0}
@@ -198,10 +198,10 @@ class AgentVerbs(ABC):
         return self._ask(request, _PATIENCE_S)
 
     def _examined(self, staged: str) -> Generator[Finding, None, Permissions | None]:
-        yield from told.findings_of(self._result(Examine(staged, "reach"), _PATIENCE_S))
+        yield from models.findings_of(self._result(Examine(staged, "reach"), _PATIENCE_S))
         said = self._result(Examine(staged, "key"), _PATIENCE_S)
-        yield from told.findings_of(said)
-        return told.permissions_of(said)
+        yield from models.findings_of(said)
+        return models.permissions_of(said)
 
     def _result(self, request: Request, patience_s: float = QUICK_S) -> dict[str, Any]:
         return self._asked(request, patience_s)[0].result
@@ -218,12 +218,12 @@ class AgentVerbs(ABC):
 
 
 class Agent(AgentVerbs):
-    """The agent as other processes see it.
+    """A client of the agent in another process.
 
     Parameters
     ----------
     place : Place, optional
-        Where it is met; the user's own place by default. Nothing is opened before something is asked.
+        The folder of its socket; the user's own by default. Nothing is opened before the first request.
     """
 
     def __init__(self, place: Place | None = None) -> None:
@@ -235,7 +235,7 @@ class Agent(AgentVerbs):
         weakref.finalize(self, _close_all, self._idle)
 
     def is_there(self) -> bool:
-        """Return whether an agent answers, be it that something is wrong with its vault."""
+        """Return whether an agent answers, even if something is wrong with its vault."""
         try:
             self.status()
         except AgentError:
@@ -245,12 +245,12 @@ class Agent(AgentVerbs):
         return True
 
     def lock(self) -> None:
-        """Make it forget everything and end."""
+        """Make the agent discard everything and end."""
         self._result(Lock())
         self.close()
 
     def close(self) -> None:
-        """Close the connections that nobody uses; asking again opens new ones."""
+        """Close idle connections; the next request opens new ones."""
         with self._lock:
             _close_all(self._idle)
 
@@ -265,16 +265,16 @@ class Agent(AgentVerbs):
 
     def _ask(self, request: Request, patience_s: float) -> tuple[Header, bytes]:
         message = encode_request(request)
-        if not isinstance(request, _REPEATABLE):  # so that nothing is done twice, it is said once, on a line of its own
-            with closing(AgentConnection(self.place)) as line:
-                return line.ask(message, patience_s)
-        while (waiting := self._waiting()) is not None:  # the agent may have closed it; a read can be repeated
-            with suppress(AgentUnavailable), self._used(waiting):
-                return waiting.ask(message, patience_s)
-        with self._used(AgentConnection(self.place)) as line:
-            return line.ask(message, patience_s)
+        if not isinstance(request, _REPEATABLE):  # never sent twice, so on a connection of its own
+            with closing(AgentConnection(self.place)) as connection:
+                return connection.ask(message, patience_s)
+        while (idle := self._take_idle()) is not None:  # the agent may have closed it; a read can be repeated
+            with suppress(AgentUnavailable), self._used(idle):
+                return idle.ask(message, patience_s)
+        with self._used(AgentConnection(self.place)) as connection:
+            return connection.ask(message, patience_s)
 
-    def _waiting(self) -> AgentConnection | None:
+    def _take_idle(self) -> AgentConnection | None:
         with self._lock:
             if self._process != os.getpid():  # a fork: the connections are the parent's
                 self._process = os.getpid()
@@ -282,20 +282,20 @@ class Agent(AgentVerbs):
             return self._idle.pop() if self._idle else None
 
     @contextmanager
-    def _used(self, line: AgentConnection) -> Iterator[AgentConnection]:
-        """Keep the connection for the next one, unless anything at all went wrong on it."""
-        whole = False
+    def _used(self, connection: AgentConnection) -> Iterator[AgentConnection]:
+        """Keep the connection for the next request, unless anything went wrong on it."""
+        is_reusable = False
         try:
-            yield line
-            whole = not line.is_closed
+            yield connection
+            is_reusable = not connection.is_closed
         finally:
-            if whole:
+            if is_reusable:
                 with self._lock:
-                    self._idle.append(line)
+                    self._idle.append(connection)
             else:
-                line.close()
+                connection.close()
 
 
-def _close_all(lines: list[AgentConnection]) -> None:
-    while lines:
-        lines.pop().close()
+def _close_all(connections: list[AgentConnection]) -> None:
+    while connections:
+        connections.pop().close()

@@ -8,7 +8,7 @@ from bgresearch.agent.protocol import MAX_HEADER_BYTES, Header, decode_header
 from bgresearch.agent.socket_path import UNLOCK, Place, check_socket, peer_is_me
 from bgresearch.errors import AgentError, AgentUnavailable
 
-QUICK_S = 5.0  # what asks no exchange
+QUICK_S = 5.0  # for requests that do not involve the exchange
 
 
 class AgentConnection:
@@ -48,11 +48,11 @@ class AgentConnection:
         return header, body
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self.is_closed = True
         self._answers.close()
         self._socket.close()
 
 
 def _gone() -> AgentUnavailable:
-    return AgentUnavailable("the agent went away: it was locked or ended.", hint=UNLOCK)
+    return AgentUnavailable("the agent closed the connection: it was locked or has ended.", hint=UNLOCK)

@@ -1,8 +1,8 @@
-"""Looking for secrets in a stranger's bytes, in a time that does not tell a part of one.
+"""Searches another process's bytes for secrets, in a time that reveals no part of one.
 
-Who asks the agent to search can measure how long that takes. A search that does more where a part of a secret lies
-would give that part away, and part by part the whole. So nothing here looks at parts: each stretch of the data as long
-as a needle becomes one number, under a key drawn anew for every search, and only whole numbers are compared.
+A process that has the agent search can measure how long that takes. A search that does more work where part of a secret
+occurs would reveal that part, and part by part the whole. So nothing here compares parts: each stretch of the data as
+long as a needle is hashed to one number, under a new random key for every search, and only whole numbers are compared.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _WORD_BITS = 64  # numbers are counted modulo 2**64, as unsigned words are
 _TOP_BITS = 16  # by which a number is looked up first
 
 
-class BlindSieve(NoCopies):
-    """Many needles looked for at once; finds the same as `vault.leaks.Sieve`.
+class ConstantTimeSieve(NoCopies):
+    """Searches for many needles at once; finds the same as `vault.leaks.Sieve`.
 
     Parameters
     ----------
     needles : iterable of Needle
-        What is looked for.
+        What to search for.
     random_bytes : callable
         Draws the key of each search.
     """
@@ -67,7 +67,7 @@ class _Key(NoCopies):
 
     @without_frames
     def found(self, sums: Any, length: int, needles: list[Needle]) -> list[tuple[Needle, int]]:
-        """Return which needles of one length lie in the data with these sums, each with its first place."""
+        """Return which needles of one length occur in the data with these sums, each with its first place."""
         wanted: dict[int, list[Needle]] = {}
         for needle in needles:
             wanted.setdefault(int(self.sums(needle.pattern)[-1]), []).append(needle)

@@ -1,6 +1,6 @@
-"""An error on one side of the socket to the same error on the other: class, message and attributes. Pure.
+"""Encodes errors as JSON and decodes them again: class, message and attributes. Pure.
 
-Only errors of the two packages cross, which by their own rule hold no secret; of any other its class name alone does.
+Only errors of the two packages are sent, which by their own rule hold no secret; of any other only its class name is.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from vault.errors import VaultError
 _ATTRIBUTES = frozenset(
     {"code", "endpoint", "field", "hint", "http_status", "known", "name", "said", "until_ms"}
 )  # fmt: skip
-REFUSALS = (BgresearchError, VaultError)  # what asking the agent can raise, for who may not know the vault
+REFUSALS = (
+    BgresearchError,
+    VaultError,
+)  # what a request to the agent can raise, for modules that cannot import the vault
 _KINDS: dict[str, type[Exception]] = {
     name: kind
     for module, root in ((bgresearch.errors, BgresearchError), (vault.errors, VaultError))
@@ -25,21 +28,21 @@ _KINDS: dict[str, type[Exception]] = {
 
 
 def described(error: BaseException) -> dict[str, Any]:
-    """Return an error as JSON can carry it."""
+    """Return an error as a JSON object."""
     if _KINDS.get(type(error).__name__) is not type(error):
-        inside = AgentError(f"the agent failed inside ({type(error).__name__}).", hint="Please report this.")
+        inside = AgentError(f"the agent had an internal error ({type(error).__name__}).", hint="Please report this.")
         return described(inside)
     state = {name: value for name, value in vars(error).items() if name in _ATTRIBUTES and _can_cross(value)}
     return {"kind": type(error).__name__, "message": str(error), "state": state}
 
 
-def rebuilt(told: object) -> Exception:
-    """Return the error that was described; an `AgentError` if it makes no sense."""
-    if not isinstance(told, dict):
-        return AgentError("the agent's error makes no sense.")
-    kind, message, state = _KINDS.get(str(told.get("kind"))), told.get("message"), told.get("state")
+def rebuilt(described: object) -> Exception:
+    """Return the error in a JSON object; an `AgentError` if it is malformed."""
+    if not isinstance(described, dict):
+        return AgentError("the agent's error is malformed.")
+    kind, message, state = _KINDS.get(str(described.get("kind"))), described.get("message"), described.get("state")
     if kind is None or not isinstance(message, str) or not isinstance(state, dict):
-        return AgentError("the agent's error makes no sense.")
+        return AgentError("the agent's error is malformed.")
     error = kind.__new__(kind)
     error.args = (message,)
     for name, value in state.items():

@@ -1,6 +1,6 @@
-"""The agent's first act: no other process of the same user may read its memory. Standard library only.
+"""The agent's first step: no other process of the same user may read its memory. Standard library only.
 
-Root still can, and so can anybody where everything runs as root. Memory may be swapped: locking it needs privileges.
+Root still can, and so can any process if everything runs as root. Memory may be swapped: locking it needs privileges.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _PT_DENY_ATTACH = 31  # macOS sys/ptrace.h
 
 
 def harden() -> tuple[str, ...]:
-    """Forbid core dumps and reading this process; return in words what this platform cannot forbid."""
+    """Forbid core dumps and reading this process; return descriptions of what this platform cannot forbid."""
     missing = [] if _no_core_dumps() else ["a crash of the agent may leave its memory in a core file"]
     if not _no_reading():
         missing.append("other programs of the same user may read the agent's memory")

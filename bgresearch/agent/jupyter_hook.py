@@ -5,9 +5,9 @@ In ``jupyter_server_config.py``::
     from bgresearch.jupyter_hooks import refuse_secrets_of_agent
     c.FileContentsManager.pre_save_hook = refuse_secrets_of_agent()
 
-The agent looks, so no secret is in the server's memory. While it is locked or not running, files are saved unsearched
-and the log says so; with ``strict=True`` they are not saved. `refuse_secrets` takes a finder of your own: one made with
-``Vault.searcher()`` puts the secrets into the server's memory for as long as it runs, so weigh it.
+The agent searches, so no secret is in the server's memory. While it is locked or not running, files are saved
+unsearched and the log says so; with ``strict=True`` they are not saved. `refuse_secrets` takes a finder of your own:
+one made with ``Vault.searcher()`` puts the secrets into the server's memory for as long as it runs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 def refuse_secrets_of_agent(*, strict: bool = False, agent: Agent | None = None) -> Callable[..., None]:
-    """Return the hook that has the agent look for its vault's secrets.
+    """Return the hook that has the agent search for its vault's secrets.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def refuse_secrets(finder: Finder) -> Callable[..., None]:
     Parameters
     ----------
     finder : Finder
-        Knows the secrets.
+        Searches for the secrets.
     """
 
     def hook(model: dict[str, Any], path: str, **_: Any) -> None:
@@ -77,7 +77,7 @@ def refuse_secrets(finder: Finder) -> Callable[..., None]:
 
 
 class _AgentFinder:
-    """A finder that has the agent look."""
+    """A finder that has the agent search."""
 
     def __init__(self, agent: Agent) -> None:
         self._agent = agent

@@ -1,4 +1,4 @@
-"""Starting the agent: a process of its own that gets the master password over a pipe, never as argument or variable."""
+"""Starts the agent: a process of its own that gets the master password over a pipe, never as argument or variable."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from vault.intake import seal_box
 
 _COMMAND = ("-E", "-P", "-m", "bgresearch.agent")  # -E, -P: neither variables nor the current folder add code to it
 _KEPT = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER")
-_KEPT_FAMILIES = ("BGRESEARCH_", "XDG_")  # where things lie
+_KEPT_FAMILIES = ("BGRESEARCH_", "XDG_")  # paths of files
 _LOADERS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 _NO_LIBRARY = (
-    "The agent takes no foreign library folders over; install the library where the interpreter finds it alone."
+    "The agent does not inherit other library folders; install the library where the interpreter finds it by default."
 )
-_MOST_SAID = 300  # characters of what a process that did not start said
+_MOST_SAID = 300  # characters shown of the output of a process that did not start
 _PATIENCE_S = 60.0
 
 
@@ -34,7 +34,7 @@ def start(
     vault: Path, password: Hidden[str] | None, *, place: Place | None = None, idle_s: float | None = None,
     longest_s: float | None = None, interpreter: str = sys.executable,
 ) -> AgentStatus:  # fmt: skip
-    """Return the status of the one agent, started if there was none. It goes on when this process ends.
+    """Return the status of the one agent, started if there was none. It outlives this process.
 
     Parameters
     ----------
@@ -43,18 +43,18 @@ def start(
     password : Hidden str, optional
         Without one the agent starts locked and waits for a sealed box.
     place : Place, optional
-        Where it is met; the user's own place by default.
+        The folder of its socket; the user's own by default.
     idle_s, longest_s : float, optional
         Lock sooner than after 15 minutes without a request, or 12 hours.
     interpreter : str
-        What runs the agent; the one that runs this.
+        The Python that runs the agent; by default the one that runs this.
 
     Raises
     ------
     WrongPassword, VaultError
         The vault does not open; no agent was started.
     AgentError
-        The folder is not safe, the agent did not come up, or the one that runs has another vault.
+        The folder is not safe, the agent did not start, or the running one has another vault.
     """
     need_sockets()
     place = place or default_place()
@@ -63,9 +63,9 @@ def start(
     vault = vault.absolute()  # resolve() would follow links, which the vault refuses
     order = Hidden({"folder": str(place.folder), "vault": str(vault), **secret, **limits})
     del secret
-    told = _told(order, interpreter)
-    if "error" in told:
-        raise rebuilt(told["error"]) from None
+    started = _start_process(order, interpreter)
+    if "error" in started:
+        raise rebuilt(started["error"]) from None
     with Agent(place) as agent:
         status = agent.status()
         check_vault(status, vault)
@@ -89,7 +89,7 @@ def unlock(agent: Agent, password: Hidden[str]) -> AgentStatus:
 
 
 @without_frames
-def _told(order: Hidden[dict[str, object]], interpreter: str) -> dict[str, object]:
+def _start_process(order: Hidden[dict[str, object]], interpreter: str) -> dict[str, object]:
     with subprocess.Popen(  # noqa: S603 - our own interpreter and module
         [interpreter, *_COMMAND], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         cwd="/", env=_environment(), start_new_session=True,
@@ -98,20 +98,20 @@ def _told(order: Hidden[dict[str, object]], interpreter: str) -> dict[str, objec
             said, complaint = process.communicate(json.dumps(order.value).encode("ascii") + b"\n", timeout=_PATIENCE_S)
         except subprocess.TimeoutExpired:
             process.kill()
-            raise AgentUnavailable("the agent did not come up in time.", hint="Try again.") from None
+            raise AgentUnavailable("the agent did not start in time.", hint="Try again.") from None
     try:
-        told = json.loads(said)
+        started = json.loads(said)
     except ValueError:
-        told = None
-    if not isinstance(told, dict):
+        started = None
+    if not isinstance(started, dict):
         last = printable(" ".join(complaint.decode("utf-8", "replace").split())[-_MOST_SAID:])
         hint = _NO_LIBRARY if "librar" in last else f"Is bgresearch installed for {interpreter}?"
         raise AgentUnavailable(f"the agent ended before it was ready{f': {last}' if last else '.'}", hint=hint)
-    return told
+    return started
 
 
 def _environment() -> dict[str, str]:
-    """Return the agent's variables: none that bring code in, but where the interpreter's own libraries are."""
+    """Return the agent's environment: no variable that loads code, but the paths of the interpreter's own libraries."""
     kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_FAMILIES)}
     own = {Path(sys.base_prefix, "lib").resolve(), Path(str(sysconfig.get_config_var("LIBDIR"))).resolve()}
     own |= set(_libpythons())
@@ -123,7 +123,7 @@ def _environment() -> dict[str, str]:
 
 
 def _libpythons() -> Iterator[Path]:
-    """Return the folders from which this process has its interpreter's library, where that can be seen."""
+    """Yield the folders from which this process loaded its interpreter's library, where that is known."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/maps").read_text("utf-8", "replace").splitlines():
             library = Path(line.partition("/")[2])

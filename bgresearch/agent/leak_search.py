@@ -1,6 +1,6 @@
-"""Looking for the vault's own secrets in bytes that somebody else has, without telling one.
+"""Searches another process's bytes for the vault's own secrets, without revealing one.
 
-An answer says whether a guess was right, so there is a budget: what is searched in a minute is limited.
+An answer says whether a guess was right, so the number of bytes searched in a minute is limited.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from bgresearch.agent.vault_session import VaultSession
 from bgresearch.core.clock import Clock
 from bgresearch.errors import AgentError
 
-BUDGET_BYTES = 64 * 1024 * 1024  # at once, and then in each minute
+BUDGET_BYTES = 64 * 1024 * 1024  # at first, and then in each minute
 BUDGET_S = 60.0
 
 
@@ -23,7 +23,7 @@ class Searching:
     Parameters
     ----------
     held : Held
-        Whose secrets are looked for.
+        The vault whose secrets are searched for.
     clock : Clock
         For the budget.
     """
@@ -34,12 +34,12 @@ class Searching:
         self._left, self._at_s = float(BUDGET_BYTES), clock.monotonic_s()
 
     def find(self, data: bytes) -> dict[str, Any]:
-        """Return where which secrets are in the data.
+        """Return which secrets are in the data, and where.
 
         Raises
         ------
         AgentError
-            The budget is used up; the message says for how long.
+            The budget is used up; the message says how long to wait.
         AgentUnavailable
             The vault is locked.
         """

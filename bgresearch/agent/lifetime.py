@@ -1,4 +1,4 @@
-"""When the agent locks, and how long a wrong password makes it wait. Pure, but for asking the clock."""
+"""When the agent locks, and how long a wrong password makes it wait. Pure, except for reading the clock."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 10.0  # after a wrong password
 
 
 def suspended_s() -> float:
-    """Return for how long this machine has slept since it was started, 0 where that cannot be seen."""
+    """Return for how long this machine has slept since it was started, 0 where that is unknown."""
     if _PLATFORM == "linux":
         return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
     if _PLATFORM == "darwin":
@@ -27,7 +27,7 @@ def suspended_s() -> float:
 
 
 class Lifetime:
-    """How long the agent may go on.
+    """How long the agent may run.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Lifetime:
     idle_s, longest_s : float
         Seconds without a request, and seconds in all; neither can be longer than `IDLE_S` and `LONGEST_S`.
     slept_s : callable
-        For how long the machine has slept, ever more.
+        Returns for how long the machine has slept in all.
     """
 
     def __init__(
@@ -50,11 +50,11 @@ class Lifetime:
         self._finished = ""
 
     def used(self) -> None:
-        """Take in that somebody used a key just now."""
+        """Record that a key was used just now."""
         self._used_s = self._clock.monotonic_s()
 
     def finish(self, why: str) -> None:
-        """Let it be over."""
+        """End it."""
         self._finished = why
 
     @property
@@ -64,23 +64,23 @@ class Lifetime:
 
     @property
     def left_s(self) -> float:
-        """Seconds until the agent locks if nobody uses it."""
+        """Seconds until the agent locks if it is not used."""
         now_s = self._clock.monotonic_s()
         return max(0.0, min(self._used_s + self._idle_s, self._started_s + self._longest_s) - now_s)
 
     def over(self) -> str:
-        """Return why the agent has to lock now, or nothing."""
+        """Return why the agent has to lock now, empty if it does not."""
         if self._finished:
             return self._finished
         if self._slept_s() - self._slept_at_start_s > SUSPENDED_S:
             return "the machine slept"
         if self.left_s > 0:
             return ""
-        return "its time was over" if self.uptime_s >= self._longest_s else "nobody used it"
+        return "its maximum lifetime was over" if self.uptime_s >= self._longest_s else "it was idle"
 
 
 class BackOff:
-    """Lets one password be tried at a time, and after every wrong one later than before."""
+    """Lets one password be tried at a time, with a longer pause after every wrong one."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -99,7 +99,7 @@ class BackOff:
             return wait_s
 
     def end(self, *, wrong: bool | None) -> None:
-        """Take in whether the password was wrong; None if it was not even tried."""
+        """Record whether the password was wrong; None if it was not even tried."""
         with self._lock:
             self._trying = False
             if wrong is not None:

@@ -1,4 +1,4 @@
-"""What the agent says, as values that a kernel may hold: of itself, of its keys, of what one may do. Nothing secret."""
+"""The agent's answers as values that a kernel may hold: status, keys, permissions. Nothing in them is secret."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vault.trail import AuditEvent, AuditTrail
 
 @dataclass(frozen=True, slots=True)
 class AgentKey:
-    """What the agent says of a key.
+    """A key of the agent's vault, without its secrets.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class AgentKey:
     fingerprint : str
         First 16 hex digits of a hash of the API key.
     note, account : str
-        The user's own words.
+        The user's own text.
     created, last_checked, last_used : str
         UTC times of adding and of the last check, UTC date of the last recorded use; empty if there was none.
     last_verdict : str
@@ -37,7 +37,7 @@ class AgentKey:
     rotate_by : str
         UTC date by which to replace it.
     reminder : str
-        What there is to do about its age, in words; empty if nothing is due.
+        A reminder to rotate the key; empty if nothing is due.
     """
 
     label: str
@@ -57,7 +57,7 @@ class AgentKey:
 
 @dataclass(frozen=True, slots=True)
 class AgentStatus:
-    """What the agent says of itself.
+    """The status of the agent.
 
     Attributes
     ----------
@@ -68,13 +68,13 @@ class AgentStatus:
     unlocked : bool
         Whether it has the keys.
     keys : tuple of AgentKey
-        What can be asked with.
+        The keys of its vault.
     fingerprint : str
         Of the key that passwords are sealed to; a form shows the same.
     uptime_s, locks_in_s : float
-        Seconds since its start, and until it locks if nobody uses it.
+        Seconds since its start, and until it locks if it is not used.
     weak : tuple of str
-        What the platform could not forbid and what the vault warned of, in words.
+        Protections that the platform lacks, and the vault's warnings, one sentence each.
     exists : bool
         Whether the vault's file is there.
     unlocks : tuple of str
@@ -123,22 +123,22 @@ def status_of(said: Mapping[str, Any]) -> AgentStatus:
     Raises
     ------
     AgentError
-        It makes no sense.
+        It is malformed.
     """
     try:
         return AgentStatus(
             pid=int(said["pid"]), vault=str(said["vault"]), unlocked=bool(said["unlocked"]),
             keys=tuple(key_of(key) for key in said["keys"]),
             fingerprint=str(said["fingerprint"]), uptime_s=float(said["uptime_s"]),
-            locks_in_s=float(said["locks_in_s"]), weak=tuple(str(words) for words in said["weak"]),
+            locks_in_s=float(said["locks_in_s"]), weak=tuple(str(sentence) for sentence in said["weak"]),
             exists=bool(said["exists"]), unlocks=tuple(str(kind) for kind in said["unlocks"]),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError):
-        raise AgentError("the agent's status makes no sense.") from None
+        raise AgentError("the agent's status is malformed.") from None
 
 
 def key_of(said: Mapping[str, Any]) -> AgentKey:
-    """Return the key in an answer; AgentError if it makes no sense."""
+    """Return the key in an answer; AgentError if it is malformed."""
     try:
         texts = {name: said[name] for name in _KEY_TEXTS}
         if not all(isinstance(text, str) for text in texts.values()) or said["has_addresses"] not in {
@@ -152,48 +152,48 @@ def key_of(said: Mapping[str, Any]) -> AgentKey:
             has_addresses=said["has_addresses"],
         )  # fmt: skip
     except (KeyError, TypeError, ValueError):
-        raise AgentError("what the agent says of a key makes no sense.") from None
+        raise AgentError("the agent's description of a key is malformed.") from None
 
 
 def findings_of(said: Mapping[str, Any]) -> tuple[Finding, ...]:
-    """Return the findings in an answer; AgentError if they make no sense."""
+    """Return the findings in an answer; AgentError if they are malformed."""
     try:
         return tuple(Finding.from_json(one) for one in said["findings"])
     except (KeyError, TypeError, InvalidInput):
-        raise AgentError("the agent's findings make no sense.") from None
+        raise AgentError("the agent's findings are malformed.") from None
 
 
 def permissions_json(found: Permissions | None) -> dict[str, Any] | None:
-    """Return permissions as JSON can carry them."""
+    """Return permissions as a JSON object."""
     return None if found is None else asdict(found)
 
 
 def permissions_of(said: Mapping[str, Any]) -> Permissions | None:
-    """Return the permissions in an answer; AgentError if they make no sense."""
-    told = said.get("permissions")
-    if told is None:
+    """Return the permissions in an answer; AgentError if they are malformed."""
+    found = said.get("permissions")
+    if found is None:
         return None
     try:
-        authorities = tuple(Authority(**one) for one in told["authorities"])
-        return Permissions(**{**told, "authorities": authorities, "addresses": tuple(told["addresses"])})
+        authorities = tuple(Authority(**one) for one in found["authorities"])
+        return Permissions(**{**found, "authorities": authorities, "addresses": tuple(found["addresses"])})
     except (KeyError, TypeError):
-        raise AgentError("the agent's permissions make no sense.") from None
+        raise AgentError("the agent's permissions are malformed.") from None
 
 
 def trail_of(said: Mapping[str, Any], events: Any) -> AuditTrail:
-    """Return the audit trail in an answer; AgentError if it makes no sense."""
+    """Return the audit trail in an answer; AgentError if it is malformed."""
     try:
         return AuditTrail(tuple(AuditEvent(**one) for one in events), tuple(said["problems"]))
     except (KeyError, TypeError):
-        raise AgentError("the agent's audit trail makes no sense.") from None
+        raise AgentError("the agent's audit trail is malformed.") from None
 
 
 def leaks_of(said: Mapping[str, Any]) -> list[Leak]:
-    """Return what a search found; AgentError if it makes no sense."""
+    """Return the leaks in an answer; AgentError if they are malformed."""
     try:
         return [Leak(**one) for one in said["leaks"]]
     except (KeyError, TypeError):
-        raise AgentError("what the agent found makes no sense.") from None
+        raise AgentError("the agent's search result is malformed.") from None
 
 
 _KEY_TEXTS = (

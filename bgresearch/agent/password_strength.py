@@ -1,4 +1,4 @@
-"""How hard a new master password is to guess; said in a number and in fixed sentences, never with any part of it."""
+"""How hard a new master password is to guess, as a number and fixed sentences, never with any part of it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 from bgresearch.errors import ConfigurationError
 from vault.hidden import Hidden, without_frames
 
-LONGEST = 72  # characters; what is behind them makes it only stronger, and takes long to judge
+LONGEST = 72  # characters; further ones only make it stronger, and take long to score
 
-_lock = threading.Lock()  # one at a time: it is work for the processor alone
+_lock = threading.Lock()  # one at a time: it is CPU-bound
 
 
 def strength(password: Hidden[str]) -> dict[str, Any]:
@@ -20,10 +20,10 @@ def strength(password: Hidden[str]) -> dict[str, Any]:
     Raises
     ------
     ConfigurationError
-        The package that judges is not installed.
+        The package that scores passwords is not installed.
     """
     try:
-        from zxcvbn import zxcvbn  # noqa: PLC0415 - an extra; its lists of words take a moment
+        from zxcvbn import zxcvbn  # noqa: PLC0415 - an extra; its word lists load slowly
     except ImportError:
         raise ConfigurationError(
             "the zxcvbn package is not installed.", hint="pip install 'bgresearch[forms]'."
@@ -38,8 +38,8 @@ def _judged(judge: Callable[[str], Any], password: Hidden[str]) -> dict[str, Any
         return {"score": 0, "guesses_log10": 0.0, "words": []}
     found = Hidden(judge(password.value[:LONGEST]))
     feedback = found.value["feedback"]
-    words = [feedback["warning"], *feedback["suggestions"]]
+    sentences = [feedback["warning"], *feedback["suggestions"]]
     return {
         "score": int(found.value["score"]), "guesses_log10": round(float(found.value["guesses_log10"]), 2),
-        "words": [sentence for sentence in words if sentence],
+        "words": [sentence for sentence in sentences if sentence],
     }  # fmt: skip

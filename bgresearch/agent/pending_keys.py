@@ -1,4 +1,4 @@
-"""Keys that were typed and wait to be kept: examined here, saved only if they passed here, forgotten after a while."""
+"""Staged keys, not saved yet: examined here, saved only if they passed here, discarded after 15 minutes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bgresearch.core.clock import Clock
 from bgresearch.errors import AgentError
 from bgresearch.http.sender import Sender
 from bgresearch.keys.onboarding.finding import Finding
-from bgresearch.keys.onboarding.key_check import examine_key, examine_reach, passed
+from bgresearch.keys.onboarding.key_check import examine_connection, examine_key, passed
 from bgresearch.keys.onboarding.paste_checks import hints
 from bgresearch.keys.onboarding.verdicts import judge
 from bgresearch.keys.permissions import Permissions
@@ -34,7 +34,7 @@ class _Waiting:
 
     def __init__(self, key: Staged, sender: Sender, purpose: str, replaces: str, until_s: float) -> None:
         self.key, self.sender, self.purpose, self.until_s = key, sender, purpose, until_s
-        self.replaces = replaces  # fingerprint of the key whose place it takes
+        self.replaces = replaces  # fingerprint of the key that it replaces
         self.permissions: Permissions | None = None
 
 
@@ -79,37 +79,37 @@ class Staging:
             raise AgentError("no such stage.", hint=f"There is {', '.join(STAGES)}.")
         waiting.permissions = None
         if stage == "reach":
-            return _answer(examine_reach(waiting.sender, self._clock), None)
+            return _answer(examine_connection(waiting.sender, self._clock), None)
         findings, waiting.permissions = examine_key(waiting.sender, AccountIdentity(waiting.sender))
         return _answer(findings, waiting.permissions)
 
     def keep(self, request: Keep) -> str:
-        """Save a staged key and return its label; here stands what a key must be like.
+        """Save a staged key and return its label; this enforces which keys may be saved.
 
         Raises
         ------
         AgentError
-            It was not examined and accepted here, it can withdraw, or it can write and nobody agreed to that.
+            It was not examined and accepted here, it can withdraw, or it can write and that was not agreed to.
         """
         waiting = self._found(request.staged)
         found = _allowed(waiting.permissions, accept_trade=request.accept_trade)
         checked = Checked(found.verdict, bool(found.addresses))
-        words = {"note": request.note, "account": request.account, "rotate_by": request.rotate_by}
+        texts = {"note": request.note, "account": request.account, "rotate_by": request.rotate_by}
         with self._held.changing() as vault:
             if waiting.purpose == "rotate":
                 _check_same(vault.get(waiting.key.label), waiting)
                 waiting.key.replace(vault, checked=checked)
-                if given := {field: text for field, text in words.items() if text}:
+                if given := {field: text for field, text in texts.items() if text}:
                     vault.edit(waiting.key.label, **given)
             else:
-                waiting.key.save(vault, checked=checked, **words)
+                waiting.key.save(vault, checked=checked, **texts)
         self.discard(request.staged)
         return waiting.key.label
 
     def check(self, key: str) -> dict[str, Any]:
-        """Return the findings about a stored key and what it may do, and write the verdict down."""
+        """Return the findings about a stored key and what it may do, and save the verdict."""
         sender, _, fingerprint = self._held.sender(key)
-        findings, found = examine_reach(sender, self._clock), None
+        findings, found = examine_connection(sender, self._clock), None
         if passed(findings):
             rest, found = examine_key(sender, AccountIdentity(sender))
             findings = (*findings, *rest)
@@ -118,12 +118,12 @@ class Staging:
         return _answer(findings, found)
 
     def discard(self, staged: str) -> None:
-        """Forget a staged key."""
+        """Discard a staged key."""
         with self._lock:
             self._waiting.pop(staged, None)
 
     def _added(self, key: Staged, purpose: str, replaces: str) -> str:
-        """Return the id of a new staged key; it takes the place of one for the same purpose and label."""
+        """Return the id of a new staged key; it replaces one for the same purpose and label."""
         sender = self._held.sender_of(key.credential()).sender
         waiting = _Waiting(key, sender, purpose, replaces, self._clock.monotonic_s() + STAGED_S)
         with self._lock:
@@ -145,7 +145,7 @@ class Staging:
             waiting = self._waiting.get(staged)
         if waiting is None:
             raise AgentError(
-                "this key is not waiting: it was kept, discarded, typed anew, or forgotten after 15 minutes.",
+                "this key is not waiting: it was kept, discarded, typed again, or expired after 15 minutes.",
                 hint="Type it in again.",
             )
         return waiting
@@ -158,8 +158,8 @@ class Staging:
 def _check_same(old: Credential, waiting: _Waiting) -> None:
     if old.fingerprint != waiting.replaces:
         raise AgentError(
-            f"another key is called {old.name!r} now than when its replacement was typed.",
-            hint="Look at your keys, then start the rotation anew.",
+            f"the name {old.name!r} belongs to another key now than when its replacement was typed.",
+            hint="Look at your keys, then start the rotation again.",
         )
 
 
@@ -175,7 +175,7 @@ def _allowed(found: Permissions | None, *, accept_trade: bool) -> Permissions:
     if keep == "on purpose" and not accept_trade:
         raise AgentError(
             f"this key {found.verdict}, and research needs a read-only one.",
-            hint="Untick its writing boxes on the exchange's API page, or say that it shall be kept all the same.",
+            hint="Untick its write permissions on the exchange's API page, or confirm that it is to be kept anyway.",
         )
     return found
 

@@ -1,7 +1,7 @@
-"""The agent's own process, from the first line it reads to its last moment. Started by start.py, never by hand.
+"""The agent's own process, from the first line it reads to its last moment. Started by launcher.py, never by hand.
 
-What to open comes as one line of JSON on standard input, the password among it; how it went leaves as one line on
-standard output. Then all three streams lead nowhere and the process belongs to no terminal.
+Its settings, with the password, are read as one line of JSON from standard input; the result is written as one line to
+standard output. Then all three streams are redirected to /dev/null and the process is detached from its terminal.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from typing import Any
 from bgresearch.agent.hardening import harden
 
 MAX_ORDER_BYTES = 64 * 1024
-_DESCRIPTORS = 1024  # 256 callers, the wire's connections, and room
-_SWITCH_S = 0.0005  # a thread that works may keep the loop waiting no longer; the interpreter's own 5 ms show
+_DESCRIPTORS = 1024  # 256 callers, the sender's connections, and a margin
+_SWITCH_S = 0.0005  # how long a working thread may block the loop; the interpreter's default of 5 ms is noticeable
 _WITHOUT_LOCKS = "two agents may start at once; set BGRESEARCH_AGENT_DIR to a folder on a local disk"
-_RACE_S, _RACE_PAUSE_S = 20.0, 0.02  # how long another agent may take to come up
+_RACE_S, _RACE_PAUSE_S = 20.0, 0.02  # how long another agent may take to start
 
 
 def main() -> None:
-    """Become an agent, or say why not; never returns."""
+    """Become an agent, or report why not; never returns."""
     weak = harden()  # before anything secret can be read
     order = sys.stdin.buffer.readline(MAX_ORDER_BYTES)
-    if os.fork():  # so that whoever started this has no child to wait for
+    if os.fork():  # so that the process that started this has no child to wait for
         os._exit(0)
     os._exit(_live(order, weak))
 
@@ -46,10 +46,10 @@ def _live(order: bytes, weak: tuple[str, ...]) -> int:
     try:
         _serve(wanted, weak)
     except (BgresearchError, VaultError) as error:
-        _tell({"error": described(error)})
+        _report({"error": described(error)})
         return 1
     except OSError as error:
-        _tell({"error": {"kind": "AgentError", "message": f"the agent did not start: {error}", "state": {}}})
+        _report({"error": {"kind": "AgentError", "message": f"the agent did not start: {error}", "state": {}}})
         return 1
     return 0
 
@@ -61,10 +61,10 @@ def _serve(wanted: Any, weak: tuple[str, ...]) -> None:
     prepare(place)
     is_only, without_locks = _only_one(place)
     if not is_only:
-        _tell({"started": False})
+        _report({"started": False})
         return
     weak += without_locks
-    from bgresearch.agent.lifetime import IDLE_S, LONGEST_S, Lifetime  # noqa: PLC0415 - the heavy part, once it is sure
+    from bgresearch.agent.lifetime import IDLE_S, LONGEST_S, Lifetime  # noqa: PLC0415 - the heavy imports, once needed
     from bgresearch.agent.server import AgentServer, listen  # noqa: PLC0415
     from bgresearch.agent.service import Service  # noqa: PLC0415
     from bgresearch.core.clock import SystemClock  # noqa: PLC0415
@@ -82,17 +82,18 @@ def _serve(wanted: Any, weak: tuple[str, ...]) -> None:
     server.end_on_signals()
     _more_descriptors()
     sys.setswitchinterval(_SWITCH_S)
-    _tell({"started": True, "pid": os.getpid()})
+    _report({"started": True, "pid": os.getpid()})
     _leave_streams()
     server.run()
-    if identity_of(place) == mine:  # somebody may have put another one there, lock and all
+    if identity_of(place) == mine:  # another agent may have replaced it, including the lock
         place.socket.unlink(missing_ok=True)
 
 
 def _only_one(place: Any, flock: Callable[[int, int], None] = fcntl.flock) -> tuple[bool, tuple[str, ...]]:
-    """Return whether this process is the agent now, and what is weaker about that.
+    """Return whether this process is the agent now, and which protections that lacks.
 
-    It holds the lock, for good; if not, another one answers. Without locks, that nobody answers has to do.
+    The agent holds the lock for its whole life; if another process holds it, that one answers. On a file system without
+    locks, it is enough that no agent answers.
     """
     from bgresearch.agent.client import Agent  # noqa: PLC0415
 
@@ -121,7 +122,7 @@ def _more_descriptors() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _tell(message: dict[str, Any]) -> None:
+def _report(message: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(message) + "\n")
     sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""What crosses the agent's socket. Pure: bytes to messages and back, refusing what is malformed.
+"""The messages on the agent's socket. Pure: bytes to messages and back, refusing what is malformed.
 
 A request is one line of JSON, at most 64 KiB; a search alone may be longer. An answer is one line of JSON, its header,
 and then exactly as many bytes of body as the header says. Every message carries the protocol's version. No request can
@@ -41,7 +41,7 @@ from bgresearch.errors import AgentError
 VERSION = 2
 MAX_LINE_BYTES = 64 * 1024
 MAX_SEARCHED_BYTES = 192 * 1024  # of one search: three times what neighbouring parts share
-MAX_SEARCH_LINE_BYTES = MAX_SEARCHED_BYTES * 4 // 3 + 1024  # base64, and room for what is around it
+MAX_SEARCH_LINE_BYTES = MAX_SEARCHED_BYTES * 4 // 3 + 1024  # base64, and the rest of the line
 MAX_HEADER_BYTES = 4 * 1024 * 1024  # a status names every key of a vault, whose file has 1 MiB at most
 MAX_PARAMS = 64
 
@@ -124,16 +124,16 @@ def decode_header(line: bytes) -> Header:
     Raises
     ------
     AgentError
-        It makes no sense, or announces more than the largest body.
+        It is malformed, or announces more than the largest body.
     """
     message = _message(line, MAX_HEADER_BYTES)
     length, sent = message.get("body"), message.get("sent")
     if type(length) is not int or not 0 <= length <= MAX_BODY_BYTES or type(sent) is not int or sent < 0:
-        raise AgentError("the agent's answer has no believable length.", hint=_LOCK_AND_UNLOCK)
+        raise AgentError("the agent's answer has an invalid length.", hint=_LOCK_AND_UNLOCK)
     if "error" in message:
         return Header({}, rebuilt(message["error"]), length, sent)
     if not isinstance(message.get("result"), dict):
-        raise AgentError("the agent's answer makes no sense.", hint=_LOCK_AND_UNLOCK)
+        raise AgentError("the agent's answer is malformed.", hint=_LOCK_AND_UNLOCK)
     return Header(message["result"], None, length, sent)
 
 

@@ -1,4 +1,4 @@
-"""What can be asked of the agent, one class for each operation; the fields are those of the line that crosses."""
+"""The agent's requests, one class for each operation; the fields are those of the JSON line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """Ask the exchange one row of the table, signed with a key; ``host`` is where the asker takes the key to belong."""
+    """Request one endpoint of the table, signed with a key; ``host`` is the one that the client expects for the key."""
 
     key: str
     host: str
@@ -24,17 +24,17 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Say who you are, which keys there are, and how long until you lock."""
+    """Return the agent's process, its keys, and the time until it locks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """Forget everything: end."""
+    """Discard everything and end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Ask for what somebody needs to seal something for this agent alone, for one purpose; ``host`` is a new key's."""
+    """Return an offer, with which texts are sealed for this agent alone and one purpose; ``host`` is a new key's."""
 
     purpose: str
     label: str
@@ -44,7 +44,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Open a sealed box, and do with it what its offer was for."""
+    """Open a sealed box, and use its texts for the purpose of its offer."""
 
     box: Mapping[str, Any] = field(repr=False)
 
@@ -70,14 +70,14 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Discard:
-    """Forget a staged key."""
+    """Discard a staged key."""
 
     staged: str
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Examine a stored key at the exchange and write down the verdict."""
+    """Examine a stored key at the exchange and save the verdict."""
 
     key: str
 
@@ -92,7 +92,7 @@ class Rename:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Change what is said about a key; None stays."""
+    """Change the note, account or rotation date of a key; None stays."""
 
     key: str
     note: str | None
@@ -102,19 +102,19 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """Take a key out of the vault."""
+    """Remove a key from the vault."""
 
     key: str
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """Tell the audit trail."""
+    """Return the audit trail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Look for the vault's own secrets in bytes."""
+    """Search bytes for the vault's own secrets."""
 
     data: bytes = field(repr=False)
 

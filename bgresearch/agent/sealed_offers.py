@@ -1,4 +1,4 @@
-"""Offers and what each was for: a box made for one purpose never serves another."""
+"""Offers and the purpose of each: a box made for one purpose is never used for another."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vault.hidden import Hidden
 from vault.intake import Intake, Reply
 
 OFFER_S = 300  # time to type
-OPEN_OF_ONE_PURPOSE = 7  # the oldest goes; nine purposes stay below what an intake has open at most
+OPEN_OF_ONE_PURPOSE = 7  # more replace the oldest; nine purposes stay below an intake's limit of open offers
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "unlock": ("password",), "recover": ("recovery_code",), "keyring": ("code",), "create": ("password",),
@@ -48,14 +48,14 @@ class Offers:
         return self._intake.fingerprint
 
     def offer(self, request: Offer) -> dict[str, Any]:
-        """Return what a sealer needs.
+        """Return the offer that a sealer needs.
 
         The label of an offer that names no key is its purpose, so that the box is bound to that as well.
         """
         named = request.purpose in _LABELLED
         host = normalise_host(request.host or EXCHANGE_HOST)
         with self._lock:
-            self._make_room(request.purpose)
+            self._withdraw_oldest(request.purpose)
             offer = self._intake.offer(
                 request.label if named else request.purpose, OFFER_S, fields=FIELDS[request.purpose]
             )
@@ -64,7 +64,7 @@ class Offers:
         return {"offer": offer, "fingerprint": self.fingerprint}
 
     def open(self, box: Mapping[str, Any]) -> tuple[Promise, dict[str, Hidden[str]], Reply]:
-        """Return what a box is for, the texts in it, and what seals a reply.
+        """Return the purpose of a box, the texts in it, and the sealer of a reply.
 
         Raises
         ------
@@ -79,8 +79,8 @@ class Offers:
             raise BoxRefused("this box answers no open offer; ask for a new one and type the texts again")
         return promise, texts, reply
 
-    def _make_room(self, purpose: str) -> None:
-        """Take back the oldest offers of a purpose, so that those of others find room: a form asks while one types."""
+    def _withdraw_oldest(self, purpose: str) -> None:
+        """Withdraw the oldest offers of a purpose, so that other purposes keep theirs: a form asks while one types."""
         mine = [nonce for nonce, promise in self._promises.items() if promise.purpose == purpose]
         for nonce in mine[: len(mine) - OPEN_OF_ONE_PURPOSE + 1]:
             self._intake.withdraw(nonce)

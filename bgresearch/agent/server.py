@@ -1,7 +1,7 @@
-"""The agent's socket: one loop that reads and writes without ever waiting for one caller, and threads that work.
+"""The agent's server: one loop that reads and writes without ever blocking on one caller, and worker threads.
 
-A caller has one request under way. Who sends too much, nothing whole or does not read is dropped; who is silent
-longest makes room for somebody new. Protocol and service decide what is answered.
+A caller has one request in flight. Callers that send too much, never finish a line or do not read are dropped; for a
+new caller the one that was silent longest is dropped. Protocol and service decide what is answered.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from bgresearch.errors import AgentError
 MAX_CONNECTIONS = 256
 MAX_WAITING_BYTES = 256 * 1024 * 1024  # answers that their callers have not read yet
 WORKERS = 64  # most of them wait for the exchange or for a slot
-CLERKS = 8  # for all that is no fetch, so that a person does not wait behind research
+CLERKS = 8  # for everything but fetches, so that a person does not wait behind research
 PATIENCE_S = 10.0  # for the rest of a line, or for an answer to be read
 _TICK_S = 1.0  # how late a lock may be
 _CHUNK_BYTES = 65_536
@@ -33,7 +33,7 @@ _ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def listen(place: Place) -> socket.socket:
-    """Return a listening socket at the place; it takes the place of a stale one in a single step."""
+    """Return a listening socket at the place; it replaces a stale one atomically."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     place.newborn.unlink(missing_ok=True)
     before = os.umask(0o777 & ~SOCKET_MODE)
@@ -48,20 +48,20 @@ def listen(place: Place) -> socket.socket:
 
 
 class AgentServer:
-    """Serves until its time is over, it is told to lock, or a signal ends it.
+    """Serves until its lifetime is over, it is locked, or a signal ends it.
 
     Parameters
     ----------
     listener : socket
         As `listen` made it.
     service : Service
-        Who answers.
+        Answers the requests.
     lifetime : Lifetime
         When to lock.
     clock : Clock
-        For the patience with callers.
+        For the timeouts of callers.
     place : Place, optional
-        Where its socket lies; once another one lies there, or none, nobody can reach it and it ends.
+        The folder of its socket; once the socket was replaced or deleted, no process can connect and it ends.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class AgentServer:
         return self._why or why
 
     def close(self) -> None:
-        """Drop everybody; threads that wait for the exchange end with the process."""
+        """Drop all callers; threads that wait for the exchange end with the process."""
         for caller in list(self._callers.values()):
             self._drop(caller)
         self._workers.shutdown(wait=False, cancel_futures=True)
@@ -109,9 +109,9 @@ class AgentServer:
         self._listener.close()
 
     def end_on_signals(self) -> None:
-        """Let SIGTERM, SIGINT and SIGHUP end `run` in good order; for the main thread."""
+        """Let SIGTERM, SIGINT and SIGHUP end `run` cleanly; for the main thread."""
         for number in _ENDINGS:
-            signal.signal(number, lambda *_: self.end("it was told to end"))
+            signal.signal(number, lambda *_: self.end("it got a signal"))
 
     def end(self, why: str) -> None:
         """Make `run` return soon; from any thread."""
@@ -124,19 +124,19 @@ class AgentServer:
         except BlockingIOError:
             return
         except OSError:  # no descriptor left, or the caller is gone already
-            self._make_room(0)
+            self._drop_most_idle(0)
             return
         if not peer_is_me(connection):
             connection.close()
             return
-        self._make_room(MAX_CONNECTIONS - 1)
+        self._drop_most_idle(MAX_CONNECTIONS - 1)
         connection.setblocking(False)
         caller = Caller(connection, self._clock.monotonic_s())
         self._callers[connection.fileno()] = caller
         self._selector.register(connection, selectors.EVENT_READ)
 
-    def _make_room(self, most: int) -> None:
-        """Drop who is silent longest, and nobody for whom a thread works if that can be helped."""
+    def _drop_most_idle(self, most: int) -> None:
+        """Drop the caller that was silent longest, if possible one for which no thread works."""
         if len(self._callers) > most:
             self._drop(min(self._callers.values(), key=lambda caller: (caller.works, caller.progress_s)))
 
@@ -178,8 +178,8 @@ class AgentServer:
             return
         if isinstance(request, Lock):
             self._say(caller, encode_answer({"locked": True}))
-            self._why = "it was told to lock"
-        elif isinstance(request, Status | Offer):  # neither asks, saves nor derives anything
+            self._why = "it was locked"
+        elif isinstance(request, Status | Offer):  # neither sends a request, saves nor derives anything
             self._say(caller, self._service.answer(request))
         else:
             self._work(caller, request)
@@ -215,7 +215,7 @@ class AgentServer:
             self._say(caller, done.result() if error is None else encode_error(error))
 
     def _refuse(self, caller: Caller, error: AgentError) -> None:
-        """Answer what cannot be understood and end the connection: nobody knows where the next line starts."""
+        """Answer a malformed request and end the connection: where the next line starts is unknown."""
         caller.ends = True
         self._say(caller, encode_error(error))
 
@@ -235,7 +235,7 @@ class AgentServer:
         if caller.ends:
             self._drop(caller)
             return
-        caller.outgoing = memoryview(b"")  # lets go of the answer
+        caller.outgoing = memoryview(b"")  # frees the answer
         self._watch(caller)
         if caller.incoming:
             self._next(caller)
@@ -262,16 +262,16 @@ class AgentServer:
             caller.work.cancel()
 
     def _sweep(self) -> None:
-        """Drop who owes something for too long, and whoever reads slowest if too much waits to be read."""
+        """Drop callers that stall for too long, and the slowest readers if too many bytes wait to be read."""
         now_s = self._clock.monotonic_s()
         if now_s - self._swept_s < _TICK_S:
             return
         self._swept_s = now_s
         if self._place is not None and identity_of(self._place) != self._mine:
-            self._why = self._why or "its socket was taken away"
+            self._why = self._why or "its socket was replaced or deleted"
         waiting = sum(len(caller.outgoing) for caller in self._callers.values())
-        owing = sorted((caller for caller in self._callers.values() if caller.stalls), key=lambda one: one.progress_s)
-        for caller in owing:
+        stalled = sorted((caller for caller in self._callers.values() if caller.stalls), key=lambda one: one.progress_s)
+        for caller in stalled:
             if now_s - caller.progress_s > PATIENCE_S or waiting > MAX_WAITING_BYTES:
                 waiting -= len(caller.outgoing)
                 self._drop(caller)

@@ -1,4 +1,4 @@
-"""One connection as the agent's loop has it."""
+"""The server's end of one connection."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from concurrent.futures import Future
 
 
 class Caller:
-    """One connection: what came in, what still has to go out, and whether a thread works for it."""
+    """One connection: bytes received, bytes still to send, and whether a thread works for it."""
 
     __slots__ = ("ends", "incoming", "outgoing", "progress_s", "socket", "work")
 
@@ -34,5 +34,5 @@ class Caller:
 
     @property
     def stalls(self) -> bool:
-        """Whether the other side owes something."""
+        """Whether the other side has to send or read something."""
         return bool(self.outgoing) or (bool(self.incoming) and not self.works)

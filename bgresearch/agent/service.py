@@ -1,4 +1,4 @@
-"""What the agent does: answers one request at a time per caller. Knows no socket; the other rooms know what to do.
+"""Answers the agent's requests, one at a time per caller. Knows no socket; the work is done in the other modules.
 
 A fetch names a key, a row of the table and parameters. Method, path and address come from the table and the key.
 """
@@ -59,11 +59,11 @@ class Service:
     clock : Clock
         Time, and who waits.
     lifetime : Lifetime
-        Told when a key is used.
+        Extended when a key is used.
     make_sender : callable
         Makes the sender of one key.
     weak : tuple of str
-        What this platform could not forbid, in words.
+        Protections that this platform lacks, one sentence each.
     profile : callable
         Gives the costs of a new vault's key derivation.
     """
@@ -79,17 +79,18 @@ class Service:
         self._staging = Staging(self._held, clock=clock)
         self._searching = Searching(self._held, clock=clock)
         self._answers: dict[type[Request], Callable[[Any], bytes]] = {
-            Fetch: self._fetch, Status: self._told, Lock: self._told, Offer: self._offer, Open: self._open,
+            Fetch: self._fetch, Status: self._answer_status, Lock: self._answer_status,
+            Offer: self._offer, Open: self._open,
             Examine: self._examine, Keep: self._keep, Discard: self._discard, Check: self._check,
             Rename: self._rename, Edit: self._edit, Remove: self._remove, Audit: self._audit, Search: self._search,
         }  # fmt: skip
 
     def unlock(self, password: Hidden[str]) -> None:
-        """Open the vault, or open it anew; raises as `Opening.unlock`."""
+        """Open the vault, or open it again; raises as `Opening.unlock`."""
         self._opening.unlock(password)
 
     def adopt(self, make: Callable[[], Vault]) -> Vault:
-        """Open the vault with what opens it, go on with it and return it; raises what ``make`` raises."""
+        """Open the vault with ``make``, use it from now on and return it; raises what ``make`` raises."""
         seen = self._held.signature()
         opened = make()
         self._held.adopt(opened, seen)
@@ -118,8 +119,8 @@ class Service:
         limiter.learn(endpoint, request.key, reply.data)
         if endpoint.id in ACCOUNT_INFO.values():
             self._note_check(request.key, fingerprint, reply)
-        told = {"attempts": reply.attempts, "asked_ms": reply.asked_ms, "received_ms": reply.received_ms}
-        return encode_answer(told, reply.body, sent=limiter.count() - before)
+        result = {"attempts": reply.attempts, "asked_ms": reply.asked_ms, "received_ms": reply.received_ms}
+        return encode_answer(result, reply.body, sent=limiter.count() - before)
 
     def _note_check(self, key: str, fingerprint: str, reply: Reply) -> None:
         mode = next(mode for mode, row in ACCOUNT_INFO.items() if row == reply.endpoint.id)
@@ -196,7 +197,7 @@ class Service:
     def _search(self, request: Search) -> bytes:
         return encode_answer(self._searching.find(request.data))
 
-    def _told(self, _: Status | Lock) -> bytes:
+    def _answer_status(self, _: Status | Lock) -> bytes:
         return encode_answer(self._status())
 
     def _status(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where the agent is met: a socket in a folder of the user's own. Both sides check owner, mode and each other."""
+"""Where the agent listens: a socket in a folder of the user's own. Both sides check owner, mode and each other."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ FOLDER_MODE, SOCKET_MODE = 0o700, 0o600
 UNLOCK = "Type: bgresearch vault unlock."
 ELSEWHERE = "Set BGRESEARCH_AGENT_DIR to a folder that only you can use."
 _PLATFORM: str = sys.platform
-_LONGEST_SOCKET_PATH = 100  # bytes; macOS has room for 104, Linux for 108, and a temporary name is longer
+_LONGEST_SOCKET_PATH = 100  # bytes; macOS allows 104, Linux 108, and a temporary name is longer
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One agent's folder: its socket and the lock that it holds for as long as it lives."""
+    """One agent's folder: its socket and the lock that it holds until it ends."""
 
     folder: Path
 
     @property
     def socket(self) -> Path:
-        """Where it listens."""
+        """The socket that it listens on."""
         return self.folder / "agent.sock"
 
     @property
@@ -44,7 +44,7 @@ class Place:
 
     @property
     def newborn(self) -> Path:
-        """Where a socket is made before it takes the place of the last one."""
+        """Where a socket is made before it replaces the last one."""
         return self.folder / "agent.new"
 
 
@@ -59,7 +59,7 @@ def default_place() -> Place:
     if chosen := os.environ.get("BGRESEARCH_AGENT_DIR"):
         return Place(Path(chosen).absolute())
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # where the system has no such folder, one in the temporary folder does
+        warnings.simplefilter("ignore")  # where the system has no such folder, one in the temporary folder is used
         try:
             return Place(platformdirs.user_runtime_path("bgresearch", appauthor=False))
         except OSError as error:
@@ -69,7 +69,7 @@ def default_place() -> Place:
 
 
 def default_vault() -> Path:
-    """Return where the vault lies: ``BGRESEARCH_VAULT``, else in the platform's folder for a user's settings."""
+    """Return the vault's path: ``BGRESEARCH_VAULT``, else in the platform's folder for a user's settings."""
     if chosen := os.environ.get("BGRESEARCH_VAULT"):
         return Path(chosen).absolute()
     return user_folder("config", "BGRESEARCH_VAULT") / "vault"
@@ -80,7 +80,7 @@ def need_sockets() -> None:
     if not hasattr(socket, "AF_UNIX") or sys.platform == "win32":
         raise AgentUnavailable(
             "this platform has no unix sockets, so there is no agent.",
-            hint="Hand over an opened vault, with less protection: connect(key=..., vault=Vault.open(path, password)).",
+            hint="Pass an opened vault, with less protection: connect(key=..., vault=Vault.open(path, password)).",
         )
 
 
@@ -111,14 +111,14 @@ def check_folder(place: Place) -> None:
 
 
 def check_socket(place: Place) -> None:
-    """Raise `AgentError` if folder or socket could be somebody else's; `AgentUnavailable` if there is none."""
+    """Raise `AgentError` if folder or socket could belong to another user; `AgentUnavailable` if there is none."""
     check_folder(place)
     found = _found(place.socket)
     _check(place.socket, found, SOCKET_MODE, is_right=stat.S_ISSOCK(found.st_mode), kind="a socket")
 
 
 def identity_of(place: Place) -> tuple[int, int] | None:
-    """Return what tells the socket that lies there from any other one; None if there is none."""
+    """Return the device and inode of the socket, None if there is none."""
     try:
         found = place.socket.lstat()
     except OSError:
@@ -127,7 +127,7 @@ def identity_of(place: Place) -> tuple[int, int] | None:
 
 
 def peer_is_me(connection: socket.socket) -> bool:
-    """Return whether the process at the other end runs as the same user; where that cannot be seen, it does not."""
+    """Return whether the process at the other end runs as the same user; False where that is unknown."""
     return _peer_uid(connection) == os.geteuid()
 
 
@@ -145,12 +145,12 @@ def _unusable(path: Path, error: OSError) -> AgentError:
 
 
 def _check_fallback(parent: Path) -> None:
-    """Refuse a folder below the temporary one that another user has made: that user could take the agent's away."""
+    """Refuse a folder below the temporary one that another user made: that user could replace the agent's folder."""
     if parent.parent != Path(tempfile.gettempdir()) or not hasattr(os, "geteuid"):
         return
     try:
         found = parent.lstat()
-    except OSError:  # what comes next says it
+    except OSError:  # the next check reports it
         return
     where = f"{parent}, where the agent's folder would be,"
     if not stat.S_ISDIR(found.st_mode):

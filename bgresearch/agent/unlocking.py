@@ -1,6 +1,6 @@
-"""Opening the vault, making it, and giving it a recovery code, with texts that came in sealed boxes.
+"""Opens the vault, creates it, and gives it a recovery code, with texts that arrive in sealed boxes.
 
-One of them is tried at a time, and after every wrong one later than before.
+One password is tried at a time, with a longer pause after every wrong one.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from vault.intake import Reply
 from vault.recovery import GROUPS, is_group
 
 PENDING_S = 600.0  # for writing a new recovery code down
-MOST_TRIES = 5  # at two of its groups
+MOST_TRIES = 5  # at confirming two of its groups
 AGAIN = "Ask for a new recovery code."
 
 
 class Opening:
-    """What the boxes about the vault itself are for.
+    """The operations of sealed boxes about the vault itself.
 
     Parameters
     ----------
     held : Held
-        Given every vault that was opened.
+        Holds the opened vault.
     clock : Clock
         For pauses, and for how long a new recovery code waits.
     lifetime : Lifetime
-        Told when something was opened.
+        Extended when something was opened.
     profile : callable
         Gives the costs of a new vault's key derivation.
     """
@@ -49,16 +49,16 @@ class Opening:
         self.notices: tuple[str, ...] = ()
 
     def unlock(self, password: Hidden[str]) -> None:
-        """Open the vault, or open it anew.
+        """Open the vault, or open it again.
 
         Raises
         ------
         WrongPassword
-            Not its password; the next one is heard only after a pause.
+            Not its password; the next one is accepted only after a pause.
         AgentError
             Another password is being tried, or the pause is not over.
         VaultError
-            The file cannot be read or believed.
+            The file cannot be read or trusted.
         """
         self._open(lambda: Vault.open(self._held.path, password.value))
 
@@ -77,7 +77,7 @@ class Opening:
         self._open(lambda: _created(self._held, password, self._profile))
 
     def new_recovery(self, password: Hidden[str], reply: Reply) -> dict[str, Any]:
-        """Return a new recovery code, sealed for who typed the password; it counts once two groups were confirmed."""
+        """Return a new recovery code, sealed for the password's sender; it is valid once two groups were confirmed."""
         with self._held.vault():
             pass  # it must be open
         with self._trying():
@@ -94,7 +94,7 @@ class Opening:
             return list(self._waiting().asked)
 
     def confirm(self, texts: dict[str, Hidden[str]]) -> dict[str, Any]:
-        """Let the new recovery code open the vault, if two of its groups were typed rightly."""
+        """Let the new recovery code open the vault, if two of its groups were typed correctly."""
         with self._lock:
             pending = self._waiting()
             for field, number in zip(("first", "second"), pending.asked, strict=True):
@@ -149,7 +149,7 @@ class Opening:
 
 
 class _Pending(NoCopies):
-    """A new recovery code that was shown and not confirmed yet, with the password that it was asked for with."""
+    """A new recovery code that was shown and not confirmed yet, with the password that authorised it."""
 
     __slots__ = ("asked", "code", "password", "tries", "until_s")
 

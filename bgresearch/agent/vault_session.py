@@ -1,4 +1,4 @@
-"""The opened vault while the agent lives, as its file is now, with a sender for every key that is in use."""
+"""The opened vault while the agent runs, in step with its file, with a sender for every key in use."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ from vault import (
 )
 
 MOST_HOSTS = 32  # each has a budget of its own for as long as the agent lives
-CHECK_PAUSE_S = 60.0  # between two looks at whether a verdict should be written down
+CHECK_PAUSE_S = 60.0  # between two checks whether a verdict is to be saved
 
 MakeSender = Callable[[str, Limiter, Clock, Signer], Sender]
 
 
 def wire(host: str, limiter: Limiter, clock: Clock, signer: Signer) -> Sender:
-    """Return the sender of one key: the same wire as in every other process."""
+    """Return the sender of one key: the same `Wire` as in every other process."""
     return Wire(host, limiter=limiter, clock=clock, signer=signer)
 
 
 class Sending(NamedTuple):
-    """What asks with one key, and which key that is."""
+    """The sender of one key, its limiter and the key's fingerprint."""
 
     sender: Sender
     limiter: ByAccount
@@ -82,25 +82,25 @@ class VaultSession:
 
     @property
     def is_open(self) -> bool:
-        """Whether there are keys to ask with."""
+        """Whether the vault is open."""
         return self._vault is not None
 
     def signature(self) -> tuple[int, ...]:
-        """Return what changes when the vault's file does; nothing if there is none."""
+        """Return a tuple that changes when the vault's file does; empty if there is no file."""
         try:
             found = os.stat(self.path, follow_symlinks=False)  # noqa: PTH116 - half the time of Path.stat, per request
         except OSError:
-            return ()  # reading it says what is wrong
+            return ()  # reading it reports what is wrong
         return found.st_ino, found.st_mtime_ns, found.st_size
 
     def adopt(self, opened: Vault, seen: tuple[int, ...]) -> None:
-        """Go on with this vault; ``seen`` is the signature of its file from before it was read."""
+        """Use this vault from now on; ``seen`` is the signature of its file from before it was read."""
         with self._lock:
             self._vault, self._seen = opened, seen
             self._forget()
 
     def look(self) -> Vault | None:
-        """Return the vault, None if it is locked; read anew if nobody is at it, as the caller may not wait."""
+        """Return the vault, None if it is locked; never blocks, so it is reloaded only if no thread uses it."""
         vault = self._vault
         if vault is not None and self._lock.acquire(blocking=False):
             try:
@@ -118,14 +118,14 @@ class VaultSession:
         AgentUnavailable
             It is locked.
         VaultError
-            Its file cannot be read or believed.
+            Its file cannot be read or trusted.
         """
         with self._lock:
             yield self._fresh()
 
     @contextmanager
     def changing(self) -> Iterator[Vault]:
-        """Give the vault as its file is now, to be changed; what was made of its keys before is forgotten."""
+        """Give the vault as its file is now, to be changed; drops the senders that were made of its keys."""
         with self.vault() as vault:
             try:
                 yield vault
@@ -133,7 +133,7 @@ class VaultSession:
                 self._forget()
 
     def sender(self, key: str, host: str | None = None) -> Sending:
-        """Return what asks with a key; ``host`` is where the asker takes the key to belong."""
+        """Return the sender of a key; ``host`` is the one that the client expects for the key."""
         with self.vault() as vault:
             sending = self._senders.get(key)
             if sending is None:
@@ -148,12 +148,12 @@ class VaultSession:
             return sending
 
     def sender_of(self, key: Credential) -> Sending:
-        """Return what asks with one key, which need not be in the vault.
+        """Return the sender of a key, which need not be in the vault.
 
         Raises
         ------
         AgentError
-            It belongs to one address too many.
+            It is bound to a further host, and the agent serves no more hosts.
         """
         host = origin(key.host)
         with self._hosts:
@@ -166,24 +166,24 @@ class VaultSession:
         return Sending(self._make_sender(key.host, limiter, self._clock, key), limiter, key.fingerprint)
 
     def searcher(self) -> Searcher:
-        """Return what finds the secrets of the vault's keys."""
+        """Return the searcher that finds the secrets of the vault's keys."""
         with self.vault() as vault:
             if self._searcher is None:
-                from bgresearch.agent.constant_time_search import BlindSieve  # noqa: PLC0415 - numpy, for who has something searched
+                from bgresearch.agent.constant_time_search import ConstantTimeSieve  # noqa: PLC0415 - numpy, loaded by the first search
 
-                self._searcher = vault.searcher(BlindSieve)
+                self._searcher = vault.searcher(ConstantTimeSieve)
             return self._searcher
 
     def record_check(self, key: str, fingerprint: str, verdict: str, *, has_addresses: bool) -> None:
-        """Write down what the exchange said of a key, unless another one has its name by now."""
+        """Save what the exchange reported about a key, unless another one has its name by now."""
         with self.vault() as vault:
             if any((info.label, info.fingerprint) == (key, fingerprint) for info in vault.describe()):
                 vault.record_check(key, verdict, has_addresses)
 
     def note_check(self, key: str, fingerprint: str, verdict: str, *, has_addresses: bool) -> None:
-        """Do the same if it is new or a day old.
+        """Do the same if the verdict is new or a day old.
 
-        Looked at once a minute for each key; a vault that cannot be saved is no reason to refuse an answer.
+        Checked once a minute for each key; a vault that cannot be saved is no reason to refuse an answer.
         """
         now_s = self._clock.monotonic_s()
         if now_s - self._looked.get(key, -CHECK_PAUSE_S) < CHECK_PAUSE_S:
@@ -195,7 +195,7 @@ class VaultSession:
                 vault.record_check(key, verdict, has_addresses)
 
     def _note_use(self, vault: Vault, key: str) -> None:
-        """Have the audit trail say that a key was used today; a vault that cannot be saved is no reason to refuse."""
+        """Record in the audit trail that a key was used today; a vault that cannot be saved is no reason to refuse."""
         today = self._clock.now_ms() // DAY_MS
         if self._noted.get(key) != today:
             with contextlib.suppress(VaultBusy, StorageFailed, TooManyKeys):

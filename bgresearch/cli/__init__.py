@@ -1,7 +1,7 @@
-"""The command line. Commands ask the same client as a notebook does; here stand only words, questions and statuses.
+"""The command line. Commands use the same client as a notebook; here are only messages, questions and exit statuses.
 
 Exit status: 0 done, 1 the work failed, 2 wrong usage; ``check`` ends 3 for a key that can write, 4 for one that can
-withdraw. No secret may come in as an argument.
+withdraw. No secret is ever given as an argument.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from bgresearch.core.version import release
 from bgresearch.errors import BgresearchError
 from vault import ReducedProtection, RollbackWarning, VaultError
 
-# Pretty exceptions would print local variables, and with them whatever a frame holds.
+# Pretty exceptions would print local variables, and with them any secret that a frame holds.
 app = typer.Typer(
     name="bgresearch",
     help="Read-only research toolkit for the Bitget exchange.",
@@ -44,7 +44,7 @@ app = typer.Typer(
 _ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # no SIGHUP on Windows
 
 
-def _tell_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(release().replace("/", " "))
         raise typer.Exit
@@ -53,7 +53,7 @@ def _tell_version(wanted: bool) -> None:
 @app.callback()
 def _top(
     version: Annotated[
-        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Read-only research toolkit for the Bitget exchange."""
@@ -82,7 +82,7 @@ app.add_typer(keeping.app, name="vault")
 
 
 def main() -> None:
-    """Run the command line; every failure that has a name becomes one line and a status."""
+    """Run the command line; every expected failure becomes one line and an exit status."""
     warnings.showwarning = _say
     for ending in _ENDINGS:
         signal.signal(ending, _leave)
@@ -104,7 +104,7 @@ def _say(
     message: Warning | str, category: type[Warning], filename: str, lineno: int,
     file: TextIO | None = None, line: str | None = None,
 ) -> None:  # fmt: skip
-    """Say a warning of the vault as a person reads it; any other one as Python does."""
+    """Print a warning of the vault as one line; any other one as Python does."""
     if issubclass(category, (ReducedProtection, RollbackWarning)):
         sys.stderr.write(f"bgresearch: {message}\n")
     else:
@@ -112,5 +112,5 @@ def _say(
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
-    """End as an exception does, so that servers are stopped and temporary folders removed on the way out."""
+    """End as an exception does, so that servers are stopped and temporary folders removed."""
     sys.exit(128 + number)

@@ -10,7 +10,7 @@ import typer
 
 from bgresearch.agent.socket_path import default_vault
 from bgresearch.cli.options import excludes, needs
-from bgresearch.cli.output import AsJson, table, tell
+from bgresearch.cli.output import AsJson, print_result, table
 from bgresearch.cli.prompts import KEYRING, PasswordFile, VaultPath, from_stdin, master_password, secret
 from bgresearch.errors import AgentUnavailable, ConfigurationError
 
@@ -25,7 +25,7 @@ def unlock(
     recovery: Annotated[
         bool, typer.Option("--recovery", help="With the recovery code, if the master password is lost.")
     ] = False,
-    keyring: Annotated[bool, typer.Option("--keyring", help="With what the system's keyring holds.")] = False,
+    keyring: Annotated[bool, typer.Option("--keyring", help="With the code in the system's keyring.")] = False,
     stdin: Annotated[
         bool, typer.Option("--stdin", help='With --recovery: read {"recovery_code"} as JSON from standard input.')
     ] = False,
@@ -52,28 +52,28 @@ def unlock(
         else:
             status = start(place, master_password(password_file))
     shown = status
-    tell(asdict(shown), as_json, lambda: _words(shown))
+    print_result(asdict(shown), as_json, lambda: _text(shown))
 
 
 def lock(as_json: AsJson = False) -> None:
-    """End the agent; with its process everything it knew is gone."""
+    """End the agent; everything it held is gone with its process."""
     from bgresearch.agent.client import Agent
 
     was_running = running() is not None
     if was_running:
         with Agent() as agent:
             agent.lock()
-    words = "Locked: the agent has ended." if was_running else "No agent was running."
-    tell({"was_running": was_running}, as_json, lambda: words)
+    text = "Locked: the agent has ended." if was_running else "No agent was running."
+    print_result({"was_running": was_running}, as_json, lambda: text)
 
 
 def status(as_json: AsJson = False) -> None:
-    """Say whether the agent is running, which keys it holds, and when it locks."""
+    """Show whether the agent is running, which keys it holds, and when it locks."""
     found = running()
     if found is None:
-        tell({"running": False}, as_json, lambda: "No agent is running. Next: bgresearch vault unlock")
+        print_result({"running": False}, as_json, lambda: "No agent is running. Next: bgresearch vault unlock")
     else:
-        tell({"running": True, **asdict(found)}, as_json, lambda: _words(found))
+        print_result({"running": True, **asdict(found)}, as_json, lambda: _text(found))
 
 
 def running() -> AgentStatus | None:
@@ -109,12 +109,12 @@ def holds(vault: Path | None) -> bool:
     return found is not None and found.unlocked and Path(found.vault) == (vault or default_vault()).absolute()
 
 
-def _words(found: AgentStatus) -> str:
+def _text(found: AgentStatus) -> str:
     state = f"unlocked, locks in {_span(found.locks_in_s)}" if found.unlocked else "locked"
     lines = [
         f"{found.vault}: {state}",
         f"agent {found.fingerprint}, process {found.pid}, up for {_span(found.uptime_s)}",
-        *(f"note: {words}" for words in found.weak),
+        *(f"note: {sentence}" for sentence in found.weak),
     ]
     keys = [_row(asdict(key)) for key in found.keys]
     return "\n".join([*lines, *(["", table(keys)] if keys else [])])

@@ -1,4 +1,4 @@
-"""How commands hand secrets to the agent: typed here, sealed here, opened there. This process hardens itself first."""
+"""How commands pass secrets to the agent: typed and sealed here, opened there. This process hardens itself first."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def ready(agent: Agent, path: Path | None) -> AgentStatus:
     Raises
     ------
     AgentError
-        One with another vault is running, or it does not come up.
+        One with another vault is running, or it does not start.
     """
     from bgresearch.agent.launcher import check_vault, start
 
@@ -44,13 +44,13 @@ def ready(agent: Agent, path: Path | None) -> AgentStatus:
 def send(
     agent: AgentVerbs, purpose: Purpose, texts: Fields, *, label: str = "unlock", host: str = "", demo: bool = False
 ) -> dict[str, Any]:
-    """Return what came of these texts, sealed for the agent and this purpose."""
+    """Seal these texts for the agent and this purpose; return its answer."""
     offer = agent.offer(purpose, label, host=host, demo=demo)["offer"]
     return agent.open(seal_box(offer, {name: text.value for name, text in texts.items()}))
 
 
 def unlock(agent: Agent, path: Path | None, password_file: str) -> None:
-    """Unlock the vault with its master password, or with what the system's keyring holds (``@keyring``)."""
+    """Unlock the vault with its master password, or with the code in the system's keyring (``@keyring``)."""
     if password_file == KEYRING:
         unlock_with_keyring(agent, path)
     else:
@@ -66,7 +66,7 @@ def unlock_with_keyring(agent: Agent, path: Path | None, backend: Backend | None
 
 
 def new_recovery_code(agent: Agent, password: Hidden[str]) -> Hidden[str]:
-    """Return a new recovery code, which counts once two of its groups were confirmed."""
+    """Return a new recovery code, which is valid once two of its groups were confirmed."""
     one_time = Hidden(secrets.token_bytes(_ONE_TIME_BYTES))
     offer = agent.offer("recovery")["offer"]
     box = seal_box(offer, {"password": password.value}, private_key=one_time.value)

@@ -1,4 +1,4 @@
-"""``bgresearch archive``: the private history of a key, brought into the data folder before the exchange forgets it."""
+"""``bgresearch archive``: the private history of a key, saved in the data folder before the exchange deletes it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import typer
 
 from bgresearch.cli.agent import holds
 from bgresearch.cli.options import DataDir, as_an_option
-from bgresearch.cli.output import AsJson, tell
+from bgresearch.cli.output import AsJson, print_result
 from bgresearch.cli.prompts import PasswordFile, VaultPath, opened
 from bgresearch.errors import BgresearchError
 
@@ -33,12 +33,12 @@ def archive(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The key's label.", show_default=False)],
     since: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Nothing older.", show_default="as far back as the exchange answers"),
+        typer.Option(metavar="TIME", help="Nothing older.", show_default="as far back as the exchange has data"),
     ] = None,
     kinds: Annotated[
         list[str] | None,
         typer.Option(
-            "--kind", metavar="KIND", help="Only this one, such as fills; may be given again.", show_default="all"
+            "--kind", metavar="KIND", help="Only this one, such as fills; can be repeated.", show_default="all"
         ),
     ] = None,
     data_dir: DataDir = None,
@@ -46,12 +46,12 @@ def archive(
     password_file: PasswordFile = "",
     as_json: AsJson = False,
 ) -> None:
-    """Bring all private history of a key into the data folder, through the agent if it runs; again only what is new."""
+    """Download all private history of a key to the data folder, through the agent if it runs; later only new data."""
     with connected(name, path, password_file, data_dir) as client:
-        say = (lambda _words: None) if as_json else (lambda words: typer.echo(words, err=True))
+        say = (lambda _text: None) if as_json else (lambda text: typer.echo(text, err=True))
         with as_an_option():
             found = client.account.archive(since, kinds=kinds or None, say=say)
-    tell(_described(found), as_json, lambda: str(found))
+    print_result(_described(found), as_json, lambda: str(found))
     if found.failed:
         raise ListsFailed(found)
 

@@ -1,4 +1,4 @@
-"""``bgresearch check``: what a key may do, as the exchange says it now."""
+"""``bgresearch check``: what a key may do, according to the exchange now."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from bgresearch.cli import permission_report as report
 from bgresearch.cli.key_session import session
-from bgresearch.cli.output import AsJson, tell
+from bgresearch.cli.output import AsJson, print_result
 from bgresearch.cli.prompts import PasswordFile, VaultPath
 from bgresearch.errors import ConfigurationError
 from vault.hosts import normalise_host
@@ -22,7 +22,7 @@ CAN_WRITE, CAN_WITHDRAW = 3, 4
 
 
 class NotReached(ConfigurationError):
-    """The exchange could not be reached, so nothing is known about the key."""
+    """The exchange did not answer, so nothing is known about the key."""
 
 
 def check(
@@ -39,9 +39,9 @@ def check(
         if found is None:
             raise refused(findings)
         reminder = next((key.reminder for key in agent.status().keys if key.label == name), "")
-    words = [*map(report.stage, findings), "", report.report(found)]
-    words += [f"-> {reminder}"] if reminder else []
-    tell({**report.as_values(found, findings), "reminder": reminder}, as_json, lambda: "\n".join(words))
+    lines = [*map(report.stage, findings), "", report.report(found)]
+    lines += [f"-> {reminder}"] if reminder else []
+    print_result({**report.as_values(found, findings), "reminder": reminder}, as_json, lambda: "\n".join(lines))
     raise typer.Exit(status_of(found))
 
 
@@ -59,10 +59,10 @@ def status_of(found: Permissions) -> int:
 
 
 def refused(findings: tuple[Finding, ...]) -> ConfigurationError:
-    """Return the error for a key that the exchange did not accept: the stage that failed, in words."""
+    """Return the error for a key that the exchange did not accept: the stage that failed."""
     failed = next((one for one in findings if one.passed is False), None)
     if failed is None:
-        return ConfigurationError("The check did not come to an end.", hint="Check the key again.")
+        return ConfigurationError("The check did not finish.", hint="Check the key again.")
     code = f" ({failed.code})" if failed.code else ""
     kind = NotReached if failed.stage == "reach" else ConfigurationError
     return kind(f"{failed.words}{code}", hint=failed.hint)

@@ -1,6 +1,6 @@
 """The main job from a key to a chart, offline: a served sandbox, a throw-away vault, a cache, a page, a notebook.
 
-Everything but the page lies in a temporary folder that is gone afterwards, also after Ctrl-C.
+Everything but the page is in a temporary folder that is removed afterwards, also after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ NOTEBOOK = notebooks() / "01_quickstart.ipynb"
 
 
 class CacheMissed(BgresearchError):
-    """What should have come from the cache asked the exchange."""
+    """Requests were sent for data that should have come from the cache."""
 
 
 @dataclass(frozen=True)
 class DemoAccount:
-    """What the account holds, did and was worth."""
+    """The account's balances, fills and value over time."""
 
     assets: pd.DataFrame
     fills: pd.DataFrame
@@ -60,7 +60,7 @@ class Demo:
     Parameters
     ----------
     console : Console
-        Where it is told.
+        Where progress is printed.
     """
 
     def __init__(self, console: Console) -> None:
@@ -83,7 +83,7 @@ class Demo:
             raise InvalidInput("--notebook", f"there is no file {notebook}.", hint=hint)
         started = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="bgresearch-demo-") as folder, Server() as server:
-            self._step("Exchange", f"sandbox at {server.url}; its data is made up, nothing leaves this machine")
+            self._step("Exchange", f"sandbox at {server.url}; its data is synthetic, nothing leaves this machine")
             with self._vault(Path(folder), server.url) as vault:
                 client = connect(key=LABEL, vault=vault, base_url=server.url, data_dir=Path(folder) / "data")
             with client:
@@ -93,13 +93,13 @@ class Demo:
             self._page(page_path, candles, account)
             self._notebook(notebook, Path(folder))
         self.figures["seconds"] = round(time.perf_counter() - started, 1)
-        self._step("Done", f"in {self.figures['seconds']:.0f} s; the vault, the data and the exchange are gone again")
+        self._step("Done", f"in {self.figures['seconds']:.0f} s; the vault, the data and the exchange are removed")
         return self.figures
 
     @contextmanager
     def _vault(self, folder: Path, url: str) -> Iterator[Vault]:
         key = SANDBOX_KEYS["readonly"]
-        around = Surroundings(memory=Forgetful())  # it is gone in a minute
+        around = Surroundings(memory=Forgetful())  # it exists for a minute only
         with Vault.create(folder / "keys" / "vault", secrets.token_urlsafe(24), surroundings=around) as vault:
             vault.add(LABEL, api_key=key.api_key, secret_key=key.secret_key, passphrase=key.passphrase, host=url)
             self._step("Vault", f"a throw-away one, encrypted; key {LABEL!r} added, bound to {url}")
@@ -109,8 +109,8 @@ class Demo:
         found = client.permissions()
         addresses = ", ".join(found.addresses) or "any address"
         self.figures["verdict"] = found.verdict
-        words = f"{found.verdict}; {len(found.authorities)} authorities, {found.mode} account, usable from {addresses}"
-        self._step("Permissions", words, *found.advice)
+        text = f"{found.verdict}; {len(found.authorities)} authorities, {found.mode} account, usable from {addresses}"
+        self._step("Permissions", text, *found.advice)
 
     def _candles(self, client: Client, server: Server) -> dict[str, pd.DataFrame]:
         end = client.now.floor("D")
@@ -125,7 +125,7 @@ class Demo:
         again = {symbol: client.candles(symbol, "1m", start, end, progress=False) for symbol in SYMBOLS}
         second_s, second = time.perf_counter() - clock, client.requests_sent - sent
         if second or not all(again[symbol].equals(candles[symbol]) for symbol in SYMBOLS):
-            raise CacheMissed(f"The cache was asked and {second} requests left.", hint="Please report this.")
+            raise CacheMissed(f"{second} requests were sent for data that is in the cache.", hint="Please report this.")
         rows = sum(map(len, candles.values()))
         self._step(
             "Download", f"{rows:,} one-minute candles of {' and '.join(SYMBOLS)}: {first_s:.1f} s, {first} requests"
@@ -150,8 +150,8 @@ class Demo:
         curve = spot_equity(assets, fills, hourly, listed, quote=QUOTE)
         left_out = unvalued(held, pd.DataFrame(columns=list(hourly)), quote=QUOTE)
         self.figures |= {"coins": len(held), "fills": len(fills)}
-        worth = f"worth {curve['equity'].iloc[-1]:,.2f} {QUOTE} in the spot account"
-        self._step("Account", f"{len(held)} coins, {len(fills)} fills since {start:%Y-%m-%d}, {worth}")
+        value = f"value {curve['equity'].iloc[-1]:,.2f} {QUOTE} in the spot account"
+        self._step("Account", f"{len(held)} coins, {len(fills)} fills since {start:%Y-%m-%d}, {value}")
         return DemoAccount(assets, fills, curve, left_out)
 
     def _page(self, path: Path, candles: dict[str, pd.DataFrame], account: DemoAccount) -> None:
@@ -161,8 +161,8 @@ class Demo:
             "Candles": f"{self.figures['candles']:,}, fetched with {self.figures['download_requests']} requests in "
             f"{self.figures['download_s']:.1f} s, read again with none in {self.figures['cache_s']:.2f} s",
             "Fills": f"{len(account.fills):,}",
-            "Equity": "what is held now, reckoned back through the fills and priced with hourly closes; deposits, "
-            f"withdrawals and transfers are not fills and not in it.{gone}",
+            "Equity": "present balances, computed back through the fills and priced with hourly closes; deposits, "
+            f"withdrawals and transfers are not included.{gone}",
         }
         panels = [
             Panel({symbol: chart(frame) for symbol, frame in candles.items()}),
@@ -180,9 +180,9 @@ class Demo:
         self.figures["notebook_s"] = round(time.perf_counter() - clock, 1)
         self._step("Notebook", f"{path.name} ran from top to bottom in {self.figures['notebook_s']:.0f} s")
 
-    def _step(self, name: str, words: str, *more: str) -> None:
+    def _step(self, name: str, text: str, *more: str) -> None:
         self._console.print(f"[bold cyan]{name:<12}[/] ", end="")
-        self._console.print(words, markup=False, soft_wrap=True)
+        self._console.print(text, markup=False, soft_wrap=True)
         for line in more:
             self._console.print(f"{'':<13}{line}", markup=False, soft_wrap=True)
 
@@ -193,9 +193,9 @@ class Demo:
 
 _LEAD = (
     "Two markets and an account of the sandbox exchange: synthetic data from a seed, not real prices. "
-    "Drag to move, scroll to zoom, double-click to see everything."
+    "Drag to pan, scroll to zoom, double-click to reset."
 )
-_FOOTER = "Made by bgresearch on this machine. This page loads nothing from anywhere."
+_FOOTER = "Made by bgresearch on this machine. This page loads nothing from the network."
 
 
 def _with_bar(client: Client, bar: Progress, symbol: str, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:

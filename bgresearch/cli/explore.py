@@ -1,4 +1,4 @@
-"""``bgresearch explore``: find a symbol, see what its candles cost, get them, look at them, take them along. No key."""
+"""``bgresearch explore``: find a symbol, see the cost of its candles, download, summarise and export them. No key."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from bgresearch.cli.options import DataDir, Interval, PriceKind, as_an_option, excludes
-from bgresearch.cli.output import AsJson, table, tell
+from bgresearch.cli.output import AsJson, print_result, table
 from bgresearch.cli.prompts import agreed, answer
 from bgresearch.errors import ConfigurationError, InvalidInput
 from bgresearch.market.candles.plan import Market, priced
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from bgresearch.client.client import Client
 
 _MOST_SHOWN = 20  # symbols
-_DAYS = 7  # what is offered first
+_DAYS = 7  # the default span
 _ENDINGS = (".csv", ".parquet")
 
 
 def explore(
     symbol: Annotated[
-        str | None, typer.Argument(metavar="SYMBOL", help="As the exchange spells it; asked for if left out.")
+        str | None, typer.Argument(metavar="SYMBOL", help="As the exchange spells it; prompted for if left out.")
     ] = None,
-    search: Annotated[str, typer.Option(metavar="TEXT", help="List the symbols with this in them, and end.")] = "",
+    search: Annotated[str, typer.Option(metavar="TEXT", help="List the symbols that contain this, and exit.")] = "",
     market: Annotated[str, typer.Option(metavar="NAME", help=f"{', '.join(get_args(Market))}.")] = "spot",
     interval: Interval = "",
     since: Annotated[str, typer.Option(metavar="TIME", help="First instant, UTC; a week ago.")] = "",
-    until: Annotated[str, typer.Option(metavar="TIME", help="First instant that is no longer wanted; now.")] = "",
+    until: Annotated[str, typer.Option(metavar="TIME", help="End, not included; now.")] = "",
     price: PriceKind = "last",
     export: Annotated[Path | None, typer.Option(metavar="FILE", help="Save them as .csv or .parquet.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Download without asking.")] = False,
@@ -51,8 +51,8 @@ def explore(
     with connect(data_dir=data_dir) as client:
         if search:
             found = _symbols(client, market, search)
-            words = f"{_few(found)}\n{len(found)} symbols."
-            tell({"market": market, "symbols": found}, as_json, lambda: words)
+            text = f"{_few(found)}\n{len(found)} symbols."
+            print_result({"market": market, "symbols": found}, as_json, lambda: text)
             return
         symbol = symbol or _chosen_symbol(client, market)
         asks = not (yes or as_json)
@@ -61,10 +61,10 @@ def explore(
         since = since or (answer("From (UTC)", default=week_ago) if asks else week_ago)
         wanted = {"symbol": symbol, "interval": interval, "start": since, "end": until or None}
         frame, costs = _downloaded(client, {**wanted, "market": market, "price": price}, asks=asks, as_json=as_json)
-    told = {**_summary(frame), "costs": list(costs), "file": None}
+    summary = {**_summary(frame), "costs": list(costs), "file": None}
     if export is not None:
-        told["file"] = str(frame.bg.export(export))
-    tell(told, as_json, lambda: _words(told))
+        summary["file"] = str(frame.bg.export(export))
+    print_result(summary, as_json, lambda: _text(summary))
 
 
 def _downloaded(
@@ -81,7 +81,7 @@ def _downloaded(
 
 
 def _symbols(client: Client, market: str, text: str) -> list[str]:
-    """Return the symbols of a market that have a text in them, shortest first; one request."""
+    """Return the symbols of a market that contain a text, shortest first; one request."""
     futures = client.api.futures.contracts
     listed = client.api.spot.symbols() if market == "spot" else futures(productType=market.upper())
     wanted = text.strip().upper()
@@ -89,12 +89,12 @@ def _symbols(client: Client, market: str, text: str) -> list[str]:
 
 
 def _chosen_symbol(client: Client, market: str) -> str:
-    """Return the symbol that a person picked, after searching as often as need be."""
+    """Return the symbol that the user picked, after any number of searches."""
     while True:
         found = _symbols(client, market, text := answer(f"Symbol in {market}, or a part of it", default="BTCUSDT"))
         if text.strip().upper() in found or len(found) == 1:
             return text.strip().upper() if len(found) != 1 else found[0]
-        typer.echo(f"{_few(found)}\nType one of them." if found else "There is none with this in it.")
+        typer.echo(f"{_few(found)}\nType one of them." if found else "No symbol contains this.")
 
 
 def _few(found: list[str]) -> str:
@@ -115,9 +115,9 @@ def _summary(frame: pd.DataFrame) -> dict[str, Any]:
     from bgresearch.core.spans import iso
     from bgresearch.core.timestamps import moment_ms
 
-    told = frame.attrs["bgresearch"]
-    named = {name: told[name] for name in ("symbol", "market", "price", "interval")}
-    known = {"candles": len(frame), "gaps": told["gaps"]}
+    summary = frame.attrs["bgresearch"]
+    named = {name: summary[name] for name in ("symbol", "market", "price", "interval")}
+    known = {"candles": len(frame), "gaps": summary["gaps"]}
     if not len(frame):
         return {**named, **known}
     ends = {"first": frame.index[0], "last": frame.index[-1]}
@@ -128,12 +128,14 @@ def _summary(frame: pd.DataFrame) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _words(told: dict[str, Any]) -> str:
-    where = f"{told['market']}, {told['price']}"
-    title = f"{told['candles']:,} closed candles of {told['symbol']} ({where}), {told['interval']}"
-    if not told["candles"]:
+def _text(summary: dict[str, Any]) -> str:
+    where = f"{summary['market']}, {summary['price']}"
+    title = f"{summary['candles']:,} closed candles of {summary['symbol']} ({where}), {summary['interval']}"
+    if not summary["candles"]:
         return f"{title}: the exchange has none in this span."
-    row = {name: f"{told[name]:,.10g}" if isinstance(told[name], float) else told[name] for name in
+    row = {name: f"{summary[name]:,.10g}" if isinstance(summary[name], float) else summary[name] for name in
            ("first", "last", "open", "high", "low", "close", "volume")}  # fmt: skip
-    gaps = f"{len(told['gaps'])} spans have no candles at the exchange." if told["gaps"] else "No candle is missing."
-    return "\n".join([title, table([row]), gaps, *([f"Saved: {told['file']}"] if told["file"] else [])])
+    gaps = (
+        f"{len(summary['gaps'])} spans have no candles at the exchange." if summary["gaps"] else "No candle is missing."
+    )
+    return "\n".join([title, table([row]), gaps, *([f"Saved: {summary['file']}"] if summary["file"] else [])])

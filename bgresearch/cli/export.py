@@ -1,4 +1,4 @@
-"""``bgresearch export``: what is kept, or fetched now, as one file that other tools read."""
+"""``bgresearch export``: stored data, or data fetched now, as one file that other tools read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from bgresearch.cli.archive import connected
 from bgresearch.cli.options import DataDir, Interval, MarketName, PriceKind, Since, Until, as_an_option
-from bgresearch.cli.output import AsJson, table, tell
+from bgresearch.cli.output import AsJson, print_result, table
 from bgresearch.cli.prompts import PasswordFile, VaultPath
 from bgresearch.errors import InvalidInput
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 ARGUMENTS = ("symbol", "frame", "candles", "KIND")
 
 To = Annotated[
-    Path, typer.Option(metavar="FILE", help="The file; its suffix says the format. For freqtrade its folder of data.")
+    Path, typer.Option(metavar="FILE", help="The file; its suffix selects the format. For freqtrade, its data folder.")
 ]
 Format = Annotated[
     str | None,
     typer.Option(
-        "--format", metavar="NAME", show_default="as the suffix says",
+        "--format", metavar="NAME", show_default="by the suffix",
         help="csv feather excel parquet sqlite duckdb; of candles ccxt freqtrade nautilus backtesting vectorbt.",
     ),
 ]  # fmt: skip
-Force = Annotated[bool, typer.Option("--force", help="Replace a file that is there.")]
-Offline = Annotated[bool, typer.Option("--offline", help="Ask nobody; what is not kept is an error.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Send no request; data that is not in the store is an error.")]
 
 app = typer.Typer(no_args_is_help=True, help="Write data to one file for other tools, with its provenance.")
 
@@ -52,7 +52,7 @@ def candles(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write candles to a file, fetching what is not kept. However long the history, memory stays small."""
+    """Write candles to a file, fetching what is not in the store. Memory use is small for any length of history."""
     from bgresearch.connect import connect
     from bgresearch.core.symbols import wire_symbol
     from bgresearch.exports import export_pieces
@@ -64,7 +64,7 @@ def candles(
         checked_target(to, about, format=format_, force=force)
         found = _history(client, named.symbol, interval, since, until, market=named.market, price=price)
         path = export_pieces(found, to, rows=found.rows, about=found.about, format=format_, force=force)
-    _told(path, found.rows, len(found.about["gaps"]), as_json)
+    _print_file(path, found.rows, len(found.about["gaps"]), as_json)
 
 
 @app.command("funding-rates")
@@ -83,7 +83,7 @@ def funding_rates(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write funding rates to a file, fetching what is not kept."""
+    """Write funding rates to a file, fetching what is not in the store."""
     from bgresearch.connect import connect
     from bgresearch.exports import export
     from bgresearch.exports.export import checked_target
@@ -92,7 +92,7 @@ def funding_rates(
         checked_target(to, {"symbol": symbol, "market": market, "verb": "funding_rates"}, format=format_, force=force)
         frame = client.funding_rates(symbol, since, until, market=market)
         path = export(frame, to, format=format_, force=force)
-    _told(path, len(frame), len(frame.attrs["bgresearch"].get("gaps", [])), as_json)
+    _print_file(path, len(frame), len(frame.attrs["bgresearch"].get("gaps", [])), as_json)
 
 
 @app.command()
@@ -117,7 +117,7 @@ def account(
     password_file: PasswordFile = "",
     as_json: AsJson = False,
 ) -> None:
-    """Write private records of a key's account to a file that nobody else can read."""
+    """Write private records of a key's account to a file that no other user can read."""
     from bgresearch.account.kinds import KINDS
     from bgresearch.exports import export
     from bgresearch.exports.export import checked_target
@@ -133,13 +133,13 @@ def account(
                 raise InvalidInput("market", f"{kind} have none.", hint="Leave it out.")
             frame = verb(since, until, **({} if market is None else {"market": market}))
         written = export(frame, to, format=format_, force=force)
-    _told(written, len(frame), 0, as_json)
+    _print_file(written, len(frame), 0, as_json)
 
 
 def _history(
     client: Client, symbol: str, interval: str, since: str, until: str | None, *, market: str, price: str
 ) -> ChunkedCandles:  # fmt: skip
-    """Return the candles in pieces, all of them in the store by now."""
+    """Download the candles to the store and return them in chunks."""
     from bgresearch.core.intervals import interval as length_of
     from bgresearch.core.spans import Span
     from bgresearch.core.timestamps import span_of
@@ -155,8 +155,8 @@ def _history(
     )  # fmt: skip
 
 
-def _told(path: Path, rows: int, gaps: int, as_json: bool) -> None:
+def _print_file(path: Path, rows: int, gaps: int, as_json: bool) -> None:
     size = path.stat().st_size
     result: dict[str, Any] = {"file": str(path), "rows": rows, "bytes": size, "gaps": gaps}
     shown = {"file": str(path), "rows": f"{rows:,}", "MB": f"{size / 1e6:.1f}", "gaps": str(gaps)}
-    tell(result, as_json, lambda: table([shown]))
+    print_result(result, as_json, lambda: table([shown]))

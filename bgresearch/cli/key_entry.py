@@ -1,4 +1,4 @@
-"""A key on its way into the vault, as the terminal does it: typed, sealed, examined, judged, kept or dropped."""
+"""Adding a key in the terminal: typed, sealed, checked, judged, then saved or discarded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bgresearch.cli.agent_unlock import send
 from bgresearch.cli.check import NotReached, refused, status_of
 from bgresearch.cli.prompts import Fields, agreed, from_stdin, secret
 from bgresearch.errors import BgresearchError, ConfigurationError
-from bgresearch.keys.onboarding import messages as words
+from bgresearch.keys.onboarding import messages
 from bgresearch.keys.onboarding.finding import Finding
 from bgresearch.keys.onboarding.paste_checks import FIELD_NAMES
 from bgresearch.keys.onboarding.verdicts import Judgement, judge, on_purpose
@@ -29,7 +29,7 @@ QUESTIONS = {"api_key": "API key", "secret_key": "Secret key", "passphrase": "Pa
 
 @dataclass(frozen=True)
 class KeyTarget:
-    """Where a typed key shall go: ``key`` for a new one, ``rotate`` in the place of an old one."""
+    """The target of a typed key: ``key`` for a new one, ``rotate`` to replace an old one."""
 
     purpose: Literal["key", "rotate"]
     label: str
@@ -42,16 +42,16 @@ class KeyTarget:
 
 @dataclass(frozen=True)
 class Typing:
-    """How the texts of a key come in, and what may be kept.
+    """How the texts of a key are entered, and what may be saved.
 
     Attributes
     ----------
     stdin : bool
-        As JSON on standard input, and nothing is asked; else a person types them.
+        As JSON on standard input, without prompts; else the user types them.
     rsa_key : Path, optional
         The file of the secret key, if it signs with RSA.
     accept_trade : bool
-        Whether a key that can trade or transfer shall be kept.
+        Whether a key that can trade or transfer is to be saved.
     """
 
     stdin: bool = False
@@ -68,13 +68,13 @@ class Typing:
         return {**{name: secret(QUESTIONS[name], hint=hint) for name in names}, **rsa}
 
     def accepts(self, found: Permissions) -> bool:
-        """Return whether a key that can write shall be kept on purpose."""
+        """Return whether a key that can write is to be saved, after explicit confirmation."""
         return self.accept_trade or (not self.stdin and agreed(on_purpose(found), default=False))
 
 
 @dataclass(frozen=True)
 class EntryResult:
-    """What came of it; ``kept`` is None if nothing was saved."""
+    """The result; ``kept`` is None if nothing was saved."""
 
     findings: tuple[Finding, ...]
     found: Permissions
@@ -89,22 +89,22 @@ class EntryResult:
 
 def typed_until_kept(
     agent: AgentVerbs, wanted: KeyTarget, typing: Typing, say: Callable[[str], object], *,
-    unreached: Callable[[Fields], object] | None = None,
+    on_unreachable: Callable[[Fields], object] | None = None,
 ) -> EntryResult | None:  # fmt: skip
-    """Return what came of the key that was typed; where somebody can be asked, it can be typed again.
+    """Return the result for the key that was typed; on a terminal, it can be typed again.
 
-    Where the exchange cannot be reached, the texts go to ``unreached`` and None is returned.
+    If the exchange does not answer, the texts are passed to ``on_unreachable`` and None is returned.
     """
     while True:
         if not typing.stdin:
-            say("\n" + words.KEY_HELP)
+            say("\n" + messages.KEY_HELP)
         texts = typing.texts()
         try:
-            outcome = bring(agent, wanted, texts, accept=typing.accepts, say=say)
+            outcome = submit_key(agent, wanted, texts, accept=typing.accepts, say=say)
         except NotReached:
-            if unreached is None:
+            if on_unreachable is None:
                 raise
-            unreached(texts)
+            on_unreachable(texts)
             return None
         except (BgresearchError, VaultError) as error:
             if typing.stdin:
@@ -117,24 +117,24 @@ def typed_until_kept(
             return outcome
 
 
-def bring(
+def submit_key(
     agent: AgentVerbs, wanted: KeyTarget, texts: Fields, *, accept: Callable[[Permissions], bool],
     say: Callable[[str], object],
 ) -> EntryResult:  # fmt: skip
-    """Return what came of a typed key. Nothing stays behind but what was kept.
+    """Return the result for a typed key. Nothing is left at the agent but a key that was saved.
 
     Parameters
     ----------
     agent : AgentVerbs
         Unlocked.
-    wanted : Wanted
-        Where it shall go.
+    wanted : KeyTarget
+        The target of the key.
     texts : dict of Hidden
         The three texts.
     accept : callable
-        Asked once about a key that can write but not withdraw: whether it shall be kept on purpose.
+        Called once for a key that can write but not withdraw: whether it is to be saved anyway.
     say : callable
-        Given the words on the way.
+        Prints progress.
 
     Raises
     ------
@@ -145,13 +145,13 @@ def bring(
     hints = [f"{FIELD_NAMES.get(one['field'], one['field'])} {one['words']}." for one in answer["findings"]]
     staged = answer["staged"]
     if staged is None:
-        raise ConfigurationError(" ".join(hints), hint=words.NOT_SAVED)
+        raise ConfigurationError(" ".join(hints), hint=messages.NOT_SAVED)
     for hint in hints:
         say(f"! {hint}")
     try:
         return _examined(agent, staged, wanted, accept, say)
     finally:
-        agent.discard(staged)  # what was kept is not waiting any more
+        agent.discard(staged)  # no effect on a key that was saved
 
 
 def _examined(
@@ -161,7 +161,7 @@ def _examined(
     accept: Callable[[Permissions], bool],
     say: Callable[[str], object],
 ) -> EntryResult:
-    say(words.CHECKING)
+    say(messages.CHECKING)
     examination, findings = agent.examine(staged), []
     for one in examination:
         findings.append(one)

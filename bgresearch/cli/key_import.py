@@ -1,4 +1,4 @@
-"""``bgresearch keys import`` and ``export``: keys of other tools' files and of encrypted copies, in and out."""
+"""``bgresearch keys import`` and ``export``: import from other tools' files and encrypted copies, and export copies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from bgresearch.cli.check import CAN_WITHDRAW, CAN_WRITE, NotReached, refused, status_of
 from bgresearch.cli.options import excludes, needs
-from bgresearch.cli.output import FAILED, AsJson, table, tell
+from bgresearch.cli.output import FAILED, AsJson, print_result, table
 from bgresearch.cli.prompts import PasswordFile, VaultPath, agreed, from_stdin, on_terminal, opened, secret
 from bgresearch.errors import BgresearchError, ConfigurationError, InvalidInput
 from bgresearch.keys.onboarding.verdicts import judge
@@ -28,7 +28,7 @@ ENVIRONMENT = "env"
 
 
 class NotImported(BgresearchError):
-    """Something that was asked for did not happen; the rest did, and was said before."""
+    """A part of the import was not done; the rest was, and has been reported."""
 
 
 def export(
@@ -42,16 +42,16 @@ def export(
     with opened(path, password_file) as vault:
         given = from_stdin("copy_password")["copy_password"] if stdin else _copy_password(twice=True)
         count = vault.export(file, given.value)
-    tell({"exported": count, "file": str(file)}, as_json, lambda: f"{count} keys are in {file}, encrypted.")
+    print_result({"exported": count, "file": str(file)}, as_json, lambda: f"{count} keys are in {file}, encrypted.")
 
 
 def import_keys(
     source: Annotated[
         str, typer.Argument(help="An encrypted copy, a .env, JSON, TOML or INI file, or 'env' for this environment.")
     ],
-    yes: Annotated[bool, typer.Option("--yes", help="Save them; without it they are only shown.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Save them; without this option they are only shown.")] = False,
     remove_source: Annotated[
-        bool, typer.Option("--remove-source", help="Take the keys out of a plain file once the exchange accepted them.")
+        bool, typer.Option("--remove-source", help="Remove the keys from a plain file once the exchange accepted them.")
     ] = False,
     host: Annotated[
         str,
@@ -62,7 +62,8 @@ def import_keys(
         bool, typer.Option("--accept-trade", help="Save keys that can trade; never one that can withdraw.")
     ] = False,
     unchecked: Annotated[
-        bool, typer.Option("--unchecked", help="Do not ask the exchange; --remove-source then deletes unchecked texts.")
+        bool,
+        typer.Option("--unchecked", help="Do not check at the exchange; --remove-source then removes unchecked texts."),
     ] = False,
     stdin: Annotated[bool, typer.Option("--stdin", help='Read {"copy_password"} as JSON from standard input.')] = False,
     path: VaultPath = None,
@@ -83,7 +84,7 @@ def import_keys(
     if is_copy:
         excludes("an encrypted copy", ("--remove-source", remove_source), ("--host", host), ("--demo", demo))
     elif stdin:
-        raise InvalidInput("--stdin", f"{source} is no encrypted copy, and no password is needed for it.")
+        raise InvalidInput("--stdin", f"{source} is not an encrypted copy and needs no password.")
     if source == ENVIRONMENT:
         excludes("env", ("--remove-source", remove_source))
     with opened(path, password_file) as vault:
@@ -95,13 +96,13 @@ def import_keys(
             done.save(vault, incoming, accept_trade=accept_trade, unchecked=unchecked)
     if remove_source:
         done.remove(Path(source), unchecked=unchecked)
-    tell(done.told(), as_json, lambda: "\n".join(done.words(yes=yes)))
+    print_result(done.to_json(), as_json, lambda: "\n".join(done.lines(yes=yes)))
     done.end(yes=yes)
 
 
 @dataclass
 class Import:
-    """What an import found and did, key by key."""
+    """The keys that an import found, and its result for each."""
 
     shown: list[Candidate]
     plain: Source | None
@@ -114,17 +115,17 @@ class Import:
     left: tuple[Path, ...] = ()
 
     def save(self, vault: Vault, incoming: Incoming, *, accept_trade: bool, unchecked: bool) -> None:
-        """Examine the keys at the exchange and save those that may be kept, by the same rule as every other door."""
-        unreached: set[str] = set()  # hosts
+        """Examine the keys at the exchange and save those that may be kept, by the same rule as every other command."""
+        unreachable: set[str] = set()  # hosts
         self.refused = {one.label: one.problem for one in self.shown if one.problem}
         for credential in incoming.credentials():
             if credential.name in self.refused:
                 continue
             try:
-                if not unchecked and credential.host not in unreached:
+                if not unchecked and credential.host not in unreachable:
                     self._examine(credential, accept_trade=accept_trade)
             except NotReached:
-                unreached.add(credential.host)
+                unreachable.add(credential.host)
             except ConfigurationError as error:
                 self._refuse(credential.name, str(error), FAILED)
             doubt = incoming.doubts.get(credential.name)
@@ -135,7 +136,7 @@ class Import:
         self.status = self.status or (FAILED if self.refused else 0)
 
     def remove(self, path: Path, *, unchecked: bool) -> None:
-        """Take the saved keys out of their file, if the exchange accepted them or somebody says that it need not."""
+        """Remove the saved keys from their file, if the exchange accepted them or the user does not require that."""
         found = [one for one in (self.plain.found if self.plain else []) if one.label in self.saved]
         blind = [one.label for one in found if one.label not in self.checked]
         if not found:
@@ -149,8 +150,8 @@ class Import:
             except (VaultError, OSError) as error:
                 self.kept_source = str(error)
 
-    def told(self) -> dict[str, Any]:
-        """Return the same for a machine."""
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as JSON values."""
         keys = [
             {**asdict(one), "verdict": self.checked[one.label].verdict if one.label in self.checked else None,
              "refused": self.refused.get(one.label, "")}
@@ -162,16 +163,16 @@ class Import:
             "source_kept_because": self.kept_source, "left": [str(one) for one in self.left],
         }  # fmt: skip
 
-    def words(self, *, yes: bool) -> list[str]:
-        """Return what a person reads."""
+    def lines(self, *, yes: bool) -> list[str]:
+        """Return the result as lines of text."""
         rows = [
             {"label": one.label, "host": one.host, "environment": one.environment, "fingerprint": one.fingerprint,
              "checked": self.checked[one.label].verdict if one.label in self.checked else "no",
              "problem": self.refused.get(one.label) or one.problem or one.doubt or "-"}
             for one in self.shown
         ]  # fmt: skip
-        lines = [table(rows) if rows else "There are no keys of this exchange in it."]
-        lines += [f"Not whole: {one}." for one in (self.plain.incomplete if self.plain else ())]
+        lines = [table(rows) if rows else "It contains no keys of this exchange."]
+        lines += [f"Incomplete: {one}." for one in (self.plain.incomplete if self.plain else ())]
         if self.saved:
             blind = [label for label in self.saved if label not in self.checked]
             lines.append(f"Saved: {', '.join(self.saved)}.")
@@ -183,13 +184,13 @@ class Import:
         return [*lines, *self._about_the_source()]
 
     def end(self, *, yes: bool) -> None:
-        """End with the status that says what was refused, or that something is still to be done."""
+        """Exit with the status for keys that were refused, or for a part that was not done."""
         if self.plain is not None and not self.shown and self.plain.incomplete:
-            raise NotImported(f"No whole key: {'; '.join(self.plain.incomplete)}.")
+            raise NotImported(f"No complete key: {'; '.join(self.plain.incomplete)}.")
         if self.status in {CAN_WRITE, CAN_WITHDRAW}:
             raise typer.Exit(self.status)
         if self.kept_source:
-            raise NotImported(f"The plain texts were not taken out: {self.kept_source}.")
+            raise NotImported(f"The plain texts were not removed: {self.kept_source}.")
         if self.status:
             raise NotImported("; ".join(f"{label}: {why}" for label, why in self.refused.items()))
 
@@ -197,25 +198,27 @@ class Import:
         if self.removed:
             names = ", ".join(map(str, self.left))
             more = (
-                f"; a secret is still in {names}: delete it there too" if self.left else ", and not in files beside it"
+                f"; a secret is still in {names}: delete it there too"
+                if self.left
+                else "; files next to it do not have them"
             )
-            return [f"The plain texts are taken out{more}. Backups and git may have them: bgresearch scan."]
+            return [f"The plain texts are removed{more}. Backups and git may have them: bgresearch scan."]
         if self.saved and self.plain is not None:
             places = ", ".join(sorted({place for one in self.plain.found for place in one.places.values()}))
-            return [f"The plain texts are still there ({places}). Take them out: --remove-source, or by hand."]
+            return [f"The plain texts are still there ({places}). Remove them with --remove-source, or by hand."]
         return []
 
     def _examine(self, credential: Credential, *, accept_trade: bool) -> None:
         from bgresearch.core.clock import SystemClock
         from bgresearch.http.ratelimit import limiter_for
         from bgresearch.http.sender import Wire
-        from bgresearch.keys.onboarding.key_check import examine_key, examine_reach, passed
+        from bgresearch.keys.onboarding.key_check import examine_connection, examine_key, passed
         from bgresearch.session.identity import AccountIdentity
 
         clock = SystemClock()
         limiter = limiter_for(credential.host, clock)
         with Wire(credential.host, limiter=limiter, clock=clock, signer=credential, attempts=_ATTEMPTS) as wire:
-            findings, found = examine_reach(wire, clock), None
+            findings, found = examine_connection(wire, clock), None
             if passed(findings):
                 findings, found = examine_key(wire, AccountIdentity(wire))
         if found is None:
@@ -224,7 +227,7 @@ class Import:
         if keep == "yes" or (keep == "on purpose" and accept_trade):
             self.checked[credential.name] = Checked(found.verdict, bool(found.addresses))
         else:
-            hint = "" if keep == "never" else "; --accept-trade saves it on purpose"
+            hint = "" if keep == "never" else "; --accept-trade saves it anyway"
             self._refuse(credential.name, f"it {found.verdict}{hint}", status_of(found))
 
     def _refuse(self, label: str, why: str, status: int) -> None:
@@ -234,8 +237,8 @@ class Import:
 
 def _agreed_blind(labels: list[str]) -> bool:
     question = (
-        f"{', '.join(labels)} could not be checked at the exchange: if a text was read wrongly, the file has the only "
-        "right one. Take it out all the same?"
+        f"{', '.join(labels)} could not be checked at the exchange: if a text was read wrongly, only the file has the "
+        "right one. Remove it anyway?"
     )
     return on_terminal() and agreed(question, default=False)
 

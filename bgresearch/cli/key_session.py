@@ -1,4 +1,4 @@
-"""Where a command about keys is carried out: in the agent that has this vault open, else in this process."""
+"""Where a command about keys runs: in the agent that has this vault open, else in this process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def session(path: Path | None, password_file: str, *, attempts: int = ATTEMPTS) -> Iterator[AgentVerbs]:
-    """Give the running agent if it has this vault open and no password is handed over, else one in this process."""
+    """Give the running agent if it has this vault open and no password is given, else one in this process."""
     from bgresearch.agent.client import Agent
 
     if not password_file and holds(path):

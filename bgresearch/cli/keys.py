@@ -1,4 +1,4 @@
-"""``bgresearch keys``: the table of keys and what is done with one; ``bgresearch vault`` knows the same commands."""
+"""``bgresearch keys``: lists keys and manages single ones; ``bgresearch vault`` has the same commands."""
 
 from __future__ import annotations
 
@@ -16,39 +16,41 @@ from bgresearch.cli.key_entry import EntryResult, KeyTarget, Typing, typed_until
 from bgresearch.cli.key_import import export, import_keys
 from bgresearch.cli.key_session import own_session, session
 from bgresearch.cli.options import NoArguments, excludes
-from bgresearch.cli.output import AsJson, table, tell
+from bgresearch.cli.output import AsJson, print_result, table
 from bgresearch.cli.prompts import Fields, PasswordFile, VaultPath, agreed, on_terminal
 from bgresearch.core.timestamps import moment_ms
 from bgresearch.errors import ConfigurationError
-from bgresearch.keys.onboarding import messages as words
+from bgresearch.keys.onboarding import messages
 from vault import EXCHANGE_HOST, Vault
 
 if TYPE_CHECKING:
     from bgresearch.agent.client import AgentKey, AgentVerbs
 
 _DAY_MS = 86_400_000
-ADD_ATTEMPTS = 2  # of one request: where the exchange cannot be reached, that should not take long to say
+ADD_ATTEMPTS = 2  # of one request: an exchange that does not answer should be reported soon
 
-app = typer.Typer(help="Add, see, check, replace and remove keys.", invoke_without_command=True)
+app = typer.Typer(help="Add, list, check, replace and remove keys.", invoke_without_command=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The key's label.", show_default=False)]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 Stdin = Annotated[
     bool,
-    typer.Option("--stdin", help='Ask nothing; read {"api_key", "secret_key", "passphrase"} as JSON.'),
+    typer.Option("--stdin", help='Do not prompt; read {"api_key", "secret_key", "passphrase"} as JSON.'),
 ]
 RsaKey = Annotated[
     Path | None,
     typer.Option(
         "--rsa-key",
         metavar="FILE",
-        help="The RSA private key (PEM or DER) of a key that signs with RSA; not typed then.",
+        help="The RSA private key (PEM or DER) of a key that signs with RSA; instead of typing it.",
     ),
 ]
 AcceptTrade = Annotated[
     bool, typer.Option("--accept-trade", help="Keep a key that can trade; never one that can withdraw.")
 ]
-Unchecked = Annotated[bool, typer.Option("--unchecked", help="Do not ask the exchange; needs the master password.")]
+Unchecked = Annotated[
+    bool, typer.Option("--unchecked", help="Do not check at the exchange; needs the master password.")
+]
 
 
 @app.callback()
@@ -66,12 +68,12 @@ def list_keys(path: VaultPath = None, password_file: PasswordFile = "", as_json:
     now_ms = time.time_ns() // 1_000_000
     rows = [_row(key, now_ms) for key in keys]
     reminders = [f"{key.label}: {key.reminder}" for key in keys if key.reminder]
-    told = [
+    result = [
         {"name": key.label, "environment": _environment(key), **asdict(key), "age_days": _age_days(key, now_ms)}
         for key in keys
     ]
     lines = [table(rows), *reminders] if rows else ["There is no key yet. Next: bgresearch keys add NAME"]
-    tell({"keys": told}, as_json, lambda: "\n".join(lines))
+    print_result({"keys": result}, as_json, lambda: "\n".join(lines))
 
 
 app.command("check", cls=NoArguments)(check)
@@ -88,7 +90,7 @@ def add(
         ),
     ] = "",
     demo: Annotated[bool, typer.Option("--demo", help="The key belongs to the exchange's demo environment.")] = False,
-    note: Annotated[str, typer.Option(metavar="TEXT", help="Words of your own, shown by list.")] = "",
+    note: Annotated[str, typer.Option(metavar="TEXT", help="A note of your own, shown by list.")] = "",
     account: Annotated[str, typer.Option(metavar="TEXT", help="Which of your accounts it belongs to.")] = "",
     rotate_by: Annotated[str, typer.Option(metavar="DATE", help="Date by which to replace it: 2027-01-31.")] = "",
     rsa_key: RsaKey = None,
@@ -98,7 +100,7 @@ def add(
     password_file: PasswordFile = "",
     as_json: AsJson = False,
 ) -> None:
-    """Save a key under a name, once the exchange has said what it may do; one that can withdraw is never saved."""
+    """Save a key under a name, after checking at the exchange what it may do; one that can withdraw is never saved."""
     if unchecked:
         excludes("--unchecked", ("--accept-trade", accept_trade))
     say = _said(as_json)
@@ -107,14 +109,14 @@ def add(
     if unchecked:
         with own_session(path, password_file) as own:
             _save_unchecked(own.vault, wanted, typing.texts())
-        _finish_add(None, wanted, words.UNCHECKED, as_json)
+        _finish_add(None, wanted, messages.UNCHECKED, as_json)
         return
     with session(path, password_file, attempts=ADD_ATTEMPTS) as agent:
         _check_free(agent, name)
-        vault = getattr(agent, "vault", None)  # of an agent in this process; one that was unlocked before takes nothing
-        unreached = None if vault is None else lambda texts: _save_unchecked(vault, wanted, texts)
-        outcome = typed_until_kept(agent, wanted, typing, say, unreached=unreached)
-    _finish_add(outcome, wanted, words.UNREACHED, as_json)
+        vault = getattr(agent, "vault", None)  # of an agent in this process only
+        on_unreachable = None if vault is None else lambda texts: _save_unchecked(vault, wanted, texts)
+        outcome = typed_until_kept(agent, wanted, typing, say, on_unreachable=on_unreachable)
+    _finish_add(outcome, wanted, messages.UNREACHABLE, as_json)
 
 
 @app.command(cls=NoArguments)
@@ -128,7 +130,7 @@ def rotate(
     password_file: PasswordFile = "",
     as_json: AsJson = False,
 ) -> None:
-    """Put a new key in the place of an old one, after it was checked like every new key."""
+    """Replace an old key with a new one, after it was checked like every new key."""
     say, typing = _said(as_json), Typing(stdin, rsa_key, accept_trade)
     if unchecked:
         excludes("--unchecked", ("--accept-trade", accept_trade))
@@ -139,19 +141,21 @@ def rotate(
                 name, api_key=texts["api_key"].value, secret_key=texts["secret_key"].value,
                 passphrase=texts["passphrase"].value,
             )  # fmt: skip
-        told = {"rotated": name, "verdict": ""}
-        tell(told, as_json, lambda: f"{words.ROTATED.format(label=name)} {words.UNCHECKED.format(label=name)}")
+        result = {"rotated": name, "verdict": ""}
+        print_result(
+            result, as_json, lambda: f"{messages.ROTATED.format(label=name)} {messages.UNCHECKED.format(label=name)}"
+        )
         return
     with session(path, password_file) as agent:
         old = _known(agent, name)
-        for sentence in words.ROTATE:
+        for sentence in messages.ROTATE:
             say(f"- {sentence}")
         if old.host != EXCHANGE_HOST:
-            say(f"! {name!r} is bound to {old.host}: the new key is tried and used there, not at the exchange.")
+            say(f"! {name!r} is bound to {old.host}: the new key is checked and used there, not at the exchange.")
         outcome = typed_until_kept(agent, KeyTarget("rotate", name), typing, say)
-    assert outcome is not None  # noqa: S101 - None is for callers that take an unreached exchange
-    said = words.ROTATED.format(label=name) if outcome.kept else _not_saved(outcome)
-    tell({"rotated": name if outcome.kept else None, "verdict": outcome.found.verdict}, as_json, lambda: said)
+    assert outcome is not None  # noqa: S101 - None is for callers with on_unreachable
+    said = messages.ROTATED.format(label=name) if outcome.kept else _not_saved(outcome)
+    print_result({"rotated": name if outcome.kept else None, "verdict": outcome.found.verdict}, as_json, lambda: said)
     raise typer.Exit(outcome.status)
 
 
@@ -166,13 +170,13 @@ def rename(
     """Give a key another name."""
     with session(path, password_file) as agent:
         agent.rename(name, new)
-    tell({"renamed": name, "name": new}, as_json, lambda: f"{name!r} is now {new!r}.")
+    print_result({"renamed": name, "name": new}, as_json, lambda: f"{name!r} is now {new!r}.")
 
 
 @app.command(cls=NoArguments)
 def edit(
     name: Name,
-    note: Annotated[str | None, typer.Option(metavar="TEXT", help="Words of your own, shown by list.")] = None,
+    note: Annotated[str | None, typer.Option(metavar="TEXT", help="A note of your own, shown by list.")] = None,
     account: Annotated[str | None, typer.Option(metavar="TEXT", help="Which of your accounts it belongs to.")] = None,
     rotate_by: Annotated[
         str | None, typer.Option(metavar="DATE", help="Date by which to replace it: 2027-01-31.")
@@ -181,44 +185,46 @@ def edit(
     password_file: PasswordFile = "",
     as_json: AsJson = False,
 ) -> None:
-    """Change what is said about a key."""
+    """Change the note, account or rotation date of a key."""
     with session(path, password_file) as agent:
         agent.edit(name, note=note, account=account, rotate_by=rotate_by)
-    tell({"edited": name}, as_json, lambda: f"Changed what is said about {name!r}.")
+    print_result({"edited": name}, as_json, lambda: f"Changed {name!r}.")
 
 
 @app.command(cls=NoArguments)
 def remove(
     name: Name, yes: Yes = False, path: VaultPath = None, password_file: PasswordFile = "", as_json: AsJson = False
 ) -> None:
-    """Take a key out of the vault; the exchange knows it until you delete it there. On a terminal it asks first."""
+    """Remove a key from the vault; it stays valid until you delete it at the exchange. On a terminal it asks first."""
     with session(path, password_file) as agent:
         _known(agent, name)
         asks = not yes and on_terminal()
-        if asks and not agreed(f"{words.REMOVE} Remove {name!r}?", default=False):
+        if asks and not agreed(f"{messages.REMOVE} Remove {name!r}?", default=False):
             raise ConfigurationError("Nothing was removed.")
         agent.remove(name)
-    tell({"removed": name}, as_json, lambda: words.REMOVED.format(label=name))
+    print_result({"removed": name}, as_json, lambda: messages.REMOVED.format(label=name))
 
 
 @app.command(cls=NoArguments)
 def compromised(
     name: Name, yes: Yes = False, path: VaultPath = None, password_file: PasswordFile = "", as_json: AsJson = False
 ) -> None:
-    """Do what has to be done when somebody else may know a key: first delete it on the exchange, now."""
+    """Show and do what is needed when someone else may know a key: first delete it on the exchange, now."""
     say = _said(as_json)
-    say(words.COMPROMISED_FIRST)
+    say(messages.COMPROMISED_FIRST)
     with session(path, password_file) as agent:
         key = _known(agent, name)
         say(f"It is {name!r} at {key.host}, added {key.created[:10]}.")
-        if not yes and not agreed(words.COMPROMISED_DELETED, default=False):
-            raise ConfigurationError(words.COMPROMISED_NOT_YET)
-        for number, sentence in enumerate(words.COMPROMISED, start=1):
+        if not yes and not agreed(messages.COMPROMISED_DELETED, default=False):
+            raise ConfigurationError(messages.COMPROMISED_NOT_YET)
+        for number, sentence in enumerate(messages.COMPROMISED, start=1):
             say(f"{number}. {sentence}")
         if not yes and not agreed(f"Remove {name!r} here now?", default=True):
             raise ConfigurationError("Nothing was removed.")
         agent.remove(name)
-    tell({"removed": name, "next": list(words.COMPROMISED)}, as_json, lambda: words.REMOVED.format(label=name))
+    print_result(
+        {"removed": name, "next": list(messages.COMPROMISED)}, as_json, lambda: messages.REMOVED.format(label=name)
+    )
 
 
 app.command("export", cls=NoArguments)(export)
@@ -234,36 +240,36 @@ def _save_unchecked(vault: Vault, wanted: KeyTarget, texts: Fields) -> None:
 
 
 def _finish_add(outcome: EntryResult | None, wanted: KeyTarget, unchecked: str, as_json: bool) -> None:
-    """Say what became of a new key; an outcome is missing if it was saved without a check."""
+    """Print the result for a new key; there is no outcome if it was saved without a check."""
     label = wanted.label
     if outcome is None:
-        saved = f"{words.SAVED.format(label=label)} {unchecked.format(label=label)}"
-        tell({"added": label, "checked": False, "verdict": None}, as_json, lambda: saved)
+        saved = f"{messages.SAVED.format(label=label)} {unchecked.format(label=label)}"
+        print_result({"added": label, "checked": False, "verdict": None}, as_json, lambda: saved)
         return
-    told = {"added": label if outcome.kept else None, "checked": True, "verdict": outcome.found.verdict}
-    tell(told, as_json, lambda: words.SAVED.format(label=label) if outcome.kept else _not_saved(outcome))
+    result = {"added": label if outcome.kept else None, "checked": True, "verdict": outcome.found.verdict}
+    print_result(result, as_json, lambda: messages.SAVED.format(label=label) if outcome.kept else _not_saved(outcome))
     raise typer.Exit(outcome.status)
 
 
 def _not_saved(outcome: EntryResult) -> str:
-    on_purpose = f" {words.ON_PURPOSE}" if outcome.judgement.keep == "on purpose" else ""
-    return f"{words.NOT_SAVED}{on_purpose}"
+    on_purpose = f" {messages.ON_PURPOSE}" if outcome.judgement.keep == "on purpose" else ""
+    return f"{messages.NOT_SAVED}{on_purpose}"
 
 
 def _said(as_json: bool) -> Callable[[str], object]:
-    return (lambda _words: None) if as_json else typer.echo
+    return (lambda _text: None) if as_json else typer.echo
 
 
 def _check_free(agent: AgentVerbs, name: str) -> None:
     if any(key.label == name for key in agent.status().keys):
-        raise ConfigurationError(words.LABEL_TAKEN, hint=f"Type: bgresearch keys rotate {name}")
+        raise ConfigurationError(messages.LABEL_TAKEN, hint=f"Type: bgresearch keys rotate {name}")
 
 
 def _known(agent: AgentVerbs, name: str) -> AgentKey:
     keys = {key.label: key for key in agent.status().keys}
     if name not in keys:
-        there = ", ".join(map(repr, keys)) or "none at all"
-        raise ConfigurationError(f"There is no key named {name!r}.", hint=f"There is {there}.")
+        known = ", ".join(map(repr, keys)) or "none at all"
+        raise ConfigurationError(f"There is no key named {name!r}.", hint=f"There is {known}.")
     return keys[name]
 
 

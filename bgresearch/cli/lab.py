@@ -1,4 +1,4 @@
-"""JupyterLab on the sandbox: an exchange on a loopback port and a data folder that is gone afterwards."""
+"""JupyterLab on the sandbox: an exchange on a loopback port and a data folder that is removed afterwards."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bgresearch.sandbox.server import Server
 FIRST_NOTEBOOK = "01_quickstart.ipynb"
 # LabApp.news_url=None fetches nothing, but the question whether to is a setting of the page
 _DEFAULTS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
-_GOODBYE_S = 10  # what JupyterLab is given to end its kernels
+_GOODBYE_S = 10  # time for JupyterLab to end its kernels
 
 
 def folder_of_notebooks(chosen: Path | None, say: Callable[[str], None] = print) -> Path:
@@ -29,7 +29,7 @@ def folder_of_notebooks(chosen: Path | None, say: Callable[[str], None] = print)
     chosen : Path or None
         Given by the user.
     say : callable
-        Told where the notebooks were copied to.
+        Prints where the notebooks were copied to.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def folder_of_notebooks(chosen: Path | None, say: Callable[[str], None] = print)
 
 
 def open_lab(folder: Path, *, port: int = 8888, browser: bool = True, say: Callable[[str], None] = print) -> int:
-    """JupyterLab's exit status, once it was closed; everything in it talks to the sandbox.
+    """Run JupyterLab until it is closed and return its exit status; everything in it uses the sandbox.
 
     Parameters
     ----------
@@ -64,11 +64,11 @@ def open_lab(folder: Path, *, port: int = 8888, browser: bool = True, say: Calla
     browser : bool
         Whether to open one.
     say : callable
-        Told where everything is.
+        Prints where everything is.
     """
     with Server() as server, tempfile.TemporaryDirectory(prefix="bgresearch-lab-") as scratch:
-        say(f"The sandbox exchange answers at {server.url}; its data is made up, nothing leaves this machine.")
-        say("Every bg.connect() in this lab asks it. Ctrl-C ends both.")
+        say(f"The sandbox exchange answers at {server.url}; its data is synthetic, nothing leaves this machine.")
+        say("Every bg.connect() in this lab uses it. Ctrl-C ends both.")
         places = {
             "BGRESEARCH_BASE_URL": server.url,
             "BGRESEARCH_DATA_DIR": str(Path(scratch) / "data"),
@@ -82,7 +82,7 @@ def open_lab(folder: Path, *, port: int = 8888, browser: bool = True, say: Calla
 
 
 def _with_defaults(folder: Path) -> str:
-    """JUPYTER_CONFIG_PATH with our defaults in the last place: what the user has chosen comes before them."""
+    """Return JUPYTER_CONFIG_PATH with our defaults last: the user's settings take precedence."""
     settings = folder / "labconfig"
     settings.mkdir(parents=True)
     (settings / "default_setting_overrides.json").write_text(json.dumps(_DEFAULTS), encoding="utf-8")

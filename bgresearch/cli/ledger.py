@@ -10,21 +10,21 @@ import typer
 from bgresearch.cli.archive import connected
 from bgresearch.cli.export import ARGUMENTS, Force, Offline
 from bgresearch.cli.options import DataDir, Since, Until, as_an_option
-from bgresearch.cli.output import AsJson, tell
+from bgresearch.cli.output import AsJson, print_result
 from bgresearch.cli.prompts import PasswordFile, VaultPath
 from bgresearch.errors import BgresearchError
 
 if TYPE_CHECKING:
     from bgresearch.research.pnl.reconcile import Reconciliation
 
-To = Annotated[Path, typer.Option(metavar="FILE", help="The file; a name that ends in .csv is what tax tools read.")]
+To = Annotated[Path, typer.Option(metavar="FILE", help="The file; tax tools read a name that ends in .csv.")]
 
 
 class LedgerDiffers(BgresearchError):
-    """The file was written, and the account's records do not fit its ledger."""
+    """The file was written, but the account's records do not match its ledger."""
 
     def __init__(self, path: Path, found: Reconciliation) -> None:
-        super().__init__(f"{path} is written, but the records do not fit the ledger. {found}")
+        super().__init__(f"{path} is written, but the records do not match the ledger. {found}")
 
 
 def ledger(
@@ -34,7 +34,7 @@ def ledger(
     to: To,
     until: Until = None,
     internal: Annotated[
-        bool, typer.Option("--internal", help="Transfers between wallets of this account as well.")
+        bool, typer.Option("--internal", help="Include transfers between wallets of this account.")
     ] = False,
     force: Force = False,
     offline: Offline = False,
@@ -43,7 +43,7 @@ def ledger(
     password_file: PasswordFile = "",
     as_json: AsJson = False,
 ) -> None:
-    """Write trades, fees, funding, deposits, withdrawals and rewards to one file, and say whether they add up."""
+    """Write trades, fees, funding, deposits, withdrawals and rewards to one file, and report whether they add up."""
     from bgresearch.exports import export
     from bgresearch.exports.export import checked_target
     from bgresearch.research.pnl.tax_ledger import tax_table
@@ -51,12 +51,12 @@ def ledger(
     with as_an_option(*ARGUMENTS):
         checked_target(to, {"verb": "account.ledger"}, force=force)
         with connected(name, path, password_file, data_dir, offline=offline) as client:
-            told = client.statement(since, until)
-        table = tax_table(told.ledger, internal=internal)
-        table.attrs["bgresearch"] = told.ledger.attrs["bgresearch"]
+            statement = client.statement(since, until)
+        table = tax_table(statement.ledger, internal=internal)
+        table.attrs["bgresearch"] = statement.ledger.attrs["bgresearch"]
         written = export(table, to, force=force)
-    found = told.reconciled
+    found = statement.reconciled
     result = {"file": str(written), "rows": len(table), "adds_up": found.ok, "problems": len(found.problems)}
-    tell(result, as_json, lambda: f"{written}: {len(table):,} rows. {found}")
+    print_result(result, as_json, lambda: f"{written}: {len(table):,} rows. {found}")
     if not found.ok:
         raise LedgerDiffers(written, found)

@@ -1,6 +1,6 @@
-"""Every word that a command says to a person, and the same as JSON for a machine.
+"""The output of commands: text for people, JSON for programs.
 
-Results go to standard output, errors as one line to standard error. No secret may reach this room.
+Results go to standard output, errors as one line to standard error. No secret is passed to this module.
 """
 
 from __future__ import annotations
@@ -28,13 +28,16 @@ _ARGUMENTS = {
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and an error as a JSON object.")]
 
 
-def tell(result: dict[str, Any] | list[Any], as_json: bool, say: Callable[[], str]) -> None:
-    """Print a result: JSON for a machine, ``say()`` for a person."""
+def print_result(result: dict[str, Any] | list[Any], as_json: bool, say: Callable[[], str]) -> None:
+    """Print a result: as JSON, or as the text of ``say()``."""
     typer.echo(json.dumps(result, ensure_ascii=False, indent=2) if as_json else say())
 
 
+tell = print_result  # the former name, for commands that still import it
+
+
 def table(rows: list[dict[str, str]]) -> str:
-    """Rows as aligned columns; the keys of the first row are the headings."""
+    """Return rows as aligned columns; the keys of the first row are the headings."""
     headings = list(rows[0])
     widths = {name: max(len(name), *(len(row[name]) for row in rows)) for name in headings}
     lines = [{name: name for name in headings}, *rows]
@@ -42,17 +45,17 @@ def table(rows: list[dict[str, str]]) -> str:
 
 
 def complain(error: Exception, *, as_json: bool) -> int:
-    """Say on standard error what failed and what to do next; return the exit status."""
-    message = _spoken_here(_one_line(error))
+    """Print to standard error what failed and what to do next; return the exit status."""
+    message = _with_option_names(_one_line(error))
     if as_json:
-        _as_object(type(error).__name__, message, _spoken_here(getattr(error, "hint", "")))
+        _as_object(type(error).__name__, message, _with_option_names(getattr(error, "hint", "")))
     else:
         sys.stderr.write(f"bgresearch: {message}\n")
     return WRONG_USAGE if isinstance(error, InvalidInput) else FAILED
 
 
 def misused(error: Any, *, as_json: bool) -> int:
-    """Say on standard error how a command was called wrongly; return the exit status."""
+    """Print to standard error what is wrong in a command's usage; return the exit status."""
     if as_json:
         asked = error.ctx.command_path if error.ctx else "bgresearch"
         _as_object("WrongUsage", " ".join(error.format_message().split()), f"Try {asked} --help.")
@@ -74,8 +77,8 @@ def need(*modules: str, extras: str) -> None:
         raise ConfigurationError(f"This command needs {', '.join(missing)}.", hint=hint)
 
 
-def _spoken_here(text: str) -> str:
-    """The text with what Python calls an argument under the name it has on the command line."""
+def _with_option_names(text: str) -> str:
+    """Return the text with Python's names of arguments replaced by those of the command line."""
     for argument, name in _ARGUMENTS.items():
         text = text.replace(argument, name)
     return text

@@ -1,4 +1,4 @@
-"""What a terminal shows of a key's check: the stages, the verdict with its colour in words, the matrix of rights."""
+"""The report of a key's check for a terminal: the stages, the verdict, the matrix of permissions."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _JUDGED = ("verdict", "read_only", "can_trade", "can_transfer", "can_withdraw", 
 def stage(found: Finding) -> str:
     """Return one stage of a check in one or two lines."""
     code = f" ({found.code})" if found.code else ""
-    line = f"{VERDICT_SIGNS[found.passed]:10}  {STAGE_TITLES[found.stage]:16}  {found.words}{code}"
-    return f"{line}\n{'':30}-> {found.hint}" if found.hint else line
+    line = f"{VERDICT_SIGNS[found.passed]:13}  {STAGE_TITLES[found.stage]:18}  {found.words}{code}"
+    return f"{line}\n{'':35}-> {found.hint}" if found.hint else line
 
 
 def verdict(judgement: Judgement) -> str:
-    """Return a judgement with its reason and the way to mend it."""
+    """Return a judgement with its reason and how to fix it."""
     lines = [f"{COLOUR_SIGNS[judgement.colour]} {judgement.title}", f"  {judgement.words}"]
     return "\n".join([*lines, *(f"  {number}. {step}" for number, step in enumerate(judgement.fixes, start=1))])
 
 
 def report(found: Permissions) -> str:
-    """Return what a key may do: verdict, account, matrix of rights, and what each area of the catalogue needs."""
+    """Return what a key may do: verdict, account, matrix of permissions, and what each area of the catalogue needs."""
     addresses = ", ".join(found.addresses) or "any"
     demo = ", demo" if found.demo else ""
     lines = [
@@ -48,7 +48,7 @@ def report(found: Permissions) -> str:
 
 
 def as_values(found: Permissions, findings: Iterable[Finding]) -> dict[str, Any]:
-    """Return the same for a machine."""
+    """Return the same as JSON values."""
     areas = [
         {"area": area, "readable": can, "rows": rows, "lacking": [asdict(box) for box in lacking]}
         for area, can, rows, lacking in readable_areas(found)
@@ -63,11 +63,11 @@ def as_values(found: Permissions, findings: Iterable[Finding]) -> dict[str, Any]
 
 def _right(line: PermissionLine) -> dict[str, str]:
     writes = f"✗ yes: {line.worst}" if line.writes else NO
-    return {"right": line.words if line.known else f"{line.words} (not documented)",
+    return {"permission": line.words if line.known else f"{line.words} (not documented)",
             "read": YES if line.reads else NO, "write": writes}  # fmt: skip
 
 
 def _area(area: str, can: int, rows: int, lacking: tuple[Any, ...]) -> dict[str, str]:
     needed = ", ".join(box.words for box in lacking)
     share = f"{YES}, all {rows}" if can == rows else f"{can} of {rows}" if can else NO
-    return {"area": area, "can be asked": share, "for the others tick": needed}
+    return {"area": area, "readable": share, "boxes for the others": needed}

@@ -1,6 +1,6 @@
-"""How secrets come in: a prompt without echo, a password file, or JSON on standard input. Never an argument.
+"""How secrets are entered: a prompt without echo, a password file, or JSON on standard input. Never an argument.
 
-Whatever is read here travels on inside ``Hidden``, so that no traceback shows it.
+Everything that is read here is passed on inside ``Hidden``, so that no traceback shows it.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ Fields = dict[str, Hidden[str]]
 
 _STANDARD_INPUT = "-"
 _LONGEST_LINE = 8192  # characters, far above the longest password
-KEYRING = "@keyring"  # where it is enough to open the vault
+KEYRING = "@keyring"  # where it is sufficient to open the vault
 _TYPE_IT = "Leave it out and type the master password, or name a file that has it."
 _TERMINAL = "Check the terminal's settings."
 _NO_TERMINAL = "There is no terminal to ask on."
 
 
 def secret(question: str, *, hint: str, twice: bool = False) -> Hidden[str]:
-    """Return what a person typed without echo.
+    """Return what the user typed without echo.
 
     Raises
     ------
@@ -68,13 +68,13 @@ def secret(question: str, *, hint: str, twice: bool = False) -> Hidden[str]:
 def master_password(password_file: str, *, question: str = "Master password", twice: bool = False) -> Hidden[str]:
     """Return the master password from the file, from standard input (``-``), or from a prompt.
 
-    From here on other programs of the same user cannot read this process, where the platform can forbid it.
+    From then on other programs of the same user cannot read this process, where the platform can forbid that.
     """
     harden()
     if not password_file:
         return secret(question, hint="Use --password-file FILE, or - for standard input.", twice=twice)
     if password_file == KEYRING:
-        raise InvalidInput("--password-file", "the keyring does not know the master password itself.", hint=_TYPE_IT)
+        raise InvalidInput("--password-file", "the keyring does not hold the master password itself.", hint=_TYPE_IT)
     if password_file == _STANDARD_INPUT:
         return _line_of_stdin()
     return _first_line(expanded(password_file))
@@ -96,7 +96,7 @@ def from_stdin(*names: str) -> Fields:
     if not isinstance(given.value, dict) or any(not isinstance(given.value.get(name), str) for name in names):
         raise InvalidInput("--stdin", "a field is missing or is not text.", hint=_shape(names))
     if given.value.keys() != set(names):
-        raise InvalidInput("--stdin", "there is a field that this command would not use.", hint=_shape(names))
+        raise InvalidInput("--stdin", "there is a field that this command does not use.", hint=_shape(names))
     for name in names:
         if any("\ud800" <= character <= "\udfff" for character in given.value[name]):
             raise InvalidInput("--stdin", f"{name} has half a character (a surrogate) in it.", hint="Paste it again.")
@@ -104,7 +104,7 @@ def from_stdin(*names: str) -> Fields:
 
 
 def opened(path: Path | None, password_file: str) -> Vault:
-    """Return the vault, opened with the password that was asked for, or with what the system's keyring holds."""
+    """Return the vault, opened with the password that was typed, or with the code in the system's keyring."""
     place = path or default_vault()
     if password_file == KEYRING:
         from bgresearch.keys import os_keyring as oskeyring
@@ -114,12 +114,12 @@ def opened(path: Path | None, password_file: str) -> Vault:
 
 
 def on_terminal() -> bool:
-    """Return whether there is a person to ask."""
+    """Return whether there is a user to ask."""
     return sys.stdin.isatty()
 
 
 def answer(question: str, *, default: str = "") -> str:
-    """Return one line that a person typed; nothing secret may be asked like this.
+    """Return one line that the user typed; never use it for secrets.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def answer(question: str, *, default: str = "") -> str:
         There is no terminal.
     """
     if not on_terminal():
-        raise ConfigurationError(_NO_TERMINAL, hint="Use --stdin, or say it with options.")
+        raise ConfigurationError(_NO_TERMINAL, hint="Use --stdin, or options.")
     try:
         return str(typer.prompt(question, default=default, show_default=bool(default))).strip()
     except UnicodeDecodeError:
@@ -135,7 +135,7 @@ def answer(question: str, *, default: str = "") -> str:
 
 
 def agreed(question: str, *, default: bool) -> bool:
-    """Return whether a person said yes."""
+    """Return whether the user answered yes."""
     while (said := answer(f"{question} [{'Y/n' if default else 'y/N'}]").lower()) not in {"", "y", "yes", "n", "no"}:
         typer.echo("Type y or n.")
     return said[:1] == "y" if said else default
@@ -143,7 +143,7 @@ def agreed(question: str, *, default: bool) -> bool:
 
 def _typed(question: str, hint: str) -> Hidden[str]:
     with warnings.catch_warnings():
-        warnings.simplefilter("error", getpass.GetPassWarning)  # it would go on, with echo
+        warnings.simplefilter("error", getpass.GetPassWarning)  # it would continue, with echo
         try:
             return Hidden(getpass.getpass(f"{question}: "))
         except (getpass.GetPassWarning, EOFError):
@@ -162,7 +162,7 @@ def _line_of_stdin() -> Hidden[str]:
 
 
 def _first_line(path: Path) -> Hidden[str]:
-    """Return it, saying so if others may have read it too."""
+    """Return the first line, and warn if other users may read the file."""
     try:
         with path.open(encoding="utf-8") as file:
             mode = os.fstat(file.fileno()).st_mode
@@ -170,7 +170,7 @@ def _first_line(path: Path) -> Hidden[str]:
     except UnicodeDecodeError:
         raise ConfigurationError(f"{path} is not UTF-8 text.", hint="Give the file that holds the password.") from None
     if os.name != "nt" and stat.S_ISREG(mode) and mode & 0o077 and "--json" not in sys.argv:
-        typer.echo(f"bgresearch: others on this machine can get at {path}; type: chmod 600 {path}", err=True)
+        typer.echo(f"bgresearch: other users of this machine can read {path}; type: chmod 600 {path}", err=True)
     return line
 
 

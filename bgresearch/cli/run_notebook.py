@@ -1,7 +1,7 @@
-"""Runs a notebook from top to bottom in a kernel of its own and gives it back with outputs; writes nothing back.
+"""Runs a notebook from top to bottom in its own kernel and returns it with outputs; the file is not changed.
 
 The kernel is ended in any case, also after Ctrl-C: nbclient's own signal handling loses the interrupt, so it runs in a
-thread, where it has none, and is cancelled from outside.
+thread, where there is no signal handling, and is cancelled from outside.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class NotebookFailed(BgresearchError):
 
 
 def execute(path: Path, folder: Path, places: Mapping[str, str]) -> nbformat.NotebookNode:
-    """The notebook with its outputs.
+    """Return the notebook with its outputs.
 
     Parameters
     ----------
@@ -79,13 +79,13 @@ class _Cancellable:
                     self._cancel()
 
     def _in_thread(self, environment: dict[str, str]) -> nbformat.NotebookNode:
-        # other libraries make another loop the default, uvloop's for one, and that loop takes nbclient's signals amiss
+        # other libraries change the default event loop (uvloop does), which breaks nbclient's signal handling
         with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as loop:
             return loop.run(self._execute(environment))
 
     async def _execute(self, environment: dict[str, str]) -> nbformat.NotebookNode:
         self._loop = asyncio.get_running_loop()
-        # what the kernel's own machinery remarks is not about the notebook; a cell's stderr is an output of the cell
+        # the kernel's own log is not about the notebook; a cell's stderr is an output of the cell
         execution = self._runner.async_execute(env=environment, stderr=subprocess.DEVNULL)
         self._task = asyncio.create_task(execution)
         self._started.set()

@@ -1,4 +1,4 @@
-"""``bgresearch scan``: looks for the vault's own secrets where they must not be."""
+"""``bgresearch scan``: searches for the vault's own secrets where they must not be."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Annotated
 import typer
 
 from bgresearch.cli.options import excludes
-from bgresearch.cli.output import AsJson, table, tell
+from bgresearch.cli.output import AsJson, print_result, table
 from bgresearch.cli.prompts import PasswordFile, VaultPath, opened
 
 
 def scan(
     paths: Annotated[list[Path] | None, typer.Argument(help="Files and folders; the current one.")] = None,
-    staged: Annotated[bool, typer.Option("--staged", help="What git has staged instead, before a commit.")] = False,
+    staged: Annotated[bool, typer.Option("--staged", help="Search what git has staged, before a commit.")] = False,
     git: Annotated[bool, typer.Option("--git/--no-git", help="Whether to search every git object.")] = True,
     path: VaultPath = None,
     password_file: PasswordFile = "",
     as_json: AsJson = False,
 ) -> None:
-    """Look for the vault's secrets in files, notebooks, histories and git. Exit status 1: one is there."""
+    """Search files, notebooks, histories and git for the vault's secrets. Exit status 1: one was found."""
     from bgresearch.keys import leak_scan as scanning
 
     if staged:
@@ -30,13 +30,13 @@ def scan(
     with opened(path, password_file) as vault:
         searcher = vault.searcher()
         report = scanning.scan_staged(places[0], searcher) if staged else scanning.scan(places, searcher, with_git=git)
-        short = [f"{field} of key {label!r} is too short to be looked for" for label, field in searcher.too_short]
+        short = [f"{field} of key {label!r} is too short to be searched for" for label, field in searcher.too_short]
     hits = [asdict(hit) for hit in report.hits]
-    words = [table(hits)] if hits else []
-    words += [f"Not searched: {text}." for text in (*report.unread, *short)]
-    words.append(f"{len(hits)} places in {report.searched} files and git objects.")
+    lines = [table(hits)] if hits else []
+    lines += [f"Not searched: {text}." for text in (*report.unread, *short)]
+    lines.append(f"{len(hits)} places in {report.searched} files and git objects.")
     if hits:
-        words.append("Delete these keys at the exchange: whoever has read these places has them.")
-    told = {"hits": hits, "unread": list(report.unread), "too_short": short, "searched": report.searched}
-    tell(told, as_json, lambda: "\n".join(words))
+        lines.append("Delete these keys at the exchange: anyone who has read these places has them.")
+    result = {"hits": hits, "unread": list(report.unread), "too_short": short, "searched": report.searched}
+    print_result(result, as_json, lambda: "\n".join(lines))
     raise typer.Exit(1 if hits or report.unread else 0)

@@ -1,4 +1,4 @@
-"""``bgresearch sandbox`` and ``bgresearch lab``: what stays open until it is told to stop."""
+"""``bgresearch demo``, ``sandbox`` and ``lab``: everything that runs on the sandbox exchange."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bgresearch.cli.output import AsJson, need, table, tell
+from bgresearch.cli.output import AsJson, need, print_result, table
 
 
 def demo(
@@ -32,11 +32,11 @@ def demo(
     try:
         figures = Demo(Console(stderr=as_json, highlight=False)).run(page, notebook or NOTEBOOK)
     except KeyboardInterrupt:
-        typer.echo("\nStopped; the vault, the data and the exchange are gone again.", err=True)
+        typer.echo("\nStopped; the vault, the data and the exchange are removed.", err=True)
         raise typer.Exit(128 + signal.SIGINT) from None
     here = clone()
     lab_command = "make lab" if here and here == Path.cwd() else "bgresearch lab"
-    tell(figures, as_json, lambda: f"\nNext: {lab_command}    (opens the notebooks on such an exchange)")
+    print_result(figures, as_json, lambda: f"\nNext: {lab_command}    (opens the notebooks on such an exchange)")
 
 
 def sandbox(
@@ -46,7 +46,7 @@ def sandbox(
     ] = 1.0,
     as_json: AsJson = False,
 ) -> None:
-    """Serve the sandbox exchange on a loopback port until Ctrl-C. Its data is made up, its keys are worth nothing."""
+    """Serve the sandbox exchange on a loopback port until Ctrl-C. Its data is synthetic, its keys have no value."""
     need("uvicorn", "websockets", extras="sandbox")
     from bgresearch.sandbox import Exchange
     from bgresearch.sandbox.server import serve_forever
@@ -90,4 +90,4 @@ def _announcement(url: str, as_json: bool) -> str:
         streams = url.replace("http:", "ws:", 1)
         return json.dumps({"url": url, "ws_url": streams, "archive_url": f"{url}/online", "keys": keys})
     use = f"Use it: BGRESEARCH_BASE_URL={url}, or bg.connect(base_url={url!r})"
-    return f"The sandbox exchange answers at {url} (Ctrl-C ends it).\n{use}\nIts keys, worth nothing:\n\n{table(keys)}"
+    return f"The sandbox exchange answers at {url} (Ctrl-C ends it).\n{use}\nIts keys (without value):\n\n{table(keys)}"

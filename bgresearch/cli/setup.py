@@ -1,4 +1,4 @@
-"""``bgresearch setup``: from nothing to a checked read-only key in the vault, one question after the other."""
+"""``bgresearch setup``: makes a checked read-only key in the vault, step by step."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import typer
 from bgresearch.cli.agent_unlock import new_recovery_code, ready, send, unlock
 from bgresearch.cli.key_entry import EntryResult, KeyTarget, Typing, typed_until_kept
 from bgresearch.cli.options import excludes
-from bgresearch.cli.output import AsJson, tell
+from bgresearch.cli.output import AsJson, print_result
 from bgresearch.cli.prompts import PasswordFile, VaultPath, agreed, answer, master_password, secret
 from bgresearch.errors import BgresearchError, ConfigurationError, InvalidInput
 from bgresearch.keys.onboarding import ip_whitelist as addresses
-from bgresearch.keys.onboarding import messages as words
+from bgresearch.keys.onboarding import messages
 from bgresearch.keys.onboarding.purposes import (
     PURPOSES,
     WHICH_MODE,
@@ -51,12 +51,12 @@ def setup(
     purposes: Purposes = None,
     mode: Annotated[str, typer.Option(metavar="MODE", help="Of the account: classic or unified.")] = "",
     listed: Annotated[
-        str | None, typer.Option("--addresses", metavar="LIST", help="Addresses for the key's list; looked at only.")
+        str | None, typer.Option("--addresses", metavar="LIST", help="Addresses for the key's list; only checked.")
     ] = None,
     host: Annotated[
         str, typer.Option(metavar="URL", help="The only address that the key will be used with.", show_default=False)
     ] = "",
-    note: Annotated[str, typer.Option(metavar="TEXT", help="Words of your own about the key.")] = "",
+    note: Annotated[str, typer.Option(metavar="TEXT", help="A note of your own about the key.")] = "",
     account: Annotated[str, typer.Option(metavar="TEXT", help="Which of your accounts it belongs to.")] = "",
     rotate_by: Annotated[str, typer.Option(metavar="DATE", help="Date by which to replace it: 2027-01-31.")] = "",
     accept_trade: Annotated[
@@ -66,7 +66,7 @@ def setup(
         Path | None, typer.Option("--rsa-key", metavar="FILE", help="The RSA private key of a key that signs with RSA.")
     ] = None,
     stdin: Annotated[
-        bool, typer.Option("--stdin", help='Ask nothing; read {"api_key", "secret_key", "passphrase"} as JSON.')
+        bool, typer.Option("--stdin", help='Do not prompt; read {"api_key", "secret_key", "passphrase"} as JSON.')
     ] = False,
     path: VaultPath = None,
     password_file: PasswordFile = "",
@@ -75,7 +75,7 @@ def setup(
     """Make a read-only key: what to tick, what to type, a check at each step. Nothing is saved before the verdict."""
     from bgresearch.agent.client import Agent
 
-    say: Callable[[str], object] = (lambda _words: None) if as_json else typer.echo
+    say: Callable[[str], object] = (lambda _text: None) if as_json else typer.echo
     if stdin:
         excludes("--stdin", ("--mode", mode))
     chosen = [_purpose(one) for one in purposes or []]
@@ -85,31 +85,31 @@ def setup(
         if not stdin:
             chosen = _prepared(chosen, mode, listed, say)
         elif listed is not None:
-            _looked_at(listed, strict=True)
+            _check_addresses(listed, strict=True)
         if not needs_key(chosen):
-            tell({"saved": None, "needs_key": False}, as_json, lambda: "")
+            print_result({"saved": None, "needs_key": False}, as_json, lambda: "")
             return
         where = host or os.environ.get("BGRESEARCH_BASE_URL", "")
         said = {"note": note, "account": account, "rotate_by": rotate_by}
         with Agent() as agent:
             status = ready(agent, path)
-            say("\n" + words.FINGERPRINT.format(fingerprint=status.fingerprint))
+            say("\n" + messages.FINGERPRINT.format(fingerprint=status.fingerprint))
             if not status.unlocked:
                 _open(agent, path, password_file, exists=status.exists, asks=not stdin, say=say)
             label = _label(agent, name, asks=not stdin)
             wanted = KeyTarget("key", label, where, any(one.demo for one in chosen), **said)
             outcome = typed_until_kept(agent, wanted, Typing(stdin, rsa_key, accept_trade), say)
-            assert outcome is not None  # noqa: S101 - None is for callers that take an unreached exchange
+            assert outcome is not None  # noqa: S101 - None is for callers with on_unreachable
     except (KeyboardInterrupt, typer.Abort):
-        typer.echo(f"\n{words.STOPPED} {words.INTERRUPTED}", err=True)
+        typer.echo(f"\n{messages.STOPPED} {messages.INTERRUPTED}", err=True)
         raise
     _finish(outcome, chosen, as_json, say)
 
 
 def _prepared(chosen: list[Purpose], mode: str, listed: str | None, say: Callable[[str], object]) -> list[Purpose]:
-    """Walk through what comes before the key is made; return what it shall be for."""
-    say(f"{words.TITLE}\n\n{words.STEP_TITLES['before']}")
-    for sentence in words.BEFORE:
+    """Show the steps before the key is made; return its purposes."""
+    say(f"{messages.TITLE}\n\n{messages.STEP_TITLES['before']}")
+    for sentence in messages.BEFORE:
         say(f"- {sentence}")
     chosen = chosen or _asked_purposes(say)
     if not needs_key(chosen):
@@ -118,18 +118,18 @@ def _prepared(chosen: list[Purpose], mode: str, listed: str | None, say: Callabl
     say(f"\n{WHICH_MODE}")
     for sentence in instructions(chosen, _mode(mode, chosen)):
         say(f"- {sentence}")
-    say(f"\n{words.STEP_TITLES['address']}\n{addresses.WHY}\n{addresses.CHANGES}\n{addresses.FIND_OUT}")
+    say(f"\n{messages.STEP_TITLES['address']}\n{addresses.WHY}\n{addresses.CHANGES}\n{addresses.FIND_OUT}")
     if listed is None:
-        while not _looked_at(answer(f"{words.ADDRESS_QUESTION} (Enter for none)"), say=say):
+        while not _check_addresses(answer(f"{messages.ADDRESS_QUESTION} (Enter for none)"), say=say):
             pass
     else:
-        _looked_at(listed, strict=True, say=say)
+        _check_addresses(listed, strict=True, say=say)
     return chosen
 
 
 def _asked_purposes(say: Callable[[str], object]) -> list[Purpose]:
     names = list(PURPOSES)
-    say(f"\n{words.STEP_TITLES['purpose']}")
+    say(f"\n{messages.STEP_TITLES['purpose']}")
     for number, name in enumerate(names, start=1):
         say(f"  {number}. {PURPOSES[name].title}: {PURPOSES[name].words}")
     while True:
@@ -146,11 +146,11 @@ def _purpose(name: str) -> Purpose:
 
 
 def _mode(given: str, chosen: list[Purpose]) -> Mode:
-    """Return the account's mode: as was said, the only one there is a way for, or as is answered."""
+    """Return the account's mode: the given one, the only possible one, or the user's answer."""
     possible = set.intersection(*(set(one.modes) for one in chosen if one.needs_key))
     while True:
         only = next(iter(possible)) if len(possible) == 1 else ""
-        said = given or only or answer(f"{words.MODE_QUESTION} classic/unified")
+        said = given or only or answer(f"{messages.MODE_QUESTION} classic/unified")
         if said in get_args(Mode) and (not possible or said in possible):
             return cast(Mode, said)
         if given:
@@ -158,8 +158,8 @@ def _mode(given: str, chosen: list[Purpose]) -> Mode:
         typer.echo("Type classic or unified.")
 
 
-def _looked_at(listed: str, *, strict: bool = False, say: Callable[[str], object] = lambda _words: None) -> bool:
-    """Return whether every address can stand in a key's list, after saying why one cannot."""
+def _check_addresses(listed: str, *, strict: bool = False, say: Callable[[str], object] = lambda _text: None) -> bool:
+    """Return whether every address can be in a key's list, after printing why one cannot."""
     found = addresses.check_addresses(listed)
     bad = [one for one in found if not one.is_good]
     if strict and bad:
@@ -167,52 +167,52 @@ def _looked_at(listed: str, *, strict: bool = False, say: Callable[[str], object
     for one in found:
         say(f"{'✗' if not one.is_good else '!' if one.words else '✓'} {one.words or one.text}")
     if not found:
-        say(f"! {words.ADDRESS_NONE}")
+        say(f"! {messages.ADDRESS_NONE}")
     elif any("/" in one.text or ":" in one.text for one in found):
-        say(addresses.NOT_TOLD)
+        say(addresses.UNDOCUMENTED)
     return not bad
 
 
 def _label(agent: Agent, name: str | None, *, asks: bool) -> str:
     taken = {key.label for key in agent.status().keys}
-    label = name or (answer(words.LABEL_HELP, default=_LABEL) if asks else _LABEL)
+    label = name or (answer(messages.LABEL_HELP, default=_LABEL) if asks else _LABEL)
     while label in taken:
         if not asks:
-            raise ConfigurationError(words.LABEL_TAKEN, hint=f"Type: bgresearch keys rotate {label}")
-        typer.echo(words.LABEL_TAKEN)
-        label = answer(words.LABEL_HELP)
+            raise ConfigurationError(messages.LABEL_TAKEN, hint=f"Type: bgresearch keys rotate {label}")
+        typer.echo(messages.LABEL_TAKEN)
+        label = answer(messages.LABEL_HELP)
     return label
 
 
 def _open(
     agent: Agent, path: VaultPath, password_file: str, *, exists: bool, asks: bool, say: Callable[[str], object]
 ) -> None:
-    say(f"\n{words.OPEN_VAULT if exists else words.NEW_VAULT}")
+    say(f"\n{messages.OPEN_VAULT if exists else messages.NEW_VAULT}")
     if exists:
         unlock(agent, path, password_file)
         return
     while True:
         password = master_password(password_file, question="New master password", twice=True)
-        if _is_strong(agent, password, say) or password_file or agreed("Take it all the same?", default=False):
+        if _is_strong(agent, password, say) or password_file or agreed("Use it anyway?", default=False):
             break
     send(agent, "create", {"password": password})
-    if asks and agreed(f"{words.RECOVERY_OFFER} Make one?", default=True):
+    if asks and agreed(f"{messages.RECOVERY_OFFER} Make one?", default=True):
         _recovery(agent, password)
 
 
 def _is_strong(agent: Agent, password: Hidden[str], say: Callable[[str], object]) -> bool:
-    """Return whether the agent finds a password strong; where it cannot judge, it is not called weak."""
+    """Return whether the agent scores a password as strong; True where it cannot."""
     with contextlib.suppress(ConfigurationError):
         judged = send(agent, "strength", {"password": password})
         if judged["score"] < GOOD_ENOUGH:
-            say(" ".join([words.PASSWORD_WEAK, *judged["words"]]))
+            say(" ".join([messages.PASSWORD_WEAK, *judged["words"]]))
             return False
     return True
 
 
 def _recovery(agent: Agent, password: Hidden[str]) -> None:
     code = new_recovery_code(agent, password)
-    typer.echo(f"\n    {code.value}\n\n{words.RECOVERY_ASKED}")
+    typer.echo(f"\n    {code.value}\n\n{messages.RECOVERY_ASKED}")
     for left in reversed(range(_CODE_TRIES)):
         offer = agent.offer("confirm")
         asked = {"first": offer["asked"][0], "second": offer["asked"][1]}
@@ -230,32 +230,32 @@ def _recovery(agent: Agent, password: Hidden[str]) -> None:
 def _finish(outcome: EntryResult, chosen: list[Purpose], as_json: bool, say: Callable[[str], object]) -> None:
     kept, judgement = outcome.kept, outcome.judgement
     missing, spare = lacking(chosen, outcome.found), surplus(chosen, outcome.found)
-    told = {
+    result = {
         "saved": kept.label if kept else None, "needs_key": True, "verdict": outcome.found.verdict,
         "colour": judgement.colour, "title": judgement.title, "fixes": list(judgement.fixes),
         "rotate_by": kept.rotate_by if kept else "", "lacking": [box.words for box in missing],
         "surplus": [box.words for box in spare], "findings": [one.to_json() for one in outcome.findings],
     }  # fmt: skip
-    lines = [words.LACKING.format(boxes=", ".join(box.words for box in missing))] if missing else []
-    lines += [words.LEAST.format(boxes=", ".join(box.words for box in spare))] if spare else []
+    lines = [messages.LACKING.format(boxes=", ".join(box.words for box in missing))] if missing else []
+    lines += [messages.LEAST.format(boxes=", ".join(box.words for box in spare))] if spare else []
     if kept is None:
-        lines.append(words.NOT_SAVED)
+        lines.append(messages.NOT_SAVED)
     else:
-        lines += ["", words.DONE, words.REMINDER.format(date=kept.rotate_by), ""]
-        lines += [f"    {line.format(label=kept.label)}" for line in words.DONE_LINES]
-    tell(told, as_json, lambda: "\n".join(lines))
+        lines += ["", messages.DONE, messages.REMINDER.format(date=kept.rotate_by), ""]
+        lines += [f"    {line.format(label=kept.label)}" for line in messages.DONE_LINES]
+    print_result(result, as_json, lambda: "\n".join(lines))
     if kept is not None and not as_json:
         say(f"\n{_first_balances(kept.label)}")
     raise typer.Exit(outcome.status)
 
 
 def _first_balances(label: str) -> str:
-    """Return the first balances as a table; what cannot be read is said in words, the key is saved all the same."""
+    """Return the first balances as a table, or why they cannot be read; the key is saved in any case."""
     from bgresearch.connect import connect
 
     try:
         with warnings.catch_warnings(), connect(key=label) as client:
-            warnings.simplefilter("ignore", UserWarning)  # accounts that the key may not see are no news here
+            warnings.simplefilter("ignore", UserWarning)  # accounts that the key may not read are expected here
             frame = client.account.assets()
     except BgresearchError as error:
         return f"No balances yet: {error}"

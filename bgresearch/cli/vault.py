@@ -1,4 +1,4 @@
-"""``bgresearch vault``: the vault's file. What is done with the keys in it is ``bgresearch keys``."""
+"""``bgresearch vault``: manages the vault's file. The keys in it are managed with ``bgresearch keys``."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typer.core import TyperGroup
 from bgresearch.agent.socket_path import default_vault
 from bgresearch.cli import agent, keys
 from bgresearch.cli.options import NoArguments, excludes, needs
-from bgresearch.cli.output import AsJson, table, tell
+from bgresearch.cli.output import AsJson, print_result, table
 from bgresearch.cli.prompts import Fields, PasswordFile, VaultPath, from_stdin, master_password, opened, secret
 from bgresearch.errors import ConfigurationError, InvalidInput
 from vault import Vault, calibrated, new_code
 from vault.hidden import Hidden
 
-ASKED_BACK = 2  # groups of a recovery code
+CONFIRMED_GROUPS = 2  # of a recovery code
 
 
 class WithKeys(TyperGroup):
-    """The commands of the vault's file; those of ``keys`` are known here too, as the same commands."""
+    """The commands of the vault's file; those of ``keys`` work here too, as the same commands."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         root: Any = ctx.find_root()
@@ -37,11 +37,11 @@ app = typer.Typer(
 
 @app.command(cls=NoArguments)
 def init(path: VaultPath = None, password_file: PasswordFile = "", as_json: AsJson = False) -> None:
-    """Make a new, empty vault. There is no way back into it without its master password."""
+    """Create a new, empty vault. It cannot be opened without its master password."""
     place = path or default_vault()
     password = master_password(password_file, question="New master password", twice=True)
     Vault.create(place, password.value, profile=calibrated()).close()
-    tell({"vault": str(place)}, as_json, lambda: f"Made {place}. Next: bgresearch keys add NAME")
+    print_result({"vault": str(place)}, as_json, lambda: f"Created {place}. Next: bgresearch keys add NAME")
 
 
 @app.command(cls=NoArguments)
@@ -57,10 +57,10 @@ def passwd(
     if stdin:
         excludes("--stdin", ("--password-file", password_file))
     place = path or default_vault()
-    words = from_stdin("password", "new_password") if stdin else _both_passwords(password_file)
-    with Vault.open(place, words["password"].value) as vault:
-        vault.change_password(words["password"].value, words["new_password"].value)
-    tell({"vault": str(place)}, as_json, lambda: f"The master password of {place} is changed.")
+    given = from_stdin("password", "new_password") if stdin else _both_passwords(password_file)
+    with Vault.open(place, given["password"].value) as vault:
+        vault.change_password(given["password"].value, given["new_password"].value)
+    print_result({"vault": str(place)}, as_json, lambda: f"The master password of {place} is changed.")
 
 
 @app.command(cls=NoArguments)
@@ -87,7 +87,7 @@ def rotate(
     with Vault.open(path or default_vault(), password.value) as vault:
         vault.rotate_data_key(password.value)
     again = "Encrypted under a new data key. A recovery code or keyring has to be set up again."
-    tell({"rotated": "data key"}, as_json, lambda: again)
+    print_result({"rotated": "data key"}, as_json, lambda: again)
 
 
 @app.command(cls=NoArguments)
@@ -97,27 +97,27 @@ def restore(
     password_file: PasswordFile = "",
     as_json: AsJson = False,
 ) -> None:
-    """Bring back a kept generation as the newest one; what it replaces is kept."""
+    """Restore a kept generation as the newest one; what it replaces is kept."""
     place = path or default_vault()
     if generation is None:
         kept = [{"generation": str(one.number), "saved": one.saved} for one in Vault.kept(place)]
-        tell({"kept": kept}, as_json, lambda: table(kept) if kept else "No generation is kept.")
+        print_result({"kept": kept}, as_json, lambda: table(kept) if kept else "No generation is kept.")
         return
     with Vault.restore(place, generation, master_password(password_file).value) as vault:
         names, number = vault.names(), vault.generation
-    words = f"Generation {generation} is back, as generation {number}: {', '.join(names) or 'no keys'}."
-    tell({"restored": generation, "generation": number, "keys": names}, as_json, lambda: words)
+    text = f"Generation {generation} is restored, as generation {number}: {', '.join(names) or 'no keys'}."
+    print_result({"restored": generation, "generation": number, "keys": names}, as_json, lambda: text)
 
 
 @app.command(cls=NoArguments)
 def audit(path: VaultPath = None, password_file: PasswordFile = "", as_json: AsJson = False) -> None:
-    """Show what happened to which key, and check that nothing of it was changed. Exit status 1: it was."""
+    """Show what happened to which key, and check that the trail was not changed. Exit status 1: it was."""
     with opened(path, password_file) as vault:
         trail = vault.audit()
     events = [{**asdict(event), "number": str(event.number)} for event in trail.events]
-    problems = [f"Not as it was written: {problem}." for problem in trail.problems]
-    lines = [table(events)] if events else ["Nothing is written down yet."]
-    tell({"events": events, "problems": list(trail.problems)}, as_json, lambda: "\n".join([*lines, *problems]))
+    problems = [f"The audit trail is not as it was written: {problem}." for problem in trail.problems]
+    lines = [table(events)] if events else ["The audit trail is empty."]
+    print_result({"events": events, "problems": list(trail.problems)}, as_json, lambda: "\n".join([*lines, *problems]))
     if problems:
         raise typer.Exit(1)
 
@@ -125,7 +125,7 @@ def audit(path: VaultPath = None, password_file: PasswordFile = "", as_json: AsJ
 @app.command(cls=NoArguments)
 def recovery(
     open_with: Annotated[bool, typer.Option("--open", help="Set a new master password with the code.")] = False,
-    remove: Annotated[bool, typer.Option("--remove", help="Take the code's power away.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Make the code invalid.")] = False,
     stdin: Annotated[
         bool, typer.Option("--stdin", help='With --open: read {"recovery_code", "new_password"} as JSON.')
     ] = False,
@@ -133,7 +133,7 @@ def recovery(
     password_file: PasswordFile = "",
     as_json: AsJson = False,
 ) -> None:
-    """Make a recovery code: shown once, for paper. It opens the vault when the master password is lost."""
+    """Make a recovery code, shown once, to write on paper. It opens the vault if the master password is lost."""
     if stdin:
         needs("--stdin", "--open", open_with)
     if open_with:
@@ -143,7 +143,7 @@ def recovery(
         given = from_stdin("recovery_code", "new_password") if stdin else _code_and_password()
         with Vault.open_with_recovery(place, given["recovery_code"].value) as vault:
             vault.reset_password(given["recovery_code"].value, given["new_password"].value)
-        tell({"vault": str(place)}, as_json, lambda: f"The master password of {place} is changed.")
+        print_result({"vault": str(place)}, as_json, lambda: f"The master password of {place} is changed.")
         return
     password = master_password(password_file)
     with Vault.open(place, password.value) as vault:
@@ -151,17 +151,21 @@ def recovery(
             vault.remove_unlock("recovery")
         else:
             vault.set_recovery(password.value, _written_down().value)
-    tell({"recovery": not remove}, as_json, lambda: "The code is void." if remove else "The code opens the vault now.")
+    print_result(
+        {"recovery": not remove},
+        as_json,
+        lambda: "The code is no longer valid." if remove else "The code opens the vault now.",
+    )
 
 
 @app.command(cls=NoArguments)
 def keyring(
-    remove: Annotated[bool, typer.Option("--remove", help="Take the keyring's power away.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Stop the keyring from opening the vault.")] = False,
     path: VaultPath = None,
     password_file: PasswordFile = "",
     as_json: AsJson = False,
 ) -> None:
-    """Let the operating system's keyring open the vault: from then on --password-file @keyring does."""
+    """Let the operating system's keyring open the vault: from then on --password-file @keyring works."""
     from bgresearch.keys import os_keyring as oskeyring
 
     place = path or default_vault()
@@ -175,8 +179,8 @@ def keyring(
             code = new_code()
             oskeyring.keep(vault.vault_id, code, backend)
             vault.set_keyring(password.value, code.value)
-    words = "The keyring no longer opens the vault." if remove else "From now on: --password-file @keyring"
-    tell({"keyring": not remove}, as_json, lambda: words)
+    text = "The keyring no longer opens the vault." if remove else "From now on: --password-file @keyring"
+    print_result({"keyring": not remove}, as_json, lambda: text)
 
 
 for command in (agent.unlock, agent.lock, agent.status):
@@ -184,15 +188,15 @@ for command in (agent.unlock, agent.lock, agent.status):
 
 
 def _written_down() -> Hidden[str]:
-    """Return a new code that somebody has on paper: two of its groups are asked back."""
+    """Return a new code that the user has written down: two of its groups are confirmed."""
     code = new_code()
     groups = Hidden(code.value.split("-"))
-    typer.echo("Write this down and keep it where the vault is not. It is shown only now.\n")
+    typer.echo("Write this down and keep it away from this machine. It is shown only once.\n")
     typer.echo(f"    {code.value}\n")
-    for number in sorted(secrets.SystemRandom().sample(range(len(groups.value)), ASKED_BACK)):
+    for number in sorted(secrets.SystemRandom().sample(range(len(groups.value)), CONFIRMED_GROUPS)):
         typed = secret(f"Group {number + 1} of the code", hint="A recovery code is made on a terminal only.")
         if typed.value.strip().upper() != groups.value[number]:
-            raise ConfigurationError("That is not the group.", hint="No code was set up; start again.")
+            raise ConfigurationError("This group does not match.", hint="No code was set up; start again.")
     return code
 
 

@@ -1,4 +1,4 @@
-"""What a person fills in: a notebook's forms. Importing this is cheap; widgets come with the first form.
+"""A notebook's forms. Importing this is cheap; widgets are loaded with the first form.
 
 A form never sees what is typed into it: the browser seals that for the agent, and the kernel relays ciphertext.
 """
@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bgresearch.forms.sealed_input import SealedField, SealedInput
 
-_HOMES = {"SealedField": "sealed_input", "SealedInput": "sealed_input"}
+_MODULES = {"SealedField": "sealed_input", "SealedInput": "sealed_input"}
 
 __all__ = ["SealedField", "SealedInput"]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

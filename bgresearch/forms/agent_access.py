@@ -1,4 +1,4 @@
-"""The agent as the forms see it: started if there is none. No secret may enter; what is remembered is choices."""
+"""The forms' access to the agent, which is started if there is none. No secret is here; only choices are stored."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from bgresearch.core.private_folders import make_private
 from bgresearch.core.user_folders import user_folder
 from bgresearch.errors import AgentUnavailable, ConfigurationError
 from bgresearch.forms.background import Runner, in_thread
-from bgresearch.forms.wizard_state import Progress, Standing, from_text, to_text
+from bgresearch.forms.wizard_state import AgentState, Progress, from_text, to_text
 
 
 class AgentAccess:
-    """What every form works with.
+    """The agent and the settings that every form works with.
 
     Parameters
     ----------
@@ -29,11 +29,11 @@ class AgentAccess:
     vault : Path, optional
         The vault's file; the user's own by default.
     host : str, optional
-        Whose keys are made: the exchange's own, unless ``BGRESEARCH_BASE_URL`` says otherwise.
+        The host of new keys: the exchange's own, unless ``BGRESEARCH_BASE_URL`` is set.
     run : callable, optional
-        Does work beside the kernel's own.
+        Runs work in the background.
     memory : Path, optional
-        Where the wizard's progress is remembered.
+        Where the wizard's progress is stored.
     """
 
     def __init__(
@@ -47,25 +47,25 @@ class AgentAccess:
         self._memory = memory or user_folder("state", "XDG_STATE_HOME") / "setup.json"
 
     def status(self) -> AgentStatus:
-        """Return what the agent says of itself; a locked one is started if there is none.
+        """Return the agent's status; a locked agent is started if there is none.
 
         Raises
         ------
         AgentError
-            It does not come up, or what is there cannot be trusted.
+            It does not start, or what is there cannot be trusted.
         """
         try:
             return self.agent.status()
         except AgentUnavailable:
             return start(self.vault, None, place=self.agent.place)
 
-    def standing(self) -> Standing:
-        """Return what decides about the next step."""
+    def agent_state(self) -> AgentState:
+        """Return the state of vault and agent, which decides about the next step."""
         status = self.status()
-        return Standing(status.exists, status.unlocked, status.fingerprint)
+        return AgentState(status.exists, status.unlocked, status.fingerprint)
 
     def key(self, label: str) -> AgentKey:
-        """Return what the agent says of one key.
+        """Return one key of the agent by its label.
 
         Raises
         ------
@@ -78,23 +78,23 @@ class AgentAccess:
         for key in status.keys:
             if key.label == label:
                 return key
-        there = ", ".join(repr(key.label) for key in status.keys) or "none at all"
-        raise ConfigurationError(f"There is no key {label!r}.", hint=f"There is {there}; bg.setup() makes one.")
+        known = ", ".join(repr(key.label) for key in status.keys) or "none at all"
+        raise ConfigurationError(f"There is no key {label!r}.", hint=f"There is {known}; bg.setup() makes one.")
 
     def offer(self, purpose: Purpose, label: str = "unlock", *, demo: bool = False) -> dict[str, Any]:
-        """Return the agent's offer; a new key's is for this desk's host."""
+        """Return the agent's offer; a new key's is for the host of this object."""
         host = self.host if purpose == "key" else ""
         return self.agent.offer(purpose, label, host=host, demo=demo)
 
     def recall(self) -> Progress:
-        """Return how far somebody came the last time."""
+        """Return the stored progress of the wizard."""
         try:
             return from_text(self._memory.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return Progress()
 
     def remember(self, progress: Progress) -> None:
-        """Keep how far somebody has come, for this user alone; where that is not possible it is not kept."""
+        """Store the wizard's progress, for this user alone; where that is not possible it is not stored."""
         with contextlib.suppress(OSError):
             make_private(self._memory.parent)
             descriptor, name = tempfile.mkstemp(dir=self._memory.parent, prefix=".setup-")  # 0600

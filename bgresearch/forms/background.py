@@ -1,4 +1,4 @@
-"""Work beside the kernel's own: in a thread, so that a cell can run and a button can be pressed meanwhile."""
+"""Background work, in a thread, so that a cell can run and a button can be pressed meanwhile."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Runner = Callable[[Work], None]
 
 
 def in_thread(work: Work) -> None:
-    """Start the work and return at once; it tells its result to widgets, which may be done from any thread."""
+    """Start the work and return at once; it sets its result in widgets, which may be done from any thread."""
     threading.Thread(target=work, name="bgresearch-form", daemon=True).start()
 
 

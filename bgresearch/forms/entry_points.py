@@ -1,4 +1,4 @@
-"""The five calls that open a form in a notebook. Says what is missing where there is no notebook or no extra."""
+"""The five calls that open a form in a notebook. They report a missing notebook or extra."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def setup() -> Wizard:
     """Return the wizard: from nothing to a checked read-only key in the vault and the first DataFrame.
 
     Show it as a cell's last line. What is typed is sealed in the browser; this process sees ciphertext. Called again,
-    also from another kernel, it goes on where it was. In a terminal: ``bgresearch setup``.
+    also from another kernel, it continues where it stopped. In a terminal: ``bgresearch setup``.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def unlock() -> Unlock:
 
 
 def check(name: str) -> PermissionReport:
-    """Return the permission report of a stored key, asked of the exchange: three or four requests.
+    """Return the permission report of a stored key, from the exchange: three or four requests.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def explore(client: Client | None = None) -> Explorer:
     Parameters
     ----------
     client : Client, optional
-        Who is asked; one for public data by default.
+        The client to download with; one for public data by default.
 
     Raises
     ------
@@ -120,4 +120,4 @@ def _need(command: str) -> None:
             hint=f"Type: pip install 'bgresearch[forms]'. In a terminal: {command}.",
         )
     if "ipykernel" not in sys.modules:
-        raise ConfigurationError("Forms are shown in a notebook, and this is none.", hint=f"In a terminal: {command}.")
+        raise ConfigurationError("Forms are shown in a notebook; this is not one.", hint=f"In a terminal: {command}.")

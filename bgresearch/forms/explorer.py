@@ -1,4 +1,4 @@
-"""The explorer: choose candles, see what they cost, get them, look at them, take them along. Needs no key."""
+"""The explorer: choose candles, see the cost, download, inspect and export them. Needs no key."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from bgresearch.client.client import Client
 
 _SHOWN_ROWS = 5  # at the beginning and at the end
-_DAYS = 7  # what is offered first
+_DAYS = 7  # the default span
 _HEADING = "Explore candles"
 
 
 class DownloadStopped(BgresearchError):
-    """Somebody pressed the button that stops a download."""
+    """A download was stopped with the form's button."""
 
 
 class Explorer(Form):
@@ -41,11 +41,11 @@ class Explorer(Form):
     Parameters
     ----------
     client : Client
-        Who is asked.
+        The client to download with.
     run : callable, optional
-        Does work beside the kernel's own.
+        Runs work in the background.
     folder : Path, optional
-        Where files are saved; where the notebook is, by default.
+        Where files are saved; the notebook's folder by default.
     today : date, optional
         For tests.
 
@@ -78,7 +78,7 @@ class Explorer(Form):
 
     @property
     def asked(self) -> dict[str, Any]:
-        """What is chosen, as arguments of ``client.candles``."""
+        """The choices, as arguments of ``client.candles``."""
         chosen = {name: str(field.value).strip() for name, field in self.fields.items()}
         return {**chosen, "symbol": chosen["symbol"].upper(), "end": chosen["end"] or None}
 
@@ -101,16 +101,16 @@ class Explorer(Form):
     def _price(self) -> None:
         if (plan := self._checked(lambda: self._client.plan(**self.asked))) is None:
             return
-        words = priced(plan)
-        strange = self._not_listed()
-        doubt = (verdict("warn", strange),) if strange else ()
-        self.cost.children = (subheading("What it costs"), note(*words), *doubt)
+        cost = priced(plan)
+        unknown = self._not_listed()
+        doubt = (verdict("warn", unknown),) if unknown else ()
+        self.cost.children = (subheading("Cost"), note(*cost), *doubt)
         self.nav.children = (self.load_button, self.price_button)
         self.price_button.remove_class("mod-primary")
-        self.say(" ".join([*words, strange]).strip())
+        self.say(" ".join([*cost, unknown]).strip())
 
     def _not_listed(self) -> str:
-        """Return a word of doubt about a symbol that the exchange does not list now; empty without its list."""
+        """Return a warning about a symbol that the exchange does not list now; empty if the list is missing."""
         listed, symbol = self.fields["symbol"].control.options, self.asked["symbol"]
         if not listed or symbol in listed:
             return ""
@@ -132,16 +132,16 @@ class Explorer(Form):
         if frame is None:
             return
         self.frame = frame
-        self.result.children = (self._told(frame), *self._pictures(frame), *self._takeaway(frame))
-        self.say(f"{len(frame)} candles are here.")
+        self.result.children = (self._summary(frame), *self._pictures(frame), *self._export(frame))
+        self.say(f"{len(frame)} candles were loaded.")
 
     def _progress(self, done: int, total: int) -> None:
         if self._stop.is_set():
-            raise DownloadStopped("Stopped.", hint="What was complete is kept: download again to fetch only the rest.")
+            raise DownloadStopped("Stopped.", hint="Complete parts are kept: download again to fetch only the rest.")
         self.bar.max, self.bar.value = max(total, 1), done
 
     def _checked(self, ask: Callable[[], Any]) -> Any:
-        """Return what was asked for, or None and the reason beside the field that it belongs to."""
+        """Return the result, or None with the reason shown next to the field that it belongs to."""
         for field in self.fields.values():
             field.problem("")
         try:
@@ -155,24 +155,26 @@ class Explorer(Form):
             self.result.children = (verdict("warn" if isinstance(error, DownloadStopped) else "bad", str(error)),)
         return None
 
-    def _refused(self, words: str) -> None:
+    def _refused(self, reason: str) -> None:
         self.result.children = ()
-        self.say(words)
+        self.say(reason)
 
-    def _told(self, frame: pd.DataFrame) -> widgets.HTML:
-        told = frame.attrs["bgresearch"]
-        gaps = len(told["gaps"])
-        holes = f"{gaps} spans have no candles at the exchange." if gaps else "No candle is missing."
-        return verdict("good", f"{len(frame):,} closed candles of {told['symbol']}, {told['interval']}", holes)
+    def _summary(self, frame: pd.DataFrame) -> widgets.HTML:
+        provenance = frame.attrs["bgresearch"]
+        gaps = len(provenance["gaps"])
+        missing = f"{gaps} spans have no candles at the exchange." if gaps else "No candle is missing."
+        title = f"{len(frame):,} closed candles of {provenance['symbol']}, {provenance['interval']}"
+        return verdict("good", title, missing)
 
     def _pictures(self, frame: pd.DataFrame) -> tuple[widgets.Widget, ...]:
         if frame.empty:
             return ()
         return (*_chart(frame), _quality(frame), _rows(frame))
 
-    def _takeaway(self, frame: pd.DataFrame) -> tuple[widgets.Widget, ...]:
+    def _export(self, frame: pd.DataFrame) -> tuple[widgets.Widget, ...]:
         name = Labelled(
-            widgets.Text(value=_file_name(frame), description="File name"), "Without ending; an existing file stays."
+            widgets.Text(value=_file_name(frame), description="File name"),
+            "Without extension; an existing file is not overwritten.",
         )
         said = note("")
         row = widgets.HBox(
@@ -182,7 +184,7 @@ class Explorer(Form):
             ]
         )
         row.add_class("bg-nav")
-        return subheading("Take it along"), name, row, said
+        return subheading("Export"), name, row, said
 
     def _save(self, frame: pd.DataFrame, name: Labelled, ending: str, said: widgets.HTML) -> None:
         path = (self._folder / f"{name.value.strip()}{ending}").absolute()
@@ -224,8 +226,8 @@ def _chart(frame: pd.DataFrame) -> tuple[widgets.Widget, ...]:
 
 def _quality(frame: pd.DataFrame) -> widgets.HTML:
     report = frame.bg.quality().frame()
-    rows = [(html.escape(check), html.escape(words)) for check, words in report["words"].items()]
-    return table("How good the candles are", ["check", "found"], rows)
+    rows = [(html.escape(check), html.escape(result)) for check, result in report["words"].items()]
+    return table("Quality of the candles", ["check", "found"], rows)
 
 
 def _rows(frame: pd.DataFrame) -> widgets.HTML:
@@ -240,6 +242,7 @@ def _rows(frame: pd.DataFrame) -> widgets.HTML:
 
 
 def _file_name(frame: pd.DataFrame) -> str:
-    told = frame.attrs["bgresearch"]
-    parts = (told["symbol"], told["market"], told["interval"], *(moment[:10] for moment in told["asked"]))
+    provenance = frame.attrs["bgresearch"]
+    days = (moment[:10] for moment in provenance["asked"])
+    parts = (provenance["symbol"], provenance["market"], provenance["interval"], *days)
     return re.sub(r"[^\w.-]+", "-", "-".join(parts))

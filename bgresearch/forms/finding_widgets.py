@@ -1,4 +1,4 @@
-"""Findings, rights and balances as widgets: colour, icon and words say the same, and the words alone are enough."""
+"""Findings, permissions and balances as widgets: colour and icon repeat the text, and the text alone is sufficient."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import ipywidgets as widgets
 import pandas as pd
 
 from bgresearch.forms.widgets import ICONS, Tone, badge, listed, note, subheading, table, verdict
-from bgresearch.keys.onboarding import messages as words
-from bgresearch.keys.onboarding import verdicts
+from bgresearch.keys.onboarding import messages, verdicts
 from bgresearch.keys.onboarding.finding import STAGES, Finding, Stage
 from bgresearch.keys.onboarding.purposes import matrix, readable_areas
 from bgresearch.keys.onboarding.verdicts import Colour
@@ -20,7 +19,7 @@ TONES: dict[Colour, Tone] = {"green": "good", "amber": "warn", "red": "bad"}
 _PASSED: dict[bool | None, Tone] = {True: "good", False: "bad", None: "unknown"}
 _WAITING = "waiting"
 _BALANCES = ["account", "coin", "total", "usd_value"]
-_MOST_ROWS = 12  # of balances: the frame has them all
+_MOST_ROWS = 12  # of balances: the frame has all of them
 
 
 class Stages(widgets.HTML):  # type: ignore[misc]  # its base has no types
@@ -34,17 +33,17 @@ class Stages(widgets.HTML):  # type: ignore[misc]  # its base has no types
         self._draw()
 
     def show(self, finding: Finding) -> str:
-        """Fill in one stage; return it in words for a screen reader."""
+        """Fill in one stage; return its text for a screen reader."""
         self._found[finding.stage] = finding
         self._draw()
-        return f"{words.STAGE_TITLES[finding.stage]}: {_outcome(finding)}. {finding.words} {finding.hint}".strip()
+        return f"{messages.STAGE_TITLES[finding.stage]}: {_outcome(finding)}. {finding.words} {finding.hint}".strip()
 
     def _draw(self) -> None:
         lines = "".join(self._line(stage) for stage in STAGES)
         self.value = f'<ul class="bg-stages">{lines}</ul>'
 
     def _line(self, stage: Stage) -> str:
-        title = html.escape(words.STAGE_TITLES[stage])
+        title = html.escape(messages.STAGE_TITLES[stage])
         finding = self._found.get(stage)
         if finding is None:
             return f'<li class="bg-unknown"><span aria-hidden="true">…</span><span>{title}: {_WAITING}</span></li>'
@@ -59,16 +58,16 @@ class Stages(widgets.HTML):  # type: ignore[misc]  # its base has no types
 
 
 def judged(found: Permissions) -> tuple[widgets.Widget, ...]:
-    """Return the verdict on a key, and how to mend it."""
+    """Return the verdict on a key, and how to fix it."""
     judgement = verdicts.judge(found)
     said: list[widgets.Widget] = [verdict(TONES[judgement.colour], judgement.title, judgement.words)]
     if judgement.fixes:
-        said += [subheading("How to mend it on the exchange"), listed(judgement.fixes, ordered=True)]
+        said += [subheading("How to fix it on the exchange"), listed(judgement.fixes, ordered=True)]
     return tuple(said)
 
 
 def rights(found: Permissions) -> widgets.HTML:
-    """Return the matrix of a key's rights: what about, may it read, may it write."""
+    """Return the matrix of a key's permissions: about what, may it read, may it write."""
     rows = [
         [
             html.escape(line.words if line.known else f"{line.words} (not documented: counts as write)"),
@@ -81,21 +80,21 @@ def rights(found: Permissions) -> widgets.HTML:
 
 
 def areas(found: Permissions) -> widgets.HTML:
-    """Return what the key may ask, by area of the catalogue, and what the rest would need."""
+    """Return the endpoints that the key may read, by area of the catalogue, and the boxes that the others need."""
     rows = []
     for name, open_rows, all_rows, boxes in readable_areas(found):
         tone: Tone = "good" if open_rows == all_rows else "warn" if open_rows else "unknown"
-        state = "all" if open_rows == all_rows else "a part" if open_rows else "nothing"
+        state = "all" if open_rows == all_rows else "some" if open_rows else "none"
         needed = ", ".join(box.words for box in boxes) or "-"
         rows.append([html.escape(name), badge(tone, f"{state}: {open_rows} of {all_rows}"), html.escape(needed)])
-    return table(words.AREAS, ["Area", "Requests it may make", "Boxes for the others"], rows)
+    return table(messages.AREAS, ["Area", "Endpoints it can read", "Boxes for the others"], rows)
 
 
 def balances_table(frame: pd.DataFrame) -> widgets.Widget:
     """Return the largest balances; the frame has them all."""
     held = frame[frame["total"] != 0]
     if held.empty:
-        return note("The account holds nothing, and says so: the key works.")
+        return note("The account is empty. The key works.")
     shown = held.sort_values("usd_value", ascending=False, na_position="last")
     rows = [
         [
@@ -108,11 +107,11 @@ def balances_table(frame: pd.DataFrame) -> widgets.Widget:
     skipped = frame.attrs["bgresearch"]["skipped"]
     caption = f"{len(rows)} of {len(held)} balances" if len(held) > len(rows) else "All balances that are not zero"
     caption += f"; left out: {', '.join(skipped)}" if skipped else ""
-    return table(caption, ["Account", "Coin", "Total", "Worth in USD"], rows, numbers=2)
+    return table(caption, ["Account", "Coin", "Total", "Value in USD"], rows, numbers=2)
 
 
 def _outcome(finding: Finding) -> str:
-    return words.VERDICT_SIGNS[finding.passed].partition(" ")[2]
+    return messages.VERDICT_SIGNS[finding.passed].partition(" ")[2]
 
 
 def _dollars(value: float) -> str:

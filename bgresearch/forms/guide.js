@@ -1,5 +1,5 @@
-// The heading of a form, and what ipywidgets cannot say by itself: the form's name, where the focus goes, which problem
-// belongs to which field, and what changed. It sees words that everybody may see, never what is typed.
+// The heading of a form, and the accessibility that ipywidgets lack: the form's name, where the focus goes, which problem
+// belongs to which field, and what changed. It sees only public texts, never what is typed.
 
 let count = 0;
 
@@ -7,22 +7,22 @@ function tie(form) {
   for (const field of form.querySelectorAll(".bg-field")) {
     const input = field.querySelector("input, select, textarea");
     if (!input) continue;
-    const told = [];
+    const ids = [];
     for (const kind of ["bg-help", "bg-problem"]) {
-      const words = field.querySelector(`.${kind} .widget-html-content`);
-      if (!words || !words.textContent.trim()) continue;
-      words.id ||= `bg-words-${++count}`;
-      told.push(words.id);
+      const text = field.querySelector(`.${kind} .widget-html-content`);
+      if (!text || !text.textContent.trim()) continue;
+      text.id ||= `bg-text-${++count}`;
+      ids.push(text.id);
     }
     const wrong = Boolean(field.querySelector(".bg-problem .widget-html-content")?.textContent.trim());
-    set(input, "aria-describedby", told.join(" "));
+    set(input, "aria-describedby", ids.join(" "));
     set(input, "aria-invalid", wrong ? "true" : "");
   }
   for (const group of form.querySelectorAll(".widget-radio")) {
     const label = group.querySelector(".widget-label");
     const box = group.querySelector(".widget-radio-box");
     if (!label || !box) continue;
-    label.id ||= `bg-words-${++count}`;
+    label.id ||= `bg-text-${++count}`;
     set(box, "role", "radiogroup");
     set(box, "aria-labelledby", label.id);
   }
@@ -33,7 +33,7 @@ function tie(form) {
     set(bar, "aria-valuetext", fill?.style.width || "0%");
   }
   for (const one of form.querySelectorAll("button, input, select, textarea, [tabindex]")) {
-    set(one, "data-lm-suppress-shortcuts", "true"); // a notebook's shortcuts look at the focused element before the form
+    set(one, "data-lm-suppress-shortcuts", "true"); // a notebook's shortcuts check the focused element before the form
   }
   for (const icon of form.querySelectorAll("i.fa")) set(icon, "aria-hidden", "true");
 }
@@ -61,7 +61,7 @@ function render({ model, el }) {
   let form = null;
   let waiting = 0;
   let resizing = 0;
-  // a chart draws itself anew only when the window changes, and its first time before it has a place in the pane
+  // a chart redraws only when the window is resized, and draws first before it has a size in the pane
   const sizes = new ResizeObserver(() => {
     resizing ||= requestAnimationFrame(() => {
       resizing = 0;

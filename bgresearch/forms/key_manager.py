@@ -15,7 +15,7 @@ from bgresearch.forms.key_rotation import Rotating
 from bgresearch.forms.permission_report import report
 from bgresearch.forms.unlock import Unlocking
 from bgresearch.forms.widgets import Form, Labelled, badge, button, listed, note, subheading, table, verdict
-from bgresearch.keys.onboarding import messages as words
+from bgresearch.keys.onboarding import messages
 
 _HEADING = "Your keys"
 _GONE = "Removed {label!r} here too. Make a new key with bg.setup()."
@@ -27,31 +27,31 @@ class Manager(Form):
 
     Parameters
     ----------
-    desk : Desk
-        The agent.
+    access : AgentAccess
+        Gives access to the agent.
     today : date, optional
         For tests.
     """
 
-    def __init__(self, desk: AgentAccess, *, today: dt.date | None = None) -> None:
+    def __init__(self, access: AgentAccess, *, today: dt.date | None = None) -> None:
         super().__init__("Key manager", broad=True)
-        self.desk = desk
+        self.access = access
         self.today = today or dt.datetime.now(dt.UTC).date()
         self.chosen = Labelled(widgets.Dropdown(description="Key"))
         self.overview(quiet=True)
 
     def overview(self, said: str = "", *, quiet: bool = False) -> None:
-        """Show the table of keys, and what came of the last deed."""
-        status = self.desk.status()
-        told = [verdict("good", said)] if said else []
+        """Show the table of keys, and the result of the last action."""
+        status = self.access.status()
+        result = [verdict("good", said)] if said else []
         if not status.exists:
             body = [note("There is no vault yet. bg.setup() makes one together with your first key.")]
-            self.show(_HEADING, body, [button("Look again", self.overview)], quiet=quiet)
+            self.show(_HEADING, body, [button("Refresh", self.overview)], quiet=quiet)
         elif not status.unlocked:
-            self.show(_HEADING, [Unlocking(self.desk, self.overview)], quiet=quiet)
+            self.show(_HEADING, [Unlocking(self.access, self.overview)], quiet=quiet)
         elif not status.keys:
             empty = note("The vault is open and holds no key. bg.setup() makes one.")
-            self.show(_HEADING, [*told, empty], [button("Look again", self.overview)], quiet=quiet)
+            self.show(_HEADING, [*result, empty], [button("Refresh", self.overview)], quiet=quiet)
         else:
             labels = [key.label for key in status.keys]
             before = self.chosen.value
@@ -60,24 +60,24 @@ class Manager(Form):
             reminders = [f"{key.label}: {key.reminder}" for key in status.keys if key.reminder]
             due = [verdict("warn", "To do", *reminders)] if reminders else []
             rows = [self._row(key) for key in status.keys]
-            body = [*told, *due, table("Keys in the vault", _COLUMNS, rows, wide=True), self.chosen]
-            self.show(_HEADING, body, self._deeds(), quiet=quiet)
+            body = [*result, *due, table("Keys in the vault", _COLUMNS, rows, wide=True), self.chosen]
+            self.show(_HEADING, body, self._actions(), quiet=quiet)
         self.say(said)
 
-    def ask(self, deed: Callable[[], str]) -> None:
-        """Do something with the agent and go back to the table; a refusal is shown where the person is."""
+    def ask(self, action: Callable[[], str]) -> None:
+        """Run an action of the agent and go back to the table; an error is shown on the present page."""
         try:
-            said = deed()
+            said = action()
         except REFUSALS as refusal:
             shown = [child for child in self.body.children if "bg-refusal" not in child._dom_classes]
-            told = verdict("bad", str(refusal))
-            told.add_class("bg-refusal")
-            self.body.children = (told, *shown)
+            shown_refusal = verdict("bad", str(refusal))
+            shown_refusal.add_class("bg-refusal")
+            self.body.children = (shown_refusal, *shown)
             self.say(str(refusal))
             return
         self.overview(said)
 
-    def _deeds(self) -> list[widgets.Button]:
+    def _actions(self) -> list[widgets.Button]:
         return [
             button("Check", self._check, main=True),
             button("Replace", self._rotate),
@@ -97,68 +97,68 @@ class Manager(Form):
 
     def _check(self) -> None:
         label = self.chosen.value
-        self._page("Check", [note(words.CHECKING)], [])
-        self.desk.run(lambda: self._checked(label))
+        self._page("Check", [note(messages.CHECKING)], [])
+        self.access.run(lambda: self._checked(label))
 
     def _checked(self, label: str) -> None:
         try:
-            findings, found = self.desk.agent.check(label)
+            findings, found = self.access.agent.check(label)
         except REFUSALS as refusal:
             self.body.children = (verdict("bad", str(refusal)),)
             self.say(str(refusal))
             return
         self.body.children = tuple(report(findings, found))
-        self.say("The report is here.")
+        self.say("The report is ready.")
 
     def _rotate(self) -> None:
         label = self.chosen.value
         try:
-            rotating = Rotating(self, self.desk.key(label))
+            rotating = Rotating(self, self.access.key(label))
         except REFUSALS as refusal:  # the vault was locked meanwhile, or the key removed elsewhere
             self.overview()
             self.say(str(refusal))
             return
-        self._page("Replace", [listed(words.ROTATE, ordered=True), rotating], [])
+        self._page("Replace", [listed(messages.ROTATE, ordered=True), rotating], [])
 
     def _rename(self) -> None:
         label = self.chosen.value
-        name = Labelled(widgets.Text(value=label, description="New name"), words.LABEL_HELP)
+        name = Labelled(widgets.Text(value=label, description="New name"), messages.LABEL_HELP)
 
         def rename() -> str:
             new = name.value.strip()
-            self.desk.agent.rename(label, new)
+            self.access.agent.rename(label, new)
             self.chosen.control.options = (new,)
-            return f"{label!r} is called {new!r} now."
+            return f"{label!r} was renamed to {new!r}."
 
         self._page("Rename", [name], [button("Rename", lambda: self.ask(rename), main=True)])
 
     def _remove(self) -> None:
         label = self.chosen.value
-        self._page("Remove", [verdict("warn", words.REMOVE)], [self._remover(label, words.REMOVED)])
+        self._page("Remove", [verdict("warn", messages.REMOVE)], [self._remover(label, messages.REMOVED)])
 
     def _remover(self, label: str, said: str) -> widgets.Button:
         def remove() -> str:
-            self.desk.agent.remove(label)
+            self.access.agent.remove(label)
             return said.format(label=label)
 
         return button("Remove it here", lambda: self.ask(remove), danger=True)
 
     def _leaked(self) -> None:
-        """First the exchange, then the rest: the vault forgets the key only once it is deleted there."""
+        """First the exchange, then the rest: the key is removed from the vault only once it is deleted there."""
         label = self.chosen.value
-        deleted = widgets.Checkbox(description=words.COMPROMISED_DELETED, indent=False)
-        told = widgets.VBox()
+        deleted = widgets.Checkbox(description=messages.COMPROMISED_DELETED, indent=False)
+        warning = widgets.VBox()
 
         def go_on() -> None:
             if not deleted.value:
-                told.children = (verdict("bad", words.COMPROMISED_NOT_YET),)
-                self.say(words.COMPROMISED_NOT_YET)
+                warning.children = (verdict("bad", messages.COMPROMISED_NOT_YET),)
+                self.say(messages.COMPROMISED_NOT_YET)
                 return
-            body = [subheading("Then"), listed(words.COMPROMISED, ordered=True)]
+            body = [subheading("Then"), listed(messages.COMPROMISED, ordered=True)]
             self._page("It may have leaked", body, [self._remover(label, _GONE)])
 
-        first = verdict("bad", words.COMPROMISED_FIRST)
-        self._page("It may have leaked", [first, deleted, told], [button("Next", go_on, main=True)])
+        first = verdict("bad", messages.COMPROMISED_FIRST)
+        self._page("It may have leaked", [first, deleted, warning], [button("Next", go_on, main=True)])
 
 
 def _verdict(key: AgentKey) -> str:

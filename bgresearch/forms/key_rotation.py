@@ -1,4 +1,4 @@
-"""Replacing a key: the new one is sealed and checked before it takes the old one's place."""
+"""Replaces a key: the new one is sealed and checked before it replaces the old one."""
 
 from __future__ import annotations
 
@@ -15,22 +15,21 @@ from bgresearch.forms.finding_widgets import Stages, judged
 from bgresearch.forms.pages_key import FIELDS
 from bgresearch.forms.sealed_input import Box, SealedInput
 from bgresearch.forms.widgets import button, note, verdict
-from bgresearch.keys.onboarding import messages as words
-from bgresearch.keys.onboarding import verdicts
+from bgresearch.keys.onboarding import messages, verdicts
 from bgresearch.keys.onboarding.finding import Finding
 from bgresearch.keys.permissions import Permissions
 
 
 class KeyTable(Protocol):
-    """What a rotation needs of the form it is shown in."""
+    """The interface of the form that shows a rotation."""
 
-    desk: AgentAccess
+    access: AgentAccess
     today: dt.date
 
-    def ask(self, deed: Callable[[], str]) -> None:
-        """Run an operation of the agent and show its result or its refusal."""
+    def ask(self, action: Callable[[], str]) -> None:
+        """Run an action of the agent and show its result or its error."""
 
-    def say(self, words: str) -> None:
+    def say(self, text: str) -> None:
         """Announce a sentence to screen readers."""
 
 
@@ -48,28 +47,28 @@ class Rotating(widgets.VBox):  # type: ignore[misc]  # its base has no types
     def __init__(self, manager: KeyTable, key: AgentKey) -> None:
         self._manager, self._key = manager, key
         self.sealed = SealedInput(
-            FIELDS, offer=lambda _: manager.desk.offer("rotate", key.label, demo=key.demo), purpose="rotate",
+            FIELDS, offer=lambda _: manager.access.offer("rotate", key.label, demo=key.demo), purpose="rotate",
             submit="Seal and check", terminal=f"bgresearch keys rotate {key.label}",
         )  # fmt: skip
         self.sealed.on_box(self._open)
-        super().__init__([note(words.BOUND_TO.format(label=key.label, host=key.host)), self.sealed])
+        super().__init__([note(messages.BOUND_TO.format(label=key.label, host=key.host)), self.sealed])
 
     def _open(self, box: Box) -> None:
-        answer = self._manager.desk.agent.open(box)
+        answer = self._manager.access.agent.open(box)
         if answer["staged"] is None:
             for found in answer["findings"]:
                 self.sealed.show_problem(found["field"], found["words"])
             return
         self.sealed.clear()
         staged = str(answer["staged"])
-        self._manager.desk.run(lambda: self._examine(staged))
+        self._manager.access.run(lambda: self._examine(staged))
 
     def _examine(self, staged: str) -> None:
         stages = Stages()
         self.children = (stages,)
         findings: list[Finding] = []
         try:
-            examination = self._manager.desk.agent.examine(staged)
+            examination = self._manager.access.agent.examine(staged)
             for finding in examination:
                 findings.append(finding)
                 self._manager.say(stages.show(finding))
@@ -79,9 +78,9 @@ class Rotating(widgets.VBox):  # type: ignore[misc]  # its base has no types
         found = examination.permissions
         why_not = verdicts.may_keep(findings, found)
         if found is None or why_not:
-            shown = judged(found) if found is not None else (verdict("bad", words.CHECK_FAILED),)
+            shown = judged(found) if found is not None else (verdict("bad", messages.CHECK_FAILED),)
             self._end(stages, *shown)
-            self._manager.desk.agent.discard(staged)
+            self._manager.access.agent.discard(staged)
         else:
             self._end(stages, *judged(found), button("Replace the key", lambda: self._keep(staged, found), main=True))
 
@@ -94,7 +93,7 @@ class Rotating(widgets.VBox):  # type: ignore[misc]  # its base has no types
 
         def keep() -> str:
             date = verdicts.rotate_by(manager.today, found).isoformat()
-            manager.desk.agent.keep(staged, account=found.uid, rotate_by=date)
-            return words.ROTATED.format(label=label)
+            manager.access.agent.keep(staged, account=found.uid, rotate_by=date)
+            return messages.ROTATED.format(label=label)
 
         manager.ask(keep)

@@ -1,4 +1,4 @@
-"""What a page of the wizard may do with the wizard, so that pages and wizard do not import each other."""
+"""The interface of the wizard to its pages, so that pages and wizard do not import each other."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import ipywidgets as widgets
 
 from bgresearch.forms.agent_access import AgentAccess
-from bgresearch.forms.wizard_state import Progress, Standing
+from bgresearch.forms.wizard_state import AgentState, Progress
 from bgresearch.keys.onboarding.purposes import Purpose
 from bgresearch.keys.permissions import Permissions
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class Navigator(Protocol):
-    """What a page of the wizard may do with the wizard it is shown in."""
+    """The interface of the wizard to the page that it shows."""
 
-    desk: AgentAccess
+    access: AgentAccess
     progress: Progress
     found: Permissions | None
     balances: pd.DataFrame | None
@@ -34,14 +34,14 @@ class Navigator(Protocol):
         """The chosen purposes."""
 
     @property
-    def standing(self) -> Standing:
+    def agent_state(self) -> AgentState:
         """The state of vault and agent."""
 
     @property
-    def turns(self) -> int:
-        """How many pages were shown: a background job of an earlier page sees that it is no longer wanted."""
+    def pages_shown(self) -> int:
+        """How many pages were shown: a background job of an earlier page sees that it is out of date."""
 
-    def turn(self, progress: Progress, *, said: str = "", quiet: bool = False) -> None:
+    def go_to(self, progress: Progress, *, said: str = "", quiet: bool = False) -> None:
         """Show the page of this progress."""
 
     def refresh(self, *, quiet: bool = False) -> None:
@@ -51,7 +51,7 @@ class Navigator(Protocol):
         """Go to the next page."""
 
     def back(self) -> None:
-        """Go to the page before."""
+        """Go to the previous page."""
 
     def restart(self) -> None:
         """Begin with another key."""
@@ -60,7 +60,7 @@ class Navigator(Protocol):
         """Go to the first page that the agent's state allows."""
 
     def asking(self) -> contextlib.AbstractContextManager[None]:
-        """Show what the agent refuses instead of raising it."""
+        """Show the agent's errors instead of raising them."""
 
-    def say(self, words: str) -> None:
+    def say(self, text: str) -> None:
         """Announce a sentence to screen readers."""

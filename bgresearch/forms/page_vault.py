@@ -1,4 +1,4 @@
-"""The wizard's page for the vault: a new one with a master password and a recovery code, or the one that is there."""
+"""The wizard's page for the vault: create one with a master password and a recovery code, or unlock it."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING
 from bgresearch.forms.sealed_input import Answer, Box, SealedField, SealedInput
 from bgresearch.forms.unlock import Unlocking
 from bgresearch.forms.widgets import FormPage, button, note, verdict
-from bgresearch.keys.onboarding import messages as words
+from bgresearch.keys.onboarding import messages
 
 if TYPE_CHECKING:
     from bgresearch.forms.navigator import Navigator
 
 TERMINAL = "bgresearch setup"
-_WEAKEST = 3  # of 0 to 4: from here on a password is not warned of
+_WEAKEST = 3  # of 0 to 4: no warning from this score on
 
 
 class VaultPage(FormPage):
-    """Create, recovery code, two of its groups asked back; or unlock."""
+    """Create the vault, show a recovery code, confirm two of its groups; or unlock."""
 
     def __init__(self, wizard: Navigator) -> None:
         self._wizard = wizard
         self.sealed: SealedInput
-        if wizard.standing.exists:
-            self.unlocking = Unlocking(wizard.desk, wizard.forward)
+        if wizard.agent_state.exists:
+            self.unlocking = Unlocking(wizard.access, wizard.forward)
             self.body = (self.unlocking,)
         else:
             self._ask_for_password()
@@ -31,51 +31,51 @@ class VaultPage(FormPage):
     def _ask_for_password(self) -> None:
         field = SealedField("password", "New master password", "password", is_new=True)
         self.sealed = SealedInput(
-            [field], offer=lambda purpose: self._wizard.desk.offer("strength" if purpose == "strength" else "create"),
-            purpose="create", submit="Make the vault", terminal=TERMINAL, strength=self._strength,
+            [field], offer=lambda purpose: self._wizard.access.offer("strength" if purpose == "strength" else "create"),
+            purpose="create", submit="Create the vault", terminal=TERMINAL, strength=self._strength,
         )  # fmt: skip
         self.sealed.on_box(self._create)
-        self.body = (note(words.NEW_VAULT), self.sealed)
+        self.body = (note(messages.NEW_VAULT), self.sealed)
 
     def _strength(self, box: Box) -> Answer:
-        answer = self._wizard.desk.agent.open(box)
-        weak = [words.PASSWORD_WEAK] if answer["score"] < _WEAKEST else []
+        answer = self._wizard.access.agent.open(box)
+        weak = [messages.PASSWORD_WEAK] if answer["score"] < _WEAKEST else []
         return {**answer, "words": [*weak, *answer["words"]]}
 
     def _create(self, box: Box) -> None:
-        self._wizard.desk.agent.open(box)
+        self._wizard.access.agent.open(box)
         self.sealed.clear()
         self._offer_recovery()
 
     def _offer_recovery(self) -> None:
         self.sealed = SealedInput(
-            [SealedField("password", "Master password, once more", "password")],
-            offer=lambda _: self._wizard.desk.offer("recovery"), purpose="recovery", submit="Show a recovery code",
+            [SealedField("password", "Master password, again", "password")],
+            offer=lambda _: self._wizard.access.offer("recovery"), purpose="recovery", submit="Show a recovery code",
             terminal="bgresearch vault recovery",
         )  # fmt: skip
         self.sealed.on_box(self._show_code)
-        self.sealed.on_forgotten(self._ask_back)
-        made = verdict("good", "Your vault is made and open.", words.RECOVERY_OFFER)
+        self.sealed.on_forgotten(self._ask_for_groups)
+        made = verdict("good", "Your vault is created and open.", messages.RECOVERY_OFFER)
         self.body = (made, self.sealed)
-        self.buttons = (button("Go on without a recovery code", self._wizard.forward),)
+        self.buttons = (button("Continue without a recovery code", self._wizard.forward),)
         self._wizard.refresh()
 
     def _show_code(self, box: Box) -> None:
-        self.sealed.show_reply(self._wizard.desk.agent.open(box)["reply"])
-        self._wizard.nav.children = self._wizard.nav.children[len(self.buttons) :]  # it is there: put it away first
+        self.sealed.show_reply(self._wizard.access.agent.open(box)["reply"])
+        self._wizard.nav.children = self._wizard.nav.children[len(self.buttons) :]  # until the code is hidden
 
-    def _ask_back(self) -> None:
+    def _ask_for_groups(self) -> None:
         self.sealed = SealedInput(
             [SealedField("first", "Group #", "code"), SealedField("second", "Group #", "code")],
-            offer=lambda _: self._wizard.desk.offer("confirm"), purpose="confirm", submit="Compare",
+            offer=lambda _: self._wizard.access.offer("confirm"), purpose="confirm", submit="Compare",
             terminal="bgresearch vault recovery",
         )  # fmt: skip
         self.sealed.on_box(self._confirm)
-        self.body = (note(words.RECOVERY_ASKED), self.sealed)
+        self.body = (note(messages.RECOVERY_ASKED), self.sealed)
         self.buttons = (button("Show a new code", self._offer_recovery),)
         self._wizard.refresh()
 
     def _confirm(self, box: Box) -> None:
-        self._wizard.desk.agent.open(box)
+        self._wizard.access.agent.open(box)
         self.sealed.clear()
         self._wizard.forward()

@@ -1,4 +1,4 @@
-"""The wizard's last pages: the sealed key, its live check, the verdict, and what can be done with it."""
+"""The wizard's last pages: the sealed key, its live check, the verdict, and the first balances."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from bgresearch.errors import AgentUnavailable, BgresearchError
 from bgresearch.forms.finding_widgets import Stages, balances_table, judged
 from bgresearch.forms.sealed_input import Answer, Box, SealedField, SealedInput
 from bgresearch.forms.widgets import FormPage, Labelled, button, code, listed, note, subheading, verdict
-from bgresearch.keys.onboarding import messages as words
-from bgresearch.keys.onboarding import verdicts
+from bgresearch.keys.onboarding import messages, verdicts
 from bgresearch.keys.onboarding.finding import Finding
 from bgresearch.keys.onboarding.key_check import passed
 from bgresearch.keys.onboarding.purposes import DEMO_FIRST, KINDS_OF_KEY, READ_ONLY, Mode, boxes, lacking, surplus
@@ -34,7 +33,7 @@ FIELDS = (
 
 
 class Paste(FormPage):
-    """First the key's name, then the sealed form; the offer that it seals for holds the name."""
+    """First the key's name, then the sealed form; the name is part of the agent's offer."""
 
     def __init__(self, wizard: Navigator) -> None:
         self._wizard = wizard
@@ -42,7 +41,7 @@ class Paste(FormPage):
         demo = any(one.demo for one in wizard.wanted)
         self._demo = demo
         suggested = wizard.progress.label or ("demo" if demo else "research")
-        self.label = Labelled(widgets.Text(value=suggested, description="Name of the key"), words.LABEL_HELP)
+        self.label = Labelled(widgets.Text(value=suggested, description="Name of the key"), messages.LABEL_HELP)
         self._made = (subheading("Make the key on the exchange now"), listed(_to_make(wizard), ordered=True))
         self.body = (*self._made, subheading("Then come back and name it"), self.label)
         self.buttons = (button("Next", self._name, main=True),)
@@ -50,16 +49,16 @@ class Paste(FormPage):
     def _name(self) -> None:
         label = self.label.value.strip()
         with self._wizard.asking():
-            status = self._wizard.desk.status()
-            if not status.unlocked:  # locked meanwhile: nobody types three texts to be told so
+            status = self._wizard.access.status()
+            if not status.unlocked:  # locked meanwhile: find out before three texts are typed
                 self._wizard.resume()
                 return
             taken = {key.label for key in status.keys}
             try:
                 if label in taken:
-                    self._refuse(words.LABEL_TAKEN)
+                    self._refuse(messages.LABEL_TAKEN)
                     return
-                self._wizard.desk.offer("key", label, demo=self._demo)  # whether the vault takes the name
+                self._wizard.access.offer("key", label, demo=self._demo)  # whether the vault accepts the name
             except AgentUnavailable:
                 raise
             except REFUSALS as refusal:
@@ -76,7 +75,7 @@ class Paste(FormPage):
             FIELDS, offer=lambda _: self._offer(label), purpose="key", submit="Seal and check", terminal=TERMINAL
         )
         self.sealed.on_box(lambda box: self._open(label, box))
-        self.body = (note(f"Name of the key: {label}", words.KEY_HELP), self.sealed)
+        self.body = (note(f"Name of the key: {label}", messages.KEY_HELP), self.sealed)
         self.buttons = (button("Change the name", lambda: self._rename(label)),)
         self._wizard.refresh()
 
@@ -87,21 +86,21 @@ class Paste(FormPage):
 
     def _offer(self, label: str) -> Answer:
         try:
-            return self._wizard.desk.offer("key", label, demo=self._demo)
+            return self._wizard.access.offer("key", label, demo=self._demo)
         except AgentUnavailable as gone:
             self._wizard.resume(str(gone))
             raise
 
     def _open(self, label: str, box: Box) -> None:
         with self._wizard.asking():
-            answer = self._wizard.desk.agent.open(box)
+            answer = self._wizard.access.agent.open(box)
             if answer["staged"] is None:
                 for found in answer["findings"]:
                     self.sealed.show_problem(found["field"], found["words"])
                 return
             self.sealed.clear()
             self._wizard.warnings = tuple(f"{_named(found['field'])} {found['words']}." for found in answer["findings"])
-            holder = self._wizard.standing.fingerprint
+            holder = self._wizard.agent_state.fingerprint
             self._wizard.forward(label=label, staged=str(answer["staged"]), holder=holder)
 
 
@@ -110,23 +109,23 @@ class CheckPage(FormPage):
 
     def __init__(self, wizard: Navigator) -> None:
         self._wizard = wizard
-        self._turn = wizard.turns
+        self._page_number = wizard.pages_shown
         self.stages = Stages()
-        warned = (verdict("warn", "Look at what you typed", *wizard.warnings),) if wizard.warnings else ()
-        self.body = (note(words.CHECKING), *warned, self.stages)
+        warned = (verdict("warn", "Check what you typed", *wizard.warnings),) if wizard.warnings else ()
+        self.body = (note(messages.CHECKING), *warned, self.stages)
 
     def shown(self) -> None:
-        self._wizard.desk.run(self._examine)
+        self._wizard.access.run(self._examine)
 
     @property
     def _is_late(self) -> bool:
-        return self._turn != self._wizard.turns
+        return self._page_number != self._wizard.pages_shown
 
     def _examine(self) -> None:
         wizard = self._wizard
         findings: list[Finding] = []
         try:
-            examination = wizard.desk.agent.examine(wizard.progress.staged)
+            examination = wizard.access.agent.examine(wizard.progress.staged)
             for finding in examination:
                 if self._is_late:
                     return
@@ -138,16 +137,16 @@ class CheckPage(FormPage):
             return
         if not self._is_late:
             wizard.found = examination.permissions
-            self._told(findings)
+            self._show_result(findings)
 
-    def _told(self, findings: list[Finding]) -> None:
-        again = button("Check again", lambda: self._wizard.turn(self._wizard.progress))
+    def _show_result(self, findings: list[Finding]) -> None:
+        again = button("Check again", lambda: self._wizard.go_to(self._wizard.progress))
         if passed(findings) and self._wizard.found is not None:
             self.buttons = (button("See the verdict", self._wizard.forward, main=True), again)
-            end = verdict("good", words.CHECK_PASSED)
+            end = verdict("good", messages.CHECK_PASSED)
         else:
             self.buttons = (button("Type the key again", self._wizard.back, main=True), again)
-            end = verdict("bad", words.CHECK_FAILED)
+            end = verdict("bad", messages.CHECK_FAILED)
         self.body = (*self.body, end)
         self._wizard.refresh()
 
@@ -157,7 +156,7 @@ class CheckPage(FormPage):
 
 
 class Verdict(FormPage):
-    """What the key can do, how to mend it, and whether to keep it; nothing is saved before this."""
+    """What the key can do, how to fix it, and whether to keep it; nothing is saved before this."""
 
     def __init__(self, wizard: Navigator) -> None:
         self._wizard = wizard
@@ -168,7 +167,7 @@ class Verdict(FormPage):
         judgement = verdicts.judge(found)
         self.accepted = widgets.Checkbox(description=verdicts.on_purpose(found), indent=False)
         self.typed = Labelled(
-            widgets.Text(description="Type the key's name to keep it all the same"),
+            widgets.Text(description="Type the key's name to keep it anyway"),
             f"The name is {wizard.progress.label}.",
         )
         self.renew = Labelled(
@@ -178,7 +177,7 @@ class Verdict(FormPage):
             "A date such as 2027-01-31.",
         )
         again = button(
-            "Check again", lambda: wizard.turn(replace(wizard.progress, step="check")), main=judgement.keep != "yes"
+            "Check again", lambda: wizard.go_to(replace(wizard.progress, step="check")), main=judgement.keep != "yes"
         )
         keep = button("Save the key", self._keep, main=judgement.keep == "yes", danger=judgement.keep != "yes")
         asked: dict[str, tuple[widgets.Widget, ...]] = {
@@ -202,44 +201,44 @@ class Verdict(FormPage):
             return
         with wizard.asking():
             account, staged = self._found.uid, wizard.progress.staged
-            wizard.desk.agent.keep(staged, account=account, rotate_by=date, accept_trade=self._on_purpose)
+            wizard.access.agent.keep(staged, account=account, rotate_by=date, accept_trade=self._on_purpose)
             wizard.renew = date
             wizard.forward(staged="", holder="")
 
 
 class Done(FormPage):
-    """The label, the reminder, the first balances and the lines to go on with."""
+    """The label, the reminder, the first balances and lines of code to continue with."""
 
     def __init__(self, wizard: Navigator) -> None:
         self._wizard = wizard
         self._label = wizard.progress.label
-        self.balances = widgets.VBox([note("Asking for your balances …")])
-        lines = "\n".join(words.DONE_LINES).format(label=self._label)
+        self.balances = widgets.VBox([note("Loading your balances …")])
+        lines = "\n".join(messages.DONE_LINES).format(label=self._label)
         self.body = (
-            verdict("good", words.DONE, f"Key: {self._label}", words.REMINDER.format(date=wizard.renew)),
+            verdict("good", messages.DONE, f"Key: {self._label}", messages.REMINDER.format(date=wizard.renew)),
             subheading("In Python"), code(lines), subheading("Your balances"), self.balances,
         )  # fmt: skip
         self.buttons = (button("Make another key", wizard.restart),)
 
     def shown(self) -> None:
-        self._wizard.desk.run(self._ask)
+        self._wizard.access.run(self._ask)
 
     def _ask(self) -> None:
-        key = self._wizard.desk.key(self._label)
+        key = self._wizard.access.key(self._label)
         try:
             with connect(key=self._label, base_url=key.host, progress=False) as client, warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # what the key may not see stands in the table's caption
+                warnings.simplefilter("ignore")  # the table's caption names what the key may not read
                 frame = client.account.assets()
         except BgresearchError as error:
             self.balances.children = (verdict("warn", "No balances yet.", str(error)),)
             return
         self._wizard.balances = frame
         self.balances.children = (balances_table(frame),)
-        self._wizard.say(f"{words.DONE}. Your balances are here: {len(frame)} rows.")
+        self._wizard.say(f"{messages.DONE}. Your balances are loaded: {len(frame)} rows.")
 
 
 def _to_make(wizard: Navigator) -> list[str]:
-    """Return what to do on the exchange's page, with what was chosen on the pages before."""
+    """Return what to do on the exchange's page, with the choices of the earlier pages."""
     modes: tuple[Mode, ...] = ("unified", "classic")
     ticks = {
         mode: _listed(boxes(wizard.wanted, mode)) for mode in modes if any(mode in one.modes for one in wizard.wanted)
@@ -248,25 +247,25 @@ def _to_make(wizard: Navigator) -> list[str]:
     return [
         *([DEMO_FIRST] if any(one.demo for one in wizard.wanted) else []),
         "Sign in on the exchange's site, open its page of API keys, and make a new key.",
-        "Choose a passphrase there, and note it: it is asked for here.",
+        "Choose a passphrase there, and note it: you need it here.",
         READ_ONLY,
         KINDS_OF_KEY,
         *(f"Tick, for a {mode} account: {named}." for mode, named in ticks.items()),
-        f"Put into its address list: {allowed}." if allowed else "Leave its address list empty.",
-        "Leave the page open that shows the SecretKey: it is shown once.",
+        f"Add to its address list: {allowed}." if allowed else "Leave its address list empty.",
+        "Leave the page with the SecretKey open: it is shown once.",
     ]
 
 
 def _advice(wizard: Navigator) -> tuple[widgets.Widget, ...]:
-    """Return what the key lacks for what was chosen, and what it could do without."""
+    """Return what the key lacks for the chosen purposes, and what it does not need."""
     found = wizard.found
     if found is None:
         return ()
     said = []
     if missing := lacking(wizard.wanted, found):
-        said.append(words.LACKING.format(boxes=_listed(missing)))
+        said.append(messages.LACKING.format(boxes=_listed(missing)))
     if spare := surplus(wizard.wanted, found):
-        said.append(words.LEAST.format(boxes=_listed(spare)))
+        said.append(messages.LEAST.format(boxes=_listed(spare)))
     return (note(*said),) if said else ()
 
 

@@ -1,4 +1,4 @@
-"""The wizard's first pages: what to know before, what to do with the key, where from. Nothing here is secret."""
+"""The wizard's first pages: what to know first, what the key is for, its addresses. Nothing here is secret."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import ipywidgets as widgets
 
 from bgresearch.forms.widgets import FormPage, Labelled, button, code, listed, note, subheading, table, verdict
 from bgresearch.keys.onboarding import ip_whitelist as addresses
-from bgresearch.keys.onboarding import messages as words
-from bgresearch.keys.onboarding import purposes
+from bgresearch.keys.onboarding import messages, purposes
 from bgresearch.keys.onboarding.ip_whitelist import check_addresses
 from bgresearch.keys.onboarding.purposes import PURPOSES, Mode, Purpose
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from bgresearch.forms.navigator import Navigator
 
 MARKET_LINES = 'import bgresearch as bg\nbg.connect().candles("BTCUSDT", "1h", "2026-01-01", "2026-02-01")'
-_LATER = "Read what the key will need; you make it in step 5, where the boxes stand again."
+_LATER = "This is what the key will need; you make it in step 5, where the boxes are listed again."
 _NOTHING_CHOSEN = "Choose at least one."
 _DEMO_ALONE = "A demo key is a key of its own, made in demo mode: choose the demo environment alone, or leave it out."
 _MODES: dict[str, tuple[Mode, ...]] = {
@@ -29,15 +28,15 @@ _MODES: dict[str, tuple[Mode, ...]] = {
 
 
 class Before(FormPage):
-    """What to know before."""
+    """What to know before starting."""
 
     def __init__(self, wizard: Navigator) -> None:
-        self.body = (listed(words.BEFORE),)
+        self.body = (listed(messages.BEFORE),)
         self.buttons = (button("Begin", wizard.forward, main=True),)
 
 
 class Purposes(FormPage):
-    """What to do with the key, and the boxes to tick for it; whoever wants market data alone needs none."""
+    """The purposes of the key, and the boxes to tick for them; market data alone needs no key."""
 
     def __init__(self, wizard: Navigator) -> None:
         self._wizard = wizard
@@ -47,32 +46,32 @@ class Purposes(FormPage):
             for one in PURPOSES.values()
         }
         self.mode = Labelled(
-            widgets.RadioButtons(options=list(_MODES), description=words.MODE_QUESTION), purposes.WHICH_MODE
+            widgets.RadioButtons(options=list(_MODES), description=messages.MODE_QUESTION), purposes.WHICH_MODE
         )
-        self.told, self.problem = widgets.VBox(), widgets.VBox()
+        self.instructions, self.problem = widgets.VBox(), widgets.VBox()
         for box in (*self.choices.values(), self.mode.control):
-            box.observe(lambda _: self._tell(), "value")
-        self.body = (*self.choices.values(), self.problem, self.mode, self.told)
+            box.observe(lambda _: self._show_instructions(), "value")
+        self.body = (*self.choices.values(), self.problem, self.mode, self.instructions)
         self.buttons = (button("Next", self._next, main=True),)
-        self._tell()
+        self._show_instructions()
 
     @property
     def wanted(self) -> tuple[Purpose, ...]:
         """What is ticked."""
         return tuple(PURPOSES[name] for name, box in self.choices.items() if box.value)
 
-    def _tell(self) -> None:
-        """Say what to tick on the exchange's page for what is ticked here."""
+    def _show_instructions(self) -> None:
+        """Show what to tick on the exchange's page for what is ticked here."""
         self.problem.children = ()
         needs_key = purposes.needs_key(self.wanted)
         self.mode.layout.display = None if needs_key else "none"
         if not needs_key:
-            self.told.children = ()
+            self.instructions.children = ()
             return
         modes = [mode for mode in _MODES[self.mode.value] if any(mode in one.modes for one in self.wanted)]
         steps = (part for mode in modes for part in _steps(self.wanted, mode))
-        self.told.children = (note(_LATER), *steps)
-        self._wizard.say("What to tick on the exchange's page stands below.")
+        self.instructions.children = (note(_LATER), *steps)
+        self._wizard.say("The boxes to tick on the exchange's page are listed below.")
 
     def _next(self) -> None:
         wanted = self.wanted
@@ -98,30 +97,32 @@ class Addresses(FormPage):
     def __init__(self, wizard: Navigator) -> None:
         self._wizard = wizard
         self.typed = Labelled(
-            widgets.Textarea(value="\n".join(wizard.progress.addresses), description=words.ADDRESS_QUESTION),
+            widgets.Textarea(value="\n".join(wizard.progress.addresses), description=messages.ADDRESS_QUESTION),
             "IPv4 or IPv6, single or a range such as 8.8.8.0/28; one on each line. Empty: no list.",
         )
-        self.told = widgets.VBox()
+        self.cautions = widgets.VBox()
         self.typed.control.observe(lambda _: self._forget(), "value")
-        self.body = (note(addresses.WHY, addresses.CHANGES, addresses.FIND_OUT), self.typed, self.told)
+        self.body = (note(addresses.WHY, addresses.CHANGES, addresses.FIND_OUT), self.typed, self.cautions)
         self.buttons = (button("Next", self._next, main=True),)
         self._accepted: str | None = None
 
     def _forget(self) -> None:
         self.typed.problem("")
-        self.told.children = ()
+        self.cautions.children = ()
 
     def _next(self) -> None:
-        """Go on from what can be listed; what deserves a word of caution is said once before."""
+        """Go on if the addresses can be listed; cautions are shown once first."""
         found = check_addresses(self.typed.value)
         if bad := [one.words for one in found if not one.is_good]:
             self.typed.problem(" ".join(bad))
             self._wizard.say(" ".join(bad))
             return
-        cautions = [one.words for one in found if one.words] if found else [words.ADDRESS_NONE]
+        cautions = [one.words for one in found if one.words] if found else [messages.ADDRESS_NONE]
         if cautions and self._accepted != self.typed.value:
             self._accepted = self.typed.value
-            self.told.children = (verdict("warn", "Go on like this?", *cautions, "Press Next again, or change it."),)
+            self.cautions.children = (
+                verdict("warn", "Continue anyway?", *cautions, "Press Next again, or change it."),
+            )
             self._wizard.say(" ".join(cautions))
             return
         self._wizard.forward(addresses=tuple(one.text for one in found))

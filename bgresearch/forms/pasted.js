@@ -1,4 +1,4 @@
-// What can be told of a text without knowing it right: blemishes of pasting, fields that look swapped. Knows no page.
+// Checks of a text without knowing the correct one: errors of pasting, fields that look swapped. Uses no DOM.
 
 const NAMED = { "\n": "a line break", "\r": "a carriage return", "\t": "a tab", "\0": "a null character" };
 const KINDS = [
@@ -13,7 +13,7 @@ const LONGEST = 256; // characters of a key, as the vault takes them
 const API_KEY = /^bg_[0-9a-f]{32}$/i;
 const SECRET_KEY = /^[0-9a-f]{64}$/i;
 
-/** What is wrong with one text, as words that do not repeat it; null if nothing is. */
+/** What is wrong with one text, as a message that does not repeat it; null if nothing is. */
 export function blemish(kind, text) {
   if (text === "") return null;
   if (kind === "password") return /\p{Cs}/u.test(text) ? "has half a character in it; type it again" : null;
@@ -23,7 +23,7 @@ export function blemish(kind, text) {
   return [...text].length > LONGEST ? "is too long; paste the one text alone" : null;
 }
 
-/** Fields that look as if another text belonged there: {name: words}. Only ever a warning. */
+/** Texts that look as if they belonged to another field: {name: message}. Only ever a warning. */
 export function swapped(texts) {
   const found = {};
   if (texts.api_key && SECRET_KEY.test(texts.api_key)) found.api_key = "looks like a SecretKey";

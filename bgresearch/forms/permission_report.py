@@ -10,7 +10,7 @@ from bgresearch.agent.error_codec import REFUSALS
 from bgresearch.forms.agent_access import AgentAccess
 from bgresearch.forms.finding_widgets import Stages, areas, judged, rights
 from bgresearch.forms.widgets import Form, button, listed, note, subheading, table, verdict
-from bgresearch.keys.onboarding import messages as words
+from bgresearch.keys.onboarding import messages
 from bgresearch.keys.onboarding.finding import Finding
 from bgresearch.keys.onboarding.purposes import PURPOSES, Box, Mode, boxes
 from bgresearch.keys.permissions import Permissions
@@ -21,45 +21,45 @@ class PermissionReport(Form):
 
     Parameters
     ----------
-    desk : Desk
-        The agent.
+    access : AgentAccess
+        Gives access to the agent.
     label : str
         The key's name.
 
     Attributes
     ----------
     found : Permissions or None
-        What the exchange said last.
+        The result of the last check.
     """
 
-    def __init__(self, desk: AgentAccess, label: str) -> None:
+    def __init__(self, access: AgentAccess, label: str) -> None:
         super().__init__(f"Permission report of {label}", broad=True)
         self.found: Permissions | None = None
-        self._desk, self._label = desk, label
-        desk.key(label)  # a wrong name is an error in the cell that has it
+        self._access, self._label = access, label
+        access.key(label)  # a wrong name is an error in the cell that has it
         self._check(quiet=True)
 
     def _check(self, *, quiet: bool = False) -> None:
-        self.show(f"What {self._label} may do", [note(words.CHECKING), Stages()], quiet=quiet)
-        self._desk.run(self._ask)
+        self.show(f"What {self._label} may do", [note(messages.CHECKING), Stages()], quiet=quiet)
+        self._access.run(self._ask)
 
     def _ask(self) -> None:
         again = button("Check again", self._check)
         try:
-            findings, self.found = self._desk.agent.check(self._label)
+            findings, self.found = self._access.agent.check(self._label)
         except REFUSALS as refusal:
             self.body.children, self.nav.children = (verdict("bad", str(refusal)),), (again,)
             self.say(str(refusal))
             return
         self.body.children = tuple(report(findings, self.found))
         self.nav.children = (again,)
-        self.say("The report is here.")
+        self.say("The report is ready.")
 
 
 def report(findings: tuple[Finding, ...], found: Permissions | None) -> list[widgets.Widget]:
-    """Return what a check came to: the stages alone where the exchange refused the key."""
+    """Return the result of a check: the stages alone where the exchange refused the key."""
     if found is None:
-        return [verdict("bad", words.CHECK_FAILED), Stages(findings)]
+        return [verdict("bad", messages.CHECK_FAILED), Stages(findings)]
     where = ", ".join(found.addresses) or "any address"
     account = f"Account {found.uid}, {found.mode}{', demo' if found.demo else ''}; usable from {where}."
     return [
@@ -76,10 +76,10 @@ def report(findings: tuple[Finding, ...], found: Permissions | None) -> list[wid
 
 
 def _least(mode: Mode) -> widgets.HTML:
-    """Return which boxes each purpose needs of an account in this mode."""
+    """Return the boxes that each purpose needs for an account in this mode."""
     needed = {one.title: boxes([one], mode) for one in PURPOSES.values() if not one.demo}
     rows = [[html.escape(title), html.escape(_named(ticks))] for title, ticks in needed.items() if ticks]
-    return table(f"The least that each purpose needs, {mode} account", ["Purpose", "Boxes, for reading"], rows)
+    return table(f"The least that each purpose needs, {mode} account", ["Purpose", "Boxes to tick (read-only)"], rows)
 
 
 def _named(ticks: tuple[Box, ...]) -> str:

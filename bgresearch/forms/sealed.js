@@ -1,12 +1,12 @@
-// The form of a SealedInput. What is typed lives in its input elements alone, from the first key to the sealing; it is
+// The form of a SealedInput. What is typed exists in its input elements alone, from the first key to the sealing; it is
 // never put into an attribute, the console, an error, the widget's model or a message that is not sealed.
 
-const PATIENCE_MS = 15_000; // a kernel that is alive answers within one
-const PAUSE_MS = 400; // after the last key, before a password's strength is asked
+const PATIENCE_MS = 15_000; // a running kernel answers within one second
+const PAUSE_MS = 400; // after the last keystroke, before the strength of a password is requested
 const STRENGTHS = ["very weak", "weak", "fair", "good", "strong"];
-const SILENT = "The notebook's kernel does not answer. Run the cell again, then type the texts again.";
+const SILENT = "The notebook's kernel does not respond. Run the cell again, then type the texts again.";
 
-/** Questions to the kernel that wait for their answer. */
+/** Requests to the kernel that wait for their answer. */
 class Kernel {
   constructor(model, view) {
     Object.assign(this, { model, view, number: 0, waiting: new Map() });
@@ -15,14 +15,14 @@ class Kernel {
   ask(purpose) {
     const number = ++this.number;
     return new Promise((resolve, reject) => {
-      const fail = (words) => reject(new Unsealable(words));
+      const fail = (reason) => reject(new Unsealable(reason));
       const timer = setTimeout(() => this.#settle(number)?.fail(SILENT), PATIENCE_MS);
       this.waiting.set(number, { resolve, fail, timer });
-      this.tell({ kind: "ask", purpose, number });
+      this.send({ kind: "ask", purpose, number });
     });
   }
 
-  tell(message) {
+  send(message) {
     this.model.send({ ...message, view: this.view });
   }
 
@@ -30,7 +30,7 @@ class Kernel {
     this.#settle(message.number)?.resolve(message);
   }
 
-  /** Whether somebody was waiting for what was refused. */
+  /** Whether a request was waiting for what was refused. */
   refused(message) {
     const one = this.#settle(message.number);
     one?.fail(message.words);
@@ -72,11 +72,11 @@ class Form {
     try {
       await this.fresh();
     } catch (error) {
-      this.say(words(error), true);
+      this.say(messageOf(error), true);
     }
   }
 
-  /** What the kernel says of itself: words, and whether anything is taken. */
+  /** Follows the model: the message, and whether input is accepted. */
   follow() {
     this.button.textContent = this.model.get("submit");
     const disabled = this.model.get("disabled");
@@ -95,7 +95,7 @@ class Form {
     const found = swapped(Object.fromEntries(this.fields.map((one) => [one.spec.name, one.text])));
     for (const one of this.fields) {
       const wrong = one.wrong(false);
-      const odd = one.text.length > 3 ? found[one.spec.name] : ""; // the first keys say nothing yet
+      const odd = one.text.length > 3 ? found[one.spec.name] : ""; // too short to judge
       if (one === field || !one.problem.textContent.startsWith("✕")) {
         one.say(wrong || (odd ? `${one.label.textContent} ${odd}. Are the fields in the right place?` : ""), Boolean(wrong));
       }
@@ -103,7 +103,7 @@ class Form {
     if (field === this.fields[0]) this.meter?.typed();
   }
 
-  /** An offer that nobody has used, whose it is, and whether the person has seen that before. */
+  /** An unused offer, and whether it comes from another agent or asks for other groups than before. */
   async fresh() {
     const { offer, asked } = await this.kernel.ask(this.purpose);
     const fingerprint = await fingerprintOf(offer.public_key);
@@ -112,20 +112,20 @@ class Form {
     this.fingerprint = fingerprint;
     this.asked = asked.join();
     this.agent.replaceChildren("Sealed for the agent ", made("code", "bgs-fingerprint", null, fingerprint),
-      ", which alone can open it. To compare: ", made("code", "", null, "bgresearch vault status"), " shows the same number.");
+      ", which alone can open it. To compare: ", made("code", "", null, "bgresearch vault status"), " shows the same fingerprint.");
     this.fields.forEach((one, place) => one.rename(one.spec.label.replace("#", () => asked[place] ?? "#")));
     return { offer, isOther, asksOthers };
   }
 
-  /** Asked for at the last moment: a kernel or an agent that has gone is noticed while the texts are still here. */
+  /** Requested at the last moment: a kernel or an agent that has ended is noticed while the texts are still here. */
   async offer() {
     const { offer, isOther, asksOthers } = await this.fresh();
     if (asksOthers) {
       this.empty();
-      throw new Unsealable("Other words are asked for now: type these.");
+      throw new Unsealable("The agent now asks for other groups: type these.");
     }
     if (isOther) {
-      throw new Unsealable("This is another agent than before. Compare its fingerprint, then press the button again.");
+      throw new Unsealable("The agent has changed. Compare its fingerprint, then press the button again.");
     }
     return offer;
   }
@@ -146,10 +146,10 @@ class Form {
       const { box, opener } = await seal(offer, Object.fromEntries(this.fields.map((one) => [one.spec.name, one.text])));
       this.empty();
       this.opener = opener;
-      this.say("Sealed; the agent is at work.", false);
-      this.kernel.tell({ kind: "box", purpose: this.purpose, box });
+      this.say("Sealed; waiting for the agent.", false);
+      this.kernel.send({ kind: "box", purpose: this.purpose, box });
     } catch (error) {
-      this.say(words(error), true);
+      this.say(messageOf(error), true);
     } finally {
       this.busy = false;
       this.fields.forEach((one) => one.inputs.forEach((input) => { input.readOnly = false; }));
@@ -191,7 +191,7 @@ class Form {
     this.#dropReply();
   }
 
-  /** What was replied goes, and what it stood in place of comes back. */
+  /** Removes the reply and shows the fields again. */
   #dropReply() {
     this.reply.replaceChildren();
     this.el.classList.remove("bgs-replied");
@@ -201,7 +201,7 @@ class Form {
     const opener = this.opener;
     this.opener = null;
     if (!opener) {
-      this.say("This page cannot open the agent's reply any more. Start this step again.", true);
+      this.say("This page can no longer open the agent's reply. Start this step again.", true);
       return;
     }
     try {
@@ -211,20 +211,20 @@ class Form {
         made("h3", "bgs-label", this.reply, `Your ${name.replaceAll("_", " ")}`);
         ours(made("p", "bgs-secret", this.reply, String(text))).tabIndex = 0;
       }
-      const away = made("button", "bgs-button", this.reply, "I have written it down: put it away");
-      away.addEventListener("click", () => this.putAway());
+      const hide = made("button", "bgs-button", this.reply, "I have written it down: hide it");
+      hide.addEventListener("click", () => this.hideReply());
       this.el.classList.add("bgs-replied");
       this.say("", false);
       this.reply.querySelector(".bgs-secret").focus();
     } catch (error) {
-      this.say(words(error), true);
+      this.say(messageOf(error), true);
     }
   }
 
-  putAway() {
+  hideReply() {
     this.#dropReply();
-    this.say("Put away; this page does not have it any more.", false);
-    this.kernel.tell({ kind: "forgotten" });
+    this.say("Hidden; this page no longer has it.", false);
+    this.kernel.send({ kind: "forgotten" });
     this.button.focus();
   }
 
@@ -234,17 +234,17 @@ class Form {
   }
 }
 
-/** How strong a new password is: sealed for the agent while it is typed, which answers with a score and words. */
+/** How strong a new password is: sealed for the agent while it is typed, which answers with a score and advice. */
 class Meter {
   constructor(form) {
     this.form = form;
     this.box = made("div", "bgs-meter");
-    form.fields[0].row.after(this.box); // beneath what it is about, before it is typed again
+    form.fields[0].row.after(this.box); // below the password, above its repetition
     this.bar = made("div", "bgs-bar", this.box);
-    this.bar.setAttribute("aria-hidden", "true"); // the words say the same
+    this.bar.setAttribute("aria-hidden", "true"); // the text says the same
     for (let part = 0; part < STRENGTHS.length - 1; part += 1) made("span", "bgs-part", this.bar);
-    this.words = made("p", "bgs-help", this.box);
-    this.words.setAttribute("aria-live", "polite");
+    this.text = made("p", "bgs-help", this.box);
+    this.text.setAttribute("aria-live", "polite");
     this.clear();
   }
 
@@ -263,9 +263,9 @@ class Meter {
       if (this.newest !== asked || text === "" || (await fingerprintOf(offer.public_key)) !== this.form.fingerprint) return;
       asked.number = number;
       const { box } = await seal(offer, Object.fromEntries(offer.fields.map((name) => [name, text])));
-      this.form.kernel.tell({ kind: "box", purpose: "strength", number, box });
+      this.form.kernel.send({ kind: "box", purpose: "strength", number, box });
     } catch {
-      this.clear(); // the meter is a help; without it a password is sealed all the same
+      this.clear(); // the meter is optional; without it a password is sealed as well
     }
   }
 
@@ -273,7 +273,7 @@ class Meter {
     if (!this.newest || number !== this.newest.number) return;
     const place = Math.max(0, Math.min(STRENGTHS.length - 1, Number(score) || 0));
     this.bar.dataset.score = String(place);
-    this.words.textContent = [`Strength: ${STRENGTHS[place]}.`, ...said].join(" ");
+    this.text.textContent = [`Strength: ${STRENGTHS[place]}.`, ...said].join(" ");
     this.box.hidden = false;
   }
 
@@ -281,12 +281,12 @@ class Meter {
     clearTimeout(this.timer);
     this.newest = null;
     this.box.hidden = true;
-    this.words.textContent = "";
+    this.text.textContent = "";
     delete this.bar.dataset.score;
   }
 }
 
-function words(error) {
+function messageOf(error) {
   return error instanceof Unsealable ? error.message : "The browser could not seal this. Load the page again, or use the terminal.";
 }
 

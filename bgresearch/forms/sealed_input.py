@@ -1,7 +1,7 @@
 """Fields that are typed in the browser and sealed there for the agent. The kernel relays ciphertext.
 
-Nothing that is typed may ever come here: the box and the agent's sealed reply are custom messages of the widget, which
-are in no trait, and so in no saved notebook; its traits hold labels and words for the person alone.
+Nothing that is typed ever gets here: the box and the agent's sealed reply are custom messages of the widget, which
+are in no trait, and so in no saved notebook; its traits hold only labels and messages for the user.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Answer = Mapping[str, Any]
 
 STRENGTH = "strength"
 FORM = ""  # a problem of the whole form, not of one field
-_PARTS = ("sealing.js", "pasted.js", "typed.js", "sealed.js")  # in this order one module
+_PARTS = ("sealing.js", "pasted.js", "typed.js", "sealed.js")  # joined in this order to one module
 
 
 def _package_text(*names: str) -> str:
@@ -34,17 +34,17 @@ def _package_text(*names: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SealedField:
-    """One text to be typed.
+    """One field of a sealed form.
 
     Attributes
     ----------
     name : str
         As the agent's offer names it.
     label : str
-        What the person reads. A ``#`` in it becomes the number that the offer asks for: "Word #".
+        The text above it. A ``#`` in it becomes the number that the offer asks for: "Group #".
     kind : str
         ``key`` (no spaces at all), ``passphrase`` (none around it), ``password`` (anything), ``code`` (a recovery code
-        or a word of it) or ``pem`` (several lines).
+        or a group of it) or ``pem`` (several lines).
     help : str
         A sentence beneath it.
     is_new : bool
@@ -72,22 +72,22 @@ class SealedInput(anywidget.AnyWidget):
     fields : sequence of Field
         Top to bottom; their names are those of the offer.
     offer : callable
-        Given a purpose, what `Agent.offer` returns for it. Asked anew for every box, as an offer opens once.
+        Given a purpose, returns what `Agent.offer` does. Called for every box, as an offer can be used once.
     purpose : str
         What the box is for: ``unlock``, ``create``, ``key`` and so on.
     submit : str
-        The words on the button.
+        The text on the button.
     terminal : str
-        The command that does the same where a browser cannot seal, shown in its place.
+        The command that does the same, shown where a browser cannot seal.
     strength : callable, optional
         Given a sealed box of the first field, the agent's answer ``{"score": 0-4, "words": [...]}``: shows a meter.
 
     Attributes
     ----------
     status : str
-        What the form says beneath the button, read out by screen readers; kept when the page is loaded again.
+        The message below the button, read out by screen readers; kept when the page is loaded again.
     disabled : bool
-        Whether it takes nothing at the moment.
+        Whether it accepts no input at the moment.
 
     Examples
     --------
@@ -120,29 +120,29 @@ class SealedInput(anywidget.AnyWidget):
         self._offer, self._strength = offer, strength
         self._callbacks: list[Callable[[Box], object]] = []
         self._forgotten: list[Callable[[], object]] = []
-        self._sealed_in = ""  # the view whose box came last: it alone can open a reply
+        self._sealed_in = ""  # the view that sent the last box: it alone can open a reply
         self.on_msg(self._heard)
 
     def on_box(self, callback: Callable[[Box], object]) -> None:
-        """Have this called with every sealed box; a refusal that it raises is shown in the form."""
+        """Call this with every sealed box; an error of the agent or vault that it raises is shown in the form."""
         self._callbacks.append(callback)
 
     def on_forgotten(self, callback: Callable[[], object]) -> None:
-        """Have this called when the person has put a shown reply away."""
+        """Call this when the user has hidden a shown reply."""
         self._forgotten.append(callback)
 
     def show_problem(self, field: str, words: str) -> None:
-        """Say beside a field what is wrong with it, or with ``field=""`` of the whole form."""
+        """Show what is wrong with a field next to it, or with ``field=""`` a problem of the whole form."""
         if field != FORM and field not in {one["name"] for one in self._fields}:
             raise InvalidInput("field", f"{field!r} is not a field of this form.")
         self.send({"kind": "problem", "field": field, "words": words})
 
     def clear(self) -> None:
-        """Empty the fields, wherever the form is shown, and put away what was replied."""
+        """Empty the fields, wherever the form is shown, and hide the reply."""
         self.send({"kind": "clear"})
 
     def show_reply(self, box: Box) -> None:
-        """Have the browser that sealed the last box open the agent's sealed reply and show it until it is put away."""
+        """Have the browser that sealed the last box open the agent's sealed reply and show it until it is hidden."""
         self.send({"kind": "reply", "view": self._sealed_in, "box": dict(box)})
 
     def _heard(self, _: object, message: object, __: object) -> None:
@@ -155,10 +155,10 @@ class SealedInput(anywidget.AnyWidget):
         elif kind == "box" and purpose == self._purpose and isinstance(message.get("box"), dict):
             self._take(view, message["box"])
         elif kind == "box" and purpose == STRENGTH and self._strength and isinstance(message.get("box"), dict):
-            with contextlib.suppress(*REFUSALS):  # the meter is a help; without it a password is taken all the same
+            with contextlib.suppress(*REFUSALS):  # the meter is optional; without it a password is accepted as well
                 answer = self._strength(message["box"])
-                told = {"score": int(answer["score"]), "words": [str(words) for words in answer["words"]]}
-                self.send({"kind": "strength", "view": view, "number": message.get("number"), **told})
+                score = {"score": int(answer["score"]), "words": [str(sentence) for sentence in answer["words"]]}
+                self.send({"kind": "strength", "view": view, "number": message.get("number"), **score})
         elif kind == "forgotten":
             for callback in self._forgotten:
                 callback()
@@ -166,8 +166,8 @@ class SealedInput(anywidget.AnyWidget):
     def _send_offer(self, view: str, purpose: str, number: object) -> None:
         with self._refusals_shown(view, number):
             answer = self._offer(purpose)
-            told = {"offer": dict(answer["offer"]), "asked": list(answer.get("asked", ()))}
-            self.send({"kind": "offer", "view": view, "purpose": purpose, "number": number, **told})
+            reply = {"offer": dict(answer["offer"]), "asked": list(answer.get("asked", ()))}
+            self.send({"kind": "offer", "view": view, "purpose": purpose, "number": number, **reply})
 
     def _take(self, view: str, box: Box) -> None:
         self._sealed_in = view
@@ -180,7 +180,7 @@ class SealedInput(anywidget.AnyWidget):
 
     @contextlib.contextmanager
     def _refusals_shown(self, view: str, number: object = None) -> Iterator[None]:
-        """Show what the agent or the vault refuses as the form's problem; any other error is a bug and passes."""
+        """Show errors of the agent or the vault as the form's problem; any other error is a bug and is raised."""
         try:
             yield
         except REFUSALS as refusal:

@@ -1,4 +1,4 @@
-// Sealed boxes in the browser: the other end of vault/intake.py, with WebCrypto alone. Knows no page.
+// Sealed boxes in the browser: the counterpart of vault/intake.py, with WebCrypto alone. Uses no DOM.
 
 const SALT = "bgresearch sealed box v1: salt";
 const BOX_INFO = "bgresearch sealed box v1: AES-256-GCM key";
@@ -8,7 +8,7 @@ const REPLY = "bgresearch sealed reply v1";
 const KEY_BYTES = 32;
 const IV_BYTES = 12;
 
-export class Unsealable extends Error {} // its message is for the person and holds nothing that was typed
+export class Unsealable extends Error {} // its message is for the user and contains nothing that was typed
 
 const utf8 = (text) => new TextEncoder().encode(text);
 
@@ -22,10 +22,10 @@ export function decoded(text, length) {
   try {
     bytes = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (one) => one.charCodeAt(0));
   } catch {
-    // said below
+    // reported below
   }
   if (bytes === null || (length && bytes.length !== length) || encoded(bytes) !== text) {
-    throw new Unsealable("What the agent sent is malformed.");
+    throw new Unsealable("The agent's answer is malformed.");
   }
   return bytes;
 }
@@ -33,7 +33,7 @@ export function decoded(text, length) {
 /** Whether this page may seal at all: null, or the reason why not. */
 export async function whyNot() {
   if (!globalThis.isSecureContext || !globalThis.crypto?.subtle) {
-    return "This page came over plain http from another machine, so the browser gives it no cryptography: whoever is on "
+    return "This page came over plain http from another machine, so the browser gives it no cryptography: anyone on "
       + "the network could read what is typed here.";
   }
   try {
@@ -54,7 +54,7 @@ export async function fingerprintOf(publicKey) {
 /** The box that answers an offer, and what opens the reply to it; the private key cannot be exported. */
 export async function seal(offer, texts, { pair = null, iv = null } = {}) {
   if (offer.version !== 1 || [...offer.fields].sort().join() !== Object.keys(texts).sort().join()) {
-    throw new Unsealable("The agent asks for other texts than this form has; update the older of the two.");
+    throw new Unsealable("The agent expects other fields than this form has; update the older of the two.");
   }
   const own = pair ?? (await newPair());
   const sender = encoded(await crypto.subtle.exportKey("raw", own.publicKey));
@@ -78,7 +78,7 @@ export async function openReply(opener, reply) {
   try {
     return JSON.parse(new TextDecoder().decode(await crypto.subtle.decrypt(how, key, decoded(reply.ciphertext))));
   } catch {
-    throw new Unsealable("The agent's reply does not open here: it answers another form. Start this step again.");
+    throw new Unsealable("The agent's reply cannot be opened here: it answers another form. Start this step again.");
   }
 }
 

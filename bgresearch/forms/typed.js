@@ -1,4 +1,4 @@
-// One text that is typed: its elements, what it says beneath itself. The text lives in its input elements alone.
+// One field of a sealed form: its elements and the message below. The text exists in its input elements alone.
 
 function made(tag, className, parent, text = "") {
   const one = document.createElement(tag);
@@ -9,7 +9,7 @@ function made(tag, className, parent, text = "") {
   return one;
 }
 
-/** A key pressed here is no command of the notebook's; its shortcuts look at the focused element before its parents. */
+/** A key pressed here is no command of the notebook's; its shortcuts check the focused element before its parents. */
 function ours(element) {
   element.setAttribute("data-lm-suppress-shortcuts", "true");
   return element;
@@ -39,7 +39,7 @@ class Typed {
     this.renew();
   }
 
-  /** Empty: with elements that have never held anything, so that nothing can be undone. */
+  /** Empties the field: with new elements that never held anything, so that nothing can be undone. */
   renew() {
     const had = document.activeElement === this.input ? "input" : document.activeElement === this.again ? "again" : "";
     this.input = this.#fresh(this.id, this.input, this.row);
@@ -58,7 +58,7 @@ class Typed {
       "data-lpignore": "true", "data-form-type": "other" };
     for (const [name, value] of Object.entries(quiet)) input.setAttribute(name, value);
     input.addEventListener("input", () => this.changed(this));
-    input.addEventListener("paste", (event) => event.stopPropagation()); // the notebook has its own idea of pasting
+    input.addEventListener("paste", (event) => event.stopPropagation()); // the notebook handles pasting itself
     if (old) {
       input.disabled = old.disabled;
       old.value = "";
@@ -91,7 +91,7 @@ class Typed {
     this.show(this.shown);
   }
 
-  /** What is wrong with it as it stands. */
+  /** What is wrong with the present text. */
   wrong(isFinished) {
     const found = blemish(this.spec.kind, this.text);
     if (found) return `${this.label.textContent} ${found}.`;
@@ -102,12 +102,12 @@ class Typed {
     return "";
   }
 
-  say(words, isProblem) {
-    const said = words && `${isProblem ? "✕" : "▲"} ${words}`;
+  say(message, isProblem) {
+    const said = message && `${isProblem ? "✕" : "▲"} ${message}`;
     if (this.problem.textContent !== said) this.problem.textContent = said;
     this.problem.classList.toggle("bgs-warning", !isProblem);
     for (const input of this.inputs) {
-      if (words && isProblem) input.setAttribute("aria-invalid", "true");
+      if (message && isProblem) input.setAttribute("aria-invalid", "true");
       else input.removeAttribute("aria-invalid");
     }
   }

@@ -1,4 +1,4 @@
-"""Opening the vault: the master password or the recovery code, sealed in the browser.
+"""Unlocks the vault: the master password or the recovery code, sealed in the browser.
 
 The system's keyring is not offered here, on purpose: it is set up in a terminal.
 """
@@ -13,7 +13,7 @@ from bgresearch.agent.requests import Purpose
 from bgresearch.forms.agent_access import AgentAccess
 from bgresearch.forms.sealed_input import Box, SealedField, SealedInput
 from bgresearch.forms.widgets import Form, button, note, verdict
-from bgresearch.keys.onboarding import messages as words
+from bgresearch.keys.onboarding import messages
 
 TERMINAL = "bgresearch vault unlock"
 _FIELDS: dict[Purpose, SealedField] = {
@@ -21,7 +21,7 @@ _FIELDS: dict[Purpose, SealedField] = {
     "recover": SealedField("recovery_code", "Recovery code", "code"),
 }
 _HELP: dict[Purpose, str] = {
-    "unlock": words.OPEN_VAULT,
+    "unlock": messages.OPEN_VAULT,
     "recover": "Your vault is locked. Type the recovery code that you wrote down: eight groups, dashes or not.",
 }
 _OTHER_WAY: dict[Purpose, tuple[str, Purpose]] = {
@@ -31,35 +31,35 @@ _OTHER_WAY: dict[Purpose, tuple[str, Purpose]] = {
 
 
 class Unlocking(widgets.VBox):  # type: ignore[misc]  # its base has no types
-    """The sealed form and the way to the other one.
+    """The sealed form and a button for the other one.
 
     Parameters
     ----------
-    desk : Desk
-        Whose vault.
+    access : AgentAccess
+        Gives access to the agent.
     opened : callable
         Called once the vault is open.
     """
 
-    def __init__(self, desk: AgentAccess, opened: Callable[[], object]) -> None:
+    def __init__(self, access: AgentAccess, opened: Callable[[], object]) -> None:
         super().__init__()
-        self._desk, self._opened = desk, opened
+        self._access, self._opened = access, opened
         self.sealed: SealedInput
         self._choose("unlock")
 
     def _choose(self, purpose: Purpose) -> None:
         self.sealed = SealedInput(
-            [_FIELDS[purpose]], offer=lambda _: self._desk.offer(purpose), purpose=purpose, submit="Unlock",
+            [_FIELDS[purpose]], offer=lambda _: self._access.offer(purpose), purpose=purpose, submit="Unlock",
             terminal=TERMINAL,
         )  # fmt: skip
         self.sealed.on_box(self._open)
-        other_words, other = _OTHER_WAY[purpose]
-        row = widgets.HBox([button(other_words, lambda: self._choose(other))])
+        caption, other = _OTHER_WAY[purpose]
+        row = widgets.HBox([button(caption, lambda: self._choose(other))])
         row.add_class("bg-nav")
         self.children = (note(_HELP[purpose]), self.sealed, row)
 
     def _open(self, box: Box) -> None:
-        self._desk.agent.unlock(box)
+        self._access.agent.unlock(box)
         self.sealed.clear()
         self._opened()
 
@@ -67,16 +67,16 @@ class Unlocking(widgets.VBox):  # type: ignore[misc]  # its base has no types
 class Unlock(Form):
     """The form of ``bg.unlock()``."""
 
-    def __init__(self, desk: AgentAccess) -> None:
+    def __init__(self, access: AgentAccess) -> None:
         super().__init__("Unlock the vault")
-        self._desk = desk
+        self._access = access
         self._show(quiet=True)
 
     def _show(self, *, quiet: bool = False) -> None:
-        status = self._desk.status()
+        status = self._access.status()
         if not status.exists:
             body = [verdict("unknown", "There is no vault yet.", "bg.setup() makes one together with your first key.")]
-            self.show("Unlock the vault", body, [button("Look again", self._show)], quiet=quiet)
+            self.show("Unlock the vault", body, [button("Refresh", self._show)], quiet=quiet)
         elif status.unlocked:
             count = len(status.keys)
             held = f"It holds {count} {'key' if count == 1 else 'keys'}."
@@ -85,8 +85,8 @@ class Unlock(Form):
             self.show("Your vault", body, [button("Lock", self._lock)], quiet=quiet)
             self.say("The vault is open.")
         else:
-            self.show("Unlock the vault", [Unlocking(self._desk, self._show)], quiet=quiet)
+            self.show("Unlock the vault", [Unlocking(self._access, self._show)], quiet=quiet)
 
     def _lock(self) -> None:
-        self._desk.agent.lock()
+        self._access.agent.lock()
         self._show()

@@ -1,6 +1,6 @@
-"""What every form is made of: a named frame with a heading, fields with their problem beside them, verdicts, tables.
+"""The parts of every form: a named frame with a heading, fields with their problem next to them, verdicts, tables.
 
-Thin widgets around words from elsewhere. No secret and no agent may enter this room.
+Thin widgets around text from elsewhere. This module uses no secret and no agent.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FILES = resources.files(__package__)
 
 
 class Guide(anywidget.AnyWidget):
-    """The heading of a form, which takes the focus when the form moves on, and what is said to a screen reader."""
+    """The heading of a form, which gets the focus when the page changes, and announcements to a screen reader."""
 
     _esm = _FILES.joinpath("guide.js").read_text(encoding="utf-8")
     _css = _FILES.joinpath("guide.css").read_text(encoding="utf-8")
@@ -39,9 +39,9 @@ class Form(widgets.VBox):  # type: ignore[misc]  # its base has no types
     Parameters
     ----------
     name : str
-        What a screen reader calls it.
+        Its name for a screen reader.
     broad : bool
-        Whether it may take more room than a text is read in well.
+        Whether it may be wider than a column of text.
     """
 
     def __init__(self, name: str, *, broad: bool = False) -> None:
@@ -64,26 +64,26 @@ class Form(widgets.VBox):  # type: ignore[misc]  # its base has no types
         if not quiet:
             self.guide.moved += 1
 
-    def say(self, words: str) -> None:
-        """Have a screen reader say it, wherever the focus is."""
-        self.guide.said = words
+    def say(self, text: str) -> None:
+        """Announce it to a screen reader, wherever the focus is."""
+        self.guide.said = text
 
 
 class Labelled(widgets.VBox):  # type: ignore[misc]  # its base has no types
-    """One control with its help before and its problem behind it.
+    """One control with its help text and its problem below it.
 
     Parameters
     ----------
     control : Widget
         With a description, which becomes its label.
     help : str
-        Plain words under the control.
+        Text under the control.
     """
 
-    def __init__(self, control: widgets.Widget, help: str = "") -> None:  # noqa: A002 - the word of every form
+    def __init__(self, control: widgets.Widget, help: str = "") -> None:  # noqa: A002 - the usual name in forms
         control.style.description_width = "initial"
         if control.has_trait("continuous_update"):
-            control.continuous_update = False  # whole texts: echoes of half of one would get in its way
+            control.continuous_update = False  # only finished texts: echoes of partial ones would interfere
         self.control = control
         self._help, self._problem = note(help), note("")
         self._help.add_class("bg-help")
@@ -97,37 +97,37 @@ class Labelled(widgets.VBox):  # type: ignore[misc]  # its base has no types
         """What the control holds."""
         return self.control.value
 
-    def problem(self, words: str) -> None:
-        """Show what is wrong with the value; nothing if ``words`` is empty."""
-        self._problem.value = f"<p>{ICONS['bad']} {html.escape(words)}</p>" if words else ""
-        self._problem.layout.display = None if words else "none"
+    def problem(self, text: str) -> None:
+        """Show what is wrong with the value; nothing if ``text`` is empty."""
+        self._problem.value = f"<p>{ICONS['bad']} {html.escape(text)}</p>" if text else ""
+        self._problem.layout.display = None if text else "none"
         self._help.layout.display = None if self._help.value else "none"
 
 
 class FormPage:
-    """What a form with several pages shows: a body, and the buttons that lead on from it."""
+    """One page of a form: a body and its buttons."""
 
     body: tuple[widgets.Widget, ...] = ()
     buttons: tuple[widgets.Button, ...] = ()
 
     def shown(self) -> None:
-        """Begin with what takes time: the page is on the screen."""
+        """Start slow work; called once the page is on the screen."""
 
 
 def note(*paragraphs: str) -> widgets.HTML:
-    """Return plain words as paragraphs."""
-    return widgets.HTML("".join(f"<p>{html.escape(words)}</p>" for words in paragraphs if words))
+    """Return texts as paragraphs."""
+    return widgets.HTML("".join(f"<p>{html.escape(text)}</p>" for text in paragraphs if text))
 
 
 def listed(items: Iterable[str], *, ordered: bool = False) -> widgets.HTML:
-    """Return plain words as a list."""
+    """Return texts as a list."""
     tag = "ol" if ordered else "ul"
-    return widgets.HTML(f"<{tag}>{''.join(f'<li>{html.escape(words)}</li>' for words in items)}</{tag}>")
+    return widgets.HTML(f"<{tag}>{''.join(f'<li>{html.escape(text)}</li>' for text in items)}</{tag}>")
 
 
-def subheading(words: str) -> widgets.HTML:
+def subheading(text: str) -> widgets.HTML:
     """Return a heading within a page."""
-    return widgets.HTML(f"<h3>{html.escape(words)}</h3>")
+    return widgets.HTML(f"<h3>{html.escape(text)}</h3>")
 
 
 def code(text: str) -> widgets.HTML:
@@ -135,15 +135,15 @@ def code(text: str) -> widgets.HTML:
     return widgets.HTML(f'<pre role="region" aria-label="Lines to copy" tabindex="0">{html.escape(text)}</pre>')
 
 
-def badge(tone: Tone, words: str) -> str:
-    """Return words with an icon and a colour, as HTML: the words alone say everything."""
-    return f'<span class="bg-badge bg-{tone}"><span aria-hidden="true">{ICONS[tone]}</span> {html.escape(words)}</span>'
+def badge(tone: Tone, text: str) -> str:
+    """Return text with an icon and a colour, as HTML; the text alone is sufficient."""
+    return f'<span class="bg-badge bg-{tone}"><span aria-hidden="true">{ICONS[tone]}</span> {html.escape(text)}</span>'
 
 
-def verdict(tone: Tone, words: str, *more: str) -> widgets.HTML:
-    """Return a box that says how something came out."""
+def verdict(tone: Tone, text: str, *more: str) -> widgets.HTML:
+    """Return a box with a result."""
     rest = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in more if sentence)
-    return widgets.HTML(f'<div class="bg-verdict bg-{tone}"><p>{badge(tone, words)}</p>{rest}</div>')
+    return widgets.HTML(f'<div class="bg-verdict bg-{tone}"><p>{badge(tone, text)}</p>{rest}</div>')
 
 
 def table(
@@ -154,21 +154,21 @@ def table(
     Parameters
     ----------
     caption : str
-        What it shows, in plain words.
+        What it shows.
     headings : sequence of str
-        Plain words.
+        The texts of the header row.
     rows : iterable of sequences
         Cells as HTML: escape what is not made here.
     wide : bool
         Whether cells keep to one line, so that a narrow pane scrolls.
     numbers : int
-        How many of the last columns hold numbers, which stand at the right.
+        How many of the last columns hold numbers, which are right-aligned.
     """
     short = "bg-short" if wide else ""
     kinds = [short] * (len(headings) - numbers) + [f"{short} bg-number".strip()] * numbers
     styles = [f' class="{kind}"' if kind else "" for kind in kinds]
     head = "".join(
-        f'<th scope="col"{style}>{html.escape(words)}</th>' for words, style in zip(headings, styles, strict=True)
+        f'<th scope="col"{style}>{html.escape(text)}</th>' for text, style in zip(headings, styles, strict=True)
     )
     body = "".join(
         f'<tr><th scope="row"{styles[0]}>{first}</th>'
@@ -182,9 +182,9 @@ def table(
     )
 
 
-def button(words: str, act: Callable[[], object], *, main: bool = False, danger: bool = False) -> widgets.Button:
+def button(text: str, act: Callable[[], object], *, main: bool = False, danger: bool = False) -> widgets.Button:
     """Return a button; ``main`` is what most people press next."""
-    made = widgets.Button(description=words)
+    made = widgets.Button(description=text)
     if main or danger:
         made.add_class("mod-danger" if danger else "mod-primary")
     made.on_click(lambda _button: act())

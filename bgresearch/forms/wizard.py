@@ -1,4 +1,4 @@
-"""The wizard: eight pages that end in a checked key. Knows where somebody is, and nothing secret."""
+"""The wizard: eight pages that end in a checked key. Holds the user's progress, and nothing secret."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from bgresearch.forms import pages_purpose as choosing
 from bgresearch.forms.agent_access import AgentAccess
 from bgresearch.forms.widgets import Form, FormPage, button, verdict
 from bgresearch.forms.wizard_state import (
+    AgentState,
     Progress,
-    Standing,
     Step,
     back,
     can_go_back,
     forward,
     has_lost,
+    progress_text,
     resumed,
-    words_of,
 )
-from bgresearch.keys.onboarding import messages as words
+from bgresearch.keys.onboarding import messages
 from bgresearch.keys.onboarding.purposes import PURPOSES, Purpose
 from bgresearch.keys.permissions import Permissions
 
@@ -48,117 +48,119 @@ class Wizard(Form):
 
     Parameters
     ----------
-    desk : Desk
-        The agent.
+    access : AgentAccess
+        Gives access to the agent.
     today : date, optional
         For tests.
 
     Attributes
     ----------
     progress : Progress
-        Where somebody is and what was chosen.
+        The current step and what was chosen.
     found : Permissions or None
-        What the exchange says about the key in hand.
+        The permissions of the key that is being set up.
     balances : DataFrame or None
         The first balances, at the end.
     warnings : tuple of str
-        What looked odd in the texts that were sealed last, without the texts.
+        Hints about the texts that were sealed last, without the texts.
     renew : str
         The date of the reminder.
-    page : Page
-        What is shown.
+    page : FormPage
+        The page that is shown.
     """
 
-    def __init__(self, desk: AgentAccess, *, today: dt.date | None = None) -> None:
-        super().__init__(words.TITLE)
-        self.desk = desk
+    def __init__(self, access: AgentAccess, *, today: dt.date | None = None) -> None:
+        super().__init__(messages.TITLE)
+        self.access = access
         self.today = today or dt.datetime.now(dt.UTC).date()
         self.found: Permissions | None = None
         self.balances: pd.DataFrame | None = None
         self.warnings: tuple[str, ...] = ()
         self.renew = ""
         self.page: FormPage
-        self._turns, self._said = 0, ""
-        progress, said = resumed(desk.recall(), desk.standing())
-        self.turn(progress, said=said, quiet=True)
+        self._pages_shown, self._said = 0, ""
+        progress, said = resumed(access.recall(), access.agent_state())
+        self.go_to(progress, said=said, quiet=True)
 
     @property
     def wanted(self) -> tuple[Purpose, ...]:
-        """What is to be done with the key."""
+        """The chosen purposes of the key."""
         return tuple(PURPOSES[name] for name in PURPOSES if name in self.progress.purposes)
 
     @property
-    def standing(self) -> Standing:
-        """What the agent says just now."""
-        return self.desk.standing()
+    def agent_state(self) -> AgentState:
+        """The present state of vault and agent."""
+        return self.access.agent_state()
 
     @property
-    def turns(self) -> int:
-        """Counts the pages that were shown: work for an older one has come too late."""
-        return self._turns
+    def pages_shown(self) -> int:
+        """Counts the pages that were shown: results for an earlier one are ignored."""
+        return self._pages_shown
 
-    def turn(self, progress: Progress, *, said: str = "", quiet: bool = False) -> None:
+    def go_to(self, progress: Progress, *, said: str = "", quiet: bool = False) -> None:
         """Show the page of another step."""
-        self._turns += 1
+        self._pages_shown += 1
         self.progress, self._said = progress, said
-        self.desk.remember(progress)
+        self.access.remember(progress)
         self.page = _PAGES[progress.step](self)
         self.refresh(quiet=quiet)
         self.page.shown()
 
     def refresh(self, *, quiet: bool = False) -> None:
-        """Show the page as it is now, after it has changed."""
-        around = [button("Back", self.back)] if can_go_back(self.progress) else []
+        """Show the page again after it has changed."""
+        navigation = [button("Back", self.back)] if can_go_back(self.progress) else []
         if self.progress.step not in {"before", "done"}:
-            around.append(button("Start over", self.restart))
+            navigation.append(button("Start over", self.restart))
         body = [verdict("unknown", self._said), *self.page.body] if self._said else self.page.body
-        heading = words.STEP_TITLES[self.progress.step]
-        self.show(heading, body, [*self.page.buttons, *around], progress=words_of(self.progress.step), quiet=quiet)
+        heading = messages.STEP_TITLES[self.progress.step]
+        self.show(
+            heading, body, [*self.page.buttons, *navigation], progress=progress_text(self.progress.step), quiet=quiet
+        )
         self.say(self._said)
 
     def forward(self, **changes: Any) -> None:
-        """Go on, with what was chosen here."""
+        """Go to the next page, with the choices of this one."""
         with self.asking():
-            standing = self.standing
-            if has_lost(self.progress, standing):
+            agent_state = self.agent_state
+            if has_lost(self.progress, agent_state):
                 self.resume()
             else:
-                self.turn(forward(replace(self.progress, **changes), standing))
+                self.go_to(forward(replace(self.progress, **changes), agent_state))
 
     def back(self) -> None:
-        """Go to the page before; a sealed key that is not kept is forgotten."""
+        """Go to the previous page; a sealed key that is not saved is discarded."""
         with self.asking():
             self._discard()
-            self.turn(back(self.progress, self.standing))
+            self.go_to(back(self.progress, self.agent_state))
 
     def restart(self) -> None:
-        """Forget what was chosen, and what was sealed but not kept."""
+        """Discard the choices, and a key that was sealed but not saved."""
         with self.asking():
             self._discard()
         self.warnings, self.found = (), None
-        self.turn(Progress())
+        self.go_to(Progress())
 
     def resume(self, why: str = "") -> None:
-        """Show where somebody stands after the agent has ended or locked in the middle."""
-        progress, said = resumed(self.progress, self.standing)
-        self.turn(progress, said=said or why)
+        """Show the page to continue from after the agent has ended or locked in the middle."""
+        progress, said = resumed(self.progress, self.agent_state)
+        self.go_to(progress, said=said or why)
 
     def asking(self) -> contextlib.AbstractContextManager[None]:
-        """Have what the agent refuses shown in words; if it has gone, where that leaves the person."""
+        """Show the agent's errors in the form; if the agent has ended, show the page to continue from."""
         return _Asking(self)
 
     def show_refusal(self, refusal: Exception) -> None:
         """Show it above the page."""
         shown = [child for child in self.body.children if "bg-refusal" not in child._dom_classes]
-        told = verdict("bad", str(refusal))
-        told.add_class("bg-refusal")
-        self.body.children = (told, *shown)
+        shown_refusal = verdict("bad", str(refusal))
+        shown_refusal.add_class("bg-refusal")
+        self.body.children = (shown_refusal, *shown)
         self.say(str(refusal))
 
     def _discard(self) -> None:
         if self.progress.staged:
             with contextlib.suppress(AgentUnavailable):
-                self.desk.agent.discard(self.progress.staged)
+                self.access.agent.discard(self.progress.staged)
 
 
 class _Asking(contextlib.AbstractContextManager[None]):

@@ -1,7 +1,7 @@
-"""The wizard's eight steps as values: what comes next, what before, where to go on after an interruption. Pure.
+"""The wizard's eight steps as values: the next one, the previous one, where to continue after an interruption. Pure.
 
-What is remembered between two kernels is in `Progress`, and nothing in it is secret: the typed secrets are nowhere, and
-what was sealed lies with the agent under a number.
+What is stored between two kernels is in `Progress`, and nothing in it is secret: typed secrets are not stored, and a
+sealed key is held by the agent under an id.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ STEPS: tuple[Step, ...] = get_args(Step)
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far somebody has come.
+    """The progress of the wizard.
 
     Attributes
     ----------
     step : str
-        Where the person is.
+        The current step.
     purposes : tuple of str
-        Names of what is to be done.
+        Names of the chosen purposes.
     addresses : tuple of str
-        What goes into the exchange's address list.
+        The addresses for the exchange's address list.
     label : str
         The key's name here.
     staged : str
-        The number under which the agent holds the sealed key, until it is kept; "" for none.
+        The id under which the agent holds the sealed key, until it is saved; "" for none.
     holder : str
-        Fingerprint of the agent that holds it: another agent knows nothing of it.
+        Fingerprint of the agent that holds it: another agent does not have it.
     """
 
     step: Step = "before"
@@ -44,8 +44,8 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What the agent says.
+class AgentState:
+    """The state of vault and agent, on which the next step depends.
 
     Attributes
     ----------
@@ -60,62 +60,62 @@ class Standing:
     fingerprint: str
 
 
-def words_of(step: Step) -> str:
-    """Return how far that is, for the person."""
+def progress_text(step: Step) -> str:
+    """Return the number of the step, for the user."""
     return f"Step {STEPS.index(step) + 1} of {len(STEPS)}"
 
 
-def forward(progress: Progress, standing: Standing) -> Progress:
+def forward(progress: Progress, agent_state: AgentState) -> Progress:
     """Return the next step; an open vault needs no password."""
     following = STEPS[min(STEPS.index(progress.step) + 1, len(STEPS) - 1)]
-    if following == "open" and standing.unlocked:
+    if following == "open" and agent_state.unlocked:
         following = "key"
     return replace(progress, step=following)
 
 
-def back(progress: Progress, standing: Standing) -> Progress:
-    """Return the step before. Once a key was sealed that is the form again, and what was sealed is to be dropped."""
+def back(progress: Progress, agent_state: AgentState) -> Progress:
+    """Return the previous step. Once a key was sealed that is the form again, and the sealed key is to be dropped."""
     if progress.step in {"check", "verdict"}:
         return replace(progress, step="key", staged="", holder="")
     before = STEPS[max(STEPS.index(progress.step) - 1, 0)]
-    if before == "open" and standing.unlocked:
+    if before == "open" and agent_state.unlocked:
         before = "address"
     return replace(progress, step=before)
 
 
 def can_go_back(progress: Progress) -> bool:
-    """Return whether there is a step before; what was kept in the vault is not taken back by a button."""
+    """Return whether there is a previous step; a key that was saved in the vault is not removed by a button."""
     return progress.step not in {"before", "done"}
 
 
-def has_lost(progress: Progress, standing: Standing) -> bool:
-    """Return whether what was sealed and not kept is gone with the agent that held it."""
-    return progress.staged != "" and not (standing.unlocked and standing.fingerprint == progress.holder)
+def has_lost(progress: Progress, agent_state: AgentState) -> bool:
+    """Return whether a key that was sealed and not saved is gone with the agent that held it."""
+    return progress.staged != "" and not (agent_state.unlocked and agent_state.fingerprint == progress.holder)
 
 
-def resumed(progress: Progress, standing: Standing) -> tuple[Progress, str]:
-    """Return where to go on with another kernel, page or agent, and what to say about it.
+def resumed(progress: Progress, agent_state: AgentState) -> tuple[Progress, str]:
+    """Return where to continue with another kernel, page or agent, and the message about it.
 
-    A verdict is never remembered: a key that was sealed is checked again.
+    A verdict is never stored: a key that was sealed is checked again.
     """
     if progress.step in {"before", "done"}:
         return Progress(), ""
     sealed = progress.step in {"check", "verdict"}
-    if (sealed or progress.step == "key") and not standing.unlocked:
+    if (sealed or progress.step == "key") and not agent_state.unlocked:
         return _without_key(progress, "open"), LOCKED
-    if sealed and (progress.holder != standing.fingerprint or not progress.staged):
+    if sealed and (progress.holder != agent_state.fingerprint or not progress.staged):
         return _without_key(progress, "key"), FORGOTTEN
     if sealed:
         return replace(progress, step="check"), CONTINUED
-    return (forward(replace(progress, step="address"), standing) if progress.step == "open" else progress), CONTINUED
+    return (forward(replace(progress, step="address"), agent_state) if progress.step == "open" else progress), CONTINUED
 
 
-CONTINUED = "You go on where you were. Start over, if you would rather."
+CONTINUED = "You continue where you stopped. To begin again, press Start over."
 LOCKED = (
-    "The vault was locked meanwhile, and what was sealed but not saved is forgotten. Your choices are still here; "
+    "The vault was locked meanwhile, so the agent discarded the key that was not saved. Your choices are still here; "
     "only the secrets have to be typed again."
 )
-FORGOTTEN = "The agent has forgotten the sealed key, as it was not saved. Your choices are still here; paste it again."
+FORGOTTEN = "The agent discarded the sealed key, as it was not saved. Your choices are still here; paste the key again."
 
 
 def to_text(progress: Progress) -> str:
@@ -124,7 +124,7 @@ def to_text(progress: Progress) -> str:
 
 
 def from_text(text: str) -> Progress:
-    """Return what `to_text` wrote; the beginning if it makes no sense."""
+    """Return what `to_text` wrote; the first step if it is malformed."""
     try:
         said = json.loads(text)
     except ValueError:

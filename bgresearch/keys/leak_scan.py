@@ -1,6 +1,6 @@
-"""Where secrets may lie: files, notebooks by cell, databases, git objects. What a secret is, only the finder knows.
+"""Searches files, notebooks by cell, databases and git objects for secrets. Only the finder knows the secrets.
 
-Nothing found is ever shown: a place, a key's label, a field and a form are all there is.
+No secret that was found is ever shown: only its place, the key's label, the field and the form.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ OVERLAP_BYTES = 64 * 1024  # more than any form of a secret is long
 MAX_NOTEBOOK_BYTES = 256 * 1024 * 1024
 
 _LINE_END = b"\n"
-# A repository from somewhere else names programs in its settings that git would start: none of them, and no fetching.
+# A repository from elsewhere can name programs in its settings that git would start: disable them, and fetching too.
 _GIT = ("git", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "core.sshCommand=false")
 _QUIET = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
 _SQLITE = b"SQLite format 3\x00"
 
 
 class FoundSecret(Protocol):
-    """What the finder says about one secret."""
+    """One secret that a finder found."""
 
     @property
     def label(self) -> str: ...
@@ -43,7 +43,7 @@ class FoundSecret(Protocol):
 
 
 class Finder(Protocol):
-    """Finds secrets in bytes: `Vault.searcher()` has this face."""
+    """Finds secrets in bytes; `Vault.searcher()` implements it."""
 
     def find(self, data: bytes) -> Iterable[FoundSecret]:
         """Return what is in the data."""
@@ -89,16 +89,16 @@ class ScanReport:
 
 
 def scan(paths: Iterable[Path], finder: Finder, *, with_git: bool = True) -> ScanReport:
-    """Return what lies in files and folders, and in the git objects of repositories among them.
+    """Return the secrets in files and folders, and in the git objects of repositories among them.
 
     Parameters
     ----------
     paths : iterable of Path
         Files and folders; symbolic links inside are not followed.
     finder : Finder
-        Knows the secrets.
+        Searches for the secrets.
     with_git : bool
-        Whether every object of a repository is searched, reachable or not.
+        Whether every object of a repository is searched, whether a branch has it or not.
     """
     hits: list[Hit] = []
     unread: list[str] = []
@@ -119,7 +119,7 @@ def scan(paths: Iterable[Path], finder: Finder, *, with_git: bool = True) -> Sca
 
 
 def scan_staged(folder: Path, finder: Finder) -> ScanReport:
-    """Return what lies in the files as they are staged for the next commit of a repository."""
+    """Return the secrets in the files as they are staged for the next commit of a repository."""
     listed = _git(folder, "diff", "--cached", "--name-only", "-z", "--diff-filter=ACMRT").split(b"\x00")
     names = [os.fsdecode(name) for name in listed if name]
     top = Path(os.fsdecode(_git(folder, "rev-parse", "--show-toplevel").rstrip(b"\n")))
@@ -128,7 +128,7 @@ def scan_staged(folder: Path, finder: Finder) -> ScanReport:
 
 
 def in_file(file: Path, finder: Finder) -> list[Hit]:
-    """Return what lies in one file; larger ones are read in parts."""
+    """Return the secrets in one file; larger ones are read in parts."""
     with file.open("rb") as stream:
         size = os.fstat(stream.fileno()).st_size
         if size <= PART_BYTES or (file.suffix == ".ipynb" and size <= MAX_NOTEBOOK_BYTES):
@@ -141,7 +141,7 @@ def in_file(file: Path, finder: Finder) -> list[Hit]:
 
 
 def in_bytes(data: bytes, place: str, finder: Finder) -> list[Hit]:
-    """Return what lies in the bytes of one file: of a notebook by cell, else by line."""
+    """Return the secrets in the bytes of one file: of a notebook by cell, else by line."""
     in_cells: list[Hit] = []
     if place.endswith(".ipynb"):
         in_cells = [_hit(found, place, where) for where, part in _cells(data) for found in finder.find(part)]
@@ -151,7 +151,7 @@ def in_bytes(data: bytes, place: str, finder: Finder) -> list[Hit]:
 
 
 def _files(paths: Iterable[Path], unread: list[str]) -> Iterator[Path]:
-    """Give every regular file, and each ``.git`` folder in place of what is in it."""
+    """Give every regular file, and each ``.git`` folder instead of its files."""
 
     def refused(error: OSError) -> None:
         unread.append(f"{error.filename}: {error.strerror}")
@@ -172,7 +172,7 @@ def _files(paths: Iterable[Path], unread: list[str]) -> Iterator[Path]:
 
 
 def _cells(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """Give the parts of a notebook as a reader knows them, lines joined; none if it is not one."""
+    """Give the parts of a notebook, with lines joined; none if it is not one."""
     try:
         notebook = json.loads(data)
     except (ValueError, RecursionError):
@@ -204,7 +204,7 @@ def _text(node: Any) -> bytes:
 
 
 def _in_stream(stream: IO[bytes], size: int, finder: Finder) -> list[FoundSecret]:
-    """Return what lies in the next ``size`` bytes, read in parts that overlap; each secret and form once."""
+    """Return the secrets in the next ``size`` bytes, read in parts that overlap; each secret and form once."""
     seen: dict[tuple[str, str, str], FoundSecret] = {}
     kept, left = b"", size
     while left:
@@ -224,7 +224,7 @@ def _is_database(file: Path) -> bool:
 
 
 def _in_database(file: Path, finder: Finder, known: set[tuple[str, str]]) -> list[Hit]:
-    """Return what lies in the rows of a database and was not seen in its bytes: long texts are spread over pages."""
+    """Return the secrets in the rows of a database that its bytes did not show: long texts are spread over pages."""
     hits: list[Hit] = []
     address = f"{file.absolute().as_uri()}?mode=ro&immutable=1"
     with contextlib.suppress(sqlite3.DatabaseError), contextlib.closing(sqlite3.connect(address, uri=True)) as opened:
@@ -240,7 +240,7 @@ def _in_database(file: Path, finder: Finder, known: set[tuple[str, str]]) -> lis
 
 
 def _git_objects(folder: Path, finder: Finder) -> tuple[list[Hit], int]:
-    """Return what lies in every object of a repository, loose or packed, and how many objects there are."""
+    """Return the secrets in every object of a repository, loose or packed, and the number of objects."""
     command = [*_GIT, "-C", str(folder), "cat-file", "--batch-all-objects", "--batch", "--buffer", "--unordered"]
     found: list[tuple[str, str, FoundSecret]] = []
     count = 0
@@ -259,7 +259,7 @@ def _git_objects(folder: Path, finder: Finder) -> tuple[list[Hit], int]:
 
 
 def _object_names(folder: Path) -> dict[str, str]:
-    """Return under which path a commit knows each object; what no branch reaches has none."""
+    """Return the path of each object in a commit; an object that is on no branch has none."""
     lines = os.fsdecode(_git(folder, "rev-list", "--objects", "--all", "--missing=allow-any")).splitlines()
     return {parts[0]: parts[1] for line in lines if len(parts := line.split(" ", 1)) == 2}
 

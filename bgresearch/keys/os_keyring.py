@@ -1,7 +1,7 @@
 """The operating system's keyring as a way to unlock the vault: it keeps a random code, never the password or a key.
 
-Optional (``pip install 'bgresearch[keyring]'``) and never silent: a backend that is not the system's own is refused, as
-those that write plain files, keep nothing, or come from somewhere else.
+Optional (``pip install 'bgresearch[keyring]'``) and never silent: a backend that is not the system's own is refused,
+such as those that write plain files, store nothing, or come from elsewhere.
 """
 
 from __future__ import annotations
@@ -16,22 +16,30 @@ from vault.hidden import Hidden, without_frames
 SERVICE = "bgresearch vault"
 
 _NAMES = ("macOS", "SecretService", "kwallet", "Windows", "libsecret")
-_FAILING = ("keyring", "secretstorage", "jeepney", "dbus", "gi", "pywintypes", "win32ctypes")  # what backends ask with
+_FAILING = (
+    "keyring",
+    "secretstorage",
+    "jeepney",
+    "dbus",
+    "gi",
+    "pywintypes",
+    "win32ctypes",
+)  # packages of backends
 _UNLOCK = "Unlock the system's keyring (over ssh it has no session that could), or use the master password."
 _SYSTEM_BACKENDS = frozenset(f"keyring.backends.{name}" for name in _NAMES)
 
 
 class Backend(Protocol):
-    """What is needed of a backend of the ``keyring`` package."""
+    """The methods of a backend of the ``keyring`` package that are used here."""
 
     def get_password(self, service: str, username: str) -> str | None:
-        """Return what is kept, None if nothing is."""
+        """Return the stored password, None if there is none."""
 
     def set_password(self, service: str, username: str, password: str) -> None:
-        """Keep it."""
+        """Store it."""
 
     def delete_password(self, service: str, username: str) -> None:
-        """Forget it."""
+        """Delete it."""
 
 
 def system_backend() -> Backend:
@@ -48,7 +56,7 @@ def system_backend() -> Backend:
         raise ConfigurationError(
             "the keyring package is not installed.", hint="pip install 'bgresearch[keyring]', or use the password."
         ) from None
-    with _Asking():
+    with _KeyringErrors():
         backend = keyring.get_keyring()
     for one in getattr(backend, "backends", None) or [backend]:  # a chain of backends asks each of them
         module = type(one).__module__
@@ -63,11 +71,11 @@ def system_backend() -> Backend:
 
 @without_frames
 def keep(vault_id: str, code: Hidden[str], backend: Backend) -> None:
-    """Put the code into the keyring and read it back."""
-    with _Asking():
+    """Store the code in the keyring and read it back."""
+    with _KeyringErrors():
         backend.set_password(SERVICE, vault_id, code.value)
     if fetch(vault_id, backend).value != code.value:
-        raise ConfigurationError("the keyring did not keep what it was given.", hint="Use the master password.")
+        raise ConfigurationError("the keyring did not store the code.", hint="Use the master password.")
 
 
 @without_frames
@@ -79,11 +87,11 @@ def fetch(vault_id: str, backend: Backend) -> Hidden[str]:
     ConfigurationError
         The keyring has none for it.
     """
-    with _Asking():
+    with _KeyringErrors():
         kept = Hidden(backend.get_password(SERVICE, vault_id))
     if kept.value is None:
         raise ConfigurationError(
-            "the keyring knows nothing of this vault.",
+            "the keyring has no entry for this vault.",
             hint="Use the master password; see bgresearch vault keyring.",
         )
     return Hidden(kept.value)
@@ -91,14 +99,14 @@ def fetch(vault_id: str, backend: Backend) -> Hidden[str]:
 
 @without_frames
 def forget(vault_id: str, backend: Backend) -> None:
-    """Take the code out of the keyring, if it is there."""
-    with _Asking():
+    """Delete the code from the keyring, if it is there."""
+    with _KeyringErrors():
         if backend.get_password(SERVICE, vault_id) is not None:
             backend.delete_password(SERVICE, vault_id)
 
 
-class _Asking:
-    """Turns what the system's keyring fails with into this package's error; backends raise what their libraries do."""
+class _KeyringErrors:
+    """Converts errors of the system's keyring to this package's; backends raise those of their libraries."""
 
     def __enter__(self) -> None:
         pass

@@ -1,4 +1,4 @@
-"""What a key can do, in words. ``classify`` is pure; unknown codes count as write, because nobody knows better."""
+"""What a key can do, described. ``classify`` is pure; unknown codes count as write, to be on the safe side."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Verdict = Literal["read-only", "can trade", "can transfer", "can withdraw"]
 ACCOUNT_INFO: dict[Mode, str] = {"classic": "spot.account_info", "unified": "uta.account_info"}
 
 _EFFECTS: tuple[Effect, ...] = ("read", "trade", "transfer", "withdraw")
-_READ_TYPE = "readonly"  # spelled with a hyphen, an underscore, a blank or nothing between the words
+_READ_TYPE = "readonly"  # spelled with a hyphen, an underscore, a blank or nothing in between
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Authority:
     access : str
         ``read`` or ``write``.
     reach : str
-        What can be reached with it.
+        The scope: the data that it gives access to.
     effect : str
         The worst it allows: ``read``, ``trade``, ``transfer`` or ``withdraw``.
     known : bool
@@ -101,7 +101,7 @@ class Permissions:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst it can do, in words."""
+        """The worst it can do."""
         if self.can_withdraw:
             return "can withdraw"
         if self.can_transfer:
@@ -120,7 +120,7 @@ class Permissions:
             said.append("The key works from any address: bind it to yours on the exchange's API page.")
         unknown = [authority.code for authority in self.authorities if not authority.known]
         if unknown:
-            said.append(f"Unknown authorities count as write until somebody documents them: {', '.join(unknown)}.")
+            said.append(f"Unknown authorities count as write until they are documented: {', '.join(unknown)}.")
         if not self.authorities:
             said.append("The key lists no authority at all: most private data will be refused.")
         return tuple(said)
@@ -145,7 +145,7 @@ class Permissions:
         return (
             f"<p><b>{html.escape(self.label)}: {self.verdict}</b><br>account {html.escape(self.uid)}, {self.mode}"
             f"{', demo' if self.demo else ''}; addresses {html.escape(', '.join(self.addresses)) or 'any'}</p>"
-            f"<table><tr><th>authority</th><th>access</th><th>about</th><th>reach</th></tr>{rows}</table>"
+            f"<table><tr><th>authority</th><th>access</th><th>about</th><th>scope</th></tr>{rows}</table>"
             f"<ul>{advice}</ul>"
         )
 
@@ -214,7 +214,7 @@ def _also_transfers(authority: Authority) -> bool:
 def _list_of(value: object) -> list[str]:
     """Return texts from a list, or from one text with commas; the exchange uses both, and "" or null for none.
 
-    Control characters are taken out: on a terminal they could paint over the verdict.
+    Control characters are removed: on a terminal they could hide the verdict.
     """
     parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else []
     return [text for text in (printable(part).strip() for part in parts) if text]

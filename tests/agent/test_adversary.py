@@ -75,7 +75,7 @@ def test_a_rotation_replaces_the_key_that_it_was_started_for_or_none(stored: Des
     for old, new in (("mine", "x"), ("decoy", "mine"), ("x", "decoy")):
         stored.ask(Rename(old, new))
     before = stored.ask(Status())["keys"]
-    with pytest.raises(AgentError, match="another key is called 'decoy' now"):
+    with pytest.raises(AgentError, match="the name 'decoy' belongs to another key now"):
         stored.keep(staged)
     assert stored.ask(Status())["keys"] == before
 

@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from bgresearch.agent.constant_time_search import BlindSieve
+from bgresearch.agent.constant_time_search import ConstantTimeSieve
 from tests.agent.conftest import HERE, Desk, triple_of
 from vault import NotCopyable
 from vault.hidden import Hidden
@@ -43,19 +43,19 @@ def found(sieve: AnySieve, data: bytes) -> set[tuple[str, int]]:
 
 @pytest.mark.parametrize("size", [0, 1, 7, 8, 9, 63, 64, 65, 1000, 100_000])
 def test_it_finds_what_the_fast_one_finds(size: int) -> None:
-    blind, fast = BlindSieve(needles(*PATTERNS)), Sieve(needles(*PATTERNS))
+    blind, fast = ConstantTimeSieve(needles(*PATTERNS)), Sieve(needles(*PATTERNS))
     for number in range(20):
         data = CHANCE.randbytes(size)
         for pattern in CHANCE.sample(PATTERNS, number % 4):
             at = CHANCE.randrange(size + 1)
             data = data[:at] + pattern + data[at:]
         assert found(blind, data) == found(fast, data)
-        assert found(BlindSieve([]), data) == set()
+        assert found(ConstantTimeSieve([]), data) == set()
 
 
 def test_the_same_text_twice_is_told_of_both_keys_at_its_first_place() -> None:
     data = b"...." + PATTERNS[3] * 2
-    assert found(BlindSieve(needles(PATTERNS[3], PATTERNS[3])), data) == {("0", 4), ("1", 4)}
+    assert found(ConstantTimeSieve(needles(PATTERNS[3], PATTERNS[3])), data) == {("0", 4), ("1", 4)}
 
 
 def test_neither_parts_nor_near_misses_are_looked_at_closer() -> None:
@@ -66,7 +66,7 @@ def test_neither_parts_nor_near_misses_are_looked_at_closer() -> None:
     looks = []
     for data in (bytes(20_000), b"".join(parts), b"".join(near)):
         pattern = Watched(secret)
-        assert found(BlindSieve([Needle("key", "secret_key", "0", pattern)]), data) == set()
+        assert found(ConstantTimeSieve([Needle("key", "secret_key", "0", pattern)]), data) == set()
         looks.append(pattern.looks)
     assert len(set(looks)) == 1
 
@@ -78,15 +78,15 @@ def test_every_search_has_a_key_of_its_own() -> None:
         drawn.append(count)
         return CHANCE.randbytes(count)
 
-    sieve = BlindSieve(needles(*PATTERNS), random_bytes)
+    sieve = ConstantTimeSieve(needles(*PATTERNS), random_bytes)
     for _ in range(3):
         found(sieve, b"x" * 100)
     assert drawn == [8, 2048] * 3
 
 
 def test_it_shows_nothing_and_cannot_be_copied() -> None:
-    sieve = BlindSieve(needles(b"f00dfeedf00dfeed"))
-    held = [getattr(sieve, f"_BlindSieve__{name}") for name in ("by_length", "random_bytes")]
+    sieve = ConstantTimeSieve(needles(b"f00dfeedf00dfeed"))
+    held = [getattr(sieve, f"_ConstantTimeSieve__{name}") for name in ("by_length", "random_bytes")]
     assert not any("f00d" in text for text in (repr(sieve), f"{sieve}", repr(held), repr(dir(sieve))))
     for copying in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(NotCopyable):
@@ -98,4 +98,4 @@ def test_the_agent_searches_blindly(desk: Desk) -> None:
         vault.add("mine", **triple_of("readonly"), host=HERE)
     searcher = desk.service._held.searcher()
     kinds = {type(getattr(searcher, f"_Searcher__{name}")) for name in ("needles", "split")}
-    assert kinds == {BlindSieve}
+    assert kinds == {ConstantTimeSieve}

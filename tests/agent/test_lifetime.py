@@ -20,7 +20,7 @@ def test_it_locks_after_15_minutes_without_a_request() -> None:
     clock.advance(14.9 * MINUTE_S)
     assert life.over() == ""
     clock.advance(0.1 * MINUTE_S)
-    assert life.over() == "nobody used it"
+    assert life.over() == "it was idle"
 
 
 def test_it_locks_after_12_hours_however_busy() -> None:
@@ -30,7 +30,7 @@ def test_it_locks_after_12_hours_however_busy() -> None:
         assert life.over() == ""
         clock.advance(10 * MINUTE_S)
         life.used()
-    assert life.over() == "its time was over"
+    assert life.over() == "its maximum lifetime was over"
     assert (life.uptime_s, life.left_s) == (12 * HOUR_S, 0.0)
 
 

@@ -222,7 +222,7 @@ def test_what_may_have_been_done_is_not_asked_for_twice(place: Place, change: Ca
     deserter = Deserter(place)
     with Agent(place) as agent:
         assert agent.status().pid == 1
-        with pytest.raises(AgentUnavailable, match="went away"):
+        with pytest.raises(AgentUnavailable, match="closed the connection"):
             change(agent)
         assert len(deserter.heard) == 2
         place.socket.unlink()

@@ -200,7 +200,7 @@ def test_lines_and_bodies_have_a_largest_size() -> None:
         with pytest.raises(AgentError, match="longer than 65536 bytes"):
             decode_request(start + b" " * MAX_LINE_BYTES)
     for length in (-1, MAX_BODY_BYTES + 1, True, 1.0, "1", None):
-        with pytest.raises(AgentError, match="no believable length"):
+        with pytest.raises(AgentError, match="an invalid length"):
             decode_header(line({"v": VERSION, "result": {}, "body": length, "sent": 0}))
 
 
@@ -246,7 +246,7 @@ def test_attributes_cross() -> None:
 def test_of_an_unexpected_error_only_its_kind_crosses() -> None:
     found = crossed(ValueError("a secret text"))
     assert isinstance(found, AgentError)
-    assert str(found) == "the agent failed inside (ValueError). Please report this."
+    assert str(found) == "the agent had an internal error (ValueError). Please report this."
     forged = type("NetworkError", (Exception,), {})("a secret text")
     assert "secret" not in json.dumps(described(forged))
 

@@ -132,8 +132,8 @@ def test_only_so_many_keys_wait(desk: Desk) -> None:
     with pytest.raises(AgentError, match="8 keys wait"):
         desk.stage("readonly", "one more")
     again = desk.stage("readonly", "key 0")["staged"]
-    assert again not in staged, "what is typed anew takes the place of the same"
-    with pytest.raises(AgentError, match="typed anew"):
+    assert again not in staged, "a key that is typed again replaces the first"
+    with pytest.raises(AgentError, match="typed again"):
         desk.ask(Examine(staged[0], "reach"))
     desk.ask(Discard(staged[1]))
     assert desk.stage("readonly", "one more")["staged"]

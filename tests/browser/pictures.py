@@ -102,7 +102,7 @@ def wizard(walk: Walk) -> None:
     walk.press("See the verdict")
     walk.at("verdict")
     walk.press("Save the key")
-    walk.see("Worth in USD")
+    walk.see("Value in USD")
     walk.look("done")
 
 

@@ -138,5 +138,5 @@ def test_the_dashboard_is_a_page_without_code_that_ends_in_a_chart(browser: Brow
     dashboard.press("Download")
     dashboard.see("168 closed candles of BTCUSDT, 1h")
     page.locator(".js-plotly-plot .boxes path").first.wait_for(timeout=PATIENCE_MS, state="attached")
-    dashboard.see("How good the candles are")
+    dashboard.see("Quality of the candles")
     page.wait_for_function(CHART_FILLS, timeout=PATIENCE_MS)

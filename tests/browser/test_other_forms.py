@@ -32,7 +32,7 @@ def test_keys_are_checked_renamed_and_removed_and_unlocked_without_a_barrier(ope
     walk.type("New name", "archive")
     walk.look("rename")
     walk.press("Rename")
-    walk.see("'research' is called 'archive' now.")
+    walk.see("'research' was renamed to 'archive'.")
     walk.press("It may have leaked")
     walk.see(words.COMPROMISED_FIRST)
     walk.look("leaked")

@@ -341,7 +341,7 @@ def test_another_agent_than_the_one_shown_gets_nothing_until_it_was_compared(sta
     stage.intake = Intake()
     fill(stage)
     stage.button.click()
-    expect(stage.status).to_contain_text("another agent than before")
+    expect(stage.status).to_contain_text("The agent has changed")
     expect(shown).to_have_text(stage.intake.fingerprint)
     assert stage.intake.fingerprint != first
     assert [one["kind"] for one in stage.page.evaluate("() => window.sent")] == ["ask", "ask"]
@@ -358,7 +358,7 @@ def test_labels_say_which_words_the_agent_asks_for(stage: Stage) -> None:
     stage.field("Group 7").fill("BBBB")
     stage.asked = [1, 8]
     stage.button.click()
-    expect(stage.status).to_contain_text("Other words are asked for")
+    expect(stage.status).to_contain_text("The agent now asks for other groups")
     expect(stage.field("Group 1")).to_have_value("")
     stage.field("Group 1").fill("CCCC")
     stage.field("Group 8").fill("DDDD")
@@ -389,13 +389,13 @@ def test_the_reply_is_opened_here_shown_and_put_away(stage: Stage) -> None:
         "() => [...document.querySelectorAll('*')].flatMap((it) => [...it.attributes].map((a) => a.value)).join(' ')"
     )
     assert code not in attributes + json.dumps(stage.page.evaluate("() => window.sent"))
-    stage.page.get_by_role("button", name="put it away").click()
-    expect(stage.status).to_contain_text("Put away")
+    stage.page.get_by_role("button", name="hide it").click()
+    expect(stage.status).to_contain_text("Hidden")
     expect(stage.button).to_be_visible()
     assert code not in stage.seen()
     assert away == [True]
     stage.deliver(lambda: form.show_reply(replies[-1]))  # its key is gone
-    expect(stage.status).to_contain_text("cannot open the agent's reply any more")
+    expect(stage.status).to_contain_text("can no longer open the agent's reply")
     assert code not in stage.seen()
 
 
@@ -409,7 +409,7 @@ def test_a_reply_to_another_box_does_not_open(stage: Stage) -> None:
     form._callbacks[:] = [lambda _: form.show_reply(reply)]
     stage.field("Password").fill(PASSPHRASE)
     stage.button.click()
-    expect(stage.status).to_contain_text("does not open here")
+    expect(stage.status).to_contain_text("cannot be opened here")
     assert "AAAA" not in stage.seen()
 
 
@@ -449,7 +449,7 @@ def test_a_kernel_that_does_not_answer_is_named_and_the_text_stays(stage: Stage)
     stage.button.click()
     expect(stage.status).to_have_text("Sealing …")
     stage.page.clock.fast_forward(20_000)
-    expect(stage.status).to_contain_text("kernel does not answer")
+    expect(stage.status).to_contain_text("kernel does not respond")
     expect(stage.field("Password")).to_have_value(PASSPHRASE)
     expect(stage.field("Password")).to_be_editable()
 

@@ -85,7 +85,7 @@ def test_from_nothing_to_the_first_balances_without_a_barrier_on_any_page(
     assert agent.status().keys == ()
     walk.press("Save the key")
     walk.at("done", "done-begun")
-    walk.see("Worth in USD")
+    walk.see("Value in USD")
     walk.look("done")
     walk.see(words.DONE)
     assert [key.label for key in agent.status().keys] == ["research"]
@@ -116,7 +116,7 @@ def test_each_mistake_is_caught_where_it_happens_and_nothing_is_saved(
     looked = Inspector(sheet.page)
     walk = Walk(sheet.page, looked)
     for name, changed, said in (
-        ("readonly", {"SecretKey": "0" * 64}, "SecretKey fits: failed"),
+        ("readonly", {"SecretKey": "0" * 64}, "SecretKey: failed"),
         ("readonly", {"Passphrase": "wrong"}, "Passphrase: failed"),
         ("other_address", {}, "Network address: failed"),
         ("demo", {}, "Demo or live: failed"),
@@ -146,7 +146,7 @@ def test_a_withdrawing_key_is_refused_and_a_trading_one_kept_only_on_purpose(
     walk.press("See the verdict")
     walk.at("verdict", "verdict-trades")
     walk.press("Save the key")
-    field = walk.form.get_by_label("Type the key's name to keep it all the same")
+    field = walk.form.get_by_label("Type the key's name to keep it anyway")
     walk.see("Tick the box above and type risky.")
     assert field.get_attribute("aria-invalid") == "true"
     described = str(field.get_attribute("aria-describedby")).split()
@@ -170,7 +170,7 @@ def test_a_demo_key_and_a_unified_account_end_in_balances_too(
     walk.see(words.CHECK_PASSED)
     walk.press("See the verdict")
     walk.press("Save the key")
-    walk.see("Worth in USD")
+    walk.see("Value in USD")
     (kept,) = agent.status().keys
     assert kept.demo == (key == "demo")
 
@@ -213,10 +213,10 @@ def test_the_keyboard_is_enough_and_the_focus_follows(open_sheet: Open, person: 
     write("New master password", PASSWORD)
     sheet.page.keyboard.press("Tab")
     write("New master password, again", PASSWORD)
-    press("Make the vault")
-    walk.see("Your vault is made and open.")
+    press("Create the vault")
+    walk.see("Your vault is created and open.")
     arrived("open")
-    press("Go on without a recovery code")
+    press("Continue without a recovery code")
     arrived("key")
     press("Next")
     walk.see(words.KEY_HELP[:30])
@@ -231,7 +231,7 @@ def test_the_keyboard_is_enough_and_the_focus_follows(open_sheet: Open, person: 
     arrived("verdict")
     press("Save the key")
     arrived("done")
-    walk.see("Worth in USD")
+    walk.see("Value in USD")
 
 
 def test_a_kernel_that_starts_anew_and_an_agent_that_locks_cost_the_typed_secret_alone(
@@ -243,7 +243,7 @@ def test_a_kernel_that_starts_anew_and_an_agent_that_locks_cost_the_typed_secret
     walk.see(words.CHECK_PASSED)
     sheet.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
     sheet.run()
-    walk.see("You go on where you were.")
+    walk.see("You continue where you stopped.")
     walk.see(words.CHECK_PASSED)
     agent.lock()
     walk.press("See the verdict")
@@ -265,7 +265,7 @@ def test_a_recovery_code_is_shown_once_and_two_groups_are_asked_back(
     secret = walk.form.locator(".bgs-secret")
     secret.wait_for(timeout=PATIENCE_MS)
     groups = secret.inner_text().strip().split("-")
-    walk.press("I have written it down: put it away")
+    walk.press("I have written it down: hide it")
     walk.see(words.RECOVERY_ASKED)
     assert secret.count() == 0
     walk.form.get_by_text(re.compile(r"Group \d")).first.wait_for(timeout=PATIENCE_MS)
@@ -305,8 +305,8 @@ def test_a_page_that_is_loaded_again_in_any_step_shows_the_same_step(
     assert memory["step"] == "open"
     walk.type("New master password", PASSWORD)
     walk.type("New master password, again", PASSWORD)
-    walk.press("Make the vault")
-    walk.press("Go on without a recovery code")
+    walk.press("Create the vault")
+    walk.press("Continue without a recovery code")
     walk.at("key")
     walk.type_key("readonly")
     walk.press("Seal and check")
@@ -316,7 +316,7 @@ def test_a_page_that_is_loaded_again_in_any_step_shows_the_same_step(
     walk.at("verdict")
     walk.press("Save the key")
     walk.at("done")
-    walk.see("Worth in USD")
+    walk.see("Value in USD")
     assert again == list(words.STEP_TITLES)
     assert [key.label for key in agent.status().keys] == ["research"]
 
@@ -330,7 +330,7 @@ def test_a_kernel_that_starts_anew_while_a_key_is_typed_costs_the_typed_texts_al
     walk.type_key("readonly")
     sheet.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
     sheet.run()
-    walk.see("You go on where you were.")
+    walk.see("You continue where you stopped.")
     walk.type_key("readonly")
     walk.press("Seal and check")
     walk.see(words.CHECK_PASSED)
@@ -348,7 +348,7 @@ def test_notebook_and_voila_show_the_whole_wizard_and_the_keys_too(
     walk.see(words.CHECK_PASSED)
     walk.press("See the verdict")
     walk.press("Save the key")
-    walk.see("Worth in USD")
+    walk.see("Value in USD")
     assert_accessible(sheet.page)
     assert [key.label for key in agent.status().keys] == ["research"]
     keys = Walk(open_sheet([person.cell, "import bgresearch as bg\nbg.keys()"], place=place).page)

@@ -88,14 +88,14 @@ class Walk:
         self.type("New master password, again", PASSWORD)
         self.see("Strength:")
         self.look("vault")
-        self.press("Make the vault")
-        self.see("Your vault is made and open.")
+        self.press("Create the vault")
+        self.see("Your vault is created and open.")
         self.look("recovery")
         if with_recovery:
-            self.type("Master password, once more", PASSWORD)
+            self.type("Master password, again", PASSWORD)
             self.press("Show a recovery code")
         else:
-            self.press("Go on without a recovery code")
+            self.press("Continue without a recovery code")
 
     def type_key(self, name: str, label: str = "research", **changed: str) -> None:
         """Name a key of the sandbox and type its three texts."""

@@ -103,7 +103,7 @@ def test_a_key_that_can_trade_is_refused_with_the_option_that_keeps_it(  # noqa:
         app, ["keys", *words, "--stdin", "--password-file", str(tmp_path / "password")],
         input=as_json(SANDBOX_KEYS["trader"]), env={**variables, "BGRESEARCH_BASE_URL": url},
     )  # fmt: skip
-    assert (done.exit_code, "--accept-trade keeps it" in done.stdout) == (3, True), done.stdout
+    assert (done.exit_code, "use --accept-trade" in done.stdout) == (3, True), done.stdout
 
 
 @pytest.mark.parametrize("door", quick_of(*DOORS, every=2))

@@ -52,7 +52,7 @@ def test_without_a_symbol_it_searches_and_asks_before_it_downloads(converse: Con
     questions += [("From (UTC)", "2026-10-01"), ("Download them? [Y/n]", "n")]
     ran = converse(["explore", "--until", "2026-10-05"], questions)
     assert ran.status == 1
-    assert "There is none with this in it" in ran.out
+    assert "No symbol contains this" in ran.out
     assert "4 candles are missing" in ran.out
     assert "Nothing was downloaded" in ran.out
 

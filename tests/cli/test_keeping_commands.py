@@ -118,7 +118,7 @@ def test_a_recovery_code_is_asked_back_and_opens(
 ) -> None:
     made = converse(["vault", "recovery"], [("Master password:", PASSWORD), ("of the code:", "WRONG")])
     assert made.status == 1
-    assert "That is not the group" in made.out
+    assert "This group does not match" in made.out
     from vault import Vault, new_code  # noqa: PLC0415
 
     code = new_code().value

@@ -47,7 +47,7 @@ def test_a_locked_vault_is_unlocked_on_the_way(run: Run, converse: Converse) -> 
 def test_a_check_through_the_agent_reports_stages_rights_and_areas_and_is_written_down(run: Run, kept: Kept) -> None:
     ran = run("check", "spot_only")
     assert ran.status == 0, ran.err
-    assert ran.out.count("✓ in order") == 9
+    assert ran.out.count("✓ OK") == 9
     assert "Green: this key only reads" in ran.out
     rights = {line.rsplit("  ", 2)[0].split("  ")[0]: line for line in ran.out.splitlines()}
     assert "✓ yes" in rights["spot trade"]
@@ -103,7 +103,7 @@ def test_a_key_is_renamed_and_removed_after_a_question(run: Run, kept: Kept, con
     assert run("keys", "rename", "readonly", "research").status == 0
     stays = converse(["keys", "remove", "research"], [("Remove 'research'? [y/N]", "")])
     assert (stays.status, "Nothing was removed" in stays.out) == (1, True)
-    gone = converse(["keys", "remove", "research"], [("delete it there too", "y")])
+    gone = converse(["keys", "remove", "research"], [("delete it on the exchange too", "y")])
     assert gone.status == 0, gone.out
     assert "Now delete it on the exchange too" in gone.out
     assert "research" not in kept()

@@ -103,7 +103,7 @@ def test_a_hostile_code_is_text_in_the_page_too() -> None:
 
 def test_an_unknown_code_is_named_in_the_advice() -> None:
     advice = made(classify(["qqqq"], unified=False), "1.2.3.4").advice
-    assert any("count as write until somebody documents them: qqqq" in sentence for sentence in advice)
+    assert any("count as write until they are documented: qqqq" in sentence for sentence in advice)
     assert "no authority at all" in made((), "1.2.3.4").advice[0]
 
 

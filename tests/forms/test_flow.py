@@ -14,8 +14,8 @@ from bgresearch.forms.wizard_state import (
     FORGOTTEN,
     LOCKED,
     STEPS,
+    AgentState,
     Progress,
-    Standing,
     back,
     can_go_back,
     forward,
@@ -25,15 +25,15 @@ from bgresearch.forms.wizard_state import (
     to_text,
 )
 
-LOCKED_VAULT, OPEN_VAULT = Standing(True, False, "a"), Standing(True, True, "a")
+LOCKED_VAULT, OPEN_VAULT = AgentState(True, False, "a"), AgentState(True, True, "a")
 TEXTS = st.lists(st.text()).map(tuple)
 
 
-def walked(standing: Standing) -> list[str]:
+def walked(agent_state: AgentState) -> list[str]:
     progress, seen = Progress(), []
     for _ in STEPS:
         seen.append(progress.step)
-        progress = forward(progress, standing)
+        progress = forward(progress, agent_state)
     return list(dict.fromkeys(seen))
 
 
@@ -43,16 +43,16 @@ def test_eight_steps_lead_to_the_end_and_an_open_vault_is_passed_by() -> None:
 
 
 def test_back_undoes_forward_until_a_key_is_sealed() -> None:
-    for standing in (LOCKED_VAULT, OPEN_VAULT):
-        for step in walked(standing)[1:5]:
-            assert forward(back(Progress(step), standing), standing).step == step
+    for agent_state in (LOCKED_VAULT, OPEN_VAULT):
+        for step in walked(agent_state)[1:5]:
+            assert forward(back(Progress(step), agent_state), agent_state).step == step
     for step in ("check", "verdict"):
         assert back(Progress(step, staged="1", holder="a", label="x"), OPEN_VAULT) == Progress("key", label="x")
     assert [can_go_back(Progress(step)) for step in STEPS] == [False, *[True] * 6, False]
 
 
 @pytest.mark.parametrize(
-    ("step", "standing", "expected", "said"),
+    ("step", "agent_state", "expected", "said"),
     [
         ("before", LOCKED_VAULT, "before", ""),
         ("address", LOCKED_VAULT, "address", CONTINUED),
@@ -63,20 +63,20 @@ def test_back_undoes_forward_until_a_key_is_sealed() -> None:
         ("check", OPEN_VAULT, "check", CONTINUED),
         ("verdict", OPEN_VAULT, "check", CONTINUED),
         ("verdict", LOCKED_VAULT, "open", LOCKED),
-        ("check", Standing(True, True, "another"), "key", FORGOTTEN),
+        ("check", AgentState(True, True, "another"), "key", FORGOTTEN),
         ("done", OPEN_VAULT, "before", ""),
     ],
 )
 def test_an_interruption_leads_where_nothing_but_the_secret_is_lost(
-    step: str, standing: Standing, expected: str, said: str
+    step: str, agent_state: AgentState, expected: str, said: str
 ) -> None:
     sealed = ("1", "a") if step in {"check", "verdict"} else ("", "")
     before = Progress(step, ("spot",), ("8.8.8.8",), "mine", *sealed)  # type: ignore[arg-type]
-    after, told = resumed(before, standing)
+    after, told = resumed(before, agent_state)
     assert (after.step, told) == (expected, said)
     if step not in {"before", "done"}:
         assert (after.purposes, after.addresses, after.label) == (("spot",), ("8.8.8.8",), "mine")
-    assert not has_lost(after, standing)
+    assert not has_lost(after, agent_state)
 
 
 @given(st.builds(Progress, st.sampled_from(STEPS), TEXTS, TEXTS, st.text(), st.text(), st.text()))
@@ -106,7 +106,7 @@ def test_outside_a_notebook_the_command_is_named(call: str, command: str) -> Non
     code = f"import bgresearch as bg\ntry: bg.{call}\nexcept bg.ConfigurationError as error: print(error)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)  # noqa: S603
     assert f"In a terminal: {command}." in done.stdout
-    assert "this is none" in done.stdout
+    assert "this is not one" in done.stdout
 
 
 def test_a_missing_extra_is_named() -> None:

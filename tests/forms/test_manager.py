@@ -26,7 +26,7 @@ def manager(opened: AgentAccess) -> Manager:
 
 
 def labels(manager: Manager) -> list[str]:
-    return [key.label for key in manager.desk.status().keys]
+    return [key.label for key in manager.access.status().keys]
 
 
 def choose(manager: Manager, label: str) -> None:
@@ -38,7 +38,7 @@ def sealed(manager: Manager) -> Rotating:
 
 
 def test_the_table_says_what_is_known_of_each_key(manager: Manager) -> None:
-    said, due = text_of(manager), manager.desk.key("research").rotate_by
+    said, due = text_of(manager), manager.access.key("research").rotate_by
     assert f"research ○ not checked yet {due} live - 3 days never" in said
     assert said.count("never") == 2
     assert buttons(manager) == DEEDS
@@ -101,8 +101,8 @@ def test_a_key_is_replaced_only_by_one_that_was_checked(manager: Manager) -> Non
     choose(manager, "research")
     press(manager, "Replace")
     assert all(step in text_of(manager) for step in words.ROTATE)
-    assert words.BOUND_TO.format(label="research", host=manager.desk.key("research").host) in text_of(manager)
-    before = manager.desk.key("research").fingerprint
+    assert words.BOUND_TO.format(label="research", host=manager.access.key("research").host) in text_of(manager)
+    before = manager.access.key("research").fingerprint
     fill(sealed(manager).sealed, triple("trader"))
     assert "Red: this key can trade" in text_of(manager)
     assert "Replace the key" not in buttons(sealed(manager))
@@ -110,13 +110,13 @@ def test_a_key_is_replaced_only_by_one_that_was_checked(manager: Manager) -> Non
     fill(sealed(manager).sealed, triple("readonly") | {"passphrase": "wrong"})
     assert words.CHECK_FAILED in text_of(manager)
     press(manager, "Type another key")
-    assert manager.desk.key("research").fingerprint == before
+    assert manager.access.key("research").fingerprint == before
     fill(sealed(manager).sealed, triple("no_address_list"))
     press(manager, "Replace the key")
     assert words.ROTATED.format(label="research") in text_of(manager)
-    assert manager.desk.key("research").fingerprint != before
-    assert manager.desk.key("research").has_addresses is False
-    assert manager.desk.key("research").account != ""
+    assert manager.access.key("research").fingerprint != before
+    assert manager.access.key("research").has_addresses is False
+    assert manager.access.key("research").account != ""
 
 
 def test_a_locked_vault_is_opened_in_place(with_keys: AgentAccess) -> None:
@@ -130,7 +130,7 @@ def test_a_locked_vault_is_opened_in_place(with_keys: AgentAccess) -> None:
 def test_an_agent_that_ended_is_said_and_nothing_is_lost(manager: Manager) -> None:
     choose(manager, "risky")
     press(manager, "Remove")
-    end_agent(manager.desk.agent)
+    end_agent(manager.access.agent)
     press(manager, "Remove it here")
     assert "no agent is running" in text_of(manager)
     press(manager, "Back to the table")
@@ -139,7 +139,7 @@ def test_an_agent_that_ended_is_said_and_nothing_is_lost(manager: Manager) -> No
 
 def test_replacing_with_a_locked_vault_asks_to_open_it_first(manager: Manager) -> None:
     choose(manager, "risky")
-    end_agent(manager.desk.agent)
+    end_agent(manager.access.agent)
     press(manager, "Replace")
     assert words.OPEN_VAULT in text_of(manager)
     assert "locked" in manager.guide.said
@@ -157,11 +157,11 @@ def test_the_report_has_rights_areas_and_what_the_rest_would_need(opened: AgentA
     assert "spot trade ✓ reads ○ no" in said
     assert "wallet withdrawal ○ no ○ no" in said
     assert "spot ✓ all:" in said
-    assert "classic account Purpose Boxes, for reading My own spot history spot trade, wallet transfer" in said
+    assert "classic account Purpose Boxes to tick (read-only) My own spot history spot trade, wallet transfer" in said
     assert "unified" not in said
     risky = text_of(PermissionReport(opened, "risky"))
     assert "✕ withdraw" in risky
-    assert "How to mend it on the exchange" in risky
+    assert "How to fix it on the exchange" in risky
 
 
 def test_a_report_of_a_key_that_is_not_there_names_those_that_are(opened: AgentAccess) -> None:

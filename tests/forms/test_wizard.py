@@ -66,10 +66,10 @@ def test_from_nothing_to_balances_with_a_new_vault(desk: AgentAccess, folder: Pa
     assert isinstance(wizard.page, VaultPage)
     assert problems(fill(wizard.page.sealed, {"password": PASSWORD})) == {}
     assert "recovery code" in text_of(wizard)
-    press(wizard, "Go on without a recovery code")
+    press(wizard, "Continue without a recovery code")
     assert hand_in(wizard, "readonly") == {}
     assert heading(wizard)[0] == "Step 6 of 8"
-    assert text_of(wizard).count(": in order.") == 9
+    assert text_of(wizard).count(": OK.") == 9
     press(wizard, "See the verdict")
     assert "Green: this key only reads" in text_of(wizard)
     assert desk.status().keys == ()
@@ -155,12 +155,12 @@ def test_the_boxes_to_tick_follow_the_purposes_and_the_mode(desk: AgentAccess) -
     page = wizard.page
     assert "for a classic account" not in text_of(wizard)
     page.choices["tax"].value = True
-    assert "for a classic account" in text_of(page.told)
-    assert "classic account Box What can be read with it tax tax records" in text_of(page.told)
+    assert "for a classic account" in text_of(page.instructions)
+    assert "classic account Box What can be read with it tax tax records" in text_of(page.instructions)
     page.mode.control.value = "Unified"
-    assert "for a classic account" not in text_of(page.told)
+    assert "for a classic account" not in text_of(page.instructions)
     page.choices["tax"].value = False
-    assert text_of(page.told) == ""
+    assert text_of(page.instructions) == ""
 
 
 @pytest.mark.parametrize("address", ["192.168.1.2", "127.0.0.1", "100.64.0.1", "203.0.113.7", "example.com"])
@@ -210,9 +210,9 @@ def test_swapped_fields_are_warned_of_and_never_blocked(at_key: Wizard) -> None:
 @pytest.mark.parametrize(
     ("key", "changed", "stage"),
     [
-        ("readonly", {"secret_key": "0" * 64}, "SecretKey fits"),
+        ("readonly", {"secret_key": "0" * 64}, "SecretKey"),
         ("readonly", {"passphrase": "wrong"}, "Passphrase"),
-        ("readonly", {"api_key": "bg_" + "0" * 32}, "API key known"),
+        ("readonly", {"api_key": "bg_" + "0" * 32}, "API key"),
         ("other_address", {}, "Network address"),
     ],
 )
@@ -224,7 +224,7 @@ def test_a_key_that_is_refused_names_the_stage_and_is_not_kept(
     assert f"{stage}: failed" in said
     assert buttons(at_key)[0] == "Type the key again"
     assert "See the verdict" not in buttons(at_key)
-    assert len(at_key.desk.status().keys) == 2
+    assert len(at_key.access.status().keys) == 2
     press(at_key, "Type the key again")
     assert isinstance(at_key.page, Paste)
     assert at_key.page.label.value == "mine"
@@ -261,7 +261,7 @@ def test_a_key_from_anywhere_is_amber_and_due_sooner(at_key: Wizard) -> None:
     press(at_key, "See the verdict")
     assert "Amber" in text_of(at_key)
     press(at_key, "Save the key")
-    assert at_key.desk.key("mine").rotate_by == "2027-02-18"
+    assert at_key.access.key("mine").rotate_by == "2027-02-18"
 
 
 def test_a_trading_key_is_kept_only_on_purpose(at_key: Wizard) -> None:
@@ -276,10 +276,10 @@ def test_a_trading_key_is_kept_only_on_purpose(at_key: Wizard) -> None:
     press(at_key, "Save the key")
     page.accepted.value, page.typed.control.value = False, "mine"
     press(at_key, "Save the key")
-    assert len(at_key.desk.status().keys) == 2
+    assert len(at_key.access.status().keys) == 2
     page.accepted.value = True
     press(at_key, "Save the key")
-    assert at_key.desk.key("mine").last_verdict == "can trade"
+    assert at_key.access.key("mine").last_verdict == "can trade"
 
 
 def test_a_withdrawing_key_cannot_be_kept_at_all(at_key: Wizard) -> None:
@@ -321,18 +321,18 @@ def test_a_reminder_that_is_no_date_is_said_beside_it(at_key: Wizard) -> None:
 def test_another_kernel_goes_on_where_the_last_one_was(at_key: Wizard) -> None:
     hand_in(at_key, "no_address_list")
     press(at_key, "See the verdict")
-    other = start(at_key.desk)
+    other = start(at_key.access)
     assert heading(other)[0] == "Step 6 of 8"
-    assert "You go on where you were." in text_of(other)
+    assert "You continue where you stopped." in text_of(other)
     press(other, "See the verdict")
     press(other, "Save the key")
-    assert other.desk.key("mine").label == "mine"
+    assert other.access.key("mine").label == "mine"
 
 
 def test_an_agent_that_locks_in_the_middle_costs_the_typed_secret_alone(at_key: Wizard) -> None:
     hand_in(at_key, "readonly")
     press(at_key, "See the verdict")
-    end_agent(at_key.desk.agent)
+    end_agent(at_key.access.agent)
     press(at_key, "Save the key")
     assert heading(at_key)[0] == "Step 4 of 8"
     assert "locked meanwhile" in text_of(at_key)
@@ -346,14 +346,14 @@ def test_an_agent_that_locks_in_the_middle_costs_the_typed_secret_alone(at_key: 
 
 def test_an_agent_that_locks_before_the_verdict_is_noticed_at_once(at_key: Wizard) -> None:
     hand_in(at_key, "readonly")
-    end_agent(at_key.desk.agent)
+    end_agent(at_key.access.agent)
     press(at_key, "See the verdict")
     assert heading(at_key)[0] == "Step 4 of 8"
     assert "locked meanwhile" in text_of(at_key)
 
 
 def test_a_vault_that_locked_is_noticed_before_the_three_texts_are_typed(at_key: Wizard) -> None:
-    end_agent(at_key.desk.agent)
+    end_agent(at_key.access.agent)
     press(at_key, "Next")
     assert heading(at_key)[0] == "Step 4 of 8"
     assert "locked meanwhile" in text_of(at_key)
@@ -366,17 +366,17 @@ def test_the_page_of_the_key_says_what_to_make_on_the_exchange_with_everything_c
     walk_to_vault(wizard, "spot", addresses="8.8.8.8 8.8.4.4")
     said = text_of(wizard)
     assert "Tick, for a classic account: spot trade, wallet transfer." in said
-    assert "Put into its address list: 8.8.8.8, 8.8.4.4." in said
+    assert "Add to its address list: 8.8.8.8, 8.8.4.4." in said
     assert "Choose a passphrase there" in said
 
 
 def test_another_agent_has_forgotten_what_was_sealed_and_the_wizard_says_so(at_key: Wizard) -> None:
     hand_in(at_key, "readonly")
-    end_agent(at_key.desk.agent)
-    unlock(at_key.desk)
-    other = start(at_key.desk)
+    end_agent(at_key.access.agent)
+    unlock(at_key.access)
+    other = start(at_key.access)
     assert heading(other)[0] == "Step 5 of 8"
-    assert "forgotten" in text_of(other)
+    assert "discarded the sealed key" in text_of(other)
 
 
 def test_progress_is_remembered_for_its_owner_alone_and_without_a_secret(at_key: Wizard, folder: Path) -> None:

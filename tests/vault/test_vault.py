@@ -80,7 +80,7 @@ def test_a_vault_is_not_made_over_a_file(path: Path, password: str) -> None:
 def test_a_vault_is_not_made_over_kept_generations(path: Path, vault: Vault, password: str) -> None:
     vault.remove("demo")
     path.unlink()
-    with pytest.raises(VaultExists, match=r"Bring back the newest with bgresearch vault restore 3"):
+    with pytest.raises(VaultExists, match=r"Restore the newest with bgresearch vault restore 3"):
         Vault.create(path, password, profile=FLOOR)
 
 

@@ -1,5 +1,5 @@
-"""The way from nothing to a checked read-only key: what to say, what to look at, what to decide.
+"""Setting up a checked read-only key: messages, checks and decisions.
 
-Forms, terminal and agent share this room. No widget, no prompt, no socket and no vault may enter it; what asks an
-exchange does so through the `Sender` that it is given.
+Forms, terminal and agent share this package. It imports no widget, prompt, socket or vault; requests to an exchange go
+through the `Sender` that is passed in.
 """

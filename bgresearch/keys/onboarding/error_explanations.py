@@ -1,7 +1,7 @@
-"""Why a key was refused: which stage an error of the exchange belongs to, what it means and what helps, in plain words.
+"""Why a key was refused: which stage an error of the exchange belongs to, what it means and what helps.
 
-The exchange's codes and their meaning are the table's (`bgresearch/catalogue/errors.toml`); here stands only where on
-the way of a new key each one is met. A code without a line is judged by its group.
+The exchange's codes and their meaning are in the table (`bgresearch/catalogue/errors.toml`); this module only maps each
+one to a stage of checking a new key. A code that is not listed is mapped by its group.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ _OF_THE_TRIPLE: tuple[Stage, ...] = ("key", "signature", "passphrase")
 UNKNOWN_KEY = Cause(
     "key",
     "The exchange does not know this API key.",
-    "Copy the API key once more, without spaces or line ends around it. Look on the exchange's API page whether the "
-    "key still is in the list: a deleted or expired key cannot be brought back, make a new one.",
+    "Copy the API key again, without spaces or line ends around it. Check on the exchange's API page whether the "
+    "key is still in the list: a deleted or expired key cannot be restored, make a new one.",
 )
 MALFORMED_KEY = Cause(
     "key",
-    "The exchange says that this is no API key.",
-    "It starts with bg_. Another field may have been pasted here, or a character is missing: copy it once more.",
+    "The exchange says that this is not an API key.",
+    "It starts with bg_. Another field may have been pasted here, or a character is missing: copy it again.",
 )
 WRONG_SECRET = Cause(
     "signature",
-    "The API key is known, but the SecretKey does not fit it.",
-    "Copy the SecretKey once more; it belongs to this one API key. The exchange shows it only when the key is made: if "
+    "The API key is known, but the SecretKey does not match it.",
+    "Copy the SecretKey again; it belongs to this one API key. The exchange shows it only when the key is made: if "
     "it was not kept, delete the key there and make a new one.",
 )
 WRONG_PASSPHRASE = Cause(
@@ -62,8 +62,8 @@ WRONG_PASSPHRASE = Cause(
 KEY_OR_PASSPHRASE = Cause(
     "passphrase",
     "Either the passphrase is wrong or the API key is unknown: the exchange gives one answer for both.",
-    "Look at the passphrase first: it is the one that you chose when you made this key, not your login password. Then "
-    "check that the key still is in the list on the exchange's API page. A lost passphrase cannot be recovered: make a "
+    "Check the passphrase first: it is the one that you chose when you made this key, not your login password. Then "
+    "check that the key is still in the list on the exchange's API page. A lost passphrase cannot be recovered: make a "
     "new key.",
     ("key", "signature"),
 )
@@ -90,8 +90,8 @@ NEEDS_ADDRESSES = Cause(
 MIXED_ENVIRONMENT = Cause(
     "environment",
     "Demo and live are mixed: this key belongs to the other environment.",
-    "Was the key made after switching to demo mode on the exchange? Then say here that it is a demo key; if not, say "
-    "that it is a live one. One cannot be used for the other.",
+    "Was the key made after switching to demo mode on the exchange? Then mark it here as a demo key; if not, "
+    "as a live one. One cannot be used for the other.",
     ("signature", "passphrase", "address"),
 )
 NOT_IN_DEMO = Cause(
@@ -101,49 +101,48 @@ NOT_IN_DEMO = Cause(
 )
 WRONG_MODE = Cause(
     "mode",
-    "The account's mode (classic or unified) and the call do not fit.",
-    "Look on the exchange which mode the account is in. If it was just switched, wait a few minutes and check again.",
+    "The call does not fit the account's mode (classic or unified).",
+    "Check on the exchange which mode the account is in. If it was just switched, wait a few minutes and check again.",
 )
 MODE_CHANGING = Cause(
     "mode",
     "The exchange is switching this account between classic and unified right now.",
-    "Wait until the switch is finished, then check again. The key itself need not be made anew.",
+    "Wait until the switch is finished, then check again. You need no new key.",
 )
 RESTRICTED = Cause(
     "mode",
-    "The key is right, but the exchange has restricted the account.",
+    "The key is valid, but the exchange has restricted the account.",
     "It may be temporary. Look for a notice on the exchange's site or ask its support, then check again.",
 )
 NOT_PERMITTED = Cause(
     "permissions",
-    "The key is right, but it may not read this.",
-    "Edit the key on the exchange's API page and tick the reading boxes that your purpose needs; never a writing one.",
+    "The key is valid, but it may not read this.",
+    "Edit the key on the exchange's API page and tick the read permissions that your purpose needs, never a write one.",
 )
 CLOCK_OFF = Cause(
     "clock",
     "The exchange refused the time of the request.",
-    "Let this computer set its clock by itself (date and time settings, automatic). The exchange accepts 30 seconds "
-    "either way.",
+    "Turn on automatic date and time in this computer's settings. The exchange accepts 30 seconds either way.",
 )
 TOO_OFTEN = Cause(
     "reach",
-    "The exchange answers, but says that requests come too often.",
+    "The exchange responds, but says that requests are too frequent.",
     "Wait five minutes and check again. Other programs at the same address or with the same account count too.",
 )
 MAINTENANCE = Cause(
     "reach",
-    "The exchange answers, but is under maintenance or has a fault.",
-    "Nothing is wrong on this side: check again in a few minutes.",
+    "The exchange responds, but is under maintenance or has a fault.",
+    "Nothing is wrong on your side: check again in a few minutes.",
 )
 REFUSED_AT_THE_EDGE = Cause(
     "reach",
-    "The exchange's outer wall refused this network address before looking at the request.",
-    "Check VPN and proxy, or try from another network. The key was not looked at.",
+    "The exchange's firewall refused this network address before reading the request.",
+    "Check VPN and proxy, or try from another network. The key was not checked.",
 )
 UNREACHABLE = Cause(
     "reach",
     "The exchange cannot be reached, or something else answered in its place.",
-    "Check the network connection, VPN, proxy and firewall. The key was not looked at.",
+    "Check the network connection, VPN, proxy and firewall. The key was not checked.",
 )
 NOT_USABLE = Cause(
     "key",
@@ -188,7 +187,7 @@ _BY_GROUP: Mapping[Group, Cause] = {
 
 
 def cause_of(error: BgresearchError) -> Cause:
-    """Return the stage at which this error met a key, what it means and what helps.
+    """Return the stage of the check that this error belongs to, what it means and what helps.
 
     Examples
     --------

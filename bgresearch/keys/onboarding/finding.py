@@ -23,13 +23,13 @@ class Finding:
     Attributes
     ----------
     stage : str
-        One of `STAGES`, which stand in the order of the check.
+        One of `STAGES`, which are in the order of the check.
     passed : bool or None
-        Whether it is in order; None where it was not reached or cannot be told.
+        Whether it passed; None where it was not checked or is not known.
     words : str
         The verdict, one or two plain sentences.
     hint : str
-        What to do next; empty if there is nothing to do. A stage that passed may have one, as advice.
+        What to do next; empty if nothing. A stage that passed may have one, as advice.
     code : str
         The exchange's error code; empty if there was none.
     """

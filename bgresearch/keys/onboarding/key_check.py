@@ -1,6 +1,6 @@
 """The live check of a key, stage by stage, each with a plain verdict and a remedy.
 
-Asks the exchange's clock (public), then what it says of the key itself; the error code decides which stage failed.
+Requests the exchange's time (public), then the key's own information; the error code decides which stage failed.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ from bgresearch.keys.onboarding.finding import STAGES, Finding, Stage
 from bgresearch.keys.permissions import Permissions, permissions
 from bgresearch.session.identity import AccountIdentity
 
-NOTICED_MS = 5_000  # a difference of clocks worth a word; requests are corrected for it
+NOTICED_MS = 5_000  # a clock difference that is reported; requests are corrected for it
 _TIME = "common.time"
 _LONGEST_TIME = 16  # digits
 _ACCEPTED: dict[Stage, str] = {
-    "reach": "The exchange answers.",
+    "reach": "The exchange responds.",
     "clock": "The exchange accepts the time of the request.",
     "key": "The exchange knows this API key.",
-    "signature": "The SecretKey fits the API key.",
-    "passphrase": "The passphrase is right.",
+    "signature": "The SecretKey matches the API key.",
+    "passphrase": "The passphrase is correct.",
     "address": "The exchange accepts this key from this network address.",
     "environment": "Demo or live: the key is used in its own environment.",
-    "mode": "The account answers and is not restricted.",
+    "mode": "The account is available and not restricted.",
     "permissions": "The exchange lists what the key may do.",
 }
-_OPEN = "This cannot be told yet: the exchange refused for another reason."
-_NOT_REACHED = "Not reached."
+_OPEN = "Not known yet: the exchange refused for another reason."
+_NOT_CHECKED = "Not checked."
 
 
 def examine(sender: Sender, whose: AccountIdentity, clock: Clock) -> Generator[Finding, None, Permissions | None]:
-    """Return the findings one after the other, as they come; at the end what the key may do, None if it is refused.
+    """Yield the findings one by one; the value is what the key may do, None if it is refused.
 
     Parameters
     ----------
     sender : Sender
         Signs with the key in question.
-    whose : Whose
+    whose : AccountIdentity
         Of the same sender.
     clock : Clock
         This machine's.
@@ -52,18 +52,18 @@ def examine(sender: Sender, whose: AccountIdentity, clock: Clock) -> Generator[F
     refuses after all gets a second one, and the last one counts. The generator's value (``yield from``) is the
     permissions.
     """
-    findings = examine_reach(sender, clock)
+    findings = examine_connection(sender, clock)
     yield from findings
     if not passed(findings):
-        yield from (Finding(stage, None, _NOT_REACHED) for stage in STAGES[2:])
+        yield from (Finding(stage, None, _NOT_CHECKED) for stage in STAGES[2:])
         return None
     rest, found = examine_key(sender, whose)
     yield from rest
     return found
 
 
-def examine_reach(sender: Sender, clock: Clock) -> tuple[Finding, ...]:
-    """Return the findings of stages reach and clock; one public request."""
+def examine_connection(sender: Sender, clock: Clock) -> tuple[Finding, ...]:
+    """Return the findings of the stages ``reach`` and ``clock``; one public request."""
     try:
         skew_ms = _skew_ms(sender)
     except BgresearchError as error:
@@ -82,10 +82,10 @@ def examine_key(sender: Sender, whose: AccountIdentity) -> tuple[tuple[Finding, 
 
 
 def findings_of(error: BgresearchError) -> tuple[Finding, ...]:
-    """Return one finding per stage: what this error says about each.
+    """Return one finding per stage, according to this error.
 
-    Stages before the one that failed are passed, or open where the exchange's order of checks is not known; those
-    behind it are not reached.
+    Stages before the one that failed are passed, or open where the exchange's order of checks is not known; later ones
+    are not checked.
 
     Examples
     --------
@@ -96,8 +96,8 @@ def findings_of(error: BgresearchError) -> tuple[Finding, ...]:
     cause, code = cause_of(error), _code_of(error)
     failed = STAGES.index(cause.stage)
     before = tuple(_before(stage, cause) for stage in STAGES[:failed])
-    behind = tuple(Finding(stage, None, _NOT_REACHED) for stage in STAGES[failed + 1 :])
-    return *before, Finding(cause.stage, False, cause.words, cause.hint, code), *behind
+    after = tuple(Finding(stage, None, _NOT_CHECKED) for stage in STAGES[failed + 1 :])
+    return *before, Finding(cause.stage, False, cause.words, cause.hint, code), *after
 
 
 def passed(findings: Iterable[Finding]) -> bool:
@@ -112,7 +112,7 @@ def _before(stage: Stage, cause: Cause) -> Finding:
 
 
 def _code_of(error: BgresearchError) -> str:
-    """Return the exchange's code; a stranger's text that is no code stays out."""
+    """Return the exchange's code; untrusted text that is no code is left out."""
     code = error.code if isinstance(error, ExchangeError) else ""
     return code if error_code(code) is not None or (code.isascii() and code.isdecimal() and len(code) <= 9) else ""
 
@@ -143,8 +143,8 @@ def _of_skew(skew_ms: int) -> Finding:
     if abs(skew_ms) < NOTICED_MS:
         return Finding("clock", True, "This computer's clock agrees with the exchange's.")
     how_far, which_way = _span(abs(skew_ms) // 1000), "behind" if skew_ms > 0 else "ahead of"
-    words = f"This computer's clock is {how_far} {which_way} the exchange's. Requests are corrected for it."
-    return Finding("clock", True, words, "Let this computer set its clock by itself (date and time settings).")
+    verdict = f"This computer's clock is {how_far} {which_way} the exchange's. Requests are corrected for it."
+    return Finding("clock", True, verdict, "Turn on automatic date and time in this computer's settings.")
 
 
 def _span(seconds: int) -> str:

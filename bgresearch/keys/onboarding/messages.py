@@ -1,7 +1,7 @@
-"""Every sentence that the wizard and the key manager say, each once: forms and terminal read them here.
+"""The messages of the wizard and the key manager, each once, for forms and terminal.
 
-What belongs to a decision stands beside it: causes of refusal in `causes`, boxes in `purposes`, addresses in
-`addresses`, verdicts in `verdicts`, hints about pasted texts in `pasted`.
+Messages that belong to a decision are in its module: causes of refusal in `error_explanations`, boxes in `purposes`,
+addresses in `ip_whitelist`, verdicts in `verdicts`, hints about pasted texts in `paste_checks`.
 """
 
 from __future__ import annotations
@@ -22,82 +22,82 @@ STEP_TITLES = {
 
 BEFORE = (
     "Two-factor authentication should be on in your exchange account; turn it on first if it is not.",
-    "An account can have ten keys. Delete one that you no longer use if there is no room.",
+    "An account can have ten keys. If yours does, delete one that you no longer use.",
     "You choose a passphrase when you make the key. It is not your login password; if it is lost, make a new key.",
     "The exchange shows the SecretKey once, when the key is made. Leave that page open until you are done here.",
     "It takes about five minutes. Nothing is saved before you have seen what the key can do.",
 )
 STAGE_TITLES: dict[Stage, str] = {
-    "reach": "Exchange reached",
+    "reach": "Exchange reachable",
     "clock": "Clock",
-    "key": "API key known",
-    "signature": "SecretKey fits",
+    "key": "API key",
+    "signature": "SecretKey",
     "passphrase": "Passphrase",
     "address": "Network address",
     "environment": "Demo or live",
     "mode": "Account",
-    "permissions": "Rights read",
+    "permissions": "Permissions",
 }
-VERDICT_SIGNS = {True: "✓ in order", False: "✗ failed", None: "? not told"}
+VERDICT_SIGNS = {True: "✓ OK", False: "✗ failed", None: "? not checked"}
 
 MODE_QUESTION = "Which mode is the account in?"
 ADDRESS_QUESTION = "Addresses that may use the key"
 ADDRESS_NONE = "Without an address list the key works from anywhere, and the verdict can be no better than amber."
 
 NEW_VAULT = (
-    "Your keys are kept in an encrypted file, the vault. One master password opens it. Take four or more words that do "
-    "not belong together; nobody can tell you this password if you forget it."
+    "Your keys are kept in an encrypted file, the vault. One master password opens it. Use four or more unrelated "
+    "words; if you forget this password, it cannot be recovered."
 )
 OPEN_VAULT = "Your vault is locked. Type its master password to open it."
-PASSWORD_WEAK = "This password could be guessed. Longer is better than stranger: add words."  # noqa: S105 - advice
+PASSWORD_WEAK = "This password could be guessed. Length helps more than special characters: add words."  # noqa: S105 - advice
 RECOVERY_OFFER = (
     "A recovery code opens the vault if the master password is forgotten. It is shown once; write it on paper and keep "
-    "it where this computer is not."
+    "it away from this computer."
 )
-RECOVERY_ASKED = "So that it really stands on paper, two of its groups are asked back."
+RECOVERY_ASKED = "To make sure that you wrote it down, type two of its groups."
 
 KEY_HELP = (
-    "Copy the three texts from the exchange's page, one after the other. They are encrypted for the agent, the one "
-    "process that may read them, before they leave this window; nothing else sees them."
+    "Copy the three texts from the exchange's page, one by one. They are encrypted for the agent, the only "
+    "process that can read them, before they leave this window; nothing else sees them."
 )
 FINGERPRINT = "The agent's fingerprint. It is the same wherever it is shown: {fingerprint}"
 LABEL_HELP = "A name for the key, such as research. You use it in Python; it is not secret."
-LABEL_TAKEN = "There is a key of this name already. Take another name, or replace that key (rotate)."
+LABEL_TAKEN = "There is already a key with this name. Choose another name, or replace that key (rotate)."
 
-CHECKING = "Each step asks the exchange and changes nothing there."
-CHECK_PASSED = "Every stage is in order."
-CHECK_FAILED = "One stage failed. Nothing was saved; mend what it says and type the key again."
+CHECKING = "Each step sends a read request to the exchange and changes nothing there."
+CHECK_PASSED = "All stages passed."
+CHECK_FAILED = "One stage failed. Nothing was saved; fix what it reports and type the key again."
 
 DONE = "API status: connected"
 DONE_LINES = ("import bgresearch as bg", 'client = bg.connect(key="{label}")', "client.account.assets()")
-REMINDER = "Replace this key by {date}; the table of keys reminds you two weeks before."
-STOPPED = "Stopped. Nothing was saved; what was typed is forgotten."
+REMINDER = "Replace this key by {date}; the table of keys reminds you two weeks earlier."
+STOPPED = "Stopped. Nothing was saved, and what was typed was discarded."
 NOT_SAVED = "Nothing was saved."
-ON_PURPOSE = "If it shall trade or transfer: --accept-trade keeps it."
+ON_PURPOSE = "To keep a key that can trade or transfer, use --accept-trade."
 SAVED = "Saved {label!r}."
 UNCHECKED = "It was not checked at the exchange. Next: bgresearch check {label}"
-UNREACHED = "The exchange could not be reached, so the key was not checked. Before you use it: bgresearch check {label}"
+UNREACHABLE = "The exchange could not be reached, so the key was not checked. To check it: bgresearch check {label}"
 INTERRUPTED = "Start again with the same command: what is done already is skipped."
 
 ROTATE = (
     "Make a new key on the exchange with the same boxes and the same address list.",
-    "Type it here. It is checked before it takes the old one's place.",
+    "Type it here. It is checked before it replaces the old one.",
     "Then delete the old key on the exchange.",
 )
-BOUND_TO = "{label!r} is used at {host} and nowhere else: the new key is tried and kept for that address."
+BOUND_TO = "{label!r} is used at {host} and nowhere else: the new key is checked and saved for that address."
 ROTATED = "{label!r} is the new key now. Delete the old one on the exchange: until then it still works."
-REMOVE = "The vault forgets the key, the exchange does not: delete it there too, or it goes on working."
+REMOVE = "This removes the key from the vault only: delete it on the exchange too, or it stays valid."
 REMOVED = "Removed {label!r} here. Now delete it on the exchange too."
-COMPROMISED_FIRST = "Delete the key on the exchange now, before anything else. Whoever has it can use it until then."
+COMPROMISED_FIRST = "Delete the key on the exchange now, before anything else. Anyone who has it can use it until then."
 COMPROMISED = (
-    "Look through the exchange's own lists of logins, orders, transfers and withdrawals for what was not you.",
-    "If anything was, tell the exchange's support, and change login password and two-factor authentication.",
-    "Find out where the key was seen: bgresearch scan looks through notebooks, histories and git.",
-    "Then the vault forgets the key here, and you make a new one, with an address list.",
+    "Look through the exchange's own lists of logins, orders, transfers and withdrawals for anything that was not you.",
+    "If you find anything, inform the exchange's support, and change login password and two-factor authentication.",
+    "Find out where the key was seen: bgresearch scan searches notebooks, histories and git.",
+    "Then remove the key from the vault here, and make a new one, with an address list.",
 )
 COMPROMISED_DELETED = "Is the key deleted on the exchange?"
 COMPROMISED_NOT_YET = "Delete it there first; the vault keeps the key until then, so that you know which it is."
 
-LEAST = "Give a key no more than it needs: these boxes could be taken away: {boxes}."
+LEAST = "A key should have no more than it needs. These boxes can be unticked: {boxes}."
 LACKING = "For what you want to do, these boxes are missing: {boxes}."
-AREAS = "What the key may ask, by area of the catalogue"
+AREAS = "Endpoints that the key can read, by area of the catalogue"

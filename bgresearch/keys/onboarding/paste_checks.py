@@ -1,7 +1,7 @@
-"""What can be told of a pasted text without knowing it right: blemishes of pasting, fields that look swapped.
+"""Checks of a pasted text without knowing the correct one: errors of pasting, fields that look swapped.
 
-Only ever warnings: a key may look otherwise one day. The words never repeat the text. `bgresearch/forms/pasted.js` says
-the same in the browser; tests/vectors/pasted.json holds both to it.
+Only ever warnings: the format of keys may change. The hints never repeat the text. `bgresearch/forms/pasted.js` gives
+the same ones in the browser; tests/vectors/pasted.json checks both.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _KINDS = {
 
 
 class Hint(NamedTuple):
-    """What to look at in one field, without the text; ``words`` go on behind the field's name."""
+    """What to check in one field, without the text; ``words`` follow the field's name."""
 
     field: str
     words: str
@@ -48,7 +48,7 @@ def hints(texts: Mapping[str, str]) -> tuple[Hint, ...]:
     """
     swaps = swapped(texts)
     found = ((field, blemish(field, texts.get(field, "")), swaps.get(field)) for field in FIELDS)
-    return tuple(Hint(field, words) for field, *both in found for words in both if words)
+    return tuple(Hint(field, hint) for field, *both in found for hint in both if hint)
 
 
 def blemish(field: str, text: str) -> str | None:
@@ -62,7 +62,7 @@ def blemish(field: str, text: str) -> str | None:
 
 
 def swapped(texts: Mapping[str, str]) -> dict[str, str]:
-    """Return by field what looks as if another text belonged there."""
+    """Return by field the texts that look as if they belonged to another field."""
     found: dict[str, str] = {}
     if key := texts.get("api_key", ""):
         if _SECRET_KEY.fullmatch(key):

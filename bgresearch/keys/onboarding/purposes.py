@@ -1,7 +1,7 @@
-"""What somebody wants to do, and the boxes that a key needs for it: read off the catalogue, never more than needed.
+"""Purposes of a key, and the boxes that it needs for them: derived from the catalogue, never more than needed.
 
-A v2 row of the table asks for a code (``stor``), a v3 row for a permission (``uta_mgt:read``). A purpose names areas
-and rows; which boxes they need follows. What the boxes are called is what the exchange calls the authorities.
+A v2 row of the table requires a code (``stor``), a v3 row a permission (``uta_mgt:read``). A purpose names areas and
+rows, and its boxes follow from them. Boxes have the exchange's own names of the authorities.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ PurposeName = Literal["market", "spot", "futures", "unified", "tax", "demo"]
 Mode = Literal["classic", "unified"]
 
 NO_KEY = (
-    "Market data is public: prices, candles, trades, funding rates and order books need no key at all. You are ready: "
-    "nothing has to be made, typed or kept."
+    "Market data is public: prices, candles, trades, funding rates and order books need no key. You are ready: "
+    "there is nothing to make, type or keep."
 )
-READ_ONLY = "Choose read-only where the page asks what the key may do. Nothing here ever needs a right to write."
+READ_ONLY = "Choose read-only where the page asks what the key may do. Nothing here ever needs a write permission."
 ONLY_THESE = "Tick these boxes and no others:"
 KINDS_OF_KEY = (
-    "If the page asks how the key signs, take the one made by the exchange (HMAC), not one of your own (RSA)."
+    "If the page asks how the key signs, choose the key made by the exchange (HMAC), not one of your own (RSA)."
 )
 DEMO_FIRST = (
     "First switch the exchange's site to demo mode, and make the key there: a key that was made in live mode does not "
-    "work in the demo environment, nor the other way round."
+    "work in the demo environment, and vice versa."
 )
 WHICH_MODE = (
     "Accounts come in two modes. Accounts opened since about May 2026 are unified; older ones may still be classic. "
-    "The exchange shows yours in its settings; the check at the end finds it out as well."
+    "The exchange shows yours in its settings; the check at the end detects it too."
 )
-TAX_BOX = "The tax records of a unified account need a key that has the tax box, too."
+TAX_BOX = "The tax records of a unified account also need a key with the tax box."
 WRITE_TO_READ = (
-    "Two lists of a unified account (closed positions and their rank) are given to keys with a right to write only. "
+    "Two lists of a unified account (closed positions and their rank) are returned only to keys that can write. "
     "Leave them out: everything else works with a key that only reads."
 )
 
@@ -55,7 +55,7 @@ class Box:
     words : str
         What it is about.
     reach : str
-        What can be read with it.
+        The scope: the data that can be read with it.
     """
 
     code: str
@@ -65,14 +65,14 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """Something that somebody wants to do.
+    """A purpose of a key.
 
     Attributes
     ----------
     name : str
-        How code calls it.
+        Its name in code.
     title, words : str
-        How a person is asked.
+        The question to the user.
     areas : tuple of str
         Areas of the table whose private rows it reads, for a classic account.
     rows : tuple of str
@@ -174,7 +174,7 @@ def lacking(wanted: Iterable[Purpose], found: Permissions) -> tuple[Box, ...]:
 
 
 def surplus(wanted: Iterable[Purpose], found: Permissions) -> tuple[Box, ...]:
-    """Return the boxes that this key has and these purposes do not need: what could be taken away."""
+    """Return the boxes that this key has and these purposes do not need."""
     needed = set(_codes_of(tuple(wanted), found.mode))
     return tuple(
         Box(one.code, one.words, one.reach)
@@ -184,7 +184,7 @@ def surplus(wanted: Iterable[Purpose], found: Permissions) -> tuple[Box, ...]:
 
 
 def covers(found: Permissions, endpoint: Endpoint) -> bool:
-    """Return whether a key may ask this row: the reading code or its writing twin; legacy keys read everything."""
+    """Return whether a key may request this row: has its read or write code; legacy keys read everything."""
     if endpoint.permission == "public":
         return True
     if endpoint.version != ("v3" if found.mode == "unified" else "v2"):
@@ -200,24 +200,24 @@ def covers(found: Permissions, endpoint: Endpoint) -> bool:
 
 def readable_areas(found: Permissions) -> tuple[tuple[str, int, int, tuple[Box, ...]], ...]:
     """Return, for each area of the table with private rows in the account's mode: its name, how many of these rows the
-    key may ask, how many there are, and the boxes that would be needed for the others.
+    key may request, how many there are, and the boxes that would be needed for the others.
     """  # noqa: D205 - one sentence
     version = "v3" if found.mode == "unified" else "v2"
     areas: dict[str, list[Endpoint]] = {}
     for row in load():
         if row.private and row.version == version:
             areas.setdefault(row.id.split(".")[0], []).append(row)
-    told = []
+    found_areas = []
     for area, rows in sorted(areas.items()):
         closed = [row for row in rows if not covers(found, row)]
         codes = dict.fromkeys(_code(row) for row in closed)
-        told.append((area, len(rows) - len(closed), len(rows), tuple(_box(code, found.mode) for code in codes)))
-    return tuple(told)
+        found_areas.append((area, len(rows) - len(closed), len(rows), tuple(_box(code, found.mode) for code in codes)))
+    return tuple(found_areas)
 
 
 @dataclass(frozen=True, slots=True)
 class PermissionLine:
-    """One line of the matrix of a key's rights: what it is about, and whether it may read and write it."""
+    """One line of the matrix of a key's permissions: what it is about, and whether it may read and write it."""
 
     words: str
     reads: bool
@@ -227,29 +227,26 @@ class PermissionLine:
 
 
 def matrix(found: Permissions) -> tuple[PermissionLine, ...]:
-    """Return a line for each thing that a key of this mode can have a right to, and for each code that nobody knows."""
-    by_words: dict[str, list[str]] = {}
-    for words in _all_words(found.mode):
-        by_words.setdefault(words, [])
-    known = {one.words: one for one in found.authorities if one.known}
-    effects = {words: [one.effect for one in found.authorities if one.words == words] for words in {*by_words, *known}}
+    """Return a line for each thing that a key of this mode can have a permission for, and for each unknown code."""
+    subjects = dict.fromkeys([*_all_subjects(found.mode), *(one.words for one in found.authorities if one.known)])
+    effects = {subject: [one.effect for one in found.authorities if one.words == subject] for subject in subjects}
     order = ("read", "trade", "transfer", "withdraw")
     lines = [
         PermissionLine(
-            words, bool(held), any(effect != "read" for effect in held), max(held, key=order.index) if held else ""
+            subject, bool(held), any(effect != "read" for effect in held), max(held, key=order.index) if held else ""
         )
-        for words in dict.fromkeys([*by_words, *known])
-        for held in [effects[words]]
+        for subject in subjects
+        for held in [effects[subject]]
     ]
-    strange = [
+    unknown = [
         PermissionLine(one.code, True, True, one.effect, known=False) for one in found.authorities if not one.known
     ]
-    return *lines, *strange
+    return *lines, *unknown
 
 
 @functools.cache
-def _all_words(mode: Mode) -> tuple[str, ...]:
-    """Return what the rows of the table ask for in this mode, and what else the exchange is known to list."""
+def _all_subjects(mode: Mode) -> tuple[str, ...]:
+    """Return what the permissions of the table's rows in this mode are about, and others that the exchange lists."""
     family = {"classic": "v2", "unified": "v3"}[mode]
     codes = dict.fromkeys(
         _code(row) for row in load() if row.version == family and row.permission not in {"any", "public"}
