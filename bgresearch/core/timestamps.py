@@ -35,7 +35,7 @@ def span_of(start: Moment, end: Moment | None, now_ms: int) -> Span:
             hint="Give both a time zone, or neither; times without one mean UTC.",
         )  # fmt: skip
     if start_ms > now_ms:
-        raise InvalidInput("start", f"{iso(start_ms)} lies in the future; it is now {iso(now_ms)}.")
+        raise InvalidInput("start", f"{iso(start_ms)} is in the future; it is now {iso(now_ms)}.")
     if end_ms < start_ms:
         raise InvalidInput("end", f"{iso(end_ms)} lies before the start {iso(start_ms)}.")
     if end_ms == start_ms:

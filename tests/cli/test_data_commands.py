@@ -65,7 +65,7 @@ def test_a_person_reads_a_table(run: Run, server: Server) -> None:
         (("BTCUSDT", *WEEK, "--market", "moon"), 2, "--market: 'moon' is unknown. Use one of spot"),
         (("BTCUSDT", *WEEK, "--price", "mark"), 2, "--price: the spot market has no mark price"),
         (("BTCUSDT", "--since", "2026-01-02", "--until", "2026-01-01"), 2, "--until: 2026-01-01T00:00:00Z lies before"),
-        (("BTCUSDT", "--since", "2999-01-01"), 2, "--since: 2999-01-01T00:00:00Z lies in the future"),
+        (("BTCUSDT", "--since", "2999-01-01"), 2, "--since: 2999-01-01T00:00:00Z is in the future"),
         (("BTCUSDT", "--since", "yesterday"), 2, "--since: 'yesterday' is not a time. Write"),
         (("BTCUSDT", *WEEK, "--data-dir", "/dev/null"), 1, "choose another folder with --data-dir."),
         (("", *WEEK), 2, "symbol: '' is no symbol. Write it as"),

@@ -73,7 +73,7 @@ def test_an_empty_span_is_refused() -> None:
 
 
 def test_a_future_range_is_refused_naming_now() -> None:
-    with pytest.raises(InvalidInput, match=r"start: 2030-01-01T00:00:00Z lies in the future; it is now 2025-02-04"):
+    with pytest.raises(InvalidInput, match=r"start: 2030-01-01T00:00:00Z is in the future; it is now 2025-02-04"):
         span_of("2030-01-01", "2030-02-01", NOW_MS)
 
 

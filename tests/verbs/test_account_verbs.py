@@ -119,7 +119,7 @@ WRONG: dict[str, tuple[Ask, str]] = {
     "book": (lambda a: a.bills(SINCE, book="red"), "book: 'red' is unknown"),
     "tax book": (lambda a: a.tax_records(SINCE, book="red"), "book: 'red' is unknown"),
     "product": (lambda a: a.earn_records(SINCE, product="gold"), "product: 'gold' is unknown. Use one of flexible"),
-    "future": (lambda a: a.deposits("2027-01-01"), "start: .* lies in the future"),
+    "future": (lambda a: a.deposits("2027-01-01"), "start: .* is in the future"),
     "order of times": (lambda a: a.deposits("2026-11-02", "2026-11-01"), "end: .* lies before the start"),
     "half a pair": (lambda a: a.conversions(SINCE, source="BTC"), "source, target: one is given"),
     "age": (lambda a: a.balances(max_age=-1), "max_age: -1 is negative"),

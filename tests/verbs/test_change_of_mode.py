@@ -43,7 +43,7 @@ def test_a_list_that_an_account_is_not_told_is_not_silently_empty(
         assert frame.empty
         assert said in frame.attrs["bgresearch"]["not_told"]
         assert said in caplog.text
-    with pytest.raises(InvalidInput, match="product: a unified account is told no records of savings of 'flexible'"):
+    with pytest.raises(InvalidInput, match="product: a unified account has no savings records of 'flexible'"):
         account.earn_records(*SPAN, product="flexible")
 
 

@@ -122,7 +122,7 @@ WRONG: dict[str, tuple[Ask, str]] = {
     "spot funding": (lambda c: c.funding("BTCUSDT", market="spot"), "market: 'BTCUSDT' in spot has none"),
     "spot interest": (lambda c: c.open_interest(market="spot"), "market: .* in spot has none"),
     "spot pair": (lambda c: c.funding_rates("BTC/USDT", "2026-11-01"), "in spot has none"),
-    "future": (lambda c: c.funding_rates("BTCUSDT", "2027-01-01"), "start: .* lies in the future"),
+    "future": (lambda c: c.funding_rates("BTCUSDT", "2027-01-01"), "start: .* is in the future"),
     "end alone": (lambda c: c.trades("BTCUSDT", end="2026-11-01"), "start: is missing"),
     "period": (lambda c: c.long_short("BTCUSDT", period="7m"), "period: '7m' is unknown. Use one of 5m"),
     "period of margin": (lambda c: c.long_short("BTCUSDT", of="margin"), "period: '5m' is unknown. Use one of 24h"),
