@@ -1,7 +1,7 @@
-"""Threads that work side by side and never keep a process from ending. Knows nothing of what they do.
+"""A thread pool that never keeps a process from exiting.
 
-The standard library's pool waits at the end of the process for whatever is still at work: after Ctrl-C that would be
-a request on its way, or five minutes of rest that the exchange demands.
+The standard library's pool waits at exit for running work: after Ctrl-C that would be a request in flight, or a pause
+of five minutes that the exchange demands.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _Task = tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]
 
 
 class ThreadPool:
-    """At most so many threads; each begins when there is work that nobody is free for.
+    """A pool with a maximum of threads; a thread is started when there is work and no idle thread.
 
     Parameters
     ----------
     most : int
-        Threads.
+        Largest number of threads.
     name : str
-        What they are called.
+        Prefix of the thread names.
     """
 
     def __init__(self, most: int, name: str) -> None:
@@ -34,7 +34,7 @@ class ThreadPool:
         self._dismissed = False
 
     def submit(self, work: Callable[..., T], *arguments: Any) -> Future[T]:
-        """Return the future of some work."""
+        """Return the future of a submitted call."""
         future: Future[T] = Future()
         with self._news:
             self._tasks.append((future, work, arguments))
@@ -47,7 +47,7 @@ class ThreadPool:
         return future
 
     def dismiss(self) -> None:
-        """Begin nothing more: what waits is cancelled, and who is at work leaves after it."""
+        """Shut down: waiting work is cancelled, and threads exit after their current work."""
         with self._news:
             self._dismissed = True
             for future, _work, _arguments in self._tasks:
@@ -61,7 +61,7 @@ class ThreadPool:
             if future.set_running_or_notify_cancel():
                 try:
                     future.set_result(work(*arguments))
-                except BaseException as error:  # noqa: BLE001 - all of them: whoever asks the future gets it raised
+                except BaseException as error:  # noqa: BLE001 - all of them: the future raises it again
                     future.set_exception(error)
             del task, future
 

@@ -1,5 +1,4 @@
-"""Sending a request: take a slot, sign, GET, unwrap, retry where that can help. Only the clock's endpoint is known
-here.
+"""Sending a request: take a slot, sign, GET, unwrap, retry where that can help. Knows only the clock's endpoint.
 
 What is signed is what is sent: the query is built once, signed as plain text and sent percent-encoded. Every attempt
 takes a new slot and signature. Errors that leave this module hold no request, no response and no header, and neither do

@@ -103,7 +103,7 @@ def carry(session: requests.Session, url: str, headers: Headers, clock: Clock) -
         return _carried(session, url, headers, clock)
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
         return _mishap_of(error)
-    except BaseException as error:  # noqa: BLE001 - all of them, as the frames below hold the headers; it is raised again
+    except BaseException as error:  # noqa: BLE001 - all of them, as the frames below hold headers; it is raised again
         error.__cause__ = error.__context__ = None
         return Stray(error.with_traceback(None))
 

@@ -159,7 +159,7 @@ def test_every_symbol_of_the_exchange_is_told_from_ccxt_s_spelling_again(frames:
 def test_a_contract_with_a_date_needs_a_name_of_its_own(candles: pd.DataFrame, symbol: str, tmp_path: Path) -> None:
     frame = candles.head(3)
     frame.attrs["bgresearch"] = {**frame.attrs["bgresearch"], "symbol": symbol, "market": "coin-futures"}
-    with pytest.raises(InvalidInput, match="cannot be told from its name"):
+    with pytest.raises(InvalidInput, match="cannot be derived from its name"):
         export(frame, tmp_path, format="freqtrade")
     assert export(frame, tmp_path / "BTC.feather", format="freqtrade").exists()
 

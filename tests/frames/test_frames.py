@@ -101,7 +101,7 @@ def test_what_is_no_time_is_left_out_with_a_word(row, odd):
     if odd == {}:
         assert column(row, "ts", odd).isna().all()
         return
-    with pytest.warns(UndocumentedData, match=r"spot\.made_up: row 1.*: ts is no ms"):
+    with pytest.warns(UndocumentedData, match=r"spot\.made_up: row 1.*: ts is not of kind ms"):
         assert column(row, "ts", odd, "1700000000123").isna().tolist() == [True, False]
 
 
@@ -116,7 +116,7 @@ def test_decimals_are_numbers_or_nothing(row, value, number):
     if number is not None:
         assert column(row, "price", value).tolist() == [number]
         return
-    with pytest.warns(UndocumentedData, match="row 1: price is no decimal"):
+    with pytest.warns(UndocumentedData, match="row 1: price is not of kind decimal"):
         assert column(row, "price", value, "2.5").tolist()[1:] == [2.5]
 
 
@@ -148,7 +148,7 @@ def test_flags_are_read_in_every_spelling(row, label):
 
 
 def test_what_is_no_flag_is_left_out_with_a_word(row):
-    with pytest.warns(UndocumentedData, match="row 1: active is no flag"):
+    with pytest.warns(UndocumentedData, match="row 1: active is not of kind flag"):
         assert column(row, "active", "maybe", "yes").tolist() == [pd.NA, True]
 
 

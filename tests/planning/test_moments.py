@@ -63,7 +63,7 @@ def test_two_zones_mean_their_instants_and_numbers_go_with_both() -> None:
 
 
 def test_an_end_before_the_start_is_refused_with_both_in_utc() -> None:
-    with pytest.raises(InvalidInput, match=r"end: 2023-12-31T00:00:00Z lies before the start 2024-01-01T00:00:00Z"):
+    with pytest.raises(InvalidInput, match=r"end: 2023-12-31T00:00:00Z is before the start 2024-01-01T00:00:00Z"):
         span_of("2024-01-01", "2023-12-31", NOW_MS)
 
 

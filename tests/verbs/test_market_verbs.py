@@ -116,7 +116,7 @@ def test_offline_without_anything_kept_says_so(connect: Connect, verb: str) -> N
 
 WRONG: dict[str, tuple[Ask, str]] = {
     "market": (lambda c: c.tickers(market="moon"), "market: 'moon' is unknown"),
-    "symbol": (lambda c: c.order_book(""), "symbol: '' is no symbol"),
+    "symbol": (lambda c: c.order_book(""), "symbol: '' is not a symbol"),
     "levels": (lambda c: c.order_book("BTCUSDT", levels=201), "levels: 201"),
     "age": (lambda c: c.tickers(max_age=-1), "max_age"),
     "spot funding": (lambda c: c.funding("BTCUSDT", market="spot"), "market: 'BTCUSDT' in spot has none"),

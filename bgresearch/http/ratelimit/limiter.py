@@ -120,7 +120,7 @@ class Log:
         return len(self.arrived) + len(self.out)
 
     def ready_s(self, window: RateWindow, now_s: float) -> float:
-        """Return the earliest time, not before ``now_s``, at which one more may leave; a lower bound for requests in flight."""
+        """Return the earliest time from ``now_s`` on for one more; a lower bound while requests are in flight."""
         self.forget(window, now_s)
         free_s, first = now_s, len(self) - window.count
         if first >= len(self.arrived):
