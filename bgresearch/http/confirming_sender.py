@@ -19,7 +19,7 @@ EMPTY_ANSWERS = 2  # an empty response on current data is accepted after this ma
 EMPTY_ANSWERS_OF_THE_PAST = 3  # the same for a time window: what is absent there is never requested again
 
 _KEYS = ("symbol", "coin", "productType", "category", "marginCoin", "orderId", "language")
-_TURNS = ("cursor", "idLessThan", "idGreaterThan", "pageNo", "pageNum")
+_PAGE_PARAMETERS = ("cursor", "idLessThan", "idGreaterThan", "pageNo", "pageNum")
 _SIZES = ("limit", "pageSize")
 _NAMED = 3  # number of foreign values named in a message
 
@@ -154,7 +154,7 @@ def _spelled(value: object) -> frozenset[str]:
 
 def _continues(params: Mapping[str, object]) -> bool:
     """Return whether a request is for a later page of a list, which may be empty."""
-    return any(str(params.get(name) or "1") != "1" for name in _TURNS)
+    return any(str(params.get(name) or "1") != "1" for name in _PAGE_PARAMETERS)
 
 
 def _smaller(endpoint: Endpoint, params: Mapping[str, object]) -> Mapping[str, object] | None:

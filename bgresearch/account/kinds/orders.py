@@ -81,13 +81,13 @@ def _order(market: str, family: Callable[[AnswerRow], Row], row: AnswerRow) -> R
 
 
 def _spot(row: AnswerRow) -> Row:
-    standing = "basePrice" in row  # open orders call the limit price priceAvg, and the average price so far basePrice
+    is_open = "basePrice" in row  # open orders call the limit price priceAvg, and the average price so far basePrice
     size = row.number("size")
     return {
         "time": row.time("cTime", needed=True), "updated": row.time("uTime"), "side": row.word("side", needed=True),
-        "price": row.number("priceAvg" if standing else "price"), "amount": size, "cost": size,
+        "price": row.number("priceAvg" if is_open else "price"), "amount": size, "cost": size,
         "filled": row.number("baseVolume"), "filled_value": row.number("quoteVolume"),
-        "average_price": row.number("basePrice" if standing else "priceAvg"), **_spot_fee(row),
+        "average_price": row.number("basePrice" if is_open else "priceAvg"), **_spot_fee(row),
     }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from bgresearch.schemas import Row, Shape, fields
 from bgresearch.session.identity import Mode
 
 _CLOSED = ("futures.position_history_position", "uta.position_history_position")
-_STANDING = ("futures.position_all_position", "uta.position_current_position")
+_OPEN_POSITIONS = ("futures.position_all_position", "uta.position_current_position")
 
 _CLOSED_SHAPE = Shape(
     "account.closed_positions",
@@ -60,7 +60,7 @@ OPEN_POSITIONS = Shape(
         funding number margin coin, so far; positive is received
         maintenance_rate number ratio, of the position's value
     """),
-    _STANDING,
+    _OPEN_POSITIONS,
     index="time",
 )
 
@@ -74,8 +74,8 @@ def _closed_routes(mode: Mode, market: str) -> tuple[RecordRoute, ...]:
 def open_position_routes(mode: Mode, market: str) -> tuple[RecordRoute, ...]:
     """Return the lists of the open positions of a market."""
     if mode == "unified":
-        return (RecordRoute(_STANDING[1], partial(_open_v3, market), category(market)),)
-    return (RecordRoute(_STANDING[0], partial(_open_v2, market), product(market)),)
+        return (RecordRoute(_OPEN_POSITIONS[1], partial(_open_v3, market), category(market)),)
+    return (RecordRoute(_OPEN_POSITIONS[0], partial(_open_v2, market), product(market)),)
 
 
 CLOSED_POSITIONS = RecordKind(
