@@ -408,12 +408,12 @@ def _times(span: Span) -> dict[str, str]:
 def _records(kind: RecordKind, route: RecordRoute, rows: list[Any], *, money: bool) -> list[Row]:
     """Return the records of a page; lists of open items (``money=False``) hold nothing that is booked."""
     problems = Problems(route.endpoint, money=money)
-    records = [_believed(kind, route, row, problems, place) for place, row in enumerate(rows, start=1)]
+    records = [_checked_record(kind, route, row, problems, place) for place, row in enumerate(rows, start=1)]
     problems.warn()
     return records
 
 
-def _believed(kind: RecordKind, route: RecordRoute, row: object, problems: Problems, place: int) -> Row:
+def _checked_record(kind: RecordKind, route: RecordRoute, row: object, problems: Problems, place: int) -> Row:
     if not isinstance(row, dict):
         raise BadResponse(route.endpoint, f"row {place} of {kind.title} is not an object.")
     read, before = AnswerRow(row, problems, f"row {place}"), len(problems.found)

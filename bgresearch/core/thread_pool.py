@@ -30,32 +30,32 @@ class ThreadPool:
     def __init__(self, most: int, name: str) -> None:
         self._most, self._name, self._threads, self._free = most, name, 0, 0
         self._tasks: deque[_Task] = deque()
-        self._news = threading.Condition()
-        self._dismissed = False
+        self._changed = threading.Condition()
+        self._is_shut_down = False
 
     def submit(self, work: Callable[..., T], *arguments: Any) -> Future[T]:
         """Return the future of a submitted call."""
         future: Future[T] = Future()
-        with self._news:
+        with self._changed:
             self._tasks.append((future, work, arguments))
             if self._free >= len(self._tasks) or self._threads >= self._most:
-                self._news.notify()
+                self._changed.notify()
                 return future
             self._threads += 1
             name = f"{self._name}-{self._threads}"
-        threading.Thread(target=self._labour, name=name, daemon=True).start()
+        threading.Thread(target=self._run, name=name, daemon=True).start()
         return future
 
     def dismiss(self) -> None:
         """Shut down: waiting work is cancelled, and threads exit after their current work."""
-        with self._news:
-            self._dismissed = True
+        with self._changed:
+            self._is_shut_down = True
             for future, _work, _arguments in self._tasks:
                 future.cancel()
             self._tasks.clear()
-            self._news.notify_all()
+            self._changed.notify_all()
 
-    def _labour(self) -> None:
+    def _run(self) -> None:
         while (task := self._next()) is not None:
             future, work, arguments = task
             if future.set_running_or_notify_cancel():
@@ -66,9 +66,9 @@ class ThreadPool:
             del task, future
 
     def _next(self) -> _Task | None:
-        with self._news:
+        with self._changed:
             self._free += 1
-            while not self._tasks and not self._dismissed:
-                self._news.wait()
+            while not self._tasks and not self._is_shut_down:
+                self._changed.wait()
             self._free -= 1
             return self._tasks.popleft() if self._tasks else None
