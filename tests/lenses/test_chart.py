@@ -249,7 +249,7 @@ def test_every_theme_has_its_ink_and_its_ground(theme: str) -> None:
 
 
 def test_what_cannot_be_drawn_is_named() -> None:
-    with pytest.raises(InvalidInput, match="candles: there is no candle"):
+    with pytest.raises(InvalidInput, match="candles: it has no candles"):
         candles_figure(walk(5).iloc[:0])
     with pytest.raises(InvalidInput, match="candles: no column high, low"):
         candles_figure(walk(5)[["open", "close"]])
@@ -261,7 +261,7 @@ def test_what_cannot_be_drawn_is_named() -> None:
         walk(5).bg.chart(overlays=[1])
     with pytest.raises(InvalidInput, match="overlays: float cannot be drawn"):
         walk(5).bg.chart(overlays=[1.5])
-    with pytest.raises(InvalidInput, match="overlays: the Series has no times"):
+    with pytest.raises(InvalidInput, match="overlays: the index of the Series is not a time"):
         walk(5).bg.chart(overlays=pd.Series([1.0]))
     with pytest.raises(InvalidInput, match="funding: it has no column funding_rate"):
         walk(5).bg.chart(funding=walk(5))

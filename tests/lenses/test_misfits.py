@@ -34,7 +34,7 @@ def ask(frame: pd.DataFrame, method: str) -> object:
 @pytest.mark.parametrize("method", CANDLES)
 def test_two_symbols_side_by_side_are_refused(method: str) -> None:
     both = pd.concat([hours(), hours(symbol="ETHUSDT", seed=2)], axis=1)
-    with pytest.raises(InvalidInput, match=r"several columns named open, high, low, close, volume.* One symbol"):
+    with pytest.raises(InvalidInput, match=r"several columns named open, high, low, close, volume.* one symbol"):
         ask(both, method)
 
 

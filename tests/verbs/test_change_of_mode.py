@@ -36,7 +36,7 @@ def test_a_list_that_an_account_is_not_told_is_not_silently_empty(
 ) -> None:
     account = connect(key="unified").account
     for verb, said in (
-        ("earn_records", "tells this account no records of savings without naming a product"),
+        ("earn_records", "tells this account no savings records without naming a product"),
         ("conversions", "tells this account no conversions without naming a pair"),
     ):
         frame = getattr(account, verb)(*SPAN)
