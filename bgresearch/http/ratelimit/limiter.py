@@ -208,8 +208,8 @@ class _Wait(NamedTuple):
 
 # Why this never exceeds the exchange's count, whatever stops in between. Taking a slot reads, decides and writes both
 # logs (endpoint and address) in one exclusive change of the book, so two processes never take the same slot. The slot
-# is taken before the request is sent; a process that is suspended between the two has a stale slot, which is noticed by
-# the clock and given back. A process that is killed leaves its slot in flight; it counts for `LONGEST_OUT_S` more.
+# is taken before the request is sent; a process that was suspended while it took one sees by the clock that the slot
+# is stale, and gives it back. A process that is killed leaves its slot in flight; it counts for `LONGEST_OUT_S` more.
 # Threads queue per log, so that only one of them computes the next free slot. After a fork the queues are new, since a
 # lock copied while held is never released. A 429 or a lower remaining count of the exchange only ever adds to the logs.
 class BookLimiter:
