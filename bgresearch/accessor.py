@@ -1,7 +1,7 @@
-"""What a frame can do by itself: ``df.bg.chart()``, ``df.bg.resample("1h")``.
+"""The pandas accessor: ``df.bg.chart()``, ``df.bg.resample("1h")``.
 
-The one accessor of the package. Importing this module registers it, as the client does; nothing
-else is added to pandas. Every frame has it; a method that cannot mean anything for a frame says so.
+Importing this module registers it, as the client does; nothing else is added to pandas. Every frame
+has it; a method raises an error if it does not apply to the frame.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Accessor(ExportMethods):
     Parameters
     ----------
     frame : DataFrame
-        What a verb of the client returned; it is read, never changed.
+        The result of a verb of the client; it is not changed.
     """
 
     def __init__(self, frame: pd.DataFrame) -> None:
@@ -48,11 +48,11 @@ class Accessor(ExportMethods):
         Parameters
         ----------
         overlays : int, str, Series, several of them, a mapping of names to them, or a DataFrame, optional
-            Lines over the candles: the average of so many closes, a column, a Series by time (UTC).
+            Lines over the candles: a moving average over that many closes, a column, a Series by time (UTC).
         funding : DataFrame or Series, optional
-            What ``client.funding_rates`` returned: a panel of its own.
+            The result of ``client.funding_rates``: shown in its own panel.
         fills : DataFrame, optional
-            What ``client.account.fills`` returned, spot or futures: those of the symbol and market are marked.
+            The result of ``client.account.fills``, spot or futures: those of the symbol and market are marked.
         volume, gaps : bool
             Whether to draw volumes; a light band with the cause wherever candles are absent.
         title : str
@@ -62,18 +62,18 @@ class Accessor(ExportMethods):
         height : int, optional
             In pixels.
         max_bars : int
-            More candles than that in sight are drawn as longer ones.
+            If more candles are visible, longer ones are drawn.
 
         Returns
         -------
         Chart
-            Shows itself in a notebook, finer where one zooms in; ``.figure`` is plotly's, ``.save("chart.html")`` a
-            page that needs no kernel, ``.picture("chart.svg")`` a picture for print. No disk, no network.
+            Displayed in a notebook, finer when zoomed in; ``.figure`` is plotly's, ``.save("chart.html")`` writes a
+            page that needs no kernel, ``.picture("chart.svg")`` an image for print. No disk, no network.
 
         Raises
         ------
         InvalidInput
-            The frame has no candles in order, or something cannot be drawn over them.
+            The frame does not hold candles in order, or an overlay cannot be drawn.
         ConfigurationError
             Plotly is not installed.
 
@@ -93,31 +93,32 @@ class Accessor(ExportMethods):
         self, path: str | Path, *, width: int = 1000, height: int = 600, theme: str = "print", force: bool = False,
         **drawn: Any,
     ) -> Path:  # fmt: skip
-        """Write a picture of the chart for print and return its absolute path.
+        """Write an image of the chart for print and return its absolute path.
 
         Parameters
         ----------
         path : str or Path
-            Ending in .png, .svg or .pdf; the folder has to be there.
+            Ending in .png, .svg or .pdf; the folder must exist.
         width, height : int
-            Of the layout, in pixels; a PNG has three times as many.
+            Size of the layout in pixels; a PNG has three times as many.
         theme : {"print", "light", "dark"}
-            ``print``: white ground, black ink, rising candles hollow, so that grey copies show which rose.
+            ``print``: white background, black lines, rising candles hollow, so that they are distinguishable in grey
+            copies.
         force : bool
-            Whether an older file may be replaced.
+            Whether an existing file may be replaced.
         **drawn
-            What is drawn, as for `chart`: overlays, funding, fills, volume, gaps, title.
+            Content as for `chart`: overlays, funding, fills, volume, gaps, title.
 
         Raises
         ------
         InvalidInput, ConfigurationError
-            As `chart`; another ending; kaleido or a browser is not installed.
+            As `chart`; an unknown suffix; kaleido or a browser is not installed.
         StoreError
-            There is such a file and ``force`` is not said, or the folder cannot be written to.
+            The file exists and ``force`` is not set, or the folder is not writable.
 
         Notes
         -----
-        Disk: the file, in one step. An installed Chromium or Chrome draws it, without any network.
+        Disk: the file, written atomically. An installed Chromium or Chrome renders it, without network access.
 
         Examples
         --------
@@ -127,16 +128,16 @@ class Accessor(ExportMethods):
         return self.chart(**drawn).picture(path, width=width, height=height, theme=theme, force=force)
 
     def resample(self, length: str, *, anchor: str | None = None, made_of: str | None = None) -> pd.DataFrame:
-        """Longer candles made of the frame's, with a column ``complete``; see `bgresearch.research.resample.resample`.
+        """Longer candles, with a column ``complete``; see `bgresearch.research.resample.resample`.
 
         Parameters
         ----------
         length : str
             1m 3m 5m 15m 30m 1h 2h 4h 6h 12h 1d 3d 1w 1M; a multiple of the candles' own interval.
         anchor : {"utc", "exchange"}, optional
-            Where bars of 6h and longer open; by default as the frame's own.
+            Where bars of 6h and longer open; by default the frame's own anchor.
         made_of : str, optional
-            The interval of the frame, where it does not say it.
+            The interval of the frame, if its provenance does not have it.
 
         Returns
         -------
@@ -146,7 +147,7 @@ class Accessor(ExportMethods):
         Raises
         ------
         InvalidInput
-            The frame has no candles in order, or the interval is none, is shorter, or is no multiple.
+            The frame does not hold candles in order, or the interval is unknown, shorter, or not a multiple.
 
         Examples
         --------
@@ -158,26 +159,26 @@ class Accessor(ExportMethods):
     def quality(
         self, start: Moment | None = None, end: Moment | None = None, *, threshold: float = THRESHOLD
     ) -> Quality:  # fmt: skip
-        """How good the candles are: coverage, gaps with causes, outliers, stillness, what cannot be.
+        """Data quality of the candles: coverage, gaps with causes, outliers, impossible values.
 
         Parameters
         ----------
         start, end : str, datetime, Timestamp or int, optional
-            Where candles are expected, ``[start, end)``; by default the closed part of what was asked for. Say it for
-            a frame that is a part of what was asked for.
+            Span in which candles are expected, ``[start, end)``; by default the closed part of the requested span. Pass
+            it for a part of a frame.
         threshold : float
-            The modified z-score from which on a value is an outlier.
+            The modified z-score at and above which a value is an outlier.
 
         Returns
         -------
         Quality
-            Shows itself as a table; ``.coverage``, ``.sound``, ``.gaps``, ``.outliers``, ``.still``, ``.insane``,
+            Displayed as a table; ``.coverage``, ``.sound``, ``.gaps``, ``.outliers``, ``.still``, ``.insane``,
             ``.frame()``. No disk, no network.
 
         Raises
         ------
         InvalidInput
-            The frame has no prices, the index is no time with a zone, or ``end`` lies before ``start``.
+            The frame has no prices, the index is not a time with a time zone, or ``end`` is before ``start``.
 
         Examples
         --------
@@ -188,5 +189,5 @@ class Accessor(ExportMethods):
         begin = whole.start_ms if start is None else moment_ms(start, "start")[0]
         span = Span(begin, whole.end_ms if end is None else moment_ms(end, "end")[0])
         if span.end_ms < span.start_ms:
-            raise InvalidInput("end", f"{span} ends before it starts.", hint="Say the earlier moment first.")
+            raise InvalidInput("end", f"{span} ends before it starts.", hint="Pass the earlier time first.")
         return quality(self._frame, threshold=threshold, span=span)

@@ -1,7 +1,30 @@
-"""The words for everything that can go wrong: one tree, caught by kind, read by attribute.
+"""The exceptions of this package: one tree, caught by kind, read by attribute.
 
-Nothing here may hold a request, a response object or a credential: an error travels into logs, tracebacks
-and pickles. Messages say what failed, with which input, what the exchange said and what to do next.
+* BgresearchError
+  x InvalidInput (also a ValueError)
+  x CatalogueError
+  x ConfigurationError
+  x AgentError
+    - AgentUnavailable
+  x OfflineError
+  x NetworkError
+    - BadResponse
+  x ExchangeError
+    - AuthenticationError
+    - TimestampError
+    - PermissionDenied
+    - AddressRejected
+    - RateLimited
+    - ParameterRejected
+    - UnknownSymbol
+    - ExchangeUnavailable
+  x IncompleteData
+  x StoreError
+
+and one warning, UndocumentedData (a UserWarning).
+
+No error holds a request, a response object or a credential, as errors end up in logs, tracebacks and pickles. Messages
+say what failed, with which input, what the exchange said and what to do next.
 """
 
 from __future__ import annotations
@@ -23,7 +46,7 @@ class TimeSpan(Protocol):
 
 
 class BgresearchError(Exception):
-    """Anything this package raises on purpose.
+    """Base class of all errors of this package.
 
     Attributes
     ----------
@@ -40,7 +63,7 @@ class BgresearchError(Exception):
 
 
 def _rebuilt(kind: type[BgresearchError], args: tuple[object, ...], state: dict[str, object]) -> BgresearchError:
-    """Make an error again in another process; every kind has its own arguments, so it is not called."""
+    """Rebuild a pickled error; subclasses differ in their arguments, so the constructor is not called."""
     error = kind.__new__(kind)
     error.args = args
     error.__dict__.update(state)
@@ -48,7 +71,7 @@ def _rebuilt(kind: type[BgresearchError], args: tuple[object, ...], state: dict[
 
 
 class InvalidInput(BgresearchError, ValueError):
-    """An argument that cannot mean anything; no request was spent.
+    """An argument is not valid; no request was made.
 
     Attributes
     ----------
@@ -62,28 +85,28 @@ class InvalidInput(BgresearchError, ValueError):
 
 
 class CatalogueError(BgresearchError):
-    """A row of the endpoint table that is malformed, named by file and row."""
+    """A row of the endpoint table is malformed; the message names file and row."""
 
 
 class ConfigurationError(BgresearchError):
-    """The pieces do not fit together: a key for another host, a missing vault, a missing extra."""
+    """The configuration is not usable: a key for another host, a missing vault, a missing extra."""
 
 
 class AgentError(BgresearchError):
-    """The agent refused a message, or one of the two sides does not understand the other."""
+    """The agent refused a message, or agent and client do not understand each other."""
 
 
 class AgentUnavailable(AgentError):
-    """No agent is running, or it went away or is locked: private requests wait for ``bgresearch vault unlock``."""
+    """No agent is running, or it has ended or is locked: private requests need ``bgresearch vault unlock``."""
 
 
 class OfflineError(BgresearchError):
-    """The network was needed and ``offline=True`` forbids it.
+    """A request was needed and ``offline=True`` forbids it.
 
     Attributes
     ----------
     missing : tuple of Span
-        The spans that are not in the store, where that is what was missing.
+        The spans that are not in the store, if that is the reason.
     """
 
     def __init__(self, message: str, *, missing: Sequence[TimeSpan] = (), hint: str = "") -> None:
@@ -92,7 +115,7 @@ class OfflineError(BgresearchError):
 
 
 class NetworkError(BgresearchError):
-    """The exchange could not be reached, or the connection broke, after the allowed attempts.
+    """The exchange is not reachable, or the connection broke, after all attempts.
 
     Attributes
     ----------
@@ -106,7 +129,7 @@ class NetworkError(BgresearchError):
 
 
 class BadResponse(NetworkError):
-    """What came back is not what the exchange documents: not JSON, truncated, or of another shape."""
+    """The response is not as documented: not JSON, truncated, or of another shape."""
 
 
 class AccessBlocked(NetworkError):
@@ -121,7 +144,7 @@ class ExchangeError(BgresearchError):
     endpoint, code : str
         The id of the table row; the exchange's code (text, leading zeros kept).
     http_status : int
-        Status of the answer.
+        HTTP status of the response.
     said : str
         The exchange's own message.
     """
@@ -139,11 +162,11 @@ class AuthenticationError(ExchangeError):
 
 
 class TimestampError(ExchangeError):
-    """The request's timestamp was too far from the exchange's clock, even after learning it again."""
+    """The request's timestamp was too far from the exchange's clock, even after reading that again."""
 
 
 class PermissionDenied(ExchangeError):
-    """The key or the account may not do this."""
+    """The key or the account lacks a permission."""
 
 
 class AddressRejected(ExchangeError):
@@ -156,7 +179,7 @@ class RateLimited(ExchangeError):
     Attributes
     ----------
     until_ms : int or None
-        Epoch milliseconds when the exchange is expected to answer again, if known.
+        Epoch milliseconds when the exchange is expected to accept requests again, if known.
     """
 
     until_ms: int | None = None
@@ -171,11 +194,11 @@ class UnknownSymbol(ExchangeError):
 
 
 class ExchangeUnavailable(ExchangeError):
-    """Maintenance or a fault on the exchange's side, after the allowed attempts."""
+    """Maintenance or a fault on the exchange's side, after all attempts."""
 
 
 class IncompleteData(BgresearchError):
-    """Some of what was asked for could not be fetched; nothing was made up.
+    """Part of the requested data could not be fetched; nothing was filled in.
 
     Attributes
     ----------
@@ -194,7 +217,7 @@ class StoreError(BgresearchError):
     Attributes
     ----------
     missing : tuple of Span
-        The spans whose rows a damaged file held, where that is the reason.
+        The spans whose rows were in a damaged file, if that is the reason.
     """
 
     def __init__(self, message: str, *, missing: Sequence[TimeSpan] = (), hint: str = "") -> None:
@@ -203,4 +226,4 @@ class StoreError(BgresearchError):
 
 
 class UndocumentedData(UserWarning):
-    """The exchange sent something the table does not describe; it was kept as text or, if unreadable, left out."""
+    """The exchange sent data that the table does not describe; it is returned as text or, if unreadable, missing."""

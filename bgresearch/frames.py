@@ -1,10 +1,10 @@
-"""Answers to typed tables: ``data`` and the columns of the row → Arrow → DataFrame. No requests, no files.
+"""Responses to typed tables: ``data`` and the columns of the row → Arrow → DataFrame. No requests, no files.
 
-Every documented column is there, null where the answer lacks it, so that frames of one endpoint always fit together.
+Every documented column is present, null if the response lacks it, so that frames of one endpoint are compatible.
 Times are ``datetime64[ms, UTC]``, decimals and percentages (as fractions) float64, whole numbers Int64, flags boolean,
 enums categories, everything else text. Objects inside a row become ``feeDetail.totalFee``; lists inside a row stay
 JSON text. Fields that the table does not know are kept as text, and named in one warning. Values that are not of their
-column's kind are missing, and every call names them with their rows.
+column's kind are missing, and a warning names them with their rows.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from bgresearch.errors import BadResponse, UndocumentedData
 _CANDLE_NUMBERS = ("open", "high", "low", "close", "volume", "quote_volume")
 CANDLE_SCHEMA = pa.schema([("open_time", TIME), *((name, pa.float64()) for name in _CANDLE_NUMBERS)])
 _CANDLE_ALIASES = ("open_time", "open", "high", "low", "close", "volume_base", "volume_quote")
-_ANSWER = b"bgresearch.answer"  # schema metadata: which endpoint, and what stood beside the rows
+_ANSWER = b"bgresearch.answer"  # schema metadata: the endpoint, and the fields next to the rows
 _FRACTION = "ratio (1=100%)"
 NO_CATEGORIES = pd.CategoricalDtype(pd.Index([], dtype="str"))  # pandas names no type for none, and Parquet loses it
 _NO_NUMBERS = (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError)
@@ -43,7 +43,7 @@ _Tree = dict[str, "Leaf | _Tree"]
 
 
 class Leaf(NamedTuple):
-    """A column of the table: its name there, and what is documented of it."""
+    """A column of the table: its label, and its documentation."""
 
     label: str
     column: Column
@@ -55,20 +55,20 @@ def decode(endpoint: Endpoint, body: bytes) -> pd.DataFrame:
     Parameters
     ----------
     endpoint : Endpoint
-        The row that was asked.
+        The row of the endpoint.
     body : bytes
         The whole response body.
 
     Returns
     -------
     DataFrame
-        One row per row of the answer; one for an answer that is a single object. What stood beside the rows is in
+        One row per row of the response; one row for a single object. The fields next to the rows are in
         ``df.attrs["bgresearch"]["beside"]``, units are in ``["units"]``.
 
     Raises
     ------
     ExchangeError, BadResponse
-        The body holds an error, or no sense.
+        The body is an error or not as documented.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def decode(endpoint: Endpoint, body: bytes) -> pd.DataFrame:
         symbol  fundingRate
     0  BTCUSDT       0.0005
     """
-    body = without_secrets(body) if endpoint.private else body  # whoever read it, as the wire does
+    body = without_secrets(body) if endpoint.private else body  # whatever its source, as the sender does
     return to_frame(to_table(endpoint, unwrap(endpoint, 200, body)), source=endpoint.page or "other clients")
 
 
@@ -87,26 +87,26 @@ def to_table(endpoint: Endpoint, data: Any) -> pa.Table:
     tree = _tree(endpoint)
     leaves = {leaf.label: leaf for leaf in _leaves(tree)}
     rows = [_flat(row, tree, leaves) for row in _lists_of(endpoint, rows_of(endpoint, data))]
-    beside = _beside(endpoint, data)
-    time = _time_beside(endpoint, leaves, beside)
+    common = _envelope_fields(endpoint, data)
+    time = _common_time(endpoint, leaves, common)
     if time is not None:
         leaves[time.label] = time
         for row in rows:
-            row[time.label] = beside[time.label]
+            row[time.label] = common[time.label]
     for label in dict.fromkeys(label for row in rows for label in row if label not in leaves):
         leaves[label] = Leaf(label, Column(label, "string"))
-        _warn(endpoint, label, "is not in the table of documented fields; it is kept as text.")
-    return _table(endpoint, list(leaves.values()), rows, beside)
+        _warn(endpoint, label, "is not documented; it is returned as text.")
+    return _table(endpoint, list(leaves.values()), rows, common)
 
 
 def _lists_of(endpoint: Endpoint, rows: list[Any]) -> list[Any]:
-    """Return the rows; of an endpoint whose rows are lists without anything else, which a warning names."""
+    """Return the rows; for an endpoint whose rows are lists, other rows are skipped with a warning."""
     if endpoint.response != "array-rows":
         return rows
     problems = Problems(endpoint.id)
     for place, row in enumerate(rows, start=1):
         if not isinstance(row, list):
-            problems.add(f"row {place} is no list: {shown(row)}, and the row is left out")
+            problems.add(f"row {place} is not a list: {shown(row)}, and the row is skipped")
     problems.warn()
     return [row for row in rows if isinstance(row, list)]
 
@@ -119,11 +119,11 @@ def to_frame(table: pa.Table, **provenance: object) -> pd.DataFrame:
     table : pyarrow.Table
         From `to_table`, `candle_table` or the store.
     **provenance
-        Lands in ``df.attrs["bgresearch"]``; never a secret.
+        Stored in ``df.attrs["bgresearch"]``; never a secret.
     """
     metadata = table.schema.metadata or {}
     types = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
-    # one chunk and one block per column: Arrow's memory is used as it is instead of being copied together
+    # one chunk and one block per column: Arrow's memory is used directly instead of being copied
     plain = table.replace_schema_metadata(None).combine_chunks()
     frame: pd.DataFrame = plain.to_pandas(types_mapper=types.get, split_blocks=True)
     for field in plain.schema:
@@ -138,14 +138,14 @@ def to_frame(table: pa.Table, **provenance: object) -> pd.DataFrame:
 def candle_table(endpoint: Endpoint, rows: list[Any]) -> pa.Table:
     """Return candles with open_time (UTC) and open, high, low, close, volume, quote_volume as float64.
 
-    Volume is in the base coin, quote volume in the quote coin; the row of the table says where each stands. Order and
-    duplicates are left as they came. Of a row that is cut short or holds something else than plain numbers, what cannot
-    be read is missing: NaN, or no time.
+    Volume is in the base coin, quote volume in the quote coin; the row of the table has the position of each. Order
+    and duplicates are unchanged. In a row that is truncated or has values that are not plain numbers, unreadable values
+    are missing: NaN, or no time.
 
     Raises
     ------
     BadResponse
-        Not one row has a time.
+        No row has a time.
     """
     places = [_place(endpoint, alias) for alias in _CANDLE_ALIASES]
     if not rows:
@@ -163,7 +163,7 @@ def candle_table(endpoint: Endpoint, rows: list[Any]) -> pa.Table:
 
 
 def _columns(rows: list[Any], places: Sequence[int]) -> list[Sequence[Any]]:
-    """Return the wanted places of all rows, column by column; None where a row is no list or too short."""
+    """Return the given positions of all rows, column by column; None if a row is not a list or is too short."""
     if set(map(type, rows)) == {list} and min(map(len, rows)) > max(places):
         columns = list(zip(*rows, strict=False))
         return [columns[place] for place in places]
@@ -185,7 +185,7 @@ def _is_number(cell: Any, kind: pa.DataType) -> bool:
 
 
 def _texts(values: Sequence[Any]) -> pa.Array:
-    """Return number texts; numbers that came without quotes are spelled out, everything else is refused."""
+    """Return numbers as text; unquoted numbers are converted, everything else is refused."""
     try:
         return pa.array(values, pa.string())
     except pa.ArrowTypeError:
@@ -196,11 +196,11 @@ def _place(endpoint: Endpoint, alias: str) -> int:
     for place, column in enumerate(endpoint.columns):
         if column.alias == alias:
             return place
-    raise ValueError(f"{endpoint.id} has no candles: no column is called {alias}")
+    raise ValueError(f"{endpoint.id} has no candles: no column has the alias {alias}")
 
 
 def _tree(endpoint: Endpoint) -> _Tree:
-    """Return what a row documents, by key: leaves, and trees for objects with documented fields."""
+    """Return the documented columns by key: leaves, and trees for objects with documented fields."""
     prefix = f"{endpoint.rows_at}." if endpoint.rows_at else ""
     tree: _Tree = {}
     paths = {column.path for column in endpoint.columns}
@@ -253,7 +253,7 @@ def _flatten(row: Mapping[str, Any], tree: _Tree, inside: str, flat: dict[str, A
 
 
 def _unquoted(value: Any) -> Any:
-    """Return the object inside a text that is JSON, anything else as it is."""
+    """Return the object in a JSON text, anything else unchanged."""
     if not isinstance(value, str) or not value.startswith("{"):
         return value
     try:
@@ -262,38 +262,38 @@ def _unquoted(value: Any) -> Any:
         return value
 
 
-def _beside(endpoint: Endpoint, data: Any) -> dict[str, Any]:
+def _envelope_fields(endpoint: Endpoint, data: Any) -> dict[str, Any]:
     key = rows_key(endpoint, data) if isinstance(data, dict) else None
     if key is None and not (endpoint.rows_at and isinstance(data, dict) and not rows_of(endpoint, data)):
         return {}
     return {name: value for name, value in data.items() if name != key}
 
 
-def _time_beside(endpoint: Endpoint, leaves: Mapping[str, Leaf], beside: Mapping[str, Any]) -> Leaf | None:
-    """Return the column of a time that is told once for all rows."""
-    if not endpoint.time or endpoint.time in leaves or endpoint.time not in beside:
+def _common_time(endpoint: Endpoint, leaves: Mapping[str, Leaf], common: Mapping[str, Any]) -> Leaf | None:
+    """Return the column of a time that is given once for all rows."""
+    if not endpoint.time or endpoint.time in leaves or endpoint.time not in common:
         return None
     column = next((column for column in endpoint.columns if column.path == endpoint.time), None)
     return None if column is None else Leaf(column.name, column)
 
 
-def _table(endpoint: Endpoint, leaves: list[Leaf], rows: list[dict[str, Any]], beside: dict[str, Any]) -> pa.Table:
+def _table(endpoint: Endpoint, leaves: list[Leaf], rows: list[dict[str, Any]], common: dict[str, Any]) -> pa.Table:
     fields, arrays, problems = [], [], Problems(endpoint.id)
     for label, column in leaves:
         array, unreadable = to_array(column, [row.get(label) for row in rows])
         for place in unreadable:
             name = AnswerRow(rows[place], problems, f"row {place + 1}").name
-            problems.add(f"{name}: {label} is no {column.kind}: {shown(rows[place][label])}")
+            problems.add(f"{name}: {label} is not of kind {column.kind}: {shown(rows[place][label])}")
         unit = _FRACTION if column.kind == "percent" else column.unit
         fields.append(pa.field(label, array.type, metadata={"unit": unit} if unit and column.kind != "ms" else None))
         arrays.append(array)
     problems.warn()
-    answer = exact_json.dumps({"endpoint": endpoint.id, "beside": beside})
+    answer = exact_json.dumps({"endpoint": endpoint.id, "beside": common})
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields, metadata={_ANSWER: answer.encode()}))
 
 
 def _warn(endpoint: Endpoint, field: str, what: str) -> None:
-    """Say it once per endpoint and field."""
+    """Warn once per endpoint and field."""
     with _warning:
         if (endpoint.id, field) in _warned:
             return

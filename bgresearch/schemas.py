@@ -1,4 +1,4 @@
-"""What a verb returns: its columns, said once for schema, frame and documentation. No requests, no files."""
+"""The columns that a verb returns, defined once for schema, frame and documentation. No requests, no files."""
 
 from __future__ import annotations
 
@@ -21,40 +21,40 @@ TYPES: Mapping[str, pa.DataType] = {
     "time": TIME, "text": pa.string(), "category": pa.string(), "number": pa.float64(), "count": pa.int64(),
     "flag": pa.bool_(),
 }  # fmt: skip
-"""What a kind of column is kept as; in frames a category is a category, a count Int64 and a flag boolean."""
+"""The Arrow type of a kind of column; in frames a category is a category, a count Int64 and a flag boolean."""
 
 
 class Field(NamedTuple):
-    """One column: its name, the kind of its values, and what they mean (units included)."""
+    """One column: its name, the kind of its values, and their meaning (including units)."""
 
     name: str
     kind: str
-    words: str
+    meaning: str
 
 
 def fields(text: str) -> tuple[Field, ...]:
-    """Return the columns written one a line: name, kind, and in words what it is."""
+    """Return the columns of a text with one per line: name, kind, meaning."""
     found = []
     for line in text.strip().splitlines():
-        name, kind, words = line.strip().split(maxsplit=2)
+        name, kind, meaning = line.strip().split(maxsplit=2)
         if kind not in TYPES:
-            raise ValueError(f"{name}: {kind} is no kind of column")
-        found.append(Field(name, kind, words))
+            raise ValueError(f"{name}: {kind} is not a kind of column")
+        found.append(Field(name, kind, meaning))
     return tuple(found)
 
 
 @dataclass(frozen=True)
 class Shape:
-    """The frame that a verb returns, whichever endpoint answered.
+    """The frame that a verb returns, whichever endpoint is used.
 
     Attributes
     ----------
     verb : str
         As it is called: ``tickers``, ``account.fills``.
     fields : tuple of Field
-        The columns in order; the index, too.
+        The columns in order, including the index.
     sources : tuple of str
-        Ids of the table rows that answer it.
+        Ids of the table rows used for it.
     index : str
         The column that becomes the index, empty for none.
     """
@@ -70,7 +70,7 @@ class Shape:
         return pa.schema([(field.name, TYPES[field.kind]) for field in self.fields])
 
     def table(self, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
-        """Return rows as an Arrow table; what a row lacks is null, times are epoch milliseconds."""
+        """Return rows as an Arrow table; missing values are null, times are epoch milliseconds."""
         return pa.Table.from_pylist(list(rows), self.schema)
 
     def frame(self, table: pa.Table, **provenance: object) -> pd.DataFrame:
@@ -81,7 +81,7 @@ class Shape:
         table : pyarrow.Table
             From `table` or the store.
         **provenance
-            Lands in ``df.attrs["bgresearch"]``; never a secret.
+            Stored in ``df.attrs["bgresearch"]``; never a secret.
         """
         frame = to_frame(table, verb=self.verb, **provenance)
         for field in self.fields:
@@ -103,7 +103,7 @@ def documented(shape: Shape) -> Callable[[_Verb], _Verb]:
 
     def write(verb: _Verb) -> _Verb:
         head, mark, rest = inspect.cleandoc(verb.__doc__ or "").partition("\nNotes\n-----\n")
-        verb.shape = shape  # type: ignore[attr-defined]  # read by who lists the verbs
+        verb.shape = shape  # type: ignore[attr-defined]  # read by the list of verbs
         verb.__doc__ = f"{head}\n{_returns(shape)}\n{mark}{rest}\nSource: {', '.join(pages_of(shape))}."
         return verb
 
@@ -111,7 +111,7 @@ def documented(shape: Shape) -> Callable[[_Verb], _Verb]:
 
 
 def pages_of(shape: Shape) -> tuple[str, ...]:
-    """Return the documentation pages of the endpoints that answer a verb; their ids where there is no page."""
+    """Return the documentation pages of a verb's endpoints; their ids if there is no page."""
     return tuple(dict.fromkeys(load()[source].page or source for source in shape.sources))
 
 
@@ -119,5 +119,5 @@ def _returns(shape: Shape) -> str:
     lines = ["Returns", "-------", "DataFrame"]
     for field in shape.fields:
         place = "index, " if field.name == shape.index else ""
-        lines.append(f"    {field.name} ({place}{DTYPES[field.kind]}): {field.words}.")
+        lines.append(f"    {field.name} ({place}{DTYPES[field.kind]}): {field.meaning}.")
     return "\n".join(lines) + "\n"

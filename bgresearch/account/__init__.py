@@ -1,1 +1,1 @@
-"""Private records of an account: what each kind is, its history in the store, holdings and balances."""
+"""Private records of an account: their kinds, their history in the store, holdings and balances."""

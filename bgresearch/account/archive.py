@@ -1,7 +1,7 @@
-"""All private history of a key, brought into the store before the exchange forgets it; what is kept is not asked again.
+"""All private history of a key, stored before the exchange deletes it; what is stored is not fetched again.
 
-One line per list: a kind of record, and the market, coin or book it is told for. A line that fails does not stop the
-others. Windows are kept one by one, so that whatever ends the work loses at most the one under way.
+One line per list: a kind of record, and its market, coin or book. A line that fails does not stop the others. Windows
+are stored one by one, so that an interruption loses at most the current one.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from bgresearch.errors import (
 from bgresearch.session.identity import ABSENT, NO_PERMISSION, Identity
 from bgresearch.store import LostRows
 
-_SAFETY_MS = 60_000  # the reach moves while one walks
-_DEAD_AFTER = 3  # lines in a row without a connection
+_SAFETY_MS = 60_000  # the look-back moves during the walk
+_DEAD_AFTER = 3  # consecutive lines without a connection
 NOT_OFFERED = "not offered"
 _HEADINGS = ("kind", "of", "records", "new", "complete from", "to", "run again before")
-_WHOLE_KEY = (AddressRejected, AuthenticationError)  # no other line would fare better
+_WHOLE_KEY = (AddressRejected, AuthenticationError)  # every other line would fail as well
 
 Say = Callable[[str], object]
 Failure = ExchangeError | NetworkError
@@ -42,24 +42,24 @@ Failure = ExchangeError | NetworkError
 
 @dataclass(frozen=True)
 class ArchiveLine:
-    """What is kept of one list.
+    """What is stored of one list.
 
     Attributes
     ----------
     kind, lot : str
         ``fills``; ``spot``, or empty where there is one list only.
     rows, new : int
-        Records kept in all, and those of them that came now.
+        Records stored in total, and those added by this run.
     first, last : str or None
-        Between which times every record is kept, ISO 8601; None if nothing is.
+        Start and end of the span in which every record is stored, ISO 8601; None if nothing is.
     lost : tuple of (str, str)
-        Spans within, or since the time asked for, that the exchange had forgotten before they were kept.
+        Spans within, or since the requested start, that the exchange had deleted before they were stored.
     due : str or None
-        When the exchange begins to forget what is not kept yet: run it again before.
+        When the exchange begins to delete what is not stored yet: run again before then.
     requests : int
-        Requests that left for it.
+        Requests sent for it.
     problem, hint : str
-        Why it failed and what to do, empty if it did not. ``not offered`` if this exchange has no such list.
+        Why it failed and what to do next; empty if it did not fail. ``not offered`` if this exchange has no such list.
     """
 
     kind: str
@@ -77,15 +77,15 @@ class ArchiveLine:
 
 @dataclass(frozen=True)
 class Archive:
-    """What an archive run found and brought.
+    """The result of an archive run.
 
     Attributes
     ----------
     uid, mode : str
-        Whose account, ``classic`` or ``unified``.
+        User id of the account; ``classic`` or ``unified``.
     folder : str
-        Where it lies.
-    lines : tuple of Line
+        Where it is stored.
+    lines : tuple of ArchiveLine
         One per list.
     """
 
@@ -96,29 +96,29 @@ class Archive:
 
     @property
     def failed(self) -> tuple[ArchiveLine, ...]:
-        """The lines that failed; lists that this exchange does not have are not among them."""
+        """The lines that failed, without the lists that this exchange does not offer."""
         return tuple(line for line in self.lines if line.problem not in {"", NOT_OFFERED})
 
     @property
     def complete(self) -> bool:
-        """Whether every list is kept as far as the exchange still knew it."""
+        """Whether every list is stored as far back as the exchange still serves it."""
         return not self.failed
 
     @property
     def due(self) -> str | None:
-        """When the exchange begins to forget something that is not kept yet."""
+        """When the exchange begins to delete something that is not stored yet."""
         return min((line.due for line in self.lines if line.due), default=None)
 
     @property
     def new(self) -> int:
-        """Records that came now."""
+        """Records added by this run."""
         return sum(line.new for line in self.lines)
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is lost, failing or due, one sentence each."""
+        """What is lost, failed or due, one sentence each."""
         said = [
-            f"{_name(line)}: {start} to {end} was gone before it was kept."
+            f"{_name(line)}: {start} to {end} was deleted by the exchange before it was stored."
             for line in self.lines
             for start, end in line.lost
         ]
@@ -127,9 +127,9 @@ class Archive:
             names = _names(line for line in self.failed if (line.problem, line.hint) == (problem, hint))
             said.append(f"Not archived: {names}. {problem} {hint}".strip())
         if self.failed:
-            said.append("The exchange forgets more of what failed every day; what is kept stays.")
+            said.append("The exchange deletes more of what failed every day; what is stored stays.")
         if self.due:
-            said.append(f"Run it again before {self.due[:10]}: the exchange then begins to forget what came since.")
+            said.append(f"Run it again before {self.due[:10]}: the exchange then begins to delete newer records.")
         return tuple(said)
 
     def frame(self) -> pd.DataFrame:
@@ -143,11 +143,11 @@ class Archive:
         widths = [max(len(row[place]) for row in self._table()) for place in range(len(_HEADINGS))]
         rows = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
                 for row in self._table()]  # fmt: skip
-        return "\n".join([*rows, "", f"Account {self.uid} ({self.mode}), kept in {self.folder}", *self.warnings])
+        return "\n".join([*rows, "", f"Account {self.uid} ({self.mode}), stored in {self.folder}", *self.warnings])
 
     def _repr_html_(self) -> str:
         shown = self.frame().drop(columns=["requests", "hint", "lost"])
-        said = "".join(f"<p>{html.escape(words)}</p>" for words in self.warnings)
+        said = "".join(f"<p>{html.escape(text)}</p>" for text in self.warnings)
         return str(shown.to_html(index=False, na_rep="", escape=True)) + said
 
     def _table(self) -> list[tuple[str, ...]]:
@@ -159,16 +159,16 @@ def archive(
     since: Moment | None = None,
     *,
     kinds: Iterable[str] | None = None,
-    say: Say = lambda _words: None,
+    say: Say = lambda _as_iso_pairs: None,
 ) -> Archive:
-    """Bring every kind of private record that is not kept yet; the verb of the account, which documents it."""
+    """Store every kind of private record that is not stored yet; documented by ``client.account.archive``."""
     wanted = _chosen(kinds)
     source = history.source
     if source.offline:
-        raise OfflineError("an archive asks the exchange, and offline=True forbids it.")
+        raise OfflineError("an archive run needs the exchange, and offline=True forbids it.")
     since_ms = None if since is None else moment_ms(since, "since")[0]
     if since_ms is not None and since_ms > source.clock.now_ms():
-        raise InvalidInput("since", f"{iso(since_ms)} lies in the future.")
+        raise InvalidInput("since", f"{iso(since_ms)} is in the future.")
     run, dead = _Run(history, history.identity(), since_ms), 0
     lines: list[ArchiveLine] = []
     for kind in wanted:
@@ -192,38 +192,38 @@ def _chosen(kinds: Iterable[str] | None) -> list[RecordKind]:
 
 @dataclass(frozen=True)
 class _Run:
-    """One archive run: whose records, and since when they are wanted."""
+    """One archive run: the account, and the requested start."""
 
     history: RecordHistory
     identity: Identity
     since_ms: int | None
 
     def kind(self, kind: RecordKind) -> Iterator[tuple[ArchiveLine, Failure | None]]:
-        """Bring the lists of a kind, one after the other."""
+        """Store the lists of a kind, one after the other."""
         try:
             lots = self.history.lots(kind)
-        except (ExchangeError, NetworkError) as error:  # coins are told by wallets that the key may not see
+        except (ExchangeError, NetworkError) as error:  # the coins are listed by wallets that the key may not read
             yield ArchiveLine(kind.name, "", problem=_problem(error), hint=error.hint), error
             return
         if kind.lots[self.identity.mode] == "coins":
             lots = tuple(sorted({*lots, *self._booked_coins()}))
         for lot in lots:
-            if kind.roads(self.identity.mode, lot):  # none where a list of the account's former mode is kept
+            if kind.routes(self.identity.mode, lot):  # none if the stored list is of the account's former mode
                 yield self._list(kind, lot)
 
     def _booked_coins(self) -> set[str]:
-        """Return the coins of the kept ledger: a coin may have come and gone between two looks at the wallets."""
+        """Return the coins of the stored ledger: a coin may have been held between two runs only."""
         now = self.history.source.clock.now_ms()
         coins: set[str] = set()
         for book in self.history.lots(BILLS):
             series = BILLS.series(self.identity.uid, book)
-            reach = Span(now - BILLS.lookback_ms(self.identity.mode, book), now)
+            answered = Span(now - BILLS.lookback_ms(self.identity.mode, book), now)
             store = self.history.source.store
             try:
-                table = store.read(series, reach)
-            except LostRows:  # fetched again right away, as far as it is answered
+                table = store.read(series, answered)
+            except LostRows:  # fetched again at once, as far as the exchange still serves it
                 self._list(BILLS, book)
-                table = store.read(series, reach)
+                table = store.read(series, answered)
             if table is not None:
                 coins |= set(table.column("coin").unique().to_pylist())
         return coins - {None}
@@ -232,11 +232,11 @@ class _Run:
         source, series = self.history.source, kind.series(self.identity.uid, lot)
         rows, sent = source.store.count(series), source.sender.sent
         failure: Failure | None = None
-        source.store.set_damaged_aside(series)  # found early, it can still be fetched again
+        source.store.set_damaged_aside(series)  # found early, its rows can still be fetched again
         try:
             missing = self._wanted(kind, lot)
             if missing:
-                self.history.bring(kind, lot, missing, shown_too=False)
+                self.history.ensure_cached(kind, lot, missing, shown_too=False)
         except (ExchangeError, NetworkError) as error:
             failure = error
         line = ArchiveLine(
@@ -249,37 +249,37 @@ class _Run:
                 line = replace(line, problem=NOT_OFFERED, hint="")
         return line, failure
 
-    def _reach(self, kind: RecordKind, lot: str) -> Span:
-        """Return the span that the exchange still answers."""
+    def _answered_span(self, kind: RecordKind, lot: str) -> Span:
+        """Return the span that the exchange still serves."""
         now = self.history.source.clock.now_ms()
         return Span(now - kind.lookback_ms(self.identity.mode, lot), now)
 
     def _wanted(self, kind: RecordKind, lot: str) -> tuple[Span, ...]:
-        """Return what is not kept and can still be asked for."""
-        reach = self._reach(kind, lot)
-        start = max(reach.start_ms + _SAFETY_MS, self.since_ms or 0)
-        return self.history.missing(kind, lot, Span(start, reach.end_ms))
+        """Return the spans that are not stored and can still be fetched."""
+        answered = self._answered_span(kind, lot)
+        start = max(answered.start_ms + _SAFETY_MS, self.since_ms or 0)
+        return self.history.missing(kind, lot, Span(start, answered.end_ms))
 
     def _state(self, kind: RecordKind, lot: str) -> dict[str, Any]:
-        """Return between which times all is kept, what is lost, and when more will be."""
-        reach = self._reach(kind, lot)
+        """Return the span that is stored completely, what is lost, and when the next loss is due."""
+        answered = self._answered_span(kind, lot)
         kept = self.history.source.store.known(kind.series(self.identity.uid, lot))
-        first = self.since_ms if self.since_ms is not None else kept[0].start_ms if kept else reach.start_ms
+        first = self.since_ms if self.since_ms is not None else kept[0].start_ms if kept else answered.start_ms
         damaged = self.history.source.store.lost(
-            kind.series(self.identity.uid, lot), Span(0, reach.start_ms + _SAFETY_MS)
+            kind.series(self.identity.uid, lot), Span(0, answered.start_ms + _SAFETY_MS)
         )  # fmt: skip
-        lost = subtract([Span(first, reach.start_ms)], kept) if first < reach.start_ms else ()
+        lost = subtract([Span(first, answered.start_ms)], kept) if first < answered.start_ms else ()
         lost = union([*lost, *(one.span for one in damaged)])
         if not kept:
-            return {"lost": _words(lost)}
-        open_ms = subtract([Span(max(kept[0].start_ms, reach.start_ms), reach.end_ms)], kept)[0].start_ms
+            return {"lost": _as_iso_pairs(lost)}
+        open_ms = subtract([Span(max(kept[0].start_ms, answered.start_ms), answered.end_ms)], kept)[0].start_ms
         return {
-            "first": iso(kept[0].start_ms), "last": iso(kept[-1].end_ms), "lost": _words(lost),
-            "due": iso(open_ms + reach.duration_ms),
+            "first": iso(kept[0].start_ms), "last": iso(kept[-1].end_ms), "lost": _as_iso_pairs(lost),
+            "due": iso(open_ms + answered.duration_ms),
         }  # fmt: skip
 
 
-def _words(spans: Iterable[Span]) -> tuple[tuple[str, str], ...]:
+def _as_iso_pairs(spans: Iterable[Span]) -> tuple[tuple[str, str], ...]:
     return tuple((iso(span.start_ms), iso(span.end_ms)) for span in spans)
 
 
@@ -303,7 +303,7 @@ def _names(lines: Iterable[ArchiveLine]) -> str:
 def _said(line: ArchiveLine) -> str:
     if line.problem:
         return f"{_name(line)}: {line.problem} {line.hint}".rstrip()
-    return f"{_name(line)}: {line.new} new, {line.rows} in all"
+    return f"{_name(line)}: {line.new} new, {line.rows} in total"
 
 
 def _cells(line: ArchiveLine) -> tuple[str, ...]:

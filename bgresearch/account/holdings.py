@@ -1,4 +1,4 @@
-"""What an account has and pays now, as v2 and v3 tell it, as rows of one shape. Asks the exchange, keeps nothing."""
+"""Current balances, assets and fee rates of an account from v2 and v3, as rows of one shape. Stores nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bgresearch.session.identity import ABSENT, NO_PERMISSION, Mode
 ASSET_COLUMNS = [
     ("account", pa.string()), ("coin", pa.string()), ("available", pa.float64()), ("frozen", pa.float64()),
     ("locked", pa.float64()), ("total", pa.float64()), ("usd_value", pa.float64()),
-    ("skipped", pa.string()),  # which accounts this snapshot is without, and why, as JSON; null where it is whole
+    ("skipped", pa.string()),  # the accounts missing from this snapshot, and why, as JSON; null if it is complete
 ]  # fmt: skip
 _PRODUCTS = ("usdt-futures", "usdc-futures", "coin-futures")
 NOT_PERMITTED, NOT_OFFERED = "The key may not see these accounts", "This exchange has no such accounts"
@@ -29,7 +29,7 @@ BALANCES = Shape(
     "account.balances",
     fields("""
         account category wallet: spot, futures, funding, earn, bots, margin; unified
-        usd_value number USDT; NaN where the exchange names none
+        usd_value number USDT; NaN where the exchange reports none
     """),
     ("common.account_all_account_balance", "uta.account_assets", "uta.account_funding_assets"),
 )
@@ -48,7 +48,7 @@ EARN = Shape(
     fields("""
         coin category the coin
         amount number coin
-        product text id of the product; classic accounts are told one sum a coin
+        product text id of the product; classic accounts get one sum per coin
     """),
     ("earn.account_assets", "uta.earn_elite_assets"),
 )
@@ -67,18 +67,18 @@ SUB_ACCOUNTS = Shape(
 
 
 def balances(sender: Sender, mode: Mode) -> list[Row]:
-    """Return what each wallet is worth."""
+    """Return the value of each wallet."""
     if mode == "classic":
         row_id = "common.account_all_account_balance"
         return shaped(row_id, _wallet, rows_from(sender, row_id))
     whole = around(sender, "uta.account_assets")
-    worth = whole.number("usdtEquity", needed=True)
+    total_usd = whole.number("usdtEquity", needed=True)
     whole.problems.warn()
     row_id = "uta.account_funding_assets"
     funding = shaped(row_id, lambda row: {"usd_value": row.number("usdtValue")}, rows_from(sender, row_id))
     known = [row["usd_value"] for row in funding if row["usd_value"] is not None]
     return [
-        {"account": "unified", "usd_value": worth},
+        {"account": "unified", "usd_value": total_usd},
         {"account": "funding", "usd_value": sum(known) if len(known) == len(funding) else None},
     ]
 
@@ -98,13 +98,13 @@ def own_fee_rates(sender: Sender, mode: Mode, market: str, symbol: str) -> list[
 
 
 def earn(sender: Sender, mode: Mode) -> list[Row]:
-    """Return what lies in earn products."""
+    """Return the amounts in earn products."""
     row_id, read = ("earn.account_assets", _saved) if mode == "classic" else ("uta.earn_elite_assets", _invested)
     return shaped(row_id, read, rows_from(sender, row_id))
 
 
 def sub_accounts(sender: Sender, mode: Mode) -> list[Row]:
-    """Return the sub-accounts, all pages of them."""
+    """Return the sub-accounts from all pages."""
     row_id = "subaccount.virtual_subaccount_list" if mode == "classic" else "uta.user_sub_list"
     return shaped(row_id, _sub_account, all_rows(sender, row_id))
 
@@ -136,8 +136,8 @@ def classic_assets(sender: Sender, skipped: Skipped) -> list[Row]:
     """Return the holdings of a classic account: spot, the three futures accounts, funding.
 
     Accounts that the key lacks the permission for, or that this exchange does not have, are named in ``skipped`` with
-    the reason; if there is none to be seen, the refusal is raised. Any other refusal is raised at once: an account that
-    is restricted, of another mode or environment is no missing permission.
+    the reason; if none can be read, the error is raised. Any other error is raised at once: an account that is
+    restricted, or of another mode or environment, is not a missing permission.
     """
     parts: list[tuple[str, str, dict[str, str], Callable[[str, AnswerRow], Row]]] = [
         ("spot", "spot.account_assets", {"assetType": "hold_only"}, _spot),
@@ -179,18 +179,18 @@ def _all(
 
 
 def kept_with(skipped: Skipped) -> str | None:
-    """Return what is kept with a snapshot about the accounts that it is without; `left_out` reads it."""
+    """Return the text stored with a snapshot about its missing accounts; `left_out` reads it."""
     return json.dumps(skipped) if skipped else None
 
 
 def left_out(kept: pa.Table) -> Skipped:
-    """Return which accounts a kept snapshot is without, and why; none is said of snapshots of older versions."""
+    """Return the accounts missing from a stored snapshot, and why; empty for snapshots of older versions."""
     text = kept.column("skipped")[0].as_py() if "skipped" in kept.column_names and kept.num_rows else None
     return {str(account): str(why) for account, why in json.loads(text).items()} if text else {}
 
 
 def said_of(skipped: Skipped) -> str:
-    """Return in words which accounts are left out, by reason."""
+    """Return a sentence naming the accounts that are left out, by reason."""
     reasons = dict.fromkeys(skipped.values())
     parts = {reason: [account for account, why in skipped.items() if why == reason] for reason in reasons}
     return " ".join(f"{reason}: {', '.join(accounts)}." for reason, accounts in parts.items())

@@ -1,8 +1,8 @@
-"""Private history through the store: what is kept, what is missing, fetched window by window, and kept for good.
+"""Private history through the store: what is missing is fetched window by window and stored for good.
 
-Most of it is gone from the exchange after 90 days. A span is kept as covered only where nothing can come any more: not
-in the last minutes, and not at the instants at which something began that is not over (an open order, a position, a
-withdrawal on its way), because its record comes later and with that time.
+Most of it is gone from the exchange after 90 days. A span is stored as covered only where no further record can appear:
+not in the last minutes, and not at the instants at which something began that is not over (an open order, an open
+position, a pending withdrawal), because its record appears later and with that time.
 """
 
 from __future__ import annotations
@@ -31,33 +31,42 @@ _TOO_DEEP = "40303"  # spot/error-code/restapi
 Found = dict[str, Row]
 
 
-FINAL_MS = 5 * 60_000  # a younger record may still be missing from an answer: shown, but not kept
-_AT_ONCE = 20_000  # records that a window should not exceed by much
+FINAL_MS = 5 * 60_000  # a younger record may still be missing from a response: returned, but not stored
+_AT_ONCE = 20_000  # records that a window should not exceed by far
 _FIRST_MS = DAY_MS  # of an account with a million fills in 90 days, 11,000 records
 _SHORTEST_MS = DAY_MS // 24
-_USUAL_PAGE = 100  # rows of a page where the table states none
-_LONG_DAYS = 14  # from which length on a bar is worth it
+_USUAL_PAGE = 100  # rows of a page where the table states no size
+_LONG_DAYS = 14  # a progress bar is shown for spans of at least this length
 _log = logging.getLogger(__name__)
 
 
 class _Task(NamedTuple):
-    """What a walk through the windows of one lot needs to know."""
+    """What fetching the windows of one lot needs."""
 
     kind: RecordKind
     lot: str
-    roads: tuple[RecordRoute, ...]
+    routes: tuple[RecordRoute, ...]
     begun: set[int]
     final_ms: int
 
 
+# Why a walk has this order. Spans and windows are fetched oldest first, and every window is stored as soon as it is
+# complete (records of a `late` kind at the end, in one write): an interruption then leaves a covered span without
+# holes behind, and what the exchange forgets next is safe first. What is still open (orders, positions, withdrawals)
+# is asked for before the first window: what ends during the walk is then still excluded from the covered spans, so its
+# record is fetched by the next run. Asked for afterwards, a record that appeared behind the walk would never be
+# fetched. Within a window, pages come newest first, as the exchange sends them; of an interrupted window only the
+# newer part, which is complete, is stored. A window with more rows than the exchange serves is halved, newer half
+# first.
 class RecordHistory:
     """The records of one account: the store first, then the exchange.
 
     Parameters
     ----------
-    source : Source
+    source : Session
         Exchange and store.
-    whose : Whose
+
+    whose : AccountIdentity
         Learns the account's mode and user id.
     progress : "auto", bool or callable
         As on `connect`.
@@ -67,17 +76,17 @@ class RecordHistory:
         self.source, self._whose, self._progress = source, whose, progress
 
     def identity(self) -> Identity:
-        """Return whose key it is, and remember the user id for work offline.
+        """Return the account of the key, and remember the user id for offline use.
 
         Raises
         ------
         OfflineError
-            Offline: the exchange alone knows.
+            Offline: only the exchange knows.
         """
         sender = self.source.sender
         if self.source.offline:
             raise OfflineError(
-                f"whose key {sender.label!r} is, the exchange alone knows.", hint="Connect without offline=True."
+                f"the account of key {sender.label!r} is not known offline.", hint="Connect without offline=True."
             )
         identity = self._whose.identity()
         remember_uid(self.source.store, sender, identity.uid)
@@ -90,7 +99,7 @@ class RecordHistory:
         Raises
         ------
         OfflineError
-            Offline, and it was never asked.
+            Offline, and the mode was never fetched.
         """
         if not self.source.offline:
             return self.identity().mode
@@ -100,14 +109,14 @@ class RecordHistory:
         return known
 
     def uid(self) -> str:
-        """Return the user id, from the remembered ones if possible."""
+        """Return the user id, the remembered one if possible."""
         sender = self.source.sender
         uid = known_uid(self.source.store, sender)
         if uid is not None:
             return uid
         if self.source.offline:
             raise OfflineError(
-                f"nothing is kept for the key {sender.label!r}.", hint="Connect without offline=True once."
+                f"nothing is stored for the key {sender.label!r}.", hint="Connect without offline=True once."
             )
         return self.identity().uid
 
@@ -119,35 +128,35 @@ class RecordHistory:
         lots = kind.lots[mode]
         if lots == "coins":
             lots = tuple(sorted({"USDT", *(row["coin"] for row in self._held())}))
-        return tuple(dict.fromkeys((*lots, *self.kept_lots(kind))))  # kept: named once, or of a former mode
+        return tuple(dict.fromkeys((*lots, *self.kept_lots(kind))))  # also former ones
 
     def _held(self) -> list[Row]:
-        """Return what the wallets hold; wallets that cannot be looked into are named."""
+        """Return the assets of the wallets; a warning names the wallets that cannot be read."""
         skipped: Skipped = {}
         rows = classic_assets(self.source.sender, skipped)
         if skipped:
-            _log.warning("%s Coins that are only there are not asked for.", said_of(skipped))
+            _log.warning("%s Coins held only there are not fetched.", said_of(skipped))
         return rows
 
     def kept_lots(self, kind: RecordKind) -> tuple[str, ...]:
-        """Return the lots of a kind that something is kept of."""
+        """Return the lots of a kind that have stored records."""
         if not kind.lot:
             return ("",)
         return self.source.store.values(f"account/{self.uid()}/{kind.name}", kind.lot)
 
     def missing(self, kind: RecordKind, lot: str, span: Span) -> tuple[Span, ...]:
-        """Return the parts of the span that are not kept; reads footers only."""
+        """Return the parts of the span that are not stored; reads file footers only."""
         return self.source.store.missing(kind.series(self.uid(), lot), span)
 
     def table(self, kind: RecordKind, lot: str, span: Span) -> pa.Table:
-        """Return the records of a span in order, fetching and keeping what is missing.
+        """Return the records of a span in order; what is missing is fetched and stored.
 
         Raises
         ------
         IncompleteData
-            Part of it is neither kept nor on the exchange any more, or could not be fetched.
+            Part of it is neither stored nor on the exchange any more, or could not be fetched.
         OfflineError
-            Offline, and part of it is not kept.
+            Offline, and part of it is not stored.
         """
         series = kind.series(self.uid(), lot)
         kept, tail = self.source.store.read_after(lambda: self._tail(kind, lot, span), series, span)
@@ -155,46 +164,46 @@ class RecordHistory:
             return tail.sort_by([(kind.time, "ascending"), (kind.id, "ascending")])
         kept = _of_shape(kept, kind.shape.schema)
         if not tail.num_rows:
-            return kept  # in order already, and perhaps very many: sorting would copy them
+            return kept  # sorted already; sorting again would copy what may be millions of rows
         return pa.concat_tables([kept, tail]).sort_by([(kind.time, "ascending"), (kind.id, "ascending")])
 
     def _tail(self, kind: RecordKind, lot: str, span: Span) -> pa.Table:
-        """Fetch and keep what is missing of a span; return the records that are not final and so not kept."""
+        """Fetch and store what is missing of a span; return the records that are not final and so not stored."""
         series = kind.series(self.uid(), lot)
         missing = self.source.store.missing(series, span)
-        if missing and not kind.roads(self.mode(), lot):
+        if missing and not kind.routes(self.mode(), lot):
             if lot not in self.kept_lots(kind):
-                raise InvalidInput(kind.lot, f"a {self.mode()} account is told no {kind.title} of {lot!r}.")
+                raise InvalidInput(kind.lot, f"a {self.mode()} account has no {kind.title} of {lot!r}.")
             self.source.store.refuse_lost(series, span)
-            missing = ()  # from before the account's mode was changed: what is kept is all that there will be
-        return self.bring(kind, lot, missing) if missing else kind.shape.schema.empty_table()
+            missing = ()  # from before the account's mode was changed: no further record can be fetched
+        return self.ensure_cached(kind, lot, missing) if missing else kind.shape.schema.empty_table()
 
-    def bring(self, kind: RecordKind, lot: str, missing: Sequence[Span], *, shown_too: bool = True) -> pa.Table:
-        """Fetch spans and keep them window by window; return the records that are not final and so not kept.
+    def ensure_cached(self, kind: RecordKind, lot: str, missing: Sequence[Span], *, shown_too: bool = True) -> pa.Table:
+        """Fetch spans and store them window by window; return the records that are not final and so not stored.
 
         Parameters
         ----------
         kind : RecordKind
-            What the records are.
+            The kind of record.
         lot : str
-            Of which market, coin or book.
+            The market, coin or book.
         missing : sequence of Span
-            What is not kept.
+            Spans that are not stored.
         shown_too : bool
-            Whether somebody looks at what is returned. To keep records alone, nothing need be asked at instants at
-            which something began that is not over: whatever else belongs there is kept when it is.
+            Whether the returned records are used. If records are only stored, instants at which something began that
+            is not over need no request: their records are stored once it is over.
 
         Raises
         ------
         IncompleteData
-            Part of it is older than the exchange remembers; nothing was asked.
+            Part of it is older than the exchange's look-back; no request was made.
         OfflineError
             Offline.
         """
         store, series = self.source.store, kind.series(self.uid(), lot)
         if self.source.offline:
             raise OfflineError(
-                f"{kind.title} are not all kept: {missing[0]} is missing.", missing=missing,
+                f"{kind.title} are not complete in the store: {missing[0]} is missing.", missing=missing,
                 hint="Connect without offline=True to fetch them." + store.aside_hint(series, _around(missing)),
             )  # fmt: skip
         mode, now = self.identity().mode, self.source.clock.now_ms()
@@ -203,11 +212,11 @@ class RecordHistory:
         if gone:
             aside = store.aside_hint(series, _around(gone))
             raise IncompleteData(
-                f"the exchange answers {kind.title} {round(lookback / DAY_MS)} days back; {gone[0]} is older and "
-                f"{'is not kept any more' if aside else 'was never kept'}.",
-                missing=gone, hint=f"Ask from {iso(now - lookback + 60_000)} on.{aside}",
+                f"the exchange serves {kind.title} of the last {round(lookback / DAY_MS)} days; {gone[0]} is older and "
+                f"{'is no longer in the store' if aside else 'was never stored'}.",
+                missing=gone, hint=f"Start at {iso(now - lookback + 60_000)} or later.{aside}",
             )  # fmt: skip
-        task = _Task(kind, lot, kind.roads(mode, lot), self._begun(kind, mode, lot), now - FINAL_MS)
+        task = _Task(kind, lot, kind.routes(mode, lot), self._begun(kind, mode, lot), now - FINAL_MS)
         begun = [Span(at, at + 1) for at in task.begun]
         missing = [span for span in missing if shown_too or subtract([span], begun)]
         if not missing:
@@ -217,7 +226,7 @@ class RecordHistory:
         late: dict[str, Row] = {}
         days = sum(_days(span) for span in spans)
         with shown(self._progress, days, f"{lot} {kind.name}".strip(), unit="days", least=_LONG_DAYS) as done:
-            for piece, rows in self._walked(task, spans):
+            for piece, rows in self._windows(task, spans):
                 if kind.late:
                     late |= rows
                 else:
@@ -227,9 +236,9 @@ class RecordHistory:
             young.append(self._kept(task, missing, late))
         return pa.concat_tables(young)
 
-    def _walked(self, task: _Task, spans: Sequence[Span]) -> Iterator[tuple[Span, dict[str, Row]]]:
-        """Yield windows with their records: short ones where there are so many that a long one fills the memory."""
-        longest = min(road.longest_ms for road in task.roads)
+    def _windows(self, task: _Task, spans: Sequence[Span]) -> Iterator[tuple[Span, dict[str, Row]]]:
+        """Yield windows with their records; windows are shorter where records are dense, to bound memory."""
+        longest = min(route.longest_ms for route in task.routes)
         length = min(longest, _FIRST_MS) if task.kind.many else longest
         for span in spans:
             at = span.start_ms
@@ -240,7 +249,7 @@ class RecordHistory:
                     self._rows(task, piece, rows)
                 except (ExchangeError, NetworkError):
                     if whole := _whole(task, piece, list(rows.values())):
-                        yield whole, rows  # the pages that came
+                        yield whole, rows  # the pages that arrived
                     raise
                 yield piece, rows
                 at = piece.end_ms
@@ -250,12 +259,12 @@ class RecordHistory:
                     length = min(length * 2, longest)
 
     def _rows(self, task: _Task, piece: Span, rows: dict[str, Row]) -> None:
-        """Fill in the records of one window by id, from every list that has some of them."""
-        for road in task.roads:
-            walked(task.kind, road, self.source.sender, piece, trim=not task.kind.late, found=rows)
+        """Add the records of one window by id, from every list that holds them."""
+        for route in task.routes:
+            walked(task.kind, route, self.source.sender, piece, trim=not task.kind.late, found=rows)
 
     def _kept(self, task: _Task, spans: Sequence[Span], rows: dict[str, Row]) -> pa.Table:
-        """Keep what is final in some spans, return the rest of what lies in them."""
+        """Store what is final in some spans; return the other records of these spans."""
         kind, time = task.kind, task.kind.time
         rows = {key: row for key, row in rows.items() if any(s.start_ms <= row[time] < s.end_ms for s in spans)}
         changing = {
@@ -268,33 +277,33 @@ class RecordHistory:
         covered = subtract(final, holes)
         sure = {key for key, row in rows.items() if any(s.start_ms <= row[time] < s.end_ms for s in covered)}
         if covered:
-            source = ",".join(dict.fromkeys(road.endpoint for road in task.roads))
+            source = ",".join(dict.fromkeys(route.endpoint for route in task.routes))
             table = kind.shape.table(rows[key] for key in rows if key in sure)
             self.source.store.write(kind.series(self.uid(), task.lot), table, covered, source=source)
         return kind.shape.table(row for key, row in rows.items() if key not in sure)
 
     def _begun(self, kind: RecordKind, mode: Mode, lot: str) -> set[int]:
-        """Return when everything began that is not over; asked before the walk, so that what ends meanwhile counts."""
+        """Return when everything began that is not over; fetched before the walk, for what ends during it."""
         found: Iterable[Row] = (
-            row for road in kind.open(mode, lot) for row in walked(kind, road, self.source.sender)
+            row for route in kind.open(mode, lot) for row in walked(kind, route, self.source.sender)
         )  # fmt: skip
         return {row[kind.time] for row in found}
 
 
 def _whole(task: _Task, piece: Span, rows: Sequence[Row]) -> Span | None:
-    """Return the part of an interrupted window that is complete: of one list that came in the order of its times.
+    """Return the complete part of an interrupted window: of a single list whose rows came ordered by time.
 
-    Its last page may end with an odd time, so the older half of that is not believed.
+    The last page may end with a misplaced time, so its older half is not used.
     """
     times = [row[task.kind.time] for row in rows]
-    if not times or len(task.roads) > 1 or task.kind.late or times != sorted(times, reverse=True):
+    if not times or len(task.routes) > 1 or task.kind.late or times != sorted(times, reverse=True):
         return None
-    half = (task.roads[0].row.paging.max_rows or _USUAL_PAGE) // 2
+    half = (task.routes[0].row.paging.max_rows or _USUAL_PAGE) // 2
     return Span(times[-half:][0] + 1, piece.end_ms).intersect(piece)
 
 
 def _of_shape(kept: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Return kept records with the columns of today: what another version did not keep yet is null."""
+    """Return stored records with the current columns; columns that an older version did not store are null."""
     columns = [
         kept.column(field.name).cast(field.type)
         if field.name in kept.column_names
@@ -313,7 +322,7 @@ def _days(span: Span) -> int:
 
 
 def walked(
-    kind: RecordKind, road: RecordRoute, sender: Sender, span: Span | None = None, *, trim: bool = True,
+    kind: RecordKind, route: RecordRoute, sender: Sender, span: Span | None = None, *, trim: bool = True,
     found: Found | None = None,
 ) -> list[Row]:  # fmt: skip
     """Return every record of a window, each once, in any order; without a window every record of the list.
@@ -323,34 +332,34 @@ def walked(
     Parameters
     ----------
     kind : RecordKind
-        What the records are.
-    road : Road
-        Which list.
+        The kind of record.
+    route : RecordRoute
+        The list.
     sender : Sender
-        Who asks.
+        Sends the requests.
     span : Span, optional
         The window.
     trim : bool
-        Whether records outside the window are left out: its ends are asked for generously.
+        Whether records outside the window are dropped: the request is wider at both ends.
     found : dict, optional
-        Filled with the records by id as their pages come, and not trimmed; what came is there even if the walk fails.
+        Filled with the records by id as pages arrive, not trimmed; it keeps what arrived even if the walk fails.
 
     Raises
     ------
     BadResponse
-        If the list has no end, its end cannot be told, or a row is no record.
+        If the list has no end, its end cannot be determined, or a row is not a record.
     """
     found = {} if found is None else found
-    _walk(kind, road, sender, span, found)
+    _walk(kind, route, sender, span, found)
     if span is None or not trim:
         return list(found.values())
     return [record for record in found.values() if span.start_ms <= record[kind.time] < span.end_ms]
 
 
-def _walk(kind: RecordKind, road: RecordRoute, sender: Sender, span: Span | None, found: Found) -> None:
+def _walk(kind: RecordKind, route: RecordRoute, sender: Sender, span: Span | None, found: Found) -> None:
     here: Found = {}
     try:
-        for page in _paged(kind, road, sender, span, here).pages():
+        for page in _paged(kind, route, sender, span, here).pages():
             new = {record[kind.id]: record for record in page if record[kind.id] not in here}
             here |= new
             found |= new
@@ -361,14 +370,14 @@ def _walk(kind: RecordKind, road: RecordRoute, sender: Sender, span: Span | None
         if parts is None:
             raise
     for half in reversed(parts):
-        _walk(kind, road, sender, half, found)
+        _walk(kind, route, sender, half, found)
 
 
-def _paged(kind: RecordKind, road: RecordRoute, sender: Sender, span: Span | None, here: Found) -> PagedList[Row]:
+def _paged(kind: RecordKind, route: RecordRoute, sender: Sender, span: Span | None, here: Found) -> PagedList[Row]:
     last: list[int] = []  # times of the last page, sorted
 
     def read(rows: list[Any]) -> list[Row]:
-        return _records(kind, road, rows, money=span is not None)
+        return _records(kind, route, rows, money=span is not None)
 
     def remembered(rows: list[Any]) -> list[Row]:
         records = read(rows)
@@ -379,16 +388,16 @@ def _paged(kind: RecordKind, road: RecordRoute, sender: Sender, span: Span | Non
         return str(record[kind.id])
 
     def goes_on() -> bool:
-        """Ask for the older part of the window without a cursor: half of the last page, whatever odd times it has."""
+        """Request the older part of the window without a cursor, from the median time of the last page on."""
         start = span.start_ms if span is not None else 0
         older = Span(start, after_instant(max(start, last[len(last) // 2])))
-        again = PagedList(sender, road.row, {**road.fixed, **_times(older)}, read, key)
+        again = PagedList(sender, route.row, {**route.fixed, **_times(older)}, read, key)
         records = (record for page in again.pages() for record in page)
-        # a newer one than asked for is no answer to the question, and so no evidence
+        # records newer than requested do not answer the question, so they are ignored
         return any(record[kind.time] > older.end_ms or key(record) not in here for record in records)
 
-    params = {**road.fixed, **(_times(span) if span is not None else {})}
-    return PagedList(sender, road.row, params, remembered, key, goes_on if span is not None else None)
+    params = {**route.fixed, **(_times(span) if span is not None else {})}
+    return PagedList(sender, route.row, params, remembered, key, goes_on if span is not None else None)
 
 
 def _times(span: Span) -> dict[str, str]:
@@ -397,24 +406,24 @@ def _times(span: Span) -> dict[str, str]:
     return {"startTime": str(asked.start_ms), "endTime": str(asked.end_ms)}
 
 
-def _records(kind: RecordKind, road: RecordRoute, rows: list[Any], *, money: bool) -> list[Row]:
-    """Return the records of a page; lists of what stands open now (``money=False``) are nothing that is booked."""
-    problems = Problems(road.endpoint, money=money)
-    records = [_believed(kind, road, row, problems, place) for place, row in enumerate(rows, start=1)]
+def _records(kind: RecordKind, route: RecordRoute, rows: list[Any], *, money: bool) -> list[Row]:
+    """Return the records of a page; lists of open items (``money=False``) hold nothing that is booked."""
+    problems = Problems(route.endpoint, money=money)
+    records = [_checked_record(kind, route, row, problems, place) for place, row in enumerate(rows, start=1)]
     problems.warn()
     return records
 
 
-def _believed(kind: RecordKind, road: RecordRoute, row: object, problems: Problems, place: int) -> Row:
+def _checked_record(kind: RecordKind, route: RecordRoute, row: object, problems: Problems, place: int) -> Row:
     if not isinstance(row, dict):
-        raise BadResponse(road.endpoint, f"row {place} of {kind.title} is no object.")
+        raise BadResponse(route.endpoint, f"row {place} of {kind.title} is not an object.")
     read, before = AnswerRow(row, problems, f"row {place}"), len(problems.found)
     try:
-        record = road.shape(read)
+        record = route.shape(read)
     except KeyMissing:
-        raise BadResponse(road.endpoint, f"{problems.found[-1]}, in a list of {kind.title}.") from None
+        raise BadResponse(route.endpoint, f"{problems.found[-1]}, in a list of {kind.title}.") from None
     for needed in (kind.id, kind.time):
         if record[needed] is None:
             found = problems.found[before:] or [f"{read.name}: {needed} is missing"]
-            raise BadResponse(road.endpoint, f"{'; '.join(found)}, in a list of {kind.title}.")
+            raise BadResponse(route.endpoint, f"{'; '.join(found)}, in a list of {kind.title}.")
     return record | ({UNREADABLE: True} if len(problems.found) > before else {})

@@ -1,6 +1,6 @@
-"""What a kind of private record is, as data: its columns, and the roads on which each kind of account tells it.
+"""A kind of private record as data: its columns, and its routes for each account mode.
 
-A kind says nothing about how roads are walked (`walks`) or where records are kept (`history`).
+A kind does not say how lists are paged (`http.pagination`) or how records are stored (`record_history`).
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from bgresearch.schemas import Row, Shape
 from bgresearch.session.identity import Mode
 from bgresearch.store import Series
 
-LOOKBACK_DAYS = 90  # spot/trade/Get-Fills, uta/trade/Get-Order-Fills; where no page states it, it is the same
-EDGE_MS = 60_000  # windows stay this far inside the exchange's own limits, which move while one walks
+LOOKBACK_DAYS = 90  # spot/trade/Get-Fills, uta/trade/Get-Order-Fills; assumed where no page states it
+EDGE_MS = 60_000  # windows stay this far inside the exchange's own limits, which move during the walk
 
 Lots = tuple[str, ...] | Literal["coins"]
 
 
 @dataclass(frozen=True)
 class RecordRoute:
-    """One list of the exchange that tells records of a kind.
+    """One list of the exchange that holds records of a kind.
 
     Attributes
     ----------
     endpoint : str
         Id of the table row.
     shape : callable
-        Makes a record out of one of the exchange's rows.
+        Makes a record from one of the exchange's rows.
     fixed : mapping
         Parameters that are the same for every page.
-    reach_days : int or None
-        How far back it answers where the table does not say.
+    lookback_days : int
+        Look-back where the table does not state one.
     """
 
     endpoint: str
     shape: Callable[[AnswerRow], Row]
     fixed: Mapping[str, str] = field(default_factory=dict)
-    reach_days: int = LOOKBACK_DAYS
+    lookback_days: int = LOOKBACK_DAYS
 
     @property
     def row(self) -> Endpoint:
@@ -53,52 +53,52 @@ class RecordRoute:
     @property
     def longest_ms(self) -> int:
         """Longest span of one window."""
-        return (self.row.max_span_days or self.reach_days) * DAY_MS - EDGE_MS
+        return (self.row.max_span_days or self.lookback_days) * DAY_MS - EDGE_MS
 
     @property
     def lookback_ms(self) -> int:
-        """How far back the exchange answers."""
-        return (self.row.lookback_days or self.reach_days) * DAY_MS - EDGE_MS
+        """The exchange's look-back."""
+        return (self.row.lookback_days or self.lookback_days) * DAY_MS - EDGE_MS
 
 
-Roads = Callable[[Mode, str], tuple[RecordRoute, ...]]
+Routes = Callable[[Mode, str], tuple[RecordRoute, ...]]
 
 
-def _no_roads(_mode: Mode, _lot: str) -> tuple[RecordRoute, ...]:
+def _no_routes(_mode: Mode, _lot: str) -> tuple[RecordRoute, ...]:
     return ()
 
 
 @dataclass(frozen=True)
 class RecordKind:
-    """One kind of private record that the exchange forgets after a while.
+    """One kind of private record that the exchange deletes after a while.
 
     Attributes
     ----------
     name : str
-        Of the folder that keeps it and of the verb: ``fills``.
+        Name of the folder and of the verb: ``fills``.
     title : str
-        In words, for messages: ``own trades``.
+        Title for messages: ``own trades``.
     shape : Shape
-        The columns; the index is the time that the exchange's windows go by.
+        The columns; the index is the time that the exchange's windows select by.
     id : str
-        The column that tells records of one lot apart.
+        The column that identifies a record within its lot.
     lot : str
-        What a walk takes one of at a time (``market``, ``coin``); it names the folder below; empty for one walk.
+        What is fetched one at a time (``market``, ``coin``) and names the subfolder; empty if there is one list only.
     lots : mapping of mode to tuple of str, or "coins"
         The lots of an account; ``coins`` means those that the account has or had.
-    roads : callable
+    routes : callable
         Mode and lot to the lists that together hold every record of it; none if this mode has no such list.
     open : callable
-        Mode and lot to the lists of what has begun and is not over: its record comes later, at the time it began.
+        Mode and lot to the lists of what is still open: its record appears later, with the time it began.
     changing : frozenset of str
         Values of the column ``status`` of records that still change.
     late : bool
-        Whether a window may go by another time than the one the record is kept at (when a position was closed): then
-        everything up to now is asked for, so that neither reading of the documentation loses a record.
+        Whether a window may select by another time than the record's index (when a position was closed): then
+            everything up to now is fetched, so that neither reading of the documentation loses a record.
     free : bool
-        Whether other lots than the listed ones can be named.
+        Whether lots that are not listed are accepted.
     many : bool
-        Whether an account may have so many that a whole window is too much to hold at once.
+        Whether an account may have so many that a whole window does not fit in memory.
     """
 
     name: str
@@ -107,8 +107,8 @@ class RecordKind:
     id: str
     lot: str
     lots: Mapping[Mode, Lots]
-    roads: Roads
-    open: Roads = _no_roads
+    routes: Routes
+    open: Routes = _no_routes
     changing: frozenset[str] = frozenset()
     late: bool = False
     free: bool = False
@@ -116,36 +116,36 @@ class RecordKind:
 
     @property
     def time(self) -> str:
-        """The column that the exchange's windows go by."""
+        """The column that the exchange's windows select by."""
         return self.shape.index
 
     @property
     def all_lots(self) -> tuple[str, ...]:
-        """The lots of either kind of account that have a name of their own, coins and symbols excepted."""
+        """The named lots of both account modes, without coins and symbols."""
         return tuple(dict.fromkeys(name for lots in self.lots.values() if lots != "coins" for name in lots))
 
     def series(self, uid: str, lot: str) -> Series:
-        """Return where the records of one lot are kept."""
+        """Return the store's series for the records of one lot."""
         keys = ((self.lot, lot),) if self.lot else ()
         return Series(f"account/{uid}/{self.name}", keys, self.time, private=True, unique=(self.id,))
 
     def checked(self, lot: str) -> str:
-        """Return the lot.
+        """Return the lot if it is valid.
 
         Raises
         ------
         InvalidInput
-            If neither kind of account has one of that name.
+            If neither account mode has such a lot.
         """
         if lot not in self.all_lots and not self.free:
             raise InvalidInput(self.lot, f"{lot!r} is unknown.", hint=f"Use one of {', '.join(self.all_lots)}.")
         return lot
 
     def lookback_ms(self, mode: Mode, lot: str) -> int:
-        """Return how far back the exchange answers: as far as its shortest road."""
-        return min((road.lookback_ms for road in self.roads(mode, lot)), default=0)
+        """Return the exchange's look-back: the shortest of the routes."""
+        return min((route.lookback_ms for route in self.routes(mode, lot)), default=0)
 
 
 def by_market(lots: tuple[str, ...] = MARKETS) -> dict[Mode, Lots]:
-    """Return the same lots for both kinds of account."""
+    """Return the same lots for both account modes."""
     return {"classic": lots, "unified": lots}

@@ -2,8 +2,8 @@
 
 Sources: the exchange's API documentation of December 2025 (rows with a ``page``) and, for the rows without one,
 public client libraries. Left out on purpose: everything that is not a GET, including the few
-POST calls that only read, because a package that never sends a body cannot be talked into an order; and one
-undocumented GET whose answer is a sub-account's key with its SecretKey. No column is a secret.
+POST calls that only read, because a package that never sends a body cannot place an order; and one undocumented GET
+that returns a sub-account's key with its SecretKey. No column is a secret.
 v2 pages do not say which authority an endpoint needs; those codes are inferred from the path.
 """
 

@@ -1,12 +1,12 @@
-"""One row of an answer, read field by field: what cannot be read is named, with its row and its field.
+"""One row of a response, parsed field by field: unreadable values are reported with their row and field.
 
-Two rules, chosen by who reads:
+Two rules, chosen by the caller:
 
-* Answers about now and public lists: the value is missing (numbers are NaN, so that sums with it are NaN as well), the
-  rest of the row and all other rows are given, and one `UndocumentedData` warning per answer names rows and fields. A
-  row without the field that says what it is about (its symbol, its coin, its id) is left out, and named as well.
-* Records of an account (``money=True``): an amount, an id or a time that cannot be read raises `BadResponse`, as a
-  missing fee would be counted as none. Other fields are missing and named, and the record is asked for again next time.
+* Current data and public lists: the value is missing (numbers are NaN, so that sums with it are NaN as well), the rest
+  of the row and all other rows are returned, and one `UndocumentedData` warning per response names rows and fields. A
+  row without its identifying field (its symbol, its coin, its id) is skipped, and reported as well.
+* Records of an account (``money=True``): an unreadable amount, id or time raises `BadResponse`, as a missing
+  fee would count as zero. Other fields are missing and reported, and the record is fetched again next time.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MOST_PLACES = 400  # below every float
 _KINDS = {"number": "a number", "count": "a whole number", "time": "a time", "flag": "yes or no", "text": "a text"}
 _OF_TABLE = {"number": "decimal", "count": "int", "time": "ms", "flag": "flag"}
 UNREADABLE = "unreadable"
-"""Marks a row with a field that could not be read: it is given, and not kept as final."""
+"""Marks a row with an unreadable field: it is returned, but not stored as final."""
 
 
 Row = dict[str, Any]
@@ -40,11 +40,11 @@ Make = Callable[["AnswerRow"], "Row | list[Row]"]
 
 
 class KeyMissing(Exception):
-    """A row does not say what it is about."""
+    """A row lacks its identifying field."""
 
 
 class Problems:
-    """What could not be read in one answer.
+    """The unreadable values of one response.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Problems:
     money : bool
         Whether amounts, ids and times must be readable.
     whole : bool
-        Whether no row may be left out, as the list is kept for complete.
+        Whether no row may be skipped, as the list is stored as complete.
     """
 
     def __init__(self, endpoint: str, *, money: bool = False, whole: bool = False) -> None:
@@ -61,9 +61,9 @@ class Problems:
         self.found: list[str] = []
 
     def add(self, what: str, *, fatal: bool = False) -> None:
-        """Take note of something; in records of an account raise what is about money."""
+        """Note a problem; for account records, raise if it concerns money."""
         if fatal and self.money:
-            hint = f"client.api.{self.endpoint}.raw(...) shows the answer as it came."
+            hint = f"client.api.{self.endpoint}.raw(...) shows the raw response."
             raise BadResponse(self.endpoint, f"{what}.", hint=hint)
         self.found.append(what)
 
@@ -77,10 +77,10 @@ class Problems:
 
 
 class AnswerRow:
-    """An object of an answer.
+    """An object of a response.
 
-    Every method takes the names that the exchange has for a value; the first one that holds anything counts. With
-    ``needed`` an absent or empty value is a problem, too; without, it is just missing.
+    Every method takes the exchange's names of a value; the first one that is not empty counts. With ``needed`` an
+    absent or empty value is a problem, too; without, it is just missing.
     """
 
     def __init__(self, values: Mapping[str, Any], problems: Problems, place: str = "row 1") -> None:
@@ -91,7 +91,7 @@ class AnswerRow:
 
     @property
     def name(self) -> str:
-        """Which row it is: its place in the answer and what names it."""
+        """The row for messages: its place in the response and its identifying fields."""
         said = [
             f"{name} {shown(value)}"
             for name, value in self._values.items()
@@ -144,10 +144,10 @@ class AnswerRow:
         return None if found is None else spelled(found)
 
     def key(self, *names: str) -> str:
-        """Return the text that says what the row is about; a row without is left out."""
+        """Return the identifying text of the row; a row without it is skipped."""
         found = self.text(*names, needed=True)
         if found is not None and len(found) > _LONGEST_KEY:
-            self.problems.add(f"{self.name}: {names[0]} {shown(found)} is too long to be one", fatal=True)
+            self.problems.add(f"{self.name}: {names[0]} {shown(found)} is too long", fatal=True)
             found = None
         if found is None:
             raise KeyMissing
@@ -162,23 +162,23 @@ class AnswerRow:
             return []
         parts = value if isinstance(value, list) else [value]
         if not all(isinstance(part, dict) for part in parts):
-            self.problems.add(f"{self.name}: {name} {shown(self._values[name])} is no list of objects", fatal=True)
+            self.problems.add(f"{self.name}: {name} {shown(self._values[name])} is not a list of objects", fatal=True)
             parts = [part for part in parts if isinstance(part, dict)]
         return [
             AnswerRow(part, self.problems, f"{self.name}, {name} {place}") for place, part in enumerate(parts, start=1)
         ]
 
     def lists(self, name: str, *columns: str) -> list[AnswerRow]:
-        """Return the lists in a field as rows, their values by place.
+        """Return the lists in a field as rows with values by index.
 
         Raises
         ------
         BadResponse
-            There is no list; an empty one is something else.
+            There is no list; an empty list is valid.
         """
         value = self._values.get(name)
         if not isinstance(value, list):
-            raise BadResponse(self.problems.endpoint, f"{self.name}: {name} {shown(value)} is no list.")
+            raise BadResponse(self.problems.endpoint, f"{self.name}: {name} {shown(value)} is not a list.")
         return [
             AnswerRow(
                 dict(zip(columns, one, strict=False)) if isinstance(one, list) else {}, self.problems,
@@ -192,7 +192,7 @@ class AnswerRow:
         (row, *_) = self.nested(name) or [AnswerRow({}, self.problems)]
         for key, part in row._values.items():
             if not isinstance(part, dict) and not is_blank(part):
-                self.problems.add(f"{self.name}: {name} {key} {shown(part)} is no object")
+                self.problems.add(f"{self.name}: {name} {key} {shown(part)} is not an object")
         return {key: AnswerRow(part, self.problems, f"{self.name}, {name} {key}")
                 for key, part in row._values.items() if isinstance(part, dict)}  # fmt: skip
 
@@ -210,7 +210,7 @@ class AnswerRow:
         return None if found is _UNREADABLE else found
 
     def _read(self, kind: str, names: tuple[str, ...], *, needed: bool, fatal: bool) -> Any:
-        """Return the value, None where there is none, or `_UNREADABLE` where it was noted as such."""
+        """Return the value, None if it is absent, or `_UNREADABLE` if a problem was noted."""
         name, value = self._given(names)
         if is_blank(value) or (kind == "time" and str(value).strip() in ("0", "-1")):
             if needed:
@@ -230,9 +230,9 @@ class AnswerRow:
 
 
 def read_rows(make: Make, rows: Iterable[Any], problems: Problems) -> list[Row]:
-    """Return what is made of every row that can be read, and warn of the others; `UNREADABLE` marks what has holes.
+    """Return the parsed rows, and warn of unreadable ones; `UNREADABLE` marks rows with unreadable fields.
 
-    A row that equals one before is the same row: exchanges repeat some, and sums would count them twice.
+    Duplicate rows are dropped: exchanges repeat some, and sums would count them twice.
 
     Raises
     ------
@@ -243,7 +243,7 @@ def read_rows(make: Make, rows: Iterable[Any], problems: Problems) -> list[Row]:
     left_out, once = 0, _once(rows)
     for place, row in once:
         if not isinstance(row, dict | AnswerRow):
-            problems.add(f"row {place} is no object: {shown(row)}", fatal=True)
+            problems.add(f"row {place} is not an object: {shown(row)}", fatal=True)
             if problems.whole:
                 raise BadResponse(problems.endpoint, f"{problems.found[-1]}.")
             left_out += 1
@@ -255,7 +255,7 @@ def read_rows(make: Make, rows: Iterable[Any], problems: Problems) -> list[Row]:
         except KeyMissing:
             if problems.whole:
                 raise BadResponse(problems.endpoint, f"{problems.found[-1]}.") from None
-            problems.found[-1] += ", and the row is left out"
+            problems.found[-1] += ", and the row is skipped"
             left_out += 1
             continue
         mark = {UNREADABLE: True} if len(problems.found) > before else {}
@@ -267,7 +267,7 @@ def read_rows(make: Make, rows: Iterable[Any], problems: Problems) -> list[Row]:
 
 
 def _once(rows: Iterable[Any]) -> list[tuple[int, Any]]:
-    """Return the rows with their places; of equal ones the first."""
+    """Return the rows with their places, without duplicates."""
     first: dict[str, tuple[int, Any]] = {}
     for place, row in enumerate(rows, start=1):
         plain = row._values if isinstance(row, AnswerRow) else row
@@ -291,10 +291,10 @@ def _is_scalar(value: Any) -> bool:
 
 
 def shown(value: Any) -> str:
-    """Return a stranger's value for a message, short and printable."""
-    words = printable(value if isinstance(value, str) else as_text(value))
-    words = words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"
-    return repr(words) if isinstance(value, str) and not words.isalnum() else words
+    """Return an untrusted value for a message, short and printable."""
+    text = printable(value if isinstance(value, str) else as_text(value))
+    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return repr(text) if isinstance(value, str) and not text.isalnum() else text
 
 
 _UNREADABLE: Any = object()

@@ -1,4 +1,4 @@
-"""The shape of one table row. Frozen and typed; knows nothing of files, requests or secrets."""
+"""The type of one table row. Frozen; independent of files, requests and secrets."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Param(NamedTuple):
 class Column(NamedTuple):
     """One field of a response row.
 
-    ``path`` is the dotted way from ``data`` (``fillList.feeDetail.totalFee``), ``name`` its last part. ``alias`` is
+    ``path`` is the dotted path from ``data`` (``fillList.feeDetail.totalFee``), ``name`` its last part. ``alias`` is
     the plain name of an unnamed array position.
     """
 
@@ -52,7 +52,7 @@ class Column(NamedTuple):
 
 
 class Paging(NamedTuple):
-    """How to reach the rows that one answer does not hold."""
+    """How to fetch the rows beyond the first response."""
 
     kind: PagingKind = "none"
     params: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ class Endpoint:
     Attributes
     ----------
     id : str
-        ``area.name``, the only name used for it in this package.
+        ``area.name``, its only name in this package.
     permission : str
         ``public``; ``any`` (every valid key); a v2 code such as ``stor``; or a v3 authority such as ``uta_mgt:read``.
     response : str
@@ -81,7 +81,7 @@ class Endpoint:
     max_span_days, lookback_days : int or None
         Longest time span of one request; how far back the exchange answers.
     documented : bool
-        False for what only other clients are known to call; such a row has no page.
+        False if it is known only from other clients; such a row has no page.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""The exchange's error codes: which group, whether asking again can help, what they mean. Reads package data only."""
+"""The exchange's error codes: group, whether a retry can help, meaning. Reads package data only."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Retry = Literal["no", "yes", "cooldown", "resync"]
 
 
 class ErrorCode(NamedTuple):
-    """What is known of one error code.
+    """One error code.
 
-    ``retry`` says what may help: ``no`` nothing, ``yes`` asking again, ``cooldown`` asking again after a pause,
-    ``resync`` asking again after learning the exchange's clock.
+    ``retry`` says what may help: ``no`` nothing, ``yes`` a retry, ``cooldown`` a retry after a pause, ``resync`` a
+    retry after reading the exchange's clock.
     """
 
     group: Group
@@ -26,7 +26,7 @@ class ErrorCode(NamedTuple):
 
 
 def error_code(code: str) -> ErrorCode | None:
-    """Return what is known of a code (text, leading zeros kept), or None."""
+    """Return the entry of a code (text, leading zeros kept), or None."""
     return error_codes().get(code)
 
 
@@ -48,7 +48,7 @@ def parse_codes(text: str) -> dict[str, ErrorCode]:
     Raises
     ------
     CatalogueError
-        If the text is no TOML or a line is malformed.
+        If the text is not TOML or a line is malformed.
     """
     try:
         lines = tomllib.loads(text)
@@ -62,7 +62,7 @@ def _read(code: str, line: object) -> ErrorCode:
         raise CatalogueError(f"errors.toml, {code}: a line must read CODE = 'group retry meaning'.")
     group, retry, meaning = line.split(None, 2)
     if group not in get_args(Group):
-        raise CatalogueError(f"errors.toml, {code}: group {group!r} is none of {', '.join(get_args(Group))}.")
+        raise CatalogueError(f"errors.toml, {code}: group {group!r} is not one of {', '.join(get_args(Group))}.")
     if retry not in get_args(Retry):
-        raise CatalogueError(f"errors.toml, {code}: retry {retry!r} is none of {', '.join(get_args(Retry))}.")
+        raise CatalogueError(f"errors.toml, {code}: retry {retry!r} is not one of {', '.join(get_args(Retry))}.")
     return ErrorCode(cast(Group, group), cast(Retry, retry), meaning)

@@ -1,4 +1,4 @@
-"""TOML rows to frozen rows, refusing what is malformed. Reads package data only, once per process."""
+"""Parses TOML rows to frozen rows, and refuses malformed ones. Reads package data only, once per process."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _REQUIRED = ("path", "permission", "limit", "response")
 
 
 class Catalogue:
-    """Every row of the table, in order: iterate over rows, or look one up by id or by path."""
+    """All rows of the table, in order: iterate over rows, or look one up by id or path."""
 
     def __init__(self, rows: Iterable[Endpoint]) -> None:
         self._rows = tuple(rows)
@@ -46,7 +46,7 @@ class Catalogue:
         self._by_path = {row.path: row for row in self._rows}
         for row in self._rows:
             if self._by_id[row.id] is not row:
-                raise CatalogueError(f"row [{row.id}] is there twice.")
+                raise CatalogueError(f"row [{row.id}] is defined twice.")
             if self._by_path[row.path] is not row:
                 raise CatalogueError(
                     f"rows [{row.id}] and [{self._by_path[row.path].id}] have the same path {row.path}."
@@ -72,7 +72,7 @@ class Catalogue:
         return self._by_id[endpoint_id]
 
     def at_path(self, path: str) -> Endpoint | None:
-        """Return the row that answers at that path, or None."""
+        """Return the row of that path, or None."""
         return self._by_path.get(path)
 
 
@@ -98,12 +98,12 @@ def parse(text: str, file: str) -> list[Endpoint]:
     text : str
         TOML: one table of tables, ``[area.name]``.
     file : str
-        Its name, for messages.
+        File name, for messages.
 
     Raises
     ------
     CatalogueError
-        If the text is no TOML or a row is malformed.
+        If the text is not TOML or a row is malformed.
     """
     try:
         areas = read_toml(text)
@@ -123,16 +123,15 @@ def parse(text: str, file: str) -> list[Endpoint]:
 
 
 def read_toml(text: str) -> dict[str, Any]:
-    """Return what `tomllib.loads` returns, several times faster for texts of the plain kind that rows are.
+    """Return the same as `tomllib.loads`, several times faster for the simple texts of rows.
 
-    A catalogue of 400 rows is on the way of every start, and tomllib alone takes 17 ms for it. Text that holds more
-    than ``[area.name]`` tables with literal strings, whole numbers and pairs of them, and every mistake, is left to
-    tomllib and its messages.
+    Every start reads 400 rows, for which tomllib takes 17 ms. Text with anything other than ``[area.name]`` tables of
+    literal strings, whole numbers and pairs of them, and all errors, are left to tomllib and its messages.
 
     Raises
     ------
     tomllib.TOMLDecodeError
-        If the text is no TOML.
+        If the text is not TOML.
     """
     areas: dict[str, dict[str, dict[str, Any]]] = {}
     row: dict[str, Any] | None = None
@@ -173,11 +172,11 @@ def _row(row_id: str, fields: object) -> Endpoint:
     if not _PATH.fullmatch(fields["path"]):
         raise ValueError(f"path {fields['path']!r} is not /api/v2/... or /api/v3/...")
     if fields["response"] not in get_args(Response):
-        raise ValueError(f"response {fields['response']!r} is none of {', '.join(get_args(Response))}")
+        raise ValueError(f"response {fields['response']!r} is not one of {', '.join(get_args(Response))}")
     columns = _columns(fields.get("columns", ""))
     time = fields.get("time", "")
     if time and all(time != column.name for column in columns):
-        raise ValueError(f"time {time!r} is no column")
+        raise ValueError(f"time {time!r} is not a column")
     params = tuple(_param(line) for line in fields.get("params", "").splitlines())
     if len({param.name for param in params}) != len(params):
         raise ValueError("a parameter is listed twice")
@@ -197,7 +196,7 @@ def _check_keys(fields: Mapping[str, Any]) -> None:
             raise ValueError(f"{key} is missing")
     for key, value in fields.items():
         if key not in _KEYS:
-            raise ValueError(f"{key} is no key of a row")
+            raise ValueError(f"{key} is not a key of a row")
         if type(value) is not _KEYS[key]:
             raise ValueError(f"{key} must be of type {_KEYS[key].__name__}, is {type(value).__name__}")
 
@@ -209,15 +208,15 @@ def _limit(text: str) -> Limit:
     return Limit(int(match[1]), float(match[2]), cast(Scope, match[3]))
 
 
-@functools.cache  # startTime, endTime, limit, ... are the same line in many rows
+@functools.cache  # startTime, endTime, limit, ... are identical in many rows
 def _param(line: str) -> Param:
     """Read ``name [required] [max N] [default X] [in A B C]``."""
     head, _, values = line.partition(" in ")
     if not head.strip():
         raise ValueError("a line of params is empty")
-    name, *words = head.split()
+    name, *parts = head.split()
     required, maximum, default = False, None, None
-    rest = iter(words)
+    rest = iter(parts)
     for word in rest:
         if word == "required":
             required = True
@@ -234,17 +233,17 @@ def _param(line: str) -> Param:
 
 def _count(name: str, text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
-        raise ValueError(f"parameter {name}: max {text!r} is no positive number")
+        raise ValueError(f"parameter {name}: max {text!r} is not a positive number")
     return int(text)
 
 
 def _paging(fields: Mapping[str, Any], params: tuple[Param, ...]) -> Paging:
     kind, *names = fields.get("paging", "none").split()
     if kind not in get_args(PagingKind):
-        raise ValueError(f"paging {kind!r} is none of {', '.join(get_args(PagingKind))}")
+        raise ValueError(f"paging {kind!r} is not one of {', '.join(get_args(PagingKind))}")
     for name in names:
         if all(name != param.name for param in params):
-            raise ValueError(f"paging names {name!r}, which is no parameter")
+            raise ValueError(f"paging names {name!r}, which is not a parameter")
     rows = fields.get("page_rows", [None, None])
     if len(rows) != 2 or not all(row is None or (type(row) is int and row > 0) for row in rows):
         raise ValueError("page_rows must be [default, maximum], two positive numbers")
@@ -254,14 +253,14 @@ def _paging(fields: Mapping[str, Any], params: tuple[Param, ...]) -> Paging:
 
 
 def _columns(text: str) -> tuple[Column, ...]:
-    """Read one column a line, ``name kind [unit] [-> alias] [= VALUE VALUE] [!]``; two spaces deeper is inside."""
+    """Read one column per line, ``name kind [unit] [-> alias] [= VALUE VALUE] [!]``; two more spaces nest."""
     columns: dict[str, Column] = {}
     parents: list[str] = []
     for line in text.splitlines():
         stripped = line.lstrip(" ")
         depth = (len(line) - len(stripped)) // 2
         if depth > len(parents):
-            raise ValueError(f"column {stripped!r} is indented below nothing")
+            raise ValueError(f"column {stripped!r} is indented without a parent")
         column = _column(stripped, ".".join(parents[:depth]))
         parents[depth:] = [column.name]
         if column.path in columns:
@@ -270,18 +269,18 @@ def _columns(text: str) -> tuple[Column, ...]:
     return tuple(columns.values())
 
 
-@functools.cache  # many rows share a line, and reading each of them once shortens load() by a third
+@functools.cache  # many rows share a line; parsing each once shortens load() by a third
 def _column(text: str, inside: str) -> Column:
     body, deprecated = (text[:-2], True) if text.endswith(" !") else (text, False)
     body, _, values = body.partition(" = ")
     body, _, alias = body.partition(" -> ")
-    words = body.split(None, 2)
-    if len(words) < 2:
+    parts = body.split(None, 2)
+    if len(parts) < 2:
         raise ValueError(f"column {text!r} has no kind")
-    name, kind, unit = (*words, "")[:3]
+    name, kind, unit = (*parts, "")[:3]
     if kind not in _KINDS:
         raise ValueError(f"column {name}: kind {kind!r} is unknown")
     if not _COLUMN.fullmatch(name):
-        raise ValueError(f"column {name!r} is no plain name")
+        raise ValueError(f"column {name!r} is not a plain name")
     path = f"{inside}.{name}" if inside else name
     return Column(name, cast(Kind, kind), unit, path, alias, tuple(values.split()), deprecated)

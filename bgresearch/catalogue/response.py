@@ -1,7 +1,7 @@
-"""Body bytes to the value of ``data``, or a typed error that says what to do next. No requests, no secrets.
+"""Parses body bytes to the value of ``data``, or raises a typed error that says what to do next. No secrets.
 
-Whatever arrives is treated as hostile: the size is capped, garbage becomes `BadResponse`, and the exchange's own words
-are shortened and stripped of control characters before they reach an error message.
+Every response is treated as hostile: the size is capped, garbage becomes `BadResponse`, and the exchange's own messages
+are shortened and stripped of control characters before they are used in an error message.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _FRAMES_IN_RESERVE = 50
 _MAX_SAID_CHARACTERS = 200
 _SUCCESS = "00000"
 _SECRET_VALUE = re.compile(rb'("(?:secret_?key|passphrase)"\s*:\s*)"(?:[^"\\]|\\.)*"', re.IGNORECASE)
-_ABSENT = (404, 405, 410)  # there is no such path
+_ABSENT = (404, 405, 410)  # unknown path
 _NOTHING: tuple[object, ...] = (None, "", [], {})
 
 _ERRORS: Mapping[Group, type[ExchangeError]] = {
@@ -57,11 +57,11 @@ _BOXES = {
     "uta_trade:read_write": "unified account trade (with write, although the call only reads)",
 }  # fmt: skip
 
-_AGAIN = "if it was changed lately, connect again."
+_AGAIN = "if it was changed recently, connect again."
 _ASK_V2 = f"The account is a classic one and this is a unified-account (v3) call: use the v2 counterpart; {_AGAIN}"
 _ASK_V3 = f"The account is a unified one and this is a classic-account (v2) call: use the v3 counterpart; {_AGAIN}"
 _HINTS = {
-    "403": "The exchange's edge refused this network address before looking at the request: try from another network "
+    "403": "The exchange's edge refused this network address before reading the request: try from another network  "
     "or region, and check VPN and proxy.",
     "22010": "Add an address list to the key on the exchange's API page.",
     "40006": "Check the API key for missing characters; the exchange says the same when no key is sent at all.",
@@ -75,12 +75,12 @@ _HINTS = {
     "40084": _ASK_V2,
     "40085": _ASK_V3,
     "25245": _ASK_V2,
-    "40099": "A demo key works in the demo environment alone and a live key in the live one: add the key again "
+    "40099": "A demo key works only in the demo environment and a live key only in the live one: add the key again "
     "with the right demo setting.",
     "40303": "Narrow the time span: deeper than 20,000 rows is not served.",
     "404": "There is nothing at this path: check base_url, or the table row is out of date.",
     "40404": "The exchange does not know this path: the table row may be out of date.",
-    "40808": "Usually a parameter is wrong; during the exchange's release windows the same code is a passing fault.",
+    "40808": "Usually a parameter is wrong; during the exchange's release windows the same code is a temporary fault.",
 }  # fmt: skip
 
 _GROUP_HINTS: Mapping[Group, str] = {
@@ -96,14 +96,14 @@ _GROUP_HINTS: Mapping[Group, str] = {
 
 
 def unwrap(endpoint: Endpoint, http_status: int, body: bytes) -> Any:
-    """Return the value of ``data`` in a response body, every digit of a number kept: `exact_json.loads`.
+    """Return the value of ``data`` in a response body, with all digits of numbers: `exact_json.loads`.
 
     Parameters
     ----------
     endpoint : Endpoint
-        The row that was asked.
+        The row of the endpoint.
     http_status : int
-        Status of the answer.
+        HTTP status of the response.
     body : bytes
         The whole body.
 
@@ -128,7 +128,7 @@ def unwrap(endpoint: Endpoint, http_status: int, body: bytes) -> Any:
         raise BadResponse(endpoint.id, f"HTTP {http_status} with a body that says success.")
     if "data" not in envelope:
         if endpoint.response == "array-rows":
-            return None  # an empty answer about candles has been seen in many forms, and is doubted in any
+            return None  # empty responses for candles were seen in many forms, and all are doubted
         raise BadResponse(endpoint.id, "a success without data.")
     data = envelope["data"]
     _check_shape(endpoint, data)
@@ -136,7 +136,7 @@ def unwrap(endpoint: Endpoint, http_status: int, body: bytes) -> Any:
 
 
 def without_secrets(body: bytes) -> bytes:
-    """Return a body with the values of SecretKeys and passphrases taken out.
+    """Return a body with the values of SecretKeys and passphrases removed.
 
     A row lists a broker's sub-account keys, and the documentation shows their SecretKey among the fields.
     """
@@ -147,10 +147,10 @@ def without_secrets(body: bytes) -> bytes:
 
 
 def rows_of(endpoint: Endpoint, data: Any) -> list[Any]:
-    """Return the rows inside ``data``; ``[]``, null, ``""``, ``{}`` and a missing list all mean none.
+    """Return the rows inside ``data``; ``[]``, null, ``""``, ``{}`` and a missing list all mean no rows.
 
-    The row's ``rows_at`` is believed first. Where the answer has another shape than documented, the list whose keys
-    look most like the documented columns is taken, and an object that is itself a row becomes one row.
+    The row's ``rows_at`` is tried first. If the response has another shape than documented, the list whose keys
+    match the documented columns best is used, and an object that is itself a row becomes one row.
     """
     if data in _NOTHING:
         return []
@@ -172,7 +172,7 @@ def rows_key(endpoint: Endpoint, data: Mapping[str, Any]) -> str | None:
     if not endpoint.rows_at and endpoint.response == "object" and endpoint.columns:
         return None
     lists = [key for key, value in data.items() if isinstance(value, list)]
-    if not endpoint.columns:  # nobody documents the answer: one list of objects in it is its rows
+    if not endpoint.columns:  # an undocumented response: a single list of objects in it is its rows
         rows = [key for key in lists if data[key] and isinstance(data[key][0], dict)]
         return rows[0] if len(rows) == 1 else None
     known = _row_names(endpoint)
@@ -184,7 +184,7 @@ def rows_key(endpoint: Endpoint, data: Mapping[str, Any]) -> str | None:
 
 
 def retry_of(error: ExchangeError) -> Retry:
-    """Return what may help against an error: nothing, asking again, a pause, or learning the exchange's clock."""
+    """Return what may help against an error: nothing, a retry, a pause, or reading the exchange's clock."""
     known = error_code(error.code)
     if known is not None:
         return known.retry
@@ -210,7 +210,7 @@ def _first_keys(rows: list[Any]) -> set[str]:
 
 def _parse(endpoint: Endpoint, http_status: int, body: bytes) -> dict[str, Any]:
     if len(body) > MAX_BODY_BYTES:
-        raise BadResponse(endpoint.id, f"the answer is larger than {MAX_BODY_BYTES // 1024**2} MiB.")
+        raise BadResponse(endpoint.id, f"the response is larger than {MAX_BODY_BYTES // 1024**2} MiB.")
     envelope = _json(body)
     if not isinstance(envelope, dict) or type(envelope.get("code")) not in (str, int):
         raise _without_envelope(endpoint, http_status, body)
@@ -220,7 +220,7 @@ def _parse(endpoint: Endpoint, http_status: int, body: bytes) -> dict[str, Any]:
 def _json(body: bytes, reserve: int = _FRAMES_IN_RESERVE) -> Any:
     """Return the parsed body, or None: not UTF-8, not JSON, NaN, nested too deep.
 
-    It reads some frames deeper than need be, so that what just fitted on the stack can be written out again.
+    It parses some stack frames deeper than necessary, so that the result can also be written out again.
     """
     if reserve:
         return _json(body, reserve - 1)
@@ -239,11 +239,11 @@ def _without_envelope(endpoint: Endpoint, http_status: int, body: bytes) -> BadR
     elif start.startswith((b"<!doctype", b"<html")):
         kind = "an HTML page"
     else:
-        kind = "something that is not the documented JSON, or cut short"
+        kind = "a body that is not the documented JSON, or is truncated"
     return BadResponse(
         endpoint.id,
         f"HTTP {http_status} with {kind} ({len(body)} bytes).",
-        hint="Something between here and the exchange may have answered; check base_url and the network.",
+        hint="Another server on the way may have responded; check base_url and the network.",
     )
 
 
@@ -259,7 +259,7 @@ def _check_shape(endpoint: Endpoint, data: Any) -> None:
 def _json_type(value: Any) -> str:
     names = {
         str: "text",
-        bool: "a truth value",
+        bool: "a boolean",
         int: "a number",
         Decimal: "a number",
         dict: "an object",
@@ -284,7 +284,7 @@ def _error(endpoint: Endpoint, code: str, said: str, http_status: int) -> Exchan
 
 
 def printable(value: object) -> str:
-    """Return a stranger's words, short and without control characters."""
+    """Return an untrusted text, short and without control characters."""
     text = value if isinstance(value, str) else exact_json.dumps(value)
     shown = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in text[: _MAX_SAID_CHARACTERS + 1])
     return shown if len(text) <= _MAX_SAID_CHARACTERS else f"{shown[:_MAX_SAID_CHARACTERS]}…"

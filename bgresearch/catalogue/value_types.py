@@ -1,7 +1,7 @@
-"""Values as the exchange sends them to Arrow arrays, by the kind that the table documents. Pure.
+"""Converts values as sent by the exchange to Arrow arrays, by the documented kind. Pure.
 
-Nothing here raises for a value and nothing guesses: what cannot be read as its kind becomes null and is counted.
-``""``, null and, for times, ``0`` and ``-1`` mean nothing. Exponents are read, thousands separators are not.
+No value raises and nothing is guessed: a value that is not of its kind becomes null and is counted.
+``""``, null and, for times, ``0`` and ``-1`` mean no value. Exponents are accepted, thousands separators are not.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _MILLISECONDS = range(10**11, 253_402_300_800_000)  # 1973 to the year 9999
 
 
 def arrow_type(column: Column) -> pa.DataType:
-    """Return the Arrow type of a column: what is neither number, time, truth nor category is text."""
+    """Return the Arrow type of a column: everything but numbers, times, booleans and categories is text."""
     kind: pa.DataType = _TYPES.get(column.kind, pa.string())
     return kind
 
 
 def to_array(column: Column, values: Sequence[Any]) -> tuple[pa.Array, list[int]]:
-    """Return the values as an Arrow array of the column's type, and the places of those that could not be read."""
+    """Return the values as an Arrow array of the column's type, and the positions of unreadable ones."""
     if column.kind in ("decimal", "ms"):
         fast = _numbers_at_once(values, column.kind)
         if fast is not None:
@@ -55,7 +55,7 @@ def to_array(column: Column, values: Sequence[Any]) -> tuple[pa.Array, list[int]
 
 
 def read_value(kind: str, value: Any) -> Any:
-    """Return a value as its kind of column has it, None if it means nothing or cannot be read."""
+    """Return a value converted to its kind, None if it is empty or unreadable."""
     reader: Callable[[Any], Any] = _READERS.get(kind, _read_text)
     return reader(value)
 
@@ -71,13 +71,13 @@ def as_text(value: Any) -> str:
         value = exact_json.dumps(value, ascii_only=False)
     try:
         value.encode()
-    except UnicodeEncodeError:  # half a character: JSON can spell it, nothing else can
+    except UnicodeEncodeError:  # a lone surrogate: only JSON can express it
         return str(value.encode(errors="replace").decode())
     return str(value)
 
 
 def _numbers_at_once(values: Sequence[Any], kind: str) -> pa.Array | None:
-    """Return the array for a column of plain number texts, or None if one value needs a closer look."""
+    """Return the array for a column of plain number texts, or None if a value needs individual parsing."""
     try:
         texts = pa.array(values, pa.string())
     except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError):

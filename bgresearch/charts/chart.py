@@ -1,7 +1,7 @@
-"""Charts of candles, fluid at any number of bars: in a notebook, as a page, as a picture. Asks nobody.
+"""Charts of candles, fluid at any number of bars: in a notebook, as a page, as an image. No network.
 
-A chart keeps its candles at several lengths. What is in sight is drawn from the finest that needs few enough bars; in a
-notebook the kernel cuts it, in a page a script does, from data that lie in the page.
+A chart holds its candles at several lengths. A view is drawn from the finest one that stays within ``max_bars``; in a
+notebook the kernel selects the bars, in a page a script does, from data embedded in the page.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ class Chart:
     Parameters
     ----------
     drawing : Drawing
-        What is drawn.
+        The chart's content.
     theme : str
         ``auto``, ``light``, ``dark`` or ``print``.
     max_bars : int
-        How many bars may be drawn at once.
+        Most bars drawn at once.
     height : int, optional
         In pixels.
 
     Attributes
     ----------
     drawing, theme, max_bars
-        As given.
+        As passed.
     figure : plotly.graph_objects.Figure
-        The whole span with few enough bars, to change at will; it does not refine itself.
+        The whole span with few enough bars, free to be changed; it does not refine itself.
     """
 
     def __init__(self, drawing: Drawing, *, theme: str, max_bars: int, height: int | None) -> None:
@@ -58,7 +58,7 @@ class Chart:
         self.figure: Figure = drawing.figure(theme, whole(drawing.levels, max_bars=max_bars), height=height)
 
     def widget(self) -> VBox:
-        """Return the chart as a widget that draws finer bars where one zooms in.
+        """Return the chart as a widget that draws finer bars when zoomed in.
 
         Raises
         ------
@@ -70,9 +70,9 @@ class Chart:
         return live(self)
 
     def page(self) -> str:
-        """Return the chart as one self-contained HTML page that draws finer bars where one zooms in, without a kernel.
+        """Return the chart as one self-contained HTML page that draws finer bars when zoomed in, without a kernel.
 
-        All candles lie in the page: about 22 MB for a million, and 5 MB for plotly.
+        All candles are embedded in the page: about 22 MB for a million, and 5 MB for plotly.
         """
         from bgresearch.charts.html_page import Panel, page
 
@@ -84,7 +84,7 @@ class Chart:
         Raises
         ------
         StoreError
-            There is such a file and ``force`` is not said, or the folder cannot be written to.
+            The file exists and ``force`` is not set, or the folder is not writable.
         """
         from bgresearch.exports.output_path import written
 
@@ -93,7 +93,7 @@ class Chart:
     def picture(
         self, path: str | Path, *, width: int = 1000, height: int = 600, theme: str = "print", force: bool = False
     ) -> Path:  # fmt: skip
-        """Write a picture for print and return its absolute path; see `bgresearch.charts.static_image.picture`."""
+        """Write an image for print and return its absolute path; see `bgresearch.charts.static_image.picture`."""
         from bgresearch.charts.static_image import picture
 
         return picture(self, Path(path), width=width, height=height, theme=theme, force=force)
@@ -113,30 +113,30 @@ def chart(
     fills: pd.DataFrame | None = None, volume: bool = True, gaps: bool = True, title: str = "", theme: str = "auto",
     height: int | None = None, max_bars: int = FLUID_BARS,
 ) -> Chart:  # fmt: skip
-    """Candlesticks with their volume below, on one time axis; missing bars are empty space, nothing is filled.
+    """Candlesticks with their volume below, on one time axis; missing bars are left empty, nothing is filled.
 
     Parameters
     ----------
     candles : DataFrame
-        What ``client.candles`` returns: index ``open_time`` (UTC, in order), columns open, high, low, close and, if
-        there, volume.
+        The result of ``client.candles``: index ``open_time`` (UTC, in order), columns open, high, low, close and
+        optionally volume.
     overlays : int, str, Series, several of them or a mapping of names to them, optional
-        Lines over the candles. A number is the average of so many closes, a text names a column, a Series has its
-        own times (UTC).
+        Lines over the candles. A number is a moving average over that many closes, a string names a column, a Series
+        has its own times (UTC).
     funding : DataFrame or Series, optional
-        What ``client.funding_rates`` returns; a panel of its own, in percent.
+        The result of ``client.funding_rates``; shown in its own panel, in percent.
     fills : DataFrame, optional
-        What ``client.account.fills`` returns, spot or futures; those of the candles' symbol and market are marked.
+        The result of ``client.account.fills``, spot or futures; those of the candles' symbol and market are marked.
     volume, gaps : bool
         Whether to draw volumes; a light band with the cause wherever candles are absent.
     title : str
         Heading; made from the frame's provenance if empty.
     theme : {"auto", "light", "dark", "print"}
-        ``auto`` takes the colours of what is around it.
+        ``auto`` takes the colours of its surroundings.
     height : int, optional
         In pixels.
     max_bars : int
-        More candles than that in sight are shown as longer ones; the second line of the heading says which.
+        If more candles are visible, longer ones are shown; the subtitle names their length.
 
     Returns
     -------
@@ -146,7 +146,7 @@ def chart(
     Raises
     ------
     InvalidInput
-        An empty frame, one without the four prices or out of order; or something that cannot be drawn over it.
+        A frame that is empty, lacks a price or is out of order; or an overlay that cannot be drawn.
     ConfigurationError
         Plotly is not installed.
 
@@ -158,7 +158,7 @@ def chart(
     look_of(theme)
     for name, size in (("max_bars", max_bars), ("height", 100 if height is None else height)):
         if not isinstance(size, int) or size < _LEAST[name]:
-            raise InvalidInput(name, f"{size!r} is too little to see.", hint=f"Give {_LEAST[name]} or more.")
+            raise InvalidInput(name, f"{size!r} is too small.", hint=f"Give {_LEAST[name]} or more.")
     plotly()
     index = checked_candles(candles)
     length = checked_interval(candles)

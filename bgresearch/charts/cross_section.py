@@ -1,4 +1,4 @@
-"""Figures of many symbols at once: who is where (a ranking), and where the crowd is over time (a spread)."""
+"""Figures of many symbols at once: a ranking, and their distribution over time."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def ranking_figure(
     values: pd.Series, *, title: str, subtitle: str = "", unit: str = "", marked: Collection[str] = (),
     note: str = "marked", theme: str = "auto",
 ) -> Figure:  # fmt: skip
-    """One bar per name, the largest on top, each with its value beside it.
+    """One bar per name, the largest on top, each labelled with its value.
 
     Parameters
     ----------
     values : Series
-        float64, not below zero, by name; NaN is left out.
+        float64, not below zero, by name; NaN is dropped.
     title, subtitle, unit : str
-        Heading; what the numbers are, ``%`` or a coin.
+        Heading; the unit of the numbers, ``%`` or a coin.
     marked : collection of str
-        Names whose bars are drawn in another colour.
+        Names whose bars have another colour.
     note : str
-        What these are, in the legend.
+        The legend text for these.
     theme : {"auto", "light", "dark", "print"}
-        ``auto`` takes the colours of what is around it.
+        ``auto`` takes the colours of its surroundings.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def ranking_figure(
     """
     shown = values.dropna().sort_values()
     if shown.empty:
-        raise InvalidInput("values", "there is not one number among them.")
+        raise InvalidInput("values", "none of the values is a number.")
     go, _ = plotly()
     places = max(0, 3 - len(f"{shown.max():.0f}")) + 1
     figure: Figure = go.Figure()
@@ -71,28 +71,28 @@ def spread_figure(
     values: pd.DataFrame, *, title: str, subtitle: str = "", unit: str = "", lines: Sequence[str] = (),
     theme: str = "auto",
 ) -> Figure:  # fmt: skip
-    """The median of all columns over time, within bands of the middle half and of the middle eight tenths.
+    """The median of all columns over time, within bands of the middle 50 % and 80 %.
 
     Parameters
     ----------
     values : DataFrame
-        Index: moments (UTC, ascending); a column per name, float64. NaN means that a name is not there.
+        Index: times (UTC, ascending); a column per name, float64. NaN means that a name is absent.
     title, subtitle, unit : str
-        Heading; what the numbers are.
+        Heading; the unit of the numbers.
     lines : sequence of str
-        Columns that are drawn as well, each as a line of its own.
+        Columns that are also drawn, each as its own line.
     theme : {"auto", "light", "dark", "print"}
-        ``auto`` takes the colours of what is around it.
+        ``auto`` takes the colours of its surroundings.
 
     Raises
     ------
     InvalidInput
-        A line is no column, or the index is no time with a zone.
+        A line is not a column, or the index is not a time with a time zone.
     ConfigurationError
         Plotly is not installed.
     """
-    if strangers := sorted({*lines} - {*values.columns}):
-        raise InvalidInput("lines", f"{', '.join(strangers)} is no column.")
+    if unknown := sorted({*lines} - {*values.columns}):
+        raise InvalidInput("lines", f"{', '.join(unknown)} is not a column.")
     go, _ = plotly()
     x = times(milliseconds(utc_index(values)))
     figure: Figure = go.Figure()

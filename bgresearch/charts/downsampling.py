@@ -1,7 +1,7 @@
-"""One set of candles at several lengths, so that whatever is in sight is drawn with few bars. Pure.
+"""One set of candles at several lengths, so that every view is drawn with few bars. Pure.
 
 A level is what a chart shows at one candle length, as columns per trace. A view of it is a slice of each column.
-The page's script and the widget cut and choose alike: `chosen`, `cut`.
+The page's script and the widget choose and cut in the same way: `chosen`, `cut`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from bgresearch.research.resample import FLUID_BARS, fold, opens_of
 
 Columns = dict[str, Any]  # attribute of a trace, as plotly calls it, to an array; x in epoch milliseconds, ascending
 
-_LEFT_OUT = ("3m",)  # too near to its neighbours to be worth its room
+_LEFT_OUT = ("3m",)  # too close to its neighbours to be visible
 _SIDES = ("buy", "sell")
-_POINTS = 30  # of a band; the cursor finds one within 20 pixels
+_POINTS = 30  # between hover points of a band; the cursor finds one within 20 pixels
 _FEWEST = 250  # bars of the longest level, for a small picture
 
 
@@ -35,7 +35,7 @@ class Level:
     name : str
         The interval.
     length_ms : int
-        Its length; of a month 31 days.
+        Its length; 31 days for a month.
     traces : mapping of str to Columns
         By what is drawn: candles, volume, gaps, buy, sell, and the lines by ``line <name>``.
     """
@@ -54,7 +54,7 @@ def levels(
     candles: pd.DataFrame, lines: Mapping[str, pd.Series], marks: pd.DataFrame, gaps: pd.DataFrame, *,
     max_bars: int = FLUID_BARS,
 ) -> tuple[Level, ...]:  # fmt: skip
-    """Return the candles as they are and ever longer, up to a length of which few bars are needed."""
+    """Return the candles as they are and at increasing lengths, until few bars are left."""
     own, anchor = interval_of(candles), anchor_of(candles)
     made, folded = [_level(candles, own, lines, marks, gaps)], [(own, candles)]
     for target in INTERVALS.values():
@@ -74,7 +74,7 @@ def whole(found: Sequence[Level], *, max_bars: int = FLUID_BARS) -> Level:
 
 
 def chosen(found: Sequence[Level], from_ms: float, to_ms: float, *, max_bars: int = FLUID_BARS) -> int:
-    """Return the number of the finest level that shows a view, and half of it at each side, with few enough bars."""
+    """Return the number of the finest level that shows a view and half of it on each side within ``max_bars``."""
     for number, level in enumerate(found):
         if 2 * (to_ms - from_ms) / level.length_ms <= max_bars or level.bars <= max_bars:
             return number
@@ -82,7 +82,7 @@ def chosen(found: Sequence[Level], from_ms: float, to_ms: float, *, max_bars: in
 
 
 def cut(columns: Columns, from_ms: float, to_ms: float) -> Columns:
-    """Return the part of a trace that a view needs, and one more at the left, which may reach into it."""
+    """Return the part of a trace that a view needs, and one more point on the left, which may extend into it."""
     first, last = np.searchsorted(columns["x"], [from_ms, to_ms])
     return {name: column[max(0, first - 1) : last + 1] for name, column in columns.items()}
 
@@ -107,12 +107,12 @@ def _level(
         own = marks[marks["side"] == side]
         if len(own):
             when = milliseconds(pd.DatetimeIndex(own.index))
-            traces[side] = {"x": when, "y": _floats(own["price"]), "text": own["words"].to_numpy(dtype=object)}
+            traces[side] = {"x": when, "y": _floats(own["price"]), "text": own["text"].to_numpy(dtype=object)}
     return Level(length.name, length.nominal_ms, traces)
 
 
 def _last(lines: Mapping[str, pd.Series], target: Interval, anchor: Anchor) -> dict[str, pd.Series]:
-    """Lines with one value a bar, the last that is known in it; those that are short stay as they are."""
+    """Lines with one value per bar, the last one in it; short lines stay as they are."""
     return {
         name: line.groupby(opens_of(pd.DatetimeIndex(line.index), target, anchor)).last()
         if len(line) > FLUID_BARS
@@ -128,12 +128,12 @@ def _thinned(marks: pd.DataFrame, target: Interval, anchor: Anchor) -> pd.DataFr
 
 
 def _broken(line: pd.Series, gaps: pd.DataFrame, length: Interval) -> Columns:
-    """A line with a hole in every gap that it would otherwise cross and that is longer than its own steps."""
+    """A line broken at every gap that is longer than its own steps."""
     x, y = milliseconds(pd.DatetimeIndex(line.index)), _floats(line)
     if len(gaps) and len(x) > 1:
         starts, ends = (milliseconds(pd.DatetimeIndex(gaps[name])) for name in ("start", "end"))
         step = max(length.nominal_ms, int(np.median(np.diff(x))))
-        # a longer bar that opens in the gap may have a candle after it
+        # a longer bar that opens in the gap may contain a candle after it
         crossed = (ends - starts >= step) & (np.searchsorted(x, starts) == np.searchsorted(x, ends - step + 1))
         at = np.searchsorted(x, starts[crossed])
         x, y = np.insert(x, at, starts[crossed]), np.insert(y, at, np.nan)
@@ -141,17 +141,17 @@ def _broken(line: pd.Series, gaps: pd.DataFrame, length: Interval) -> Columns:
 
 
 def _bands(gaps: pd.DataFrame, length: Interval) -> Columns:
-    """Gaps of at least one bar as bands: up, points along the top near enough to be hovered over, and down again."""
+    """Gaps of at least one bar as bands: up, points along the top close enough for hovering, and down again."""
     x, y, text = [], [], []
     for start, end, count, cause in gaps.itertuples(index=False):
         first, last = int(start.value // 10**6), int(end.value // 10**6)
         if last - first < length.nominal_ms:
             continue
         points = np.linspace(first, last, min(_POINTS, max(2, (last - first) // length.nominal_ms)))
-        words = f"no candles: {cause}<br>{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}, {count:,} absent"
+        label = f"no candles: {cause}<br>{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}, {count:,} absent"
         x += [first, *(points // 1000 * 1000).astype("int64").tolist(), last]
         y += [0.0, *[1.0] * len(points), 0.0]
-        text += [words] * (len(points) + 2)
+        text += [label] * (len(points) + 2)
     return {"x": np.array(x, dtype="int64"), "y": np.array(y), "text": np.array(text, dtype=object)}
 
 

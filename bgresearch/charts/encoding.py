@@ -1,8 +1,8 @@
-"""The levels of a chart as text that a page carries and its script unpacks (``fluid.js``).
+"""The levels of a chart as text embedded in a page and unpacked by its script (``html_page.js``).
 
-A column of numbers is whole numbers wherever that is exact: times by their common step, prices by their decimals. Of
-those, the differences are kept as 32-bit integers, their bytes in four planes, deflated and in base64. Other columns
-are 64-bit floats; of lines 32-bit ones, whose seven digits are more than a screen shows.
+A column becomes whole numbers wherever that is exact: times by their common step, prices by their decimals. Their
+differences are stored as 32-bit integers, bytes in four planes, deflated, in base64. Other columns are 64-bit floats,
+lines 32-bit ones, whose seven digits are more than a screen shows.
 """
 
 from __future__ import annotations
@@ -19,18 +19,19 @@ from bgresearch.charts.figure import Drawing
 
 _MOST = 2**31 - 1
 _DECIMALS = 10
-_EXACT = 1e-12  # sums of volumes scatter by less
+_EXACT = 1e-12  # rounding errors of summed volumes are smaller
 
 
 def packed(drawing: Drawing, max_bars: int) -> dict[str, Any]:
-    """Return everything that the script needs to draw any part of a chart at any level."""
+    """Return everything that the script needs to draw any view of a chart at any level."""
     return {
         "maxBars": max_bars,
         "span": list(drawing.sight_ms),
         "names": [name for name in drawing.names if name != "funding"],
         "levels": [
             {
-                "name": level.name, "length": level.length_ms, "bars": level.bars, "told": drawing.told(level),
+                "name": level.name, "length": level.length_ms, "bars": level.bars,
+                "subtitle": drawing.subtitle_of(level),
                 "traces": {
                     name: columns_packed(columns, short=name.startswith("line "))
                     for name, columns in level.traces.items()
@@ -68,7 +69,7 @@ def _numbers(column: np.ndarray[Any, Any], short: bool) -> dict[str, Any]:
 
 
 def _planes(whole: np.ndarray[Any, Any]) -> str:
-    """Return the differences of whole numbers, all first bytes, then all second ones and so on: they deflate better."""
+    """Return the differences of whole numbers, all first bytes, then all second ones: this compresses better."""
     deltas = np.diff(whole, prepend=0).astype("<i4")
     return _text(deltas.view("u1").reshape(-1, 4).T.tobytes())
 

@@ -18,30 +18,30 @@ if TYPE_CHECKING:
 def equity_figure(
     curve: pd.DataFrame, *, title: str = "Equity", quote: str = "USDT", theme: str = "auto", height: int | None = None
 ) -> Figure:  # fmt: skip
-    """The account's value over time, with what each coin contributes on hover; below it the drawdown, if it is there.
+    """The account's value over time, with each coin's share on hover; below it the drawdown, if given.
 
     Parameters
     ----------
     curve : DataFrame
-        Index: moments (UTC, ascending). Columns ``equity`` and perhaps ``drawdown`` (a share: 0 at a summit, -0.1 a
-        tenth below the last one); every other column is named on hover. Numbers or decimals.
+        Index: times (UTC, ascending). Columns ``equity`` and optionally ``drawdown`` (a ratio: 0 at a high, -0.1 ten
+        percent below the last one); every other column is shown on hover. Numbers or decimals.
         `bgresearch.research.backcast_equity.equity_curve` returns one.
     title, quote : str
-        Heading; the coin that values are counted in.
+        Heading; the coin that values are in.
     theme : {"auto", "light", "dark", "print"}
-        ``auto`` takes the colours of what is around it.
+        ``auto`` takes the colours of its surroundings.
     height : int, optional
         In pixels.
 
     Raises
     ------
     InvalidInput
-        There is no ``equity``, or the index is no time with a zone.
+        There is no ``equity``, or the index is not a time with a time zone.
     ConfigurationError
         Plotly is not installed.
     """
     if "equity" not in curve.columns:
-        raise InvalidInput("curve", "there is no column equity.")
+        raise InvalidInput("curve", "the column equity is missing.")
     utc_index(curve)
     go, subplots = plotly()
     sunk = "drawdown" in curve.columns
@@ -69,7 +69,7 @@ def equity_figure(
 
 
 def _sunken(go: Any, x: list[str], depths: list[float | None]) -> tuple[Any, Any]:
-    """The area and its edge, apart: plotly fills an area across a hole, so it is led along zero there."""
+    """The area and its edge as two traces: plotly fills an area across a hole, so the area follows zero there."""
     points: list[tuple[str, float]] = []
     for number, depth in enumerate(depths):
         hole = [(x[number - 1], 0.0), (x[number + 1], 0.0)] if depth is None and 0 < number < len(x) - 1 else []
@@ -80,8 +80,8 @@ def _sunken(go: Any, x: list[str], depths: list[float | None]) -> tuple[Any, Any
         line={"width": 0, "color": DOWN}, fillcolor="rgba(229,83,75,0.18)", **shared,
     )  # fmt: skip
     edge = {"color": DOWN, "width": 1.2}
-    told = "drawdown %{y:.2f} %<extra></extra>"
-    return area, go.Scatter(x=x, y=depths, line=edge, hovertemplate=told, **shared)
+    hover = "drawdown %{y:.2f} %<extra></extra>"
+    return area, go.Scatter(x=x, y=depths, line=edge, hovertemplate=hover, **shared)
 
 
 def _holes(values: pd.Series) -> list[float | None]:
@@ -89,7 +89,7 @@ def _holes(values: pd.Series) -> list[float | None]:
 
 
 def _broken_at_gaps(curve: pd.DataFrame) -> pd.DataFrame:
-    """The curve with an empty row wherever a moment is missing, so that no line is drawn across."""
+    """The curve with an empty row wherever a time is missing, so that no line is drawn across."""
     steps = curve.index.to_series().diff()
     usual = steps.median()
     holes = curve.index[steps > usual * 1.5] - usual / 2

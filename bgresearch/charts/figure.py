@@ -1,4 +1,4 @@
-"""A plotly figure of one level of candles: which trace stands in which row, and what a view of it is."""
+"""A plotly figure of one level of candles: the row of each trace, and the data of a view."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _OVERLAID = "y9"  # the axis on which gaps are bands from bottom to top
 _DAY_MS = 86_400_000
 _HEIGHT, _PANEL = 460, 100  # pixels
 _AIR = 0.01
-_TICKS = {"volume": 4, "funding": 6}  # at most; rates lie on both sides of 0
+_TICKS = {"volume": 4, "funding": 6}  # at most; rates are on both sides of 0
 
 
 class Drawn(Protocol):
-    """Something with a drawing: what a widget, a page and a picture take; `bgresearch.charts.chart.Chart` is one."""
+    """Something with a drawing, as widgets, pages and images take; `bgresearch.charts.chart.Chart` is one."""
 
     drawing: Drawing
     theme: str
@@ -35,18 +35,18 @@ class Drawn(Protocol):
 
 @dataclass(frozen=True)
 class Drawing:
-    """What is drawn, before anybody has asked for a figure.
+    """The content of a chart, before a figure is made.
 
     Attributes
     ----------
     levels : tuple of Level
-        The candles as they are, and ever longer.
+        The candles as they are, and at increasing lengths.
     funding : Series or None
         Percent by time; its name is the heading of the panel.
     title : str
         The heading.
     own : str
-        The interval of the candles themselves.
+        The interval of the original candles.
     """
 
     levels: tuple[Level, ...]
@@ -56,7 +56,7 @@ class Drawing:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What is drawn, in the order of the traces: what any level has, then the funding rates."""
+        """The names of the traces in order: those of any level, then the funding rates."""
         order = {name: None for level in self.levels for name in level.traces}
         return (*order, "funding") if self.funding is not None else tuple(order)
 
@@ -68,12 +68,12 @@ class Drawing:
 
     @property
     def sight_ms(self) -> tuple[float, float]:
-        """What is in sight at first: all of it, and a little air."""
+        """The initial view: everything, and a margin."""
         start, end = self.span_ms
         return start - (end - start) * _AIR, end + (end - start) * _AIR
 
-    def told(self, level: Level) -> str:
-        """Return which bars one sees, in words."""
+    def subtitle_of(self, level: Level) -> str:
+        """Return the subtitle: which bars are shown."""
         made = "" if level.name == self.own else f"{self.own} candles shown as "
         return f"{made}{level.name} bars, UTC"
 
@@ -88,7 +88,7 @@ class Drawing:
             rows=len(heights), cols=1, shared_xaxes=True, vertical_spacing=0.04,
             row_heights=[part / sum(heights) for part in heights],
         )  # fmt: skip
-        subtitle = self.told(level)
+        subtitle = self.subtitle_of(level)
         dress(figure, self.title, subtitle, height=tall, look=look)
         lines = [name for name in self.names if name.startswith("line ")]
         for name in self.names:
@@ -103,7 +103,7 @@ class Drawing:
         return figure
 
     def attributes(self, name: str, level: Level, columns: Columns | None = None) -> dict[str, Any]:
-        """Return the data of a trace as plotly takes it: all of a level, or the columns that were cut from it."""
+        """Return the data of a trace as plotly expects it: a whole level, or columns cut from it."""
         if name == "funding":
             rates = self.funding if self.funding is not None else pd.Series(dtype="float64")
             return {"x": times(milliseconds(pd.DatetimeIndex(rates.index))), "y": rates.to_numpy()}
@@ -146,7 +146,7 @@ EMPTY: Columns = {"x": np.array([], dtype="int64")}
 
 
 def _values(column: np.ndarray[Any, Any]) -> Any:
-    """Return a column as plotly takes it: numbers stay an array, which it sends as bytes, as JSON holds no NaN."""
+    """Return a column as plotly expects it: numbers stay an array, which it sends as bytes, as JSON has no NaN."""
     return column if column.dtype.kind == "f" else column.tolist()
 
 

@@ -1,6 +1,6 @@
-// Draws what is in sight of a chart from the finest of its levels that needs few enough bars.
-// The data lie in the page, packed by packing.py; a level is unpacked when it is needed for the first time.
-// How a level is chosen and cut is also said in levels.py, for the notebook.
+// Draws the visible part of a chart from the finest of its levels that needs few enough bars.
+// The data are stored in the page, packed by encoding.py; a level is unpacked when it is needed for the first time.
+// downsampling.py chooses and cuts levels the same way, for notebooks.
 
 async function inflated(text) {
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
@@ -79,7 +79,7 @@ function keepFluid(element, packed) {
       : axis.range.map((text) => typeof text === "number" ? text : Date.parse(String(text).replace(" ", "T") + "Z"));
     const number = chosenLevel(packed, from, to);
     const level = packed.levels[number], traces = await unpacked(number);
-    if (mine !== wish) return;  // somebody has moved on meanwhile
+    if (mine !== wish) return;  // a newer view was requested meanwhile
     const margin = (to - from) / 2;
     const data = element.data.slice();
     const shown = {};
@@ -95,14 +95,14 @@ function keepFluid(element, packed) {
       data[row[name]] = trace;
     }
     const layout = {...element.layout, title: {...element.layout.title}};
-    layout.title.subtitle = {...layout.title.subtitle, text: level.told};
+    layout.title.subtitle = {...layout.title.subtitle, text: level.subtitle};
     scale(layout, shown, from, to);
     element.dataset.level = level.name;
     await Plotly.react(element, data, layout);
     element.dataset.drawn = String(mine);
   }
 
-  // The axes of price and volume follow what is in sight, so that a day of a month is not a flat line.
+  // The axes of price and volume follow the visible part, so that a day of a month is not a flat line.
   function scale(layout, shown, from, to) {
     const set = (axis, range) => { layout[axis] = {...layout[axis], autorange: false, range}; };
     const range = [from, to].map((moment) => new Date(moment).toISOString().replace("Z", ""));

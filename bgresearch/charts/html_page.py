@@ -1,4 +1,4 @@
-"""One self-contained HTML page: figures, tabs and facts. It loads nothing from anywhere, and its policy says so."""
+"""One self-contained HTML page: figures, tabs and facts. It loads nothing; its content security policy forbids it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from bgresearch.exports.output_path import written
 
 @dataclass(frozen=True)
 class Panel:
-    """One box of a page: figures that share the space (tabs, if more than one) or facts as name and value.
+    """One panel of a page: figures that share the space (tabs, if more than one) or facts as name and value.
 
     Attributes
     ----------
     figures : mapping of str to plotly Figure or Drawn
-        Tab label to figure. A `bgresearch.charts.chart.Chart` brings its levels with it and draws finer bars where one
-        zooms in.
+        Tab label to figure. A `bgresearch.charts.chart.Chart` includes its levels and draws finer bars when
+        zoomed in.
     facts : mapping of str to str
         Shown as a list.
     """
@@ -48,7 +48,7 @@ def page(
     theme : {"auto", "light", "dark"}
         ``auto`` follows the browser's.
     heading : bool
-        Whether title and lead stand above the panels.
+        Whether title and lead are shown above the panels.
     """
     from plotly.offline import get_plotlyjs
 
@@ -77,7 +77,7 @@ def page(
 
 
 def write_page(path: Path, text: str) -> Path:
-    """The absolute path of the page, written in one step: an older page stays whole until the new one is.
+    """The absolute path of the page, written atomically: an existing page stays intact until the new one is complete.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def _packed(chart: Drawn) -> str:
 
 
 def _script(parts: Sequence[str]) -> str:
-    """JSON that can stand in a script element, which ``</script`` ends and ``<!--<script`` keeps from ending."""
+    """JSON that is safe in a script element, which ``</script`` ends and ``<!--<script`` keeps open."""
     return "{" + ",\n".join(parts).replace("<", "\\u003c") + "}"
 
 

@@ -1,4 +1,4 @@
-"""Figures of any series over time: one box per unit, one line per column, on one time axis."""
+"""Figures of any series over time: one panel per unit, one line per column, on one time axis."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ def lines_figure(
     boxes: Mapping[str, pd.DataFrame], *, title: str = "", subtitle: str = "", steps: Collection[str] = (),
     theme: str = "auto", height: int | None = None,
 ) -> Figure:  # fmt: skip
-    """Return a figure of series, each box with its own unit, below each other on one time axis.
+    """Return a figure of series in panels, each with its own unit, below each other on one time axis.
 
     Parameters
     ----------
     boxes : mapping of str to DataFrame
-        What is written at the axis (the unit) to what is drawn there: index of times (UTC, ascending), one line per
-        column. Columns of the same name have the same colour in every box. NaN breaks a line.
+        Unit (the axis title) to the data of its panel: index of times (UTC, ascending), one line per column. Columns
+        of the same name have the same colour in every panel. NaN breaks a line.
     title, subtitle : str
         Heading and the line below it.
     steps : collection of str
         Columns that hold until the next value, such as a funding rate: drawn as steps.
     theme : {"auto", "light", "dark", "print"}
-        ``auto`` takes the colours of what is around it.
+        ``auto`` takes the colours of its surroundings.
     height : int, optional
         In pixels.
 
     Raises
     ------
     InvalidInput
-        There is nothing to draw, a box is no DataFrame, or its index is no ascending time with a zone.
+        There is nothing to draw, a value is not a DataFrame, or its index is not an ascending time with a time zone.
     ConfigurationError
         Plotly is not installed.
 
@@ -53,7 +53,7 @@ def lines_figure(
     """
     for unit, frame in boxes.items():
         if not isinstance(frame, pd.DataFrame):
-            raise InvalidInput("boxes", f"{unit!r} holds no DataFrame.", hint="Use series.to_frame(name).")
+            raise InvalidInput("boxes", f"{unit!r} is not a DataFrame.", hint="Use series.to_frame(name).")
     if not boxes or all(frame.empty for frame in boxes.values()):
         raise InvalidInput("boxes", "there is nothing to draw.")
     go, subplots = plotly()
@@ -75,7 +75,7 @@ def lines_figure(
             seen.add(word)
         figure.update_yaxes(title_text=unit, row=row, col=1)
     dress(figure, title, subtitle, height=height or 110 + _BOX_PX * len(boxes), look=look)
-    figure.update_yaxes(zerolinecolor=look.ink, zerolinewidth=1)  # above and below 0 are different stories
+    figure.update_yaxes(zerolinecolor=look.ink, zerolinewidth=1)  # emphasise the sign: draw the zero line
     figure.update_layout(legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.0, "yanchor": "bottom"})
     return figure
 

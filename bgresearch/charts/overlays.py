@@ -1,4 +1,4 @@
-"""What is drawn over and under candles: lines, funding rates, own fills; each brought into one shape. Pure."""
+"""What is drawn over and below candles: lines, funding rates and own fills, each in one common shape. Pure."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def lines_of(candles: pd.DataFrame, overlays: Overlays | None) -> dict[str, pd.S
     candles : DataFrame
         Candles in order, by ``open_time``.
     overlays : int, str, Series, or several of them, a mapping of names to them, or a DataFrame
-        A number is the average of so many closes; a text names a column of ``candles``; a Series has its own times
-        (UTC); of a DataFrame every column is drawn.
+        A number is a moving average over that many closes; a string names a column of ``candles``; a Series has its
+        own times (UTC); of a DataFrame every column is drawn.
 
     Raises
     ------
     InvalidInput
-        An average of less than two candles, no such column, a Series without times, or something else.
+        An average over fewer than two candles, an unknown column, a Series without times, or an unsupported type.
     """
     if overlays is None:
         return {}
@@ -47,7 +47,7 @@ def lines_of(candles: pd.DataFrame, overlays: Overlays | None) -> dict[str, pd.S
 
 
 def _unlike(name: str, taken: Iterable[str]) -> str:
-    """Return the name, with a number if another line has it."""
+    """Return the name, numbered if another line already has it."""
     same = sum(one == name or one.startswith(f"{name} (") for one in taken)
     return f"{name} ({same + 1})" if same else name
 
@@ -66,12 +66,12 @@ def _line(candles: pd.DataFrame, name: str | None, overlay: object) -> tuple[str
         timed = overlay.to_frame("value")
         if not isinstance(timed.index, pd.DatetimeIndex) or timed.index.tz is None:
             hint = 'If its times are UTC, say so: series.tz_localize("UTC").'
-            raise InvalidInput("overlays", "the Series has no times with a zone as its index.", hint=hint)
+            raise InvalidInput("overlays", "the index of the Series is not a time with a time zone.", hint=hint)
         named = name or str("line" if overlay.name is None else overlay.name)
         ordered = _numbers(overlay, "overlays", f"the Series {named!r}").set_axis(utc_index(timed)).sort_index()
         return named, ordered[~ordered.index.duplicated(keep="last")]
     if overlay < 2:
-        raise InvalidInput("overlays", f"an average of {overlay} candles is none.", hint="Give 2 or more.")
+        raise InvalidInput("overlays", f"an average needs at least two candles, not {overlay}.", hint="Give 2 or more.")
     return name or f"average of {overlay}", candles["close"].rolling(int(overlay)).mean()
 
 
@@ -79,15 +79,15 @@ def _numbers(values: pd.Series, field: str, what: str) -> pd.Series:
     try:
         return values.astype("float64")
     except (TypeError, ValueError):
-        raise InvalidInput(field, f"{what} holds no numbers.", hint="Turn it into numbers first.") from None
+        raise InvalidInput(field, f"{what} does not hold numbers.", hint="Convert it to numbers first.") from None
 
 
 def rates_of(
     funding: pd.DataFrame | pd.Series | None, candles: pd.DataFrame, span: tuple[pd.Timestamp, pd.Timestamp]
 ) -> pd.Series | None:
-    """Return the funding rates that were settled within a span, in percent; None where there is nothing to draw.
+    """Return the funding rates that were settled within a span, in percent; None if there is nothing to draw.
 
-    The name of the Series says whose they are, if that is another symbol than the candles'.
+    The name of the Series contains the symbol, if it is not that of the candles.
 
     Raises
     ------
@@ -99,18 +99,18 @@ def rates_of(
     rates = funding.get("funding_rate") if isinstance(funding, pd.DataFrame) else funding
     if not isinstance(rates, pd.Series) or not isinstance(rates.index, pd.DatetimeIndex) or rates.index.tz is None:
         raise InvalidInput(
-            "funding", "there is no funding_rate by time.", hint="Hand over what client.funding_rates(...) returned."
+            "funding", "it has no column funding_rate by time.", hint="Pass the result of client.funding_rates(...)."
         )
     inside = rates[(rates.index >= span[0]) & (rates.index <= span[1])].sort_index()
-    whose, drawn = (origin(frame).get("symbol") for frame in (funding, candles))
-    named = f"funding rate of {whose}, %" if whose and whose != drawn else "funding rate, %"
+    symbol_name, drawn = (origin(frame).get("symbol") for frame in (funding, candles))
+    named = f"funding rate of {symbol_name}, %" if symbol_name and symbol_name != drawn else "funding rate, %"
     return (_numbers(inside, "funding", "funding_rate") * 100).rename(named) if len(inside) else None
 
 
 def marks_of(
     fills: pd.DataFrame | None, candles: pd.DataFrame, span: tuple[pd.Timestamp, pd.Timestamp]
 ) -> pd.DataFrame:  # fmt: skip
-    """Return own fills of the candles' symbol and market within a span: side, price, amount, words, by time.
+    """Return own fills of the candles' symbol and market within a span: side, price, amount and hover text, by time.
 
     Raises
     ------
@@ -118,46 +118,48 @@ def marks_of(
         It is not what ``client.account.fills`` returns.
     """
     if fills is None:
-        return pd.DataFrame({"side": [], "price": [], "amount": [], "words": []}, index=candles.index[:0])
+        return pd.DataFrame({"side": [], "price": [], "amount": [], "text": []}, index=candles.index[:0])
     columns = fills.columns if isinstance(fills, pd.DataFrame) else []
     absent = [name for name in _FILLS if name not in columns]
     if absent or not isinstance(fills.index, pd.DatetimeIndex) or fills.index.tz is None:
         cause = f"no column {', '.join(absent)}." if absent else "the index is not a time with a time zone."
-        raise InvalidInput("fills", cause, hint="Hand over what client.account.fills(...) returned.")
-    whose = fills["symbol"].nunique() if "symbol" in fills.columns else 1
-    if whose > 1 and not origin(candles).get("symbol"):
-        hint = 'Choose them: fills[fills.symbol == "BTCUSDT"].'
-        raise InvalidInput("fills", f"they are of {whose} symbols, and the candles do not say theirs.", hint=hint)
+        raise InvalidInput("fills", cause, hint="Pass the result of client.account.fills(...).")
+    symbol_name = fills["symbol"].nunique() if "symbol" in fills.columns else 1
+    if symbol_name > 1 and not origin(candles).get("symbol"):
+        hint = 'Select one: fills[fills.symbol == "BTCUSDT"].'
+        raise InvalidInput(
+            "fills", f"they are of {symbol_name} symbols, and the candles do not name their own.", hint=hint
+        )
     fills = fills.assign(**{name: _numbers(fills[name], "fills", f"the column {name!r}") for name in _FILLS[1:]})
     own = fills[(fills.index >= span[0]) & (fills.index <= span[1])]
     for key in ("symbol", "market"):
-        if key in own.columns and (told := origin(candles).get(key)):
-            own = own[own[key].astype("str") == told]
+        if key in own.columns and (drawn := origin(candles).get(key)):
+            own = own[own[key].astype("str") == drawn]
     own = own.sort_index()
-    words = [_told(row) for row in own.to_dict("records")]
+    text = [_hover_text(row) for row in own.to_dict("records")]
     marks = pd.DataFrame({name: own[name].astype("str" if name == "side" else "float64") for name in _FILLS})
-    return marks.assign(words=words)
+    return marks.assign(text=text)
 
 
 def gathered(marks: pd.DataFrame, opens: pd.DatetimeIndex) -> pd.DataFrame:
-    """Return fills of one side and one bar as one: their sum at their average price, at the middle of their times."""
+    """Return the fills of one side in one bar as one: total amount, average price, mean time."""
     grouped = marks.assign(value=marks["price"] * marks["amount"], time=marks.index).groupby([opens, marks["side"]])
     many = grouped.agg(
         time=("time", "mean"), amount=("amount", "sum"), value=("value", "sum"), count=("amount", "size"),
-        first=("words", "first"),
+        first=("text", "first"),
     ).reset_index()  # fmt: skip
     many["price"] = many["value"] / many["amount"]
-    many["words"] = [
+    many["text"] = [
         row["first"]
         if row["count"] == 1
         else f"{row['side']} {row['amount']:,.8g} in {row['count']:,} fills, at {row['price']:,.8g} on average"
         for row in many.to_dict("records")
     ]
-    return many.set_index("time")[["side", "price", "amount", "words"]].sort_index()
+    return many.set_index("time")[["side", "price", "amount", "text"]].sort_index()
 
 
-def _told(fill: Mapping[object, object]) -> str:
+def _hover_text(fill: Mapping[object, object]) -> str:
     fee, coin, role = fill.get("fee"), fill.get("fee_coin"), fill.get("role")
-    words = f"{fill['side']} {fill['amount']:,.8g} at {fill['price']:,.8g}"
+    text = f"{fill['side']} {fill['amount']:,.8g} at {fill['price']:,.8g}"
     paid = f"<br>fee {fee:,.8g} {coin}" if isinstance(fee, float) and fee == fee and coin else ""  # noqa: PLR0124 - NaN
-    return f"{words}{f', {role}' if isinstance(role, str) else ''}{paid}"
+    return f"{text}{f', {role}' if isinstance(role, str) else ''}{paid}"

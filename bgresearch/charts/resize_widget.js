@@ -1,5 +1,5 @@
-// Plotly looks at its width once, when a notebook's output has none yet, and later only when the window changes.
-// This tells it whenever the pane it stands in has another width, and as soon as there is a plot.
+// Plotly reads its width once, when a notebook's output has none yet, and later only when the window changes.
+// This notifies it whenever its pane changes width, and as soon as there is a plot.
 export default {
   render({ el }) {
     const pane = () => el.closest(".bg-chart");

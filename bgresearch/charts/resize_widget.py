@@ -1,4 +1,4 @@
-"""What a chart in a notebook needs beside plotly: its width from the pane, its ink from the theme. Needs anywidget."""
+"""Fits a chart in a notebook to the width of its pane and to the theme's text colour. Needs anywidget."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _FILES = resources.files(__package__)
 
 
 class Fitting(anywidget.AnyWidget):
-    """A widget of no height beside a plot, in a box of class ``bg-chart``; ``bg-auto`` takes the notebook's ink."""
+    """A widget without height next to a plot, in a box of class ``bg-chart``; ``bg-auto`` takes the text colour."""
 
     _esm = _FILES.joinpath("resize_widget.js").read_text(encoding="utf-8")
     _css = _FILES.joinpath("resize_widget.css").read_text(encoding="utf-8")

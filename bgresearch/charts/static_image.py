@@ -1,4 +1,4 @@
-"""A chart as a picture for print: PNG, SVG or PDF, drawn by an installed Chromium without any network."""
+"""A chart as an image for print: PNG, SVG or PDF, rendered by an installed Chromium without network access."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ _PNG_SCALE = 3  # 1000 pixels of layout are 3000 of the picture: 300 dpi at 25 c
 def picture(
     chart: Drawn, path: Path, *, width: int = 1000, height: int = 600, theme: str = "print", force: bool = False
 ) -> Path:  # fmt: skip
-    """Write a picture of a chart's whole span and return its absolute path.
+    """Write an image of a chart's whole span and return its absolute path.
 
     Parameters
     ----------
     chart : Drawn
-        What `bgresearch.charts.chart.chart` returned.
+        The result of `bgresearch.charts.chart.chart`.
     path : Path
         Ending in .png, .svg or .pdf.
     width, height : int
-        Of the layout, in pixels; a PNG has three times as many.
+        Size of the layout in pixels; a PNG has three times as many.
     theme : {"print", "light", "dark"}
-        ``print``: white ground, black ink, rising candles hollow.
+        ``print``: white background, black lines, rising candles hollow.
     force : bool
-        Whether an older file may be replaced.
+        Whether an existing file may be replaced.
 
     Raises
     ------
     InvalidInput
-        Another ending, a size that is none.
+        An unknown suffix, or a size that is too small.
     StoreError
-        There is such a file and ``force`` is not said, or the folder cannot be written to. Nothing was changed.
+        The file exists and ``force`` is not set, or the folder is not writable. Nothing was changed.
     ConfigurationError
         Kaleido or a browser is not installed.
 
     Notes
     -----
-    The file appears in one step, whole or not at all.
+    The file is written atomically.
     """
     kind = path.suffix.lower()
     if kind not in _KINDS:
-        raise InvalidInput("path", f"{path.name} is no picture.", hint=f"End it with {', '.join(_KINDS)}.")
+        raise InvalidInput("path", f"{path.name} is not an image file.", hint=f"End it with {', '.join(_KINDS)}.")
     if min(width, height) < 200:
         raise InvalidInput("width, height", f"{width} by {height} is too small to read.", hint="Give 200 or more.")
     place = checked_place(path, force=force)
@@ -62,7 +62,7 @@ def picture(
 
 
 def rendered(figure: Any, kind: str, width: int, height: int) -> bytes:
-    """Return a figure as the bytes of a picture.
+    """Return a figure as the bytes of an image.
 
     Raises
     ------
@@ -74,16 +74,16 @@ def rendered(figure: Any, kind: str, width: int, height: int) -> bytes:
         from kaleido import errors
     except ImportError:
         hint = "Install it: pip install 'bgresearch[pictures]'."
-        raise ConfigurationError("Pictures need kaleido.", hint=hint) from None
+        raise ConfigurationError("Images need kaleido.", hint=hint) from None
     options = {"format": kind, "width": width, "height": height, "scale": _PNG_SCALE if kind == "png" else 1}
     try:  # without mathjax, which would be loaded from the network
         data: bytes = kaleido.calc_fig_sync(figure, opts=options, kopts={"mathjax": False})
     except errors.ChromeNotFoundError:
         hint = "Install one, for example: apt-get install chromium; or name it in BROWSER_PATH."
-        raise ConfigurationError("Pictures need Chromium or Chrome.", hint=hint) from None
+        raise ConfigurationError("Images need Chromium or Chrome.", hint=hint) from None
     except (
         errors.BrowserFailedError, errors.BrowserClosedError, errors.JavascriptError, errors.KaleidoError, TimeoutError,
     ) as error:  # fmt: skip
-        hint = "Look whether Chromium starts at all: chromium --headless --version."
-        raise ConfigurationError(f"The browser drew no picture: {type(error).__name__}.", hint=hint) from error
+        hint = "Check that Chromium starts: chromium --headless --version."
+        raise ConfigurationError(f"The browser returned no image: {type(error).__name__}.", hint=hint) from error
     return data

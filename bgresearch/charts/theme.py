@@ -1,8 +1,8 @@
-"""How charts look: colours by theme, the layout that all of them share, one style per trace. Knows no data.
+"""Chart styling: colours by theme, the common layout, one style per trace. Independent of the data.
 
-``auto`` draws on whatever is behind it, in a grey that can be read on white and on black; pages and notebooks put their
-own ink in its place. ``print`` is for paper: white ground, black ink, rising candles hollow, so that grey copies tell
-them from falling ones.
+``auto`` has a transparent background and a grey that is readable on white and on black; pages and notebooks replace it
+with their own text colour. ``print`` is for paper: white background, black lines, rising candles hollow, so that they
+are distinguishable in grey copies.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def look_of(theme: str) -> Look:
     Raises
     ------
     InvalidInput
-        There is none of that name.
+        There is no theme of that name.
     """
     if theme not in get_args(Theme):
         raise InvalidInput("theme", f"{theme!r} is unknown.", hint="Use auto, light, dark or print.")
@@ -64,7 +64,7 @@ def plotly() -> tuple[Any, Any]:
     Raises
     ------
     ConfigurationError
-        It is not installed.
+        Plotly is not installed.
     """
     try:
         import plotly.graph_objects as go
@@ -106,7 +106,7 @@ def dress(figure: Figure, title: str, subtitle: str, *, height: int, look: Look)
 
 
 def ranges(look: Look, days: float) -> dict[str, Any]:
-    """Return the buttons above a time axis: a day, a week, a month if there is more than that, everything."""
+    """Return the buttons above a time axis: a day, a week, a month as far as the span is longer, everything."""
     steps = [(1, "1 day", "day"), (7, "1 week", "day"), (1, "1 month", "month")][: 3 if days > 45 else 2]
     return {
         "buttons": [
@@ -119,14 +119,14 @@ def ranges(look: Look, days: float) -> dict[str, Any]:
 
 
 def style(drawn: str, number: int, look: Look) -> dict[str, Any]:
-    """Return how a trace looks: its plotly type and everything but its data.
+    """Return the style of a trace: its plotly type and all attributes except its data.
 
     Parameters
     ----------
     drawn : str
         candles, volume, gaps, buy, sell, funding, or ``line <name>``.
     number : int
-        Of the line among the lines.
+        Number of the line among the lines.
     look : Look
         The theme's colours.
     """

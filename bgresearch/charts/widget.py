@@ -1,4 +1,4 @@
-"""A chart in a notebook: a widget whose kernel cuts finer bars where one zooms in, in the colours of the notebook."""
+"""A chart in a notebook: a widget whose kernel sends finer bars when zoomed in, in the colours of the notebook."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bgresearch.errors import ConfigurationError
 if TYPE_CHECKING:
     from ipywidgets import VBox
 
-_CONFIG = {  # as wide as the pane, and with few enough buttons not to lie on the heading
+_CONFIG = {  # as wide as the pane, with few enough buttons not to cover the heading
     "responsive": True, "displaylogo": False, "scrollZoom": True,
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
 }  # fmt: skip
@@ -54,14 +54,14 @@ def live(chart: Drawn) -> VBox:
 
 
 def refine(shown: Any, chart: Drawn) -> None:
-    """Draw what is in sight of a figure from the level that suits it; also the axes of price and volume follow.
+    """Redraw the visible part of a figure from the suitable level; the axes of price and volume follow.
 
     Parameters
     ----------
     shown : FigureWidget
-        Made of ``chart.figure``.
+        Made from ``chart.figure``.
     chart : Drawn
-        Whose levels are cut.
+        The chart that provides the levels.
     """
     axis, drawing = shown.layout.xaxis, chart.drawing
     everything = bool(axis.autorange) or not axis.range
@@ -75,40 +75,40 @@ def refine(shown: Any, chart: Drawn) -> None:
             if name != "funding":
                 columns = cut(level.traces.get(name, EMPTY), from_ms - margin, to_ms + margin)
                 trace.update(drawing.attributes(name, level, columns))
-        shown.update_layout(title=_heading(chart, drawing.told(level)))
+        shown.update_layout(title=_heading(chart, drawing.subtitle_of(level)))
         for name, axes in (("candles", shown.layout.yaxis), ("volume", shown.layout.yaxis2)):
             if name in drawing.names:
                 axes.range = _spread(level.traces[name], from_ms, to_ms) or axes.range
 
 
 def bundle(chart: Drawn, include: Any, exclude: Any) -> Any:
-    """Return what a notebook shows: the widget where there is a kernel and widgets, else the plain figure."""
-    ipython = sys.modules.get("IPython")  # whoever has a kernel has it loaded
+    """Return what a notebook shows: the widget if a kernel runs and widgets are installed, else the figure."""
+    ipython = sys.modules.get("IPython")  # a running kernel has loaded it
     if ipython is not None and getattr(ipython.get_ipython(), "kernel", None) is not None:
         with contextlib.suppress(ConfigurationError):  # the plain figure needs no widgets
             return live(chart)._repr_mimebundle_(include=include, exclude=exclude)
     return chart.figure._repr_mimebundle_(include, exclude)
 
 
-def _heading(chart: Drawn, told: str) -> dict[str, Any]:
-    """Title and subtitle in one text: plotly lays two out by their height, which an output has not got yet."""
-    small = f"<span style='font-size:12px'>{html.escape(told)}</span>"
+def _heading(chart: Drawn, subtitle_of: str) -> dict[str, Any]:
+    """Title and subtitle in one text: plotly places two by their height, which an output does not have yet."""
+    small = f"<span style='font-size:12px'>{html.escape(subtitle_of)}</span>"
     title = html.escape(chart.drawing.title)
     return {"text": f"{title}<br>{small}" if title else small, "subtitle": {"text": ""}, "pad": {"t": 22}}
 
 
 def _ms(moment: object) -> float:
-    stamp = pd.Timestamp(moment)  # type: ignore[arg-type]  # text or datetime, as plotly has it
+    stamp = pd.Timestamp(moment)  # type: ignore[arg-type]  # text or datetime, as plotly reports it
     return float((stamp if stamp.tzinfo else stamp.tz_localize("UTC")).value / 1e6)
 
 
 def _spread(columns: dict[str, Any], from_ms: float, to_ms: float) -> list[float] | None:
-    """From the lowest to the highest in sight, with a little air; of volumes from 0."""
+    """The visible range from lowest to highest, with a margin; from 0 for volumes."""
     first, last = np.searchsorted(columns["x"], [from_ms, to_ms])
     if first == last:
         return None
     if "y" in columns:
-        most = float(np.fmax.reduce(columns["y"][first:last]))  # NaN where all are
+        most = float(np.fmax.reduce(columns["y"][first:last]))  # NaN if all are
         return [0.0, most * 1.05] if most > 0 else None
     low, high = columns["low"][first:last], columns["high"][first:last]
     if not (np.isfinite(low) & np.isfinite(high)).any():

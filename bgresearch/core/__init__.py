@@ -1,1 +1,1 @@
-"""Clock, spans, intervals, time grid, timestamps, symbols, progress, threads: what needs no other package."""
+"""Clock, spans, intervals, time grid, timestamps, symbols, progress, threads; depends on no other package."""

@@ -1,4 +1,4 @@
-"""Time as a thing that can be handed over: the system's clock, the sandbox's, or one that a test moves by hand."""
+"""Clocks that can be injected: the system's, the sandbox's, or one that a test moves by hand."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Protocol
 from bgresearch.errors import ConfigurationError
 
 AHEAD = "BGRESEARCH_SANDBOX_AHEAD_S"
-LOOPBACK = "http://"  # the scheme of hosts on this machine; any other host is asked over https, or not at all
+LOOPBACK = "http://"  # the scheme of hosts on this machine; any other host needs https
 
 
 class Clock(Protocol):
-    """What every room that waits or asks the time is given."""
+    """The interface of everything that waits or reads the time."""
 
     def now_ms(self) -> int:
         """Return milliseconds since the epoch, UTC."""
 
     def monotonic_s(self) -> float:
-        """Return seconds that never go back."""
+        """Return monotonic seconds."""
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -41,23 +41,23 @@ class SystemClock:
 
 
 class SandboxClock(SystemClock):
-    """The clock of a sandbox and of who asks one: the machine's, moved by ``BGRESEARCH_SANDBOX_AHEAD_S`` seconds.
+    """The clock of a sandbox and its clients: the machine's, shifted by ``BGRESEARCH_SANDBOX_AHEAD_S`` seconds.
 
-    An offset and no date, so that processes that inherit it agree whenever each of them started.
+    An offset instead of a date, so that processes that inherit it agree regardless of their start.
 
     Raises
     ------
     ConfigurationError
-        The variable is no number of seconds.
+        The variable is not a number of seconds.
     """
 
     def __init__(self) -> None:
         text = os.environ.get(AHEAD, "") or "0"
         try:
             self._ahead_ms = round(float(text) * 1000)
-        except (ValueError, OverflowError):  # infinity is no number of seconds either
+        except (ValueError, OverflowError):  # infinity is not a number of seconds either
             raise ConfigurationError(
-                f"{AHEAD} is {text[:40]!r}, which is no number of seconds.", hint="Set it to one, or take it away."
+                f"{AHEAD} is {text[:40]!r}, which is not a number of seconds.", hint="Set it to a number, or unset it."
             ) from None
 
     def now_ms(self) -> int:
@@ -65,12 +65,12 @@ class SandboxClock(SystemClock):
 
 
 def clock_of(host: str) -> Clock:
-    """Return the clock for asking a host: only for one on this machine can it be another than the machine's."""
+    """Return the clock for requests to a host: only for a host on this machine it may differ from the machine's."""
     return SandboxClock() if host.startswith(LOOPBACK) else SystemClock()
 
 
 class ManualClock:
-    """A clock that stands still until someone sleeps or moves it; sleeping costs no real time.
+    """A clock that moves only when it is moved or slept on; sleeping takes no real time.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class ManualClock:
                 self._elapsed_s += seconds
 
     def advance(self, seconds: float) -> None:
-        """Move forward without anybody waiting."""
+        """Move forward without waiting."""
         self.sleep(seconds)
 
     def jump(self, milliseconds: int) -> None:

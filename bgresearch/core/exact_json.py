@@ -6,18 +6,18 @@ import json
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-_MOST_DIGITS = 1_000  # Python needs long for longer ones and refuses them above 4,300: they stay text
+_MOST_DIGITS = 1_000  # Python is slow for longer ones and refuses more than 4,300: they stay text
 
 
 def loads(text: str | bytes) -> Any:
-    """Return what a JSON text says.
+    """Return the value of a JSON text.
 
-    A number that is too long to be one (more than 1,000 digits, or an exponent beyond any decimal) stays text.
+    A number that is too long (more than 1,000 digits, or an exponent beyond the range of decimals) stays text.
 
     Raises
     ------
     ValueError
-        It is not JSON; NaN and Infinity are not.
+        It is not valid JSON; NaN and Infinity are not allowed.
     RecursionError
         It is nested too deep.
 
@@ -30,7 +30,7 @@ def loads(text: str | bytes) -> Any:
 
 
 def dumps(value: Any, *, sort_keys: bool = False, ascii_only: bool = True) -> str:
-    """Return a value that `loads` gave as JSON, decimals as the numbers they are.
+    """Return a value from `loads` as JSON, decimals as numbers.
 
     Examples
     --------
@@ -39,7 +39,7 @@ def dumps(value: Any, *, sort_keys: bool = False, ascii_only: bool = True) -> st
     """
     try:
         return json.dumps(value, sort_keys=sort_keys, ensure_ascii=ascii_only, separators=(",", ":"))
-    except TypeError:  # the library has no way to write a decimal as a number
+    except TypeError:  # the library cannot write a decimal as a number
         return _written(value, sort_keys=sort_keys, ascii_only=ascii_only)
 
 
@@ -48,7 +48,7 @@ def _written(value: Any, *, sort_keys: bool, ascii_only: bool) -> str:
         return str(value)
     parts = []
     if isinstance(value, dict):
-        for key in sorted(value) if sort_keys else value:  # loops, as a comprehension costs a frame of the stack
+        for key in sorted(value) if sort_keys else value:  # loops, as a comprehension uses an extra stack frame
             inside = _written(value[key], sort_keys=sort_keys, ascii_only=ascii_only)
             parts.append(f"{json.dumps(key, ensure_ascii=ascii_only)}:{inside}")
         return f"{{{','.join(parts)}}}"

@@ -1,4 +1,4 @@
-"""How to walk what one answer cannot hold: candles cut into pages, spans into windows, cursors to their end. Pure."""
+"""The time grid of candles: cutting spans into pages and windows, and finding missing opens. Pure."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from bgresearch.core.intervals import DAY_MS, Anchor, Interval
 from bgresearch.core.spans import Span
 
 _THREE_DAYS_MS = 3 * DAY_MS
-_FEW = 5  # candles to ask for at least while it is not known on which days they open
+_FEW = 5  # candles to request at least while it is not known on which days they open
 _UTC8_MS = 8 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The opens that candles of one interval and anchor may have.
+    """The possible opens of candles of one interval and anchor.
 
-    Where a three-day candle opens is not documented: any day will do, as long as all of them share it. Spans of
-    three-day candles are therefore cut at days, and ``phase_ms`` is learned from the first answer.
+    Where three-day candles open is not documented: any day is possible, but the same for all. Spans of three-day
+    candles are therefore cut at days, and ``phase_ms`` is taken from the first response.
     """
 
     interval: Interval
@@ -29,12 +29,12 @@ class Grid:
 
     @property
     def vague(self) -> bool:
-        """Whether spans are cut at days, and not where candles open."""
+        """Whether spans are cut at days instead of opens."""
         return self.interval.length_ms == _THREE_DAYS_MS
 
     @property
     def loose(self) -> bool:
-        """Whether the phase is still to be learned."""
+        """Whether the phase is still unknown."""
         return self.vague and self.phase_ms is None
 
     def learned(self, open_ms: int) -> Grid:
@@ -49,11 +49,11 @@ class Grid:
         return self.interval.ceil(timestamp_ms, self.anchor)
 
     def outer(self, span: Span) -> Span:
-        """Return the span, cut where candles open, that holds the same opens."""
+        """Return the span, cut at opens, that contains the same opens."""
         return Span(self.edge(span.start_ms), self.edge(span.end_ms))
 
     def closed_before(self, now_ms: int) -> int:
-        """Return the instant before which every candle that opened is closed now."""
+        """Return the instant before which every candle is closed now."""
         if self.vague:
             return self.edge(now_ms - _THREE_DAYS_MS + 1)
         return self.interval.floor(now_ms, self.anchor)
@@ -89,7 +89,7 @@ class Grid:
         return self.interval.floor(timestamp_ms, self.anchor) == timestamp_ms
 
     def cut(self, span: Span, rows: int) -> Iterator[Span]:
-        """Yield the span in pieces of at most so many candles, oldest first, cut where candles open."""
+        """Yield the span in pieces of at most this many candles, oldest first, cut at opens."""
         length = self.interval.length_ms
         if length is not None:
             yield from windows(span, rows * length)
@@ -100,7 +100,7 @@ class Grid:
         yield from (Span(start, end) for start, end in itertools.pairwise(edges) if start < end)
 
     def runs(self, opens: Sequence[int]) -> list[Span]:
-        """Return sorted opens as spans: candles that follow each other without a hole are one span."""
+        """Return sorted opens as spans: consecutive candles are one span."""
         step = self._step
         spans: list[Span] = []
         for at in opens:
@@ -110,33 +110,33 @@ class Grid:
                 spans.append(Span(at, step(at)))
         return spans
 
-    def asked(self, span: Span, beside: int = 0, now_ms: int | None = None) -> tuple[Span, int]:
-        """Return the span and the number of candles to ask for, so that every open of ``span`` is answered.
+    def asked(self, span: Span, neighbours: int = 0, now_ms: int | None = None) -> tuple[Span, int]:
+        """Return the span and the number of candles to request, so that the response covers every open of ``span``.
 
-        The exchange rounds times down to where candles open. Where that is not known, more is asked for at both ends,
-        and enough to learn it.
+        The exchange rounds times down to opens. If the phase is unknown, more is requested at both ends,
+        enough to determine it.
 
         Parameters
         ----------
         span : Span
-            What is wanted.
-        beside : int
-            Neighbours to ask for on both sides: whether the ends are included is not documented, and an answer that
-            holds a neighbour shows that the exchange looked.
+            The required span.
+        neighbours : int
+            Candles to request in addition on both sides: whether the ends are included is not documented, and a
+            response with a neighbour shows that it is not spuriously empty.
         now_ms : int, optional
-            Newer neighbours than the last closed candle are not asked for.
+            Neighbours newer than the last closed candle are not requested.
         """
         if not self.vague:
-            end = self._moved(span.end_ms, beside)
+            end = self._moved(span.end_ms, neighbours)
             if now_ms is not None:
                 end = max(span.end_ms, min(end, self.interval.floor(now_ms, self.anchor)))
-            return Span(max(0, self._moved(span.start_ms, -beside)), end), self.count(span) + 2 * beside
+            return Span(max(0, self._moved(span.start_ms, -neighbours)), end), self.count(span) + 2 * neighbours
         earlier = _FEW * _THREE_DAYS_MS if self.loose and span.duration_ms < _FEW * _THREE_DAYS_MS else 0
-        wide = Span(span.start_ms - earlier - beside * _THREE_DAYS_MS, span.end_ms + 2 * DAY_MS)
+        wide = Span(span.start_ms - earlier - neighbours * _THREE_DAYS_MS, span.end_ms + 2 * DAY_MS)
         return wide, -(-(wide.duration_ms + 2 * DAY_MS) // _THREE_DAYS_MS)
 
     def absent(self, span: Span, present: Sequence[int]) -> list[Span]:
-        """Return the parts of the span where a candle should open and none does; ``present`` is sorted."""
+        """Return the parts of the span with missing opens; ``present`` is sorted."""
         opens = self.opens(span)
         missing = [at for at in opens if not _contains(present, at)] if len(present) < len(opens) else []
         runs = self.runs(missing)

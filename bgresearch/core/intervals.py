@@ -1,9 +1,9 @@
-"""Candle lengths: how long, where they open, how each product family spells them. Pure.
+"""Candle intervals: length, opening times, and their names in each product family. Pure.
 
 Fixed lengths up to a day open on multiples of themselves since the epoch; weeks open on Monday; months on the first.
 ``anchor="utc"`` opens on UTC boundaries. ``anchor="exchange"`` opens on boundaries of UTC+8, as the exchange's plain
 6h and longer candles do (documentation: spot/market/Get-Candle-Data names the UTC ones separately).
-Where a three-day candle opens is not documented; here it counts from the epoch and readers must accept another phase.
+Where three-day candles open is not documented; here they count from the epoch, and readers must accept another phase.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _MONDAY_MS = 4 * DAY_MS  # 1970-01-05, the first Monday after the epoch
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """One candle length.
+    """One candle interval.
 
     Attributes
     ----------
     name : str
-        ``1m`` ... ``1M`` as this package spells it.
+        ``1m`` ... ``1M`` in this package's spelling.
     length_ms : int or None
         Fixed length in milliseconds; None for a calendar month.
     """
@@ -51,7 +51,7 @@ class Interval:
         return self.nominal_ms >= 6 * HOUR_MS
 
     def floor(self, timestamp_ms: int, anchor: Anchor = "utc") -> int:
-        """Return the open of the candle that holds this instant."""
+        """Return the open of the candle that contains this instant."""
         shift = _EXCHANGE_OFFSET_MS if anchor == "exchange" and self.anchored else 0
         local = timestamp_ms + shift
         if self.length_ms is None:
@@ -74,9 +74,9 @@ class Interval:
         return opened if opened == timestamp_ms else self.next_open(opened, anchor)
 
     def spelling(self, family: Family, anchor: Anchor = "utc") -> str | None:
-        """Return the exchange's word for this candle, or None where the family does not offer it.
+        """Return the exchange's name of this interval, or None if the family does not offer it.
 
-        v3 pages offer no UTC variants and stop at one day (the enum page lists more; not relied upon).
+        v3 pages have no UTC variants and stop at one day (the enum page lists more; not relied upon).
         """
         if family == "spot":
             return _SPOT_UTC.get(self.name, _SPOT.get(self.name)) if anchor == "utc" else _SPOT.get(self.name)
@@ -107,7 +107,7 @@ INTERVALS = {
 
 
 def interval(name: str) -> Interval:
-    """Return the candle length of that name.
+    """Return the interval of that name.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Folders for the user alone, with every folder above them that has to be made."""
+"""Creating folders that only the user can access, with missing parent folders."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ PRIVATE = 0o700
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder with mode 0700, and so every missing folder above it, whatever the umask; leave those there are.
+    """Create a folder and its missing parents with mode 0700, whatever the umask; existing ones are left unchanged.
 
     Raises
     ------
     OSError
-        One of them cannot be made, or is no folder.
+        One of them cannot be created, or is not a folder.
     """
     missing = []
     at = folder

@@ -1,4 +1,4 @@
-"""How far it is: a bar in a terminal or a notebook, a callable of the user's, or silence."""
+"""Progress display: a bar in a terminal or notebook, the user's callable, or none."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from bgresearch.errors import InvalidInput
 
 Wish = Literal["auto"] | bool | Callable[[int, int], object]
 
-_SHORT = 2_000  # rows that come before a bar could be read
+_SHORT = 2_000  # rows that arrive before a bar could be read
 
 
 @contextlib.contextmanager
 def shown(
     wish: Wish, total: int, title: str, *, unit: str = "rows", least: int = _SHORT, limit_s: float = 0.0
 ) -> Iterator[Callable[[int], None]]:
-    """Give a function that is told how much more is done.
+    """Yield a function that takes the additional amount done.
 
     Parameters
     ----------
     wish : "auto", bool or callable
-        ``auto`` shows a bar for longer work where somebody can see it; a callable gets what is done and the whole.
+        ``auto`` shows a bar for longer work in a terminal or notebook; a callable gets the amount done and the total.
     total : int
-        The whole, in units.
+        The total, in units.
     title : str
-        What stands before the bar.
+        The text before the bar.
     unit : str
-        What is counted.
+        The name of the unit.
     least : int
-        From how many units on ``auto`` shows a bar.
+        Number of units from which ``auto`` shows a bar.
     limit_s : float
-        How long the whole takes at least by the exchange's limits; the bar tells the share of them that is used.
+        Shortest possible duration under the exchange's limits; the bar shows the share of the limit in use.
     """
     if callable(wish):
         yield _counting(wish, total)
         return
     if wish not in {"auto", True, False}:
-        raise InvalidInput("progress", f"{wish!r} is no choice.", hint='Use "auto", True, False or a callable.')
+        raise InvalidInput("progress", f"{wish!r} is not an option.", hint='Use "auto", True, False or a callable.')
     if wish is False or (wish == "auto" and (total < least or not _seen())):
         yield lambda _more: None
         return
@@ -57,13 +57,13 @@ def shown(
         yield grow
 
 
-def _counting(tell: Callable[[int, int], object], total: int) -> Callable[[int], None]:
+def _counting(report: Callable[[int, int], object], total: int) -> Callable[[int], None]:
     done = 0
 
     def count(more: int) -> None:
         nonlocal done
         done += more
-        tell(done, total)
+        report(done, total)
 
     return count
 

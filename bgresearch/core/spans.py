@@ -1,4 +1,4 @@
-"""Half-open UTC intervals in epoch milliseconds and their arithmetic. Pure; knows no exchange and no file."""
+"""Half-open UTC intervals in epoch milliseconds and their arithmetic. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Span(NamedTuple):
         return max(0, self.end_ms - self.start_ms)
 
     def intersect(self, other: Span) -> Span | None:
-        """Return what both hold, or None if that is nothing."""
+        """Return the intersection, or None if it is empty."""
         start, end = max(self.start_ms, other.start_ms), min(self.end_ms, other.end_ms)
         return Span(start, end) if start < end else None
 
@@ -61,7 +61,7 @@ def iso(timestamp_ms: int) -> str:
 
 
 def union(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """Return the same instants as sorted, disjoint, non-touching spans."""
+    """Return the union as sorted, disjoint, non-adjacent spans."""
     merged: list[Span] = []
     for span in sorted(s for s in spans if s.end_ms > s.start_ms):
         if merged and span.start_ms <= merged[-1].end_ms:
@@ -72,7 +72,7 @@ def union(spans: Iterable[Span]) -> tuple[Span, ...]:
 
 
 def subtract(spans: Iterable[Span], holes: Iterable[Span]) -> tuple[Span, ...]:
-    """Return what of ``spans`` lies in none of ``holes``."""
+    """Return the parts of ``spans`` that are outside all ``holes``."""
     left: list[Span] = []
     cuts = union(holes)
     for span in union(spans):

@@ -1,7 +1,7 @@
-"""Names of markets: the exchange's spelling, ccxt's, and what one coin is called in spot and in futures.
+"""Symbol names: the exchange's spelling, ccxt's, and coins with different names in spot and futures.
 
 ``BTC/USDT`` is spot, ``BTC/USDT:USDT`` a contract settled in USDT, ``BTC/USDC:USDC`` in USDC, ``BTC/USD:BTC`` in the
-coin itself. What has no slash is taken as the exchange's own spelling.
+coin itself. A symbol without a slash is in the exchange's own spelling.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _HINT = "Write it as the exchange does, BTCUSDT, or as ccxt does: BTC/USDT, BTC/
 
 
 class Named(NamedTuple):
-    """One market: the exchange's symbol, and where it trades."""
+    """One market: the exchange's symbol, and its product family."""
 
     symbol: str
     market: str
@@ -35,21 +35,21 @@ def wire_symbol(symbol: str, market: str, *, default: str = "spot") -> Named:
     Parameters
     ----------
     symbol : str
-        As the exchange spells it, in any case of letters, or as ccxt does; that names the market as well.
+        In the exchange's spelling, in upper or lower case, or in ccxt's, which also names the market.
     market : str
-        Where it is looked for.
+        The market to look in.
     default : str
-        The market that a verb takes if none is named: another one that ccxt's spelling names wins over it.
+        The default market of a verb: ccxt's spelling may name another one, which then counts.
 
     Raises
     ------
     InvalidInput
-        If it is no symbol, or names another market than ``market`` does.
+        If it is not a symbol, or names another market than ``market``.
     """
     if market not in MARKETS:
         raise InvalidInput("market", f"{market!r} is unknown.", hint=f"Use one of {', '.join(MARKETS)}.")
     if not isinstance(symbol, str) or not symbol or symbol != symbol.strip():
-        raise InvalidInput("symbol", f"{symbol!r} is no symbol.", hint=_HINT)
+        raise InvalidInput("symbol", f"{symbol!r} is not a symbol.", hint=_HINT)
     if "/" not in symbol:
         return Named(symbol.upper(), market)
     found = _from_ccxt(symbol)
@@ -61,7 +61,7 @@ def wire_symbol(symbol: str, market: str, *, default: str = "spot") -> Named:
 
 
 def ccxt_symbol(symbol: str, market: str) -> str:
-    """Return ccxt's spelling of the exchange's symbol; asks nobody.
+    """Return ccxt's spelling of the exchange's symbol; no network.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def ccxt_symbol(symbol: str, market: str) -> str:
     Raises
     ------
     InvalidInput
-        If it cannot be told from the symbol alone: a contract with a date, or another quote coin.
+        If it cannot be derived from the symbol: a contract with a delivery date, or another quote coin.
 
     Examples
     --------
@@ -86,27 +86,29 @@ def ccxt_symbol(symbol: str, market: str) -> str:
         base = symbol.removesuffix(ending)
         if base and base != symbol:
             return f"{base}/{quote}:{base}" if market == "coin-futures" else f"{base}/{quote}"
-    raise InvalidInput("symbol", f"what ccxt calls {symbol!r} ({market}) cannot be told from its name.")
+    raise InvalidInput("symbol", f"what ccxt calls {symbol!r} ({market}) cannot be derived from its name.")
 
 
 def only_of(market: str, symbol: str) -> Named:
-    """Return market and symbol of a verb that is about one kind of market alone.
+    """Return market and symbol for a verb that supports only one market.
 
     Raises
     ------
     InvalidInput
-        If ccxt's spelling names another one, whose figures these are not.
+        If ccxt's spelling names another market.
     """
     named = wire_symbol(symbol, market, default=market)
     if named.market != market:
-        raise InvalidInput("symbol", f"{symbol!r} names the {named.market} market, and this is of {market} alone.")
+        raise InvalidInput(
+            "symbol", f"{symbol!r} names the {named.market} market, but this verb supports only {market}."
+        )
     return named
 
 
 def own_symbol(
     market: str | None, symbol: str | None, *, default: str = "spot"
 ) -> tuple[str | None, str | None]:  # fmt: skip
-    """Return market and symbol of a verb that takes any symbol, where both may be left out."""
+    """Return market and symbol for a verb that accepts any symbol, both optional."""
     if symbol is None:
         return market, None
     if market is None and "/" not in symbol:
@@ -116,7 +118,7 @@ def own_symbol(
 
 
 def renamed(symbol: str, market: str) -> str | None:
-    """Return what a symbol of the other kind of market is called in this one, None if it is called the same."""
+    """Return the name in this kind of market of a symbol of the other kind, None if it is the same."""
     names = _SPOT_NAME if market == "spot" else _FUTURES_NAME
     for name, theirs in names.items():
         if symbol.upper() in (f"{name}USDT", name):
@@ -125,25 +127,25 @@ def renamed(symbol: str, market: str) -> str | None:
 
 
 def chosen(symbols: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Return the symbols that an argument names, none if it says nothing and so means all.
+    """Return the symbols that an argument names, empty if it is None and so means all.
 
     Raises
     ------
     InvalidInput
-        It is an empty list: what was computed and found nothing must not mean everything.
+        It is an empty list: the empty result of a computation must not mean everything.
     """
     if symbols is not None and not symbols:
-        raise InvalidInput("symbols", "there is none among them.", hint="Leave it out to mean all.")
+        raise InvalidInput("symbols", "the list is empty.", hint="Leave it out for all symbols.")
     return (symbols,) if isinstance(symbols, str) else tuple(symbols or ())
 
 
 def spot_of(named: Named) -> Named:
-    """Return the spot market of the coins that a contract is about and is settled in.
+    """Return the spot market of a contract's base and settlement coins.
 
     Raises
     ------
     InvalidInput
-        If there is none: the contract is settled in its own coin, or has a date.
+        If there is none: the contract is settled in its base coin, or has a delivery date.
     """
     ending, quote = {"usdt-futures": ("USDT", "USDT"), "usdc-futures": ("PERP", "USDC")}.get(named.market, ("", ""))
     base = named.symbol.removesuffix(ending)
@@ -156,10 +158,12 @@ def _from_ccxt(symbol: str) -> Named:
     pair, colon, settle = symbol.upper().partition(":")
     base, _, quote = pair.partition("/")
     if not base or not quote or "/" in quote or (colon and not settle):
-        raise InvalidInput("symbol", f"{symbol!r} is no symbol.", hint=_HINT)
+        raise InvalidInput("symbol", f"{symbol!r} is not a symbol.", hint=_HINT)
     if "-" in settle:
         raise InvalidInput(
-            "symbol", f"{symbol!r} is a contract with a date.", hint="Write those as the exchange does, with market=."
+            "symbol",
+            f"{symbol!r} is a contract with a delivery date.",
+            hint="Use the exchange's spelling for it, and market=.",
         )
     if not colon:
         return Named(f"{base}{quote}", "spot")
@@ -170,14 +174,14 @@ def _from_ccxt(symbol: str) -> Named:
         return Named(f"{name}PERP", "usdc-futures")
     if quote == "USD" and settle == base:
         return Named(f"{name}USD", "coin-futures")
-    raise InvalidInput("symbol", f"{symbol!r} is settled in a coin that it is not quoted in.", hint=_HINT)
+    raise InvalidInput("symbol", f"{symbol!r} is settled in a coin other than its quote coin.", hint=_HINT)
 
 
 def product(market: str) -> dict[str, str]:
-    """Return the parameter by which v2 names a futures market."""
+    """Return v2's parameter value for a futures market."""
     return {"productType": market.upper()}
 
 
 def category(market: str) -> dict[str, str]:
-    """Return the parameter by which v3 names a market."""
+    """Return v3's parameter value for a market."""
     return {"category": market.upper()}

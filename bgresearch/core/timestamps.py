@@ -1,4 +1,4 @@
-"""What people write for a point in time, as epoch milliseconds. Pure; naive means UTC."""
+"""Parsing of points in time to epoch milliseconds. Pure; naive means UTC."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ Moment = str | dt.date | SupportsIndex  # a datetime is a date, a pandas Timesta
 
 _SHORT = re.compile(r"(\d{4})(?:-(\d{1,2}))?")
 _EPOCH_MS = re.compile(r"\d{12,14}")
-_SECONDS = 10**11  # as milliseconds this is March 1973; whoever writes less than that means seconds
+_SECONDS = 10**11  # as milliseconds this is March 1973; smaller numbers are meant as seconds
 _HINT = "Write 2024-01-31, 2024-01-31T12:00, a datetime, a Timestamp or epoch milliseconds."
 
 
 def span_of(start: Moment, end: Moment | None, now_ms: int) -> Span:
-    """Return the half-open span that was asked for; without an end it ends now.
+    """Return the requested half-open span; without an end it ends now.
 
     Raises
     ------
     InvalidInput
-        If a time cannot be read, naive and aware times are mixed, the end is not after the start, or it all lies
-        in the future.
+        If a time cannot be parsed, naive and aware times are mixed, the end is not after the start, or the span is
+        entirely in the future.
     """
     start_ms, start_aware = moment_ms(start, "start")
     end_ms, end_aware = (now_ms, None) if end is None else moment_ms(end, "end")
@@ -35,16 +35,16 @@ def span_of(start: Moment, end: Moment | None, now_ms: int) -> Span:
             hint="Give both a time zone, or neither; times without one mean UTC.",
         )  # fmt: skip
     if start_ms > now_ms:
-        raise InvalidInput("start", f"{iso(start_ms)} lies in the future; it is now {iso(now_ms)}.")
+        raise InvalidInput("start", f"{iso(start_ms)} is in the future; it is now {iso(now_ms)}.")
     if end_ms < start_ms:
-        raise InvalidInput("end", f"{iso(end_ms)} lies before the start {iso(start_ms)}.")
+        raise InvalidInput("end", f"{iso(end_ms)} is before the start {iso(start_ms)}.")
     if end_ms == start_ms:
         raise InvalidInput("end", f"equals the start {iso(start_ms)}.", hint="The end is excluded: give a later one.")
     return Span(start_ms, end_ms)
 
 
 def moment_ms(value: Moment, field: str) -> tuple[int, bool | None]:
-    """Return epoch milliseconds, and whether a time zone was named (None for a number, which needs none)."""
+    """Return epoch milliseconds, and whether a time zone was given (None for a number, which needs none)."""
     if isinstance(value, str):
         return _from_text(value.strip(), field)
     if isinstance(value, dt.datetime):

@@ -1,4 +1,4 @@
-"""Where the files of a user are, and what is said where there is no home folder."""
+"""The user's platform folders, and the error if there is no home folder."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def user_folder(kind: Kind, variable: str, name: str = "bgresearch") -> Path:
     kind : str
         ``cache``, ``config``, ``data`` or ``state``.
     variable : str
-        The environment variable that names another place instead, for the error's hint.
+        The environment variable that sets another folder, for the error's hint.
     name : str
-        Of the program.
+        Name of the program.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def user_folder(kind: Kind, variable: str, name: str = "bgresearch") -> Path:
         found = Path(getattr(platformdirs, f"user_{kind}_dir")(name, appauthor=False))
     except RuntimeError:
         found = Path("~")
-    if not found.is_absolute():  # older releases of platformdirs leave the ~ in it
+    if not found.is_absolute():  # older releases of platformdirs leave the ~ in place
         raise _homeless(f"Set HOME, or {variable}.")
     return found
 
@@ -50,7 +50,7 @@ def expanded(path: str | os.PathLike[str]) -> Path:
     try:
         return Path(path).expanduser()
     except RuntimeError:
-        raise _homeless(f"Give the whole path instead of {os.fspath(path)}.") from None
+        raise _homeless(f"Give the full path instead of {os.fspath(path)}.") from None
 
 
 def _homeless(hint: str) -> ConfigurationError:

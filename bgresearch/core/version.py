@@ -1,4 +1,4 @@
-"""Which release this is, as it is named to the exchange and in files; and where the files that come with it are."""
+"""The release, as sent to the exchange and written to files; and the location of bundled files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PACKAGE = Path(__file__).parents[1]
 
 @functools.cache
 def release() -> str:
-    """Return ``bgresearch/0.1.0``, the name alone in a source tree that is not installed."""
+    """Return ``bgresearch/0.1.0``, only the name in a source tree that is not installed."""
     try:
         return f"bgresearch/{version('bgresearch')}"
     except PackageNotFoundError:
@@ -19,11 +19,11 @@ def release() -> str:
 
 
 def clone() -> Path | None:
-    """Return the folder of the repository that this package runs from, None if it was installed from a wheel."""
+    """Return the repository that this package runs from, None if it was installed from a wheel."""
     folder = _PACKAGE.parent
     return folder if (folder / "pyproject.toml").is_file() and (folder / "notebooks").is_dir() else None
 
 
 def notebooks() -> Path:
-    """Return the folder of the notebooks that come with the package: the repository's, or the wheel's."""
+    """Return the folder of the bundled notebooks: the repository's, or the wheel's."""
     return (clone() or _PACKAGE) / "notebooks"

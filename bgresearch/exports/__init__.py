@@ -1,4 +1,4 @@
-"""Frames to files, and candles to backtesters: one file, all of it or nothing, with its provenance. No network."""
+"""Frames to files, and candles to backtesters: one file, written atomically, with its provenance. No network."""
 
 from bgresearch.exports.backtesters import to_backtesting, to_ccxt, to_freqtrade, to_nautilus, to_vectorbt
 from bgresearch.exports.export import export, export_pieces

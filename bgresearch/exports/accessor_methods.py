@@ -1,4 +1,4 @@
-"""What ``df.bg`` can do to take a frame elsewhere: to a file, or to a backtester in this process."""
+"""Export methods of ``df.bg``: to a file, or to a backtester in this process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bgresearch.exports.export import export
 
 
 class ExportMethods:
-    """Part of the accessor; it reads ``_frame`` and changes nothing."""
+    """Part of the accessor; it reads ``_frame`` and does not change it."""
 
     _frame: pd.DataFrame
 
@@ -21,7 +21,7 @@ class ExportMethods:
         format: str | None = None,  # noqa: A002 - as the function
         force: bool = False,
     ) -> Path:  # fmt: skip
-        """Write the frame to one file, all or nothing; see `bgresearch.exports.export`."""
+        """Write the frame to one file, atomically; see `bgresearch.exports.export`."""
         return export(self._frame, path, format=format, force=force)
 
     def to_backtesting(self) -> pd.DataFrame:
@@ -41,5 +41,5 @@ class ExportMethods:
         return bars.to_nautilus(self._frame)
 
     def to_freqtrade(self) -> pd.DataFrame:
-        """Return candles or funding rates as freqtrade keeps them; see `bgresearch.exports.to_freqtrade`."""
+        """Return candles or funding rates in freqtrade's layout; see `bgresearch.exports.to_freqtrade`."""
         return bars.to_freqtrade(self._frame)

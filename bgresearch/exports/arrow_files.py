@@ -1,4 +1,4 @@
-"""Parquet in a single file, and Feather (Arrow IPC): types, index and provenance travel inside."""
+"""Parquet in a single file, and Feather (Arrow IPC): types, index and provenance are stored inside."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 
 from bgresearch.exports.content import Content, as_json, as_table
 
-PROVENANCE = b"bgresearch.provenance"  # key of the metadata; the store's own files have another one
-_CHUNK = 131_072  # rows a group
+PROVENANCE = b"bgresearch.provenance"  # metadata key; the store's own files use another one
+_CHUNK = 131_072  # rows per row group
 
 
 def write_parquet(path: Path, content: Content) -> None:
@@ -25,7 +25,7 @@ def write_parquet(path: Path, content: Content) -> None:
 
 
 def write_feather(path: Path, content: Content) -> None:
-    """Write one Feather file (version 2), compressed with lz4, which every reader of Feather knows."""
+    """Write one Feather file (version 2), compressed with lz4, which every Feather reader supports."""
     tables = _tables(content)
     first = next(tables)
     options = pa.ipc.IpcWriteOptions(compression="lz4")
@@ -36,14 +36,14 @@ def write_feather(path: Path, content: Content) -> None:
 
 
 def _tables(content: Content) -> Iterator[pa.Table]:
-    """Yield the frames as tables of one schema, the index first, as a reader without pandas expects it."""
+    """Yield the frames as tables of one schema, the index first, as readers without pandas expect."""
     schema: pa.Schema | None = None
     for frame in content.whole():
         table = as_table(frame)
         if schema is None:
             width = len(frame.columns)
             names = table.column_names
-            told = as_json(content.provenance()).encode()
+            provenance = as_json(content.provenance()).encode()
             schema = table.select([*names[width:], *names[:width]]).schema
-            schema = schema.with_metadata({**(schema.metadata or {}), PROVENANCE: told})
+            schema = schema.with_metadata({**(schema.metadata or {}), PROVENANCE: provenance})
         yield table.select(schema.names).cast(schema)

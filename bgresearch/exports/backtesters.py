@@ -1,4 +1,4 @@
-"""Candles as backtesters take them: the same numbers under other names. Pure; none of these libraries is imported."""
+"""Candles in the layouts of backtesters: the same numbers under other names. Pure; these libraries are not imported."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bgresearch.research.quality.provenance import (
 BAR = ("open", "high", "low", "close", "volume")
 _CAPITALS = {name: name.capitalize() for name in BAR}
 _NOT_IN_FILE_NAMES = str.maketrans(dict.fromkeys("/ .@$+:", "_"))
-FUNDING_EVERY = "1h"  # freqtrade files funding rates under this length, whatever the contract's own is
+FUNDING_EVERY = "1h"  # freqtrade stores funding rates under this length, whatever the contract's own is
 
 
 def to_backtesting(candles: pd.DataFrame) -> pd.DataFrame:
@@ -31,18 +31,18 @@ def to_backtesting(candles: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     candles : DataFrame
-        What ``client.candles`` returns.
+        The result of ``client.candles``.
 
     Returns
     -------
     DataFrame
-        Index ``open_time`` (datetime64[ms], UTC without a zone, as its plots take it); Open, High, Low, Close, Volume
+        Index ``open_time`` (datetime64[ms], UTC without a zone, as its plots expect); Open, High, Low, Close, Volume
         (float64).
 
     Raises
     ------
     InvalidInput
-        A column is missing, or a price is; the rows are not in order or not unique.
+        A column or a price is missing; the rows are not in order or not unique.
 
     Examples
     --------
@@ -55,12 +55,12 @@ def to_backtesting(candles: pd.DataFrame) -> pd.DataFrame:
 
 
 def to_vectorbt(candles: pd.DataFrame) -> pd.DataFrame:
-    """Candles for `vectorbt <https://vectorbt.dev>`_, as its accessor ``.vbt.ohlcv`` takes them.
+    """Candles for `vectorbt <https://vectorbt.dev>`_, for its accessor ``.vbt.ohlcv``.
 
     Parameters
     ----------
     candles : DataFrame
-        What ``client.candles`` returns; rows without prices (``fill="nan"``) are left as they are.
+        The result of ``client.candles``; rows without prices (``fill="nan"``) are left unchanged.
 
     Returns
     -------
@@ -88,12 +88,12 @@ def to_vectorbt(candles: pd.DataFrame) -> pd.DataFrame:
 
 
 def to_ccxt(candles: pd.DataFrame) -> list[list[float]]:
-    """Candles as ccxt's ``fetch_ohlcv`` gives them.
+    """Candles as ccxt's ``fetch_ohlcv`` returns them.
 
     Parameters
     ----------
     candles : DataFrame
-        What ``client.candles`` returns.
+        The result of ``client.candles``.
 
     Returns
     -------
@@ -103,7 +103,7 @@ def to_ccxt(candles: pd.DataFrame) -> list[list[float]]:
     Raises
     ------
     InvalidInput
-        A column is missing, or a price is; the rows are not in order or not unique.
+        A column or a price is missing; the rows are not in order or not unique.
 
     Examples
     --------
@@ -114,15 +114,15 @@ def to_ccxt(candles: pd.DataFrame) -> list[list[float]]:
 
 
 def to_nautilus(candles: pd.DataFrame) -> pd.DataFrame:
-    """Candles for Nautilus Trader's ``BarDataWrangler``, stamped with the moment they *end*.
+    """Candles for Nautilus Trader's ``BarDataWrangler``, timestamped with their *end*.
 
-    Its engine takes the time of a bar for the moment at which it is known; stamped with the open, a strategy would see
-    the close a bar too early. Source: its documentation, "Bar-based execution".
+    Its engine treats the time of a bar as the time at which it is known; timestamped with the open, a strategy would
+    see the close one bar too early. Source: its documentation, "Bar-based execution".
 
     Parameters
     ----------
     candles : DataFrame
-        What ``client.candles`` returns.
+        The result of ``client.candles``.
 
     Returns
     -------
@@ -132,7 +132,7 @@ def to_nautilus(candles: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     InvalidInput
-        A column is missing, or a price is; the rows are not in order or not unique.
+        A column or a price is missing; the rows are not in order or not unique.
 
     Examples
     --------
@@ -145,23 +145,23 @@ def to_nautilus(candles: pd.DataFrame) -> pd.DataFrame:
 
 
 def to_freqtrade(frame: pd.DataFrame) -> pd.DataFrame:
-    """Candles or funding rates as freqtrade keeps them in Feather files.
+    """Candles or funding rates in the layout of freqtrade's Feather files.
 
     Parameters
     ----------
     frame : DataFrame
-        What ``client.candles`` or ``client.funding_rates`` returns.
+        The result of ``client.candles`` or ``client.funding_rates``.
 
     Returns
     -------
     DataFrame
-        date (datetime64[ms, UTC]), open, high, low, close, volume (float64), no index. Funding rates stand in ``open``
-        and the rest is 0: versions before 2026 know no other way, and later ones read it too.
+        date (datetime64[ms, UTC]), open, high, low, close, volume (float64), no index. Funding rates are in ``open``
+        and the other columns are 0: versions before 2026 require this, and later ones accept it.
 
     Raises
     ------
     InvalidInput
-        A column is missing, or a price is; the rows are not in order or not unique.
+        A column or a price is missing; the rows are not in order or not unique.
 
     Examples
     --------
@@ -173,32 +173,32 @@ def to_freqtrade(frame: pd.DataFrame) -> pd.DataFrame:
         bars = pd.DataFrame(dict.fromkeys(BAR, np.zeros(len(frame))), index=frame.index).assign(open=rates)
         bars.attrs = frame.attrs
     else:
-        checked_interval(frame)  # by which its file is called
+        checked_interval(frame)  # used in its file name
         bars = _priced(frame)
     return bars.set_axis(utc_index(bars).as_unit("ms").rename("date"), axis=0).reset_index()
 
 
 def freqtrade_path(folder: Path, about: dict[str, Any]) -> Path:
-    """Where freqtrade looks for such a file below its folder of data, ``user_data/data/bitget``.
+    """The path of such a file below freqtrade's data folder, ``user_data/data/bitget``.
 
     Parameters
     ----------
     folder : Path
-        Freqtrade's folder of this exchange's data.
+        Freqtrade's folder for this exchange's data.
     about : dict
         ``df.attrs["bgresearch"]`` of candles or funding rates.
 
     Raises
     ------
     InvalidInput
-        It is not known of which market the rows are.
+        The market of the rows is not known.
     """
     funding = about.get("verb") == "funding_rates"
     if not (about.get("symbol") and about.get("market")):
-        cause = "the frame does not say of which market it is."
+        cause = "the frame does not name its market."
         raise InvalidInput("path", cause, hint="Name a file: NAME.feather.")
     if not funding and "interval" not in about:
-        cause = f"freqtrade keeps candles and funding rates; this is {about.get('verb', 'something else')}."
+        cause = f"freqtrade stores candles and funding rates; this is {about.get('verb', 'something else')}."
         raise InvalidInput("frame", cause, hint="Export it as CSV or Parquet.")
     pair = ccxt_symbol(about["symbol"], about["market"]).translate(_NOT_IN_FILE_NAMES)
     length = FUNDING_EVERY if funding else str(about["interval"]).replace("M", "Mo")
@@ -209,7 +209,7 @@ def freqtrade_path(folder: Path, about: dict[str, Any]) -> Path:
 
 
 def ccxt_frame(candles: pd.DataFrame) -> pd.DataFrame:
-    """Candles with their open as a column of epoch milliseconds (int64) and no index, columns in ccxt's order."""
+    """Candles with the opening time as a column of epoch milliseconds (int64), no index, columns in ccxt's order."""
     bars = _priced(candles)
     times = utc_index(bars).as_unit("ms").asi8
     bars = bars.reset_index(drop=True)
@@ -221,8 +221,8 @@ def _priced(candles: pd.DataFrame) -> pd.DataFrame:
     bars = _bars(candles)
     unpriced = int((~np.isfinite(bars.to_numpy())).any(axis=1).sum())
     if unpriced:
-        cause = f"{unpriced:,} of {len(bars):,} candles lack a price or a volume."
-        raise InvalidInput("candles", cause, hint='Ask without fill="nan", or call dropna() first.')
+        cause = f"{unpriced:,} of {len(bars):,} candles have no price or volume."
+        raise InvalidInput("candles", cause, hint='Request them without fill="nan", or call dropna() first.')
     return bars
 
 

@@ -1,4 +1,4 @@
-"""A history that is longer than memory should hold: asked for in pieces, with one provenance for all. No network."""
+"""A history larger than memory: read in pieces, with one provenance for all. No network."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Ask = Callable[[int, int], pd.DataFrame]
 
 
 class ChunkedCandles:
-    """Candles in pieces; asked for once to count them and to learn where they come from, and again to write them.
+    """Candles in pieces; read once to count them and to collect their provenance, and again to write them.
 
     Parameters
     ----------
     ask : callable
-        Gives the candles of ``[start_ms, end_ms)``; the second time from the store.
+        Returns the candles of ``[start_ms, end_ms)``; the second time from the store.
     span : Span
-        All that is wanted.
+        The requested span.
     step_ms : int
         Length of a candle.
     piece_rows : int
@@ -33,14 +33,14 @@ class ChunkedCandles:
     Attributes
     ----------
     rows : int
-        Of all pieces.
+        Number of rows of all pieces.
     about : dict
-        Provenance of the whole: that of the pieces, with the gaps put together and the requests added up.
+        Provenance of the whole: that of the pieces, with gaps joined and requests added up.
 
     Raises
     ------
     StoreError
-        While iterating: candles came or went since they were counted.
+        While iterating: the number of candles changed since they were counted.
     """
 
     def __init__(self, ask: Ask, span: Span, step_ms: int, *, piece_rows: int = PIECE_ROWS) -> None:
@@ -48,36 +48,38 @@ class ChunkedCandles:
         cuts = [*range(span.start_ms, span.end_ms, length), span.end_ms] if span.duration_ms else [span.start_ms] * 2
         self._spans = [Span(start, end) for start, end in pairwise(cuts)]
         self._counts: list[int] = []
-        told: list[dict[str, Any]] = []
+        provenance: list[dict[str, Any]] = []
         for piece in self._spans:
             frame = ask(piece.start_ms, piece.end_ms)
             self._counts.append(len(frame))
-            told.append(frame.attrs["bgresearch"])
-        self.rows, self.about = sum(self._counts), _together(told)
+            provenance.append(frame.attrs["bgresearch"])
+        self.rows, self.about = sum(self._counts), _together(provenance)
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         for piece, count in zip(self._spans, self._counts, strict=True):
             frame = self._ask(piece.start_ms, piece.end_ms)
             if len(frame) != count:
-                raise StoreError(f"{piece}: {count} candles became {len(frame)} meanwhile.", hint="Export once more.")
+                raise StoreError(
+                    f"{piece}: {count} candles became {len(frame)} while exporting.", hint="Export once more."
+                )
             yield frame
 
 
-def _together(told: list[dict[str, Any]]) -> dict[str, Any]:
+def _together(provenance: list[dict[str, Any]]) -> dict[str, Any]:
     requests: Counter[str] = Counter()
-    for about in told:
+    for about in provenance:
         requests.update(about["requests"])
-    return told[0] | {
-        "asked": [told[0]["asked"][0], told[-1]["asked"][1]],
-        "closed": [told[0]["closed"][0], told[-1]["closed"][1]],
-        "endpoints": sorted({endpoint for about in told for endpoint in about["endpoints"]}),
+    return provenance[0] | {
+        "asked": [provenance[0]["asked"][0], provenance[-1]["asked"][1]],
+        "closed": [provenance[0]["closed"][0], provenance[-1]["closed"][1]],
+        "endpoints": sorted({endpoint for about in provenance for endpoint in about["endpoints"]}),
         "requests": dict(requests),
-        "gaps": _joined([gap for about in told for gap in about["gaps"]]),
+        "gaps": _joined([gap for about in provenance for gap in about["gaps"]]),
     }
 
 
 def _joined(gaps: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return gaps that were cut at the end of a piece as the one that they are."""
+    """Return the gaps, joined where the end of a piece split them."""
     joined: list[dict[str, Any]] = []
     for gap in gaps:
         last = joined[-1] if joined else {}

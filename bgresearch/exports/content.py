@@ -1,6 +1,6 @@
-"""What is to be written: frames, where they come from, and the same rows in plain columns for formats that need them.
+"""What an export writes: frames, their provenance, and the same rows in plain columns for formats that need them.
 
-No files here, and no format.
+Independent of files and formats.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from bgresearch.catalogue import load
 from bgresearch.core.version import release
 from bgresearch.errors import InvalidInput
 
-_BATCH = 65_536  # rows that are turned into Python's values or text at a time
-_HINT = "Turn it into text or numbers first, or leave it out."
+_BATCH = 65_536  # rows converted to Python values or text at a time
+_HINT = "Convert it to text or numbers first, or drop it."
 
 
 @dataclass
 class Content:
-    """What one export writes.
+    """The content of one export.
 
     Attributes
     ----------
     frames : iterable of DataFrame
-        At least one; all of the same columns. More than one is one history in pieces.
+        At least one, all with the same columns; several are one history in pieces.
     rows : int
-        Of all frames together.
+        Number of rows of all frames.
     about : mapping
         ``df.attrs["bgresearch"]`` of the frames.
     guarded : Counter
-        Names of columns to the number of texts that a writer had to change; see `bgresearch.exports.csv_text`.
+        Number of texts that a writer had to change, by column; see `bgresearch.exports.csv_text`.
     """
 
     frames: Iterable[pd.DataFrame]
@@ -51,27 +51,27 @@ class Content:
                 yield table.slice(start, _BATCH)
 
     def whole(self) -> Iterator[pd.DataFrame]:
-        """Yield the frames as they are, with nothing in their attrs but where they come from."""
+        """Yield the frames as they are, with only their provenance in ``attrs``."""
         for frame in self.frames:
             bare = frame.copy(deep=False)
             bare.attrs = {"bgresearch": json.loads(as_json(self.about))} if self.about else {}
             yield bare
 
     def provenance(self) -> dict[str, Any]:
-        """Return where the rows come from and what was done to them, as plain values."""
-        told: dict[str, Any] = {"made_by": release(), "rows": self.rows, "times": "UTC"}
+        """Return the provenance of the rows and of this export, as plain values."""
+        provenance: dict[str, Any] = {"made_by": release(), "rows": self.rows, "times": "UTC"}
         if self.guarded:
-            told["guarded"] = dict(self.guarded)
-        return told | {"source": json.loads(as_json(self.about))}
+            provenance["guarded"] = dict(self.guarded)
+        return provenance | {"source": json.loads(as_json(self.about))}
 
     @property
     def name(self) -> str:
-        """What a table of these rows is called: the last word of the verb."""
+        """Name of a table of these rows: the last part of the verb."""
         return str(self.about.get("verb") or "data").rpartition(".")[2]
 
     @property
     def private(self) -> bool:
-        """Whether nobody else may read it: unless the frame says that it is public, as frames of accounts never do."""
+        """Whether only the user may read it: always, unless the frame is marked public; account frames never are."""
         endpoint = str(self.about.get("endpoint", ""))
         if endpoint in load():
             return bool(load()[endpoint].private)
@@ -80,17 +80,17 @@ class Content:
 
 
 def as_json(value: object) -> str:
-    """Return JSON of provenance; what JSON has no word for is said as text."""
+    """Return provenance as JSON; values that JSON cannot express become text."""
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def flat(frame: pd.DataFrame) -> pa.Table:
-    """Return rows as numbers, texts, flags and times in UTC: the index first, categories as text, NaN as null.
+    """Return rows as numbers, texts, flags and UTC times: the index first, categories as text, NaN as null.
 
     Raises
     ------
     InvalidInput
-        No columns, two of one name, or values that are none of these.
+        No columns, duplicate names, or values of another type.
     """
     if not len(frame.columns):
         raise InvalidInput("frame", "it has no columns.")
@@ -113,7 +113,7 @@ def as_table(frame: pd.DataFrame, *, preserve_index: bool | None = None) -> pa.T
     Raises
     ------
     InvalidInput
-        A column holds what Arrow cannot.
+        A column holds values that Arrow does not support.
     """
     try:
         return pa.Table.from_pandas(frame, preserve_index=preserve_index)
@@ -129,7 +129,7 @@ def _name_of(column: object) -> str:
 def _refuse_twins(names: list[str]) -> None:
     twins = sorted(name for name, count in Counter(names).items() if count > 1)
     if twins:
-        raise InvalidInput("frame", f"two columns are called {', '.join(twins)}.", hint="Rename one of them.")
+        raise InvalidInput("frame", f"two columns have the name {', '.join(twins)}.", hint="Rename one of them.")
 
 
 def _plain(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:

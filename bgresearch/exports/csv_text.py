@@ -1,10 +1,10 @@
-"""Rows as text: times, numbers that read back to the same bit, CSV, and texts that no spreadsheet may run.
+"""Rows as text: times, numbers that read back bit for bit, CSV, and texts that no spreadsheet runs as a formula.
 
-A spreadsheet that opens a CSV file takes what begins with ``=``, ``+``, ``-`` or ``@`` for a formula. Texts can come
-from others (notes, names, answers), so such a text gets an apostrophe in front; numbers, also those written as text,
-are left alone. Many spreadsheets also begin a cell behind a semicolon, a tab or the end of a line, whatever the quotes
-say: there an apostrophe goes in front of the sign as well. It can be undone: apostrophes before such a sign, at the
-beginning of a text or behind one of these, are one too many.
+A spreadsheet that opens a CSV file treats text that begins with ``=``, ``+``, ``-`` or ``@`` as a formula. Text can
+come from other people (notes, names, responses), so such a text is prefixed with an apostrophe; numbers, also as text,
+are left unchanged. Many spreadsheets also start a new cell after a semicolon, a tab or a line break, even within
+quotes: there, too, the sign is prefixed with an apostrophe. This is reversible: remove one apostrophe before such a
+sign at the beginning of a text or after one of these separators.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from bgresearch.exports.content import Content
 
-_RUN = r"^'*[=+\-@\t\r\n＝＋－＠]"  # noqa: RUF001 - spreadsheets in East Asian locales take the wide signs as well
+_RUN = r"^'*[=+\-@\t\r\n＝＋－＠]"  # noqa: RUF001 - spreadsheets in East Asian locales also accept the full-width signs
 _RUN_INSIDE = r"([;\t\r\n]\s*)('*[=+\-@＝＋－＠])"  # noqa: RUF001
 _NUMBER = r"^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 _QUOTED = r'[",\r\n]'
@@ -27,7 +27,7 @@ _WHOLE = r"^-?[0-9]+$"
 
 
 def guarded(column: pa.Array) -> tuple[pa.Array, int]:
-    """Return texts of which none is a formula, and how many were changed."""
+    """Return texts without formulas, and how many were changed."""
     risky = pc.fill_null(pc.match_substring_regex(column, _RUN), False)
     changed = pc.and_not(risky, pc.fill_null(pc.match_substring_regex(column, _NUMBER), False))
     inside = pc.fill_null(pc.match_substring_regex(column, _RUN_INSIDE), False)
@@ -39,20 +39,20 @@ def guarded(column: pa.Array) -> tuple[pa.Array, int]:
 
 
 def times_as_text(column: pa.Array) -> pa.Array:
-    """Return times as text, ``2024-01-01 00:00:00Z``, with all the fractions that one of them needs.
+    """Return times as text, ``2024-01-01 00:00:00Z``, with as many fractional digits as one of them needs.
 
-    Times without a zone have no ``Z``.
+    Naive times have no ``Z``.
     """
     for unit in ("s", "ms", "us"):
         try:
             return pc.cast(pc.cast(column, pa.timestamp(unit, column.type.tz)), pa.string())
-        except pa.ArrowInvalid:  # it would lose fractions
+        except pa.ArrowInvalid:  # it would lose fractional digits
             continue
     return pc.cast(column, pa.string())
 
 
 def write_csv(path: Path, content: Content) -> None:
-    """Write RFC 4180 with one line of names and UTF-8; missing values are empty."""
+    """Write RFC 4180 CSV with a header, in UTF-8; missing values are empty."""
     names: list[str] = []
     with path.open("wb") as file:
         for table in content.plain():
@@ -65,7 +65,7 @@ def write_csv(path: Path, content: Content) -> None:
 
 
 def write_ccxt(path: Path, content: Content) -> None:
-    """Write ``[[open time in ms, open, high, low, close, volume], ...]`` as JSON, a candle a line."""
+    """Write ``[[open time in ms, open, high, low, close, volume], ...]`` as JSON, one candle per line."""
     separator = "[\n"
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for table in content.plain():
@@ -85,20 +85,20 @@ def _as_text(name: str, column: pa.Array, content: Content) -> pa.Array:
     if pa.types.is_timestamp(kind):
         return times_as_text(column)
     text = pc.cast(column, pa.string())
-    if pa.types.is_floating(kind):  # 1.0 and not 1, so that the column reads back as the same type
+    if pa.types.is_floating(kind):  # 1.0 instead of 1, so that the column reads back with the same type
         text = pc.if_else(pc.match_substring_regex(text, _WHOLE), pc.binary_join_element_wise(text, ".0", ""), text)
     return text
 
 
 def _quoted(column: pa.Array) -> pa.Array:
-    """Return texts in quotes where they need them; an empty text does, as nothing at all means missing."""
+    """Return texts quoted where necessary; also empty texts, as an empty field means missing."""
     needs = pc.or_(pc.match_substring_regex(column, _QUOTED), pc.equal(column, ""))
     doubled = pc.replace_substring(column, '"', '""')
     return pc.if_else(needs, pc.binary_join_element_wise('"', doubled, '"', ""), column)
 
 
 def _lines(columns: list[pa.Array]) -> bytes | memoryview[Any]:
-    """Return the lines of a batch: texts lie one behind the other in Arrow's memory, as they do in the file."""
+    """Return the lines of a batch: texts are adjacent in Arrow's memory, as in the file."""
     if not len(columns[0]):
         return b""
     filled = [pc.fill_null(column, "") for column in columns]

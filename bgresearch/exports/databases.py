@@ -17,15 +17,15 @@ from bgresearch.errors import ConfigurationError, InvalidInput
 from bgresearch.exports.content import Content, as_json
 from bgresearch.exports.csv_text import times_as_text
 
-_MOST = 2**63 - 1  # of SQLite's whole numbers
+_MOST = 2**63 - 1  # the largest integer of SQLite
 _TYPES = {"bool": "INTEGER", "double": "REAL", "string": "TEXT"}
 
 
 def write_sqlite(path: Path, content: Content) -> None:
     """Write a SQLite database: times as text in UTC, which SQLite's own functions read, flags as 0 and 1."""
     with _as_system_error(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("PRAGMA journal_mode = OFF")  # a file that is not whole is thrown away
-        connection.execute("PRAGMA synchronous = OFF")  # it is synced as a whole at the end
+        connection.execute("PRAGMA journal_mode = OFF")  # an incomplete file is discarded
+        connection.execute("PRAGMA synchronous = OFF")  # the whole file is synced at the end
         made = False
         for table in content.plain():
             if not made:
@@ -44,7 +44,9 @@ def write_duckdb(path: Path, content: Content) -> None:
     """Write a DuckDB database: times as TIMESTAMP WITH TIME ZONE."""
     duckdb = _duckdb()
     with _as_system_error(duckdb.Error), tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{path.name}.") as folder:
-        inner = Path(folder) / "database"  # DuckDB takes no empty file, and a folder of one's own hides its other files
+        inner = (
+            Path(folder) / "database"
+        )  # DuckDB does not open an empty file, and a separate folder hides its temporary files
         with contextlib.closing(duckdb.connect(str(inner))) as connection:
             made = False
             for table in content.plain():
@@ -62,15 +64,15 @@ def write_duckdb(path: Path, content: Content) -> None:
 
 
 def provenance_rows(content: Content) -> list[tuple[str, str]]:
-    """Return provenance as key and text; what is no text is JSON."""
-    told = content.provenance()
-    source = {key: value for key, value in told.pop("source").items() if key not in told}
-    return [(key, value if isinstance(value, str) else as_json(value)) for key, value in (told | source).items()]
+    """Return provenance as keys and texts; other values are JSON."""
+    provenance = content.provenance()
+    source = {key: value for key, value in provenance.pop("source").items() if key not in provenance}
+    return [(key, value if isinstance(value, str) else as_json(value)) for key, value in (provenance | source).items()]
 
 
 @contextlib.contextmanager
 def _as_system_error(kind: type[Exception]) -> Iterator[None]:
-    """Let a refusal of the disk be an OSError, as from other libraries; the last part of the message says which."""
+    """Raise an I/O error of DuckDB as OSError, like other libraries; the last part of the message names the cause."""
     try:
         yield
     except kind as cause:
@@ -82,7 +84,7 @@ def _duckdb() -> Any:
         import duckdb
     except ImportError:
         hint = "Install it: pip install 'bgresearch[duckdb]'."
-        raise ConfigurationError("A DuckDB file needs duckdb.", hint=hint) from None
+        raise ConfigurationError("DuckDB files need duckdb.", hint=hint) from None
     return duckdb
 
 
@@ -91,11 +93,13 @@ def _name(name: str) -> str:
 
 
 def _refuse_twins(names: list[str]) -> None:
-    """Refuse names that differ in the case of letters alone, which no database tells apart."""
+    """Refuse names that differ only in case, which databases do not distinguish."""
     folded = [name.casefold() for name in names]
     twins = [name for name in names if folded.count(name.casefold()) > 1]
     if twins:
-        raise InvalidInput("frame", f"a database cannot tell {' and '.join(twins)} apart.", hint="Rename one of them.")
+        raise InvalidInput(
+            "frame", f"a database does not distinguish {' and '.join(twins)}.", hint="Rename one of them."
+        )
 
 
 def _type_of(kind: pa.DataType) -> str:
@@ -105,7 +109,9 @@ def _type_of(kind: pa.DataType) -> str:
 def _values(column: pa.ChunkedArray) -> list[Any]:
     plain = column.combine_chunks()
     if pa.types.is_uint64(plain.type) and (pc.max(plain).as_py() or 0) > _MOST:
-        hint = "Turn it into text first, or export to Parquet or DuckDB."
-        raise InvalidInput("frame", f"a column holds whole numbers above {_MOST:,}, which SQLite cannot.", hint=hint)
+        hint = "Convert it to text first, or export to Parquet or DuckDB."
+        raise InvalidInput(
+            "frame", f"a column holds whole numbers above {_MOST:,}, which SQLite cannot store.", hint=hint
+        )
     values: list[Any] = (times_as_text(plain) if pa.types.is_timestamp(plain.type) else plain).to_pylist()
     return values

@@ -1,4 +1,4 @@
-"""One frame, or one history in pieces, to one file: where it goes, whether it may, and all of it or nothing."""
+"""One frame, or one history in pieces, to one file: path and format are checked first, the write is atomic."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import pandas as pd
 from bgresearch.errors import StoreError
 from bgresearch.exports.backtesters import freqtrade_path
 from bgresearch.exports.content import Content, as_json
-from bgresearch.exports.formats import WITHOUT_ROOM, Format, chosen
+from bgresearch.exports.formats import PROVENANCE_FILE_FOR, Format, chosen
 from bgresearch.exports.output_path import checked_place, expanded, placed, taken
 from bgresearch.store.atomic_files import ANYWHERE, in_words
 
-BESIDE = ".provenance.json"
+PROVENANCE_SUFFIX = ".provenance.json"
 
 
 def export(
     frame: pd.DataFrame, path: str | os.PathLike[str], *,
-    format: str | None = None,  # noqa: A002 - the word that pandas' users look for
+    format: str | None = None,  # noqa: A002 - the name that pandas users expect
     force: bool = False,
 ) -> Path:  # fmt: skip
     """The absolute path of the file that now holds the frame.
@@ -30,30 +30,30 @@ def export(
     Parameters
     ----------
     frame : DataFrame
-        What any verb returned, or what was made of it; it is not changed.
+        The result of any verb, or a frame derived from it; it is not changed.
     path : str or path
-        Name of the file. Its suffix says the format: .csv .feather .xlsx .parquet .sqlite .duckdb .json (ccxt). For
-        freqtrade also its folder of data, ``user_data/data/bitget``: the file's name is made from the provenance then.
+        Name of the file. Its suffix selects the format: .csv .feather .xlsx .parquet .sqlite .duckdb .json (ccxt). For
+        freqtrade also its data folder, ``user_data/data/bitget``: the file is then named by the provenance.
     format : str, optional
-        ``csv``, ``feather``, ``excel``, ``parquet``, ``sqlite``, ``duckdb``; of candles also ``ccxt``, ``freqtrade``,
+        ``csv``, ``feather``, ``excel``, ``parquet``, ``sqlite``, ``duckdb``; for candles also ``ccxt``, ``freqtrade``,
         ``nautilus``, ``backtesting``, ``vectorbt``, the last three as .csv, .feather or .parquet.
     force : bool
-        Whether a file of that name may be replaced.
+        Whether an existing file may be replaced.
 
     Raises
     ------
     InvalidInput
-        An unknown format, a suffix that does not fit it, a frame that it cannot carry.
+        An unknown format, a suffix that does not match it, or a frame that it cannot represent.
     StoreError
-        The file is there already, the folder is not, or the disk refuses. What was there before is intact, and nothing
-        half-written stays.
+        The file exists already, the folder does not, or writing fails. An existing file stays intact, and no partial
+        file is left.
     ConfigurationError
         openpyxl or duckdb is not installed.
 
     Notes
     -----
-    Disk: one file, and ``NAME.provenance.json`` beside .csv and .json. Nobody but you can read it (0600) unless its
-    provenance says that the data is public. Times are UTC. Asks nobody.
+    Disk: one file, and ``NAME.provenance.json`` next to .csv and .json. Only you can read it (0600) unless its
+    provenance says that the data is public. Times are UTC. No network.
 
     Examples
     --------
@@ -68,18 +68,18 @@ def export_pieces(
     format: str | None = None,  # noqa: A002 - as `export`
     force: bool = False,
 ) -> Path:  # fmt: skip
-    """The absolute path of the file that now holds all pieces, of which only one is in memory at a time.
+    """The absolute path of the file that now holds all pieces; only one is in memory at a time.
 
     Parameters
     ----------
     pieces : iterable of DataFrame
-        At least one; of the same columns, and of an index with a name if there are several.
+        At least one, with the same columns, and with a named index if there are several.
     path, format, force
         As for `export`.
     rows : int
-        Of all pieces together.
+        Number of rows of all pieces.
     about : mapping
-        Their common provenance.
+        The common provenance.
 
     Raises
     ------
@@ -96,8 +96,8 @@ def export_pieces(
             target.parent.mkdir(exist_ok=True)
     with placed(target, private=content.private, force=force) as temporary:
         found.writers[suffix](temporary, content)
-        if suffix in WITHOUT_ROOM:
-            _write_beside(target, temporary, content, force=force)
+        if suffix in PROVENANCE_FILE_FOR:
+            _write_provenance_file(target, temporary, content, force=force)
     return target
 
 
@@ -106,7 +106,7 @@ def checked_target(
     format: str | None = None,  # noqa: A002 - as `export`
     force: bool = False,
 ) -> tuple[Path, Format]:  # fmt: skip
-    """The absolute path of a file to be and its format, so that a wrong one is said before the work and not after it.
+    """The absolute path and format of a file to be written, so that errors are raised before the work starts.
 
     Raises
     ------
@@ -121,20 +121,20 @@ def checked_target(
         target = checked_place(asked)
     if target.is_dir():
         raise StoreError(f"{target} is a folder.", hint="Name a file in it.")
-    for there in (target, _beside(target)) if target.suffix.lower() in WITHOUT_ROOM else (target,):
+    for there in (target, _provenance_path(target)) if target.suffix.lower() in PROVENANCE_FILE_FOR else (target,):
         if there.exists() and not force:
             raise taken(there)
     return target, found
 
 
-def _beside(target: Path) -> Path:
-    return target.with_name(f"{target.name}{BESIDE}")
+def _provenance_path(target: Path) -> Path:
+    return target.with_name(f"{target.name}{PROVENANCE_SUFFIX}")
 
 
-def _write_beside(target: Path, written: Path, content: Content, *, force: bool) -> None:
-    """Write provenance beside the file, with the digest of what it speaks of."""
+def _write_provenance_file(target: Path, written: Path, content: Content, *, force: bool) -> None:
+    """Write the provenance next to the file, with the digest of the file."""
     with written.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    told = {"file": target.name, "sha256": digest, **content.provenance()}
-    with placed(_beside(target), private=content.private, force=force) as temporary:
-        temporary.write_text(as_json(told) + "\n", encoding="utf-8")
+    provenance = {"file": target.name, "sha256": digest, **content.provenance()}
+    with placed(_provenance_path(target), private=content.private, force=force) as temporary:
+        temporary.write_text(as_json(provenance) + "\n", encoding="utf-8")

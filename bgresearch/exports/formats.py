@@ -1,4 +1,4 @@
-"""The formats: what each is called, which suffixes say so, what it writes and in which shape. One table for all."""
+"""The formats: name, suffixes, writer and shape of each, in one table."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Format:
     Attributes
     ----------
     name : str
-        As it is asked for.
+        Name of the format.
     writers : mapping of str to callable
-        The suffixes that a file may have, and what writes it.
+        The allowed suffixes, each with its writer.
     shape : callable, optional
-        Makes of candles what is written.
+        Converts candles to what is written.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Format:
     shape: Shape | None = None
 
 
-WITHOUT_ROOM = frozenset({".csv", ".json"})  # provenance lies in a file of its own beside these
+PROVENANCE_FILE_FOR = frozenset({".csv", ".json"})  # their provenance is stored in a separate file next to them
 
 _PLAIN: Mapping[str, Write] = {".csv": write_csv, ".feather": write_feather, ".parquet": write_parquet}
 _ALL = (
@@ -58,27 +58,29 @@ _ALL = (
 FORMATS: Mapping[str, Format] = {one.name: one for one in _ALL}
 """Every format by its name."""
 
-_BY_SUFFIX = {suffix: one for one in reversed(_ALL) for suffix in one.writers}  # the first of several wins
+_BY_SUFFIX = {suffix: one for one in reversed(_ALL) for suffix in one.writers}  # the first of several counts
 
 
 def chosen(name: str | None, path: Path) -> Format:
-    """The format of that name, or the one that the path's suffix says.
+    """The format of that name, or the one that the path's suffix selects.
 
     Raises
     ------
     InvalidInput
-        There is no such format, or it does not go by that suffix.
+        There is no such format, or it does not use that suffix.
     """
     suffix = path.suffix.lower()
     if name is None:
         if suffix not in _BY_SUFFIX:
-            said = f"{path.name or str(path)!r} ends in no suffix that says a format."
-            raise InvalidInput("path", said, hint=f"Use one of {', '.join(sorted(_BY_SUFFIX))}, or name format=.")
+            said = f"{path.name or str(path)!r} has no suffix of a known format."
+            raise InvalidInput("path", said, hint=f"Use one of {', '.join(sorted(_BY_SUFFIX))}, or pass format=.")
         return _BY_SUFFIX[suffix]
     if name not in FORMATS:
         raise InvalidInput("format", f"{name!r} is unknown.", hint=f"Use one of {', '.join(FORMATS)}.")
     found = FORMATS[name]
     if suffix not in found.writers and not (found.name == "freqtrade" and path.is_dir()):
         fitting = " or ".join(found.writers)
-        raise InvalidInput("path", f"{path.name!r} is no name of a {name} file.", hint=f"Let it end in {fitting}.")
+        raise InvalidInput(
+            "path", f"{path.name!r} is not a valid name for a {name} file.", hint=f"End it with {fitting}."
+        )
     return found

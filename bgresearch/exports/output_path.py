@@ -1,4 +1,4 @@
-"""Where a file goes that somebody asked for by name: a page, a picture, an export. It appears whole or not at all."""
+"""Writing a file to a path that the user named: a page, an image, an export. It is written atomically."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from bgresearch.store.atomic_files import ANYWHERE, in_words, replacing
 
 
 def written(path: Path, data: bytes, *, force: bool = False) -> Path:
-    """The absolute path of a file, written in one step: it appears whole or not at all, and nothing else stays.
+    """The absolute path of a file, written atomically: complete or not at all, without leftovers.
 
     Parameters
     ----------
     path : Path
-        Where to; the folder has to be there.
+        Path of the file; its folder must exist.
     data : bytes
-        What it is to hold.
+        Content of the file.
     force : bool
-        Whether an older file may be replaced.
+        Whether an existing file may be replaced.
 
     Raises
     ------
     StoreError
-        There is such a file and ``force`` is not said, or the folder cannot be written to.
+        The file exists and ``force`` is not set, or the folder is not writable.
     """
     target = checked_place(path, force=force)
     with placed(target, force=force) as part:
@@ -35,12 +35,12 @@ def written(path: Path, data: bytes, *, force: bool = False) -> Path:
 
 @contextlib.contextmanager
 def placed(target: Path, *, private: bool = False, force: bool = False) -> Iterator[Path]:
-    """Give the path of a file that takes the target's place at the end of the block; see `replacing`.
+    """Yield the path of a file that replaces the target at the end of the block; see `replacing`.
 
     Raises
     ------
     StoreError
-        There is such a file and ``force`` is not said, or the disk refuses.
+        The file exists and ``force`` is not set, or writing fails.
     """
     with in_words("write", target, ANYWHERE):
         try:
@@ -51,22 +51,22 @@ def placed(target: Path, *, private: bool = False, force: bool = False) -> Itera
 
 
 def checked_place(path: Path, *, force: bool = True) -> Path:
-    """The absolute path of a file to be, so that a wrong one is said before the work and not after it.
+    """The absolute path of a file to be written, so that errors are raised before the work starts.
 
     Raises
     ------
     StoreError
-        There is no such folder or no file can have that name, or there is such a file and ``force`` is not said.
+        The folder does not exist, the name is not valid, or the file exists and ``force`` is not set.
     """
     try:
         with in_words("write", path, ANYWHERE):
             target = expanded(path).resolve()
             there = target.exists()
-    except (RuntimeError, ValueError) as cause:  # links in a ring, a zero byte
+    except (RuntimeError, ValueError) as cause:  # circular links, a null byte
         raise _nowhere(path, cause) from None
     if not target.parent.is_dir():
         raise StoreError(
-            f"{target} cannot be written: there is no folder {target.parent}.", hint="Choose another place."
+            f"{target} cannot be written: the folder {target.parent} does not exist.", hint="Choose another path."
         )
     if there and not force:
         raise taken(target)
@@ -74,7 +74,7 @@ def checked_place(path: Path, *, force: bool = True) -> Path:
 
 
 def expanded(path: Path) -> Path:
-    """The path with its ``~`` replaced.
+    """The path with ``~`` expanded.
 
     Raises
     ------
@@ -89,9 +89,9 @@ def expanded(path: Path) -> Path:
 
 def _nowhere(path: Path, cause: Exception) -> StoreError:
     said = str(cause).rstrip(".")
-    return StoreError(f"{str(path)!r} cannot be written: {said}.", hint="Choose another place.")
+    return StoreError(f"{str(path)!r} cannot be written: {said}.", hint="Choose another path.")
 
 
 def taken(target: Path) -> StoreError:
-    """The words for a name that is not free."""
-    return StoreError(f"{target} exists already.", hint="Choose another name, or say force=True.")
+    """The error for a path that exists already."""
+    return StoreError(f"{target} exists already.", hint="Choose another name, or pass force=True.")

@@ -1,1 +1,1 @@
-"""One GET request: parameters, rate limit, signature, transport, and the decoded answer."""
+"""One GET request: parameters, rate limit, signature, transport, and the decoded response."""

@@ -1,8 +1,8 @@
-"""One request and its answer held against it: foreign rows are refused, an empty answer is confirmed.
+"""Checks a response against its request: foreign rows are refused, an empty response is confirmed.
 
-The exchange answers some requests with nothing although it has rows; a repeated request is answered. This is the one
-place where that is dealt with: every verb, every list and the raw namespace send through `Confirming`. Only the
-download of candles has rules of its own (`fetching`), and the pages of a list after its first (`paginator`).
+The exchange sometimes returns no rows although it has some; a repeated request then succeeds. This is handled only
+here: every verb, every list and the raw namespace send through `Confirming`. Exceptions are the download of candles
+(`market.candles.page_fetcher`) and the later pages of a list (`http.pagination.paginator`), with rules of their own.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from bgresearch.catalogue.response import printable, rows_of
 from bgresearch.errors import BadResponse
 from bgresearch.http.sender import Reply, Sender
 
-EMPTY_ANSWERS = 2  # an empty answer about now is believed after so many
-EMPTY_ANSWERS_OF_THE_PAST = 3  # one about a time window: what is absent there is never asked for again
+EMPTY_ANSWERS = 2  # an empty response on current data is accepted after this many
+EMPTY_ANSWERS_OF_THE_PAST = 3  # the same for a time window: what is absent there is never requested again
 
 _KEYS = ("symbol", "coin", "productType", "category", "marginCoin", "orderId", "language")
-_TURNS = ("cursor", "idLessThan", "idGreaterThan", "pageNo", "pageNum")
+_PAGE_PARAMETERS = ("cursor", "idLessThan", "idGreaterThan", "pageNo", "pageNum")
 _SIZES = ("limit", "pageSize")
-_NAMED = 3  # foreign values that a message names
+_NAMED = 3  # number of foreign values named in a message
 
 
 class Confirming:
-    """A sender that confirms empty answers and refuses answers to another question; safe to share between threads.
+    """A sender that confirms empty responses and refuses mismatched ones; safe to share between threads.
 
     Parameters
     ----------
@@ -35,9 +35,9 @@ class Confirming:
     Attributes
     ----------
     plain : Sender
-        The same without any of this.
+        The wrapped sender, without these checks.
     confirms : bool
-        What tells senders that confirm from others.
+        Marks senders that confirm.
     """
 
     confirms = True
@@ -63,7 +63,7 @@ class Confirming:
 
     @property
     def fingerprint(self) -> str:
-        """The key's fingerprint, "" where the sender knows none."""
+        """The key's fingerprint, "" if the sender has none."""
         return str(getattr(self.plain, "fingerprint", ""))
 
     def close(self) -> None:
@@ -73,15 +73,15 @@ class Confirming:
             close()
 
     def send(self, endpoint: Endpoint, params: Mapping[str, object]) -> Reply:
-        """Return the answer; an empty one to the first page of a list is asked for again before it is believed.
+        """Return the response; an empty first page is requested again before it is accepted.
 
-        An empty window of time is asked for a second time with a smaller page: answers were seen that were empty for
-        one size alone.
+        An empty time window is requested again with a smaller page: responses were seen that were empty for one
+        page size only.
 
         Raises
         ------
         BadResponse
-            The answer is about something else than was asked for, or is empty only for pages of one size.
+            The response does not match the request, or is empty only for one page size.
         """
         reply = self._checked(endpoint, params)
         if not is_empty(endpoint, reply.data) or _continues(params):
@@ -95,7 +95,7 @@ class Confirming:
             if not is_empty(endpoint, reply.data):
                 return reply
         if has_rows:
-            raise BadResponse(endpoint.id, "the answer is empty, and has rows when a smaller page is asked for.")
+            raise BadResponse(endpoint.id, "the response is empty, but has rows when a smaller page is requested.")
         return reply
 
     def _checked(self, endpoint: Endpoint, params: Mapping[str, object]) -> Reply:
@@ -105,17 +105,17 @@ class Confirming:
 
 
 def confirming(sender: Sender) -> Sender:
-    """Return a sender that confirms; the same one if it does already."""
+    """Return a sender that confirms; the same one if it already does."""
     return sender if getattr(sender, "confirms", False) else Confirming(sender)
 
 
 def plain(sender: Sender) -> Sender:
-    """Return the sender beneath: for candles, whose absence is believed by other rules."""
+    """Return the wrapped sender: for candles, which have their own rules for absent rows."""
     return sender.plain if isinstance(sender, Confirming) else sender
 
 
 def is_empty(endpoint: Endpoint, data: Any) -> bool:
-    """Return whether an answer holds no rows; an object made of lists alone, as an order book, when all are empty."""
+    """Return whether a response has no rows; for an object of lists, such as an order book, whether all are empty."""
     if not rows_of(endpoint, data):
         return True
     if not isinstance(data, dict) or endpoint.rows_at:
@@ -125,40 +125,40 @@ def is_empty(endpoint: Endpoint, data: Any) -> bool:
 
 
 def refuse_foreign(endpoint: Endpoint, params: Mapping[str, object], data: Any) -> None:
-    """Raise if an answer names another symbol, coin, market, order or language than the request.
+    """Raise if a response names another symbol, coin, market, order or language than the request.
 
     Raises
     ------
     BadResponse
-        Some of its rows do; the message names what came instead.
+        Some of its rows do; the message names what was received instead.
     """
     asked = {name: _spelled(params[name]) for name in _KEYS if params.get(name) not in (None, "")}
     if not asked:
         return
     rows = [row for row in [data, *rows_of(endpoint, data)] if isinstance(row, dict)]
     for name, wanted in asked.items():
-        told = {str(row[name]): None for row in rows if isinstance(row.get(name), str) and row[name]}
-        foreign = [value for value in told if not _spelled(value) <= wanted]
+        named_values = {str(row[name]): None for row in rows if isinstance(row.get(name), str) and row[name]}
+        foreign = [value for value in named_values if not _spelled(value) <= wanted]
         if foreign:
             more = f" and {len(foreign) - _NAMED} more" if len(foreign) > _NAMED else ""
             raise BadResponse(
-                endpoint.id, f"asked for {name} {printable(str(params[name]))}, the answer is about "
-                f"{', '.join(map(printable, foreign[:_NAMED]))}{more}.", hint="Nothing of it was used; ask again.",
+                endpoint.id, f"asked for {name} {printable(str(params[name]))}, the response is about "
+                f"{', '.join(map(printable, foreign[:_NAMED]))}{more}.", hint="None of it was used; try again.",
             )  # fmt: skip
 
 
 def _spelled(value: object) -> frozenset[str]:
-    """Return what a value names, in whatever case; several may be named at once, with commas between them."""
+    """Return the names in a value, ignoring case; several are separated by commas."""
     return frozenset(part.strip().casefold() for part in str(value).split(","))
 
 
 def _continues(params: Mapping[str, object]) -> bool:
-    """Return whether a request is for a later page of a list, which may well be empty."""
-    return any(str(params.get(name) or "1") != "1" for name in _TURNS)
+    """Return whether a request is for a later page of a list, which may be empty."""
+    return any(str(params.get(name) or "1") != "1" for name in _PAGE_PARAMETERS)
 
 
 def _smaller(endpoint: Endpoint, params: Mapping[str, object]) -> Mapping[str, object] | None:
-    """Return the same request for a page half as large; None where a page has no size, or its sizes are listed."""
+    """Return the same request with half the page size; None if there is no page size, or only listed ones."""
     for name in _SIZES:
         param, asked = endpoint.param(name), str(params.get(name) or "")
         if param is not None and not param.enum and asked.isdecimal() and int(asked) > 1:

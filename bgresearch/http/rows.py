@@ -1,4 +1,4 @@
-"""Rows of single answers: one request, or a list without times to its end. Asks the exchange, keeps nothing."""
+"""Rows of single responses: one request, or all pages of a list without times. Stores nothing."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from bgresearch.http.sender import Sender
 
 
 def rows_from(sender: Sender, row_id: str, params: Mapping[str, object] | None = None) -> list[Any]:
-    """Return the rows of one answer, whatever they are; `shaped` reads them.
+    """Return the raw rows of one response; `shaped` parses them.
 
     Parameters
     ----------
     sender : Sender
-        Who asks.
+        Sends the request.
     row_id : str
         Id of the table row.
     params : mapping, optional
@@ -32,7 +32,7 @@ def rows_from(sender: Sender, row_id: str, params: Mapping[str, object] | None =
 
 
 def all_rows(sender: Sender, row_id: str, params: Mapping[str, object] | None = None) -> list[Any]:
-    """Return the rows of a list that goes by cursors, all pages of it, each row once.
+    """Return the rows of all pages of a cursor-paginated list, each row once.
 
     Raises
     ------
@@ -48,18 +48,18 @@ def _spelled(row: Any) -> str:
 
 
 def shaped(row_id: str, make: Make, rows: Iterable[Any], *, whole: bool = False) -> list[Row]:
-    """Return the exchange's rows as rows of a shape; what cannot be read is missing, and one warning names it.
+    """Return the exchange's rows as rows of a shape; unreadable values are missing, and one warning names them.
 
     Parameters
     ----------
     row_id : str
         Id of the table row.
     make : callable
-        Makes one row, or several, of one of the exchange's.
+        Makes one or several rows from one of the exchange's.
     rows : iterable
         From `rows_from` or `all_rows`.
     whole : bool
-        Whether the list is kept for complete: a row that would have to be left out raises.
+        Whether the list is stored as complete: a row that would have to be skipped raises.
 
     Raises
     ------
@@ -70,14 +70,14 @@ def shaped(row_id: str, make: Make, rows: Iterable[Any], *, whole: bool = False)
 
 
 def around(sender: Sender, row_id: str, params: Mapping[str, object] | None = None) -> AnswerRow:
-    """Return what stands around the rows of one answer; whoever reads it calls ``problems.warn()`` at the end.
+    """Return the object around the rows of one response; the caller finishes with ``problems.warn()``.
 
     Raises
     ------
     BadResponse
-        It is no object.
+        It is not an object.
     """
     data = confirming(sender).send(load()[row_id], params or {}).data
     if not isinstance(data, dict):
-        raise BadResponse(row_id, "the answer is no object.")
+        raise BadResponse(row_id, "the response is not an object.")
     return AnswerRow(data, Problems(row_id), "the answer")

@@ -1,8 +1,8 @@
-"""One send: take a slot, sign, GET, unwrap, ask again where that can help. Knows no single endpoint but the clock's.
+"""Sending a request: take a slot, sign, GET, unwrap, retry where that can help. Knows only the clock's endpoint.
 
-What is signed is what is sent: the query is built once, signed as plain text and sent percent-encoded. Every attempt is
-signed and slotted anew. Errors that leave this file hold no request, no response and no header, and neither do the
-frames of their tracebacks.
+What is signed is what is sent: the query is built once, signed as plain text and sent percent-encoded. Every attempt
+takes a new slot and signature. Errors that leave this module hold no request, no response and no header, and neither do
+the frames of their tracebacks.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ from bgresearch.http.transport import Answer, Headers, Mishap, Stray, carry, har
 
 ATTEMPTS = 5
 BACKOFF_S, LONGEST_BACKOFF_S = 0.5, 20.0  # the first and the longest pause between attempts, before jitter
-COOL_DOWN_BACKOFF_S = 2.0  # the same where the exchange is known to need a while
-DOUBTFUL_ATTEMPTS = 3  # for a parameter error that may be a passing fault (40808)
-ADDRESS_WIDE_AFTER = 3  # refusals in a row, each after a pause, without the endpoint's own count beside them
+COOL_DOWN_BACKOFF_S = 2.0  # the same for errors that are known to last longer
+DOUBTFUL_ATTEMPTS = 3  # for a parameter error that may be temporary (40808)
+ADDRESS_WIDE_AFTER = 3  # consecutive refusals, each after a pause, without the endpoint's own count
 _TIME = "common.time"
-_LONGEST_TIME = 14  # digits of a time in milliseconds, up to the year 5138
-_NOT_IN_DEMO = frozenset({_TIME, "uta.current_fund_rate"})  # they refuse the demo header (seen in ccxt)
+_LONGEST_TIME = 14  # digits of a time in milliseconds, until the year 5138
+_NOT_IN_DEMO = frozenset({_TIME, "uta.current_fund_rate"})  # they reject the demo header (seen in ccxt)
 
 _log = logging.getLogger(__name__)
 
 
 class Signer(Protocol):
-    """A key that signs and never tells."""
+    """Signs requests without revealing the key."""
 
     @property
     def name(self) -> str:
@@ -54,7 +54,7 @@ class Signer(Protocol):
 
     @property
     def host(self) -> str:
-        """The only address the headers may be sent to."""
+        """The only host the headers may be sent to."""
 
     @property
     def demo(self) -> bool:
@@ -66,9 +66,9 @@ class Signer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back: the value of ``data``, the whole body, how many attempts it took.
+    """The result of a request: the value of ``data``, the whole body, the number of attempts.
 
-    ``asked_ms`` and ``received_ms`` are this machine's epoch milliseconds around the last attempt.
+    ``asked_ms`` and ``received_ms`` are this machine's epoch milliseconds before and after the last attempt.
     """
 
     endpoint: Endpoint
@@ -80,9 +80,9 @@ class Reply:
 
 
 class Sender(Protocol):
-    """What verbs are given to ask the exchange with.
+    """The interface through which verbs send requests.
 
-    ``label`` is the key's, None without one; ``sent`` counts the requests that left so far.
+    ``label`` is that of the key, None without one; ``sent`` counts the requests sent so far.
     """
 
     @property
@@ -97,7 +97,7 @@ class Sender(Protocol):
 
 
 class _Failure(NamedTuple):
-    """An error that is not raised yet: ``final`` if asking again is pointless, ``counted`` if a count came with it."""
+    """An error that is not raised yet: ``final`` if a retry is pointless, ``counted`` if it came with a call count."""
 
     error: NetworkError | ExchangeError
     final: bool = False
@@ -105,27 +105,27 @@ class _Failure(NamedTuple):
 
 
 class Wire:
-    """The sender of this process: signs with an optional key and talks to one host. Safe to share between threads.
+    """The sender of this process: signs with an optional key and sends to one host. Safe to share between threads.
 
     Parameters
     ----------
     base_url : str
-        The exchange: ``https://host``, or ``http`` to this very machine.
+        The exchange: ``https://host``, or ``http`` to this machine.
     limiter : Limiter
         Asked before every request.
     clock : Clock
-        Time, and who waits.
+        Gives the time and sleeps.
     signer : Signer, optional
-        Signs private requests; must be bound to the same host. Without one only public rows can be asked.
+        Signs private requests; must be bound to the same host. Without one only public endpoints can be called.
     session : requests.Session, optional
-        Carries the requests; it is made deaf to the environment.
+        Sends the requests; it is made independent of the environment.
     rng : random.Random, optional
-        Where jitter comes from.
+        Source of jitter.
 
     Raises
     ------
     ConfigurationError
-        The address is not allowed, or the key is bound to another one. Nothing was sent.
+        The host is not allowed, or the key is bound to another one. Nothing was sent.
     """
 
     def __init__(
@@ -156,7 +156,7 @@ class Wire:
 
     @property
     def host(self) -> str:
-        """The exchange's address; there is no way to change it, as a key is bound to it."""
+        """The exchange's host; it cannot be changed, as a key is bound to it."""
         return self._host
 
     @property
@@ -171,17 +171,17 @@ class Wire:
 
     @property
     def fingerprint(self) -> str:
-        """The key's fingerprint, which tells keys of one label apart; "" where the signer knows none."""
+        """The key's fingerprint, which distinguishes keys with the same label; "" if the signer has none."""
         return str(getattr(self._signer, "fingerprint", ""))
 
     @property
     def sent(self) -> int:
-        """Requests that left so far, repeated ones and those for the exchange's clock included."""
+        """Requests sent so far, including retries and those for the exchange's clock."""
         return self._sent
 
     @property
     def clock_offset_ms(self) -> int | None:
-        """The exchange's clock minus this machine's, once a private request needed it."""
+        """The exchange's clock minus this machine's, as measured for private requests."""
         return self._offset_ms
 
     def __enter__(self) -> Wire:
@@ -195,25 +195,25 @@ class Wire:
         self._session.close()
 
     def send(self, endpoint: Endpoint, params: Mapping[str, object]) -> Reply:
-        """Return the exchange's answer to one GET, after as many attempts as can help.
+        """Return the exchange's response to one GET, with retries where they can help.
 
         Parameters
         ----------
         endpoint : Endpoint
-            The row to ask.
+            The row of the endpoint.
         params : mapping
-            Parameters in the exchange's spelling; None means not sent.
+            Parameters in the exchange's spelling; None is not sent.
 
         Raises
         ------
         InvalidInput
-            A parameter that cannot be sent; nothing left.
+            A parameter that cannot be sent; nothing was sent.
         ConfigurationError
-            A private row without a key, or a row that is not in the table; nothing left.
+            A private row without a key, or a row that is not in the table; nothing was sent.
         NetworkError, BadResponse
-            No connection or no sense, after all attempts.
+            No connection or an invalid response, after all attempts.
         ExchangeError
-            What the exchange refused, or what it could not do after all attempts.
+            An error of the exchange, after all attempts where a retry can help.
         """
         _refuse_unlisted(endpoint)
         if endpoint.private and self._signer is None:
@@ -228,7 +228,7 @@ class Wire:
             if isinstance(outcome, Reply):
                 return outcome
             if not isinstance(outcome.error, RateLimited) or self._answers != answers:
-                refusals, answers = 0, self._answers  # whoever gets answers meanwhile is not banned
+                refusals, answers = 0, self._answers  # an address that gets responses meanwhile is not banned
             refusals += isinstance(outcome.error, RateLimited)
             if not self._try_again(endpoint, outcome, attempt, refusals):
                 raise outcome.error
@@ -248,7 +248,7 @@ class Wire:
             try:
                 raise answer.error
             finally:
-                del answer  # else error and frame would hold each other
+                del answer  # otherwise error and frame would reference each other
         if isinstance(answer, str):
             _log.debug("%s attempt %d: %s after %.3f s", endpoint.id, attempt, answer, took_s)
             return self._mishap(endpoint, answer)
@@ -268,7 +268,7 @@ class Wire:
         return Reply(endpoint, data, body, attempt, received_ms, asked_ms)
 
     def _try_again(self, endpoint: Endpoint, failure: _Failure, attempt: int, refusals: int) -> bool:
-        """Do what has to be done before another attempt, and return whether there should be one."""
+        """Prepare another attempt, and return whether there should be one."""
         error, last = failure.error, attempt >= self._attempts
         if isinstance(error, RateLimited):
             address_wide = refusals >= ADDRESS_WIDE_AFTER and not failure.counted
@@ -290,27 +290,27 @@ class Wire:
         return True
 
     def _pause(self, first_s: float, attempt: int) -> None:
-        """Wait a random part of a span that doubles with every attempt."""
+        """Wait a random part of a duration that doubles with every attempt."""
         with self._lock:
             share = self._rng.random()
         self._clock.sleep(share * min(LONGEST_BACKOFF_S, first_s * 2 ** (attempt - 1)))
 
     def _learn_clock(self, known_ms: int | None) -> None:
-        """Ask the exchange's clock, unless another thread just has; half the round trip is taken off."""
+        """Read the exchange's clock, unless another thread just did; half the round trip is subtracted."""
         with self._learning:
             if self._offset_ms != known_ms:
                 return
             endpoint = load()[_TIME]
             reply = self.send(endpoint, {})
-            if not reply.data:  # answers are empty for no reason now and then
+            if not reply.data:  # responses are sometimes empty for no reason
                 reply = self.send(endpoint, {})
             text = str(reply.data.get("serverTime")) if isinstance(reply.data, dict) else ""
             if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_TIME):
-                raise BadResponse(endpoint.id, "no serverTime in the answer.")
+                raise BadResponse(endpoint.id, "no serverTime in the response.")
             self._offset_ms = int(text) - (reply.asked_ms + reply.received_ms) // 2
 
     def _carry(self, endpoint: Endpoint, pairs: list[tuple[str, str]]) -> Answer | Mishap | Stray:
-        """Sign and send one request; no error that leaves has a frame with what the headers say."""
+        """Sign and send one request; no error that leaves has a frame with header values."""
         headers = Headers({
             "Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": release(),
             "locale": "en-US",
@@ -327,22 +327,22 @@ class Wire:
 
     def _mishap(self, endpoint: Endpoint, mishap: Mishap) -> _Failure:
         if mishap == "unsendable":
-            hint = "Add the key again, without spaces or line ends around it."
-            return _Failure(NetworkError(endpoint.id, "the key cannot be put into a header.", hint=hint), final=True)
+            hint = "Add the key again, without surrounding spaces or line breaks."
+            return _Failure(NetworkError(endpoint.id, "the key cannot be sent in a header.", hint=hint), final=True)
         if mishap == "no trust":
-            hint = "Something between here and the exchange may be reading along; nothing was sent."
+            hint = "The connection may be intercepted; nothing was sent."
             return _Failure(
                 NetworkError(endpoint.id, f"the certificate of {self.host} is not trusted.", hint=hint), final=True
             )
         if mishap == "too large":
-            return _Failure(BadResponse(endpoint.id, f"the answer is larger than {MAX_BODY_BYTES // 1024**2} MiB."))
+            return _Failure(BadResponse(endpoint.id, f"the response is larger than {MAX_BODY_BYTES // 1024**2} MiB."))
         kind = BadResponse if mishap == "broken off" else NetworkError
         hint = f"Check the network and whether {self.host} is the right address."
         return _Failure(kind(endpoint.id, f"{mishap} ({self.host}).", hint=hint))
 
 
 def _refuse_foreign(signer: Signer, host: str) -> None:
-    """Refuse a key that is bound to another host; asked again before every request that it signs."""
+    """Refuse a key that is bound to another host; checked again before every signed request."""
     if origin(signer.host) != host:
         raise ConfigurationError(
             f"The key {signer.name!r} is bound to {signer.host} and is never sent to {host}.",
@@ -351,7 +351,7 @@ def _refuse_foreign(signer: Signer, host: str) -> None:
 
 
 def _refuse_unlisted(endpoint: Endpoint) -> None:
-    """Refuse what only looks like a row of the table: its path could lead to another host."""
+    """Refuse an endpoint that is not a row of the table: its path could lead to another host."""
     listed = load().at_path(endpoint.path)
     if listed is not endpoint and listed != endpoint:
-        raise ConfigurationError(f"{endpoint.id} {endpoint.path[:80]!r} is not in the table, so it is not asked.")
+        raise ConfigurationError(f"{endpoint.id} {endpoint.path[:80]!r} is not in the table, so it is not called.")

@@ -1,7 +1,7 @@
-"""One request out, one answer in, deaf to the environment: no proxies, no netrc, no key log, no cookies, no redirects.
+"""One request out, one response in, independent of the environment: no proxies, netrc, key log, cookies or redirects.
 
-TLS is always verified against certifi's roots. Nothing here knows the exchange or signs anything, and nothing that
-leaves this file, an error least of all, has a header in it.
+TLS is always verified against certifi's roots. This module does not sign and has no knowledge of the exchange, and no
+object that leaves it, in particular no error, contains a header.
 """
 
 from __future__ import annotations
@@ -28,14 +28,19 @@ from bgresearch.errors import ConfigurationError
 CONNECTIONS = 96  # as many as a download has threads; more than that would be opened and thrown away
 CONNECT_TIMEOUT_S = 3.05  # just above TCP's first retransmission
 READ_TIMEOUT_S = 20.0
-BODY_TIMEOUT_S = 120.0  # for a body that trickles in
-REMAINING_HEADER = "x-mbx-used-remain-limit"  # calls left, although the name says used (documentation: common/faq Q11)
+BODY_TIMEOUT_S = 120.0  # for a body that arrives slowly
+REMAINING_HEADER = "x-mbx-used-remain-limit"  # calls left, despite its name (documentation: common/faq Q11)
 _CHUNK_BYTES = 65_536
 _STANDARD_PORT = {"https": 443, "http": 80}
 _LAST_PORT = 65_535
-_LONGEST_ORIGIN = 300  # characters; a name has 253 at most
+_LONGEST_ORIGIN = 300  # characters; a host name has at most 253
 _BROKEN = (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.ProtocolError, urllib3.exceptions.DecodeError)
-_ENCODINGS = ("", "identity", "gzip", "deflate")  # what is asked for; layers of them are how small bodies grow huge
+_ENCODINGS = (
+    "",
+    "identity",
+    "gzip",
+    "deflate",
+)  # requested encodings; nested encodings could expand small bodies enormously
 _ORIGIN = re.compile(
     r"(?P<scheme>https?)://(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9-]+(?:\.[a-z0-9-]+)*))(?::(?P<port>[1-9][0-9]{0,4}))?/?"
 )
@@ -49,7 +54,7 @@ _LENGTH = re.compile(r"[0-9]{1,15}", re.ASCII)
 
 
 class Answer(NamedTuple):
-    """What the other side said: status, calls left if it told, where it wants us to go, and the whole body."""
+    """The response: status, calls left if reported, redirect location, and the whole body."""
 
     status: int
     remaining: int | None
@@ -72,23 +77,23 @@ class FileAnswer(NamedTuple):
 
 
 class Stray(NamedTuple):
-    """What else was raised on the way: a key press, a signal handler's exception, a lack of memory or of stack.
+    """Any other exception raised meanwhile: Ctrl-C, a signal handler's exception, out of memory or stack.
 
-    It is bare of its frames and of what it was raised upon, as those hold the headers.
+    Its frames and context are removed, as they hold the headers.
     """
 
     error: BaseException
 
 
 class Headers(dict[str, str]):
-    """The headers of one request, with a repr that shows the names alone: tracebacks may print local variables."""
+    """The headers of one request, with a repr that shows only names: tracebacks may print local variables."""
 
     def __repr__(self) -> str:
         return f"<Headers {', '.join(self)}>"
 
 
 def new_session() -> requests.Session:
-    """Return a session of our own making, see `harden`."""
+    """Return a new hardened session, see `harden`."""
     session = requests.Session()
     session.mount("https://", _SecureAdapter())
     session.mount("http://", _Adapter())
@@ -96,7 +101,7 @@ def new_session() -> requests.Session:
 
 
 def harden(session: requests.Session) -> None:
-    """Make a session deaf to the environment and silent about itself."""
+    """Make a session ignore the environment and log nothing."""
     session.trust_env = False  # proxies, .netrc, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE
     session.verify = True
     session.cert = None
@@ -108,16 +113,16 @@ def harden(session: requests.Session) -> None:
 
 
 def carry(session: requests.Session, url: str, headers: Headers, clock: Clock) -> Answer | Mishap | Stray:
-    """Return the answer to one GET. What went wrong is returned and not raised: no error drags the headers along.
+    """Return the response to one GET. Failures are returned, not raised, so that no error holds the headers.
 
-    The URL leaves as it is given; preparing a request the usual way would encode it again. The adapter is asked
-    directly: `Session.send` would work out where a redirect leads, with the headers in hand, even if told not to.
+    The URL is sent unchanged; the usual preparation of a request would encode it again. The adapter is called
+    directly: `Session.send` would resolve redirects, with the headers, even with redirects disabled.
     """
     try:
         return _carried(session, url, headers, clock)
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
         return _mishap_of(error)
-    except BaseException as error:  # noqa: BLE001 - all of them, as the frames below hold the headers; it is raised again
+    except BaseException as error:  # noqa: BLE001 - all of them, as the frames below hold headers; it is raised again
         error.__cause__ = error.__context__ = None
         return Stray(error.with_traceback(None))
 
@@ -179,7 +184,7 @@ def _poured(response: requests.Response, clock: Clock, sink: BinaryIO, most_byte
 
 def _carried(session: requests.Session, url: str, headers: Headers, clock: Clock) -> Answer | Mishap:
     if not all(value.isascii() and value.isprintable() for value in headers.values()):
-        return "unsendable"  # http.client would put the value into its error
+        return "unsendable"  # http.client would include the value in its error
     request = requests.PreparedRequest()
     request.method, request.url, request.headers = "GET", url, CaseInsensitiveDict(headers)
     response = session.get_adapter(url).send(
@@ -202,7 +207,9 @@ def _read(response: requests.Response, clock: Clock) -> Answer | Mishap:
         return "broken off"
     deadline_s = clock.monotonic_s() + BODY_TIMEOUT_S
     body = bytearray()
-    while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):  # what is there; `read` waits for all of it
+    while chunk := response.raw.read1(
+        _CHUNK_BYTES, decode_content=True
+    ):  # returns what has arrived; `read` waits for everything
         body += chunk
         if len(body) > MAX_BODY_BYTES:
             return "too large"
@@ -226,12 +233,12 @@ def tls_context() -> ssl.SSLContext:
 
 
 def origin(text: str) -> str:
-    """Return the one spelling of ``scheme://host[:port]``: lower case, no trailing slash, no standard port.
+    """Return the canonical form of ``scheme://host[:port]``: lower case, no trailing slash, no standard port.
 
     Raises
     ------
     ConfigurationError
-        Anything else than https, or http to this very machine; user names, paths and queries.
+        Anything other than https, or http to this machine; user names, paths and queries.
     """
     plain = isinstance(text, str) and text.isascii() and len(text) <= _LONGEST_ORIGIN
     match = _ORIGIN.fullmatch(text.strip(" ").lower()) if plain else None
@@ -242,7 +249,7 @@ def origin(text: str) -> str:
     if not name or port > _LAST_PORT:
         raise _refusal(text, "there is no such address")
     if scheme == "http" and not _is_loopback(name.strip("[]")):
-        raise _refusal(text, "without TLS only this very machine may be asked")
+        raise _refusal(text, "only this machine may be contacted without TLS")
     return f"{scheme}://{name}" + (f":{port}" if port != _STANDARD_PORT[scheme] else "")
 
 
@@ -284,7 +291,7 @@ def _refusal(text: object, reason: str) -> ConfigurationError:
 
 
 class _Plain(HTTPConnection):
-    debuglevel = 0  # whoever sets http.client's own to 1 would have every header printed
+    debuglevel = 0  # setting http.client's own to 1 would print every header
 
 
 class _Secure(HTTPSConnection):
@@ -300,7 +307,7 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
-    """An adapter whose connections print nothing."""
+    """An adapter whose connections never print debug output."""
 
     def __init__(self) -> None:
         super().__init__(pool_connections=4, pool_maxsize=CONNECTIONS, max_retries=0)
@@ -311,7 +318,7 @@ class _Adapter(HTTPAdapter):
 
 
 class _SecureAdapter(_Adapter):
-    """An adapter with our own TLS context: urllib3's would write session keys to the file SSLKEYLOGFILE names."""
+    """An adapter with our own TLS context: urllib3's would write session keys to SSLKEYLOGFILE."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs, ssl_context=tls_context())

@@ -1,6 +1,7 @@
-"""Analysis that is asked for all the time: pure functions on frames, each with its formula and where that comes from.
+"""Common analyses: pure functions on frames, each with its formula and the source of the formula.
 
-Import the module that is needed: ``from bgresearch.research import returns, volatility, carry, book, flow``. Nothing
-here asks the exchange, reads a file or changes the frame it is given. What an account itself earned is in ``pnl``,
-``curves``, ``reconciling`` and ``taxes``, reckoned in decimals; `bgresearch.client.statement` brings what they need.
+Import the module that you need: ``from bgresearch.research import returns, volatility, carry, order_book, trade_bars``.
+No function here makes a request, reads a file or changes the frame that it is given. The results of an account are in
+the package ``pnl``, computed in decimals; `bgresearch.client.statement` loads their input. The package ``quality``
+checks frames of candles.
 """

@@ -1,7 +1,8 @@
-"""What was known when: series of different clocks side by side, without a value from the future. Pure.
+"""Point-in-time joins: series of different timing side by side, without look-ahead. Pure.
 
-A candle that opens at t is known when it closes, a funding rate when it is settled, a recorded value when its answer
-came. ``known`` gives a frame these times as its index; ``asof`` looks up, for any moment, the last row known by then.
+A candle that opens at t is known when it closes, a funding rate when it is settled, a recorded value when its
+response was received. ``known`` gives a frame these times as its index; ``asof`` looks up, for any time, the last row
+known by then.
 """
 
 from __future__ import annotations
@@ -16,19 +17,19 @@ _NONE = pd.Timedelta(0)
 
 
 def known(frame: pd.DataFrame, *, interval: str | None = None, delay: str | pd.Timedelta = _NONE) -> pd.DataFrame:
-    """Return a frame by the times at which its rows were known.
+    """Return a frame indexed by the times at which its rows became known.
 
     Parameters
     ----------
     frame : DataFrame
         Candles (index ``open_time``, or columns open and close): known at their close. Bars of trades (column
-        ``known_at``): known then. What ``client.recorded`` returned (column ``asked``): known when the answer came.
-        Anything else by ``time``, such as ``client.funding_rates``: known at that time; with ``interval`` one such
-        length later, for series whose time is the start of a period.
+        ``known_at``): known then. Recordings (``client.recorded``, column ``asked``): known when the response was
+        received. Anything else by ``time``, such as ``client.funding_rates``: known at that time; with ``interval``
+        one such length later, for series whose time is the start of a period.
     interval : str, optional
         Length of the candles or of the periods.
     delay : str or Timedelta
-        How much later you would have had it, ``"2s"``.
+        Additional delay until you would have had it, ``"2s"``.
 
     Returns
     -------
@@ -38,7 +39,7 @@ def known(frame: pd.DataFrame, *, interval: str | None = None, delay: str | pd.T
     Raises
     ------
     InvalidInput
-        The index is no time with a time zone, or a length of time is none.
+        The index is not a time with a time zone, or a duration is not valid.
 
     Examples
     --------
@@ -61,27 +62,27 @@ def known(frame: pd.DataFrame, *, interval: str | None = None, delay: str | pd.T
 def asof(
     moments: pd.DatetimeIndex, frame: pd.DataFrame, *, no_older_than: str | pd.Timedelta | None = None
 ) -> pd.DataFrame:
-    """Return, for each moment, the last row that was known at it or before.
+    """Return, for each time, the last row that was known at or before it.
 
     Parameters
     ----------
     moments : DatetimeIndex
         UTC, in any order.
     frame : DataFrame
-        Index ``known_at`` (UTC, ascending); of rows known at the same time the last one counts.
+        Index ``known_at`` (UTC, ascending); of rows known at the same time, the last one counts.
     no_older_than : str or Timedelta, optional
-        A row that was known for longer is not taken: ``"0s"`` takes what became known at that very moment. Without
-        it nothing is too old.
+        A row that has been known for longer is not used: ``"0s"`` uses only what became known at that very time.
+        Without it no row is too old.
 
     Returns
     -------
     DataFrame
-        The columns of the frame by ``moments``; NaN where nothing was known.
+        The columns of the frame by ``moments``; NaN where no row was known.
 
     Raises
     ------
     InvalidInput
-        An index is no time with a time zone, or the frame's is not ascending.
+        An index is not a time with a time zone, or the frame's is not ascending.
 
     Examples
     --------
@@ -101,27 +102,27 @@ def asof(
 
 
 def _are_candles(frame: pd.DataFrame) -> bool:
-    """Tell candles also by their columns: an index that lost its name must not make them known when they open."""
+    """Recognise candles also by their columns: an index that lost its name must not make them known at their open."""
     return frame.index.name == "open_time" or (
         frame.index.name != "known_at" and {"open", "close"} <= set(frame.columns)
     )
 
 
 def lasting(length: str | pd.Timedelta, name: str) -> pd.Timedelta:
-    """Return a length of time.
+    """Return a duration.
 
     Raises
     ------
     InvalidInput
-        It is none, or below 0.
+        It is not a duration, or below 0.
     """
     try:
-        told = pd.Timedelta(length)
+        parsed = pd.Timedelta(length)
     except ValueError as error:
-        raise InvalidInput(name, f"{length!r} is no length of time.", hint='Write "30s", "8h", "30D".') from error
-    if not told >= _NONE:
+        raise InvalidInput(name, f"{length!r} is not a duration.", hint='Write "30s", "8h", "30D".') from error
+    if not parsed >= _NONE:
         raise InvalidInput(name, f"{length!r} is below 0.", hint='Write "30s", "8h", "30D".')
-    return told
+    return parsed
 
 
 def _length(interval: str | None) -> pd.Timedelta:

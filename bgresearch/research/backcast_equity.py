@@ -1,11 +1,11 @@
-"""What an account's coins were worth over time, reckoned back from what it holds now. Pure.
+"""Value of an account's coins over time, computed backwards from its current holdings. Pure.
 
 held(coin, t)  = held(coin, now) - sum of the coin's changes after t
 equity(t)      = held(quote, t) + sum over coins of held(coin, t) * close(coin, t)
 
 Changes come from fills alone (bought, sold, fee), so deposits, withdrawals, transfers, interest and open futures
-positions are not in it: before such an event the curve is what the later balance would have been worth. A coin
-without closes cannot be valued and stays out; `unvalued` names it.
+positions are not included: before such an event the curve is the value of the later balance. A coin without
+closes cannot be valued and is left out; `unvalued` names it.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ def spot_equity(
     Parameters
     ----------
     assets : DataFrame
-        What ``client.account.assets()`` returned.
+        The result of ``client.account.assets()``.
     fills : DataFrame
-        What ``client.account.fills(...)`` returned for spot, from before the first candle up to now.
+        The result of ``client.account.fills(...)`` for spot, from before the first candle up to now.
     candles : mapping of str to DataFrame
         Candles of each coin against ``quote``, all of one interval, by the coin's name.
     symbols : DataFrame
-        What ``client.api.spot.symbols()`` returned: which coins a symbol is made of.
+        The result of ``client.api.spot.symbols()``: the coins of each symbol.
     account : str
-        Which of the accounts in ``assets``.
+        One of the accounts in ``assets``.
     quote : str
-        The coin that values are counted in.
+        The coin that values are in.
 
     Returns
     -------
     DataFrame
-        As `equity_curve`.
+        As in `equity_curve`.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def spot_equity(
 
 
 def holdings(assets: pd.DataFrame, *, account: str = "spot") -> dict[str, float]:
-    """Amount of each coin in one of the accounts that ``client.account.assets()`` tells of.
+    """Amount of each coin in one of the accounts of ``client.account.assets()``.
 
     Examples
     --------
@@ -67,7 +67,7 @@ def holdings(assets: pd.DataFrame, *, account: str = "spot") -> dict[str, float]
 
 
 def fill_changes(fills: pd.DataFrame, symbols: pd.DataFrame) -> pd.DataFrame:
-    """What each spot fill did to each coin: bought, paid, fee; columns ``time``, ``coin``, ``amount`` (signed).
+    """Changes of each coin by each spot fill: bought, paid, fee; columns ``time``, ``coin``, ``amount`` (signed).
 
     Raises
     ------
@@ -92,7 +92,7 @@ def fill_changes(fills: pd.DataFrame, symbols: pd.DataFrame) -> pd.DataFrame:
 def equity_curve(
     held_now: Mapping[str, float], changes: pd.DataFrame, closes: pd.DataFrame, *, quote: str = "USDT"
 ) -> pd.DataFrame:
-    """Value of each coin, and of all together, at each moment of ``closes``.
+    """Value of each coin, and of all together, at each time in ``closes``.
 
     Parameters
     ----------
@@ -101,10 +101,10 @@ def equity_curve(
     changes : DataFrame
         Columns ``time`` (UTC), ``coin``, ``amount`` (signed), in any order; `fill_changes` makes it.
     closes : DataFrame
-        Index: the moments (UTC, ascending), each the *end* of a candle; one column per coin with its price in
-        ``quote``. A missing price is taken from the last one before it, never from a later one.
+        Index: times (UTC, ascending), each the *end* of a candle; one column per coin with its price in
+        ``quote``. A missing price is filled from the previous one, never from a later one.
     quote : str
-        The coin that values are counted in; its own price is one.
+        The coin that values are in; its own price is one.
 
     Returns
     -------
@@ -124,18 +124,18 @@ def equity_curve(
 
 
 def unvalued(held_now: Mapping[str, float], closes: pd.DataFrame, *, quote: str = "USDT") -> tuple[str, ...]:
-    """The coins that are held and have no closes, sorted: the equity curve leaves them out."""
+    """The coins that are held but have no closes, sorted; the equity curve leaves them out."""
     return tuple(sorted(coin for coin, amount in held_now.items() if amount and coin not in {*closes.columns, quote}))
 
 
 def _closes(candles: pd.DataFrame) -> pd.Series:
-    """Closing prices at the moment each candle ended."""
+    """Closing prices at the end of each candle."""
     return candles["close"].set_axis(candles.index + pd.Timedelta(spacing_ms(candles), unit="ms"))
 
 
 def _held(now: float, changes: pd.DataFrame, moments: pd.Index) -> pd.Series:
     ordered = changes.sort_values("time", kind="stable")
     later = np.append(np.cumsum(ordered["amount"].to_numpy(dtype="float64")[::-1])[::-1], 0.0)
-    # a change at the very moment a candle ends is already part of that moment's holdings
+    # a change exactly at the end of a candle is included in the holdings of that time
     position = pd.DatetimeIndex(ordered["time"]).searchsorted(pd.DatetimeIndex(moments), side="right")
     return pd.Series(now - later[position], index=moments)

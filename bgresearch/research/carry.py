@@ -1,6 +1,6 @@
-"""What a position in a perpetual contract costs or earns: funding and basis. Pure.
+"""Carry of a perpetual contract: funding and basis. Pure.
 
-annual funding     rate * 8760 / hours                  hours since the settlement before: 1, 2, 4 or 8, and changing
+annual funding     rate * 8760 / hours                  hours since the previous settlement: 1, 2, 4 or 8, and changing
 received           -value * rate (long), +value * rate (short)
 basis              price / reference - 1                a future over spot; mark over index: the premium
 annual basis       basis * 365 d / (expiry - t), or (price / reference)^(365 d / (expiry - t)) - 1 compounded
@@ -23,7 +23,7 @@ from bgresearch.errors import InvalidInput
 from bgresearch.research.asof import asof, known, lasting
 from bgresearch.research.regular_grid import YEAR_MS, times_of, traded
 
-LONGEST = pd.Timedelta(8, unit="h")  # between two settlements
+LONGEST = pd.Timedelta(8, unit="h")  # longest time between two settlements
 _YEAR = pd.Timedelta(YEAR_MS, unit="ms")
 _YEAR_HOURS = YEAR_MS / HOUR_MS
 _Prices = TypeVar("_Prices", pd.Series, pd.DataFrame)
@@ -31,25 +31,25 @@ _SIGNS = {"long": -1.0, "short": 1.0}
 
 
 def funding_hours(rates: pd.DataFrame, *, first_hours: float | None = None) -> pd.Series:
-    """Return the hours that each settlement paid for: those since the one before.
+    """Return the hours that each settlement covers: those since the previous one.
 
     Parameters
     ----------
     rates : DataFrame
-        What ``client.funding_rates`` returned: index ``time`` (UTC, ascending).
+        The result of ``client.funding_rates``: index ``time`` (UTC, ascending).
     first_hours : float, optional
-        Those of the first row, which has none before it.
+        The hours of the first row, which has no previous settlement.
 
     Returns
     -------
     Series
-        float64, by ``time``; NaN for the first row, and where more than eight hours went by: a settlement is missing.
-        Of a contract that settles more often, one that is missing in between cannot be told from a longer interval.
+        float64, by ``time``; NaN for the first row, and if more than eight hours passed: a settlement is missing. For a
+        contract that settles more often, a missing settlement cannot be distinguished from a longer interval.
 
     Raises
     ------
     InvalidInput
-        The index is no ascending time.
+        The index is not an ascending time.
 
     Examples
     --------
@@ -67,27 +67,27 @@ def funding_hours(rates: pd.DataFrame, *, first_hours: float | None = None) -> p
 def annual_funding(
     rates: pd.DataFrame, *, over: str | pd.Timedelta | None = None, first_hours: float | None = None
 ) -> pd.Series:
-    """Return what funding would be in a year: of each settlement, or of those in a trailing span.
+    """Return annualised funding: of each settlement, or of those in a trailing span.
 
     Parameters
     ----------
     rates : DataFrame
-        What ``client.funding_rates`` returned.
+        The result of ``client.funding_rates``.
     over : str or Timedelta, optional
-        ``"30D"``: all that was settled in the 30 days up to each settlement, over the hours that it paid for.
+        ``"30D"``: everything settled in the 30 days up to each settlement, divided by the hours covered.
     first_hours : float, optional
-        As of `funding_hours`; not used with ``over``.
+        As in `funding_hours`; not used with ``over``.
 
     Returns
     -------
     Series
         Ratio of the position's value a year, by ``time``; positive: longs pay shorts. NaN where the hours are not
-        known; with ``over`` where the record is younger than that or misses a settlement within it.
+        known; with ``over`` if the series is shorter than that or lacks a settlement within it.
 
     Raises
     ------
     InvalidInput
-        No column funding_rate, the index is no ascending time, or the span is none.
+        No column funding_rate, the index is not an ascending time, or the span is not valid.
 
     Examples
     --------
@@ -100,40 +100,40 @@ def annual_funding(
         return (rate * _YEAR_HOURS / hours).rename("annual_funding")
     span = lasting(over, "over")
     if not span:
-        raise InvalidInput("over", f"{over!r} holds no settlement.", hint='Write "1D", "30D".')
+        raise InvalidInput("over", f"{over!r} contains no settlement.", hint='Write "1D", "30D".')
     times = times_of(rates, "rates")
     paid_for = funding_hours(rates).where(rate.notna()).fillna(0.0)
-    # a settlement early in the span also paid for hours before it, so what was paid is divided by its own hours
+    # the first settlement also covers hours before the span, so the sum is divided by the hours covered
     covered = pd.Series(paid_for.to_numpy(), index=times).rolling(span).sum()
-    whole = covered >= span / pd.Timedelta(1, unit="h") - 1e-6  # every hour of the span was paid for
+    whole = covered >= span / pd.Timedelta(1, unit="h") - 1e-6  # every hour of the span is covered
     total = pd.Series(rate.to_numpy(), index=times).rolling(span).sum().where(whole)
     return (total / covered * _YEAR_HOURS).set_axis(rates.index).rename("annual_funding")
 
 
 def funding_received(rates: pd.DataFrame, *, side: str = "short", value: float | pd.Series = 1.0) -> pd.DataFrame:
-    """Return what a position received at each settlement, and in all; what it paid is negative.
+    """Return what a position received at each settlement, and in total; payments are negative.
 
     Parameters
     ----------
     rates : DataFrame
-        What ``client.funding_rates`` returned: settlements that the position was there for.
+        What ``client.funding_rates`` returned: settlements during which the position was open.
     side : str
         ``long`` or ``short``.
     value : float or Series
         The position's value; 1 gives ratios. A Series by the times at which it was known (amount times mark price):
-        the last one known at each settlement is taken.
+        the last one known at each settlement is used.
 
     Returns
     -------
     DataFrame
-        Index ``time``; received and total (float64, coin of the value). A rate or a value that is not known is NaN,
-        and so is every total after it: a sum with a hole in it would be wrong. A settlement that is not among the
-        rows is not seen: `funding_hours` tells.
+        Index ``time``; received and total (float64, coin of the value). An unknown rate or value is NaN, and so
+        is every later total, as the sum would be wrong. Missing settlements are not detected here: see
+        `funding_hours`.
 
     Raises
     ------
     InvalidInput
-        Another side; no column funding_rate; an index that is no ascending time.
+        An unknown side; no column funding_rate; an index that is not an ascending time.
 
     Examples
     --------
@@ -145,15 +145,15 @@ def funding_received(rates: pd.DataFrame, *, side: str = "short", value: float |
     if side not in _SIGNS:
         raise InvalidInput("side", f"{side!r} is unknown.", hint="Use long or short.")
     times = times_of(rates, "rates")
-    worth = asof(times, value.to_frame("value"))["value"].to_numpy() if isinstance(value, pd.Series) else value
-    received = pd.Series(_SIGNS[side] * _rate(rates).to_numpy() * worth, index=rates.index)
+    position_value = asof(times, value.to_frame("value"))["value"].to_numpy() if isinstance(value, pd.Series) else value
+    received = pd.Series(_SIGNS[side] * _rate(rates).to_numpy() * position_value, index=rates.index)
     return pd.DataFrame({"received": received, "total": received.cumsum(skipna=False)})
 
 
 def basis(price: _Prices, reference: _Prices) -> _Prices:
-    """Return how far prices lie above others, as ratios: ``price / reference - 1``, index by index.
+    """Return how far prices are above reference prices, as ratios: ``price / reference - 1``, index by index.
 
-    Takes two Series, or two DataFrames such as ``panel["close"]`` and ``panel["spot"]``.
+    Accepts two Series, or two DataFrames such as ``panel["close"]`` and ``panel["spot"]``.
 
     Examples
     --------
@@ -166,17 +166,17 @@ def basis(price: _Prices, reference: _Prices) -> _Prices:
 def annual_basis(
     price: pd.Series, reference: pd.Series, expiry: pd.Timestamp, *, compounded: bool = False
 ) -> pd.Series:  # fmt: skip
-    """Return the basis of a contract with a delivery, as a rate a year up to that.
+    """Return the annualised basis of a contract with a delivery date.
 
     Parameters
     ----------
     price, reference : Series
         By the times at which they were known (UTC).
     expiry : Timestamp
-        When it is delivered: the column ``delivery`` of ``client.symbols``. Naive means UTC. For a perpetual
-        contract there is none: use `annual_funding` and `basis`.
+        Delivery time: the column ``delivery`` of ``client.symbols``. Naive means UTC. A perpetual
+        contract has none: use `annual_funding` and `basis`.
     compounded : bool
-        Whether gains are invested again; otherwise in proportion to time.
+        Whether to compound; otherwise in proportion to time.
 
     Returns
     -------
@@ -186,7 +186,7 @@ def annual_basis(
     Raises
     ------
     InvalidInput
-        There is no expiry, or an index is no ascending time.
+        There is no expiry, or an index is not an ascending time.
 
     Examples
     --------
@@ -211,30 +211,30 @@ def carry(
     index: pd.DataFrame | None = None, funding: pd.DataFrame | None = None,
     no_older_than: str | pd.Timedelta = "0s",
 ) -> pd.DataFrame:  # fmt: skip
-    """Return prices of one contract and its funding side by side, each as it was known, and the ratios between them.
+    """Return prices of one contract and its funding side by side, as known at each time, and their ratios.
 
     Parameters
     ----------
     spot, last, mark, index : DataFrame, optional
-        Candles: of the spot market, and the contract's by last, mark and index price; one at least. Rows that were
-        filled in are none.
+        Candles: of the spot market, and the contract's by last, mark and index price; one at least. Filled
+        rows are ignored.
     funding : DataFrame, optional
-        What ``client.funding_rates`` returned, from eight hours before the candles.
+        The result of ``client.funding_rates``, from eight hours before the candles.
     no_older_than : str or Timedelta
-        How old a close may be at most. By default all candles must close at that very moment; ``"5m"`` carries a
-        close on for five minutes where a candle is missing.
+        Greatest age of a close. By default all candles must close at that very time; ``"5m"`` carries a
+        close forward for five minutes if a candle is missing.
 
     Returns
     -------
     DataFrame
         Index ``known_at`` (UTC): every time at which one of the candles closed. Columns spot, last, mark, index
         (quote coin) as far as given; basis (last over spot), premium (mark over index), funding_rate (the last one
-        settled), funding_hours, annual_funding; float64. Row t holds nothing that became known after t.
+        settled), funding_hours, annual_funding; float64. Row t contains nothing that became known after t.
 
     Raises
     ------
     InvalidInput
-        No candles, or a frame that is none.
+        No candles, or a frame that does not hold candles.
 
     Examples
     --------
@@ -249,21 +249,21 @@ def carry(
     if not closes:
         raise InvalidInput("spot, last, mark, index", "none is given.", hint="Give candles of at least one.")
     moments = pd.DatetimeIndex(reduce(pd.Index.union, (frame.index for frame in closes.values())).unique())
-    told = {
+    columns = {
         name: asof(moments, frame, no_older_than=no_older_than)["close"] for name, frame in closes.items()
     }  # fmt: skip
-    if {"last", "spot"} <= set(told):
-        told["basis"] = basis(told["last"], told["spot"])
-    if {"mark", "index"} <= set(told):
-        told["premium"] = basis(told["mark"], told["index"])
+    if {"last", "spot"} <= set(columns):
+        columns["basis"] = basis(columns["last"], columns["spot"])
+    if {"mark", "index"} <= set(columns):
+        columns["premium"] = basis(columns["mark"], columns["index"])
     if funding is not None:
         hours, yearly = funding_hours(funding), annual_funding(funding)
         terms = pd.DataFrame({"funding_rate": _rate(funding), "funding_hours": hours, "annual_funding": yearly})
-        told |= {str(name): column for name, column in asof(moments, known(terms), no_older_than=LONGEST).items()}
-    return pd.DataFrame(told, index=moments)
+        columns |= {str(name): column for name, column in asof(moments, known(terms), no_older_than=LONGEST).items()}
+    return pd.DataFrame(columns, index=moments)
 
 
 def _rate(rates: pd.DataFrame) -> pd.Series:
     if "funding_rate" not in rates.columns:
-        raise InvalidInput("rates", "there is no column funding_rate.", hint="Use client.funding_rates(...).")
+        raise InvalidInput("rates", "it has no column funding_rate.", hint="Use client.funding_rates(...).")
     return rates["funding_rate"].astype("float64")

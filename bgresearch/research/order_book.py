@@ -1,15 +1,15 @@
-"""What an order book says: where the price leans, how much stands near it, what a market order would cost. Pure.
+"""Order book measures: micro-price, imbalance, depth near the mid, cost of a market order. Pure.
 
 With bid b and ask a, amounts q_b and q_a:
 
 mid              (b + a) / 2                                spread  (a - b) / mid, in basis points
-micro-price      (b q_a + a q_b) / (q_a + q_b)              the mid, weighted by who stands on the other side
-imbalance        (sum q_b - sum q_a) / (sum q_b + sum q_a)  over the best n levels; +1: bids alone
+micro-price      (b q_a + a q_b) / (q_a + q_b)              the mid, weighted by the amount on the other side
+imbalance        (sum q_b - sum q_a) / (sum q_b + sum q_a)  over the best n levels; +1: bids only
 depth            sum of price * amount within x basis points of the mid, each side
-cost             |average price / mid - 1| of an order of that size that takes what stands there, in basis points
+cost             |average price / mid - 1| of an order of that size against the book, in basis points
 
-Sources: S. Stoikov, The micro-price, Quantitative Finance 18 (2018) 1959-1966 (this one is there the weighted mid; what
-is called micro-price there refines it with the book's history). M. D. Gould, J. Bonart, Queue imbalance as a
+Sources: S. Stoikov, The micro-price, Quantitative Finance 18 (2018) 1959-1966 (which calls this one the weighted mid;
+its micro-price refines it with the book's history). M. D. Gould, J. Bonart, Queue imbalance as a
 one-tick-ahead price predictor, Market Microstructure and Liquidity 2 (2016).
 """
 
@@ -23,19 +23,19 @@ import pandas as pd
 
 from bgresearch.errors import InvalidInput
 
-_BPS = 10_000  # basis points in one
-_HINT = "Hand over what client.order_book(...) returned; of a recording, measures() takes all of its books."
+_BPS = 10_000  # basis points per 1
+_HINT = "Pass the result of client.order_book(...); for a recording, measures() accepts all of its books."
 
 
 class Depth(NamedTuple):
-    """What stands near the mid.
+    """The depth near the mid.
 
     Attributes
     ----------
     bid, ask : float
         Quote coin.
     bid_whole, ask_whole : bool
-        Whether the book was given down to there; otherwise there may be more.
+        Whether the given levels extend that far; otherwise there may be more.
     """
 
     bid: float
@@ -45,18 +45,18 @@ class Depth(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """What a market order would have done.
+    """The outcome of a market order.
 
     Attributes
     ----------
     amount, value : float
-        Base coin and quote coin that the given levels hold of it.
+        The part of it, in base and quote coin, that the given levels fill.
     average, worst : float
-        Quote coin: average and last price. NaN if they hold too little.
+        Quote coin: average and last price. NaN if the levels do not fill it.
     bps : float
-        Basis points that the average is worse than the mid; NaN if they hold too little. Fees are not in it.
+        Basis points by which the average is worse than the mid; NaN if the levels do not fill it. Without fees.
     whole : bool
-        Whether they hold all of it.
+        Whether the given levels fill all of it.
     """
 
     amount: float
@@ -68,7 +68,7 @@ class Cost(NamedTuple):
 
 
 def mid(book: pd.DataFrame) -> float:
-    """Return the price in the middle (quote coin); NaN of a book with an empty side.
+    """Return the mid price (quote coin); NaN for a book with an empty side.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def mid(book: pd.DataFrame) -> float:
     Raises
     ------
     InvalidInput
-        It is no book, or several.
+        It is not a book, or several.
     """
     return _Sides(book).mid
 
@@ -106,14 +106,14 @@ def microprice(book: pd.DataFrame) -> float:
 
 
 def imbalance(book: pd.DataFrame, *, levels: int = 5) -> float:
-    """Return how much more stands on the bid side of the best levels: -1 (asks alone) to 1; errors as `mid`.
+    """Return the imbalance of the best levels towards the bid side: -1 (asks only) to 1; errors as `mid`.
 
     Parameters
     ----------
     book : DataFrame
-        As of `mid`.
+        As in `mid`.
     levels : int
-        Of each side.
+        Number of levels on each side.
 
     Examples
     --------
@@ -121,16 +121,16 @@ def imbalance(book: pd.DataFrame, *, levels: int = 5) -> float:
     0.5
     """
     if levels < 1:
-        raise InvalidInput("levels", f"{levels!r} is none.", hint="1 or more.")
+        raise InvalidInput("levels", f"{levels!r} is not a number of levels.", hint="Use 1 or more.")
     sides = _Sides(book)
     bid, ask = math.fsum(sides.bids[:levels, 1]), math.fsum(sides.asks[:levels, 1])
     return (bid - ask) / (bid + ask) if bid + ask > 0 else math.nan
 
 
 def depth(book: pd.DataFrame, *, bps: float = 10.0) -> Depth:
-    """Return what stands within ``bps`` basis points of the mid (quote coin), each side; errors as `mid`.
+    """Return the depth of each side within ``bps`` basis points of the mid (quote coin); errors as `mid`.
 
-    NaN of a book with an empty side, which has no mid.
+    NaN for a book with an empty side, which has no mid.
     """
     if not bps > 0:
         raise InvalidInput("bps", f"{bps!r} is not above 0.")
@@ -146,16 +146,16 @@ def depth(book: pd.DataFrame, *, bps: float = 10.0) -> Depth:
 def market_order(
     book: pd.DataFrame, side: str, *, amount: float | None = None, value: float | None = None
 ) -> Cost:  # fmt: skip
-    """Return what a market order would have paid, by the levels that are given.
+    """Return the outcome of a market order against the given levels.
 
     Parameters
     ----------
     book : DataFrame
-        As of `mid`.
+        As in `mid`.
     side : str
         ``buy`` takes asks, ``sell`` takes bids.
     amount, value : float
-        Size in base coin, or in quote coin: one of them.
+        Size in base coin or in quote coin; exactly one of them.
 
     Returns
     -------
@@ -165,7 +165,7 @@ def market_order(
     Raises
     ------
     InvalidInput
-        Another side; no size, two, or one not above 0; or as `mid`.
+        An unknown side; no size, two, or one not above 0; or as `mid`.
 
     Examples
     --------
@@ -177,7 +177,9 @@ def market_order(
         raise InvalidInput("side", f"{side!r} is unknown.", hint="Use buy or sell.")
     size = amount if value is None else value
     if size is None or (amount is not None and value is not None) or not size > 0:
-        raise InvalidInput("amount, value", "one of them above 0 is needed.", hint="amount=0.5 or value=10_000.")
+        raise InvalidInput(
+            "amount, value", "exactly one of them must be given, above 0.", hint="Pass amount=0.5 or value=10_000."
+        )
     sides = _Sides(book)
     levels = sides.asks if side == "buy" else sides.bids
     measure = levels[:, 1] if value is None else levels.prod(axis=1)
@@ -195,27 +197,27 @@ def market_order(
 def measures(
     books: pd.DataFrame, *, levels: int = 5, bps: float = 10.0, value: float = 10_000.0
 ) -> pd.DataFrame:  # fmt: skip
-    """Return all of it for every book of a recording, a row per book, or for one book.
+    """Return all measures for every book of a recording, a row per book, or for one book.
 
     Parameters
     ----------
     books : DataFrame
-        What ``client.recorded("order-book", ...)`` returned: index ``time``, columns asked, side, price, amount; or
-        what ``client.order_book`` returned.
+        The result of ``client.recorded("order-book", ...)``: index ``time``, columns asked, side, price, amount; or
+        that of ``client.order_book``.
     levels, bps, value
-        As of `imbalance`, `depth` and `market_order` (quote coin).
+        As in `imbalance`, `depth` and `market_order` (quote coin).
 
     Returns
     -------
     DataFrame
-        Index ``known_at``: when each answer came (where that is not told, its ``time``). Columns mid, spread_bps,
-        microprice, imbalance, bid_depth, ask_depth (quote coin; NaN where the book was not given down to there),
-        buy_bps, sell_bps (what an order of that value costs; NaN where the levels hold less); float64.
+        Index ``known_at``: when each response was received (if not recorded, its ``time``). Columns mid, spread_bps,
+        microprice, imbalance, bid_depth, ask_depth (quote coin; NaN if the given levels do not extend that far),
+        buy_bps, sell_bps (cost of an order of that value; NaN if the levels do not fill it); float64.
 
     Raises
     ------
     InvalidInput
-        They are no books, or nothing says when they were asked for.
+        They are not books, or have no time of request.
 
     Examples
     --------
@@ -223,10 +225,10 @@ def measures(
     >>> measures(client.order_book("BTCUSDT")).spread_bps                           # doctest: +SKIP
     """
     if not isinstance(books.index, pd.DatetimeIndex):
-        told = books.attrs.get("bgresearch", {}).get("asked")
-        if told is None and len(books):
-            raise InvalidInput("books", "nothing says when they were asked for.", hint=_HINT)
-        asked = pd.Timestamp(told)
+        received = books.attrs.get("bgresearch", {}).get("asked")
+        if received is None and len(books):
+            raise InvalidInput("books", "it is not recorded when they were requested.", hint=_HINT)
+        asked = pd.Timestamp(received)
         books = books.set_axis(pd.DatetimeIndex([asked] * len(books)))
     rows, times = [], []
     for _, book in books.groupby(level=0, sort=True):
@@ -249,12 +251,12 @@ class _Sides:
 
     def __init__(self, book: pd.DataFrame) -> None:
         if not {"side", "price", "amount"} <= set(book.columns):
-            raise InvalidInput("book", "there is no side, price or amount.", hint=_HINT)
+            raise InvalidInput("book", "it has no column side, price or amount.", hint=_HINT)
         if isinstance(book.index, pd.DatetimeIndex) and book.index.nunique() > 1:
-            raise InvalidInput("book", "it holds books of several times.", hint=_HINT)
+            raise InvalidInput("book", "it contains books of several times.", hint=_HINT)
         levels = book[["price", "amount"]].to_numpy(dtype="float64")
-        words = book["side"].to_numpy()
-        bids, asks = levels[words == "bid"], levels[words == "ask"]
+        side = book["side"].to_numpy()
+        bids, asks = levels[side == "bid"], levels[side == "ask"]
         if len(bids) + len(asks) < len(levels):
             raise InvalidInput("book", "a side is neither bid nor ask.", hint=_HINT)
         self.bids, self.asks = bids[np.argsort(-bids[:, 0])], asks[np.argsort(asks[:, 0])]

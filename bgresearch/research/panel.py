@@ -1,4 +1,4 @@
-"""Columns of different clocks on one: a panel, row t of which holds nothing that became known after t. Pure."""
+"""Series of different timing in one panel: row t contains nothing that became known after t. Pure."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _NOW = pd.Timedelta(0)
 
 
 class Known(NamedTuple):
-    """One source of a panel's columns.
+    """One source of panel columns.
 
     Attributes
     ----------
     frame : DataFrame
         Index ``known_at`` (UTC, ascending): `bgresearch.research.asof.known` makes it.
     columns : mapping of str to str
-        Its columns by the field that each is in the panel.
+        Its columns by their field in the panel.
     lasts : Timedelta
-        How long a row holds unless a newer one becomes known; nothing for candles, which are of one moment.
+        How long a row is valid unless a newer one becomes known; None for candles, which are valid at one time.
     """
 
     frame: pd.DataFrame
@@ -36,19 +36,19 @@ def assembled(
     moments: pd.DatetimeIndex, sources: Mapping[str, list[Known]], fields: tuple[str, ...],
     *, fill: pd.Timedelta = _NOW,
 ) -> pd.DataFrame:  # fmt: skip
-    """Return the fields of all symbols at each moment, as they were known.
+    """Return the fields of all symbols at each time, as they were known then.
 
     Parameters
     ----------
     moments : DatetimeIndex
         UTC, ascending.
     sources : mapping of str to list of Known
-        What there is of each symbol.
+        The sources of each symbol.
     fields : tuple of str
-        Which columns, in which order.
+        The columns, in order.
     fill : Timedelta
-        How long a value is carried on at most where nothing newer is known. Candles carry on their last close, and
-        no volume.
+        Longest time that a value is carried forward if nothing newer is known. Candles carry forward their last close,
+        but not their volume.
 
     Returns
     -------

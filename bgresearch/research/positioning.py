@@ -1,4 +1,4 @@
-"""Who holds what: open interest, long and short shares and taker volumes beside the price, as they were known. Pure."""
+"""Open interest, long and short shares and taker volumes next to the price, as known at each time. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bgresearch.research.regular_grid import interval_of, on_grid, traded
 _TAKERS = {"buy": "taker_buy", "buy_volume": "taker_buy", "sell": "taker_sell", "sell_volume": "taker_sell"}
 _SHARES = {"long": "long", "short": "short", "ratio": "long_short"}
 _LEAST = pd.Timedelta("7min30s")  # one and a half times five minutes, the shortest period of the exchange's series
-_LATE = 1.5  # a value counts for one and a half periods, so one that is missing is missing
+_LATE = 1.5  # a value is valid for one and a half periods, so that a missing one is noticed
 
 
 def positioning(
@@ -20,23 +20,23 @@ def positioning(
     taker_volume: pd.DataFrame | None = None, period: str | None = None,
     no_older_than: str | pd.Timedelta | None = None,
 ) -> pd.DataFrame:  # fmt: skip
-    """Return each candle's close beside what was known of positions when it closed.
+    """Return each candle's close next to the positioning data known when it closed.
 
     Parameters
     ----------
     candles : DataFrame
-        What ``client.candles`` returned; index ``open_time``.
+        The result of ``client.candles``; index ``open_time``.
     open_interest : DataFrame, optional
-        What ``client.recorded("open-interest", ...)`` returned: known when its answers came.
+        The result of ``client.recorded("open-interest", ...)``: known when its responses were received.
     long_short, taker_volume : DataFrame, optional
-        What ``client.recorded`` of such a kind returned, or the short series of ``client.long_short`` and
-        ``client.taker_volume``: of these a row is known one ``period`` after its time, since the exchange does not
-        say whether that is the start or the end of what it counts.
+        The result of ``client.recorded`` of such a kind, or the short series of ``client.long_short`` and
+        ``client.taker_volume``: a row of these is known one ``period`` after its time, since the exchange does not
+        say whether that is the start or the end of the period.
     period : str, optional
         Length of the rows of those short series; by default the shortest step between two of them.
     no_older_than : str or Timedelta, optional
-        How old a value may be at most; by default as long as a candle, at least one and a half periods (of
-        recordings 7 min 30 s).
+        Greatest age of a value; by default the length of a candle, at least one and a half periods (7 min 30 s for
+        recordings).
 
     Returns
     -------
@@ -49,7 +49,7 @@ def positioning(
     Raises
     ------
     InvalidInput
-        An index is no ascending time, or the length of the candles or of the periods is not known.
+        An index is not an ascending time, or the length of the candles or of the periods is not known.
 
     Examples
     --------
@@ -86,9 +86,9 @@ def _given(asked: str | pd.Timedelta | None, otherwise: pd.Timedelta) -> str | p
 
 
 def _period(rows: pd.DataFrame, named: str | None) -> str | None:
-    """Return the length of the periods of a short series; none of a recording, which is known when its answer came."""
+    """Return the period of a short series; None for a recording, which is known when its response was received."""
     if "asked" in rows.columns or rows.empty:
         return None
     if not named and len(rows) == 1:
-        raise InvalidInput("period", "is not known from one row.", hint='Name it: period="5m".')
+        raise InvalidInput("period", "is not known from one row.", hint='Pass it: period="5m".')
     return interval_of(rows, named).name

@@ -1,7 +1,7 @@
-"""Candles on their own time grid: a slot for each bar that could be there, empty where there is none. Pure.
+"""Candles on a regular time grid: one slot per possible bar, empty if the bar is missing. Pure.
 
-Everything that looks at several bars in a row works on such a grid, so that a gap stays a gap: no return is taken
-across it, and a window of 24 hours holds what happened in 24 hours.
+Every calculation over several bars works on such a grid, so that a gap stays a gap: no return is computed across it,
+and a window of 24 hours covers exactly 24 hours.
 """
 
 from __future__ import annotations
@@ -13,49 +13,50 @@ from bgresearch.core.intervals import DAY_MS, INTERVALS, Anchor, Interval
 from bgresearch.core.intervals import interval as interval_named
 from bgresearch.errors import InvalidInput
 
-YEAR_MS = 365 * DAY_MS  # the market never closes; leap days are left out, as is usual
-_ENOUGH = 3  # steps: fewer may all be long by chance, where most candles are missing
+YEAR_MS = 365 * DAY_MS  # the market never closes; leap days are ignored, as usual
+_ENOUGH = 3  # steps; fewer may all be long by chance if most candles are missing
 _ZONE = 'Use tz_localize("UTC").'
 _HINTS = {
-    "candles": "Hand over what client.candles(...) returned.",
-    "rates": "Hand over what client.funding_rates(...) returned.",
+    "candles": "Pass the result of client.candles(...).",
+    "rates": "Pass the result of client.funding_rates(...).",
 }
 
 
 def interval_of(candles: pd.DataFrame | pd.Series, name: str | None = None) -> Interval:
-    """Return how long these candles are: as named, as their provenance says, or the shortest step between two.
+    """Return the interval of these candles: as named, that of their provenance, or the shortest step.
 
     Raises
     ------
     InvalidInput
-        An unknown name; nothing says it: there are fewer than two candles, or their step is no known interval; or
-        their provenance says another length than they stand apart, as after pandas' own ``resample``.
+        An unknown name; no interval can be determined: there are fewer than two candles, or their step is not a
+        known interval; or their provenance disagrees with their spacing, as after pandas' own ``resample``.
     """
     if name:
         return interval_named(name)
     provenance = candles.attrs.get("bgresearch", {})
-    told = provenance.get("interval")
+    stated = provenance.get("interval")
     steps = np.diff(times_of(candles).asi8)
     shortest = int(steps.min()) if len(steps) else 0
     months = 28 * DAY_MS <= shortest <= 31 * DAY_MS
     found = next((one for one in INTERVALS.values() if one.length_ms == (None if months else shortest)), None)
-    if told:
-        length = interval_named(told)
-        enough = (
-            len(steps) >= _ENOUGH or provenance.get("gaps") == []
-        )  # where none is missing, no step is long by chance
+    if stated:
+        length = interval_named(stated)
+        # if no candle is missing, no step is long by chance
+        enough = len(steps) >= _ENOUGH or provenance.get("gaps") == []
         regular = enough and (months or not (steps % shortest).any())
         if found and regular and found.nominal_ms > length.nominal_ms:
-            cause = f"the candles say that they are of {told} and stand {found.name} apart."
-            raise InvalidInput("interval", cause, hint=f'If they were made longer, name it: interval="{found.name}".')
+            cause = f"the provenance says {stated}, but the candles are {found.name} apart."
+            raise InvalidInput(
+                "interval", cause, hint=f'If they were resampled, pass the new interval: interval="{found.name}".'
+            )
         return length
     if found is None:
-        raise InvalidInput("interval", "is not known from these candles.", hint='Name it: interval="1h".')
+        raise InvalidInput("interval", "is not known from these candles.", hint='Pass it: interval="1h".')
     return found
 
 
 def periods_per_year(interval: str) -> float:
-    """Return how many candles a year has: 365 days, since the market never closes; 12 of months.
+    """Return the number of candles per year: 365 days, as the market never closes; 12 for months.
 
     Examples
     --------
@@ -72,7 +73,7 @@ def times_of(frame: pd.DataFrame | pd.Series, field: str = "candles") -> pd.Date
     Raises
     ------
     InvalidInput
-        It is no time with a time zone, or not ascending and unique.
+        It is not a time with a time zone, or not ascending and unique.
     """
     index = frame.index
     if not isinstance(index, pd.DatetimeIndex) or index.tz is None:
@@ -83,14 +84,14 @@ def times_of(frame: pd.DataFrame | pd.Series, field: str = "candles") -> pd.Date
 
 
 def closing_times(candles: pd.DataFrame | pd.Series, *, interval: str | None = None) -> pd.DatetimeIndex:
-    """Return when each candle closed: from then on, and not before, its values are known.
+    """Return when each candle closed, which is when its values become known.
 
     Parameters
     ----------
     candles : DataFrame or Series
         Index ``open_time`` (UTC).
     interval : str, optional
-        How long they are; by default as their provenance says, else the shortest step.
+        Their interval; by default that of their provenance, else the shortest step.
 
     Returns
     -------
@@ -100,7 +101,7 @@ def closing_times(candles: pd.DataFrame | pd.Series, *, interval: str | None = N
     Raises
     ------
     InvalidInput
-        As `interval_of`.
+        As in `interval_of`.
     """
     opens = times_of(candles)
     length = interval_of(candles, interval)
@@ -112,21 +113,21 @@ def closing_times(candles: pd.DataFrame | pd.Series, *, interval: str | None = N
 
 
 def traded(candles: pd.DataFrame) -> pd.DataFrame:
-    """Return the candles without the rows that ``client.candles(fill=...)`` put in, which are none."""
+    """Return the candles without the rows that ``client.candles(fill=...)`` added."""
     if "filled" not in candles.columns:
         return candles
     return candles.drop(columns="filled")[~candles["filled"].to_numpy(dtype=bool)]
 
 
 def on_grid(candles: pd.DataFrame, *, interval: str | None = None) -> pd.DataFrame:
-    """Return the candles with an empty row (NaN) in every slot between the first and the last that has none.
+    """Return the candles with an empty row (NaN) in every missing slot between the first and the last.
 
-    Rows that ``client.candles(fill=...)`` put in are no candles, and are emptied.
+    Rows that ``client.candles(fill=...)`` added are not candles, and are emptied.
 
     Raises
     ------
     InvalidInput
-        As `interval_of`; or a candle opens between two slots.
+        As in `interval_of`; or a candle opens between two slots.
     """
     opens = times_of(candles)
     length = interval_of(candles, interval)
@@ -134,7 +135,7 @@ def on_grid(candles: pd.DataFrame, *, interval: str | None = None) -> pd.DataFra
     if len(opens):
         slots = _slots(opens, length, _anchor(candles))
         if not opens.isin(slots).all():
-            raise InvalidInput("candles", f"they do not open every {length.name}.", hint="Name their interval=.")
+            raise InvalidInput("candles", f"they do not open every {length.name}.", hint="Pass their interval=.")
         whole = whole.reindex(slots)
     return whole.rename_axis(index="open_time")
 

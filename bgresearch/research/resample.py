@@ -1,4 +1,4 @@
-"""Longer candles out of shorter ones, and few enough of them that a chart stays fluid. Pure."""
+"""Longer candles from shorter ones, and few enough of them that a chart stays fluid. Pure."""
 
 from __future__ import annotations
 
@@ -38,38 +38,38 @@ _RULES = {
 def resample(
     candles: pd.DataFrame, length: str, *, anchor: str | None = None, made_of: str | None = None
 ) -> pd.DataFrame:  # fmt: skip
-    """Longer candles made of the given ones; a bar without any source candle is absent, never invented.
+    """Longer candles made from the given ones; a bar without any source candle is left out, never invented.
 
     Parameters
     ----------
     candles : DataFrame
-        Index ``open_time`` (UTC, ascending, unique); columns open, high, low, close and perhaps volume, quote_volume
-        and ``filled``. Other columns are left out.
+        Index ``open_time`` (UTC, ascending, unique); columns open, high, low, close and optionally volume,
+        quote_volume and ``filled``. Other columns are dropped.
     length : str
         Name of the new interval, for example ``"1h"``. Weeks open on Monday, months on the first.
     anchor : {"utc", "exchange"}, optional
-        Where bars of 6h and longer open: on UTC boundaries or on those of UTC+8; by default as the frame's own.
+        Where bars of 6h and longer open: on UTC boundaries or on those of UTC+8; by default the frame's own anchor.
     made_of : str, optional
-        The interval of ``candles``. Needed only where the frame does not say it and its shortest step is not it.
+        The interval of ``candles``. Needed only if the provenance does not have it and it is not the shortest step.
 
     Returns
     -------
     DataFrame
         Index ``open_time`` (datetime64[ms, UTC], ascending). The columns of ``candles`` named above, float64: first
         open, highest high, lowest low, last close, sums of the volumes. Then ``complete`` (bool): whether every
-        source candle of the bar is there with its prices, closed and, if it was made of others, complete itself. Rows
-        that were filled in are no candles: they count for nothing where a bar has a candle, and a bar of nothing else
-        is flagged in ``filled`` (bool). No disk, no network.
+        source candle of the bar is present with its prices, closed and, if it was resampled itself, complete. Filled
+        rows are not candles: they are ignored if the bar has a candle, and a bar with only filled rows is flagged in
+        ``filled`` (bool). No disk, no network.
 
     Raises
     ------
     InvalidInput
-        Unknown interval; one that is shorter or that the source candles do not divide; rows out of order.
+        Unknown interval; one that is shorter than, or not a multiple of, the source interval; rows out of order.
 
     Notes
     -----
-    A candle that the exchange does not have makes its bar incomplete, too: the exchange's own longer candle is then
-    made of the same rest. ``df.attrs["bgresearch"]["resampled_from"]`` names the source interval.
+    A candle that the exchange does not have makes its bar incomplete, too; the exchange's own longer candle is
+    made of the same remaining candles. ``df.attrs["bgresearch"]["resampled_from"]`` names the source interval.
 
     Examples
     --------
@@ -90,14 +90,14 @@ def resample(
     present = _counted(candles, index, source, target, where)
     longer["complete"] = present.reindex(longer.index, fill_value=0) == _wanted(longer.index, source, target, where)
     longer.attrs = dict(candles.attrs)
-    if told := longer.attrs.get("bgresearch"):
-        made = {"interval": target.name, "anchor": where, "resampled_from": told.get("resampled_from", source.name)}
-        longer.attrs["bgresearch"] = {**told, **made}
+    if about := longer.attrs.get("bgresearch"):
+        made = {"interval": target.name, "anchor": where, "resampled_from": about.get("resampled_from", source.name)}
+        longer.attrs["bgresearch"] = {**about, **made}
     return longer
 
 
 def fold(candles: pd.DataFrame, target: Interval, anchor: str = "utc") -> pd.DataFrame:
-    """Longer candles without a look at what they are made of; `resample` is for whoever wants to be sure."""
+    """Longer candles without checking the source candles; `resample` checks them."""
     opens = opens_of(utc_index(candles), target, anchor)
     rules: dict[Any, Any] = {name: rule for name, rule in _RULES.items() if name in candles.columns}
     longer = candles.groupby(opens).agg(rules)
@@ -106,9 +106,9 @@ def fold(candles: pd.DataFrame, target: Interval, anchor: str = "utc") -> pd.Dat
 
 
 def fluid(candles: pd.DataFrame, *, max_bars: int = FLUID_BARS) -> tuple[pd.DataFrame, str]:
-    """The candles in the shortest interval that needs at most ``max_bars`` bars, and that interval's name.
+    """The candles at the shortest interval with at most ``max_bars`` bars, and that interval's name.
 
-    Candles that are few enough come back as they are, with the interval they are spaced at.
+    If there are few enough candles, they are returned unchanged, with the interval of their spacing.
     """
     step_ms = spacing_ms(candles)
     span_ms = _span_ms(candles)
@@ -118,7 +118,7 @@ def fluid(candles: pd.DataFrame, *, max_bars: int = FLUID_BARS) -> tuple[pd.Data
 
 
 def opens_of(index: pd.DatetimeIndex, target: Interval, anchor: str) -> pd.DatetimeIndex:
-    """Return the open of the longer candle that holds each moment."""
+    """Return the open of the longer candle that contains each time."""
     shift = pd.Timedelta(_EXCHANGE_OFFSET_MS if anchor == "exchange" and target.anchored else 0, unit="ms")
     local = index + shift
     if target.length_ms is None:
@@ -136,7 +136,7 @@ def _refuse_misfits(
     if target.nominal_ms < source.nominal_ms:
         raise InvalidInput(
             "interval", f"{target.name} is shorter than the candles, which are {source.name}.",
-            hint="Ask client.candles for shorter ones.",
+            hint="Request shorter ones from client.candles.",
         )  # fmt: skip
     whole = DAY_MS if target.length_ms is None else target.length_ms
     same = source.length_ms == target.length_ms
@@ -145,13 +145,13 @@ def _refuse_misfits(
     if not fits or (opens_of(index, target, anchor) != opens_of(last, target, anchor)).any():
         anchored = f" that open on {own_anchor} boundaries" if anchor != own_anchor else ""
         raise InvalidInput(
-            "interval", f"{target.name} cannot be made of {source.name} candles{anchored}: some would lie in two bars.",
-            hint="Choose a multiple of the candles' own interval, or ask client.candles for shorter ones.",
+            "interval", f"{target.name} cannot be made from {source.name} candles{anchored}: some would span two bars.",
+            hint="Choose a multiple of the candles' own interval, or request shorter ones from client.candles.",
         )  # fmt: skip
 
 
 def _with_flags(candles: pd.DataFrame, target: Interval, anchor: Anchor) -> pd.DataFrame:
-    """Fold; rows that were filled in only where a bar has no other."""
+    """Aggregate; filled rows count only if a bar has no other row."""
     if "filled" not in candles.columns:
         return fold(candles, target, anchor)
     flagged = made_up(candles)
@@ -164,9 +164,9 @@ def _with_flags(candles: pd.DataFrame, target: Interval, anchor: Anchor) -> pd.D
 def _counted(
     candles: pd.DataFrame, index: pd.DatetimeIndex, source: Interval, target: Interval, anchor: Anchor
 ) -> pd.Series:  # fmt: skip
-    """How many candles each bar is made of that are whole and closed."""
+    """Number of complete and closed source candles of each bar."""
     counts = ~made_up(candles) & candles[list(PRICES)].notna().to_numpy().all(axis=1)
-    if "complete" in candles.columns:  # longer candles that were made here before
+    if "complete" in candles.columns:  # candles that were resampled before
         counts &= candles["complete"].to_numpy(dtype=bool)
     if (end := closed_until(candles)) is not None:
         counts &= milliseconds(index) < end
@@ -174,7 +174,7 @@ def _counted(
 
 
 def _wanted(opens: pd.Index, source: Interval, target: Interval, anchor: Anchor) -> np.ndarray[Any, Any]:
-    """How many source candles a whole bar has."""
+    """Number of source candles of a complete bar."""
     if target.length_ms is not None:
         return np.full(len(opens), target.length_ms // (source.length_ms or target.length_ms))
     if source.length_ms is None:

@@ -1,4 +1,4 @@
-"""Returns of candles. A gap breaks them: no return is taken across a missing bar unless that is asked for. Pure.
+"""Returns of candles. No return is computed across a missing bar unless requested. Pure.
 
 simple  r(t) = close(t) / close(t-1) - 1          log  r(t) = ln(close(t) / close(t-1))
 
@@ -13,36 +13,36 @@ import pandas as pd
 from bgresearch.errors import InvalidInput
 from bgresearch.research.regular_grid import on_grid, times_of, traded
 
-_HINT = "Hand over what client.candles(...) returned."
+_HINT = "Pass the result of client.candles(...)."
 
 
 def simple_returns(
     candles: pd.DataFrame, *, column: str = "close", across_gaps: bool = False, interval: str | None = None
 ) -> pd.Series:
-    """Return each candle's change of price as a ratio of the one before.
+    """Return each candle's price change as a ratio of the previous price.
 
     Parameters
     ----------
     candles : DataFrame
-        Index ``open_time`` (UTC, ascending, unique); what ``client.candles`` returned.
+        Index ``open_time`` (UTC, ascending, unique); the result of ``client.candles``.
     column : str
-        Whose change.
+        The price column.
     across_gaps : bool
-        Whether the bar after a gap is compared with the last one before it. By default its return is NaN: what
-        happened in between took longer than one bar.
+        Whether the bar after a gap is compared with the last one before it. By default its return is NaN, as it would
+        span more than one bar.
     interval : str, optional
-        How long the candles are; by default as their provenance says, else the shortest step.
+        Interval of the candles; by default that of their provenance, else the shortest step.
 
     Returns
     -------
     Series
-        Ratio (float64) by ``open_time``; NaN for the first candle, after a gap, and for rows that were filled in.
+        Ratio (float64) by ``open_time``; NaN for the first candle, after a gap, and for filled rows.
         Each return is known when its candle closes: see `bgresearch.research.regular_grid.closing_times`.
 
     Raises
     ------
     InvalidInput
-        No such column, a price that is not above 0, or an index that is no ascending time.
+        No such column, a price that is not above 0, or an index that is not an ascending time.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def simple_returns(
 def log_returns(
     candles: pd.DataFrame, *, column: str = "close", across_gaps: bool = False, interval: str | None = None
 ) -> pd.Series:
-    """Return the logarithm of each candle's price over the one before; parameters and result as `simple_returns`.
+    """Return the logarithm of each candle's price over the previous one; parameters and result as `simple_returns`.
 
     Examples
     --------
@@ -78,18 +78,20 @@ def log_returns(
 
 
 def log_prices(bars: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
-    """Return the logarithms of prices, NaN where there is none.
+    """Return the logarithms of prices, NaN where a price is missing.
 
     Raises
     ------
     InvalidInput
-        A column is missing, or a price is not above 0 or has no end.
+        A column is missing, or a price is not above 0 or not finite.
     """
     absent = [name for name in columns if name not in bars.columns]
     if absent:
-        raise InvalidInput("candles", f"there is no column {', '.join(absent)}.", hint=_HINT)
+        raise InvalidInput("candles", f"it has no column {', '.join(absent)}.", hint=_HINT)
     prices = bars[list(columns)].astype("float64")
     wrong = ((prices <= 0) | (prices == np.inf)).any(axis=1)
     if wrong.any():
-        raise InvalidInput("candles", f"a price is no number above 0 at {prices.index[wrong][0]}.", hint=_HINT)
+        raise InvalidInput(
+            "candles", f"a price is not a finite number above 0 at {prices.index[wrong][0]}.", hint=_HINT
+        )
     return pd.DataFrame(np.log(prices))

@@ -1,10 +1,10 @@
-"""Bars made of trades, by time, number, amount or value, and which side took. Pure.
+"""Bars made of trades, by time, count, amount or value, with the taker side. Pure.
 
-A bar of trades closes with the trade that fills it: trades are never split. Sums are exact (correctly rounded whatever
-the order of the terms), so that the bars of a span add up to its trades.
+A bar closes with the trade that fills it; trades are never split. Sums are exact (correctly rounded in any order of
+the terms), so that the bars of a span add up to its trades.
 
 vwap       sum(price * amount) / sum(amount)
-imbalance  (buy_volume - sell_volume) / (buy_volume + sell_volume), by what the taker did
+imbalance  (buy_volume - sell_volume) / (buy_volume + sell_volume), by taker side
 
 Sources: M. Lopez de Prado, Advances in Financial Machine Learning, Wiley 2018, chapter 2 (tick, volume, dollar bars).
 D. Easley, M. Lopez de Prado, M. O'Hara, The volume clock, J. Portfolio Management 39 (2012) 19-29.
@@ -21,19 +21,19 @@ import pandas as pd
 from bgresearch.core.intervals import interval as interval_named
 from bgresearch.errors import InvalidInput
 
-_HINT = "Hand over what client.trades(...) returned."
-_FULL = 1 - 1e-12  # ten times 0.1 is 1, although its sum in floating point is a hair less
+_HINT = "Pass the result of client.trades(...)."
+_FULL = 1 - 1e-12  # ten times 0.1 is 1, although the floating-point sum is slightly less
 _Array = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 
 def time_bars(trades: pd.DataFrame, interval: str) -> pd.DataFrame:
-    """Return bars of equal time; a span without a trade has no bar.
+    """Return bars of equal duration; a period without a trade has no bar.
 
     Parameters
     ----------
     trades : DataFrame
-        What ``client.trades`` returned: index ``time`` (UTC, ascending; equal times in the order they were traded),
-        columns side (what the taker did), price (quote coin), amount (base coin).
+        The result of ``client.trades``: index ``time`` (UTC, ascending; equal times in the order of trading),
+        columns side (of the taker), price (quote coin), amount (base coin).
     interval : str
         ``1m`` ... ``1d``; bars open on its multiples, UTC.
 
@@ -42,12 +42,12 @@ def time_bars(trades: pd.DataFrame, interval: str) -> pd.DataFrame:
     DataFrame
         Index ``open_time``. Columns open, high, low, close, vwap (quote coin), volume (base coin), quote_volume,
         buy_volume, sell_volume (base coin), imbalance, float64; trades (int64); first, last (times of its first and
-        last trade); known_at (when the bar was over). The first and the last bar hold what is given of them.
+        last trade); known_at (when the bar was over). The first and the last bar may be incomplete.
 
     Raises
     ------
     InvalidInput
-        No such interval, or no trades.
+        No such interval, or not a frame of trades.
 
     Examples
     --------
@@ -70,26 +70,26 @@ def tick_bars(trades: pd.DataFrame, count: int, *, include_open: bool = False) -
 
 
 def volume_bars(trades: pd.DataFrame, amount: float, *, include_open: bool = False) -> pd.DataFrame:
-    """Return bars that close with the trade that brings them to ``amount``, in base coin.
+    """Return bars that close with the trade that completes ``amount``, in base coin.
 
     Parameters
     ----------
     trades : DataFrame
-        As of `time_bars`.
+        As in `time_bars`.
     amount : float
-        What fills a bar. The trade that fills it belongs to it as a whole, and the next bar begins at nothing.
+        Size of a bar. The trade that fills it belongs to it entirely, and the next bar starts at zero.
     include_open : bool
-        Whether the last trades, which fill no bar, are wanted as one.
+        Whether to return the last trades, which do not fill a bar, as one.
 
     Returns
     -------
     DataFrame
-        Index ``bar``, counted from 0; columns as of `time_bars`. ``known_at`` is the time of its last trade.
+        Index ``bar``, counted from 0; columns as in `time_bars`. ``known_at`` is the time of its last trade.
 
     Raises
     ------
     InvalidInput
-        A size not above 0, or no trades.
+        A size not above 0, or not a frame of trades.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def volume_bars(trades: pd.DataFrame, amount: float, *, include_open: bool = Fal
 
 
 def dollar_bars(trades: pd.DataFrame, value: float, *, include_open: bool = False) -> pd.DataFrame:
-    """Return bars that close with the trade that brings them to ``value``, in quote coin; as `volume_bars`."""
+    """Return bars that close with the trade that completes ``value``, in quote coin; as `volume_bars`."""
     return _filled(trades, value, lambda price, amounts: price * amounts, include_open=include_open)
 
 
@@ -159,13 +159,13 @@ def _checked(trades: pd.DataFrame) -> pd.DatetimeIndex:
     Raises
     ------
     InvalidInput
-        They are no trades, or not in the order of their times.
+        They are not trades, or not ordered by time.
     """
     if not {"side", "price", "amount"} <= set(trades.columns):
-        raise InvalidInput("trades", "there is no side, price or amount.", hint=_HINT)
+        raise InvalidInput("trades", "it has no column side, price or amount.", hint=_HINT)
     if not trades["side"].isin(["buy", "sell"]).all():
         raise InvalidInput("trades", "a side is neither buy nor sell.", hint=_HINT)
     index = trades.index
     if not isinstance(index, pd.DatetimeIndex) or index.tz is None or not index.is_monotonic_increasing:
-        raise InvalidInput("trades", "their index is no ascending time with a time zone.", hint=_HINT)
+        raise InvalidInput("trades", "the index is not an ascending time with a time zone.", hint=_HINT)
     return index.tz_convert("UTC").as_unit("ms")

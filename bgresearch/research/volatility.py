@@ -13,7 +13,7 @@ yang_zhang       Vo + k Vc + (1 - k) Vrs,  k = 0.34 / (1.34 + (n+1)/(n-1))      
 The variance of the estimate is smaller by about 4.9, 7.4, 6 and (with an opening jump) up to 14 times than that of
 squared returns. Drift biases Parkinson and Garman-Klass; a jump between a close and the next open is seen by
 close_to_close and yang_zhang alone (a market that never closes has next to none). Since prices are seen only when
-somebody trades, highs are too low and lows too high: on bars with few trades all but close_to_close say too little.
+trades occur, highs are too low and lows too high: on bars with few trades all but close_to_close are biased downwards.
 
 Sources: M. Parkinson, J. Business 53 (1980) 61-65. M. B. Garman, M. J. Klass, J. Business 53 (1980) 67-78.
 L. C. G. Rogers, S. E. Satchell, Ann. Appl. Probab. 1 (1991) 504-512. D. Yang, Q. Zhang, J. Business 73 (2000) 477-491.
@@ -56,28 +56,29 @@ def close_to_close(
     candles : DataFrame
         Index ``open_time`` (UTC, ascending, unique); columns open, high, low, close (here close alone).
     window : int, optional
-        Bars' lengths that each estimate looks back on, its own bar included (1 or more; 2 for close_to_close and
-        yang_zhang); without one the whole frame is one sample.
+        Number of bars of each estimate, including its own (1 or more; 2 for close_to_close and yang_zhang); without one
+        the whole frame is one sample.
     periods_per_year : float, optional
         By default the number of such candles in 365 days (months: 12), as the market never closes. 1 gives the
         volatility of one bar.
     min_periods : int, optional
-        Estimates of fewer bars are NaN. By default the whole window, so one gap makes NaN of every window that holds
-        it; without a window 1. Never less than 2 for close_to_close and yang_zhang.
+        Estimates from fewer bars are NaN. By default the whole window, so one gap makes every window that contains it
+        NaN; without a window 1. Never less than 2 for close_to_close and yang_zhang.
     interval : str, optional
-        How long the candles are; by default as their provenance says, else the shortest step.
+        Interval of the candles; by default that of their provenance, else the shortest step.
 
     Returns
     -------
     Series or float
         Ratio per sqrt(year), 0.8 is 80 %. With a window: float64 by ``open_time``, one value per candle, from candles
-        up to and with that one, so it is known when the candle closes. Without: one number, NaN of too few bars.
-        A missing bar, a row that was filled in, or a NaN price is left out; it is never replaced by an older bar.
+        up to and including that one, so it is known when the candle closes. Without: one number, NaN if there are too
+        few bars.
+        A missing bar, a filled row or a NaN price is left out; it is never replaced by an older bar.
 
     Raises
     ------
     InvalidInput
-        A column is missing, a price is not above 0, the index is no ascending time, or the window is none.
+        A column is missing, a price is not above 0, the index is not an ascending time, or the window is not valid.
 
     Notes
     -----
@@ -90,7 +91,7 @@ def close_to_close(
     0.3309
     """
     sample = _Sample(candles, window, periods_per_year, min_periods, interval, columns=("close",), shortest=2)
-    return sample.told(sample.variance(sample.logs["close"].diff()), "close_to_close")
+    return sample.annualised(sample.variance(sample.logs["close"].diff()), "close_to_close")
 
 
 @overload
@@ -107,12 +108,14 @@ def parkinson(
     candles: pd.DataFrame, window: int | None = None, *, periods_per_year: float | None = None,
     min_periods: int | None = None, interval: str | None = None,
 ) -> pd.Series | float:  # fmt: skip
-    """Return the volatility by the range of each bar; parameters, result and errors as `close_to_close`.
+    """Return the volatility from the range of each bar; parameters, result and errors as `close_to_close`.
 
-    Supposes no drift and no jumps. Source: Parkinson 1980.
+    Assumes no drift and no jumps. Source: Parkinson 1980.
     """
     sample = _Sample(candles, window, periods_per_year, min_periods, interval, columns=("high", "low"))
-    return sample.told(sample.mean((sample.logs["high"] - sample.logs["low"]) ** 2) / (4 * math.log(2)), "parkinson")
+    return sample.annualised(
+        sample.mean((sample.logs["high"] - sample.logs["low"]) ** 2) / (4 * math.log(2)), "parkinson"
+    )
 
 
 @overload
@@ -129,14 +132,14 @@ def garman_klass(
     candles: pd.DataFrame, window: int | None = None, *, periods_per_year: float | None = None,
     min_periods: int | None = None, interval: str | None = None,
 ) -> pd.Series | float:  # fmt: skip
-    """Return the volatility by range and change of each bar; parameters, result and errors as `close_to_close`.
+    """Return the volatility from range and change of each bar; parameters, result and errors as `close_to_close`.
 
-    Supposes no drift and no jumps. Source: Garman and Klass 1980, the practical form without the cross terms.
+    Assumes no drift and no jumps. Source: Garman and Klass 1980, the practical form without the cross terms.
     """
     sample = _Sample(candles, window, periods_per_year, min_periods, interval)
     logs = sample.logs
     change, width = logs["close"] - logs["open"], logs["high"] - logs["low"]
-    return sample.told(sample.mean(0.5 * width**2 - (2 * math.log(2) - 1) * change**2), "garman_klass")
+    return sample.annualised(sample.mean(0.5 * width**2 - (2 * math.log(2) - 1) * change**2), "garman_klass")
 
 
 @overload
@@ -153,12 +156,12 @@ def rogers_satchell(
     candles: pd.DataFrame, window: int | None = None, *, periods_per_year: float | None = None,
     min_periods: int | None = None, interval: str | None = None,
 ) -> pd.Series | float:  # fmt: skip
-    """Return the volatility by what each bar reached; parameters, result and errors as `close_to_close`.
+    """Return the volatility from all four prices of each bar; parameters, result and errors as `close_to_close`.
 
-    Whatever the drift; supposes no jumps. Source: Rogers and Satchell 1991.
+    Independent of drift; assumes no jumps. Source: Rogers and Satchell 1991.
     """
     sample = _Sample(candles, window, periods_per_year, min_periods, interval)
-    return sample.told(sample.mean(_reached(sample.logs)), "rogers_satchell")
+    return sample.annualised(sample.mean(_rogers_satchell_terms(sample.logs)), "rogers_satchell")
 
 
 @overload
@@ -175,10 +178,10 @@ def yang_zhang(
     candles: pd.DataFrame, window: int | None = None, *, periods_per_year: float | None = None,
     min_periods: int | None = None, interval: str | None = None,
 ) -> pd.Series | float:  # fmt: skip
-    """Return the volatility by openings, changes and what was reached; parameters and result as `close_to_close`.
+    """Return the volatility from opening jumps and all four prices; parameters and result as `close_to_close`.
 
-    Whatever the drift, and with the jump from one bar's close to the next one's open. A bar whose predecessor is
-    missing is left out, as its jump is not known; ``k`` takes the number of bars that are there. Source: Yang and
+    Independent of drift, and including the jump from one bar's close to the next open. A bar whose predecessor is
+    missing is left out, as its jump is not known; ``k`` uses the number of bars present. Source: Yang and
     Zhang 2000.
     """
     sample = _Sample(candles, window, periods_per_year, min_periods, interval, shortest=2)
@@ -189,17 +192,17 @@ def yang_zhang(
     with np.errstate(divide="ignore", invalid="ignore"):
         k = 0.34 / (1.34 + (counted + 1) / (counted - 1))
     inside = sample.variance((logs["close"] - logs["open"]).where(known))
-    reached = sample.mean(_reached(logs).where(known), least=2)
-    return sample.told(sample.variance(jump) + k * inside + (1 - k) * reached, "yang_zhang")
+    range_terms = sample.mean(_rogers_satchell_terms(logs).where(known), least=2)
+    return sample.annualised(sample.variance(jump) + k * inside + (1 - k) * range_terms, "yang_zhang")
 
 
-def _reached(logs: Logs) -> pd.Series:
+def _rogers_satchell_terms(logs: Logs) -> pd.Series:
     high, low, opened, close = logs["high"], logs["low"], logs["open"], logs["close"]
     return (high - close) * (high - opened) + (low - close) * (low - opened)
 
 
 class _Sample:
-    """The logarithms of the prices on their grid, and what is asked of them."""
+    """The logarithms of the prices on their grid, and the parameters of the estimate."""
 
     def __init__(
         self, candles: pd.DataFrame, window: int | None, periods: float | None, least: int | None,
@@ -207,16 +210,16 @@ class _Sample:
     ) -> None:  # fmt: skip
         whole = isinstance(window, int | np.integer) and not isinstance(window, bool)
         if window is not None and (not whole or window < shortest):
-            raise InvalidInput("window", f"{window!r} is too few bars.", hint=f"{shortest} or more, or none at all.")
+            raise InvalidInput("window", f"{window!r} bars are too few.", hint=f"{shortest} or more, or no window.")
         if least is not None and not 1 <= least <= (window or least):
-            raise InvalidInput("min_periods", f"{least!r} bars never are there.", hint="1 up to the window.")
+            raise InvalidInput("min_periods", f"{least!r} bars are never available.", hint="Use 1 up to the window.")
         if periods is not None and not periods > 0:
             raise InvalidInput("periods_per_year", f"{periods!r} is not above 0.")
         self._index = candles.index
         self._opens = grid.times_of(candles)
         self._window, self._least = window, least
-        told = interval or candles.attrs.get("bgresearch", {}).get("interval")
-        enough = len(candles) > 1 or bool(told)
+        stated = interval or candles.attrs.get("bgresearch", {}).get("interval")
+        enough = len(candles) > 1 or bool(stated)
         bars = grid.on_grid(candles, interval=interval) if enough else candles.set_axis(self._opens)
         self.logs = log_prices(bars, columns)
         if periods is None:
@@ -224,26 +227,26 @@ class _Sample:
         self._periods = periods
 
     def mean(self, terms: pd.Series, *, least: int = 1) -> Any:
-        """Return the mean of what is there, NaN of too few."""
+        """Return the mean of the present values, NaN if there are too few."""
         if self._window is None:
             return terms.mean() if terms.count() >= max(least, self._least or least) else math.nan
         return terms.rolling(self._window, min_periods=max(least, self._least or self._window)).mean()
 
     def variance(self, terms: pd.Series) -> Any:
-        """Return the sample variance of what is there, NaN of too few."""
+        """Return the sample variance of the present values, NaN if there are too few."""
         if self._window is None:
             return terms.var() if terms.count() >= max(2, self._least or 2) else math.nan
         return terms.rolling(self._window, min_periods=max(2, self._least or self._window)).var()
 
     def count(self, terms: pd.Series) -> Any:
-        """Return how many are there."""
+        """Return the number of present values."""
         if self._window is None:
             return np.float64(terms.count())
         return terms.rolling(self._window, min_periods=0).count()
 
-    def told(self, variance: Any, name: str) -> pd.Series | float:
-        """Return the volatility per year, by the candles' own times."""
-        per_year = np.sqrt(np.maximum(variance, 0.0) * self._periods)  # sums of rounded terms may end below 0
+    def annualised(self, variance: Any, name: str) -> pd.Series | float:
+        """Return the volatility per year, indexed by the candles' own times."""
+        per_year = np.sqrt(np.maximum(variance, 0.0) * self._periods)  # rounding may make sums slightly negative
         if self._window is None:
             return float(per_year)
         series: pd.Series = per_year.reindex(self._opens).set_axis(self._index).rename(name).rename_axis("open_time")

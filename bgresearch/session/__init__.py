@@ -1,1 +1,1 @@
-"""What a client is connected to: sender, store, clock, account identity, cached answers."""
+"""What a client is connected to: sender, store, clock, account identity, cached responses."""

@@ -1,7 +1,7 @@
-"""What the exchange says only of now, kept with its age: answers to single questions. Never a secret, never a history.
+"""Cache of responses of snapshot-only endpoints, with their age. Never a secret, never a history.
 
-An answer lies below ``snapshots`` as it came, one file per question, the newest only; answers about an account lie
-below ``account/<uid>/snapshots``.
+A response is stored unchanged below ``snapshots``, one file per request, the newest only; responses about an account
+are stored below ``account/<uid>/snapshots``.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ _FORMAT = 1
 
 
 class CachedSender:
-    """A sender that keeps what it is answered, and gives that out again while it is young enough.
+    """A sender that caches responses and returns them again while they are young enough.
 
-    For one call of one verb: what it sends through this is answered from the store or by the exchange, and ``words``
-    says how old the oldest answer was.
+    For one call of one verb: its requests are answered from the store or by the exchange, and ``words`` reports the
+    age of the oldest response.
 
     Parameters
     ----------
-    source : Source
-        Exchange and store; offline, only the store is asked, whatever the age.
+    source : Session
+        Exchange and store; offline, the store only, whatever the age.
     max_age : float, optional
-        Seconds: a kept answer that is younger is given instead of asking. By default the exchange is always asked.
+        Seconds: a younger cached response is returned without a request. By default the exchange is always asked.
     again : str
-        What a person types to have it asked, for the error offline.
+        What a user types to fetch it, for the offline error.
 
     Raises
     ------
@@ -47,12 +47,12 @@ class CachedSender:
         A negative age.
     """
 
-    confirms = True  # what the exchange answers is confirmed before it is kept
+    confirms = True  # responses are confirmed before they are stored
 
     def __init__(self, source: Session, max_age: float | None = None, *, again: str = "") -> None:
         self._source, self._max_age, self._again = source, checked_age(max_age), again
-        self._sender = confirming(source.sender)  # no unconfirmed empty answer replaces a kept one
-        self._new: set[str] = set()  # files written by this call: asked again, the exchange is asked again
+        self._sender = confirming(source.sender)  # no unconfirmed empty response replaces a stored one
+        self._new: set[str] = set()  # files written by this call: a repeated request goes to the exchange again
         self._oldest_ms: int | None = None
 
     @property
@@ -72,17 +72,19 @@ class CachedSender:
         return self._source.sender.sent
 
     def send(self, endpoint: Endpoint, params: Mapping[str, object]) -> Reply:
-        """Return a kept answer that is young enough, else the exchange's, which is kept.
+        """Return a cached response that is young enough, else the exchange's, which is stored.
 
         Raises
         ------
         OfflineError
-            Offline, and no answer is kept.
+            Offline, and no response is stored.
         """
         reply = self._young(endpoint, params)
         if reply is None:
             if self._source.offline:
-                raise OfflineError(f"no answer of {endpoint.id}{_asked(params)} is kept.", hint=self._hint(endpoint))
+                raise OfflineError(
+                    f"no response of {endpoint.id}{_asked(params)} is stored.", hint=self._hint(endpoint)
+                )
             reply = self._sender.send(endpoint, params)
             place = self._place(endpoint, params, ask=True)
             if place is not None:
@@ -92,7 +94,7 @@ class CachedSender:
         return reply
 
     def words(self) -> dict[str, Any]:
-        """Return for ``df.attrs`` when the oldest answer came and how many seconds ago; empty if none came."""
+        """Return, for ``df.attrs``, when the oldest response was received and its age; empty without responses."""
         if self._oldest_ms is None:
             return {}
         age_ms = self._source.clock.now_ms() - self._oldest_ms
@@ -110,7 +112,7 @@ class CachedSender:
         return reply if age_ms <= (self._max_age or 0) * 1000 else None
 
     def _place(self, endpoint: Endpoint, params: Mapping[str, object], *, ask: bool) -> str | None:
-        """Return where the answer lies, None if it is about an account whose id is not known."""
+        """Return the path of the response, None if it is about an account whose id is not known."""
         name = f"{endpoint.id}/{hashlib.sha256(_spelled(params).encode()).hexdigest()[:24]}.answer"
         sender = self._source.sender
         if not endpoint.private:
@@ -127,9 +129,11 @@ class CachedSender:
 
 
 def checked_age(max_age: float | None) -> float | None:
-    """Return it, or raise `InvalidInput` if it is no age."""
+    """Return the age, or raise `InvalidInput` if it is negative."""
     if max_age is not None and not max_age >= 0:
-        raise InvalidInput("max_age", f"{max_age!r} is negative.", hint="Give seconds, or None to ask always.")
+        raise InvalidInput(
+            "max_age", f"{max_age!r} is negative.", hint="Give seconds, or None to always ask the exchange."
+        )
     return max_age
 
 
@@ -142,7 +146,7 @@ def _written(reply: Reply, params: Mapping[str, object]) -> bytes:
 
 
 def _read(endpoint: Endpoint, params: Mapping[str, object], text: bytes) -> Reply | None:
-    """Return the answer in a file, None if it is damaged or answers something else: then it is asked for again."""
+    """Return the response in a file, None if it is damaged or of another request: then it is fetched again."""
     first, _, body = text.partition(b"\n")
     try:
         head = json.loads(first)
@@ -150,7 +154,7 @@ def _read(endpoint: Endpoint, params: Mapping[str, object], text: bytes) -> Repl
         asked = (head["endpoint"], head["params"], head["digest"])
         times = int(head["asked_ms"]), int(head["received_ms"])
     except NewerFormat as newer:
-        raise StoreError(f"the kept answer of {endpoint.id} was written by a newer version: {newer}.") from None
+        raise StoreError(f"the stored response of {endpoint.id} was written by a newer version: {newer}.") from None
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     if asked != (endpoint.id, _spelled(params), _digest(body)):

@@ -1,4 +1,4 @@
-"""Whose key this is: classic or unified account, and its user id. Asks the exchange once."""
+"""The account of a key: classic or unified, and its user id. Asks the exchange once."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ Mode = Literal["classic", "unified"]
 
 USER_ID_FIELD = {"spot.account_info": "userId", "uta.account_info": "userId", "uta.account_settings": "uid"}
 
-_CLASSIC = frozenset({"40084", "25245"})  # a classic account called v3
-_UNIFIED = frozenset({"40085"})  # a unified account called v2
+_CLASSIC = frozenset({"40084", "25245"})  # a classic account used v3
+_UNIFIED = frozenset({"40085"})  # a unified account used v2
 ABSENT = frozenset({"404", "405", "40404"})  # this exchange has no such path
-NO_PERMISSION = frozenset({"40014", "25620"})  # the key lacks a permission: of v2, of v3; no other code says so
+NO_PERMISSION = frozenset({"40014", "25620"})  # the key lacks a permission, in v2 and in v3; no other code means this
 _NO_ANSWER = (AddressRejected, AuthenticationError, ExchangeUnavailable, RateLimited, TimestampError)
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Whose key it is.
+    """The account of a key.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class Identity:
 
 
 class AccountIdentity:
-    """Learns the identity behind a sender, once."""
+    """Determines the account of a sender's key, once."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = confirming(sender)
@@ -56,12 +56,12 @@ class AccountIdentity:
         self._known: Identity | None = None
 
     def identity(self) -> Identity:
-        """Return it; one or two requests the first time.
+        """Return the identity; one or two requests the first time.
 
         Raises
         ------
         ExchangeError
-            If neither family of endpoints knows the key.
+            If neither endpoint family knows the key.
         """
         with self._lock:
             if self._known is None:
@@ -69,11 +69,11 @@ class AccountIdentity:
             return self._known
 
     def key_info(self) -> dict[str, Any]:
-        """Return what the exchange says about the key itself: authorities, addresses, user id."""
+        """Return the exchange's information on the key: authorities, addresses, user id."""
         return self._object("spot.account_info" if self.identity().mode == "classic" else "uta.account_info")
 
     def _learn(self) -> Identity:
-        """Ask for the settings first; a key that may not read them may still read about itself."""
+        """Ask for the settings first; a key that may not read them may still read its own information."""
         try:
             return Identity("unified", self._uid("uta.account_settings"))
         except ExchangeError as refusal:
@@ -98,5 +98,5 @@ class AccountIdentity:
         endpoint = load()[row_id]
         rows = rows_of(endpoint, self._sender.send(endpoint, {}).data)
         if len(rows) != 1 or not isinstance(rows[0], dict):
-            raise BadResponse(row_id, "not one object.")
+            raise BadResponse(row_id, "it is not a single object.")
         return rows[0]

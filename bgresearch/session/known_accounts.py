@@ -1,4 +1,4 @@
-"""Which user id belongs to a key's label and which mode to an account, for work offline. No secrets."""
+"""User ids by key label and modes by account, remembered for offline use. No secrets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def known_label(store: Store, host: str, label: str) -> bool:
 def known_uid(store: Store, sender: Sender) -> str | None:
     """Return the remembered user id of a sender's key, or None.
 
-    A label may be given to another key, of another account: the remembered id is that key's, and is not believed.
+    A label may have been reused for a key of another account: then the remembered id does not apply.
     """
     known, label = _read(store), sender.label or ""
     mark, kept = _mark(sender), known.get(_marks(sender), {}).get(label, "")
@@ -30,7 +30,7 @@ def known_uid(store: Store, sender: Sender) -> str | None:
 
 
 def remember_uid(store: Store, sender: Sender, uid: str) -> None:
-    """Remember it; writes only what is new."""
+    """Remember a user id; writes only if it is new."""
     label, mark = sender.label or "", _mark(sender)
     if known_uid(store, sender) == uid and (not mark or _read(store).get(_marks(sender), {}).get(label) == mark):
         return
@@ -52,7 +52,7 @@ def known_mode(store: Store, uid: str) -> Mode | None:
 
 
 def remember_mode(store: Store, identity: Identity) -> None:
-    """Remember an account's mode for work offline; writes only what is new, as accounts can change it."""
+    """Remember an account's mode for offline use; written again when it changes."""
     if known_mode(store, identity.uid) == identity.mode:
         return
 
@@ -65,7 +65,7 @@ def remember_mode(store: Store, identity: Identity) -> None:
 
 
 def _mark(sender: Sender) -> str:
-    """Return what tells the keys of one label apart, "" where a sender does not know (offline, without the agent)."""
+    """Return the fingerprint of the sender's key, "" if the sender does not know it (offline, without the agent)."""
     return str(getattr(sender, "fingerprint", ""))
 
 
@@ -84,4 +84,4 @@ def _parsed(text: bytes | None) -> dict[str, dict[str, str]]:
         uids = json.loads(text)
         return {str(host): {str(k): str(v) for k, v in labels.items()} for host, labels in uids.items()}
     except (ValueError, AttributeError, RecursionError):
-        raise StoreError("account/keys.json is damaged.", hint="Delete it; the ids are learned again.") from None
+        raise StoreError("account/keys.json is damaged.", hint="Delete it; the ids are fetched again.") from None

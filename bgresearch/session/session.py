@@ -12,18 +12,18 @@ from bgresearch.store import Store
 
 @dataclass(frozen=True)
 class Session:
-    """Where candles come from: one exchange, one store.
+    """One exchange, one store and one clock; the source of all data of a client.
 
     Attributes
     ----------
     sender : Sender
-        Who talks to the exchange.
+        Sends requests to the exchange.
     store : Store
-        What is already known.
+        Holds what was fetched before.
     clock : Clock
-        What time it is.
+        Gives the time.
     offline : bool
-        Whether asking the exchange is forbidden.
+        Whether requests to the exchange are forbidden.
     archive : FileHost or None
         Where the exchange's bulk history is; None where it has none.
     """

@@ -1,4 +1,4 @@
-"""What the exchange's answer to an unknown symbol or coin means, and which listed names are close to it."""
+"""Recognises the exchange's error for an unknown symbol or coin, and suggests close listed names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bgresearch.core.symbols import Named, renamed
 from bgresearch.errors import BgresearchError, ExchangeError, UnknownSymbol
 from bgresearch.http.sender import Sender
 
-UNKNOWN_CODES = frozenset(  # what an unknown symbol may be answered with, beside codes that mean nothing else
+UNKNOWN_CODES = frozenset(  # codes that may mean an unknown symbol, in addition to those that mean nothing else
     {"40034", "40054", "40072", "40102", "42016", "25100", "25200", "40309", "400171", "400172"}
 )
 _ASK = "Did you mean"
@@ -20,29 +20,29 @@ _NOTHING_REFUSED = "00000"
 
 
 def unknown_symbol(sender: Sender, named: Named, error: ExchangeError) -> ExchangeError:
-    """Return an error that names near symbols if the exchange does not list this one, else the same error.
+    """Return an error that suggests close symbols if the exchange does not list this one, else the same error.
 
-    One more request, which may fail without harm.
+    Makes one more request; if that fails, the error is returned unchanged.
     """
     symbols = listed_symbols(sender, named.market)
     if named.symbol in symbols or not (symbols or isinstance(error, UnknownSymbol)):
         return error
     said = f"{named.symbol!r} is not listed in the {named.market} market"
-    hint = did_you_mean(named, symbols) or f"Look at client.symbols({named.market!r}) for what there is."
+    hint = did_you_mean(named, symbols) or f"client.symbols({named.market!r}) lists them."
     return UnknownSymbol(error.endpoint, error.code, said, http_status=error.http_status, hint=hint)
 
 
 def unlisted(sender: Sender, named: Named, endpoint: str) -> UnknownSymbol | None:
-    """Return an error that names near symbols if an answer was empty because the exchange does not list this one.
+    """Return an error that suggests close symbols if a response was empty because this one is not listed.
 
-    One request; None where the symbol is listed, or the list cannot be had.
+    One request; None if the symbol is listed, or the list cannot be fetched.
     """
     error = unknown_symbol(sender, named, ExchangeError(endpoint, _NOTHING_REFUSED, "no rows"))
     return error if isinstance(error, UnknownSymbol) else None
 
 
 def unlisted_anywhere(sender: Sender, symbol: str, markets: Sequence[str], endpoint: str) -> UnknownSymbol | None:
-    """Return an error that names near symbols if none of some markets lists this one; a request for each of them."""
+    """Return an error that suggests close symbols if none of the markets lists this one; one request per market."""
     errors: list[UnknownSymbol] = []
     for market in markets:
         error = unlisted(sender, Named(symbol, market), endpoint)
@@ -53,9 +53,9 @@ def unlisted_anywhere(sender: Sender, symbol: str, markets: Sequence[str], endpo
 
 
 def unlisted_coin(sender: Sender, coin: str, endpoint: str) -> UnknownSymbol | None:
-    """Return an error that names near coins if the exchange does not list this one.
+    """Return an error that suggests close coins if the exchange does not list this one.
 
-    One request; None where the coin is listed, or the list cannot be had.
+    One request; None if the coin is listed, or the list cannot be fetched.
     """
     row = load()["spot.coins"]
     try:
@@ -67,19 +67,21 @@ def unlisted_coin(sender: Sender, coin: str, endpoint: str) -> UnknownSymbol | N
     if not coins or coin.upper() in near:
         return None
     found = [near[name] for name in get_close_matches(coin.upper(), near, 3, 0.6)]
-    hint = f"{_ASK} {' or '.join(found)}?" if found else "Look at client.coins() for what there is."
-    return UnknownSymbol(endpoint, _NOTHING_REFUSED, f"{coin!r} is no coin of the exchange", http_status=200, hint=hint)
+    hint = f"{_ASK} {' or '.join(found)}?" if found else "client.coins() lists them."
+    return UnknownSymbol(
+        endpoint, _NOTHING_REFUSED, f"{coin!r} is not listed by the exchange", http_status=200, hint=hint
+    )
 
 
 def did_you_mean(named: Named, listed: Sequence[str]) -> str:
-    """Return the question that offers the symbols nearest to one that is not listed, empty if none is near.
+    """Return a question that suggests the symbols closest to an unlisted one, empty if none is close.
 
     Parameters
     ----------
     named : Named
-        What was asked for.
+        The requested symbol.
     listed : sequence of str
-        The symbols of its market. What the coin is called in this kind of market comes before names that look alike.
+        The symbols of its market. The coin's name in this kind of market comes before similar names.
     """
     other = renamed(named.symbol, named.market)
     near = [other] if other is not None and other in listed else get_close_matches(named.symbol, listed, 3, 0.6)
@@ -87,7 +89,7 @@ def did_you_mean(named: Named, listed: Sequence[str]) -> str:
 
 
 def listed_symbols(sender: Sender, market: str) -> list[str]:
-    """Return the symbols of a market; none if they cannot be had."""
+    """Return the symbols of a market; none if they cannot be fetched."""
     try:
         return symbols_of(sender, market)
     except BgresearchError:
@@ -102,12 +104,12 @@ def list_of(market: str) -> str:
 def symbols_of(sender: Sender, market: str) -> list[str]:
     """Return the symbols that the exchange lists in a market now; one request.
 
-    A row without one is left out, with a warning.
+    A row without a symbol is skipped, with a warning.
 
     Raises
     ------
     BgresearchError
-        Whatever the wire raises; `BadResponse` if there are rows and none has a symbol.
+        Any error of the sender; `BadResponse` if there are rows and none has a symbol.
     """
     row = load()[list_of(market)]
     params = {} if market == "spot" else {"productType": market.upper()}

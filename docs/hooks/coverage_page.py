@@ -12,20 +12,20 @@ from bgresearch.catalogue.loader import load
 
 _WALKS = {"none": "", "time-window": "time", "id-cursor": "ids", "cursor": "cursor", "page": "pages"}
 _INTRODUCTION = """\
-# What can be read
+# All endpoints
 
 Every GET endpoint of the exchange that this package knows, made from the table by
-`python docs/hooks/coverage_page.py docs/coverage.md`; a test holds this page to the table. How to use them stands
-in [the raw namespace](raw.md).
+`python docs/hooks/coverage_page.py docs/coverage.md`; a test compares this page with the table. How to use them is
+described in [the raw namespace](raw.md).
 
-* **Call**: `client.api.` before it. An asterisk marks what the exchange's documentation does not name and other clients
-  are known to call: such a call may vanish or answer something else, and its limit is assumed to be low.
-* **Version**: v2 serves classic accounts, v3 unified ones; public rows serve everybody.
-* **Permission**: the authority that a key needs; v2 pages do not name it, there it is inferred from the path.
+* **Call**: `client.api.` before it. An asterisk marks endpoints that the exchange does not document but other clients
+  call: they may disappear or change, and their limit is assumed to be low.
+* **Version**: v2 serves classic accounts, v3 unified ones; public rows serve both.
+* **Permission**: the authority that a key needs; v2 pages do not name it, so it is inferred from the path.
 * **Limit**: requests per second (or per the seconds behind it), counted by address (ip) or by account (uid).
-* **Walk**: what `.all(...)` turns, and how many rows a page holds at most.
-* **Days**: how many one request may span, and after `/` how far back the exchange answers; empty where no page says so.
-* **Columns**: how many fields of a row are described; the rest, if there is any, is kept as text.
+* **Walk**: how `.all(...)` pages, and the largest page in rows.
+* **Days**: the longest span of one request, and after `/` the look-back of the exchange; empty if not documented.
+* **Columns**: how many fields of a row are described; others are returned as text.
 """
 
 
@@ -36,7 +36,7 @@ def page() -> str:
     walked = Counter(row.paging.kind != "none" for row in rows)[True]
     summary = (
         f"{len(rows)} endpoints: {documented} documented, {len(rows) - documented} known from other clients; "
-        f"{sum(not row.private for row in rows)} are public, {walked} are lists that are walked."
+        f"{sum(not row.private for row in rows)} are public, {walked} are paginated lists."
     )
     areas = dict.fromkeys(row.area for row in rows)
     return "\n".join([_INTRODUCTION, summary, "", *(line for area in sorted(areas) for line in _area(area, rows))])

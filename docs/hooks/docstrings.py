@@ -30,7 +30,7 @@ def with_table(text: str, shape: Shape) -> str:
     kept = rest[rest.index("\n\n") :] if "\n\n" in rest else ""
     names = [f"`{field.name}`{' (index)' if field.name == shape.index else ''}" for field in shape.fields]
     rows = [
-        f"    | {name} | {DTYPES[field.kind]} | {field.words} |"
+        f"    | {name} | {DTYPES[field.kind]} | {field.meaning} |"
         for name, field in zip(names, shape.fields, strict=True)
     ]
     return (

@@ -93,7 +93,7 @@ def _section(prefix: str, name: str, verb: Any) -> str:
     ]
     for field in shape.fields:
         place = " (index)" if field.name == shape.index else ""
-        lines.append(f"| {field.name}{place} | {DTYPES[field.kind]} | {field.words} |")
+        lines.append(f"| {field.name}{place} | {DTYPES[field.kind]} | {field.meaning} |")
     return "\n".join([*lines, "", f"Answered by {', '.join(pages_of(shape))}.", ""])
 
 

@@ -95,25 +95,25 @@ MALFORMED = [
     ("'20 per 1 s per ip'", "'20 per 1 s per key'", "limit '20 per 1 s per key'"),
     ("'20 per 1 s per ip'", "20", "limit must be of type str"),
     ("symbol required", "symbol wanted", "'wanted' is not required, max, default or in"),
-    ("max 500", "max many", "max 'many' is no positive number"),
-    ("max 500", "max 0", "max '0' is no positive number"),
+    ("max 500", "max many", "max 'many' is not a positive number"),
+    ("max 500", "max 0", "max '0' is not a positive number"),
     ("limit max 500 default 100", "limit max", "max 'nothing'"),
     ("limit max 500 default 100", "limit default", "default has no value"),
     ("limit max 500 default 100", "symbol", "listed twice"),
     ("symbol required\n", "symbol required\n\n", "a line of params is empty"),
-    ("'id-cursor limit'", "'scroll limit'", "paging 'scroll' is none of"),
-    ("'id-cursor limit'", "'id-cursor cursor'", "paging names 'cursor', which is no parameter"),
+    ("'id-cursor limit'", "'scroll limit'", "paging 'scroll' is not one of"),
+    ("'id-cursor limit'", "'id-cursor cursor'", "paging names 'cursor', which is not a parameter"),
     ("[100, 500]", "[100]", "page_rows"),
     ("[100, 500]", "['a', 'b']", "page_rows"),
     ("[100, 500]", "[0, 500]", "page_rows"),
-    ("response = 'list'", "response = 'rows'", "response 'rows' is none of"),
-    ("time = 'ts'", "time = 'when'", "time 'when' is no column"),
+    ("response = 'list'", "response = 'rows'", "response 'rows' is not one of"),
+    ("time = 'ts'", "time = 'when'", "time 'when' is not a column"),
     ("symbol string", "symbol text", "kind 'text' is unknown"),
     ("symbol string", "symbol", "has no kind"),
-    ("symbol string", "~~symbol~~ string", "is no plain name"),
+    ("symbol string", "~~symbol~~ string", "is not a plain name"),
     ("ts ms ms", "symbol string\nts ms ms", "column symbol is listed twice"),
-    ("  deduction flag", "      deduction flag", "is indented below nothing"),
-    ("response = 'list'", "response = 'list'\nauthor = 'x'", "author is no key of a row"),
+    ("  deduction flag", "      deduction flag", "is indented without a parent"),
+    ("response = 'list'", "response = 'list'\nauthor = 'x'", "author is not a key of a row"),
     ("response = 'list'", "response = 'list'\nmax_pages = 'x'", "max_pages must be of type int"),
     ("response = 'list'", "response = 'list'\nlookback_days = true", "lookback_days must be of type int"),
 ]
@@ -151,7 +151,7 @@ def test_ids_and_paths_are_unique():
 
 def test_two_rows_of_one_id_or_path_are_refused():
     (row,) = parse(GOOD, "spot.toml")
-    with pytest.raises(CatalogueError, match="is there twice"):
+    with pytest.raises(CatalogueError, match="is defined twice"):
         Catalogue([row, dataclasses.replace(row, path="/api/v2/other")])
     with pytest.raises(CatalogueError, match="have the same path"):
         Catalogue([row, dataclasses.replace(row, id="spot.other")])

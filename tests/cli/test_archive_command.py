@@ -68,7 +68,7 @@ def test_what_a_key_may_not_read_is_named_with_its_box_and_the_status_is_1(run: 
 
 def test_wrong_words_are_said_in_words(run: Run, keys: tuple[str, str]) -> None:
     refused = run("archive", "readonly", "--since", "2999-01-01", *keys)
-    assert (refused.status, "--since: 2999-01-01T00:00:00Z lies in the future" in refused.err) == (2, True)
+    assert (refused.status, "--since: 2999-01-01T00:00:00Z is in the future" in refused.err) == (2, True)
     refused = run("archive", "readonly", "--kind", "moons", *keys)
     assert (refused.status, "--kind: 'moons' is unknown. Use some of fills, orders" in refused.err) == (2, True)
     refused = run("archive", "nobody", *keys, "--json")

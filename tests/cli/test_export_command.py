@@ -110,10 +110,10 @@ def test_damaged_records_are_not_exported_as_fewer(
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (("--to", "there.csv"), 1, "there.csv exists already. Choose another name, or say --force."),
-        (("--to", "rows"), 2, "--to: 'rows' ends in no suffix that says a format. Use one of"),
+        (("--to", "there.csv"), 1, "there.csv exists already. Choose another name, or pass --force."),
+        (("--to", "rows"), 2, "--to: 'rows' has no suffix of a known format. Use one of"),
         (("--to", "rows.csv", "--format", "hdf"), 2, "--format: 'hdf' is unknown. Use one of csv"),
-        (("--to", "rows.csv", "--until", "2025-01-01"), 2, "--until: 2025-01-01T00:00:00Z lies before"),
+        (("--to", "rows.csv", "--until", "2025-01-01"), 2, "--until: 2025-01-01T00:00:00Z is before"),
         (("--to", "rows.csv", "--offline"), 1, "is missing. Connect without --offline to fetch it."),
         (("--interval", "1h"), 2, "--to"),
     ],

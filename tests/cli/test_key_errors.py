@@ -69,7 +69,7 @@ def test_a_mistake_of_our_own_is_not_called_the_keyrings() -> None:
 
 
 def test_an_unknown_home_folder_is_said() -> None:
-    with pytest.raises(ConfigurationError, match=r"home folder is not known.*whole path"):
+    with pytest.raises(ConfigurationError, match=r"home folder is not known.*full path"):
         expanded("~nobody-of-this-name/x")
     with pytest.raises(StorageFailed, match="home folder"):
         Vault.open("~nobody-of-this-name/vault", PASSWORD)

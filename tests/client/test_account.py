@@ -112,7 +112,7 @@ def test_a_symbol_narrows_what_is_shown_not_what_is_kept(connect: Connect) -> No
 
 def test_fills_older_than_the_exchange_remembers_are_an_error_that_says_from_when(connect: Connect) -> None:
     client = connect()
-    with pytest.raises(IncompleteData, match=r"90 days back; .* was never kept.* Ask from 2026-08-22") as caught:
+    with pytest.raises(IncompleteData, match=r"last 90 days; .* was never stored.* Start at 2026-08-22") as caught:
         client.account.fills("2026-01-01")
     assert str(caught.value.missing[0]).startswith("[2026-01-01T00:00:00Z, 2026-08-22T")
 
@@ -213,5 +213,5 @@ def test_a_wrong_market_is_refused_before_anything_is_asked(connect: Connect) ->
 def test_offline_without_a_snapshot_says_so(connect: Connect) -> None:
     with pytest.raises(OfflineError, match="no snapshot"):
         connect(offline=True).account.assets()
-    with pytest.raises(OfflineError, match="nothing is kept for the key 'readonly'"):
+    with pytest.raises(OfflineError, match="nothing is stored for the key 'readonly'"):
         connect(offline=True).account.fills("2026-11-01")

@@ -162,10 +162,10 @@ def test_an_unknown_symbol_is_named_with_near_ones(client: Client, symbol: str, 
     [
         ({"interval": "7m"}, "interval: '7m' is unknown"), ({"market": "forex"}, "market: 'forex' is unknown"),
         ({"price": "mark"}, "the spot market has no mark price"), ({"price": "mid"}, "price: 'mid' is unknown"),
-        ({"start": "2026-11-03"}, "lies before the start"), ({"start": "2026-11-02"}, "equals the start"),
-        ({"start": "2027-01-01", "end": "2027-02-01"}, "lies in the future; it is now 2026-11-20T09:00:30Z"),
+        ({"start": "2026-11-03"}, "is before the start"), ({"start": "2026-11-02"}, "equals the start"),
+        ({"start": "2027-01-01", "end": "2027-02-01"}, "is in the future; it is now 2026-11-20T09:00:30Z"),
         ({"end": "2026-11-02T00:00Z"}, "one has a time zone"), ({"start": "soon"}, "'soon' is not a time"),
-        ({"progress": "loud"}, "progress: 'loud' is no choice"),
+        ({"progress": "loud"}, "progress: 'loud' is not an option"),
     ],
     ids=str,
 )  # fmt: skip

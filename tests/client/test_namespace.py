@@ -112,5 +112,5 @@ def test_ipython_completes_areas_calls_forms_and_parameters(client: Client) -> N
 
 
 def test_offline_asks_nobody(connect: Connect) -> None:
-    with pytest.raises(OfflineError, match=r"no answer of common\.time is kept"):
+    with pytest.raises(OfflineError, match=r"no response of common\.time is stored"):
         connect(offline=True).api.common.time()

@@ -196,7 +196,7 @@ def test_own_records_behind_a_full_page_are_asked_for_although_one_of_it_is_far_
         ]  # fmt: skip
         return found[: int(params["limit"])]
 
-    road = FILLS.roads("classic", "spot")[0]
+    road = FILLS.routes("classic", "spot")[0]
     assert len(walked(FILLS, road, Told(answer), SPAN)) == len(rows)
 
 

@@ -41,7 +41,7 @@ def test_an_answer_about_something_else_is_refused_by_every_row_that_carries_the
             return {row.rows_at: [{key: value}]} if inside else {key: value, row.rows_at: [{"x": "1"}]}
         return {key: value} if row.response == "object" else [{key: value}]
 
-    with pytest.raises(BadResponse, match=f"asked for {key} ASKED, the answer is about OTHER"):
+    with pytest.raises(BadResponse, match=f"asked for {key} ASKED, the response is about OTHER"):
         confirming(Told(lambda _id, _params: answered("OTHER"))).send(row, {key: "ASKED"})
     for same in ("ASKED", "asked", ""):  # spelled in another case, or not told
         assert confirming(Told(lambda _id, _params, same=same: answered(same))).send(row, {key: "ASKED"})
@@ -84,7 +84,7 @@ def test_an_answer_about_another_symbol_is_refused_and_not_kept(
 ) -> None:
     client = bgresearch.connect(sandbox=mistaken, clock=clock, data_dir=tmp_path, progress=False)
     mistaken.mistaken = True
-    with pytest.raises(BadResponse, match="asked for symbol BTCUSDT, the answer is about ETHUSDT"):
+    with pytest.raises(BadResponse, match="asked for symbol BTCUSDT, the response is about ETHUSDT"):
         SYMBOLS[verb](client)
     mistaken.mistaken = False
     assert len(SYMBOLS[verb](client)) > 0

@@ -159,7 +159,7 @@ def test_every_symbol_of_the_exchange_is_told_from_ccxt_s_spelling_again(frames:
 def test_a_contract_with_a_date_needs_a_name_of_its_own(candles: pd.DataFrame, symbol: str, tmp_path: Path) -> None:
     frame = candles.head(3)
     frame.attrs["bgresearch"] = {**frame.attrs["bgresearch"], "symbol": symbol, "market": "coin-futures"}
-    with pytest.raises(InvalidInput, match="cannot be told from its name"):
+    with pytest.raises(InvalidInput, match="cannot be derived from its name"):
         export(frame, tmp_path, format="freqtrade")
     assert export(frame, tmp_path / "BTC.feather", format="freqtrade").exists()
 
@@ -167,7 +167,7 @@ def test_a_contract_with_a_date_needs_a_name_of_its_own(candles: pd.DataFrame, s
 def test_a_frame_that_forgot_its_market_needs_a_name_too(candles: pd.DataFrame, tmp_path: Path) -> None:
     frame = candles.head(3)
     frame.attrs = {}
-    with pytest.raises(InvalidInput, match=r"does not say of which market it is\. Name a file"):
+    with pytest.raises(InvalidInput, match=r"does not name its market\. Name a file"):
         export(frame, tmp_path, format="freqtrade")
 
 
@@ -202,7 +202,7 @@ def test_a_missing_bar_leaves_no_frequency_that_would_be_untrue(candles: pd.Data
 def test_candles_without_prices_are_refused_and_not_guessed(candles: pd.DataFrame, convert: Any) -> None:
     holed = candles.copy()
     holed.iloc[3, :4] = np.nan
-    with pytest.raises(InvalidInput, match=r'1 of 480 candles lack a price or a volume.*fill="nan"'):
+    with pytest.raises(InvalidInput, match=r'1 of 480 candles have no price or volume.*fill="nan"'):
         convert(holed)
     assert len(to_vectorbt(holed)) == len(holed)
 

@@ -71,7 +71,7 @@ def test_candles_that_came_meanwhile_are_not_written_under_a_provenance_that_doe
         return next(answers)(start_ms, end_ms)
 
     history = ChunkedCandles(ask, Span(0, 10 * MINUTE_MS), MINUTE_MS)
-    with pytest.raises(StoreError, match=r"9 candles became 10 meanwhile\. Export once more"):
+    with pytest.raises(StoreError, match=r"9 candles became 10 while exporting\. Export once more"):
         list(history)
 
 

@@ -74,8 +74,8 @@ def test_a_download_ends_in_a_frame_a_chart_and_a_table(explorer: Explorer, clie
     ("field", "value", "problem"),
     [
         ("start", "yesterday", "'yesterday' is not a time."),
-        ("end", "2026-11-01", "lies before the start"),
-        ("symbol", "", "is no symbol"),
+        ("end", "2026-11-01", "is before the start"),
+        ("symbol", "", "is not a symbol"),
     ],
 )
 def test_what_means_nothing_is_said_beside_its_field(explorer: Explorer, field: str, value: str, problem: str) -> None:

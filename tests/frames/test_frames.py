@@ -101,7 +101,7 @@ def test_what_is_no_time_is_left_out_with_a_word(row, odd):
     if odd == {}:
         assert column(row, "ts", odd).isna().all()
         return
-    with pytest.warns(UndocumentedData, match=r"spot\.made_up: row 1.*: ts is no ms"):
+    with pytest.warns(UndocumentedData, match=r"spot\.made_up: row 1.*: ts is not of kind ms"):
         assert column(row, "ts", odd, "1700000000123").isna().tolist() == [True, False]
 
 
@@ -116,7 +116,7 @@ def test_decimals_are_numbers_or_nothing(row, value, number):
     if number is not None:
         assert column(row, "price", value).tolist() == [number]
         return
-    with pytest.warns(UndocumentedData, match="row 1: price is no decimal"):
+    with pytest.warns(UndocumentedData, match="row 1: price is not of kind decimal"):
         assert column(row, "price", value, "2.5").tolist()[1:] == [2.5]
 
 
@@ -137,7 +137,7 @@ def test_whole_numbers_are_exact_and_may_be_missing(row):
     assert column(row, "count", "7", 8, "9007199254740993", "2.0", 3.0, "", "-4").tolist() == [
         7, 8, 9007199254740993, 2, 3, pd.NA, -4
     ]  # fmt: skip
-    with pytest.warns(UndocumentedData, match="row 1: count is no int"):
+    with pytest.warns(UndocumentedData, match="row 1: count is not of kind int"):
         assert column(row, "count", "1.5", "x", 2**63, True).isna().all()
 
 
@@ -148,7 +148,7 @@ def test_flags_are_read_in_every_spelling(row, label):
 
 
 def test_what_is_no_flag_is_left_out_with_a_word(row):
-    with pytest.warns(UndocumentedData, match="row 1: active is no flag"):
+    with pytest.warns(UndocumentedData, match="row 1: active is not of kind flag"):
         assert column(row, "active", "maybe", "yes").tolist() == [pd.NA, True]
 
 
@@ -181,14 +181,14 @@ def test_an_object_inside_a_text_is_opened_where_fields_are_documented(row):
 
 @pytest.mark.parametrize("odd", ["{broken", "text", 7, [1], [{"coin": "BTC"}]])
 def test_an_object_of_another_shape_is_kept_as_text(row, odd):
-    with pytest.warns(UndocumentedData, match="fee is not in the table"):
+    with pytest.warns(UndocumentedData, match="fee is not documented"):
         frame = decode(row, body([{"fee": odd}]))
     assert frame["fee"][0] == (odd if isinstance(odd, str) else json.dumps(odd, separators=(",", ":")))
     assert frame["fee.coin"].isna().all()
 
 
 def test_unknown_fields_are_kept_as_text_and_said_once(row):
-    with pytest.warns(UndocumentedData, match=r"spot\.made_up: brandNew is not in the table") as said:
+    with pytest.warns(UndocumentedData, match=r"spot\.made_up: brandNew is not documented") as said:
         frame = decode(row, body([{"brandNew": 1}, {"brandNew": {"a": [True]}}, {}]))
     assert frame["brandNew"].tolist()[:2] == ["1", '{"a":[true]}']
     assert frame["brandNew"].isna().tolist() == [False, False, True]
@@ -226,7 +226,7 @@ def test_an_object_is_one_row_and_bare_values_are_rows():
 
 
 def test_a_bare_value_where_an_object_is_documented_is_kept():
-    with pytest.warns(UndocumentedData, match="value is not in the table"):
+    with pytest.warns(UndocumentedData, match="value is not documented"):
         assert decode(TABLE["common.time"], body("1700000000000"))["value"].tolist() == ["1700000000000"]
 
 

@@ -125,7 +125,7 @@ def test_a_recorded_answer_comes_through_the_client_as_a_call_and_as_the_page_of
     told = next((one for one in rows_of(row, json.loads(body)["data"]) if isinstance(one, dict)), {})
     for (
         name
-    ) in params:  # what the answer is about; some name a part of what was asked for, as pos_profit of profit_loss
+    ) in params:  # what the response is about; some name a part of what was asked for, as pos_profit of profit_loss
         if isinstance(told.get(name), str) and told[name] in (row.param(name).enum or (told[name],)):
             params[name] = told[name]
     times = {name: NOW_MS for name in ("startTime", "endTime") if row.param(name)}
@@ -147,7 +147,7 @@ def test_a_recorded_answer_comes_through_the_client_as_a_call_and_as_the_page_of
 def test_an_answer_about_two_symbols_is_none_to_a_question_about_one(file: Path, tmp_path: Path):
     clock = ManualClock(NOW_MS)
     desk = ApiContext(Recorded(file.read_bytes()), Store(tmp_path, clock=clock), clock, progress=False)
-    with pytest.raises(BadResponse, match=f"the answer is about {OF_TWO[file.stem]}"):
+    with pytest.raises(BadResponse, match=f"the response is about {OF_TWO[file.stem]}"):
         ApiCall(desk, row_of(file))(symbol="BTCUSDT")
 
 

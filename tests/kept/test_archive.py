@@ -121,7 +121,7 @@ def test_what_a_key_may_not_read_is_named_with_its_box_and_the_rest_is_kept_and_
     assert "fills (usdt-futures, usdc-futures, coin-futures), orders (usdt-futures" in said
     for box in ("futures orders", "futures holdings", "wallet transfer"):
         assert said.count(f"tick the read box '{box}'") == 1
-    assert "forgets more of what failed every day" in said
+    assert "deletes more of what failed every day" in said
     whole = run(connect())  # another key of the same account
     assert whole.complete
     assert whole.failed == ()
@@ -135,7 +135,7 @@ def test_what_is_due_is_what_would_be_lost_next(connect: Connect, clock: ManualC
     first = run(connect(), kinds=FEW)
     due = first.due
     assert due is not None
-    assert first.warnings == (f"Run it again before {due[:10]}: the exchange then begins to forget what came since.",)
+    assert first.warnings == (f"Run it again before {due[:10]}: the exchange then begins to delete newer records.",)
     due_ms = moment_ms(due, "due")[0]
     clock.jump(due_ms - 120_000 - clock.now_ms())
     assert all(line.lost == () for line in run(connect(), kinds=FEW).lines)
@@ -151,7 +151,7 @@ def test_what_was_forgotten_between_two_runs_is_told_every_time(connect: Connect
         ((start, end),) = line.lost
         assert start.startswith("2026-01-21T08:5")
         assert end.startswith("2026-03-02T09:0")
-        assert f"fills (spot): {start} to {end} was gone before it was kept." in found.warnings
+        assert f"fills (spot): {start} to {end} was deleted by the exchange before it was stored." in found.warnings
     with pytest.raises(IncompleteData):
         connect().account.fills("2026-01-01")
 
@@ -263,10 +263,10 @@ def test_the_words_and_the_frame_say_the_same(connect: Connect, clock: ManualClo
 
 def test_offline_and_wrong_words_are_refused_before_anything_is_asked(connect: Connect, clock: ManualClock) -> None:
     move_to(clock, 10)
-    with pytest.raises(OfflineError, match="an archive asks the exchange"):
+    with pytest.raises(OfflineError, match="an archive run needs the exchange"):
         run(connect(offline=True))
     client = connect()
-    with pytest.raises(InvalidInput, match="since: 2026-12-01T00:00:00Z lies in the future"):
+    with pytest.raises(InvalidInput, match="since: 2026-12-01T00:00:00Z is in the future"):
         run(client, since="2026-12-01")
     with pytest.raises(InvalidInput, match="kinds: 'moons' is unknown"):
         run(client, kinds=["moons"])

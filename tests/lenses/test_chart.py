@@ -64,7 +64,7 @@ def test_missing_bars_are_not_drawn_and_a_band_says_why() -> None:
     assert (band.x[0], band.x[-1], set(band.y)) == ("2024-01-01T00:10:00", "2024-01-01T00:31:00", {0.0, 1.0})
     assert sorted(set(band.text)) == [
         "no candles: exchange has none<br>2024-01-01 00:10 to 2024-01-01 00:20, 10 absent",
-        "no candles: not told<br>2024-01-01 00:30 to 2024-01-01 00:31, 1 absent",
+        "no candles: not recorded<br>2024-01-01 00:30 to 2024-01-01 00:31, 1 absent",
     ]
     assert "no candles" not in traces(bars.drop(index=bars.index[5]).bg.chart(gaps=False))
 
@@ -249,7 +249,7 @@ def test_every_theme_has_its_ink_and_its_ground(theme: str) -> None:
 
 
 def test_what_cannot_be_drawn_is_named() -> None:
-    with pytest.raises(InvalidInput, match="candles: there is no candle"):
+    with pytest.raises(InvalidInput, match="candles: it has no candles"):
         candles_figure(walk(5).iloc[:0])
     with pytest.raises(InvalidInput, match="candles: no column high, low"):
         candles_figure(walk(5)[["open", "close"]])
@@ -257,13 +257,13 @@ def test_what_cannot_be_drawn_is_named() -> None:
         walk(5).iloc[::-1].bg.chart()
     with pytest.raises(InvalidInput, match="overlays: there is no column 'vwap'"):
         walk(5).bg.chart(overlays="vwap")
-    with pytest.raises(InvalidInput, match="overlays: an average of 1 candles"):
+    with pytest.raises(InvalidInput, match="overlays: an average needs at least two candles"):
         walk(5).bg.chart(overlays=[1])
     with pytest.raises(InvalidInput, match="overlays: float cannot be drawn"):
         walk(5).bg.chart(overlays=[1.5])
-    with pytest.raises(InvalidInput, match="overlays: the Series has no times"):
+    with pytest.raises(InvalidInput, match="overlays: the index of the Series is not a time"):
         walk(5).bg.chart(overlays=pd.Series([1.0]))
-    with pytest.raises(InvalidInput, match="funding: there is no funding_rate"):
+    with pytest.raises(InvalidInput, match="funding: it has no column funding_rate"):
         walk(5).bg.chart(funding=walk(5))
     with pytest.raises(InvalidInput, match="fills: no column side"):
         walk(5).bg.chart(fills=walk(5).assign(price=1.0, amount=1.0))
@@ -283,7 +283,7 @@ def test_a_drawdown_stands_below_the_equity_in_percent() -> None:
     equity, area, drawdown = equity_figure(curve).data
     assert (equity.yaxis, drawdown.yaxis, list(drawdown.y)) == ("y", "y2", [0.0, 0.0, -25.0])
     assert list(area.y) == [0.0, 0.0, -25.0]
-    with pytest.raises(InvalidInput, match="curve: there is no column equity"):
+    with pytest.raises(InvalidInput, match="curve: the column equity is missing"):
         equity_figure(walk(3))
 
 

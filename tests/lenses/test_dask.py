@@ -156,7 +156,7 @@ def test_only_files_of_the_wanted_symbols_markets_and_months_are_in_the_graph(cl
     assert len(opened(lens.dask(market="usdt-futures"))) == 1
     assert opened(lens.dask(interval="1M"))[0].keys[-1] == "1M"
     old = {"interval": "1m", "start": "2020-01-01", "end": "2020-02-01"}
-    with pytest.raises(InvalidInput, match="there is none among them"):
+    with pytest.raises(InvalidInput, match="the list is empty"):
         lens.dask(symbols=[])
     for nothing in ({"symbols": "NOSUCH"}, old, {"price": "mark"}):
         with pytest.raises(OfflineError, match="nothing of that is kept"):

@@ -49,7 +49,7 @@ def test_what_cannot_be_drawn_is_refused_in_words() -> None:
         lines_figure({"a": frame(b=[1, 2, 3, 4]).tz_localize(None)})
     with pytest.raises(InvalidInput, match="ascending"):
         lines_figure({"a": frame(b=[1, 2, 3, 4]).iloc[::-1]})
-    with pytest.raises(InvalidInput, match="no DataFrame"):
+    with pytest.raises(InvalidInput, match="not a DataFrame"):
         lines_figure({"a": frame(b=[1, 2, 3, 4])["b"]})
     with pytest.raises(InvalidInput, match="theme"):
         lines_figure({"a": frame(b=[1, 2, 3, 4])}, theme="neon")

@@ -34,7 +34,7 @@ def ask(frame: pd.DataFrame, method: str) -> object:
 @pytest.mark.parametrize("method", CANDLES)
 def test_two_symbols_side_by_side_are_refused(method: str) -> None:
     both = pd.concat([hours(), hours(symbol="ETHUSDT", seed=2)], axis=1)
-    with pytest.raises(InvalidInput, match=r"several columns called open, high, low, close, volume.* One symbol"):
+    with pytest.raises(InvalidInput, match=r"several columns named open, high, low, close, volume.* one symbol"):
         ask(both, method)
 
 
@@ -49,7 +49,7 @@ def test_rows_out_of_order_reach_no_backtester(method: str, shape: str) -> None:
 
 @pytest.mark.parametrize("method", CANDLES)
 def test_prices_as_text_are_refused(method: str) -> None:
-    with pytest.raises(InvalidInput, match=r"open, high, low, close, volume: no column of numbers.*astype"):
+    with pytest.raises(InvalidInput, match=r"open, high, low, close, volume: not a numeric column.*astype"):
         ask(hours().astype("str"), method)
 
 
@@ -71,7 +71,7 @@ def test_times_that_are_none_are_refused_with_the_way_out(method: str, spoil, hi
 def test_what_pandas_made_longer_is_not_taken_for_the_candles_it_says_it_is(method: str) -> None:
     days = hours().resample("1D").agg(RULES)
     assert days.attrs["bgresearch"]["interval"] == "1h"
-    with pytest.raises(InvalidInput, match=r"says that they are 1h, but its rows are 1 days.*df\.bg\.resample"):
+    with pytest.raises(InvalidInput, match=r"says 1h, but the rows are 1 days.*df\.bg\.resample"):
         ask(days, method)
     days.attrs.clear()
     ask(days, method)
@@ -123,7 +123,7 @@ def test_what_is_no_line_is_refused_in_words(overlays: object) -> None:
     if overlays is None:
         assert lines_of(frame, None) == {}
         return
-    with pytest.raises(InvalidInput, match=r"overlays: .*(cannot be drawn|holds no numbers)"):
+    with pytest.raises(InvalidInput, match=r"overlays: .*(cannot be drawn|does not hold numbers)"):
         lines_of(frame, overlays)  # type: ignore[arg-type]
 
 

@@ -35,7 +35,7 @@ def test_writing_replaces_an_older_page_and_leaves_nothing_else(tmp_path: Path) 
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"page\.html cannot be written: there is no folder .*nowhere"):
+    with pytest.raises(StoreError, match=r"page\.html cannot be written: the folder .*nowhere does not exist"):
         write_page(tmp_path / "nowhere" / "page.html", "text")
 
 

@@ -65,11 +65,11 @@ def test_an_older_file_stays_unless_one_insists(tmp_path: Path, monkeypatch: pyt
 
 
 def test_wrong_input_is_named_before_anything_is_drawn(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match=r"path: chart\.gif is no picture"):
+    with pytest.raises(InvalidInput, match=r"path: chart\.gif is not an image file"):
         walk(5).bg.picture(tmp_path / "chart.gif")
     with pytest.raises(InvalidInput, match="too small to read"):
         walk(5).bg.picture(tmp_path / "chart.png", width=20)
-    with pytest.raises(StoreError, match="there is no folder"):
+    with pytest.raises(StoreError, match=r"the folder .* does not exist"):
         walk(5).bg.picture(tmp_path / "nowhere" / "chart.png")
 
 
@@ -80,7 +80,7 @@ def test_without_kaleido_the_message_says_what_to_install(tmp_path: Path, monkey
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("browser", "words"), [("/nowhere", "need Chromium"), ("/bin/false", "drew no picture")])
+@pytest.mark.parametrize(("browser", "words"), [("/nowhere", "need Chromium"), ("/bin/false", "returned no image")])
 def test_without_a_browser_that_draws_the_message_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, browser: str, words: str
 ) -> None:  # fmt: skip

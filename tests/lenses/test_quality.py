@@ -47,7 +47,7 @@ def test_gaps_carry_the_cause_that_was_noted_and_are_cut_where_it_changes() -> N
         ("00:00", "00:05", 5, "before listing"),
         ("00:10", "00:14", 4, "exchange has none"),
         ("00:14", "00:20", 6, "unknown"),
-        ("00:40", "00:43", 3, "not told"),
+        ("00:40", "00:43", 3, "not recorded"),
     ]
     assert (report.candles, report.expected, report.sound) == (42, 60, False)
     assert "42, 70.00 %" in repr(report)

@@ -152,7 +152,7 @@ def test_a_frame_without_provenance_goes_by_its_shortest_step_or_by_what_it_is_t
 @pytest.mark.parametrize(("own", "wanted"), [("5m", "3m"), ("1w", "1M"), ("3d", "1w"), ("3d", "1M"), ("1d", "12h")])
 def test_what_would_cut_a_candle_in_two_is_refused(own: str, wanted: str) -> None:
     source = candles([0], length=own)
-    with pytest.raises(InvalidInput, match=f"interval: {wanted} (cannot be made of {own}|is shorter)"):
+    with pytest.raises(InvalidInput, match=f"interval: {wanted} (cannot be made from {own}|is shorter)"):
         resample(source, wanted)
 
 
@@ -160,7 +160,7 @@ def test_candles_of_the_exchanges_day_make_no_day_of_utc() -> None:
     source = candles([16 * 60 + 360 * number for number in range(8)], length="6h")
     source.attrs["bgresearch"]["anchor"] = "exchange"
     assert list(resample(source, "1d")["complete"]) == [True, True]
-    with pytest.raises(InvalidInput, match="1d cannot be made of 6h candles that open on exchange boundaries"):
+    with pytest.raises(InvalidInput, match="1d cannot be made from 6h candles that open on exchange boundaries"):
         resample(source, "1d", anchor="utc")
 
 

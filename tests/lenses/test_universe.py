@@ -39,7 +39,7 @@ def test_a_spread_has_the_quantiles_of_those_that_are_there_on_a_day() -> None:
 
 
 def test_what_cannot_be_drawn_is_said() -> None:
-    with pytest.raises(InvalidInput, match="not one number"):
+    with pytest.raises(InvalidInput, match="none of the values is a number"):
         ranking_figure(pd.Series({"A": np.nan}), title="x")
-    with pytest.raises(InvalidInput, match="S9 is no column"):
+    with pytest.raises(InvalidInput, match="S9 is not a column"):
         spread_figure(pd.DataFrame({"A": 1.0}, INDEX), title="x", lines=["S9"])

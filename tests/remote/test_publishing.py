@@ -107,7 +107,7 @@ def test_a_part_is_added_to_what_was_published_unless_it_is_to_be_all(memory: st
     assert local.publish(memory, symbols=["ETHUSDT"], exact=True).files == 3
     with pytest.raises(StoreError, match="nothing of NOSUCH that is public is kept"):
         local.publish(memory, symbols=["ETHUSDT", "NOSUCH"])
-    with pytest.raises(InvalidInput, match="there is none among them"):
+    with pytest.raises(InvalidInput, match="the list is empty"):
         local.publish(memory, symbols=[])
     with pytest.raises(StoreError, match="nothing that is public"):
         local.publish(memory, market="coin-futures")

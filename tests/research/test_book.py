@@ -138,7 +138,7 @@ def test_what_means_nothing_is_refused_in_words() -> None:
     plain = book([(1, 1)], [(1, 1)])
     with pytest.raises(InvalidInput, match="neither bid nor ask"):
         mid(plain.replace({"bid": "Bid"}))
-    with pytest.raises(InvalidInput, match="nothing says when"):
+    with pytest.raises(InvalidInput, match="not recorded when"):
         measures(plain)
 
 

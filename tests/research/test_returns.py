@@ -112,7 +112,7 @@ def test_candles_that_pandas_made_longer_are_not_taken_for_short_ones() -> None:
     days = hours.resample("1D").last()
     assert days.attrs == hours.attrs  # so pandas says
     for use in (log_returns, closing_times):
-        with pytest.raises(InvalidInput, match="of 1h and stand 1d apart"):
+        with pytest.raises(InvalidInput, match="says 1h, but the candles are 1d apart"):
             use(days)
     assert log_returns(days, interval="1d").notna().sum() == 3
     assert closing_times(days, interval="1d")[0] == pd.Timestamp("2026-01-02", tz="UTC")

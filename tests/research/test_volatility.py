@@ -214,5 +214,5 @@ def test_a_window_may_be_numpys_number_and_a_price_without_end_is_refused() -> N
     bars = brownian(5, SIGMA, seed=1)
     assert parkinson(bars, np.int64(2)).equals(parkinson(bars, 2))
     bars.iloc[2, 1] = math.inf
-    with pytest.raises(InvalidInput, match="no number above 0"):
+    with pytest.raises(InvalidInput, match="not a finite number above 0"):
         parkinson(bars)

@@ -119,11 +119,11 @@ WRONG: dict[str, tuple[Ask, str]] = {
     "book": (lambda a: a.bills(SINCE, book="red"), "book: 'red' is unknown"),
     "tax book": (lambda a: a.tax_records(SINCE, book="red"), "book: 'red' is unknown"),
     "product": (lambda a: a.earn_records(SINCE, product="gold"), "product: 'gold' is unknown. Use one of flexible"),
-    "future": (lambda a: a.deposits("2027-01-01"), "start: .* lies in the future"),
-    "order of times": (lambda a: a.deposits("2026-11-02", "2026-11-01"), "end: .* lies before the start"),
+    "future": (lambda a: a.deposits("2027-01-01"), "start: .* is in the future"),
+    "order of times": (lambda a: a.deposits("2026-11-02", "2026-11-01"), "end: .* is before the start"),
     "half a pair": (lambda a: a.conversions(SINCE, source="BTC"), "source, target: one is given"),
     "age": (lambda a: a.balances(max_age=-1), "max_age: -1 is negative"),
-    "symbol": (lambda a: a.fee_rates(""), "symbol: '' is no symbol"),
+    "symbol": (lambda a: a.fee_rates(""), "symbol: '' is not a symbol"),
     "fee market": (lambda a: a.fee_rates("BTCUSDT", market="moon"), "market: 'moon' is unknown"),
 }  # fmt: skip
 

@@ -36,26 +36,26 @@ def test_a_list_that_an_account_is_not_told_is_not_silently_empty(
 ) -> None:
     account = connect(key="unified").account
     for verb, said in (
-        ("earn_records", "tells this account no records of savings without naming a product"),
+        ("earn_records", "tells this account no savings records without naming a product"),
         ("conversions", "tells this account no conversions without naming a pair"),
     ):
         frame = getattr(account, verb)(*SPAN)
         assert frame.empty
         assert said in frame.attrs["bgresearch"]["not_told"]
         assert said in caplog.text
-    with pytest.raises(InvalidInput, match="product: a unified account is told no records of savings of 'flexible'"):
+    with pytest.raises(InvalidInput, match="product: a unified account has no savings records of 'flexible'"):
         account.earn_records(*SPAN, product="flexible")
 
 
 @pytest.mark.parametrize("verb", ["fund_flow", "net_flow", "margin_series"])
 def test_figures_of_spot_are_not_given_for_a_contract(client: Client, verb: str) -> None:
-    with pytest.raises(InvalidInput, match="names the usdt-futures market, and this is of spot alone"):
+    with pytest.raises(InvalidInput, match="names the usdt-futures market, but this verb supports only spot"):
         getattr(client, verb)("BTC/USDT:USDT")
     assert client.requests_sent == 0
 
 
 def test_figures_of_contracts_are_not_given_for_spot(client: Client) -> None:
     for ask in (client.long_short, client.taker_volume):
-        with pytest.raises(InvalidInput, match="names the spot market, and this is of usdt-futures alone"):
+        with pytest.raises(InvalidInput, match="names the spot market, but this verb supports only usdt-futures"):
             ask("BTC/USDT")
     assert client.long_short("BTC/USDT", of="margin", period="24h").attrs["bgresearch"]["market"] == "spot"

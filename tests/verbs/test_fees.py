@@ -54,7 +54,7 @@ V2 = [door for door in DOORS if not door.startswith("unified")]
 
 def read(door: str, detail: Any) -> dict[str, Any]:
     kind, mode, market, row = DOORS[door]
-    (road,) = kind.roads(mode, market)  # type: ignore[arg-type]
+    (road,) = kind.routes(mode, market)  # type: ignore[arg-type]
     return dict(road.shape(answer_row({**row, "feeDetail": detail}, road.endpoint)))
 
 

@@ -23,7 +23,7 @@ V2 = {
 
 
 def told(mode: str, market: str, row: dict[str, Any]) -> dict[str, Any]:
-    (road,) = FILLS.roads(mode, market)  # type: ignore[arg-type]
+    (road,) = FILLS.routes(mode, market)  # type: ignore[arg-type]
     return dict(road.shape(answer_row(row)))
 
 

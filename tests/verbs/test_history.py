@@ -253,15 +253,15 @@ def test_a_list_without_an_end_is_an_error(tmp_path: Path) -> None:
 def test_every_kind_says_what_is_gone_and_offline_what_is_missing(tmp_path: Path, kind: Any) -> None:
     past, told, clock = history(tmp_path, lambda _id, _params: [])
     lot = "USDT/BTC" if kind.name == "conversions" else (past.lots(kind) or ("",))[0]
-    if not kind.roads("unified", lot):
+    if not kind.routes("unified", lot):
         pytest.skip("unified accounts have no such list")
     past.identity()
     asked = told.sent
-    with pytest.raises(IncompleteData, match=r"days back; .* was never kept"):
+    with pytest.raises(IncompleteData, match=r"of the last .* days; .* was never stored"):
         past.table(kind, lot, Span(clock.now_ms() - 800 * DAY_MS, clock.now_ms()))
     assert told.sent == asked
     offline, _, _ = history(tmp_path, lambda _id, _params: [], offline=True)
-    with pytest.raises(OfflineError, match="are not all kept"):
+    with pytest.raises(OfflineError, match="are not complete in the store"):
         offline.table(kind, lot, Span(NOW_MS - DAY_MS, NOW_MS))
 
 
@@ -270,11 +270,11 @@ def test_every_kind_says_what_is_gone_and_offline_what_is_missing(tmp_path: Path
 def test_every_road_of_every_kind_is_a_private_row_and_documented_as_a_source(kind: Any, mode: Any) -> None:
     lots = kind.lots[mode]
     for lot in ("USDT",) if lots == "coins" else lots:
-        for road in (*kind.roads(mode, lot), *kind.open(mode, lot)):
+        for road in (*kind.routes(mode, lot), *kind.open(mode, lot)):
             assert road.row.private
             assert road.row.version == ("v2" if mode == "classic" else "v3")
             assert set(road.fixed) <= {param.name for param in road.row.params}
-        assert {road.endpoint for road in kind.roads(mode, lot)} <= set(kind.shape.sources)
+        assert {road.endpoint for road in kind.routes(mode, lot)} <= set(kind.shape.sources)
     assert kind.id in kind.shape.schema.names
     assert kind.time == "time"
     assert not kind.changing or "status" in kind.shape.schema.names

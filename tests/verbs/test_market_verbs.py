@@ -116,13 +116,13 @@ def test_offline_without_anything_kept_says_so(connect: Connect, verb: str) -> N
 
 WRONG: dict[str, tuple[Ask, str]] = {
     "market": (lambda c: c.tickers(market="moon"), "market: 'moon' is unknown"),
-    "symbol": (lambda c: c.order_book(""), "symbol: '' is no symbol"),
+    "symbol": (lambda c: c.order_book(""), "symbol: '' is not a symbol"),
     "levels": (lambda c: c.order_book("BTCUSDT", levels=201), "levels: 201"),
     "age": (lambda c: c.tickers(max_age=-1), "max_age"),
     "spot funding": (lambda c: c.funding("BTCUSDT", market="spot"), "market: 'BTCUSDT' in spot has none"),
     "spot interest": (lambda c: c.open_interest(market="spot"), "market: .* in spot has none"),
     "spot pair": (lambda c: c.funding_rates("BTC/USDT", "2026-11-01"), "in spot has none"),
-    "future": (lambda c: c.funding_rates("BTCUSDT", "2027-01-01"), "start: .* lies in the future"),
+    "future": (lambda c: c.funding_rates("BTCUSDT", "2027-01-01"), "start: .* is in the future"),
     "end alone": (lambda c: c.trades("BTCUSDT", end="2026-11-01"), "start: is missing"),
     "period": (lambda c: c.long_short("BTCUSDT", period="7m"), "period: '7m' is unknown. Use one of 5m"),
     "period of margin": (lambda c: c.long_short("BTCUSDT", of="margin"), "period: '5m' is unknown. Use one of 24h"),

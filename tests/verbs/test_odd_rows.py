@@ -101,7 +101,7 @@ def test_every_call_says_it_again(asked: Asks) -> None:
 
     _, said = asked(twice, Change("spot.tickers", (0, "lastPr"), "Infinity"))
     assert len(said) == 2
-    assert "lastPr is no decimal: Infinity" in said[1]
+    assert "lastPr is not of kind decimal: Infinity" in said[1]
 
 
 def one_is_missing(asked: Asks, case: Case, wrong: Any) -> str:
@@ -142,7 +142,7 @@ def test_a_row_that_does_not_say_what_it_is_about_is_left_out_and_named(
     assert frame[name].nunique() == plain[name].nunique() - 1
     assert len(said) == 1
     assert f"{endpoint}: row 1" in said[0]
-    assert "the row is left out" in said[0]
+    assert "the row is skipped" in said[0]
 
 
 @pytest.mark.parametrize("wrong", [None, 7, "row", [1]], ids=str)
@@ -151,11 +151,11 @@ def test_a_row_that_is_none_is_left_out_and_named(asked: Asks, wrong: Any) -> No
     frame, said = asked(TICKERS[1], Change("spot.tickers", (0,), wrong))
     assert len(frame) == len(plain) - 1
     assert len(said) == 1
-    assert "spot.tickers: row 1 is no object" in said[0]
+    assert "spot.tickers: row 1 is not an object" in said[0]
 
 
 def test_a_list_of_which_no_row_can_be_read_is_an_error(asked: Asks) -> None:
-    with pytest.raises(BadResponse, match="no row can be read: row 1 is no object"):
+    with pytest.raises(BadResponse, match="no row can be read: row 1 is not an object"):
         asked(TICKERS[1], Change("spot.tickers", (), [None, 7]))
 
 

@@ -39,7 +39,7 @@ def test_every_source_of_a_verb_is_a_row_of_the_table() -> None:
 
 
 def test_a_column_of_an_unknown_kind_is_refused() -> None:
-    with pytest.raises(ValueError, match="price: money is no kind of column"):
+    with pytest.raises(ValueError, match="price: money is not a kind of column"):
         fields("price money what it costs")
 
 

@@ -67,7 +67,7 @@ def roads() -> dict[str, tuple[RecordKind, RecordRoute, Shape]]:
         for mode in ("classic", "unified"):
             lots = kind.lots[mode]
             for lot in ("USDT", "BTCUSDT") if lots == "coins" or not lots else (*lots, "BTCUSDT"):
-                for road in kind.roads(mode, lot) if kind.free or lot in lots else ():
+                for road in kind.routes(mode, lot) if kind.free or lot in lots else ():
                     found.setdefault(road.endpoint, (kind, road, kind.shape))
                 for road in kind.open(mode, lot) if lot in lots else ():
                     found.setdefault(road.endpoint, (kind, road, now[kind.name]))

@@ -37,10 +37,12 @@ def test_both_spellings_mean_one_market(symbol: str, market: str, expected: tupl
     [
         ("BTC/USDT", "usdt-futures", "names the spot market, and market= says usdt-futures"),
         ("BTC/USDT:USDT", "coin-futures", "names the usdt-futures market"),
-        ("BTC/USD:BTC-261225", "spot", "a contract with a date"), ("BTC/USDT:BTC", "spot", "settled in a coin"),
-        ("/USDT", "spot", "is no symbol"), ("BTC/", "spot", "is no symbol"), ("A/B/C", "spot", "is no symbol"),
-        ("BTC/USDT:", "spot", "is no symbol"), ("", "spot", "is no symbol"), (" BTCUSDT", "spot", "is no symbol"),
-        (7, "spot", "is no symbol"), ("BTCUSDT", "moon", "market: 'moon' is unknown"),
+        ("BTC/USD:BTC-261225", "spot", "a contract with a delivery date"),
+        ("BTC/USDT:BTC", "spot", "settled in a coin"),
+        ("/USDT", "spot", "is not a symbol"), ("BTC/", "spot", "is not a symbol"), ("A/B/C", "spot", "is not a symbol"),
+        ("BTC/USDT:", "spot", "is not a symbol"), ("", "spot", "is not a symbol"),
+        (" BTCUSDT", "spot", "is not a symbol"),
+        (7, "spot", "is not a symbol"), ("BTCUSDT", "moon", "market: 'moon' is unknown"),
     ],
 )  # fmt: skip
 def test_what_means_nothing_is_named(symbol: object, market: str, words: str) -> None:

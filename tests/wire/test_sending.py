@@ -255,7 +255,7 @@ def test_a_key_that_does_not_fit_a_header_is_said_without_showing_it(
     signer = TestSigner(HOST)
     honest = signer.headers
     signer.headers = lambda *a, **k: honest(*a, **k) | {"ACCESS-PASSPHRASE": "pässphrase\n"}
-    with pytest.raises(NetworkError, match="cannot be put into a header") as caught:
+    with pytest.raises(NetworkError, match="cannot be sent in a header") as caught:
         make_wire(signer=signer).send(PRIVATE, {})
     assert "pässphrase" not in everything_about(caught.value)
     assert scripted.asked == []

@@ -1,4 +1,4 @@
-"""The kinds of private records that an account can be asked for: one `RecordKind` each, and nothing else."""
+"""The kinds of private records of an account: one `RecordKind` each, and nothing else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KINDS: dict[str, RecordKind] = {
         REPAYMENTS, INTEREST, EARN_RECORDS, TAX_RECORDS,
     )
 }  # fmt: skip
-"""Every kind by name; the names are those of the verbs and of the folders."""
+"""Every kind by name; a name is that of the verb and of the folder."""
 
 __all__ = [
     "BILLS", "CLOSED_POSITIONS", "CONVERSIONS", "DEPOSITS", "EARN_RECORDS", "FILLS", "INTEREST", "KINDS", "LOANS",

@@ -1,4 +1,4 @@
-"""The ledger of an account as the three families of endpoints tell it, as rows of one shape. Pure."""
+"""The ledger of an account from the three endpoint families, as rows of one shape. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bgresearch.session.identity import Mode
 
 UNIFIED_BOOKS = ("spot", "margin", *FUTURES, "other")
 
-_KINDS = (  # the first that fits; words of v2 and v3 for one thing get one name
+_KINDS = (  # the first match counts; v2 and v3 types of the same kind get one name
     (r"deposit|transfer_in|^trans_from|_token_user_in$|transfer_user_in", "transfer_in"),
     (r"withdraw|transfer_out|^trans_to|_token_user_out$|transfer_user_out", "transfer_out"),
     (r"^(force|burst|liq|risk|offset|adl|dte)|captital", "liquidation"),
@@ -36,8 +36,8 @@ _SHAPE = Shape(
         time time when it was booked
         bill_id text of the line
         account category wallet whose balance it is: spot or a futures market; unified
-        market category what it is about: spot or one of the futures markets; missing for money in and out
-        symbol category as the exchange spells it; classic spot lines name none
+        market category spot or one of the futures markets; missing for deposits and withdrawals
+        symbol category as the exchange spells it; missing in classic spot
         coin category the coin
         kind category trade, open_long ..., funding, transfer_in, transfer_out, interest, borrow, repay, ... or other
         word text what the exchange calls it
@@ -50,7 +50,7 @@ _SHAPE = Shape(
 )
 
 
-def _roads(mode: Mode, book: str) -> tuple[RecordRoute, ...]:
+def _routes(mode: Mode, book: str) -> tuple[RecordRoute, ...]:
     if mode == "unified":
         return (RecordRoute("uta.account_financial_records", partial(_unified, book), category(book)),)
     if book == "spot":
@@ -59,12 +59,12 @@ def _roads(mode: Mode, book: str) -> tuple[RecordRoute, ...]:
 
 
 BILLS = RecordKind(
-    "bills", "bills", _SHAPE, "bill_id", "book", {"classic": MARKETS, "unified": UNIFIED_BOOKS}, _roads, many=True
+    "bills", "bills", _SHAPE, "bill_id", "book", {"classic": MARKETS, "unified": UNIFIED_BOOKS}, _routes, many=True
 )  # fmt: skip
 
 
 def kind_of(said: str) -> str:
-    """Return the common name of what the exchange calls a line of the ledger."""
+    """Return the common kind of a ledger entry's type at the exchange."""
     plain = said.lower().replace("-", "_")
     for pattern, kind in _KINDS:
         if re.search(pattern, plain):

@@ -1,4 +1,4 @@
-"""Own trades as the three families of endpoints tell them, as rows of one shape. Pure."""
+"""Own trades from the three endpoint families, as rows of one shape. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bgresearch.core.symbols import category, product
 from bgresearch.schemas import Row, Shape, fields
 from bgresearch.session.identity import Mode
 
-_DIGITS = 80  # as many as `research.exact` keeps
+_DIGITS = 80  # as many as `research.pnl.decimals` keeps
 _NEEDED = ("price", "amount")
 _OTHER = {"buy": "sell", "sell": "buy"}
 _POSITION = re.compile(r"(?:long|short)$")
@@ -26,14 +26,14 @@ _SHAPE = Shape(
         order_id text of the order that was filled
         market category spot or one of the futures markets
         symbol category as the exchange spells it
-        side category buy or sell, as was done in the market: closing a long position is a sell
+        side category buy or sell, the side of the trade: closing a long position is a sell
         role category maker or taker
         price number quote coin
         amount number base coin
         value number quote coin
         fee number fee_coin; positive is paid
         fee_coin category coin of the fee
-        other_fees text fees in further coins, as they were sent: "0.001 BGB"; missing if there are none
+        other_fees text fees in further coins, as sent by the exchange: "0.001 BGB"; missing if there are none
         profit number margin coin, realised by closing futures; NaN in spot
         position category long or short in futures of hedge mode; missing in one-way mode and in spot
     """),
@@ -42,7 +42,7 @@ _SHAPE = Shape(
 )
 
 
-def _roads(mode: Mode, market: str) -> tuple[RecordRoute, ...]:
+def _routes(mode: Mode, market: str) -> tuple[RecordRoute, ...]:
     shape = partial(_fill, market)
     if mode == "unified":
         return (RecordRoute("uta.trade_fills", partial(shape, _unified), category(market)),)
@@ -51,13 +51,13 @@ def _roads(mode: Mode, market: str) -> tuple[RecordRoute, ...]:
     return (RecordRoute("futures.order_fills", partial(shape, _futures), product(market)),)
 
 
-FILLS = RecordKind("fills", "own trades", _SHAPE, "fill_id", "market", by_market(), _roads, many=True)
+FILLS = RecordKind("fills", "own trades", _SHAPE, "fill_id", "market", by_market(), _routes, many=True)
 
 
 def _fill(market: str, family: Callable[[AnswerRow], Row], row: AnswerRow) -> Row:
     fill: Row = {"market": market, **family(row)}
     if market == "spot":
-        fill["profit"] = None  # classic accounts are not told any, unified ones are told 0
+        fill["profit"] = None  # classic accounts get none, unified ones get 0
     else:
         fill["position"] = position_of(row)
     return fill
@@ -75,10 +75,10 @@ def _futures(row: AnswerRow) -> Row:
 
 
 def traded_side(row: AnswerRow) -> str:
-    """Return what was done in the market: v2 rows of hedge mode name the side of the position instead.
+    """Return the side of the trade: v2 rows of hedge mode name the side of the position instead.
 
     There, closing a long position is side buy with tradeSide close. Forced closings name the position, too:
-    burst_close_long. In one-way mode, side is the trade's own.
+    burst_close_long. In one-way mode, ``side`` is the side of the trade.
     """
     side, trade = row.key("side").lower(), row.word("tradeSide") or ""
     if trade.endswith(("close_long", "open_short")):
@@ -90,7 +90,7 @@ def traded_side(row: AnswerRow) -> str:
 
 
 def position_of(row: AnswerRow) -> str | None:
-    """Return which position a futures trade opened or closed: long or short; None in one-way mode.
+    """Return the position that a futures trade opened or closed: long or short; None in one-way mode.
 
     Rows of v3 and forced closings of v2 name it: open_long, burst_close_short. In hedge mode, other v2 rows have open
     or close and the side of the position: buy is the long one.
@@ -127,7 +127,7 @@ def fee_of(row: AnswerRow, field: str, *, paid_is_negative: bool) -> Row:
         coin, paid = part.code("feeCoin") or "", paid_of(part, field, paid_is_negative=paid_is_negative)
         if not coin and field not in part:
             part.problems.add(f"{part.name}: it has neither feeCoin nor {field}")
-        if paid is not None and (coin or paid):  # a trade that was free may tell of a part without a coin
+        if paid is not None and (coin or paid):  # a trade without a fee may have a part without a coin
             with localcontext(prec=_DIGITS):
                 sums[coin] = sums[coin] + paid if coin in sums else paid
     if not sums:
@@ -138,15 +138,15 @@ def fee_of(row: AnswerRow, field: str, *, paid_is_negative: bool) -> Row:
 
 
 def paid_of(part: AnswerRow, field: str, *, paid_is_negative: bool) -> Decimal | None:
-    """Return what was paid, None where nothing is said: v2 counts what leaves as negative, v3 as positive.
+    """Return what was paid, None if the field is empty: v2 counts what leaves as negative, v3 as positive.
 
     With ``deduction`` yes the fee was taken from the balance of another coin (BGB), and v2 shows it as a positive
     number although it was paid. Seen in live rows (ccxt, pull request 21530); the exchange's pages do not say it, and
     it was not checked against a live account. Without a deduction a positive number is a rebate.
     """
-    told = part.decimal(field)
-    if told is None:
+    amount = part.decimal(field)
+    if amount is None:
         return None
     if part.flag("deduction"):
-        return told.copy_abs()
-    return told.copy_negate() if paid_is_negative and told else told
+        return amount.copy_abs()
+    return amount.copy_negate() if paid_is_negative and amount else amount

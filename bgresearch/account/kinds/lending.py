@@ -1,7 +1,7 @@
-"""What was borrowed on margin, paid back and paid for it, as v2 and v3 tell it, as rows of one shape. Pure.
+"""Margin loans, repayments and interest of v2 and v3, as rows of one shape. Pure.
 
-Isolated margin is walked symbol by symbol: its lots are symbols, and ``crossed`` is the lot of the others. A unified
-account has no lists of its own for this: its ledger tells it.
+Isolated margin is fetched symbol by symbol: its lots are symbols, and ``crossed`` is the lot of cross margin. A unified
+account has no lists of its own for this: the records are in its ledger.
 """
 
 from __future__ import annotations
@@ -29,31 +29,31 @@ _COMMON = """
 
 
 def _kind(
-    name: str, title: str, *, one: str, words: tuple[str, ...], shape: Callable[..., Row], also: str = ""
+    name: str, title: str, *, one: str, ledger_types: tuple[str, ...], shape: Callable[..., Row], also: str = ""
 ) -> RecordKind:  # fmt: skip
     """Return a kind of margin record.
 
     Parameters
     ----------
     name, title : str
-        Of the verb; in words.
+        Name of the verb; title for messages.
     one : str
-        The exchange's word for it: ``borrow``, ``repay``, ``interest``.
-    words : tuple of str
-        What the unified ledger calls it.
+        The exchange's name for it: ``borrow``, ``repay``, ``interest``.
+    ledger_types : tuple of str
+        Its types in the unified ledger.
     shape : callable
-        Makes the rest of a record out of a v2 row.
+        Makes the remaining columns of a record from a v2 row.
     also : str
-        Columns besides the common ones.
+        Columns in addition to the common ones.
     """
 
-    def roads(mode: Mode, lot: str) -> tuple[RecordRoute, ...]:
+    def routes(mode: Mode, lot: str) -> tuple[RecordRoute, ...]:
         if mode == "unified":
-            told = partial(_told, one)
+            entry = partial(_ledger_entry, one)
             return tuple(
-                RecordRoute(_LEDGER, told, {"category": book.upper(), "type": said})
+                RecordRoute(_LEDGER, entry, {"category": book.upper(), "type": ledger_type})
                 for book in UNIFIED_BOOKS
-                for said in words
+                for ledger_type in ledger_types
             )
         if lot == "crossed":
             return (RecordRoute(f"margin.crossed_{one}_history", partial(_margin, one, shape, "crossed"), {}),)
@@ -65,7 +65,7 @@ def _kind(
     columns = fields(_COMMON.format(name=one) + also)
     return RecordKind(
         name, title, Shape(f"account.{name}", columns, sources, index="time"), f"{one}_id", "margin",
-        {"classic": ("crossed",), "unified": ("unified",)}, roads, free=True,
+        {"classic": ("crossed",), "unified": ("unified",)}, routes, free=True,
     )  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def _margin(one: str, shape: Callable[..., Row], account: str, row: AnswerRow) -
     }  # fmt: skip
 
 
-def _told(one: str, row: AnswerRow) -> Row:
+def _ledger_entry(one: str, row: AnswerRow) -> Row:
     amount = row.number("amount")
     return {
         "time": row.time("ts", needed=True), "updated": None, f"{one}_id": row.key("id"), "account": "unified",
@@ -107,14 +107,15 @@ def _accrued(row: AnswerRow) -> Row:
     }  # fmt: skip
 
 
-LOANS = _kind("loans", "margin loans", one="borrow", words=("BORROW",), shape=_borrowed)
+LOANS = _kind("loans", "margin loans", one="borrow", ledger_types=("BORROW",), shape=_borrowed)
 REPAYMENTS = _kind(
-    "repayments", "repayments of margin loans", one="repay", words=("REPAYMENT", "INTEREST_REPAYMENT"), shape=_repaid,
-    also="""principal number coin; classic accounts alone are told
-    interest number coin; classic accounts alone are told""",
+    "repayments", "repayments of margin loans", one="repay", ledger_types=("REPAYMENT", "INTEREST_REPAYMENT"),
+    shape=_repaid,
+    also="""principal number coin; classic accounts only
+    interest number coin; classic accounts only""",
 )  # fmt: skip
 INTEREST = _kind(
-    "interest", "interest on margin loans", one="interest", words=("INTEREST_SETTLEMENT_OUT",), shape=_accrued,
-    also="""loan_coin category coin that was borrowed; classic accounts alone are told
-    daily_rate number ratio a day; classic accounts alone are told""",
+    "interest", "interest on margin loans", one="interest", ledger_types=("INTEREST_SETTLEMENT_OUT",), shape=_accrued,
+    also="""loan_coin category coin that was borrowed; classic accounts only
+    daily_rate number ratio a day; classic accounts only""",
 )  # fmt: skip

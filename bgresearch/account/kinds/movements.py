@@ -1,4 +1,4 @@
-"""Coins that came in, went out or moved between wallets, as v2 and v3 tell it, as rows of one shape. Pure."""
+"""Deposits, withdrawals and transfers between wallets of v2 and v3, as rows of one shape. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WALLETS = {
 _ONE: tuple[str, ...] = ("",)
 
 _MOVED = """
-    time time when it was asked for
+    time time when it was requested
     updated time when it last changed
     {name}_id text of the record
     coin category the coin
@@ -29,7 +29,7 @@ _MOVED = """
 """
 _PAID = """
     fee number coin; positive is paid
-    client_id text as its maker named it
+    client_id text chosen by the client
     tag text memo or tag of the address
     confirmations count on the chain
 """
@@ -39,15 +39,15 @@ _WITHDRAWAL_SOURCES = ("spot.wallet_withdrawal_records", "uta.account_withdrawal
 _TRANSFER_SOURCES = ("spot.account_transfer_records", "uta.account_financial_records")
 
 
-def _deposit_roads(mode: Mode, _lot: str) -> tuple[RecordRoute, ...]:
+def _deposit_routes(mode: Mode, _lot: str) -> tuple[RecordRoute, ...]:
     return (RecordRoute(_DEPOSIT_SOURCES[mode == "unified"], _deposit),)
 
 
-def _withdrawal_roads(mode: Mode, _lot: str) -> tuple[RecordRoute, ...]:
+def _withdrawal_routes(mode: Mode, _lot: str) -> tuple[RecordRoute, ...]:
     return (RecordRoute(_WITHDRAWAL_SOURCES[mode == "unified"], _withdrawal),)
 
 
-def _transfer_roads(mode: Mode, coin: str) -> tuple[RecordRoute, ...]:
+def _transfer_routes(mode: Mode, coin: str) -> tuple[RecordRoute, ...]:
     if mode == "classic":
         return (RecordRoute("spot.account_transfer_records", _transfer, {"coin": coin}),)
     return tuple(
@@ -59,13 +59,13 @@ def _transfer_roads(mode: Mode, coin: str) -> tuple[RecordRoute, ...]:
 DEPOSITS = RecordKind(
     "deposits", "deposits",
     Shape("account.deposits", fields(_MOVED.format(name="deposit")), _DEPOSIT_SOURCES, index="time"),
-    "deposit_id", "", {"classic": _ONE, "unified": _ONE}, _deposit_roads, changing=_CHANGING,
+    "deposit_id", "", {"classic": _ONE, "unified": _ONE}, _deposit_routes, changing=_CHANGING,
 )  # fmt: skip
 WITHDRAWALS = RecordKind(
     "withdrawals", "withdrawals",
     Shape("account.withdrawals", fields(_MOVED.format(name="withdrawal") + _PAID.strip()), _WITHDRAWAL_SOURCES,
           index="time"),
-    "withdrawal_id", "", {"classic": _ONE, "unified": _ONE}, _withdrawal_roads, changing=_CHANGING,
+    "withdrawal_id", "", {"classic": _ONE, "unified": _ONE}, _withdrawal_routes, changing=_CHANGING,
 )  # fmt: skip
 TRANSFERS = RecordKind(
     "transfers", "transfers",
@@ -74,17 +74,17 @@ TRANSFERS = RecordKind(
         fields("""
             time time when it happened
             transfer_id text of the record
-            client_id text as its maker named it; classic accounts alone are told
+            client_id text chosen by the client; classic accounts only
             coin category the coin
             amount number coin
-            source category wallet it left: spot, usdt-futures ..., funding, unified; missing where it is not told
+            source category wallet it left: spot, usdt-futures ..., funding, unified; missing if not reported
             target category wallet it went to
             status category success, ...
         """),
         _TRANSFER_SOURCES,
         index="time",
     ),
-    "transfer_id", "coin", {"classic": "coins", "unified": ("all",)}, _transfer_roads, changing=_CHANGING, free=True,
+    "transfer_id", "coin", {"classic": "coins", "unified": ("all",)}, _transfer_routes, changing=_CHANGING, free=True,
 )  # fmt: skip
 
 
@@ -123,7 +123,7 @@ def _transfer(row: AnswerRow) -> Row:
 
 
 def _crossing(row: AnswerRow) -> Row:
-    """Return a line of the unified ledger as a transfer: it names the unified account's side alone."""
+    """Return an entry of the unified ledger as a transfer: it names only the unified account's side."""
     amount = row.number("amount")
     incoming = row.key("type").upper().endswith("_IN")
     return {

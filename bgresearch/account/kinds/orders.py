@@ -1,4 +1,4 @@
-"""Own orders and plan orders as the three families of endpoints tell them, as rows of one shape. Pure."""
+"""Own orders and plan orders from the three endpoint families, as rows of one shape. Pure."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ ORDER_FIELDS = fields("""
     time time when it was placed
     updated time when it last changed
     order_id text of the order
-    client_id text as its maker named it
+    client_id text chosen by the client
     market category spot or one of the futures markets
     symbol category as the exchange spells it
-    side category buy or sell, as is done in the market: closing a long position is a sell
+    side category buy or sell, the side of the trade: closing a long position is a sell
     position category long or short in futures of hedge mode
     reduce_only flag whether it only closes; missing in spot
     type category limit or market
@@ -37,8 +37,8 @@ ORDER_FIELDS = fields("""
     average_price number quote coin, NaN before the first fill
     fee number fee_coin; positive is paid
     fee_coin category coin of the fee
-    profit number quote coin, realised by closing futures; classic accounts alone are told
-    cancel_reason category as the exchange names it; classic futures are not told
+    profit number quote coin, realised by closing futures; classic accounts only
+    cancel_reason category as the exchange names it; missing in classic futures
 """)
 
 _SOURCES = ("spot.trade_history_orders", "futures.order_orders_history", "uta.trade_history_orders")
@@ -46,7 +46,7 @@ _OPEN_SOURCES = ("spot.trade_unfilled_orders", "futures.order_orders_pending", "
 OPEN_ORDERS = Shape("account.open_orders", ORDER_FIELDS, _OPEN_SOURCES, index="time")
 
 
-def _roads(sources: tuple[str, ...], mode: Mode, market: str) -> tuple[RecordRoute, ...]:
+def _routes(sources: tuple[str, ...], mode: Mode, market: str) -> tuple[RecordRoute, ...]:
     spot, futures, unified = sources
     if mode == "unified":
         return (RecordRoute(unified, partial(_order, market, _unified), category(market)),)
@@ -57,7 +57,7 @@ def _roads(sources: tuple[str, ...], mode: Mode, market: str) -> tuple[RecordRou
 
 ORDERS = RecordKind(
     "orders", "own orders", Shape("account.orders", ORDER_FIELDS, _SOURCES, index="time"), "order_id", "market",
-    by_market(), partial(_roads, _SOURCES), open=partial(_roads, _OPEN_SOURCES), changing=_OPEN, many=True,
+    by_market(), partial(_routes, _SOURCES), open=partial(_routes, _OPEN_SOURCES), changing=_OPEN, many=True,
 )  # fmt: skip
 
 
@@ -81,18 +81,18 @@ def _order(market: str, family: Callable[[AnswerRow], Row], row: AnswerRow) -> R
 
 
 def _spot(row: AnswerRow) -> Row:
-    standing = "basePrice" in row  # open orders name the limit priceAvg, and what was paid so far basePrice
+    is_open = "basePrice" in row  # open orders call the limit price priceAvg, and the average price so far basePrice
     size = row.number("size")
     return {
         "time": row.time("cTime", needed=True), "updated": row.time("uTime"), "side": row.word("side", needed=True),
-        "price": row.number("priceAvg" if standing else "price"), "amount": size, "cost": size,
+        "price": row.number("priceAvg" if is_open else "price"), "amount": size, "cost": size,
         "filled": row.number("baseVolume"), "filled_value": row.number("quoteVolume"),
-        "average_price": row.number("basePrice" if standing else "priceAvg"), **_spot_fee(row),
+        "average_price": row.number("basePrice" if is_open else "priceAvg"), **_spot_fee(row),
     }  # fmt: skip
 
 
 def _spot_fee(row: AnswerRow) -> Row:
-    """Return the fee of a spot order: JSON inside a text, by coin, next to a sum that names no coin."""
+    """Return the fee of a spot order: JSON inside a text, by coin, next to a sum without a coin."""
     detail = row.fields("feeDetail")
     for key, part in detail.items():
         if key != "newFees" and not part.text("feeCoinCode"):
@@ -139,11 +139,11 @@ _PLAN_FIELDS = fields("""
     time time when it was made
     updated time when it last changed
     order_id text of the plan
-    client_id text as its maker named it
-    executed_order_id text of the order that it became; classic futures alone are told
+    client_id text chosen by the client
+    executed_order_id text of the order that it became; classic futures only
     market category spot or one of the futures markets
     symbol category as the exchange spells it
-    side category buy or sell, as is done in the market; unified accounts are not told
+    side category buy or sell, the side of the trade; classic accounts only
     position category long or short
     plan category normal_plan, track_plan, profit_loss, tpsl ..., as the exchange names it
     status category as the exchange names it
@@ -162,7 +162,7 @@ _OPEN_PLAN_SOURCES = ("spot.trade_current_plan_order", "futures.order_orders_pla
 OPEN_PLAN_ORDERS = Shape("account.open_plan_orders", _PLAN_FIELDS, _OPEN_PLAN_SOURCES, index="time")
 
 
-def _plan_roads(sources: tuple[str, ...], mode: Mode, market: str) -> tuple[RecordRoute, ...]:
+def _plan_routes(sources: tuple[str, ...], mode: Mode, market: str) -> tuple[RecordRoute, ...]:
     spot, futures, unified = sources
     if mode == "unified":
         return (RecordRoute(unified, partial(_unified_plan, market), category(market) | {"type": "tpsl"}),)
@@ -174,8 +174,8 @@ def _plan_roads(sources: tuple[str, ...], mode: Mode, market: str) -> tuple[Reco
 
 PLAN_ORDERS = RecordKind(
     "plan_orders", "plan orders", Shape("account.plan_orders", _PLAN_FIELDS, _PLAN_SOURCES, index="time"), "order_id",
-    "market", {"classic": ("spot", *FUTURES), "unified": FUTURES}, partial(_plan_roads, _PLAN_SOURCES),
-    open=partial(_plan_roads, _OPEN_PLAN_SOURCES), changing=_WAITING,
+    "market", {"classic": ("spot", *FUTURES), "unified": FUTURES}, partial(_plan_routes, _PLAN_SOURCES),
+    open=partial(_plan_routes, _OPEN_PLAN_SOURCES), changing=_WAITING,
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Positions in futures, open and closed, as v2 and v3 tell them, as rows of one shape. Pure."""
+"""Futures positions, open and closed, of v2 and v3, as rows of one shape. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bgresearch.schemas import Row, Shape, fields
 from bgresearch.session.identity import Mode
 
 _CLOSED = ("futures.position_history_position", "uta.position_history_position")
-_STANDING = ("futures.position_all_position", "uta.position_current_position")
+_OPEN_POSITIONS = ("futures.position_all_position", "uta.position_current_position")
 
 _CLOSED_SHAPE = Shape(
     "account.closed_positions",
@@ -60,27 +60,27 @@ OPEN_POSITIONS = Shape(
         funding number margin coin, so far; positive is received
         maintenance_rate number ratio, of the position's value
     """),
-    _STANDING,
+    _OPEN_POSITIONS,
     index="time",
 )
 
 
-def _closed_roads(mode: Mode, market: str) -> tuple[RecordRoute, ...]:
+def _closed_routes(mode: Mode, market: str) -> tuple[RecordRoute, ...]:
     if mode == "unified":
         return (RecordRoute(_CLOSED[1], partial(_closed_v3, market), category(market)),)
     return (RecordRoute(_CLOSED[0], partial(_closed_v2, market), product(market)),)
 
 
-def standing_roads(mode: Mode, market: str) -> tuple[RecordRoute, ...]:
+def open_position_routes(mode: Mode, market: str) -> tuple[RecordRoute, ...]:
     """Return the lists of the open positions of a market."""
     if mode == "unified":
-        return (RecordRoute(_STANDING[1], partial(_open_v3, market), category(market)),)
-    return (RecordRoute(_STANDING[0], partial(_open_v2, market), product(market)),)
+        return (RecordRoute(_OPEN_POSITIONS[1], partial(_open_v3, market), category(market)),)
+    return (RecordRoute(_OPEN_POSITIONS[0], partial(_open_v2, market), product(market)),)
 
 
 CLOSED_POSITIONS = RecordKind(
-    "closed_positions", "closed positions", _CLOSED_SHAPE, "position_id", "market", by_market(FUTURES), _closed_roads,
-    open=standing_roads, late=True,
+    "closed_positions", "closed positions", _CLOSED_SHAPE, "position_id", "market", by_market(FUTURES), _closed_routes,
+    open=open_position_routes, late=True,
 )  # fmt: skip
 
 
@@ -146,16 +146,16 @@ def _named(market: str, row: AnswerRow, side: str) -> Row:
 
 
 def _id(row: AnswerRow, side: str, opened: int | None) -> str:
-    """Return the position's id; where none is told, one side of a symbol opens only once at an instant."""
+    """Return the position's id; without one, symbol, side and opening time identify it."""
     return row.text("positionId") or f"{row.key('symbol')}-{row.key(side)}-{opened}"
 
 
 def _negated(row: AnswerRow, *names: str) -> float | None:
-    """Return what was paid as a positive sum, to the digits that the exchange writes; None if nothing was told."""
+    """Return what was paid as a positive sum, to the digits that the exchange writes; None if the field is empty."""
     paid = [part for part in map(row.number, names) if part is not None]
     return round(-sum(paid), 12) + 0.0 if paid else None
 
 
 def _positive(price: float | None) -> float | None:
-    """Return a price; zero and less mean none."""
+    """Return a price; zero or less means none."""
     return price if price is not None and price > 0 else None

@@ -1,4 +1,4 @@
-"""Conversions of coins, tax records and what savings did, as v2 and v3 tell them, as rows of one shape. Pure."""
+"""Coin conversions, tax records and savings records of v2 and v3, as rows of one shape. Pure."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from bgresearch.core.symbols import FUTURES, product
 from bgresearch.schemas import Row, Shape, fields
 from bgresearch.session.identity import Mode
 
-_TAX_DAYS = 366  # uta/tax/Get-Tax-Records; the v2 pages name no look-back
+_TAX_DAYS = 366  # uta/tax/Get-Tax-Records; the v2 pages document no look-back
 _MARGINS = {"crossed-margin": "crossed", "isolated-margin": "isolated"}
 
 _CONVERT_SHAPE = Shape(
     "account.conversions",
     fields("""
         time time when it happened
-        conversion_id text of the record; unified accounts are told none, it is made of what was converted
+        conversion_id text of the record; unified accounts get none, it is derived from the conversion
         source_coin category what was given
         source_amount number source coin
         target_coin category what was received
         target_amount number target coin
         price number as the exchange names it
-        fee number as the exchange names it; classic accounts alone are told
+        fee number as the exchange names it; classic accounts only
     """),
     ("convert.convert_record", "uta.account_convert_records"),
     index="time",
@@ -61,14 +61,14 @@ _EARN_SHAPE = Shape(
 )
 
 
-def _convert_roads(mode: Mode, pair: str) -> tuple[RecordRoute, ...]:
+def _convert_routes(mode: Mode, pair: str) -> tuple[RecordRoute, ...]:
     if mode == "classic":
         return (RecordRoute("convert.convert_record", _conversion),)
     source, _, target = pair.partition("/")
     return (RecordRoute("uta.account_convert_records", _conversion, {"fromCoin": source, "toCoin": target}),)
 
 
-def _tax_roads(mode: Mode, book: str) -> tuple[RecordRoute, ...]:
+def _tax_routes(mode: Mode, book: str) -> tuple[RecordRoute, ...]:
     if mode == "unified":
         shape, fixed = partial(_tax, book, "type"), {"bizType": book.upper()}
         return (RecordRoute("uta.tax_records", shape, fixed, _TAX_DAYS),)
@@ -80,7 +80,7 @@ def _tax_roads(mode: Mode, book: str) -> tuple[RecordRoute, ...]:
     return (RecordRoute(f"tax.{book}_record", partial(_tax, book, f"{book}TaxType"), {}, _TAX_DAYS),)
 
 
-def _earn_roads(mode: Mode, product_: str) -> tuple[RecordRoute, ...]:
+def _earn_routes(mode: Mode, product_: str) -> tuple[RecordRoute, ...]:
     if mode == "unified":
         return ()
     return (RecordRoute("earn.savings_records", partial(_earned, product_), {"periodType": product_}),)
@@ -88,15 +88,15 @@ def _earn_roads(mode: Mode, product_: str) -> tuple[RecordRoute, ...]:
 
 CONVERSIONS = RecordKind(
     "conversions", "conversions", _CONVERT_SHAPE, "conversion_id", "pair", {"classic": ("all",), "unified": ()},
-    _convert_roads, free=True,
+    _convert_routes, free=True,
 )  # fmt: skip
 TAX_RECORDS = RecordKind(
     "tax_records", "tax records", _TAX_SHAPE, "tax_id", "book",
-    {"classic": ("spot", *_MARGINS, *FUTURES, "p2p"), "unified": UNIFIED_BOOKS}, _tax_roads,
+    {"classic": ("spot", *_MARGINS, *FUTURES, "p2p"), "unified": UNIFIED_BOOKS}, _tax_routes,
 )  # fmt: skip
 EARN_RECORDS = RecordKind(
-    "earn_records", "records of savings", _EARN_SHAPE, "record_id", "product",
-    {"classic": ("flexible", "fixed"), "unified": ()}, _earn_roads,
+    "earn_records", "savings records", _EARN_SHAPE, "record_id", "product",
+    {"classic": ("flexible", "fixed"), "unified": ()}, _earn_routes,
 )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
-"""The rate limits that all processes share: the decisions of `bgresearch.http.ratelimit.limiter`, over shared logs.
+"""Rate limits shared by all processes: the decisions of `bgresearch.http.ratelimit.limiter`, over shared logs.
 
-Every process of the user on this machine counts in one file; machines behind one address can share a Redis server.
-Where that cannot be used, it is said once, and the machine or the process counts alone.
+All processes of the user on this machine count in one file; machines behind one address can share a Redis server.
+If that is unusable, one warning says so, and the machine or the process counts alone.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _lock = threading.Lock()
 
 
 def limiter_for(host: str, clock: Clock) -> Limiter:
-    """Return the limiter that everything on this machine shares that asks this host; nothing is opened yet.
+    """Return the limiter shared by all requests of this machine to this host; nothing is opened yet.
 
     ``BGRESEARCH_BUDGET_URL`` names a Redis server (``redis://`` or ``rediss://``) for several machines behind one
     address; without it this machine's file is used.
@@ -30,14 +30,14 @@ def limiter_for(host: str, clock: Clock) -> Limiter:
     Parameters
     ----------
     host : str
-        The exchange; each host has its own budget.
+        The exchange; each host has its own logs.
     clock : Clock
-        Any other than the system's gets a limiter of its own: its time is nobody else's.
+        Any clock other than the system's gets its own limiter, as its time is not shared.
 
     Raises
     ------
     ConfigurationError
-        The address is of another kind, or the package for it is missing.
+        The address is of an unknown kind, or the package for it is not installed.
     """
     if not isinstance(clock, SystemClock):
         return LocalLimiter(clock)
@@ -58,7 +58,7 @@ def _book(host: str, clock: Clock, url: str, folder: Path) -> Book:
     if not url.startswith(("redis://", "rediss://")):
         raise ConfigurationError(
             "the address of the request budget is neither redis:// nor rediss://.",
-            hint="Set BGRESEARCH_BUDGET_URL to redis://HOST:PORT/0, or take it away.",
+            hint="Set BGRESEARCH_BUDGET_URL to redis://HOST:PORT/0, or unset it.",
         )
     from bgresearch.http.ratelimit.redis_log import RedisBook  # noqa: PLC0415 - an extra
 

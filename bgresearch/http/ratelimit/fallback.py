@@ -1,4 +1,4 @@
-"""Two books: the shared one, and one to go on with for as long as that cannot be used."""
+"""Two books: the shared one, and a fallback used while the shared one is unusable."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from typing import TypeVar
 from bgresearch.core.clock import Clock
 from bgresearch.http.ratelimit.limiter import Book, Log
 
-LOOK_AGAIN_S = 60.0  # after which the shared book is tried once more
+LOOK_AGAIN_S = 60.0  # after which the shared book is tried again
 
 T = TypeVar("T")
 _notices = logging.getLogger(__name__)
 
 
 class BookUnusable(Exception):
-    """A book that cannot be read or written just now; says which, why, and what to do about it."""
+    """A book that cannot be read or written now; the message says which, why, and what to do next."""
 
 
 class FallbackBook:
-    """A book that is shared while that is possible; safe to share between threads.
+    """A book that is shared while possible; safe to share between threads.
 
     Parameters
     ----------
     shared, other : Book
-        The first raises `BookUnusable` where the second is to be used.
+        The first raises `BookUnusable` when the second is to be used.
     clock : Clock
-        When to look again.
+        Determines when the shared book is tried again.
     meanwhile : str
-        What using the second means, in words.
+        Describes the effect of using the second, for the warning.
     """
 
     def __init__(self, shared: Book, other: Book, clock: Clock, *, meanwhile: str) -> None:
@@ -40,7 +40,7 @@ class FallbackBook:
         self._said = False
 
     def change(self, names: tuple[str, ...], decide: Callable[[float, list[Log]], T]) -> T:
-        """Return what ``decide`` makes of the logs of one of the two books."""
+        """Return the result of ``decide`` on the logs of one of the two books."""
         if self._clock.monotonic_s() >= self._again_s:
             try:
                 return self._shared.change(names, decide)

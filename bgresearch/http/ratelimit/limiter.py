@@ -1,14 +1,14 @@
-"""May this request go now, else when: a pure decision over logs of requests, and one sleep. No network, no files.
+"""Decides whether a request may leave now, else when: a pure function of request logs, and one sleep. No network.
 
-The exchange counts arrivals in a strict sliding second. When a request arrives is not known, only that it is after it
-left and before its answer. So a slot is held from before the request is sent until its answer is there, however long
-the process, the network or the exchange holds it up, and is free again one window after the request can last have
-arrived: the answer's time less the part of the shortest trip that is certain. On top of that each window is stretched
-by 2 %, for the resolution and the drift of two clocks.
-The address budget (documentation: 6000 per minute, five minutes of recovery) is used to 90 %. It counts departures: no
-more can arrive late than what is on its way, and that is at most one window's count of each endpoint.
+The exchange counts arrivals in a strict sliding second. The arrival time of a request is not known, only that it is
+between its departure and its response. So a slot is held from before the request is sent until its response is there,
+however long the process, the network or the exchange delays it, and is free again one window after the latest possible
+arrival: the time of the response minus the certain part of the shortest trip. In addition each window is stretched by
+2 %, for the resolution and the drift of two clocks.
+The limit of the address (documentation: 6000 per minute, five minutes of recovery) is used to 90 %. It counts
+departures: only requests in flight can arrive late, and these are at most one window's count of each endpoint.
 
-The logs are kept in a book: in this process's memory, or in one that every process shares (`http.ratelimit`). The
+The logs are stored in a book: in this process's memory, or in one that all processes share (`http.ratelimit`). The
 decision is the same for all of them.
 
 Why not pyrate-limiter: it waits with its own clock and `time.sleep`, knows neither cool-downs nor the exchange's own
@@ -36,35 +36,35 @@ ADDRESS_COUNT = 5400  # 90 % of the documented 6000
 ADDRESS_WINDOW_S = 60.0
 COOL_DOWN_S = 2.0  # after a 429 of one endpoint: longer than any window of a market or account endpoint
 ADDRESS_COOL_DOWN_S = 300.0  # documentation, change of 2025-08-11; one minute before
-ADDRESS = ""  # the name of the log of everything that this address sent
-LONG_WAIT_S = 5.0  # whoever waits longer is told for what and until when
-LONGEST_OUT_S = 30.0  # longer than a request waits for its answer; after that its process is dead
-_STALE_S = 10.0  # a slot that took longer to get is given back: its process was stopped meanwhile
-_ENOUGH_TRIPS = 20  # before that, the shortest trip may have been held up as well
-_SHORTEST_WAIT_S = 0.001  # so that rounding never turns waiting into spinning
+ADDRESS = ""  # the name of the log of all requests of this address
+LONG_WAIT_S = 5.0  # for longer waits a warning gives reason and end
+LONGEST_OUT_S = 30.0  # longer than the response timeout; after that the process must be dead
+_STALE_S = 10.0  # a slot that took longer to get is given back: the process was suspended meanwhile
+_ENOUGH_TRIPS = 20  # with fewer trips, even the shortest one may have been delayed
+_SHORTEST_WAIT_S = 0.001  # so that rounding never causes a busy loop
 
 T = TypeVar("T")
 _notices = logging.getLogger(__name__)
 
 
 class Limiter(Protocol):
-    """Whoever decides when a request may leave; one of these is shared by everything that sends."""
+    """Decides when a request may leave; one limiter is shared by all senders."""
 
     def acquire(self, endpoint: Endpoint, identity: str) -> Slot:
         """Wait until a request of this identity may leave; the slot is held until `answered`."""
 
     def answered(self, slot: Slot, heard: bool = True) -> None:
-        """Take in that the request of this slot was answered, or (not ``heard``) failed or is given up."""
+        """Record that the request of this slot was answered, or (not ``heard``) failed or was given up."""
 
     def observed(self, endpoint: Endpoint, identity: str, remaining: int) -> None:
-        """Take in how many calls of this window the exchange says are left (``x-mbx-used-remain-limit``)."""
+        """Record how many calls of this window are left according to the exchange (``x-mbx-used-remain-limit``)."""
 
     def rejected(self, endpoint: Endpoint, identity: str, *, address_wide: bool) -> int:
-        """Take in a 429 and return the epoch milliseconds until which nothing of that kind will leave."""
+        """Record a 429 and return the epoch milliseconds until which no request of that kind leaves."""
 
 
 class Slot(NamedTuple):
-    """The permission for one request: in which log it is counted, and when it left by that book's clock."""
+    """The permission for one request: the log that counts it, and its departure by that book's clock."""
 
     log: str
     left_s: float
@@ -82,24 +82,24 @@ ADDRESS_WINDOW = RateWindow(ADDRESS_COUNT, ADDRESS_WINDOW_S)
 
 
 def window_of(endpoint: Endpoint) -> RateWindow:
-    """Return the window that is kept to for an endpoint: its limit, stretched."""
+    """Return the window used for an endpoint: its limit, stretched."""
     return RateWindow(endpoint.limit.count, endpoint.limit.seconds * STRETCH)
 
 
 class Log:
-    """The requests that still count, the shortest trip, and the pause that is on.
+    """The requests that still count, the shortest trip, and the current pause.
 
     Attributes
     ----------
     arrived : deque of float
-        When each request that came back can last have arrived, ascending.
+        Latest possible arrival of each answered request, ascending.
     out : list of float
-        When each request left that is still on its way, ascending.
+        Departure of each request in flight, ascending.
     trip_s, trips : float, int
-        The shortest trip of how many. Requests that left before ``first_s``, when the first answer of all came, opened
-        their connection on the way and are not among them.
+        The shortest trip, and the number of trips measured. Requests that left before ``first_s``, the time of the very
+        first response, also opened their connection and are not measured.
     changed : bool
-        Whether there is anything to keep; what only grew old is forgotten again by the next reader.
+        Whether there is anything to store; expired entries are dropped again by the next reader.
     """
 
     __slots__ = ("arrived", "changed", "first_s", "out", "paused_until_s", "trip_s", "trips")
@@ -120,12 +120,12 @@ class Log:
         return len(self.arrived) + len(self.out)
 
     def ready_s(self, window: RateWindow, now_s: float) -> float:
-        """Return the earliest moment, not before ``now_s``, at which one more may leave; not too late if one is out."""
+        """Return the earliest time from ``now_s`` on for one more; a lower bound while requests are in flight."""
         self.forget(window, now_s)
         free_s, first = now_s, len(self) - window.count
         if first >= len(self.arrived):
             lost_s = self.out[first - len(self.arrived)] + LONGEST_OUT_S
-            free_s = min(now_s - self._certain_s(), lost_s) + window.seconds  # as if it were answered at once
+            free_s = min(now_s - self._certain_s(), lost_s) + window.seconds  # as if it were answered now
         elif first >= 0:
             free_s = self.arrived[first] + window.seconds
         return max(now_s, free_s, self.paused_until_s)
@@ -138,19 +138,19 @@ class Log:
             del self.out[0]
 
     def left(self, now_s: float) -> None:
-        """Count one request that is on its way from now on."""
+        """Count one request that leaves now."""
         self.out.append(now_s)
         self.changed = True
 
     def counted(self, more: int, now_s: float) -> None:
-        """Count requests that arrived by now."""
+        """Count requests that have arrived by now."""
         if more > 0:
             latest_s = max(now_s, self.arrived[-1]) if self.arrived else now_s
             self.arrived.extend([latest_s] * more)
             self.changed = True
 
     def answered(self, left_s: float, now_s: float, *, heard: bool) -> None:
-        """Count a request as arrived when it can last have arrived: also where its departure is no longer known."""
+        """Count a request as arrived at its latest possible arrival, even if its departure is no longer known."""
         if left_s in self.out:
             self.out.remove(left_s)
         if heard:
@@ -160,16 +160,16 @@ class Log:
         self.counted(1, max(left_s, now_s - self._certain_s() if heard else now_s))
 
     def _certain_s(self) -> float:
-        """Return how long before its answer a request has arrived at least, less than a new one needs to arrive."""
+        """Return the certain time between arrival and response, which is less than a new request needs to arrive."""
         return self.trip_s / 2 if self.trips >= _ENOUGH_TRIPS else 0.0
 
     def pause(self, until_s: float) -> None:
-        """Let nothing leave before then; an earlier, longer pause stays."""
+        """Pause until then; a longer pause stays in effect."""
         self.paused_until_s = max(self.paused_until_s, until_s)
         self.changed = True
 
     def shift(self, by_s: float) -> None:
-        """Move every moment, as another clock counts from another start."""
+        """Shift every time, as another clock has another origin."""
         self.arrived = deque(moment + by_s for moment in self.arrived)
         self.out = [moment + by_s for moment in self.out]
         self.paused_until_s += by_s
@@ -178,17 +178,17 @@ class Log:
 
 
 class Book(Protocol):
-    """Where the logs of one host lie, and what time it is there."""
+    """The storage of one host's logs, with its own clock."""
 
     def change(self, names: tuple[str, ...], decide: Callable[[float, list[Log]], T]) -> T:
-        """Return what ``decide`` makes of the time and the logs of these names, and keep what it changed in them.
+        """Return the result of ``decide`` on the time and these logs, and store its changes to them.
 
-        Nobody else reads or changes the book meanwhile. ``decide`` may be called again, with other logs.
+        Exclusive: no other reader or writer uses the book meanwhile. ``decide`` may be called again, with other logs.
         """
 
 
 class MemoryBook:
-    """A book that only this process knows; safe to share between threads."""
+    """A book in the memory of this process; safe to share between threads."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -196,7 +196,7 @@ class MemoryBook:
         self._logs: dict[str, Log] = {}
 
     def change(self, names: tuple[str, ...], decide: Callable[[float, list[Log]], T]) -> T:
-        """Return what ``decide`` makes of the logs."""
+        """Return the result of ``decide`` on the logs."""
         with self._lock:
             return decide(self._clock.monotonic_s(), [self._logs.setdefault(name, Log()) for name in names])
 
@@ -206,22 +206,28 @@ class _Wait(NamedTuple):
     reason: str
 
 
+# Why this never exceeds the exchange's count, whatever stops in between. Taking a slot reads, decides and writes both
+# logs (endpoint and address) in one exclusive change of the book, so two processes never take the same slot. The slot
+# is taken before the request is sent; a process that was suspended while it took one sees by the clock that the slot
+# is stale, and gives it back. A process that is killed leaves its slot in flight; it counts for `LONGEST_OUT_S` more.
+# Threads queue per log, so that only one of them computes the next free slot. After a fork the queues are new, since a
+# lock copied while held is never released. A 429 or a lower remaining count of the exchange only ever adds to the logs.
 class BookLimiter:
     """A limiter that decides by the logs of a book; safe to share between threads.
 
     Parameters
     ----------
     clock : Clock
-        Who waits, and the time of day in messages.
+        Sleeps, and gives the time of day for messages.
     book : Book
-        Where the logs lie.
+        The storage of the logs.
     """
 
     def __init__(self, clock: Clock, book: Book) -> None:
         self._clock = clock
         self._book = book
-        self._told_ms = 0
-        self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._notified_until_ms = 0
+        self._queues: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         _limiters.add(self)
 
     def acquire(self, endpoint: Endpoint, identity: str) -> Slot:
@@ -232,14 +238,14 @@ class BookLimiter:
         endpoint : Endpoint
             The row with the limit.
         identity : str
-            Whose limit it is where the row counts by uid; rows that count by address share one log.
+            The account, for rows with a limit per uid; rows with a limit per address share one log.
 
         Returns
         -------
         Slot
-            To be handed to `answered`, whatever becomes of the request.
+            To be passed to `answered`, whatever the outcome of the request.
         """
-        with self._turns[_name(endpoint, identity)]:  # one waits for the next slot, the others for their turn
+        with self._queues[_name(endpoint, identity)]:  # one thread waits for the next slot, the others for the lock
             while True:
                 asked_s = self._clock.monotonic_s()
                 found = self._try(endpoint, identity)
@@ -249,19 +255,19 @@ class BookLimiter:
                     self.answered(found, heard=False)
                     continue
                 if found.seconds >= LONG_WAIT_S:
-                    self._tell(found)
+                    self._notify(found)
                 self._clock.sleep(found.seconds)
 
-    def forget_turns(self) -> None:
-        """Let nobody wait for a thread that is not there: a fork copies locks, but not who holds them."""
-        self._turns = defaultdict(threading.Lock)
+    def forget_queues(self) -> None:
+        """Replace all locks: a fork copies held locks, but not the threads that hold them."""
+        self._queues = defaultdict(threading.Lock)
 
     def answered(self, slot: Slot, heard: bool = True) -> None:
-        """Count a request from when it can last have arrived."""
+        """Count a request from its latest possible arrival."""
         self._book.change((slot.log,), lambda now_s, logs: logs[0].answered(slot.left_s, now_s, heard=heard))
 
     def observed(self, endpoint: Endpoint, identity: str, remaining: int) -> None:
-        """Believe the exchange's count where it is higher than ours: someone else uses the same limit."""
+        """Use the exchange's count if it is higher than ours: another program uses the same limit."""
         window = window_of(endpoint)
         if not 0 <= remaining <= window.count:
             return
@@ -273,7 +279,7 @@ class BookLimiter:
         self._book.change((_name(endpoint, identity),), believe)
 
     def rejected(self, endpoint: Endpoint, identity: str, *, address_wide: bool) -> int:
-        """Pause the endpoint for 2 s or two windows, or the whole address for five minutes, and say until when."""
+        """Pause the endpoint for 2 s or two windows, or the whole address for five minutes; return the end."""
         pause_s = ADDRESS_COOL_DOWN_S if address_wide else max(COOL_DOWN_S, 2 * endpoint.limit.seconds)
 
         def rest(now_s: float, logs: list[Log]) -> float:
@@ -284,7 +290,7 @@ class BookLimiter:
         return self._clock.now_ms() + math.ceil(left_s * 1000)
 
     def _try(self, endpoint: Endpoint, identity: str) -> Slot | _Wait:
-        """Count one request and return its slot, or return after how long to try again."""
+        """Count one request and return its slot, or return how long to wait before the next attempt."""
         window, name = window_of(endpoint), _name(endpoint, identity)
 
         def leave(now_s: float, logs: list[Log]) -> Slot | _Wait:
@@ -299,11 +305,11 @@ class BookLimiter:
 
         return self._book.change((name, ADDRESS), leave)
 
-    def _tell(self, wait: _Wait) -> None:
-        """Say once for what a long wait is and when it ends, however many threads wait for it."""
+    def _notify(self, wait: _Wait) -> None:
+        """Log reason and end of a long wait once, however many threads wait for it."""
         until_ms = self._clock.now_ms() + math.ceil(wait.seconds * 1000)
-        if until_ms > self._told_ms + LONG_WAIT_S * 1000:
-            self._told_ms = until_ms
+        if until_ms > self._notified_until_ms + LONG_WAIT_S * 1000:
+            self._notified_until_ms = until_ms
             _notices.warning("%s; requests wait until %s", wait.reason, iso(until_ms))
 
 
@@ -312,7 +318,7 @@ _limiters: weakref.WeakSet[BookLimiter] = weakref.WeakSet()
 
 def _after_fork() -> None:
     for limiter in list(_limiters):
-        limiter.forget_turns()
+        limiter.forget_queues()
 
 
 if hasattr(os, "register_at_fork"):
@@ -325,7 +331,7 @@ class LocalLimiter(BookLimiter):
     Parameters
     ----------
     clock : Clock
-        Where the time comes from and who waits.
+        Gives the time and sleeps.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -340,5 +346,5 @@ def _reason(endpoint: Endpoint, address: Log, address_s: float, ready_s: float) 
     if address_s < ready_s:
         return f"{endpoint.id} is used up or was refused"
     if address.paused_until_s >= ready_s:
-        return "the exchange refuses this address for a while, or what it was sent last is not known"
-    return f"this address has sent {ADDRESS_COUNT} requests within a minute, nine tenths of what it may"
+        return "the exchange refuses this address for a while, or the last requests are not known"
+    return f"this address has sent {ADDRESS_COUNT} requests within a minute, 90 % of its limit"

@@ -1,7 +1,7 @@
-"""The book of several machines behind one address: on a Redis server, whose clock is everybody's.
+"""The book of several machines behind one address: on a Redis server, whose clock they all use.
 
-What was read is written back in one step, if nobody wrote meanwhile; if somebody did, it is decided anew. So the
-decision is the same code as everywhere, no lock can be left behind, and of those who want to write one always can.
+Optimistic: changes are written in one step if the logs are unchanged since they were read; otherwise the decision is
+made again. So the decision is the same code as everywhere, no lock can be left behind, and one writer always succeeds.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from bgresearch.http.ratelimit.codec import VERSION, DamagedLog, decode, encode
 from bgresearch.http.ratelimit.fallback import BookUnusable
 from bgresearch.http.ratelimit.limiter import ADDRESS, ADDRESS_WINDOW_S, COOL_DOWN_S, Log
 
-ATTEMPTS = 200  # each that fails is another's that succeeded
-FORGET_MS = 3_600_000  # after which a log that nobody writes to is dropped
+ATTEMPTS = 200  # each failure means that another writer succeeded
+FORGET_MS = 3_600_000  # after which an unused log is dropped
 SOCKET_S = 2.0  # longest wait for the server
 _LONGEST_PAUSE_S = 0.004
-# KEYS: the logs. ARGV: how long they are kept; then for each what was read ("" for nothing) and what is to be there
-# ("" for the same). Answers whether it was done, what time it is, and what is there.
+# KEYS: the logs. ARGV: how long they are kept; then for each the old value ("" for none) and the new value ("" for
+# unchanged). Returns whether it was written, the time, and the current values.
 _SCRIPT = """
 local done = 1
 for place, key in ipairs(KEYS) do
@@ -54,16 +54,16 @@ class RedisBook:
     Parameters
     ----------
     url : str
-        ``redis://[user:password@]HOST:PORT[/DB]``, or ``rediss://`` through TLS; never shown.
+        ``redis://[user:password@]HOST:PORT[/DB]``, or ``rediss://`` for TLS; never shown.
     host : str
-        Whose logs these are.
+        The host of the logs.
     clock : Clock
-        Who waits between two attempts. What is written down is the server's time.
+        Sleeps between two attempts. Stored times are the server's.
 
     Raises
     ------
     ConfigurationError
-        The package is missing, or the address cannot be understood.
+        The package is not installed, or the address cannot be parsed.
     """
 
     def __init__(self, url: str, host: str, clock: Clock) -> None:
@@ -71,7 +71,8 @@ class RedisBook:
             redis: Any = import_module("redis")  # an extra
         except ImportError:
             raise ConfigurationError(
-                "a request budget on Redis needs the redis package.", hint="Type: pip install 'bgresearch[redis]'."
+                "a request budget on Redis needs the redis package.",
+                hint="Install it: pip install 'bgresearch[redis]'.",
             ) from None
         self._host, self._clock = host, clock
         self._errors: tuple[type[Exception], ...] = (redis.RedisError, OSError)
@@ -81,20 +82,20 @@ class RedisBook:
             self._place = f"{parts.hostname or 'localhost'}:{parts.port or 6379}"
         except ValueError:
             raise ConfigurationError(
-                "the address of the request budget cannot be understood.", hint="It looks like redis://HOST:PORT/0."
+                "the address of the request budget cannot be parsed.", hint="Write it like redis://HOST:PORT/0."
             ) from None
         self._read, self._write = self._redis.register_script(_READ), self._redis.register_script(_SCRIPT)
         self._rng = random.Random(os.urandom(8))  # noqa: S311 - jitter, not a secret
 
     def change(self, names: tuple[str, ...], decide: Callable[[float, list[Log]], T]) -> T:
-        """Return what ``decide`` makes of the logs; it may be asked more than once.
+        """Return the result of ``decide`` on the logs; it may be called more than once.
 
         Raises
         ------
         BookUnusable
-            The server cannot be reached, refuses, or is asked by too many at once.
+            The server is not reachable, refuses, or has too many concurrent writers.
         """
-        # braces: a cluster keeps what is of one host in one place
+        # braces: a cluster stores all keys of one host on one node
         keys = [f"bgresearch:budget:{VERSION}:{{{self._host}}} {name}" for name in names]
         try:
             answer = self._read(keys=keys)
@@ -109,11 +110,11 @@ class RedisBook:
                     return decided
                 self._clock.sleep(self._rng.random() * min(_LONGEST_PAUSE_S, 0.0005 * attempt))
         except self._errors as error:
-            raise self._unusable(type(error).__name__) from None  # what it says may hold the address with a password
-        raise self._unusable("too many ask at once")
+            raise self._unusable(type(error).__name__) from None  # its message may contain the address with a password
+        raise self._unusable("there are too many concurrent writers")
 
     def close(self) -> None:
-        """Close the connections; the next change opens one again."""
+        """Close the connections; the next change opens a new one."""
         self._redis.close()
 
     def _unusable(self, cause: str) -> BookUnusable:
@@ -131,7 +132,7 @@ def _arguments(read: list[bytes], logs: list[Log], now_s: float) -> list[Any]:
 
 
 def _log(name: str, data: bytes, now_s: float) -> Log:
-    """Return the log that was read; one that is damaged starts anew, as if its window had just been used."""
+    """Return the log that was read; a damaged one starts over, as if its window had just been used up."""
     if not data:
         return Log()
     try:

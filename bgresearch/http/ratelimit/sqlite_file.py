@@ -1,8 +1,8 @@
-"""Where the budget's file lies, how it is made, and how a damaged one is left behind. Knows nothing of what is in it.
+"""The file of the shared logs: where it is, how it is created, how a damaged one is replaced. Not its content.
 
-Files are numbered, and the one with the highest number counts: a damaged one is not replaced, the next number is made.
-So no name is used twice, and what another process still does to the old file cannot reach the new one. The version of
-the format is in the name: two versions of this package that run at the same time count in files of their own.
+Files are numbered, and the one with the highest number counts: a damaged file is not replaced, the next number is made.
+So no name is used twice, and what another process still does to the old file does not affect the new one. The format
+version is in the name: two versions of this package that run at the same time count in separate files.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from bgresearch.core.user_folders import user_folder
 from bgresearch.http.ratelimit.codec import VERSION, DamagedLog
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
-LOCK_S = 5.0  # longest wait for another process's change, which takes a tenth of a millisecond
-_APPLICATION = 0x62677262  # marks a file as a budget
+LOCK_S = 5.0  # longest wait for another process's change, which takes 0.1 ms
+_APPLICATION = 0x62677262  # marks a file as ours
 _TABLE = "CREATE TABLE log (host TEXT, name TEXT, written_s REAL, body BLOB, PRIMARY KEY (host, name)) WITHOUT ROWID"
 _PASSING = {  # the file is not at fault
     sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
@@ -32,9 +32,9 @@ _PASSING = {  # the file is not at fault
 
 
 def default_folder() -> Path:
-    """Return where this user's budget lies: below ``BGRESEARCH_STATE_DIR``, else the platform's folder for state.
+    """Return the folder of this user's logs: below ``BGRESEARCH_STATE_DIR``, else the platform's state folder.
 
-    Each machine has its own folder: a home may be several machines', whose clocks have nothing to do with each other.
+    Each machine has its own folder: a home folder may be shared by machines, whose monotonic clocks are unrelated.
     """
     chosen = os.environ.get("BGRESEARCH_STATE_DIR")
     state = Path(chosen) if chosen else user_folder("state", "BGRESEARCH_STATE_DIR")
@@ -48,9 +48,9 @@ class NumberedFiles:
     Parameters
     ----------
     folder : Path
-        Made for the user alone where it is not there.
+        Created, accessible only to the user, if it does not exist.
     version : int
-        Of the format; files of another one are left alone.
+        Format version; files of other versions are not touched.
     """
 
     def __init__(self, folder: Path, version: int = VERSION) -> None:
@@ -58,21 +58,21 @@ class NumberedFiles:
         self._name = re.compile(rf"v{version}-([1-9][0-9]{{0,8}})\.sqlite")
 
     def path(self, number: int) -> Path:
-        """Return a file's path; it may not be there."""
+        """Return a file's path; it may not exist."""
         return self.folder / f"v{self._version}-{number}.sqlite"
 
     def number(self) -> int:
-        """Return which file counts, 0 if there is none."""
+        """Return the number of the current file, 0 if there is none."""
         found = map(self._name.fullmatch, (file.name for file in self.folder.iterdir()))
         return max((int(name[1]) for name in found if name), default=0)
 
     def prepare(self) -> None:
-        """Make the folder, or take it away from others.
+        """Create the folder, or remove other users' access to it.
 
         Raises
         ------
         OSError
-            It is not the user's own, or cannot be made.
+            It belongs to another user, or cannot be created.
         """
         if not os.path.lexists(self.folder):
             make_private(self.folder)
@@ -86,8 +86,8 @@ class NumberedFiles:
                 self.folder.chmod(FOLDER_MODE)
 
     def make(self, number: int, rows: list[tuple[str, str, float, bytes]]) -> None:
-        """Make a file with these rows, whole or not at all; if another process was quicker, its file stands."""
-        descriptor, name = tempfile.mkstemp(prefix="new-", dir=self.folder)  # for the user alone
+        """Create a file with these rows atomically; if another process was faster, its file is kept."""
+        descriptor, name = tempfile.mkstemp(prefix="new-", dir=self.folder)  # accessible only to the user
         os.close(descriptor)
         new = Path(name)
         try:
@@ -100,19 +100,19 @@ class NumberedFiles:
                 os.link(new, self.path(number))
         finally:
             new.unlink(missing_ok=True)
-        for old in range(1, number - 1):  # the last damaged one stays, to be looked at
+        for old in range(1, number - 1):  # the last damaged file is kept for inspection
             for ending in ("", "-journal"):
                 Path(f"{self.path(old)}{ending}").unlink(missing_ok=True)
 
     def connect(self, number: int) -> sqlite3.Connection:
-        """Return a connection that survives a kill at any moment; the caller begins and ends every transaction.
+        """Return a connection that survives a kill at any time; the caller begins and ends every transaction.
 
         Raises
         ------
         Damaged
-            That is no budget.
+            The file is not a log file.
         sqlite3.Error, OSError
-            It cannot be opened just now.
+            It cannot be opened now.
         """
         path = self.path(number)
         found = path.lstat()
@@ -130,7 +130,7 @@ class NumberedFiles:
             if (verdict := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
                 raise DamagedLog(str(verdict))
             connection.execute("PRAGMA journal_mode=PERSIST")
-            connection.execute("PRAGMA synchronous=OFF")  # a power cut ends every process that counts, too
+            connection.execute("PRAGMA synchronous=OFF")  # a power cut also ends every process that counts
         except sqlite3.DatabaseError as error:
             connection.close()
             raise_if_damage(error)

@@ -1,7 +1,7 @@
-"""The book of this machine's user: one SQLite file that every process changes, one at a time.
+"""The book of one user on one machine: one SQLite file that all processes change, one at a time.
 
-A process that is killed leaves all of its change behind or nothing of it, and no lock. Times are the monotonic
-clock's, which all processes of one boot share, so a correction of the system time changes nothing.
+A killed process leaves its whole change or none of it, and no lock. Times are of the monotonic clock, which all
+processes of one boot share, so a correction of the system time has no effect.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bgresearch.http.ratelimit.fallback import BookUnusable
 from bgresearch.http.ratelimit.limiter import ADDRESS, ADDRESS_WINDOW_S, Log
 from bgresearch.http.ratelimit.sqlite_file import NumberedFiles, raise_if_damage
 
-FORGET_S = 3600.0  # after which a log that nobody writes to is dropped
+FORGET_S = 3600.0  # after which an unused log is dropped
 _ATTEMPTS = 4
 _ANY_HOST = ""
 _READ = "SELECT body FROM log WHERE host = ? AND name = ?"
@@ -43,13 +43,13 @@ class FileBook:
     Parameters
     ----------
     folder : Path
-        Where the file is.
+        Folder of the file.
     host : str
-        Whose logs these are.
+        The host of the logs.
     clock : Clock
-        The monotonic one is written down.
+        Its monotonic time is stored.
     version : int
-        Of the format; another version counts in a file of its own.
+        Format version; other versions count in separate files.
     """
 
     def __init__(self, folder: Path, host: str, clock: Clock, *, version: int = VERSION) -> None:
@@ -61,19 +61,19 @@ class FileBook:
         _books.add(self)
 
     def change(self, names: tuple[str, ...], decide: Callable[[float, list[Log]], T]) -> T:
-        """Return what ``decide`` makes of the logs, alone with them.
+        """Return the result of ``decide`` on the logs, with exclusive access.
 
         Raises
         ------
         BookUnusable
-            The file cannot be used: a read-only folder, a full disk, a folder of somebody else's.
+            The file cannot be used: a read-only folder, a full disk, a folder of another user.
         """
         damage: DamagedLog | None = None
         with self._lock:
             for _ in range(_ATTEMPTS):
                 try:
                     if damage is not None:
-                        self._start_anew(damage)
+                        self._start_over(damage)
                     return self._change(names, decide)
                 except _Gone:
                     self._close()
@@ -85,7 +85,7 @@ class FileBook:
                     self._close()
                     if not was_moved:
                         raise self._unusable(str(error)) from error
-        raise self._unusable("it changes again and again")
+        raise self._unusable("the file is replaced again and again")
 
     def close(self) -> None:
         """Close the file; the next change opens it again."""
@@ -117,13 +117,13 @@ class FileBook:
     def _read(self, connection: sqlite3.Connection, name: str, now_s: float) -> Log:
         row = connection.execute(_READ, (self._host, name)).fetchone()
         if row is None and name == ADDRESS:
-            row = connection.execute(_READ, (_ANY_HOST, ADDRESS)).fetchone()  # the rest after a damaged file
+            row = connection.execute(_READ, (_ANY_HOST, ADDRESS)).fetchone()  # the pause after a damaged file
         return decode(row[0], now_s) if row is not None else Log()
 
     def _open(self) -> sqlite3.Connection:
         self._place.prepare()
         if not (number := self._place.number()):
-            number = self._number + 1  # never a name that was in use: somebody may still be writing beside it
+            number = self._number + 1  # never a name that was in use: another process may still write to that file
             self._place.make(number, [])
         self._number = number
         self._seen = self._identity()
@@ -137,20 +137,20 @@ class FileBook:
 
     def _identity(self) -> tuple[int, int] | None:
         try:
-            found = os.stat(self._place.path(self._number), follow_symlinks=False)  # noqa: PTH116 - half the time
+            found = os.stat(self._place.path(self._number), follow_symlinks=False)  # noqa: PTH116 - takes half the time
         except OSError:
             return None
         return found.st_dev, found.st_ino
 
-    def _start_anew(self, damage: DamagedLog) -> None:
-        """Make the next file, in which the address rests: what it sent within the last minute is not known."""
+    def _start_over(self, damage: DamagedLog) -> None:
+        """Create the next file with a pause of the address: its requests of the last minute are not known."""
         now_s = self._clock.monotonic_s()
         rest = encode(Log(paused_until_s=now_s + ADDRESS_WINDOW_S), now_s)
         damaged = self._place.path(self._number)
         self._place.make(self._number + 1, [(_ANY_HOST, ADDRESS, now_s, rest)])
         _notices.warning(
-            "%s, the request budget of this machine, is damaged (%s) and no longer used. What was sent within the last "
-            "minute is not known, so nothing is sent for %.0f s.", damaged, damage, ADDRESS_WINDOW_S,
+            "%s, the request budget of this machine, is damaged (%s) and no longer used. The requests of the last "
+            "minute are not known, so no request is sent for %.0f s.", damaged, damage, ADDRESS_WINDOW_S,
         )  # fmt: skip
 
     def _close(self) -> None:
@@ -174,7 +174,7 @@ _held: list[FileBook] = []
 
 
 def _before_fork() -> None:
-    """Let no transaction and no open database cross a fork: SQLite's locks would not."""
+    """Close databases before a fork: SQLite's locks do not survive one."""
     for book in list(_books):
         book._lock.acquire()
         book._close()

@@ -1,1 +1,1 @@
-"""How good a frame is: its provenance, its gaps and their causes, its outliers."""
+"""Data quality of a frame: its provenance, its gaps and their causes, its outliers."""

@@ -1,4 +1,4 @@
-"""Which candles are absent from a frame, run by run, and why. Pure; nothing is asked and nothing is filled."""
+"""The candles that are missing from a frame, run by run, and why. Pure; nothing is fetched or filled."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ import pandas as pd
 from bgresearch.core.spans import Span
 from bgresearch.research.quality.provenance import grid_of, made_up, milliseconds, origin, span_of, utc_index
 
-NOT_TOLD = "not told"
-"""The cause of what is absent although no gap was noted: rows that were taken out, or a frame without provenance."""
+NOT_RECORDED = "not recorded"
+"""The cause of missing candles without a recorded gap: rows that were removed, or a frame without provenance."""
 
 
 def gaps(candles: pd.DataFrame, span: Span | None = None) -> pd.DataFrame:
-    """Return every run of candles that should be there and are not.
+    """Return every run of missing candles.
 
     Parameters
     ----------
     candles : DataFrame
-        What ``client.candles`` returned, in any order. Rows that were filled in are absent candles.
+        The result of ``client.candles``, in any order. Filled rows count as missing candles.
     span : Span, optional
-        Where candles are expected; by default the closed part of what was asked for.
+        The span in which candles are expected; by default the closed part of the requested span.
 
     Returns
     -------
     DataFrame
-        A row per run, oldest first: start, end (datetime64[ms, UTC], half-open), candles (int64, how many are absent),
-        cause (str): as the ledger has it, ``not told`` where it has none. Neighbours of different cause are two runs.
+        A row per run, oldest first: start, end (datetime64[ms, UTC], half-open), candles (int64, how many are missing),
+        cause (str): as recorded in the store, else ``not recorded``. Adjacent gaps of different causes are two runs.
 
     Examples
     --------
     >>> import pandas as pd
     >>> opens = pd.to_datetime(["2024-01-01 00:00Z", "2024-01-01 01:00Z", "2024-01-01 04:00Z"])
     >>> gaps(pd.DataFrame({"close": 1.0}, index=opens))[["candles", "cause"]].values.tolist()
-    [[2, 'not told']]
+    [[2, 'not recorded']]
     """
     wanted = expected(candles, span)
     absent = np.flatnonzero(~among(wanted, np.sort(present(candles))))
@@ -57,7 +57,7 @@ def gaps(candles: pd.DataFrame, span: Span | None = None) -> pd.DataFrame:
 
 
 def expected(candles: pd.DataFrame, span: Span | None = None) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Return the opens (ms) of all candles that a whole frame would have."""
+    """Return the opens (ms) of all candles of a complete frame."""
     where, grid = span or span_of(candles), grid_of(candles)
     length = grid.interval.length_ms
     if length is None:
@@ -67,7 +67,7 @@ def expected(candles: pd.DataFrame, span: Span | None = None) -> np.ndarray[Any,
 
 
 def among(opens: np.ndarray[Any, Any], ordered: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Return which of the opens are in an ascending array; much quicker there than a search without order."""
+    """Return which of the opens are in an ascending array; much faster than a search that ignores the order."""
     if not len(ordered):
         return np.zeros(len(opens), dtype=bool)
     at = np.minimum(np.searchsorted(ordered, opens), len(ordered) - 1)
@@ -76,20 +76,20 @@ def among(opens: np.ndarray[Any, Any], ordered: np.ndarray[Any, Any]) -> np.ndar
 
 
 def present(candles: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Return the opens (ms) of the rows that are candles: those that were filled in are none."""
+    """Return the opens (ms) of the rows that are candles, without filled rows."""
     opens: np.ndarray[Any, np.dtype[np.int64]] = milliseconds(utc_index(candles))[~made_up(candles)]
     return opens
 
 
 def _causes(candles: pd.DataFrame, opens: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    told = sorted(origin(candles).get("gaps", ()), key=lambda gap: str(gap["start"]))
-    if not told:
-        return np.full(len(opens), NOT_TOLD, dtype=object)
-    starts, ends = (pd.DatetimeIndex([gap[name] for gap in told]).as_unit("ms").asi8 for name in ("start", "end"))
+    noted = sorted(origin(candles).get("gaps", ()), key=lambda gap: str(gap["start"]))
+    if not noted:
+        return np.full(len(opens), NOT_RECORDED, dtype=object)
+    starts, ends = (pd.DatetimeIndex([gap[name] for gap in noted]).as_unit("ms").asi8 for name in ("start", "end"))
     at = np.searchsorted(starts, opens, side="right") - 1
     inside = (at >= 0) & (opens < ends[at])
-    words = np.array([str(gap["cause"]) for gap in told], dtype=object)
-    return np.where(inside, words[at], NOT_TOLD)
+    causes = np.array([str(gap["cause"]) for gap in noted], dtype=object)
+    return np.where(inside, causes[at], NOT_RECORDED)
 
 
 def _moments(opens: np.ndarray[Any, Any]) -> pd.DatetimeIndex:

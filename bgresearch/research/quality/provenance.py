@@ -1,6 +1,6 @@
-"""What a frame of candles says of itself: its interval and anchor, the span it was asked for, the gaps it names. Pure.
+"""The provenance of a frame of candles: interval and anchor, requested span, recorded gaps. Pure.
 
-Read from ``df.attrs["bgresearch"]``, and from the index where that says nothing.
+Read from ``df.attrs["bgresearch"]``, and from the index where that has no entry.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from bgresearch.errors import InvalidInput
 
 PRICES = ("open", "high", "low", "close")
 NUMBERS = (*PRICES, "volume", "quote_volume")
-_ASK = "Hand over what client.candles(...) returned."
+_ASK = "Pass the result of client.candles(...)."
 
 
 def origin(frame: pd.DataFrame | pd.Series) -> dict[str, Any]:
-    """Return what a verb of the client noted with the frame; empty if another made it."""
-    told = frame.attrs.get("bgresearch")
-    return told if isinstance(told, dict) else {}
+    """Return the provenance that a verb of the client attached to the frame; empty if there is none."""
+    stated = frame.attrs.get("bgresearch")
+    return stated if isinstance(stated, dict) else {}
 
 
 def utc_index(frame: pd.DataFrame) -> pd.DatetimeIndex:
-    """Return the moments of the rows.
+    """Return the times of the rows.
 
     Raises
     ------
     InvalidInput
-        The index is no time, has no time zone, or lacks a time.
+        The index is not a time, has no time zone, or contains NaT.
     """
     index = frame.index
     if not isinstance(index, pd.DatetimeIndex):
-        hint = 'Put the times there: df.set_index("open_time").' if "open_time" in frame.columns else _ASK
+        hint = 'Set the times as index: df.set_index("open_time").' if "open_time" in frame.columns else _ASK
         raise InvalidInput("candles", "the index is not a time with a time zone.", hint=hint)
     if index.tz is None:
         hint = 'If its times are UTC, say so: df.tz_localize("UTC").'
@@ -49,31 +49,31 @@ def utc_index(frame: pd.DataFrame) -> pd.DatetimeIndex:
 
 
 def milliseconds(index: pd.DatetimeIndex) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Return the moments as epoch milliseconds."""
+    """Return the times as epoch milliseconds."""
     return index.as_unit("ms").asi8
 
 
 def checked_candles(frame: pd.DataFrame) -> pd.DatetimeIndex:
-    """Return the moments of candles that are in order.
+    """Return the times of candles that are in order.
 
     Raises
     ------
     InvalidInput
-        A column of prices is missing or holds no numbers, there is no row, or the rows are not in order or not unique.
+        A price column is missing or not numeric, there is no row, or the rows are not in order or not unique.
     """
     checked_columns(frame)
     if frame.empty:
-        raise InvalidInput("candles", "there is no candle.", hint=_ASK)
+        raise InvalidInput("candles", "it has no candles.", hint=_ASK)
     return checked_order(frame)
 
 
 def checked_columns(frame: pd.DataFrame, wanted: Sequence[str] = PRICES) -> None:
-    """Refuse a frame that is none of candles.
+    """Refuse a frame that does not hold candles.
 
     Raises
     ------
     InvalidInput
-        A wanted column is missing; there are two of one name; prices or volumes are no numbers.
+        A required column is missing or duplicated; prices or volumes are not numeric.
     """
     absent = [name for name in wanted if name not in frame.columns]
     if absent:
@@ -81,53 +81,53 @@ def checked_columns(frame: pd.DataFrame, wanted: Sequence[str] = PRICES) -> None
     there = [name for name in NUMBERS if name in frame.columns]
     twins = [name for name in there if isinstance(frame[name], pd.DataFrame)]
     if twins:
-        cause = f"there are several columns called {', '.join(twins)}."
-        raise InvalidInput("candles", cause, hint="One symbol at a time: hand over the candles of one.")
+        cause = f"there are several columns named {', '.join(twins)}."
+        raise InvalidInput("candles", cause, hint="Pass the candles of one symbol at a time.")
     texts = [name for name in there if not is_numeric_dtype(frame[name])]
     if texts:
-        hint = f'Turn them into numbers: df.astype(dict.fromkeys({texts}, "float64")).'
-        raise InvalidInput("candles", f"{', '.join(texts)}: no column of numbers.", hint=hint)
+        hint = f'Convert them to numbers: df.astype(dict.fromkeys({texts}, "float64")).'
+        raise InvalidInput("candles", f"{', '.join(texts)}: not a numeric column.", hint=hint)
 
 
 def checked_order(frame: pd.DataFrame) -> pd.DatetimeIndex:
-    """Return the moments of rows that are in order.
+    """Return the times of rows that are in order.
 
     Raises
     ------
     InvalidInput
-        The rows are not in order or not unique, or the index is no time.
+        The rows are not in order or not unique, or the index is not a time.
     """
     index = utc_index(frame)
     if not (index.is_monotonic_increasing and index.is_unique):
         raise InvalidInput(
             "candles",
             "the rows are not in order or not unique.",
-            hint="df.bg.quality() says which; sort and drop them.",
+            hint="df.bg.quality() lists them; sort the rows and drop duplicates.",
         )
     return index
 
 
 def spacing_ms(frame: pd.DataFrame) -> int:
-    """The shortest step between two rows, which is a candle's length; a minute if there is only one."""
+    """The shortest step between two rows, taken as a candle's length; a minute if there is only one row."""
     steps = np.diff(milliseconds(utc_index(frame)))
     steps = steps[steps > 0]
     return int(steps.min()) if len(steps) else INTERVALS["1m"].nominal_ms
 
 
 def interval_of(frame: pd.DataFrame, name: str | None = None) -> Interval:
-    """Return how long the candles of a frame are.
+    """Return the interval of a frame's candles.
 
     Parameters
     ----------
     frame : DataFrame
         Candles by ``open_time``.
     name : str, optional
-        What the caller knows; then what the frame says, then the shortest step between two rows.
+        The interval if the caller knows it; otherwise that of the provenance, otherwise the shortest step.
 
     Raises
     ------
     InvalidInput
-        There is no interval of that name, or the index is no time.
+        There is no interval of that name, or the index is not a time.
     """
     known = name or origin(frame).get("interval")
     if known:
@@ -140,30 +140,35 @@ def interval_of(frame: pd.DataFrame, name: str | None = None) -> Interval:
 
 
 def checked_interval(frame: pd.DataFrame) -> Interval:
-    """Return how long the candles of a frame are, where the rows agree with what the frame says.
+    """Return the interval of a frame's candles, after checking the rows against the provenance.
 
     pandas keeps ``df.attrs`` when it groups rows: ``df.resample("1D").agg(...)`` still says 1h.
 
     Raises
     ------
     InvalidInput
-        The rows are regularly farther apart than the frame says, and it names no gaps between them.
+        The rows are regularly farther apart than the provenance says, and it has no gaps between them.
     """
-    told = interval_of(frame)
+    stated = interval_of(frame)
     steps = np.diff(milliseconds(utc_index(frame)))
-    if len(steps) < 2 or steps.min() <= told.nominal_ms or np.median(steps) != steps.min() or told.length_ms is None:
-        return told
-    if len(origin(frame).get("gaps", ())) >= len(steps):  # each step is a gap that was noted
-        return told
+    if (
+        len(steps) < 2
+        or steps.min() <= stated.nominal_ms
+        or np.median(steps) != steps.min()
+        or stated.length_ms is None
+    ):
+        return stated
+    if len(origin(frame).get("gaps", ())) >= len(steps):  # each step is a recorded gap
+        return stated
     apart = pd.Timedelta(int(steps.min()), unit="ms")
     raise InvalidInput(
-        "candles", f"the frame says that they are {told.name}, but its rows are {apart} apart.",
-        hint="Make longer ones with df.bg.resample(...). If another has made them, call df.attrs.clear() first.",
+        "candles", f"the provenance says {stated.name}, but the rows are {apart} apart.",
+        hint="Make longer candles with df.bg.resample(...). If other code made them, call df.attrs.clear() first.",
     )  # fmt: skip
 
 
 def anchor_of(frame: pd.DataFrame, anchor: str | None = None) -> Anchor:
-    """Return where the frame's long candles open.
+    """Return the anchor at which the frame's long candles open.
 
     Raises
     ------
@@ -177,14 +182,14 @@ def anchor_of(frame: pd.DataFrame, anchor: str | None = None) -> Anchor:
 
 
 def grid_of(frame: pd.DataFrame) -> Grid:
-    """Return where the candles of a frame may open; of three-day candles the first row says it."""
+    """Return the grid of a frame's candles; the first row determines it for three-day candles."""
     grid = Grid(interval_of(frame), anchor_of(frame))
     opens = milliseconds(utc_index(frame))
     return grid.learned(int(opens[0])) if len(opens) else grid
 
 
 def span_of(frame: pd.DataFrame) -> Span:
-    """Return the closed span that was asked for; where nobody noted one, from the first row to the end of the last."""
+    """Return the closed part of the requested span; without provenance, from the first row to the end of the last."""
     closed = origin(frame).get("closed")
     if closed:
         start, end = (int(pd.Timestamp(moment).value // 1_000_000) for moment in closed)
@@ -196,13 +201,13 @@ def span_of(frame: pd.DataFrame) -> Span:
 
 
 def closed_until(frame: pd.DataFrame) -> int | None:
-    """Return the instant (ms) from which on candles of the frame were still forming, None if nobody noted it."""
+    """Return the time (ms) from which candles of the frame were still forming, None if it is not recorded."""
     closed = origin(frame).get("closed")
     return int(pd.Timestamp(closed[1]).value // 1_000_000) if closed else None
 
 
 def made_up(frame: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Return which rows were filled in and are no candles: they say so, or they have no price at all."""
+    """Return which rows were filled in and are not candles: flagged ``filled``, or without any price."""
     prices = [name for name in PRICES if name in frame.columns]
     made = np.zeros(len(frame), dtype=np.bool_)
     if prices:
@@ -213,6 +218,6 @@ def made_up(frame: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.bool_]]:
 
 
 def name_of(frame: pd.DataFrame, *keys: str) -> str:
-    """Return what the frame says of itself under these keys, in one line."""
-    told = origin(frame)
-    return " · ".join(str(told[key]) for key in keys if told.get(key))
+    """Return the provenance under these keys, in one line."""
+    stated = origin(frame)
+    return " · ".join(str(stated[key]) for key in keys if stated.get(key))

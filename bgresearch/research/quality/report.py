@@ -1,6 +1,6 @@
-"""How good a frame of candles is: what is absent and why, what looks wrong, what stands still. Pure.
+"""Data quality report on a frame of candles: gaps and their causes, outliers, periods without trades. Pure.
 
-How outliers are found is said in `bgresearch.research.quality.report`.
+Outliers are values with a large modified z-score of return or wick (Iglewicz and Hoaglin 1993).
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ THRESHOLD = 10.0
 
 @dataclass(frozen=True, repr=False)
 class Quality:
-    """The report on one frame; shows itself as a small table in a notebook and as text elsewhere.
+    """The report on one frame; displayed as a table in a notebook and as text elsewhere.
 
     Attributes
     ----------
     name : str
-        Symbol, market, price and interval, as far as the frame says them.
+        Symbol, market, price and interval, as far as the frame's provenance has them.
     span : Span
-        Where candles were expected: closed ones of the span that was asked for.
+        The span in which candles were expected: the closed part of the requested span.
     expected, candles : int
-        How many should be there; how many are.
+        Number of expected candles; number of candles present.
     gaps : DataFrame
         As `bgresearch.research.quality.gaps.gaps`: start, end, candles, cause.
     outliers : DataFrame
@@ -56,12 +56,12 @@ class Quality:
     still : DataFrame
         Runs of candles without volume: start, end (datetime64[ms, UTC], half-open), candles (int64).
     insane : DataFrame
-        Index ``open_time``; column problem (str): prices or volumes that cannot be.
+        Index ``open_time``; column problem (str): impossible prices or volumes.
     duplicates, disorder, off_grid, filled, forming, outside : int
-        Rows whose time came before; rows earlier than the row before; rows at times at which no candle opens; rows
-        that were filled in; candles that were still forming; rows outside of ``span``.
+        Rows with a repeated time; rows earlier than the previous row; rows at times at which no candle opens; filled
+        rows; candles that were still forming; rows outside ``span``.
     threshold : float
-        The score from which on a value is an outlier.
+        The score at and above which a value is an outlier.
     """
 
     name: str
@@ -82,12 +82,12 @@ class Quality:
 
     @property
     def coverage(self) -> float:
-        """The share of the expected candles that are there; 1 where none is expected."""
+        """The share of the expected candles that are present; 1 if none is expected."""
         return self.candles / self.expected if self.expected else 1.0
 
     @property
     def sound(self) -> bool:
-        """Whether nothing is absent and nothing cannot be. Outliers and stillness may well be true."""
+        """Whether nothing is missing or impossible. Outliers and periods without volume may be genuine."""
         return not (
             self.duplicates or self.disorder or self.off_grid or len(self.insane) or self.candles < self.expected
         )
@@ -97,25 +97,23 @@ class Quality:
         rows = list(self._rows())
         checks = pd.Index([check for check, _, _ in rows], name="check", dtype="str")
         found = np.array([count for _, count, _ in rows], dtype="int64")
-        return pd.DataFrame(
-            {"found": found, "words": pd.array([words for *_, words in rows], dtype="str")}, index=checks
-        )
+        return pd.DataFrame({"found": found, "words": pd.array([text for *_, text in rows], dtype="str")}, index=checks)
 
     def __repr__(self) -> str:
         width = max(len(check) for check, _, _ in self._rows())
-        lines = (f"{check:<{width}}  {words}" for check, _, words in self._rows())
+        lines = (f"{check:<{width}}  {text}" for check, _, text in self._rows())
         return "\n".join([self._heading(), *lines])
 
     def _repr_html_(self) -> str:
         rows = "".join(
             f'<tr><th style="text-align:left">{html.escape(check)}</th>'
-            f'<td style="text-align:left">{html.escape(words)}</td></tr>'
-            for check, _, words in self._rows()
+            f'<td style="text-align:left">{html.escape(text)}</td></tr>'
+            for check, _, text in self._rows()
         )
         return f"<table><caption>{html.escape(self._heading())}</caption><tbody>{rows}</tbody></table>"
 
     def _heading(self) -> str:
-        return f"{self.name or 'Candles'}: {'sound' if self.sound else 'look at it'}"
+        return f"{self.name or 'Candles'}: {'sound' if self.sound else 'needs attention'}"
 
     def _rows(self) -> list[tuple[str, int, str]]:
         return [
@@ -125,37 +123,37 @@ class Quality:
                 f"{iso(self.span.start_ms)} to {iso(self.span.end_ms)}, {self.expected:,} candles",
             ),
             ("present", self.candles, f"{self.candles:,}, {_percent(self.coverage)}"),
-            ("gaps", len(self.gaps), _gaps_in_words(self.gaps)),
-            ("filled in", self.filled, _none(self.filled, "row", ", no candles")),
+            ("gaps", len(self.gaps), _gaps_text(self.gaps)),
+            ("filled in", self.filled, _none(self.filled, "row", ", not candles")),
             ("still forming", self.forming, _none(self.forming, "candle", ", not counted as present")),
             ("duplicates", self.duplicates, _none(self.duplicates, "row")),
             ("out of order", self.disorder, _none(self.disorder, "row")),
             ("off the grid", self.off_grid, _none(self.off_grid, "row", " at times at which no candle opens")),
-            ("outside", self.outside, _none(self.outside, "row", " outside of what was asked")),
-            ("impossible", len(self.insane), _insane_in_words(self.insane)),
-            ("outliers", len(self.outliers), _outliers_in_words(self.outliers, self.threshold)),
-            ("no volume", int(self.still["candles"].sum()), _still_in_words(self.still)),
+            ("outside", self.outside, _none(self.outside, "row", " outside the requested span")),
+            ("impossible", len(self.insane), _insane_text(self.insane)),
+            ("outliers", len(self.outliers), _outliers_text(self.outliers, self.threshold)),
+            ("no volume", int(self.still["candles"].sum()), _still_text(self.still)),
         ]
 
 
 def quality(candles: pd.DataFrame, *, threshold: float = THRESHOLD, span: Span | None = None) -> Quality:
-    """Return how good candles are; changes nothing and asks nobody.
+    """Return a quality report on candles; does not change the frame, no network.
 
     Parameters
     ----------
     candles : DataFrame
-        Index ``open_time`` (UTC), columns open, high, low, close and perhaps volume, quote_volume, filled; may be out
-        of order and have duplicates.
+        Index ``open_time`` (UTC), columns open, high, low, close and optionally volume, quote_volume, filled; may be
+        out of order and have duplicates.
     threshold : float
-        The modified z-score from which on a value is an outlier.
+        The modified z-score at and above which a value is an outlier.
     span : Span, optional
-        Where candles are expected; by default the closed part of what was asked for, and without provenance from the
-        first row to the end of the last.
+        The span in which candles are expected; by default the closed part of the requested span, and without
+        provenance from the first row to the end of the last.
 
     Raises
     ------
     InvalidInput
-        The frame has no prices, the index is no time with a zone, or the threshold is not above 0.
+        The frame has no prices, the index is not a time with a time zone, or the threshold is not above 0.
 
     Examples
     --------
@@ -186,7 +184,7 @@ def quality(candles: pd.DataFrame, *, threshold: float = THRESHOLD, span: Span |
 
 
 def _percent(share: float) -> str:
-    """Return a share that is never rounded up to all of it."""
+    """Return a percentage that is never rounded up to 100 %."""
     return "100 %" if share >= 1 else f"{math.floor(share * 10_000) / 100:.2f} %"
 
 
@@ -198,7 +196,7 @@ def _none(count: int, noun: str, more: str = "") -> str:
     return _count(count, noun, more) if count else "none"
 
 
-def _gaps_in_words(found: pd.DataFrame) -> str:
+def _gaps_text(found: pd.DataFrame) -> str:
     if found.empty:
         return "none"
     by_cause = found.groupby("cause")["candles"].agg(["size", "sum"]).sort_values("sum", ascending=False)
@@ -207,20 +205,20 @@ def _gaps_in_words(found: pd.DataFrame) -> str:
     )
 
 
-def _insane_in_words(found: pd.DataFrame) -> str:
+def _insane_text(found: pd.DataFrame) -> str:
     counts = found["problem"].value_counts()
     return "; ".join(f"{problem}: {count:,}" for problem, count in counts.items()) or "none"
 
 
-def _outliers_in_words(found: pd.DataFrame, threshold: float) -> str:
+def _outliers_text(found: pd.DataFrame, threshold: float) -> str:
     rule = f"modified z-score (Iglewicz and Hoaglin 1993) of {threshold:g} or more"
     if found.empty:
         return f"none with a {rule}"
     worst = found["score"].abs().idxmax()
-    return f"{len(found):,} with a {rule}; the farthest at {worst:%Y-%m-%d %H:%M}"
+    return f"{len(found):,} with a {rule}; the most extreme at {worst:%Y-%m-%d %H:%M}"
 
 
-def _still_in_words(found: pd.DataFrame) -> str:
+def _still_text(found: pd.DataFrame) -> str:
     if found.empty:
         return "none"
     total = _count(int(found["candles"].sum()), "candle")
@@ -229,7 +227,7 @@ def _still_in_words(found: pd.DataFrame) -> str:
 
 def modified_z(values: pd.Series) -> pd.Series:
     """Return the modified z-score of each value (Iglewicz and Hoaglin 1993); 0 where all are equal, NaN where NaN."""
-    away = (values - values.median()).round(12)  # what the arithmetic itself scatters is no distance
+    away = (values - values.median()).round(12)  # differences within rounding error count as none
     spread = away.abs().median() / _MAD_TO_SIGMA or away.abs().mean() * _MEAN_TO_SIGMA
     return away / spread if spread else away * 0.0
 
@@ -241,14 +239,14 @@ def every_open(candles: pd.DataFrame) -> np.ndarray[Any, Any]:
 
 
 def in_order(candles: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that are candles on the grid, in order, each time once."""
+    """Return the rows that are candles on the grid, in order, one per time."""
     opens = milliseconds(utc_index(candles))
     real = candles.loc[among(opens, every_open(candles)) & ~made_up(candles)].sort_index(kind="stable")
     return real.loc[~real.index.duplicated()]
 
 
 def neighbours(real: pd.DataFrame, on_grid: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return which candles follow right upon the one before."""
+    """Return which candles directly follow the previous one."""
     follows: np.ndarray[Any, Any] = np.r_[False, np.diff(np.searchsorted(on_grid, milliseconds(utc_index(real)))) == 1][
         : len(real)
     ]
@@ -256,7 +254,7 @@ def neighbours(real: pd.DataFrame, on_grid: np.ndarray[Any, Any]) -> np.ndarray[
 
 
 def outliers(real: pd.DataFrame, joined: np.ndarray[Any, Any], threshold: float) -> pd.DataFrame:
-    """Return every value that lies too far out, by candle and measure."""
+    """Return every outlier, by candle and measure."""
     opened, high, low, close = (pd.Series(real[name].where(real[name] > 0)) for name in PRICES)
     measures = {
         "return": pd.Series(np.log(close / close.shift())).where(joined),
@@ -272,7 +270,7 @@ def outliers(real: pd.DataFrame, joined: np.ndarray[Any, Any], threshold: float)
 
 
 def still(candles: pd.DataFrame, real: pd.DataFrame, joined: np.ndarray[Any, Any]) -> pd.DataFrame:
-    """Return runs of neighbouring candles in which nothing was traded."""
+    """Return runs of adjacent candles without trades."""
     quiet = (real["volume"] == 0).to_numpy() if "volume" in real.columns else np.zeros(len(real), dtype=bool)
     begins = quiet & ~(joined & np.r_[False, quiet[:-1]][: len(quiet)])
     numbers = np.cumsum(begins)[quiet]
@@ -290,7 +288,7 @@ def still(candles: pd.DataFrame, real: pd.DataFrame, joined: np.ndarray[Any, Any
 
 
 def insane(candles: pd.DataFrame) -> pd.DataFrame:
-    """Return rows that cannot be, with the first reason; rows that were filled in with NaN are no candles."""
+    """Return impossible rows, with the first reason; rows filled with NaN are not candles."""
     real = candles.loc[~made_up(candles)]
     opened, high, low, close = (real[name].to_numpy(dtype="float64") for name in PRICES)
     prices = np.stack([opened, high, low, close])
