@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from bgresearch.cli.options import DataDir, Interval, MarketName, PriceKind, Since, SourceName, Until, as_an_option
-from bgresearch.cli.output import AsJson, table, tell
+from bgresearch.cli.output import AsJson, print_result, table
 from bgresearch.errors import BgresearchError, InvalidInput
 
 _TOLD = 10  # failures that a person reads
@@ -70,7 +70,7 @@ def candles(
             "data_dir": place, "series": done, "failed": failed, "no_longer_listed": about["no_longer_listed"],
             "archive": about.get("archive", {}),
         }  # fmt: skip
-        tell(result, as_json, lambda: f"{table(_shown(done))}\n\nKept in {place}")
+        print_result(result, as_json, lambda: f"{table(_shown(done))}\n\nKept in {place}")
     if failed:
         raise SymbolsFailed({symbol: error["message"] for symbol, error in about["errors"].items()}, len(frame))
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from bgresearch.cli.options import DataDir, as_an_option
-from bgresearch.cli.output import AsJson, table, tell
+from bgresearch.cli.output import AsJson, print_result, table
 from bgresearch.errors import BgresearchError
 
 
@@ -38,7 +38,7 @@ def import_files(
     about = frame.attrs["bgresearch"]
     files = [_plain(row) for row in frame.to_dict("records")]
     result = {"data_dir": place, "files": files, **{key: about[key] for key in ("rows", "gaps", "differences")}}
-    tell(result, as_json, lambda: _words(files, about, place))
+    print_result(result, as_json, lambda: _words(files, about, place))
     aside = [one for one in files if one["state"] == "set aside"]
     if aside:
         raise FilesSetAside(

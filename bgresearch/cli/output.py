@@ -33,9 +33,6 @@ def print_result(result: dict[str, Any] | list[Any], as_json: bool, say: Callabl
     typer.echo(json.dumps(result, ensure_ascii=False, indent=2) if as_json else say())
 
 
-tell = print_result  # the former name, for commands that still import it
-
-
 def table(rows: list[dict[str, str]]) -> str:
     """Return rows as aligned columns; the keys of the first row are the headings."""
     headings = list(rows[0])

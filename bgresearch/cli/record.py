@@ -11,7 +11,7 @@ import typer
 
 from bgresearch.cli.download import SymbolsFailed
 from bgresearch.cli.options import DataDir, as_an_option
-from bgresearch.cli.output import AsJson, table, tell
+from bgresearch.cli.output import AsJson, print_result, table
 from bgresearch.errors import BgresearchError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def record(
             failure = error
         place = client.data_dir
     rows = _rows(recorder)
-    tell({"data_dir": place, "series": rows}, as_json, lambda: f"\n{table(_shown(rows))}\n\nKept in {place}")
+    print_result({"data_dir": place, "series": rows}, as_json, lambda: f"\n{table(_shown(rows))}\n\nKept in {place}")
     if failure is not None:
         raise failure
     failed = {symbol: tally.failure for symbol, tally in recorder.tallies.items() if tally.failure is not None}
@@ -129,7 +129,9 @@ def _record_live(
         for one in recorder.results
     ]  # fmt: skip
     found = {"data_dir": place, "series": rows}
-    tell(found, as_json, lambda: f"\n{table([{k: str(v) for k, v in row.items()} for row in rows])}\n\nKept in {place}")
+    print_result(
+        found, as_json, lambda: f"\n{table([{k: str(v) for k, v in row.items()} for row in rows])}\n\nKept in {place}"
+    )
 
 
 def _moment(time_ms: int | None) -> str | None:

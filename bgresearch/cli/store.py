@@ -19,7 +19,7 @@ from bgresearch.cli.options import (
     excludes,
     needs,
 )
-from bgresearch.cli.output import AsJson, table, tell
+from bgresearch.cli.output import AsJson, print_result, table
 from bgresearch.errors import BgresearchError, InvalidInput, StoreError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def plan(
         }
         for row in rows
     ]  # fmt: skip
-    tell({"plans": rows}, as_json, lambda: table(shown))
+    print_result({"plans": rows}, as_json, lambda: table(shown))
 
 
 def verify(
@@ -125,7 +125,7 @@ def verify(
             lines += [f"  {one.key}: {one.what} ({one.kept}; now {one.now or 'nothing'})" for one in changed[:_SHOWN]]
         return "\n".join(lines)
 
-    tell(result, as_json, words)
+    print_result(result, as_json, words)
     if not found.sound or revised or changed:
         left = len(found.flaws) - len(found.repaired)
         archived = f", {len(changed)} files that the archive has replaced" if against_archive else ""
@@ -165,7 +165,7 @@ def publish(
     with connect(data_dir=data_dir, offline=True) as client:
         done = client.publish(url, symbols=wanted, market=market, exact=exact, prune=prune)
     removed = f" {done.removed} objects that only older publications needed were deleted." if done.removed else ""
-    tell(asdict(done), as_json, lambda: (
+    print_result(asdict(done), as_json, lambda: (
         f"{done.files:,} files, {done.rows:,} rows, {done.bytes / 1e6:.1f} MB at {done.url}. "
         f"Sent now: {done.sent:,} ({done.sent_bytes / 1e6:.1f} MB).{removed}\n"
         f"Read it: bg.connect(store={done.url!r}). Digest: {done.digest}"
@@ -189,25 +189,27 @@ def pin(
         root, now_ms = Path(client.data_dir), client.now.value // 10**6
     if what == "list":
         there = [_listed(root, one) for one in pins.names(root)]
-        tell({"pins": there}, as_json, lambda: table([_row(one) for one in there]) if there else "No pins.")
+        print_result({"pins": there}, as_json, lambda: table([_row(one) for one in there]) if there else "No pins.")
         return
     if what not in pins.RESERVED:
         if name:
             raise InvalidInput("NAME", f"{what!r} is no verb.", hint="pin NAME, or pin diff|list|remove|verify NAME.")
         made = _pin(pins.create(root, what, now_ms, private=account))
         use = f"Read it: bg.connect(pin={what!r}). What has changed since: bgresearch pin diff {what}."
-        tell(made, as_json, lambda: f"{table([_row(made)])}\n\n{use}")
+        print_result(made, as_json, lambda: f"{table([_row(made)])}\n\n{use}")
         return
     if not name:
         raise InvalidInput("NAME", f"which pin is meant? {what} needs its name.", hint="See: bgresearch pin list.")
     if what == "remove":
         pins.remove(root, name)
-        tell({"pin": name}, as_json, lambda: f"The pin {name} is gone; the data that is kept now was not touched.")
+        print_result(
+            {"pin": name}, as_json, lambda: f"The pin {name} is gone; the data that is kept now was not touched."
+        )
         return
     frozen = pins.load(root, name)
     if what == "verify":
         bad = pins.changed(frozen)
-        tell(
+        print_result(
             {**_pin(frozen), "changed": bad},
             as_json,
             lambda: "\n".join(bad) or f"{len(frozen.files)} files, as frozen.",
@@ -218,7 +220,7 @@ def pin(
     changes = pins.diff(root, frozen)
     told = {"pin": name, "digest": frozen.digest, "changes": [asdict(one) for one in changes]}
     shown = [{key: str(value) for key, value in asdict(one).items()} for one in changes]
-    tell(told, as_json, lambda: table(shown) if shown else f"Nothing has changed since {name} was frozen.")
+    print_result(told, as_json, lambda: table(shown) if shown else f"Nothing has changed since {name} was frozen.")
 
 
 def _flaw(found: Verified, number: int) -> dict[str, Any]:
