@@ -19,7 +19,7 @@ from bgresearch.sandbox.faults import Faults
 faults = Faults()
 faults.inject("latency", amount={latency_s})
 client = bg.connect(sandbox=Exchange(faults=faults), progress={progress})
-asked = ("BTCUSDT", "1m", "2026-01-01", "2026-02-01")
+asked = ("BTCUSDT", "1m", "2026-01-01", "2026-01-15")  # too little to come from the archive
 """
 
 
@@ -74,5 +74,5 @@ def test_the_stop_button_ends_a_download_and_what_was_complete_is_not_asked_for_
     again = "print(len(client.candles(*asked, progress=False)), client.requests_sent - before)"
     run(client, again, lambda message: told.append(message["content"].get("text", "")))
     rows, requests = map(int, "".join(told).split())
-    assert rows == 31 * 24 * 60
+    assert rows == 14 * 24 * 60
     assert requests < (rows - pressed[0]) / 198 + 20  # pages of 198 new rows; what was on its way when it was stopped
