@@ -85,8 +85,8 @@ class LiveVerbs:
         >>> import bgresearch as bg
         >>> client = bg.connect(sandbox=True)
         >>> with client.stream("trades", "BTCUSDT") as stream:                        # doctest: +SKIP
-        ...     for frame in stream:
-        ...         print(frame.price.iloc[-1], stream.status.latency_ms)
+        ...     frame = next(stream)  # or: for frame in stream
+        ...     print(frame.price.iloc[-1], stream.status.latency_ms)
         """
         return self._stream(self._wanted(channel, symbols, market=market, interval=interval, depth=depth))
 
@@ -134,7 +134,7 @@ class LiveVerbs:
         --------
         >>> import bgresearch as bg
         >>> client = bg.connect(sandbox=True)
-        >>> client.record("trades", ["BTCUSDT", "ETHUSDT"], seconds=60)               # doctest: +SKIP
+        >>> client.record("trades", ["BTCUSDT", "ETHUSDT"], seconds=2)                # doctest: +SKIP
         """
         if seconds is not None and (isinstance(seconds, bool) or not seconds > 0):
             raise InvalidInput("seconds", f"{seconds!r} is not above 0.", hint="Leave it out to record until Ctrl-C.")
@@ -168,7 +168,7 @@ class LiveVerbs:
 
         Examples
         --------
-        >>> client.recorder_of("trades", "BTCUSDT").run(60)                           # doctest: +SKIP
+        >>> client.recorder_of("trades", "BTCUSDT").run(2)                            # doctest: +SKIP
         """
         wanted = self._wanted(channel, symbols, market=market, interval=interval, depth=None)
         return LiveRecorder(self._source, self._stream(wanted), wanted)
