@@ -61,7 +61,7 @@ def test_the_keyring_opens_the_vault_with_a_code_of_its_own(tmp_path: Path) -> N
     assert Vault.open_with_keyring(path, found.value).names() == []
     oskeyring.forget(vault.vault_id, backend)
     oskeyring.forget(vault.vault_id, backend)
-    with pytest.raises(ConfigurationError, match="knows nothing"):
+    with pytest.raises(ConfigurationError, match="has no entry for this vault"):
         oskeyring.fetch(vault.vault_id, backend)
 
 
@@ -95,7 +95,7 @@ def test_without_the_package_the_way_out_is_said(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_keyring_that_keeps_nothing_is_noticed() -> None:
-    with pytest.raises(ConfigurationError, match="knows nothing"):
+    with pytest.raises(ConfigurationError, match="has no entry for this vault"):
         oskeyring.keep("id", new_code(), Forgetting())
 
 

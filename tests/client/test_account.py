@@ -87,7 +87,7 @@ def test_a_second_call_asks_for_nothing_that_is_final(connect: Connect, clock: M
     pd.testing.assert_frame_equal(other.account.fills(START, "2026-11-20T08:00"), first)
     pd.testing.assert_frame_equal(offline.account.fills(START, "2026-11-20T08:00"), first)
     assert (other.requests_sent, offline.requests_sent) == (0, 0)
-    with pytest.raises(OfflineError, match=r"not all kept: \[2026-11-20T08:00:00Z"):
+    with pytest.raises(OfflineError, match=r"not complete in the store: \[2026-11-20T08:00:00Z"):
         offline.account.fills(START, "2026-11-20T09:00")
 
 

@@ -129,7 +129,8 @@ def test_a_listing_in_mid_range_is_found_in_few_requests_and_remembered(client: 
             "again": None,
         }
     ]
-    assert sum(report["requests"].values()) < 80  # 19,600 pages lie before the listing
+    # 19,600 pages are before the listing; two bursts of a route are on their way before it is found
+    assert sum(report["requests"].values()) < 100
     before = client.requests_sent
     assert client.candles("JUNEUSDT", "1m", "2020-01-01", "2021-01-01").empty
     assert client.requests_sent == before

@@ -144,14 +144,14 @@ LISTS = sorted({
     for name, kind in KINDS.items()
     for mode in ("classic", "unified")
     for lot in (("USDT",) if kind.lots[mode] == "coins" else kind.lots[mode])
-    if kind.roads(mode, lot)
+    if kind.routes(mode, lot)
 })  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "mode", "lot"), LISTS)
 def test_windows_of_own_records_hold_whole_seconds(kind: str, mode: Any, lot: str) -> None:
     span = Span(NOW_MS - HOUR_MS + 300, NOW_MS - 2_300)
-    for route in KINDS[kind].roads(mode, lot):
+    for route in KINDS[kind].routes(mode, lot):
         told = Told(lambda _row_id, _params: [])
         walked(KINDS[kind], route, told, span)
         asked = told.asked[0][1]
@@ -175,6 +175,6 @@ def test_own_records_of_a_second_that_a_border_divides_are_all_there(pages: int,
         return [FILL | {"tradeId": str(one.id), "orderId": str(one.id), "cTime": one.shown} for one in page]
 
     middle = found[450].at // 1_000 * 1_000 + border
-    route, told = FILLS.roads("classic", "spot")[0], Told(answer)
+    route, told = FILLS.routes("classic", "spot")[0], Told(answer)
     came = [walked(FILLS, route, told, span) for span in (Span(NOW_MS - DAY_MS, middle), Span(middle, NOW_MS))]
     assert sum(map(len, came)) == len(found)

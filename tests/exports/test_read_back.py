@@ -129,7 +129,9 @@ def test_names_in_two_levels_are_kept_by_parquet_and_joined_elsewhere(candles: p
 
 
 def test_an_excel_sheet_has_times_that_excel_knows(candles: pd.DataFrame, tmp_path: Path) -> None:
-    back = pd.read_excel(export(candles, tmp_path / "rows.xlsx"), sheet_name="candles", index_col="open_time")
+    back = pd.read_excel(
+        export(candles, tmp_path / "rows.xlsx"), sheet_name="candles", index_col="open_time", engine="openpyxl"
+    )
     assert (pd.DatetimeIndex(back.index).tz_localize("UTC") == candles.index).all()
 
 

@@ -97,8 +97,8 @@ def test_an_unknown_symbol_is_named_with_near_ones_and_can_be_put_right(explorer
 
 
 def test_a_download_can_be_stopped_and_what_was_complete_is_kept(explorer: Explorer, client: Client) -> None:
-    explorer.fields["interval"].control.value = "1m"
-    explorer.fields["start"].control.value = "2026-08-01"
+    explorer.fields["interval"].control.value = "5m"  # the archive has only minutes
+    explorer.fields["start"].control.value = "2026-01-01"
     press(explorer, "Show the cost")
     before = client.plan(**explorer.asked).rows
     explorer.bar.observe(lambda change: press(explorer, "Stop") if change["new"] else None, "value")
@@ -125,6 +125,6 @@ def test_the_frame_is_saved_and_never_over_another_file(
 
 
 def test_many_requests_are_priced_in_seconds(client: Client) -> None:
-    words = " ".join(priced(client.plan("BTCUSDT", "1m", "2026-01-01", "2026-11-01")))
+    words = " ".join(priced(client.plan("BTCUSDT", "1m", "2026-01-01", "2026-11-01", source="rest")))
     assert "to spot.history_candles" in words
     assert "about " in words

@@ -71,9 +71,9 @@ def test_offline_what_was_kept_is_answered_with_its_age_and_the_rest_names_what_
     answers = CachedSender(source_of(client), 1)
     assert answers.send(TICKERS, BTC).body == first.body
     assert answers.words()["age_s"] == 86_400
-    with pytest.raises(OfflineError, match=r"spot.tickers \(symbol=ETHUSDT\) is kept.* Run client.tickers\('ETH"):
+    with pytest.raises(OfflineError, match=r"spot.tickers \(symbol=ETHUSDT\) is stored.* Run client.tickers\('ETH"):
         CachedSender(source_of(client), again="client.tickers('ETHUSDT')").send(TICKERS, {"symbol": "ETHUSDT"})
-    with pytest.raises(OfflineError, match=r"spot.account_assets is kept.*client.api.spot.account_assets"):
+    with pytest.raises(OfflineError, match=r"spot.account_assets is stored.*client.api.spot.account_assets"):
         CachedSender(source_of(client)).send(ASSETS, {})
     assert client.requests_sent == 0
 

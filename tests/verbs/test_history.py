@@ -184,7 +184,7 @@ def test_numbered_pages_are_walked_to_the_end(tmp_path: Path) -> None:
 def test_a_window_with_more_than_one_list_serves_is_halved(tmp_path: Path) -> None:
     rows = [
         {"transferId": str(n), "coin": "USDT", "size": "1", "fromType": "spot", "toType": "usdt_futures",
-         "status": "Successful", "ts": str(NOW_MS - DAY_MS + n // 3)} for n in range(7_000)
+         "status": "Successful", "ts": str(NOW_MS - DAY_MS + n // 3 * 1000)} for n in range(7_000)
     ]  # fmt: skip
 
     def answer(row_id: str, params: Mapping[str, Any]) -> Any:
