@@ -135,13 +135,7 @@ def carry_file(
     Bytes are written as they come, so memory stays small; errors are returned as by `carry`.
     """
     try:
-        request = requests.PreparedRequest()
-        request.method = "GET" if sink is not None else "HEAD"
-        request.url, request.headers = url, CaseInsensitiveDict(headers)
-        response = session.get_adapter(url).send(
-            request, stream=True, timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S), verify=True, cert=None, proxies={}
-        )
-        with response:
+        with _sent(session, "GET" if sink is not None else "HEAD", url, headers) as response:
             return _received(response, clock, sink, most_bytes)
     except (requests.RequestException, urllib3.exceptions.HTTPError, ConnectionError, TimeoutError) as error:
         return _mishap_of(error)
@@ -185,13 +179,16 @@ def _poured(response: requests.Response, clock: Clock, sink: BinaryIO, most_byte
 def _carried(session: requests.Session, url: str, headers: Headers, clock: Clock) -> Answer | Mishap:
     if not all(value.isascii() and value.isprintable() for value in headers.values()):
         return "unsendable"  # http.client would include the value in its error
+    with _sent(session, "GET", url, headers) as response:
+        return _read(response, clock)
+
+
+def _sent(session: requests.Session, method: Literal["GET", "HEAD"], url: str, headers: Headers) -> requests.Response:
     request = requests.PreparedRequest()
-    request.method, request.url, request.headers = "GET", url, CaseInsensitiveDict(headers)
-    response = session.get_adapter(url).send(
+    request.method, request.url, request.headers = method, url, CaseInsensitiveDict(headers)
+    return session.get_adapter(url).send(
         request, stream=True, timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S), verify=True, cert=None, proxies={}
     )
-    with response:
-        return _read(response, clock)
 
 
 def _mishap_of(error: Exception) -> Mishap:

@@ -258,13 +258,9 @@ class Disk:
         StoreError
             If the operating system refuses; the old file is intact then.
         """
-        with in_words("write", path):
-            self._make_folder(path.parent, private=private)
-            self._sweep(path)
-            with replacing(path, private=private) as temporary, temporary.open("wb") as file:
-                self.write(file, data)
+        self.replace_by(path, lambda file: self.write(file, data), private=private)
 
-    def replace_by(self, path: Path, fill: Callable[[BinaryIO], None]) -> None:
+    def replace_by(self, path: Path, fill: Callable[[BinaryIO], None], *, private: bool = False) -> None:
         """Write the whole file as ``fill`` does, or leave the old one; the caller holds its lock.
 
         Raises
@@ -273,9 +269,9 @@ class Disk:
             If the operating system refuses; the old file is intact then.
         """
         with in_words("write", path):
-            self._make_folder(path.parent, private=False)
+            self._make_folder(path.parent, private=private)
             self._sweep(path)
-            with replacing(path) as temporary, temporary.open("wb") as file:
+            with replacing(path, private=private) as temporary, temporary.open("wb") as file:
                 fill(file)
 
     def open(self, path: Path) -> BinaryIO:
