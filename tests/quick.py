@@ -18,9 +18,9 @@ def a_third(left: Iterable[Any], right: Iterable[Any], name: Callable[[Any], str
     ]
 
 
-def quick_of(*values: object, every: int = 4) -> list[Any]:
+def quick_of(*values: Any, every: int = 4, name: Callable[[Any], str] = str) -> list[Any]:
     """Return parameters of which all but every fourth (or so) are slow."""
     return [
-        pytest.param(value, marks=[pytest.mark.slow] if place % every else [], id=str(value))
+        pytest.param(value, marks=[pytest.mark.slow] if place % every else [], id=name(value))
         for place, value in enumerate(values)
     ]

@@ -121,6 +121,7 @@ def test_a_refused_key_is_examined_and_not_kept(fresh: Heard, exchange_url: str)
     _no_secret(fresh, "notthisone")
 
 
+@pytest.mark.slow
 def test_a_stored_key_is_checked_renamed_edited_rotated_and_removed(opened: Heard) -> None:
     findings, permissions = opened.check("writing")
     assert [finding.passed for finding in findings] == [True] * len(STAGES)

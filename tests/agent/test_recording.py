@@ -145,6 +145,7 @@ def test_a_key_that_came_meanwhile_is_searched_for_too(stored: Desk) -> None:
     assert [leak["label"] for leak in stored.ask(Search(text))["leaks"]] == ["trader"]
 
 
+@pytest.mark.slow
 def test_what_can_be_searched_in_a_minute_is_limited(stored: Desk) -> None:
     part = b"x" * MAX_SEARCHED_BYTES
     for _ in range(BUDGET_BYTES // len(part)):

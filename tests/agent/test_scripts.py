@@ -28,6 +28,7 @@ def figures(script: str, *arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_of_many_starters_one_agent_comes_and_all_are_served() -> None:
     assert figures("agent_race.py", "--rounds", "5", "--clients", "10") == {
         "rounds": 5, "clients": 10, "agents": 5, "served": 50,

@@ -133,6 +133,7 @@ def test_an_archive_that_is_down_ends_in_words(connect: Connect, exchange: Excha
         connect().download("BTCUSDT", "1m", START, END, source="archive")
 
 
+@pytest.mark.slow
 def test_the_pace_is_kept_and_nothing_private_leaves(served: Served, exchange: Exchange) -> None:
     seen: list[Request] = []
     running, most, lock = [0], [0], threading.Lock()

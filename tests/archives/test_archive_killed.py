@@ -46,6 +46,7 @@ class Counting:
         return self._inner.answer(request, now_ms)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kills", [2, pytest.param(50, marks=pytest.mark.slow)])
 def test_killed_at_any_moment_nothing_is_damaged_and_the_rest_is_fetched(tmp_path: Path, kills: int) -> None:
     chance, data = random.Random(kills), tmp_path / "data"  # noqa: S311 - when to kill

@@ -84,6 +84,7 @@ def test_a_page_draws_what_is_in_sight_from_the_candles_themselves(
     assert (complaints, requests) == ([], [saved.as_uri()])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
 def test_a_page_keeps_the_theme_that_was_chosen(browser: Browser, tmp_path: Path, theme: str) -> None:
     saved = walk(30).bg.chart(theme=theme).save(tmp_path / "chart.html")

@@ -71,6 +71,7 @@ def test_the_page_opens_without_a_complaint_and_asks_for_nothing(tab: Opened, re
     assert tab.page.locator("#figure-0-0 .bars .point").count() == 1440
 
 
+@pytest.mark.slow
 def test_text_stands_out_from_its_background(tab: Opened) -> None:
     ink, paper = tab.page.evaluate(
         """() => [getComputedStyle(document.querySelector('#figure-0-0 .ytick text')).fill,
@@ -79,6 +80,7 @@ def test_text_stands_out_from_its_background(tab: Opened) -> None:
     assert contrast(ink, paper) > 7  # WCAG AAA
 
 
+@pytest.mark.slow
 def test_dragging_moves_the_time_axis_and_the_price_axis_follows(light: Opened) -> None:
     before = axes(light.page)
     light.page.get_by_text("1 day", exact=True).first.click()
@@ -100,6 +102,7 @@ def test_dragging_moves_the_time_axis_and_the_price_axis_follows(light: Opened) 
     assert light.complaints == []
 
 
+@pytest.mark.slow
 def test_on_a_telephone_no_word_is_cut_off_or_turned(narrow: Opened) -> None:
     assert narrow.page.evaluate("() => document.documentElement.scrollWidth") == 390
     assert cut_off(narrow.page) == []
@@ -110,6 +113,7 @@ def test_on_a_telephone_no_word_is_cut_off_or_turned(narrow: Opened) -> None:
     assert narrow.page.locator("#figure-0-0 .xtick text[transform*='rotate(30']").count() == 0
 
 
+@pytest.mark.slow
 def test_what_is_told_of_a_candle_covers_what_lies_behind(tab: Opened) -> None:
     tab.page.locator("#figure-0-0 .nsewdrag").first.hover()
     tab.page.wait_for_selector("#figure-0-0 .hoverlayer .legend .bg")
@@ -121,6 +125,7 @@ def test_what_is_told_of_a_candle_covers_what_lies_behind(tab: Opened) -> None:
     assert (shown[0][0], shown[1][1]) == ("1", "1px")
 
 
+@pytest.mark.slow
 def test_the_other_symbol_is_one_click_away_and_fills_the_width(light: Opened) -> None:
     assert not light.page.locator("#figure-0-1").is_visible()
     light.page.get_by_role("tab", name="ETHUSDT").click()

@@ -307,6 +307,7 @@ def test_a_new_password_is_compared_here_and_sealed_once(stage: Stage) -> None:
     assert stage.opened == [{"password": PASSPHRASE}]
 
 
+@pytest.mark.slow
 def test_the_meter_shows_what_the_agent_says_of_the_last_text(stage: Stage) -> None:
     seen: list[str] = []
 

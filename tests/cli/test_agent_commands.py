@@ -51,6 +51,7 @@ def test_unlock_status_check_and_lock(run: Run, stored: str) -> None:
     assert not any(secret in unlocked.out + json.dumps(status) + checked.out for secret in SECRETS)
 
 
+@pytest.mark.slow
 def test_without_an_agent_a_check_asks_for_the_password(run: Run, stored: str) -> None:
     refused = run("check", "research")
     assert refused.status == 1
@@ -58,6 +59,7 @@ def test_without_an_agent_a_check_asks_for_the_password(run: Run, stored: str) -
     assert run("check", "research", "--password-file", stored).status == 0
 
 
+@pytest.mark.slow
 def test_a_wrong_password_starts_no_agent(run: Run, stored: str) -> None:
     refused = run("vault", "unlock", "--password-file", "-", stdin="not the password\n")
     assert refused.status == 1
@@ -66,6 +68,7 @@ def test_a_wrong_password_starts_no_agent(run: Run, stored: str) -> None:
     assert run("vault", "status").out == "No agent is running. Next: bgresearch vault unlock\n"
 
 
+@pytest.mark.slow
 def test_the_password_can_be_typed(converse: Converse, run: Run, stored: str) -> None:
     typed = converse(["vault", "unlock"], [("Master password:", PASSWORD)])
     assert typed.status == 0, typed.out
@@ -74,6 +77,7 @@ def test_the_password_can_be_typed(converse: Converse, run: Run, stored: str) ->
     assert os.getsid(pid) not in {os.getsid(0), pid}, "the agent belongs to no terminal and leads no session"
 
 
+@pytest.mark.slow
 def test_another_vault_is_not_mixed_up(run: Run, stored: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     assert run("vault", "unlock", "--password-file", stored).status == 0
     refused = run("vault", "unlock", BGRESEARCH_VAULT=str(tmp_path_factory.mktemp("other") / "vault"))

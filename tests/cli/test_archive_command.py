@@ -35,6 +35,7 @@ def keys(server: Server, environment: dict[str, str], password_file: str) -> tup
     return ("--password-file", password_file)
 
 
+@pytest.mark.slow
 def test_through_the_agent_and_again_only_what_is_new(run: Run, keys: tuple[str, str], tmp_path: Path) -> None:
     assert run("vault", "unlock", *keys).status == 0
     first = run("archive", "readonly", *LITTLE, "--json")

@@ -106,7 +106,7 @@ def test_a_key_that_can_trade_is_refused_with_the_option_that_keeps_it(  # noqa:
     assert (done.exit_code, "use --accept-trade" in done.stdout) == (3, True), done.stdout
 
 
-@pytest.mark.parametrize("door", quick_of(*DOORS, every=2))
+@pytest.mark.parametrize("door", quick_of(*DOORS))
 def test_a_key_that_only_reads_comes_in_with_its_verdict(
     door: str, command: Command, path: Path, tmp_path: Path, url: str
 ) -> None:
@@ -150,6 +150,7 @@ def test_a_wrong_text_is_not_saved_and_the_old_key_stays(command: Command, path:
         assert vault.names() == ["old"]
 
 
+@pytest.mark.slow
 def test_where_the_exchange_cannot_be_reached_a_new_key_is_kept_unchecked_and_no_old_one_replaced(
     command: Command, path: Path
 ) -> None:
@@ -164,6 +165,7 @@ def test_where_the_exchange_cannot_be_reached_a_new_key_is_kept_unchecked_and_no
         assert (new.checked, new.verdict) == ("", "")
 
 
+@pytest.mark.slow
 def test_the_agent_is_used_where_it_runs_and_takes_no_unchecked_key(
     command: Command, path: Path, agent_folder: str, tmp_path: Path
 ) -> None:

@@ -5,6 +5,8 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from bgresearch.sandbox import SANDBOX_KEYS, Exchange
 from bgresearch.sandbox.server import Server
 from tests.cli.conftest import PASSWORD, TRIPLE, Converse, Run
@@ -43,6 +45,7 @@ def test_a_changed_trail_ends_with_status_1(run: Run, vault: str, environment: d
     assert "missing" in told.json()["problems"][0]
 
 
+@pytest.mark.slow
 def test_a_key_rotates_when_the_exchange_accepts_the_new_one(run: Run, password_file: str) -> None:
     old, new, wrong = SANDBOX_KEYS["readonly"], SANDBOX_KEYS["trader"], NEW
     with Server(Exchange()) as server:
@@ -68,6 +71,7 @@ def test_a_new_data_key_keeps_the_keys(run: Run, vault: str) -> None:
     assert run("vault", "rotate", "--password-file", vault).status == 2
 
 
+@pytest.mark.slow
 def test_a_copy_goes_out_and_comes_in(run: Run, vault: str, tmp_path: Path) -> None:
     copy, words = str(tmp_path / "copy"), json.dumps({"copy_password": "for the copy only"})
     assert run("vault", "export", copy, "--stdin", "--password-file", vault, stdin=words).status == 0
@@ -113,6 +117,7 @@ def test_an_older_file_is_warned_of_in_one_line(run: Run, vault: str, environmen
     assert re.fullmatch(r"bgresearch: the vault .* is generation 1, but generation 2 .*\n", listed.err)
 
 
+@pytest.mark.slow
 def test_a_recovery_code_is_asked_back_and_opens(
     converse: Converse, run: Run, vault: str, environment: dict[str, str]
 ) -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from bgresearch.cli.ledger import LedgerDiffers
 from bgresearch.research.pnl.reconcile import reconcile
@@ -18,6 +19,7 @@ from tests.conftest import NOW
 from vault import FLOOR, Vault
 
 
+@pytest.mark.slow
 def test_the_ledger_is_written_for_its_owner_alone_and_said_to_add_up(
     run: Run, environment: dict[str, str], password_file: str, tmp_path: Path
 ) -> None:

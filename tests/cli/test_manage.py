@@ -75,6 +75,7 @@ def test_a_check_that_the_exchange_refuses_names_the_stage(run: Run) -> None:
     assert "other network addresses only; this computer's is not in its list. (40018)" in ran.err
 
 
+@pytest.mark.slow
 def test_a_rotation_is_checked_before_the_old_key_goes(run: Run, kept: Kept) -> None:
     before = {label: key.fingerprint for label, key in kept().items()}
     refused = run(
@@ -90,6 +91,7 @@ def test_a_rotation_is_checked_before_the_old_key_goes(run: Run, kept: Kept) -> 
     assert {label for label, key in kept().items() if before[label] != key.fingerprint} == {"readonly"}
 
 
+@pytest.mark.slow
 def test_a_rotation_can_be_typed(converse: Converse) -> None:
     new = SANDBOX_KEYS["no_address_list"]
     ran = converse(["keys", "rotate", "readonly"], texts(new))

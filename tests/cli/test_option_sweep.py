@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from bgresearch.cli import app
 from bgresearch.errors import InvalidInput
 from tests.cli.sandboxed import PASSWORD
+from tests.quick import quick_of
 from vault import FLOOR, InvalidField, Vault
 
 KEY = {"api_key": "bg_0123456789abcdef", "secret_key": "f00dfeedf00dfeed", "passphrase": "swordfish9"}
@@ -79,7 +80,7 @@ def places(tmp_path: Path) -> dict[str, str]:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("words", REFUSED)
+@pytest.mark.parametrize("words", quick_of(*REFUSED, every=3))
 def test_an_option_that_would_do_nothing_is_refused(words: str, places: dict[str, str]) -> None:
     done = CliRunner().invoke(app, [places.get(word, word) for word in words.split()], env=places)
     assert isinstance(done.exception, InvalidInput), done.output
@@ -93,7 +94,7 @@ def pem() -> str:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
-@pytest.mark.parametrize("command", ["keys add", "vault add", "keys rotate", "vault rotate"])
+@pytest.mark.parametrize("command", quick_of("keys add", "vault add", "keys rotate", "vault rotate"))
 def test_the_private_key_of_a_file_is_used_beside_standard_input(
     command: str, places: dict[str, str], pem: str, tmp_path: Path
 ) -> None:

@@ -99,6 +99,7 @@ def test_a_keyring_that_keeps_nothing_is_noticed() -> None:
         oskeyring.keep("id", new_code(), Forgetting())
 
 
+@pytest.mark.slow
 def test_the_keyring_unlocks_a_locked_agent_by_a_sealed_box(tmp_path: Path, agent_folder: str) -> None:
     path, place = tmp_path / "keys" / "vault", Place(Path(agent_folder))
     backend, code = Kept(), new_code()

@@ -55,6 +55,7 @@ def test_an_ended_recorder_keeps_everything_says_what_and_ends_with_0(
     assert not list(tmp_path.rglob("*.tmp"))
 
 
+@pytest.mark.slow
 def test_sigkill_loses_at_most_the_row_under_way(places: dict[str, str], tmp_path: Path, server: Server) -> None:
     with started(places, tmp_path, *COMMAND) as child:
         child.line_with(r"(?s)BTCUSDT: recorded.*BTCUSDT: recorded$")
@@ -68,6 +69,7 @@ def test_sigkill_loses_at_most_the_row_under_way(places: dict[str, str], tmp_pat
     assert len(read(server, places)) == len(kept) + 1
 
 
+@pytest.mark.slow
 def test_two_recorders_at_once_double_no_row(places: dict[str, str], tmp_path: Path, server: Server) -> None:
     command = (*COMMAND, "--count", "2")
     with started(places, tmp_path, *command) as one, started(places, tmp_path, *command) as two:

@@ -54,6 +54,7 @@ def test_a_taken_port_is_said_in_one_line(environment: dict[str, str], tmp_path:
             assert "Address already in use" in second.said
 
 
+@pytest.mark.slow
 def test_the_lab_brings_the_notebooks_of_the_package_where_there_are_none(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

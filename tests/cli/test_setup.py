@@ -14,6 +14,7 @@ from bgresearch.sandbox import SANDBOX_KEYS
 from bgresearch.sandbox.server import Server
 from tests.cli.conftest import Answer, Converse, Kept, Run
 from tests.cli.sandboxed import PASSWORD, Dialogue, as_json, clean, open_vault, texts
+from tests.quick import quick_of
 
 CTRL_C = "\x03"
 
@@ -74,6 +75,7 @@ def group(shown: str) -> str:
     return str(code.split("-")[int(re.findall(r"Group ([0-9])", shown)[-1]) - 1])
 
 
+@pytest.mark.slow
 def test_a_recovery_code_is_asked_back_and_opens_the_vault_after_the_wizard_was_left(
     converse: Converse, run: Run
 ) -> None:
@@ -104,6 +106,7 @@ def test_a_recovery_code_is_asked_back_and_opens_the_vault_after_the_wizard_was_
     assert codes[0] not in back.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("agrees", [False, True])
 def test_a_trading_key_is_refused_unless_somebody_says_so_on_purpose(
     converse: Converse, kept: Kept, opened: Path, agrees: bool
@@ -119,6 +122,7 @@ def test_a_trading_key_is_refused_unless_somebody_says_so_on_purpose(
     assert list(kept()) == (["bot"] if agrees else [])
 
 
+@pytest.mark.slow
 def test_a_withdrawing_key_is_never_kept_and_another_can_be_typed(converse: Converse, kept: Kept, opened: Path) -> None:
     withdrawer = SANDBOX_KEYS["withdrawer"]
     command = ["setup", "research", "--for", "spot", "--mode", "classic", "--addresses", "8.8.8.8", "--accept-trade"]
@@ -140,7 +144,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize("name", quick_of(*WRONG, every=3))
 def test_what_the_exchange_refuses_is_said_at_its_stage_and_nothing_is_saved(
     converse: Converse, kept: Kept, opened: Path, name: str
 ) -> None:
@@ -154,6 +158,7 @@ def test_what_the_exchange_refuses_is_said_at_its_stage_and_nothing_is_saved(
     assert kept() == {}
 
 
+@pytest.mark.slow
 def test_after_a_mistake_the_key_can_be_typed_again(converse: Converse, opened: Path) -> None:
     command = ["setup", "research", "--for", "spot", "--mode", "classic", "--addresses", "8.8.8.8"]
     swapped = replace(READONLY, api_key=READONLY.secret_key, secret_key=READONLY.api_key)

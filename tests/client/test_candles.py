@@ -115,6 +115,7 @@ def test_an_hour_of_maintenance_is_filled_only_on_demand_and_flagged_and_never_k
     assert client.candles("BTCUSDT", "1m", "2026-03-11T04:00", "2026-03-11T09:00").equals(plain)
 
 
+@pytest.mark.slow
 def test_a_listing_in_mid_range_is_found_in_few_requests_and_remembered(client: Client, truth: Truth) -> None:
     asked = ("JUNEUSDT", "1m", "2019-01-01", "2026-06-16")
     got = client.candles(*asked)

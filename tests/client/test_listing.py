@@ -63,6 +63,7 @@ def test_the_first_and_the_last_day_are_found_in_few_questions(first: int, lengt
     assert exchange.asked <= 130
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(st.integers(18_000, 20_600), min_size=1, max_size=6, unique=True), st.integers(1, 200), st.booleans())
 def test_every_life_is_found_however_short(begins: list[int], length: int, windowed: bool) -> None:

@@ -66,6 +66,7 @@ def test_a_look_back_longer_than_documented_is_found_and_remembered(
     assert known["uta.candles 1m"][0] > 5 * DAY_MS
 
 
+@pytest.mark.slow
 def test_a_look_back_shorter_than_documented_costs_little_and_no_candle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,6 +80,7 @@ def test_a_look_back_shorter_than_documented_costs_little_and_no_candle(
     assert client.requests_sent - spot <= sum(asked.values()) + 40
 
 
+@pytest.mark.slow
 def test_nothing_is_believed_absent_because_a_road_does_not_reach_it(tmp_path: Path) -> None:
     exchange = Exchange(seed=7)
     for road in ("spot.history_candles", "uta.history_candles"):

@@ -106,6 +106,7 @@ def valueless() -> dict[str, Callable[[], pd.DataFrame]]:
     return found
 
 
+@pytest.mark.slow
 def test_categories_without_values_stay_categories_of_text() -> None:
     frames, wrong = valueless(), []
     assert len(frames) > 600

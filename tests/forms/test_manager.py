@@ -97,6 +97,7 @@ def test_a_leaked_key_is_deleted_at_the_exchange_before_the_vault_forgets_it(man
     assert "delete it on the exchange" not in text_of(manager)
 
 
+@pytest.mark.slow
 def test_a_key_is_replaced_only_by_one_that_was_checked(manager: Manager) -> None:
     choose(manager, "research")
     press(manager, "Replace")

@@ -103,6 +103,7 @@ def test_a_recovery_code_is_shown_sealed_and_two_groups_are_asked_back(desk: Age
     assert heading(wizard)[0] == "Step 4 of 8"
 
 
+@pytest.mark.slow
 def test_a_wrong_new_recovery_password_is_said_in_the_form(desk: AgentAccess) -> None:
     wizard = start(desk)
     walk_to_vault(wizard)
@@ -230,6 +231,7 @@ def test_a_key_that_is_refused_names_the_stage_and_is_not_kept(
     assert at_key.page.label.value == "mine"
 
 
+@pytest.mark.slow
 def test_a_demo_key_is_checked_in_its_own_environment(opened: AgentAccess) -> None:
     wizard = start(opened)
     walk_to_vault(wizard, "demo")
@@ -256,6 +258,7 @@ def test_a_unified_account_is_recognised_and_its_balances_come(opened: AgentAcce
     assert not wizard.balances.empty
 
 
+@pytest.mark.slow
 def test_a_key_from_anywhere_is_amber_and_due_sooner(at_key: Wizard) -> None:
     hand_in(at_key, "no_address_list")
     press(at_key, "See the verdict")
@@ -264,6 +267,7 @@ def test_a_key_from_anywhere_is_amber_and_due_sooner(at_key: Wizard) -> None:
     assert at_key.access.key("mine").rotate_by == "2027-02-18"
 
 
+@pytest.mark.slow
 def test_a_trading_key_is_kept_only_on_purpose(at_key: Wizard) -> None:
     hand_in(at_key, "trader")
     press(at_key, "See the verdict")
@@ -291,6 +295,7 @@ def test_a_withdrawing_key_cannot_be_kept_at_all(at_key: Wizard) -> None:
     assert heading(at_key)[0] == "Step 1 of 8"
 
 
+@pytest.mark.slow
 def test_the_boxes_that_a_purpose_lacks_are_named(opened: AgentAccess) -> None:
     wizard = start(opened)
     walk_to_vault(wizard, "spot", "tax")
@@ -299,6 +304,7 @@ def test_the_boxes_that_a_purpose_lacks_are_named(opened: AgentAccess) -> None:
     assert "these boxes are missing: tax, wallet transfer" in text_of(wizard)
 
 
+@pytest.mark.slow
 def test_a_key_that_is_in_the_vault_already_is_refused_in_words(at_key: Wizard) -> None:
     hand_in(at_key, "readonly")
     press(at_key, "See the verdict")
@@ -318,6 +324,7 @@ def test_a_reminder_that_is_no_date_is_said_beside_it(at_key: Wizard) -> None:
     assert heading(at_key)[0] == "Step 7 of 8"
 
 
+@pytest.mark.slow
 def test_another_kernel_goes_on_where_the_last_one_was(at_key: Wizard) -> None:
     hand_in(at_key, "no_address_list")
     press(at_key, "See the verdict")
@@ -329,6 +336,7 @@ def test_another_kernel_goes_on_where_the_last_one_was(at_key: Wizard) -> None:
     assert other.access.key("mine").label == "mine"
 
 
+@pytest.mark.slow
 def test_an_agent_that_locks_in_the_middle_costs_the_typed_secret_alone(at_key: Wizard) -> None:
     hand_in(at_key, "readonly")
     press(at_key, "See the verdict")
@@ -370,6 +378,7 @@ def test_the_page_of_the_key_says_what_to_make_on_the_exchange_with_everything_c
     assert "Choose a passphrase there" in said
 
 
+@pytest.mark.slow
 def test_another_agent_has_forgotten_what_was_sealed_and_the_wizard_says_so(at_key: Wizard) -> None:
     hand_in(at_key, "readonly")
     end_agent(at_key.access.agent)

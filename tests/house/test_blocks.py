@@ -21,6 +21,8 @@ from tests.house.blocks import PAGES, ROOT, SHELLS, blocks, command_lines, run, 
 from vault import FLOOR, Vault
 
 NOT_RUN = "# not run by the tests, as "  # the first words of a block ```py
+LONG = {"charts.md", "live.md", "object-storage.md", "pnl.md", "raw.md", "years_of_history.md", "exports.md"}
+"""Pages whose code takes long; all of them run with ``make test-all``."""
 SHOWN = {"text", "json", "toml", "yaml", "ini", "sql", "csv"}  # languages of what is only shown
 APART = re.compile(r"LocalCluster|\bdask\b|s3://|\.png\b|\.svg\b")  # starts processes or servers of its own
 PASSWORD = "four words which nobody guesses together"
@@ -59,11 +61,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def timed(page: Path) -> Any:
+    return pytest.param(page, marks=[pytest.mark.slow] if page.name in LONG else [], id=page.name)
+
+
 def code(page: Path) -> str:
     return "\n".join(block.text for block in blocks(page) if block.language == "python")
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if code(page)], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [timed(page) for page in PAGES if code(page)])
 def test_the_code_on_a_page_runs_from_top_to_bottom_and_shows_what_the_page_says(page: Path, home: Path) -> None:
     if not APART.search(code(page)):
         run(page)
@@ -121,7 +127,7 @@ def runnable(page: Path) -> list[tuple[str, list[str]]]:
     ]
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if runnable(page)], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [timed(page) for page in PAGES if runnable(page)])
 def test_the_commands_on_a_page_run_one_after_the_other(
     page: Path, home: Path, exchange: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

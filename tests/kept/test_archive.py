@@ -181,6 +181,7 @@ def test_a_broken_list_does_not_stop_the_others_but_a_dead_line_does(
     assert run(connect()).complete
 
 
+@pytest.mark.slow
 def test_mishaps_on_the_way_lose_nothing_and_double_nothing(
     connect: Connect, exchange: Exchange, clock: ManualClock
 ) -> None:

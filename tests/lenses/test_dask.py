@@ -118,6 +118,7 @@ def test_the_frame_promises_the_types_that_it_then_has(local: Client) -> None:
     assert len(real) == len(SYMBOLS) * DAYS * 1440 + 2
 
 
+@pytest.mark.slow
 def test_two_workers_answer_over_the_universe_as_duckdb_does_over_the_same_files(
     client: Client, cluster: Any, folder: Path
 ) -> None:

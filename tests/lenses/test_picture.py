@@ -27,6 +27,7 @@ def test_a_png_has_the_size_that_was_asked_for_and_a_white_ground(tmp_path: Path
     assert [entry.name for entry in tmp_path.iterdir()] == ["chart.png"]
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_an_svg_holds_its_words_as_text_and_loads_nothing(tmp_path: Path) -> None:
     text = walk(100).bg.picture(tmp_path / "chart.svg", title="A title").read_text(encoding="utf-8")

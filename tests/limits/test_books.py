@@ -60,6 +60,7 @@ def test_three_processes_with_one_file_decide_as_one_process_does(happenings: li
         assert lived([*shared], clock, happenings) == lived([LocalLimiter(alone)], alone, happenings)
 
 
+@pytest.mark.slow
 def test_the_address_budget_is_one_for_all_and_is_used_to_nine_tenths(folder: Path) -> None:
     clock = ManualClock(NOW_MS)
     limiters = [BookLimiter(clock, FileBook(folder, HOST, clock)) for _ in range(2)]

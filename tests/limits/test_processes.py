@@ -69,6 +69,7 @@ def test_a_ban_of_the_address_holds_for_processes_that_start_later(folder: Path)
     assert 200 < ended(begin(folder, "wait", "spot.fills")) <= 300
 
 
+@pytest.mark.slow
 def test_a_process_killed_in_the_middle_of_a_change_leaves_no_lock_and_no_half_change(folder: Path) -> None:
     book = FileBook(folder, HOST, SystemClock())
     BookLimiter(SystemClock(), book).rejected(CANDLES, "", address_wide=True)

@@ -55,6 +55,7 @@ def test_a_bar_in_a_notebook_is_a_widget_that_tells_rows_and_the_share_of_the_li
     assert any("rows/s" in word and "of the limit" in word for word in words)
 
 
+@pytest.mark.slow
 def test_the_stop_button_ends_a_download_and_what_was_complete_is_not_asked_for_again(
     kernel: tuple[KernelManager, BlockingKernelClient],
 ) -> None:

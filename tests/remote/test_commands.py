@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from bgresearch.client.client import Client
 from tests.conftest import PATIENCE_S, inherited
 from tests.remote.conftest import MONTHS, SYMBOLS
@@ -36,6 +38,7 @@ def test_what_was_sent_is_said_to_people_and_to_machines(folder: Path, tmp_path:
     assert (exact["files"], exact["removed"]) == (3, 6 + 2)
 
 
+@pytest.mark.slow
 def test_a_published_store_is_looked_at_object_by_object(local: Client, tmp_path: Path) -> None:
     url = f"file://{tmp_path}/far"
     local.publish(url)

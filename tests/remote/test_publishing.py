@@ -65,6 +65,7 @@ def test_publishing_again_sends_only_what_has_changed(url: str, local: Client, f
     assert len(reader(url, tmp_path).candles("BTCUSDT", "1m", "2026-02-01", "2026-02-04")) == 3 * 1440
 
 
+@pytest.mark.slow
 def test_a_reader_stays_with_the_publication_it_began_with(
     url: str, local: Client, folder: Path, tmp_path: Path
 ) -> None:
@@ -87,6 +88,7 @@ def test_the_digest_is_that_of_a_pin_of_the_same_files(memory: str, local: Clien
     assert pinned.publish(f"{memory}-pin").digest == pins.load(folder, "x").digest
 
 
+@pytest.mark.slow
 def test_pruning_deletes_what_only_older_publications_need(
     url: str, local: Client, folder: Path, tmp_path: Path
 ) -> None:
@@ -269,6 +271,7 @@ def test_who_prunes_beside_somebody_who_publishes_does_not_tear_their_publicatio
     assert reader(memory, tmp_path).verify().sound
 
 
+@pytest.mark.slow
 def test_what_is_something_else_s_is_left_alone(url: str, local: Client, folder: Path, tmp_path: Path) -> None:
     Remote(url).write("thesis.txt", b"mine")
     with pytest.raises(InvalidInput, match=r"not empty and no publication: 'thesis\.txt'"):

@@ -155,6 +155,7 @@ def test_a_file_appears_two_days_and_three_hours_after_its_day(exchange: Exchang
     assert seen == sorted(seen, reverse=True)
 
 
+@pytest.mark.slow
 def test_some_candles_of_the_first_era_have_the_name_of_the_second_alone(model: Exchange) -> None:
     day, found = dt.date(2023, 1, 1), {"first": 0, "second": 0}
     for _ in range(250):

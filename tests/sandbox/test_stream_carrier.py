@@ -202,6 +202,7 @@ def test_the_server_stops_with_connections_open(exchange: Exchange) -> None:
                     connection.recv(timeout=PATIENCE_S)
 
 
+@pytest.mark.slow
 def test_many_connections_are_told_the_same(server: Server, exchange: Exchange) -> None:
     with contextlib.ExitStack() as held:
         connections = [held.enter_context(opened(server)) for _ in range(8)]

@@ -50,6 +50,7 @@ def test_nobody_trades_during_maintenance(history: TraderHistory) -> None:
     assert not [f for f in history.fills if any(start <= f.ts_ms < stop for start, stop in MAINTENANCE)]
 
 
+@pytest.mark.slow
 def test_balances_never_fall_below_zero_even_after_years() -> None:
     told = tell(World(SEED), "live", utc_ms(2028, 1, 1) // DAY_MS)
     assert min(entry.balance for entry in told.entries) >= 0

@@ -148,6 +148,7 @@ def test_a_notebook_with_a_secret_is_not_saved_and_nothing_of_it_is_said_or_logg
     assert KEY.secret_key not in jupyter.log()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runs", ["no agent", "locked"])
 def test_what_cannot_be_searched_is_saved_with_a_word_in_the_log(
     serve: Callable[..., Jupyter], place: Place, vault: Path, runs: str
@@ -159,6 +160,7 @@ def test_what_cannot_be_searched_is_saved_with_a_word_in_the_log(
     assert "fine.ipynb is saved, but was not searched for secrets" in jupyter.log()
 
 
+@pytest.mark.slow
 def test_who_is_strict_saves_nothing_unsearched(serve: Callable[..., Jupyter], place: Place, vault: Path) -> None:
     jupyter = serve(strict=True)
     refused = jupyter.save("fine.ipynb", "print(1)")

@@ -182,6 +182,7 @@ def test_sealing_and_unsealing_can_be_interrupted_anywhere(written: tuple[bytes,
         assert leaks == []
 
 
+@pytest.mark.slow
 def test_boxes_replies_codes_and_pasted_keys_can_be_interrupted_anywhere() -> None:
     texts = {name: Hidden(text) for name, text in with_secrets().items()}
     private_key, now = Hidden(bytes(range(1, 33))), [0]

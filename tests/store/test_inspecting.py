@@ -169,6 +169,7 @@ def test_locks_and_pins_are_no_partitions(client: Client, tmp_path: Path) -> Non
     assert len(files_of(tmp_path)) == 3
 
 
+@pytest.mark.slow
 def test_a_closed_candle_that_the_exchange_answers_differently_is_named(client: Client, tmp_path: Path) -> None:
     def revised(table: pa.Table) -> pa.Table:
         volumes = table.column("volume").to_pylist()
@@ -185,6 +186,7 @@ def test_a_closed_candle_that_the_exchange_answers_differently_is_named(client: 
     assert client.revisions(*SPAN, symbols=("ETHUSDT",)) == []
 
 
+@pytest.mark.slow
 def test_a_file_of_another_symbol_is_found_and_fetched_again(client: Client, tmp_path: Path) -> None:
     before = client.candles("BTCUSDT", "1m", *SPAN)
     client.candles("ETHUSDT", "1m", *SPAN)

@@ -122,6 +122,7 @@ def test_what_is_said_of_a_damaged_pin_can_be_done(client: Client, tmp_path: Pat
     assert "--repair" not in str(raised.value)
 
 
+@pytest.mark.slow
 def test_account_data_is_frozen_only_when_asked_for(client: Client, tmp_path: Path) -> None:
     client.account.fills("2026-11-01")
     assert not any(one.path.startswith("account/") for one in pins.create(tmp_path, "open", NOW_MS).files)

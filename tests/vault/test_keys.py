@@ -185,6 +185,7 @@ def test_an_old_key_removed_while_the_new_one_is_checked_leaves_the_new_one(
     assert opened(path).names() == ["demo", "research (new)"]
 
 
+@pytest.mark.slow
 def test_a_rotation_that_the_disk_stopped_anywhere_can_be_done_again(
     path: Path, opened: Callable[..., Vault], recorder: Any
 ) -> None:

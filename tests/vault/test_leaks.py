@@ -306,6 +306,7 @@ def frames(trace: TracebackType | None) -> Iterator[str]:
         trace = trace.tb_next
 
 
+@pytest.mark.slow
 def test_no_error_path_shows_a_secret_even_with_all_local_variables(
     filled: Vault, sheet: Sheet, folder: Path, recorder: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:

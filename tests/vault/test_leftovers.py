@@ -132,6 +132,7 @@ def assert_nothing_former(path: Path, verb: str, after: str) -> None:
     assert opened_by(path, kind, former) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", ["opening", "saving"])
 @pytest.mark.parametrize("verb", quick_of(*VERBS, every=2))
 def test_a_kill_before_the_former_generations_are_deleted_is_made_good(
@@ -162,6 +163,7 @@ def test_a_kill_at_any_step_leaves_nothing_that_a_former_secret_opens(verb: str,
     assert changed > 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", [40, 400, -200])
 def test_a_damaged_file_that_was_set_aside_goes_with_the_password_that_opens_it(
     place: int, made: Path, tmp_path: Path
@@ -184,6 +186,7 @@ def test_a_damaged_file_that_was_set_aside_goes_with_the_password_that_opens_it(
         assert kept(path) == []
 
 
+@pytest.mark.slow
 def test_an_older_file_in_its_place_does_not_delete_the_newer_generations(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,6 +48,7 @@ def test_nothing_kept_opens_with_the_old_password(vault: Vault, path: Path, pass
     assert Vault.open(path, NEW_PASSWORD).names() == ["research"]
 
 
+@pytest.mark.slow
 def test_a_new_data_key_opens_with_the_same_password_and_nothing_old_stays(
     vault: Vault, path: Path, password: str, opened: Callable[..., Vault], triple: dict[str, str]
 ) -> None:
@@ -82,12 +83,14 @@ def test_a_recovery_code_opens_and_sets_a_new_password(vault: Vault, path: Path,
     assert Vault.open_with_recovery(path, code).unlocks() == ["password", "recovery"]
 
 
+@pytest.mark.slow
 def test_the_recovery_code_outlives_a_change_of_password(vault: Vault, path: Path, password: str, code: str) -> None:
     vault.set_recovery(password, code)
     vault.change_password(password, NEW_PASSWORD)
     assert Vault.open_with_recovery(path, code).names() == ["demo", "research"]
 
 
+@pytest.mark.slow
 def test_another_code_or_none_does_not_open(vault: Vault, path: Path, password: str, code: str) -> None:
     with pytest.raises(NoRecovery, match="no recovery"):
         Vault.open_with_recovery(path, code)

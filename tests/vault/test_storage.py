@@ -346,6 +346,7 @@ def test_a_fault_at_any_call_of_a_save_leaves_a_whole_vault_and_a_clear_error(
     assert len(calls) > 25
 
 
+@pytest.mark.slow
 def test_a_fault_at_any_call_of_making_a_vault_leaves_none_or_a_whole_one(
     folder: Path, password: str, recorder: Callable[..., Any]
 ) -> None:
@@ -383,6 +384,7 @@ def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path, password:
         Vault.create(tmp_path / "file" / "folder" / "vault", password, profile=FLOOR)
 
 
+@pytest.mark.slow
 def test_eight_processes_adding_ten_keys_each_lose_none(path: Path, password: str) -> None:
     code = (
         "import sys; from vault import Vault\n"

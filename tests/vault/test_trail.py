@@ -72,6 +72,7 @@ def test_every_cut_of_the_trail_is_noticed(told: Vault) -> None:
     assert "10 of 10 lines are missing" in told.audit().problems[0]
 
 
+@pytest.mark.slow
 def test_every_flipped_bit_of_the_trail_is_noticed(told: Vault) -> None:
     whole, head = trail(told).read_bytes(), head_of(told._state().body)
     assert verified(whole, head, {}).problems == ()

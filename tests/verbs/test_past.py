@@ -51,6 +51,7 @@ def serving(rows: list[dict[str, str]], size: int) -> Answer:
     return answer
 
 
+@pytest.mark.slow
 def test_a_list_that_is_kept_on_the_way_loses_nothing_and_has_nothing_twice(tmp_path: Path) -> None:
     rows = trades(46_000, per_second=700)  # a second is longer than what is left of a page
     place, told = source(tmp_path, serving(rows, 1000))
@@ -62,6 +63,7 @@ def test_a_list_that_is_kept_on_the_way_loses_nothing_and_has_nothing_twice(tmp_
     assert told.sent == asked
 
 
+@pytest.mark.slow
 def test_what_was_kept_before_an_interruption_is_not_asked_for_again(tmp_path: Path) -> None:
     rows = trades(46_000, per_second=700)
     serve, left = serving(rows, 1000), 30
