@@ -119,7 +119,8 @@ def fork_server() -> Iterator[str]:
         path = f"{folder}/socket"
         command = (sys.executable, "-m", "tests.cli.forking", path)
         shown = {**os.environ, **SHOWN, "OPENBLAS_NUM_THREADS": "1"}
-        with child(*command, stdout=subprocess.PIPE, cwd=ROOT, env=shown, start_new_session=True) as process:
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        with child(*command, **pipes, cwd=ROOT, env=shown, start_new_session=True) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
             yield path

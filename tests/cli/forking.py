@@ -13,6 +13,7 @@ import io
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import sys
@@ -66,8 +67,13 @@ def _line(connection: socket.socket) -> bytes:
 
 
 def _serve(listener: socket.socket) -> dict[str, Any]:
-    """Fork for every request; return in the command's process alone, which then is what was asked for."""
+    """Fork for every request; return in the command's process alone, which then is what was asked for.
+
+    Standard input ends when the tests do, however they end: nothing of theirs is left behind with their streams open.
+    """
     while True:
+        if sys.stdin in select.select([listener, sys.stdin], [], [])[0]:
+            sys.exit()
         connection, _ = listener.accept()
         _, streams, _, _ = socket.recv_fds(connection, 1, 3)
         if os.fork():  # the keeper of the command leaves no zombie here: who ignores SIGCHLD has none

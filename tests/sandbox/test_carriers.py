@@ -37,6 +37,17 @@ def test_server_takes_a_free_loopback_port_and_gives_it_back():
         assert again.url == server.url
 
 
+def test_an_answer_waits_for_no_acknowledgement_of_the_part_before(server):
+    parts = urlsplit(server.url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE_S) as connection:
+        connection.sendall(f"GET {TIME} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode())
+        assert connection.recv(1)
+        transports = [one.transport for one in server._uvicorn.server_state.connections]
+        accepted = [transport.get_extra_info("socket") for transport in transports]
+        assert [one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for one in accepted] != []
+        assert all(one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for one in accepted)
+
+
 def test_taken_port_is_an_error(server):
     with pytest.raises(OSError, match="in use"):
         Server(Exchange(clock=ManualClock(NOW_MS)), port=urlsplit(server.url).port)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.quick import quick_of
 
+from tests.quick import quick_of
 from vault import FLOOR, STANDARD, Profile, Vault, calibrated, new_code
 from vault.envelope import parse
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.quick import quick_of
 
+from tests.quick import quick_of
 from vault import (
     FLOOR,
     DamagedVault,
