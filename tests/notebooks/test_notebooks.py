@@ -23,9 +23,8 @@ LEAP_DAY = dt.datetime(2028, 2, 29, 12, tzinfo=dt.UTC)
 LONGEST_FUNCTION = 5  # lines; what is longer belongs into the package
 
 HEAVY = {  # compile, start clusters and servers, compute or listen for long
-    "04_account.ipynb", "06_universe_volatility.ipynb", "07_own_pnl.ipynb", "08_store_to_backtest.ipynb", "09_scale_out.ipynb",
-    "10_reproducible_paper.ipynb",
-    "11_live.ipynb", "12_ticks_to_bars.ipynb",
+    "04_account.ipynb", "06_universe_volatility.ipynb", "07_own_pnl.ipynb", "08_store_to_backtest.ipynb",
+    "09_scale_out.ipynb", "10_reproducible_paper.ipynb", "11_live.ipynb", "12_ticks_to_bars.ipynb",
 }  # fmt: skip
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 
