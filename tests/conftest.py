@@ -85,6 +85,15 @@ def child(*command: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+def until(condition: Callable[[], Any]) -> Any:
+    """Wait for an event with a generous bound, and return what the condition gave."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+    return found
+
+
 def pytest_configure() -> None:
     """Undo what a background job inherits: programs started by the tests would not hear Ctrl-C.
 

@@ -11,7 +11,6 @@ import os
 import secrets
 import shutil
 import threading
-import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
@@ -34,7 +33,6 @@ PART_ROWS = 100_000
 _MOST_BYTES = 8 * 1024**3
 _MOST_PARTS = 999
 _AHEAD = 2 * AT_ONCE  # files on this disk, or on their way to it, before they are read
-_REMOVALS, _BETWEEN_REMOVALS_S = 10, 0.03
 _FAILURES = 3  # files in a row that cannot be fetched: then the archive is not reachable
 
 
@@ -103,7 +101,8 @@ class ArchiveFetcher:
     """
 
     def __init__(self, host: FileHost, root: Path) -> None:
-        self._host, self._stop = host, threading.Event()
+        self._host = host
+        self._stop, self._creating = threading.Event(), threading.Lock()
         self._incoming = root / FOLDER / "incoming"
         self.folder = self._incoming / f"{os.getpid()}-{secrets.token_hex(4)}"
 
@@ -116,14 +115,11 @@ class ArchiveFetcher:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for _attempt in range(_REMOVALS):  # a thread may be making a file right now
+        with self._creating:  # from here on no thread creates a file, so what is removed stays removed
+            self._stop.set()
             shutil.rmtree(self.folder, ignore_errors=True)
-            if not self.folder.exists():
-                break
-            time.sleep(_BETWEEN_REMOVALS_S)
-        with contextlib.suppress(OSError):
-            self._incoming.rmdir()
+            with contextlib.suppress(OSError):
+                self._incoming.rmdir()
 
     def deliveries(self, files: Sequence[ArchiveFile], needed: Iterable[Span]) -> Iterator[Delivered]:
         """Yield what came of each file, in order; days take the place of a month that is absent.
@@ -185,10 +181,12 @@ class ArchiveFetcher:
     def _add(self, done: Delivered, file: ArchiveFile) -> bool:
         """Fetch a file under the first name that it has; return whether it has one."""
         for key in file.candidates():
-            if self._stop.is_set():
-                return False
             path = self.folder / f"{secrets.token_hex(8)}.zip"
-            with in_words("write", path), path.open("wb") as sink:
+            with self._creating, in_words("write", path):
+                if self._stop.is_set():
+                    return False
+                sink = path.open("wb")
+            with in_words("write", path), sink:
                 info = self._host.fetch(key, sink, _MOST_BYTES)
             if info is not None:
                 done.parts.append((info, path))
