@@ -52,6 +52,7 @@ class ThreadPool:
             self._is_shut_down = True
             for future, _work, _arguments in self._tasks:
                 future.cancel()
+                future.set_running_or_notify_cancel()  # without it, `concurrent.futures.wait` goes on waiting for it
             self._tasks.clear()
             self._changed.notify_all()
 
