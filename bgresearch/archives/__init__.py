@@ -1,1 +1,1 @@
-"""The exchange's downloadable bulk history: names of files, reading and checking them, bringing them into the store."""
+"""The exchange's downloadable bulk history: file names, readers, checks and the import into the store."""

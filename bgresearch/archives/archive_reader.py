@@ -1,9 +1,9 @@
 """The rows of a downloaded file as Arrow tables with this package's columns, some hundred thousand at a time.
 
-What the archive's files are like, and what is done about it: timestamps in seconds or milliseconds (told by magnitude),
-two spellings of the header, numbers as text in XLSX, quotes in no order, -999999 for a side that is missing, several
-rows of one second. Rows that cannot be read make the whole file unreadable: a file is a unit that is either believed or
-fetched another way.
+What the archive's files are like, and what is done about it: timestamps in seconds or milliseconds, distinguished by
+magnitude, two spellings of the header, numbers as text in XLSX, quotes in no order, -999999 for a side that is
+missing, several rows of one second. Rows that cannot be read make the whole file unreadable: a file is a unit that is
+either believed or fetched another way.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ _WHOLE_BYTES = 32 * 1024**2  # smaller files are read at once
 _ROWS_AT_ONCE = 50_000  # of a sheet
 _BOOKS_AT_ONCE = 64  # images of a thousand levels
 _MOST_CELL_BYTES = 4 * 1024**2
-_FIRST_MS, _LAST_MS = 1_483_228_800_000, 4_102_444_800_000  # 2017 and 2100: what lies outside is no time of a row
+_FIRST_MS, _LAST_MS = (
+    1_483_228_800_000,
+    4_102_444_800_000,
+)  # 2017 and 2100; no row is older or newer
 _SECONDS_BELOW, _MS_BELOW = 10**11, 10**14  # larger numbers are microseconds
 
 TRADE_SCHEMA = pa.schema(
@@ -183,7 +186,7 @@ def _without_noise(columns: _Columns) -> _Columns:
 
 def _whole_number(cell: Any) -> str:
     if not isinstance(cell, int | float) or cell != int(cell) or abs(cell) >= 2**53:
-        raise UnreadableFile(f"{str(cell)[:40]!r} stands where a text is expected")
+        raise UnreadableFile(f"{str(cell)[:40]!r} is where a text is expected")
     return str(int(cell))
 
 
@@ -204,7 +207,7 @@ def _times(columns: _Columns) -> pa.Array:
     numbers = stamps.to_numpy(zero_copy_only=False)
     times = np.where(numbers < _SECONDS_BELOW, numbers * 1000, np.where(numbers < _MS_BELOW, numbers, numbers // 1000))
     if len(times) and (times.min() < _FIRST_MS or times.max() >= _LAST_MS):
-        raise UnreadableFile("a timestamp lies outside the years 2017 to 2099")
+        raise UnreadableFile("a timestamp is outside the years 2017 to 2099")
     return pa.array(times).cast(TIME)
 
 

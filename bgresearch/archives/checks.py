@@ -1,6 +1,6 @@
 """Is a file what it was asked for? Rows in order and of the right days, prices those of the symbol. Pure.
 
-Names are no proof: hundreds of the exchange's files hold another instrument's rows. So every day is held against the
+Names are no proof: hundreds of the exchange's files hold another instrument's rows. So every day is compared with the
 exchange's own daily candle of that day, which opens at 16:00 UTC as files do; where there is none, against the prices
 that are stored next to it.
 """
@@ -46,7 +46,7 @@ class Daily(NamedTuple):
 
 @dataclass(frozen=True)
 class Reference:
-    """What the prices of a file are held against.
+    """What the prices of a file are compared with.
 
     Attributes
     ----------
@@ -248,7 +248,7 @@ def _far_from_neighbours(price: float, day: Span, reference: Reference) -> str:
 
 def _words(day: Span, low: float, high: float, said: Daily) -> str:
     return (
-        f"its prices from {iso(day.start_ms)} on reach from {low:g} to {high:g}, and the exchange's candle of that day "
+        f"its prices from {iso(day.start_ms)} on range from {low:g} to {high:g}, and the exchange's candle of that day "
         f"from {said.low:g} to {said.high:g}"
     )
 

@@ -86,7 +86,7 @@ def remember(store: Store, files: Iterable[FetchedFile]) -> None:
 
 
 def changed_files(
-    store: Store, host: FileHost, told: Callable[[int, int], None] = lambda _done, _all: None
+    store: Store, host: FileHost, progress: Callable[[int, int], None] = lambda _done, _all: None
 ) -> Iterator[ChangedFile]:
     """Yield the files that the archive has uploaded again, or deleted, since they were fetched; asks for headers only.
 
@@ -104,7 +104,7 @@ def changed_files(
         elif (now.length or file.length, now.etag) != (file.length, file.etag):
             said = f"{now.length} bytes, ETag {now.etag or '-'}, {now.modified or '-'}"
             yield ChangedFile(file.key, "it was uploaded again", kept, said)
-        told(number, len(known))
+        progress(number, len(known))
 
 
 def _decoded(text: bytes | None) -> dict[str, FetchedFile]:

@@ -79,7 +79,7 @@ class Delivered:
     def find_end(self) -> None:
         """Note whether the last part is as full as the others."""
         if self.file.parts and self.parts:
-            with contextlib.suppress(UnreadableFile):  # whoever reads it says so
+            with contextlib.suppress(UnreadableFile):  # the reader reports it
                 rows = _lines(self.parts[-1][1])
                 self.last_full = rows >= (_lines(self.parts[0][1]) if len(self.parts) > 1 else PART_ROWS)
 

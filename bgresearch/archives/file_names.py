@@ -55,7 +55,7 @@ def _file(data: Data, found: re.Match[str]) -> ArchiveFile | None:
 
 
 def _futures_market(name: str, *, trades: bool) -> str:
-    """Return the market of a contract: only folders of trades tell it, elsewhere its name does."""
+    """Return the market of a contract: folders of trades name it, elsewhere the contract's name shows it."""
     if trades or name.endswith("USDT"):
         return "usdt-futures"
     if name.endswith(("PERP", "USDC")):

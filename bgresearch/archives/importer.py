@@ -54,7 +54,7 @@ Alive = Callable[[], None]
 
 @dataclass
 class Imported:
-    """The result of bringing files into the store.
+    """The result of importing files into the store.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class Imported:
 
 
 class ArchiveImporter:
-    """Brings files of one series into the store.
+    """Imports files of one series into the store.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ class ArchiveImporter:
     series : Series
         What the rows belong to.
     reference : Reference
-        What prices are held against.
+        What prices are compared with.
     wanted : sequence of Span
         What may be written; the rest is compared with what is stored.
     keep_files : bool
@@ -116,21 +116,21 @@ class ArchiveImporter:
             The folder cannot be written.
         """
         take = self._take_trades if self._series.name == "trades" else self._take
-        held: list[Delivered] = []
+        waiting: list[Delivered] = []
         for delivered in deliveries:
             self._alive()
             if delivered.problem:
                 self._problem(delivered.file.span, delivered.problem)
             else:
                 self.result.files += len(delivered.parts)
-                held = take(held, delivered)
+                waiting = take(waiting, delivered)
             done(1)
-        self._finish(held)
+        self._finish(waiting)
         return self.result
 
-    def _finish(self, held: list[Delivered]) -> None:
+    def _finish(self, waiting: list[Delivered]) -> None:
         if self._series.name == "trades":
-            self._write_trades(held, everything=True)
+            self._write_trades(waiting, everything=True)
         self._flush()
         remember(self._store, self._entries)
         self._entries = []
@@ -141,7 +141,7 @@ class ArchiveImporter:
 
     # candles, quotes and books: a file at a time in memory
 
-    def _take(self, held: list[Delivered], delivered: Delivered) -> list[Delivered]:
+    def _take(self, waiting: list[Delivered], delivered: Delivered) -> list[Delivered]:
         file, (info, path) = delivered.file, delivered.parts[0]
         check = checked_klines if file.data == "klines" else checked_books
         try:
@@ -150,7 +150,7 @@ class ArchiveImporter:
             checked: CheckedFile = check(file, table, self._reference)
         except (ForeignRows, UnreadableFile) as error:
             self._set_aside(delivered, error)
-            return held
+            return waiting
         for span, why in checked.problems:
             self._problem(span, why)
         fresh = subtract(checked.covered, subtract(checked.covered, self._wanted))
@@ -170,7 +170,7 @@ class ArchiveImporter:
         self._note(delivered, why, aside=checked.foreign)
         if file.data != "klines":
             self._flush()
-        return held
+        return waiting
 
     def _flush(self) -> None:
         """Write what is pending."""
@@ -203,27 +203,27 @@ class ArchiveImporter:
 
     # trades: streamed, as a month of them does not fit into memory
 
-    def _take_trades(self, held: list[Delivered], delivered: Delivered) -> list[Delivered]:
-        held = [*held, delivered]
+    def _take_trades(self, waiting: list[Delivered], delivered: Delivered) -> list[Delivered]:
+        waiting = [*waiting, delivered]
         if self._keep_files:
             self._compare_trades(delivered)
-        period = self._series.period_at(held[0].file.span.start_ms)[1]
-        everything = sum(one.size for one in held) > _PENDING_BYTES
+        period = self._series.period_at(waiting[0].file.span.start_ms)[1]
+        everything = sum(one.size for one in waiting) > _PENDING_BYTES
         if everything or delivered.file.span.end_ms >= period.end_ms:
-            return self._write_trades(held, everything=everything)
-        return held
+            return self._write_trades(waiting, everything=everything)
+        return waiting
 
-    def _write_trades(self, held: list[Delivered], *, everything: bool) -> list[Delivered]:
-        """Write the trades of files, partition by partition; return the files of which a partition is still to come."""
-        if not held:
+    def _write_trades(self, waiting: list[Delivered], *, everything: bool) -> list[Delivered]:
+        """Write the trades of files, partition by partition; return the files of which a partition is still open."""
+        if not waiting:
             return []
-        until_ms = end_ms = held[-1].file.span.end_ms
-        for period in dict.fromkeys(part for one in held for _name, part in self._series.periods(one.file.span)):
+        until_ms = end_ms = waiting[-1].file.span.end_ms
+        for period in dict.fromkeys(part for one in waiting for _name, part in self._series.periods(one.file.span)):
             if everything or period.end_ms <= end_ms:
-                self._write_period(held, period)
+                self._write_period(waiting, period)
             else:
                 until_ms = min(until_ms, period.start_ms)
-        for one in held:
+        for one in waiting:
             if not one.problem and one.file.span.end_ms <= until_ms:
                 self._note(one, "")
                 if one.whole_until_ms < one.file.span.end_ms:
@@ -231,7 +231,7 @@ class ArchiveImporter:
                     self._problem(Span(one.whole_until_ms, one.file.span.end_ms), why)
         remember(self._store, self._entries)
         self._entries = []
-        return [one for one in held if not one.problem and one.file.span.end_ms > until_ms]
+        return [one for one in waiting if not one.problem and one.file.span.end_ms > until_ms]
 
     def _compare_trades(self, delivered: Delivered) -> None:
         """Name trades of a file that are stored otherwise, or not at all where all of them should be."""
@@ -250,9 +250,9 @@ class ArchiveImporter:
                     "stored ones stay"
                 )
 
-    def _write_period(self, held: list[Delivered], period: Span) -> None:
+    def _write_period(self, waiting: list[Delivered], period: Span) -> None:
         while True:
-            files = [one for one in held if not one.problem and one.span.intersect(period)]
+            files = [one for one in waiting if not one.problem and one.span.intersect(period)]
             spans = [part for one in files if (part := one.span.intersect(period))]
             covered = subtract(spans, subtract(spans, self._wanted))
             if not covered:

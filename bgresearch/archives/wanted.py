@@ -1,7 +1,7 @@
-"""Which files to fetch for what is missing. Pure: asks nobody.
+"""Which files to fetch for what is missing. A pure function: it sends no request.
 
 A monthly file is taken where enough of its days are needed that one request is cheaper than many, else daily ones. The
-archive does not reach to its own first days, nor to the last two: those spans are named with their cause.
+archive has neither its own first days nor the last two: those spans are named with their cause.
 """
 
 from __future__ import annotations
@@ -118,5 +118,5 @@ def _files(market: str, symbol: str, data: Data, days: Sequence[dt.date], now_ms
 
 
 def _both(spans: Sequence[Span], others: Sequence[Span]) -> tuple[Span, ...]:
-    """Return what lies in both."""
+    """Return the intersection."""
     return subtract(spans, subtract(spans, others))

@@ -1,6 +1,6 @@
-"""The bulk archive as a second source of public history: when it is worth asking, and bringing its files.
+"""The bulk archive as a second source of public history: when it is worth using, and fetching its files.
 
-What both sources have is the same; they differ in what they cost and how far they reach. The decision is a pure
+What both sources have is the same; they differ in cost and in the spans they serve. The decision is a pure
 function of two prices.
 """
 
@@ -173,7 +173,7 @@ def worth_it(rest_seconds: float, wanted: WantedFiles) -> bool:
     return rest_seconds >= wanted.seconds + _WORTH_S
 
 
-def bring_archived(
+def fetch_archived(
     session: Session, series: Series, wanted: WantedFiles, missing: Sequence[Span], reference: Reference, *,
     done: Callable[[ArchiveFile], None] = lambda _file: None, stop: threading.Event | None = None,
 ) -> Imported:  # fmt: skip
@@ -198,9 +198,9 @@ def bring_archived(
     importer = ArchiveImporter(session.store, session.clock, series, reference, missing, alive=alive)
     with ArchiveFetcher(session.archive, session.store.data_dir) as fetcher:
 
-        def told() -> Any:
+        def deliveries() -> Any:
             for delivered in fetcher.deliveries(wanted.files, missing):
                 yield delivered
                 done(delivered.file)
 
-        return importer.run(told())
+        return importer.run(deliveries())

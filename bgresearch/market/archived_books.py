@@ -13,7 +13,7 @@ from bgresearch.core.progress import Wish, shown
 from bgresearch.core.spans import Span, iso
 from bgresearch.core.symbols import Named
 from bgresearch.errors import OfflineError
-from bgresearch.market.archived import ArchiveUse, bring_archived, checked_choice, reachable
+from bgresearch.market.archived import ArchiveUse, checked_choice, fetch_archived, reachable
 from bgresearch.market.candles.plan import subject
 from bgresearch.market.candles.read_through import daily_reference
 from bgresearch.schemas import Shape, fields
@@ -27,9 +27,9 @@ QUOTES = Shape(
     fields("""
         time time when it was so, to the second
         place count 0; 1, 2 ... where several share the second
-        bid number quote coin; missing where nobody bid
+        bid number quote coin; missing where there was no bid
         bid_size number base coin
-        ask number quote coin; missing where nobody asked
+        ask number quote coin; missing where there was no ask
         ask_size number base coin
     """),
     (),
@@ -62,7 +62,7 @@ def archived_books(session: Session, data: Data, named: Named, span: Span, wish:
     series, use = series_of_books(data, named), ArchiveUse()
     shape, schema, _unique = _SHAPES[data]
     session.store.check_host()
-    table, _ = session.store.read_after(lambda: _bring(session, data, named, series, span, wish, use), series, span)
+    table, _ = session.store.read_after(lambda: _fetch(session, data, named, series, span, wish, use), series, span)
     missing = session.store.missing(series, span)
     rows = schema.empty_table() if table is None else table.cast(schema)
     return shape.frame(
@@ -71,7 +71,7 @@ def archived_books(session: Session, data: Data, named: Named, span: Span, wish:
     )  # fmt: skip
 
 
-def _bring(  # noqa: PLR0917 - what is asked for, and who is told
+def _fetch(  # noqa: PLR0917 - what is wanted, and who is informed
     session: Session, data: Data, named: Named, series: Series, span: Span, wish: Wish, use: ArchiveUse
 ) -> None:  # fmt: skip
     missing = session.store.missing(series, span)
@@ -83,10 +83,10 @@ def _bring(  # noqa: PLR0917 - what is asked for, and who is told
             hint="Connect without offline=True to fetch them." + session.store.aside_hint(series, span),
         )  # fmt: skip
     checked_choice("archive", session)
-    bring_whole_files(session, data, named, series, missing, wish, use)
+    fetch_whole_files(session, data, named, series, missing, wish, use)
 
 
-def bring_whole_files(  # noqa: PLR0917 - what is asked for, and who is told
+def fetch_whole_files(  # noqa: PLR0917 - what is wanted, and who is informed
     session: Session, data: Data, named: Named, series: Series, missing: Sequence[Span], wish: Wish, use: ArchiveUse
 ) -> None:
     """Fetch every file that holds a part of what is missing, and keep all of it that is not kept yet."""
@@ -102,5 +102,5 @@ def bring_whole_files(  # noqa: PLR0917 - what is asked for, and who is told
     whole = [part for file in wanted.spans for part in session.store.missing(series, file)]
     title = f"{data} of {named.symbol}"
     with shown(wish, len(wanted.files), title, unit="files", least=4) as done:
-        found = bring_archived(session, series, wanted, whole, reference, done=lambda _file: done(1))
+        found = fetch_archived(session, series, wanted, whole, reference, done=lambda _file: done(1))
     use.add(wanted, found)

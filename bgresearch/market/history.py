@@ -31,7 +31,7 @@ from bgresearch.http.pagination.paged_list import EndUnknown, PagedList
 from bgresearch.http.rows import rows_from, shaped
 from bgresearch.http.sender import Sender
 from bgresearch.market.archived import ArchiveUse, Choice, checked_choice, reachable, whole_days, worth_it
-from bgresearch.market.archived_books import bring_whole_files
+from bgresearch.market.archived_books import fetch_whole_files
 from bgresearch.schemas import Row, Shape, fields
 from bgresearch.session.session import Session
 from bgresearch.session.unknown_symbol import unlisted
@@ -139,7 +139,7 @@ def past_trades(  # noqa: PLR0917 - the verb's arguments
     def from_archive(missing: tuple[Span, ...], gone: tuple[Span, ...]) -> None:
         spans = _archived_share(source, named, missing, gone, chosen)
         if spans:
-            bring_whole_files(source, "trades", named, past.series, spans, wish, use)
+            fetch_whole_files(source, "trades", named, past.series, spans, wish, use)
 
     past = _Past(TRADES, named, "trade_id", lookback, f"trades of {named.symbol}", from_archive, use, chosen)
     return _read(source, past, span, wish, bring)

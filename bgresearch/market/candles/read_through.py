@@ -44,8 +44,8 @@ from bgresearch.market.archived import (
     ArchiveUse,
     Choice,
     archived_words,
-    bring_archived,
     checked_choice,
+    fetch_archived,
     reachable,
     share_of_archive,
 )
@@ -191,7 +191,7 @@ def bring(
         PendingPages(source.store, series).recover()
     if not (source.offline or source.store.pin):
         source.store.reopen(series, span)
-    _bring_archived(source, what, span, progress, report, stop)
+    _fetch_archived(source, what, span, progress, report, stop)
     for _ in range(_ROUNDS if report.choice != "archive" or source.offline else 0):
         todo = planned(source, what, span)
         if not todo.missing or not _fetch(source, what, todo, progress, report, stop=stop):
@@ -256,7 +256,7 @@ def _archive_share(source: Session, what: CandleSeries, todo: Plan, choice: Choi
     return share_of_archive(source, what.market, what.symbol, "klines", missing, choice, seconds)
 
 
-def _bring_archived(  # noqa: PLR0917 - as `bring`
+def _fetch_archived(  # noqa: PLR0917 - as `bring`
     source: Session, what: CandleSeries, span: Span, progress: Wish, report: CandleReport,
     stop: threading.Event | None,
 ) -> None:  # fmt: skip
@@ -282,7 +282,7 @@ def _bring_archived(  # noqa: PLR0917 - as `bring`
 
     try:
         with shown(progress, rows, f"{what.symbol} {what.interval.name} from the archive") as done:
-            found = bring_archived(
+            found = fetch_archived(
                 source, series_of(what), wanted, missing, reference, done=lambda file: done(count(file)), stop=stop
             )  # fmt: skip
     except (AccessBlocked, NetworkError) as error:
