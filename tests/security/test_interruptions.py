@@ -45,7 +45,7 @@ class Stop(BaseException):
 
 
 def in_locking(frame: FrameType) -> bool:
-    """Return whether a raise here would leave a lock held: before the exit of its ``with``, or where that has just begun.
+    """Return whether a raise here would leave a lock held: just after the start of its ``with``, or before its exit.
 
     A key press does not, as it is noticed between other instructions. The container of connection pools sees no secret.
     """
