@@ -17,8 +17,8 @@ from bgresearch.http.ratelimit import limiter_for
 from bgresearch.http.ratelimit.codec import DamagedLog, decode, encode
 from bgresearch.http.ratelimit.limiter import ADDRESS_COUNT, BookLimiter, Limiter, LocalLimiter, Log, Slot
 from bgresearch.http.ratelimit.sqlite_log import FileBook
+from tests.http.conftest import NOW_MS
 from tests.limits.conftest import ASSETS, CANDLES, FILLS, HOST, TABLE
-from tests.wire.conftest import NOW_MS
 
 ROWS = [CANDLES, FILLS, ASSETS]
 HAPPENINGS = st.one_of(

@@ -14,8 +14,8 @@ from bgresearch.core.clock import ManualClock
 from bgresearch.http.ratelimit.limiter import LONGEST_OUT_S, Book, BookLimiter, MemoryBook, Slot
 from bgresearch.http.ratelimit.sqlite_log import FileBook
 from bgresearch.http.transport import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from tests.http.conftest import NOW_MS
 from tests.limits.conftest import CANDLES, HOST
-from tests.wire.conftest import NOW_MS
 
 REQUESTS = 150
 GIVEN_UP_S = CONNECT_TIMEOUT_S + READ_TIMEOUT_S

@@ -16,8 +16,8 @@ from bgresearch.http.ratelimit.fallback import LOOK_AGAIN_S, BookUnusable, Fallb
 from bgresearch.http.ratelimit.limiter import ADDRESS, BookLimiter, Log, MemoryBook
 from bgresearch.http.ratelimit.sqlite_file import default_folder
 from bgresearch.http.ratelimit.sqlite_log import FORGET_S, FileBook
+from tests.http.conftest import NOW_MS
 from tests.limits.conftest import CANDLES, FILLS, HOST
-from tests.wire.conftest import NOW_MS
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import bgresearch as bg
 from bgresearch.client.client import Client
 from bgresearch.core.clock import ManualClock
 from bgresearch.sandbox import Exchange
-from tests.lenses.stores import in_ms
+from tests.query.stores import in_ms
 
 NOW = dt.datetime(2026, 11, 20, 9, 0, 30, tzinfo=dt.UTC)
 SINCE = "2026-10-20"

@@ -8,7 +8,7 @@ import pytest
 from bgresearch.charts.chart import candles_figure
 from bgresearch.charts.html_page import Panel, page, write_page
 from bgresearch.errors import StoreError
-from tests.lenses.frames import walk
+from tests.charts.random_candles import walk
 
 NASTY = '</script><img src=x onerror="alert(1)">'
 

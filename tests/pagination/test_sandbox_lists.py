@@ -16,7 +16,7 @@ from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.world.funding import FUNDING_MS, next_funding_ms
 from bgresearch.sandbox.world.markets import find
 from tests.conftest import NOW_MS, Connect
-from tests.walking.conftest import Busy
+from tests.pagination.conftest import Busy
 
 DAY_MS = 86_400_000
 

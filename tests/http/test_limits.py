@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bgresearch.catalogue import load
 from bgresearch.core.clock import ManualClock
 from bgresearch.http.ratelimit.limiter import ADDRESS_COOL_DOWN_S, COOL_DOWN_S, LONGEST_OUT_S, STRETCH, LocalLimiter
-from tests.wire.conftest import NOW_MS
+from tests.http.conftest import NOW_MS
 
 TABLE = load()
 CANDLES = TABLE["spot.candles"]  # 20 per second per address

@@ -20,7 +20,7 @@ from bgresearch.core.clock import ManualClock
 from bgresearch.errors import BadResponse, IncompleteData
 from bgresearch.store import Store
 from tests.conftest import NOW_MS
-from tests.walking.lists import Habits, ListSender
+from tests.pagination.lists import Habits, ListSender
 
 DAY = 86_400_000
 STYLES = {  # row of the table -> parameters, column of the id, column of the time

@@ -15,8 +15,7 @@ from bgresearch.core.clock import ManualClock
 from bgresearch.errors import BadResponse, InvalidInput, OfflineError
 from bgresearch.market.listing_history import Seen, ever_listed, listed
 from bgresearch.session.session import Session
-from tests.conftest import Connect
-from tests.kept.conftest import SourceOf
+from tests.conftest import Connect, SessionOf
 
 DAY_S = 86_400
 GONE, GONE_MS = "GONEUSDT", 1_770_717_600_000  # the sandbox delists it on 2026-02-10
@@ -46,8 +45,8 @@ class Board:
 
 
 @pytest.fixture
-def source(connect: Connect, source_of: SourceOf) -> Session:
-    return source_of(connect())
+def source(connect: Connect, session_of: SessionOf) -> Session:
+    return session_of(connect())
 
 
 def at(clock: ManualClock, days: float) -> int:
@@ -127,12 +126,12 @@ def test_before_the_first_list_the_listing_times_speak_and_say_so(source: Sessio
 
 
 def test_offline_the_newest_list_is_given_with_its_age_or_what_to_run(
-    connect: Connect, source_of: SourceOf, clock: ManualClock
+    connect: Connect, session_of: SessionOf, clock: ManualClock
 ) -> None:
-    offline = Board(source_of(connect(offline=True)), A)
+    offline = Board(session_of(connect(offline=True)), A)
     with pytest.raises(OfflineError, match=r"no list of spot symbols is kept.*client.symbols\(market='spot'\)"):
         offline.seen()
-    Board(source_of(connect()), A).seen()
+    Board(session_of(connect()), A).seen()
     clock.advance(DAY_S)
     seen = offline.seen()
     assert seen.words(clock.now_ms())["age_s"] == DAY_S

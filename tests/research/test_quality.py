@@ -12,7 +12,7 @@ from bgresearch.connect import connect
 from bgresearch.errors import InvalidInput
 from bgresearch.research.quality.gaps import gaps
 from bgresearch.research.quality.report import modified_z
-from tests.lenses.frames import walk
+from tests.charts.random_candles import walk
 
 
 def told(frame: pd.DataFrame, start: str, end: str, *holes: tuple[str, str, str]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ import pytest
 from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
 from bgresearch.query.datasets import families
 from bgresearch.store import pins
-from tests.lenses.stores import DAY_MS, JAN_MS, SYMBOLS, keep, offline
+from tests.query.stores import DAY_MS, JAN_MS, SYMBOLS, keep, offline
 
 
 def test_every_frame_of_an_empty_store_is_empty_and_typed(tmp_path: Path) -> None:

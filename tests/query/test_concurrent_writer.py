@@ -13,7 +13,7 @@ import pytest
 
 from bgresearch.store import pins
 from tests.conftest import child
-from tests.lenses.stores import JAN_MS, keep, offline
+from tests.query.stores import JAN_MS, keep, offline
 
 ROWS = 5_000
 VERSIONS = 6  # a reader has seen enough once it saw so many
@@ -24,7 +24,7 @@ import itertools, sys
 from pathlib import Path
 import numpy as np
 import pyarrow as pa
-from tests.lenses.stores import HOST, JAN_MS, MINUTE_MS, bars
+from tests.query.stores import HOST, JAN_MS, MINUTE_MS, bars
 from bgresearch.market.candles.read_through import series_of
 from bgresearch.market.candles.plan import subject
 from bgresearch.core.spans import Span

@@ -24,8 +24,8 @@ from bgresearch.errors import IncompleteData, InvalidInput, NetworkError, Offlin
 from bgresearch.http.sender import Reply
 from bgresearch.market.recorder.series import RECORDABLE
 from bgresearch.sandbox import Exchange
+from tests.account.trader_truth import TOLD, kept, truth
 from tests.conftest import Connect
-from tests.kept.truth import TOLD, kept, truth
 
 START = moment_ms("2026-01-01", "start")[0]
 ACCOUNTS = {"readonly": "classic", "unified": "unified", "spot_only": "classic"}

@@ -25,7 +25,7 @@ from bgresearch.http.ratelimit.limiter import LocalLimiter
 from bgresearch.http.sender import Wire
 from bgresearch.http.transport import harden, new_session, origin
 from tests.conftest import PATIENCE_S
-from tests.wire.conftest import HOST, NOW_MS, Peer, Scripted, TestSigner, good
+from tests.http.conftest import HOST, NOW_MS, Peer, Scripted, TestSigner, good
 
 PUBLIC = load()["spot.candles"]
 PRIVATE = load()["spot.account_assets"]

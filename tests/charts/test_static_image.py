@@ -12,7 +12,7 @@ import pytest
 
 from bgresearch.charts import static_image as picture
 from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
-from tests.lenses.frames import walk
+from tests.charts.random_candles import walk
 
 needs_chromium = pytest.mark.skipif(
     not (shutil.which("chromium") or shutil.which("google-chrome")), reason="Chromium is not installed"

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bgresearch.client.client import Client
-from tests.lenses.stores import HOUR_MS, JAN_MS, keep, offline
+from tests.query.stores import HOUR_MS, JAN_MS, keep, offline
 
 TOLERANCE = 1e-12  # relative
 WEEK = pd.Timedelta(days=7)

@@ -12,10 +12,10 @@ from bgresearch.http.sender import Reply
 Answer = Callable[[str, Mapping[str, object]], Any]
 
 
-class Told:
+class ScriptedSender:
     """Answers ``data`` for id and parameters; remembers what it was asked."""
 
-    label, host, demo = "told", "http://127.0.0.1:1", False
+    label, host, demo = "scripted", "http://127.0.0.1:1", False
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer

@@ -16,7 +16,7 @@ from bgresearch.core.spans import Span
 from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
 from bgresearch.query.datasets import families
 from bgresearch.store import Series, Store, pins
-from tests.lenses.stores import DAY_MS, HOUR_MS, JAN_MS, SYMBOLS, in_ms, keep, offline
+from tests.query.stores import DAY_MS, HOUR_MS, JAN_MS, SYMBOLS, in_ms, keep, offline
 
 
 def count(connection: duckdb.DuckDBPyConnection, view: str) -> int:

@@ -24,7 +24,7 @@ from bgresearch.charts.widget import live
 from bgresearch.connect import connect
 from bgresearch.errors import ConfigurationError, InvalidInput
 from bgresearch.research.quality.gaps import gaps
-from tests.lenses.frames import walk
+from tests.charts.random_candles import walk
 
 
 def traces(made: object) -> dict[str, object]:

@@ -15,7 +15,7 @@ import pytest
 
 from bgresearch.client.client import Client
 from bgresearch.errors import BgresearchError, InvalidInput
-from tests.lenses.stores import keep, offline
+from tests.query.stores import keep, offline
 
 ROWS = 744
 VOLATILITY = """SELECT stddev(r) * sqrt(8760) AS volatility, count(*) AS n FROM (

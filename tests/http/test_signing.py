@@ -14,7 +14,7 @@ from bgresearch.catalogue import load
 from bgresearch.core.clock import SystemClock
 from bgresearch.http.query import plain_target, query_pairs, wire_target
 from bgresearch.http.sender import Wire
-from tests.wire.conftest import API_KEY, PASSPHRASE, Peer, TestSigner, expected_signature, good
+from tests.http.conftest import API_KEY, PASSPHRASE, Peer, TestSigner, expected_signature, good
 
 PRIVATE = load()["spot.account_assets"]
 PUBLIC = load()["spot.candles"]

@@ -10,7 +10,7 @@ import bgresearch.accessor  # noqa: F401 - brings df.bg
 from bgresearch.charts.overlays import lines_of, marks_of, rates_of
 from bgresearch.charts.widget import _spread
 from bgresearch.errors import InvalidInput
-from tests.lenses.frames import walk
+from tests.charts.random_candles import walk
 
 CANDLES = ("chart", "resample", "quality", "to_backtesting", "to_vectorbt", "to_ccxt", "to_nautilus", "to_freqtrade")
 RULES = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}

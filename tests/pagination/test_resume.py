@@ -21,8 +21,8 @@ from bgresearch.errors import OfflineError, StoreError
 from bgresearch.sandbox import Exchange
 from bgresearch.store import Store
 from tests.conftest import NOW_MS, Connect
-from tests.walking.conftest import Busy
-from tests.walking.lists import Habits, ListSender
+from tests.pagination.conftest import Busy
+from tests.pagination.lists import Habits, ListSender
 
 DAY_MS = 86_400_000
 BILLS = load()["spot.account_bills"]

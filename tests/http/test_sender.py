@@ -32,7 +32,7 @@ from bgresearch.http import sender as wire_module
 from bgresearch.http import transport
 from bgresearch.http.ratelimit.limiter import LocalLimiter
 from bgresearch.http.sender import ATTEMPTS, Wire
-from tests.wire.conftest import HOST, NOW_MS, SECRETS, Peer, Scripted, TestSigner, bad, good
+from tests.http.conftest import HOST, NOW_MS, SECRETS, Peer, Scripted, TestSigner, bad, good
 
 TABLE = load()
 PUBLIC = TABLE["spot.candles"]

@@ -12,7 +12,7 @@ from bgresearch.core.spans import Span
 from bgresearch.errors import StoreError
 from bgresearch.store import Gap
 from bgresearch.store.coverage import Cause
-from tests.lenses.stores import DAY_MS, HOUR_MS, JAN_MS, keep, offline
+from tests.query.stores import DAY_MS, HOUR_MS, JAN_MS, keep, offline
 
 
 def test_gaps_are_those_that_the_client_reports(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from bgresearch.core.clock import ManualClock
 from bgresearch.core.spans import Span
 from bgresearch.core.timestamps import moment_ms
 from bgresearch.sandbox import Exchange
+from tests.account.trader_truth import kept, truth
 from tests.conftest import Connect
-from tests.kept.truth import kept, truth
 
 WEEK_S = 7 * 86_400
 
