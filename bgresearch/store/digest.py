@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 _KIND = "arrow:"
 _STREAMED = "columns:"
-_AT_ONCE = 65_536  # rows; part of the digest, as the lengths of a slice's texts stand before its texts
+_AT_ONCE = 65_536  # rows; part of the digest, as the lengths of a slice's texts precede its texts
 
 
 def digest_of(table: pa.Table) -> str:

@@ -1,7 +1,7 @@
-"""Pages that have come and whose partition is not complete yet: a small file each, so that a kill costs no page twice.
+"""Received pages of partitions that are not complete yet: a small file each, so that a kill costs no page twice.
 
-They lie in a hidden folder below the data folder. Whoever asks for the series next moves them into the store first. Two
-processes may do so at the same time: the same rows are written twice then, which changes nothing.
+They are in a hidden folder below the data folder. The next read of the series moves them into the store first. Two
+processes may do so at the same time: then the same rows are written twice, which changes nothing.
 """
 
 from __future__ import annotations

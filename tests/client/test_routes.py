@@ -31,7 +31,7 @@ def test_every_page_is_taken_once_whoever_takes_it() -> None:
     waiting, pages = queues(85)
     taken: list[Page] = []
     while waiting:
-        for road in waiting.roads:
+        for road in waiting.endpoints:
             if page := waiting.own(road) or waiting.shared(road):
                 assert page.routes[0].endpoint == road
                 assert page.rows <= page.routes[0].rows

@@ -198,7 +198,7 @@ def test_the_lists_of_markets_and_kinds_lie_apart(source: Session) -> None:
 
 
 def test_wrong_moments_are_refused(source: Session) -> None:
-    with pytest.raises(InvalidInput, match=r"at: 2999-01-01T00:00:00Z lies in the future"):
+    with pytest.raises(InvalidInput, match=r"at: 2999-01-01T00:00:00Z is in the future"):
         Board(source, A).seen(at="2999-01-01")
 
 

@@ -214,7 +214,7 @@ def test_past_trades_survive_faults(connect: Connect, exchange: Exchange, clock:
 
 
 def test_trades_older_than_the_exchange_answers_are_an_error_that_says_from_when(client: Client) -> None:
-    with pytest.raises(IncompleteData, match=r"90 days back; .* was never kept.* Ask from 2026-08-22"):
+    with pytest.raises(IncompleteData, match=r"90 days back; .* was never stored.* Ask from 2026-08-22"):
         client.trades("BTCUSDT", "2026-08-01", "2026-08-02", source="rest")
     assert client.requests_sent == 0
 

@@ -1,4 +1,4 @@
-"""Series that the exchange tells only of now, recorded on a schedule into the store.
+"""Snapshot-only endpoints, recorded on a schedule into the store.
 
 One row (or one order book) per instant, at multiples of the length between two, each written before the next is asked
 for. An instant that was missed is a gap with its cause.
@@ -37,7 +37,7 @@ Say = Callable[[str], object]
 
 @dataclass
 class Tally:
-    """What became of one symbol.
+    """The counts of one symbol.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class _Trouble(NamedTuple):
 
 
 class Recorder:
-    """Records one kind of series of some symbols until it is told to stop.
+    """Records one kind of series of some symbols until it is stopped.
 
     Parameters
     ----------
@@ -76,13 +76,13 @@ class Recorder:
     what : Recordable
         What is asked.
     symbols : list of str
-        Of whom, in the exchange's spelling; one that the exchange refuses does not stop the others.
+        In the exchange's spelling; one that the exchange refuses does not stop the others.
     market : str
         One of the kind's.
     every_ms : int
         Milliseconds between two instants, from `length_ms`.
     say : callable, optional
-        Told in words what happens.
+        Called with a sentence about every event.
 
     Attributes
     ----------
