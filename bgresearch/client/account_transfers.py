@@ -194,7 +194,7 @@ class MoneyVerbs(RecordVerbs):
     def earn_records(
         self, start: Moment, end: Moment | None = None, *, product: str | None = None
     ) -> pd.DataFrame:  # fmt: skip
-        """Return what savings took, gave back and paid in ``[start, end)``; classic accounts alone are told.
+        """Return subscriptions, redemptions and interest of savings in ``[start, end)``; of classic accounts only.
 
         Parameters
         ----------

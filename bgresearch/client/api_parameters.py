@@ -114,7 +114,7 @@ def check_times(endpoint: Endpoint, given: Mapping[str, object], now_ms: int | N
 
 
 def check_age(endpoint: Endpoint, start: int, now_ms: int | None) -> None:
-    """Refuse a start that lies before what the exchange still answers."""
+    """Refuse a start before the look-back of the endpoint."""
     if now_ms is None or endpoint.lookback_days is None:
         return
     oldest = now_ms - endpoint.lookback_days * DAY_MS

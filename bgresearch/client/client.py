@@ -47,7 +47,7 @@ class Client(CandleVerbs, KeptVerbs, LiveVerbs, PanelVerbs):
     offline : bool
         Whether asking the exchange is forbidden.
     progress : "auto", bool or callable
-        Whether longer work shows a bar; a callable is told rows done and rows in all.
+        Whether longer work shows a bar; a callable is called with rows done and rows in all.
     live : LiveAccess, optional
         How streams connect; without it there are none.
     archive : FileHost, optional
@@ -158,7 +158,7 @@ class Client(CandleVerbs, KeptVerbs, LiveVerbs, PanelVerbs):
 
     @property
     def data_dir(self) -> str:
-        """The folder that holds the store; of a published one, what was brought of it."""
+        """The folder of the store; of a published one, the folder of its downloaded objects."""
         return str(self._source.store.data_dir)
 
     @property

@@ -72,7 +72,7 @@ class LiveVerbs:
             An argument that means nothing.
         OfflineError, NetworkError, UnknownSymbol
             From the stream once it begins: connected with ``offline=True``, the exchange cannot be reached, it does
-            not know the symbol.
+            not list the symbol.
 
         Notes
         -----

@@ -30,7 +30,7 @@ class FlowVerbs(MarketVerbs):
     def long_short(
         self, symbol: str, *, period: str = "5m", of: str = "trades", max_age: float | None = None
     ) -> pd.DataFrame:
-        """Return how longs stand to shorts.
+        """Return the ratio of longs to shorts.
 
         Parameters
         ----------
