@@ -106,7 +106,7 @@ def _tree(endpoint: Endpoint) -> tuple[_Node, ...]:
 
 
 def _page(call: Call) -> _Page:
-    """Choose the rows of the population that this call reaches, newest first."""
+    """Return the rows within the window of this call, newest first."""
     endpoint, params = call.endpoint, call.params
     echo = _echo(call)
     if not endpoint.columns:

@@ -22,7 +22,7 @@ from bgresearch.http.rows import all_rows
 from bgresearch.market.history import past_funding, past_trades
 from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.responders import RESPONDERS
-from bgresearch.sandbox.traders.heavy_trader import Crowd, crowded
+from bgresearch.sandbox.traders.heavy_trader import HeavyTrading, with_heavy_trading
 from bgresearch.session.session import Session
 from bgresearch.store import Store
 from tests.completeness.bent import BENDS, SIZES, Bend, Bent
@@ -57,9 +57,9 @@ PRIVATE: dict[str, tuple[str, str, Ask]] = {  # row of the table, key, verb
 @pytest.fixture(scope="module")
 def bent() -> Bent:
     exchange = Bent(clock=ManualClock(NOW_MS), limits=False)
-    crowd = Crowd(NOW_MS, fills=1_500, entries=2_500, transfers=2_500, movements=800)
+    trading = HeavyTrading(NOW_MS, fills=1_500, entries=2_500, transfers=2_500, movements=800)
     for name in ("classic", "unified"):
-        exchange.accounts[name] = crowded(exchange.accounts[name], crowd)
+        exchange.accounts[name] = with_heavy_trading(exchange.accounts[name], trading)
     return exchange
 
 

@@ -8,20 +8,20 @@ import pytest
 
 from bgresearch.client.client import Client
 from bgresearch.sandbox import Exchange
-from bgresearch.sandbox.traders.heavy_trader import Crowd, crowded
+from bgresearch.sandbox.traders.heavy_trader import HeavyTrading, with_heavy_trading
 from tests.conftest import NOW_MS, Connect
 
-Busy = Callable[..., tuple[Client, Crowd]]
+Busy = Callable[..., tuple[Client, HeavyTrading]]
 
 
 @pytest.fixture
 def busy(exchange: Exchange, connect: Connect) -> Busy:
     """Return a function that fills the accounts and connects to them."""
 
-    def filled(key: str = "readonly", **amounts: float) -> tuple[Client, Crowd]:
-        crowd = Crowd(NOW_MS, **amounts)  # type: ignore[arg-type]
+    def filled(key: str = "readonly", **amounts: float) -> tuple[Client, HeavyTrading]:
+        trading = HeavyTrading(NOW_MS, **amounts)  # type: ignore[arg-type]
         for name in ("classic", "unified"):
-            exchange.accounts[name] = crowded(exchange.accounts[name], crowd)
-        return connect(key=key), crowd
+            exchange.accounts[name] = with_heavy_trading(exchange.accounts[name], trading)
+        return connect(key=key), trading
 
     return filled

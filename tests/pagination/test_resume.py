@@ -166,10 +166,10 @@ KILLED = """
     import bgresearch
     from bgresearch.core.clock import ManualClock
     from bgresearch.sandbox import Exchange
-    from bgresearch.sandbox.traders.heavy_trader import Crowd, crowded
+    from bgresearch.sandbox.traders.heavy_trader import HeavyTrading, with_heavy_trading
     clock = ManualClock({now})
     exchange = Exchange(clock=clock)
-    exchange.accounts["classic"] = crowded(exchange.accounts["classic"], Crowd({now}, entries=900))
+    exchange.accounts["classic"] = with_heavy_trading(exchange.accounts["classic"], HeavyTrading({now}, entries=900))
     client = bgresearch.connect(sandbox=exchange, data_dir=sys.argv[1], clock=clock, progress=False)
     for number, page in enumerate(client.api.spot.account_bills.pages(startTime={start}, limit=100)):
         if number == 4:
@@ -185,10 +185,10 @@ def test_a_killed_process_leaves_its_pages_to_the_next_one(
     code = textwrap.dedent(KILLED).format(now=NOW_MS, start=start)
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "data")], check=False)  # noqa: S603
     assert done.returncode == -signal.SIGKILL
-    _, crowd = busy(entries=900)
+    _, trading = busy(entries=900)
     frame = connect().api.spot.account_bills.all(startTime=start, limit=100)
     assert frame.attrs["bgresearch"]["kept_pages"] == 5
-    assert Counter(map(int, frame["billId"])) == Counter(row.entry_id for row in crowd.until(0).entries)
+    assert Counter(map(int, frame["billId"])) == Counter(row.entry_id for row in trading.until(0).entries)
 
 
 def test_progress_counts_the_rows(tmp_path: Path) -> None:

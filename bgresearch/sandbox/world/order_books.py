@@ -102,10 +102,10 @@ class BookMaker:
         )
 
     def _places(self, around: tuple[int, int]) -> tuple[Ints, Ints]:
-        reach = self._levels + self._levels // 8 + 8  # some are absent
+        depth = self._levels + self._levels // 8 + 8  # some are absent
         below, above = around
-        bids = np.arange(max(below - reach, 0) + 1, max(below, 1) + 1, dtype=np.int64)
-        return bids, np.arange(above, above + reach, dtype=np.int64)
+        bids = np.arange(max(below - depth, 0) + 1, max(below, 1) + 1, dtype=np.int64)
+        return bids, np.arange(above, above + depth, dtype=np.int64)
 
     def _fresh(self, places: Ints, step: int) -> tuple[Ints, Ints, Ints]:
         phases = self._sizes.phases(places)
