@@ -28,7 +28,7 @@ def import_files(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Bring files of the exchange's bulk archive into the local store; they are checked, and not moved or deleted."""
+    """Import files of the exchange's bulk archive into the local store; they are checked, and not moved or deleted."""
     from bgresearch.connect import connect
 
     with connect(data_dir=data_dir) as client:

@@ -30,7 +30,7 @@ _SHOWN = 20  # lines of a list that a person reads
 
 
 class StoreUnsound(BgresearchError):
-    """Something in the store is not as it should be; it was told before."""
+    """The store has flaws, which were printed before."""
 
 
 def plan(
@@ -46,7 +46,7 @@ def plan(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a download of candles would cost; asks nobody."""
+    """Show what a download of candles would cost; sends no requests."""
     from bgresearch.connect import connect
 
     rows: list[dict[str, Any]] = []
@@ -70,7 +70,7 @@ def verify(
         str,
         typer.Argument(
             metavar="[URL]",
-            help="Of a published store: its objects are read anew.",
+            help="Of a published store: its objects are downloaded again.",
             show_default="the local store",
         ),
     ] = "",
@@ -218,9 +218,9 @@ def pin(
             raise StoreUnsound(f"{len(bad)} files of the pin {name} are not what they were.")
         return
     changes = pins.diff(root, frozen)
-    told = {"pin": name, "digest": frozen.digest, "changes": [asdict(one) for one in changes]}
+    result = {"pin": name, "digest": frozen.digest, "changes": [asdict(one) for one in changes]}
     shown = [{key: str(value) for key, value in asdict(one).items()} for one in changes]
-    print_result(told, as_json, lambda: table(shown) if shown else f"Nothing has changed since {name} was frozen.")
+    print_result(result, as_json, lambda: table(shown) if shown else f"Nothing has changed since {name} was frozen.")
 
 
 def _flaw(found: Verified, number: int) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def after_instant(shown_ms: int) -> int:
     """Return an instant that is later than everything that is shown with this time.
 
     Some lists show times cut to the second and compare windows with the exact ones. So a time at a full second may
-    stand for anything within that second.
+    mean any time within that second.
     """
     return shown_ms + (1 if shown_ms % _SECOND_MS else _SECOND_MS)
 
