@@ -69,7 +69,7 @@ test-long: $(VENV)/.test-all ## run the long proofs: kill matrices, fuzzing coun
 test-days: $(VENV)/.test-all ## run the tests on other days and in other time zones (needs faketime)
 	@echo "== pytest, on other days" && $(PY) tests/other_days.py --jobs $(JOBS)
 
-fmt: $(VENV)/.test ## format the code, mend what ruff can mend, strip the outputs of notebooks
+fmt: $(VENV)/.test ## format the code, apply ruff's fixes, strip the outputs of notebooks
 	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
 	@$(PY) -m nbconvert --clear-output --inplace --log-level WARN notebooks/*.ipynb
 
