@@ -149,7 +149,7 @@ def connect(
 
 
 class ServedSandbox:
-    """The embedded exchange on a loopback port, from the moment that its address is asked for.
+    """The embedded exchange on a loopback port, started when its address is first used.
 
     A WebSocket needs a socket; markets and clock are those of the exchange in this process.
     """

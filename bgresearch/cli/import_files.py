@@ -13,7 +13,7 @@ from bgresearch.errors import BgresearchError
 
 
 class FilesSetAside(BgresearchError):
-    """Some files were not believed; the others are in the store."""
+    """Some files failed their checks; the others are in the store."""
 
 
 def import_files(

@@ -95,13 +95,11 @@ def verify(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look at every kept file: readable, as written, in order, as its ledger says. Exit status 1: something is not."""
+    """Check every file in the store: readable, as written, in order, as its ledger says. Exit status 1: a flaw."""
     from bgresearch.connect import connect
 
     if url and (repair or against_exchange or against_archive):
-        raise InvalidInput(
-            "URL", "a published store is only looked at.", hint="Repair the local one and publish it again."
-        )
+        raise InvalidInput("URL", "a published store is read-only.", hint="Repair the local one and publish it again.")
     for option, given in {"--since": since, "--until": until, "--symbol": symbol}.items():
         if given:
             needs(option, "--against-exchange", against_exchange)

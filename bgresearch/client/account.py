@@ -52,7 +52,7 @@ class AccountVerbs(StandingVerbs):
 
     Parameters
     ----------
-    source : Source
+    source : Session
         Exchange and store.
     whose : Whose
         Learns the account's mode and user id.

@@ -32,7 +32,7 @@ class RecordVerbs:
 
     Parameters
     ----------
-    source : Source
+    source : Session
         Exchange and store.
     whose : Whose
         Learns the account's mode and user id.
@@ -58,7 +58,7 @@ class RecordVerbs:
             ``spot``, ``usdt-futures``, ``usdc-futures`` or ``coin-futures``; None for all.
         symbol : str, optional
             Only this one: ``BTCUSDT``, or as ccxt writes it, ``BTC/USDT:USDT``, which names the market as well. All
-            symbols are fetched and kept whichever is asked for.
+            symbols are fetched and stored in any case.
 
         Raises
         ------
@@ -151,7 +151,7 @@ class RecordVerbs:
         Notes
         -----
         Disk: kept under ``account/<uid>/closed_positions``. Budget: one request per 100; everything since the oldest
-        missing instant is asked for again, as the documentation does not say by which time the windows go.
+        missing instant is requested again, as the documentation does not say which time the windows filter by.
         """
         market, symbol = own_symbol(market, symbol, default="usdt-futures")
         return self._records("closed_positions", start, end, market, symbol=symbol)

@@ -40,13 +40,13 @@ class ApiContext:
     Attributes
     ----------
     sender : Sender
-        Who talks to the exchange.
+        Sends requests to the exchange.
     store : Store
         Its data folder has the pages of unfinished lists.
     clock : Clock
-        What time it is.
+        The clock.
     offline : bool
-        Whether asking the exchange is forbidden.
+        Whether requests to the exchange are forbidden.
     progress : "auto", bool or callable
         Whether longer work shows a bar.
     """

@@ -28,9 +28,9 @@ def validated(endpoint: Endpoint, params: Mapping[str, object], *, now_ms: int |
     endpoint : Endpoint
         The row that says what is right.
     params : mapping
-        Parameters in the exchange's spelling; times may be whatever `moments` reads.
+        Parameters in the exchange's spelling; times in any form that `timestamps` accepts.
     now_ms : int, optional
-        What time it is; without it, how far back one asks is not checked.
+        The present time; without it, the look-back is not checked.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def check_times(endpoint: Endpoint, given: Mapping[str, object], now_ms: int | N
     given : mapping
         Checked parameters.
     now_ms : int, optional
-        What time it is.
+        The present time.
     split : bool
         Whether a span that is too wide will be cut into several requests.
     """

@@ -113,7 +113,7 @@ def facts(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
 
 
 def columns(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
-    """Yield the columns of the frame with what they hold, in words; not what only holds columns of its own."""
+    """Yield the columns of the frame with their description; objects that only group other columns are left out."""
     prefix = f"{endpoint.rows_at}." if endpoint.rows_at else ""
     for column in endpoint.columns:
         holds_others = any(other.path.startswith(f"{column.path}.") for other in endpoint.columns)

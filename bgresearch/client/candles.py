@@ -87,7 +87,7 @@ class CandleVerbs:
 
         Notes
         -----
-        Disk: kept under ``candles/market=.../price=.../symbol=.../interval=...``; what is there is not asked for
+        Disk: kept under ``candles/market=.../price=.../symbol=.../interval=...``; what is there is not requested
         again. Budget: one request per 1000 recent or 200 older candles; at most 20 per second and endpoint. Long spans
         of 1m candles come from the exchange's bulk archive where that is cheaper, as of `download`;
         ``df.attrs["bgresearch"]["archived"]`` names them.
@@ -289,11 +289,11 @@ class CandleVerbs:
         self, url: str, *, symbols: str | Sequence[str] | None = None, market: str | None = None, exact: bool = False,
         prune: bool = False, storage_options: Options | None = None, progress: Wish | None = None,
     ) -> Published:  # fmt: skip
-        """Copy what is public of the store to object storage and return what was sent; `connect(store=url)` reads it.
+        """Copy the public part of the store to object storage and return what was sent; `connect(store=url)` reads it.
 
-        Sends what is new or has changed, several objects at a time, and looks at each after it has come. The manifest
-        is written last: readers see the old publication or the new one; what was interrupted is taken up by the next
-        call. Account records are never published.
+        Uploads what is new or has changed, several objects at a time, and checks each after its upload. The manifest is
+        written last: readers see the old publication or the new one; after an interruption the next call goes on.
+        Account records are never published.
 
         Parameters
         ----------

@@ -39,13 +39,13 @@ class Client(CandleVerbs, KeptVerbs, LiveVerbs, PanelVerbs):
     Parameters
     ----------
     sender : Sender
-        Who talks to the exchange.
+        Sends requests to the exchange.
     store : Store
-        Where answers are kept.
+        The local store.
     clock : Clock, optional
-        What time it is; the machine's by default.
+        The clock; the machine's by default.
     offline : bool
-        Whether asking the exchange is forbidden.
+        Whether requests to the exchange are forbidden.
     progress : "auto", bool or callable
         Whether longer work shows a bar; a callable is called with rows done and rows in all.
     live : LiveAccess, optional

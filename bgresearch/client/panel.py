@@ -230,7 +230,7 @@ def _price(word: str) -> str:
 
 
 def _closed(one: Named, words: list[str], name: str, asked: Span, now_ms: int) -> Span:
-    """Return the span of the candles that are closed by every price that is asked for."""
+    """Return the span of the candles that are closed for every requested price."""
     if interval(name).name == "3d":
         raise InvalidInput("interval", "where candles of three days open is not known beforehand.", hint="Use 1d.")
     parts = [

@@ -208,7 +208,7 @@ class KeptVerbs:
 
         Notes
         -----
-        Disk: each instant is written before the next one is asked for. Budget: one request per symbol and instant.
+        Disk: each instant is written before the next one is requested. Budget: one request per symbol and instant.
         Source: contract/market/Get-Open-Interest, contract/market/Get-Current-Funding-Rate, common/apidata/Long-Short,
         common/apidata/Account-Long-Short, common/apidata/Position-Long-Short, common/apidata/Taker-Buy-Sell,
         uta/public/OrderBook.

@@ -25,7 +25,7 @@ from bgresearch.research.pnl.tax_ledger import account_ledger
 from bgresearch.research.pnl.valuation import closes
 
 Candles = Callable[..., pd.DataFrame]
-_BEFORE = 2 * DAY_MS, 3  # so many ms and candles, so that a price is known at the start, also of what trades seldom
+_BEFORE = 2 * DAY_MS, 3  # ms and candles before the start, so that rarely traded symbols have a price then
 
 
 @dataclass(frozen=True, repr=False)

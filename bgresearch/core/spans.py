@@ -30,7 +30,7 @@ class Span(NamedTuple):
 
 
 def after_instant(shown_ms: int) -> int:
-    """Return an instant that is later than everything that is shown with this time.
+    """Return an instant later than everything that a list shows with this time.
 
     Some lists show times cut to the second and compare windows with the exact ones. So a time at a full second may
     mean any time within that second.
@@ -39,9 +39,9 @@ def after_instant(shown_ms: int) -> int:
 
 
 def whole_seconds(span: Span) -> Span:
-    """Return a span that holds the seconds at its borders whole: what is asked for where times may be cut to seconds.
+    """Return a span widened to whole seconds, to be requested where times may be cut to seconds.
 
-    What it adds is recognised by its own time and left out.
+    Rows that it adds are recognised by their own time and left out.
     """
     return Span(span.start_ms // _SECOND_MS * _SECOND_MS, -(-span.end_ms // _SECOND_MS) * _SECOND_MS)
 

@@ -44,9 +44,9 @@ _EDGE_MS = 60_000
 _FLUSH_ROWS = 20_000
 _NEVER_MS = 2**53
 _SHALLOW = (
-    "The exchange stopped serving pages of the trades of {symbol} before the list ended, so they were asked for in "
+    "The exchange stopped serving pages of the trades of {symbol} before the list ended, so they were requested in "
     "shorter windows. Its list of a contract's trades obeys no start and is ordered by id: a trade whose id is several "
-    "pages older than its time is on no page that is served, and no answer shows whether there is one."
+    "pages older than its time is on no page that is served, and no response shows whether there is one."
 )
 _LEAST_ARCHIVED_DAYS = 3
 _BYTES_OF_A_TRADE = 22  # in a packed file
@@ -375,10 +375,10 @@ def precision(times: pa.ChunkedArray) -> str:
 
 
 def times_of_ids(table: pa.Table) -> pa.Array:
-    """Return when trades were made by their ids, to the millisecond; missing where the id does not fit the time.
+    """Return the times of trades from their ids, to the millisecond; missing where the id does not fit the time.
 
-    Ids are snowflakes: a count of milliseconds, then 22 bits. The exchange does not document it, so an id is believed
-    only where it falls into the second that its trade's time was cut to.
+    Ids are snowflakes: a count of milliseconds, then 22 bits. The exchange does not document it, so an id is used only
+    where its time is within the second that its trade's time was cut to.
     """
     ids = table.column("trade_id").combine_chunks()
     plain = pc.and_(pc.utf8_is_digit(ids), pc.less_equal(pc.utf8_length(ids), _ID_DIGITS))
@@ -416,10 +416,10 @@ def _walk_by_id(sender: Sender, row_id: str, named: Named, window: Span, kept: _
         return PagedList(sender, endpoint, params, read, lambda row: str(row["trade_id"]), goes_on)
 
     def goes_on() -> bool:
-        """Ask for the older part of the window without an id: half of the last page, whatever odd times it has."""
+        """Request the older part of the window without an id, from the middle of the last page, as times may be odd."""
         older, full = Span(asked.start_ms, after_instant(max(kept.middle_ms, asked.start_ms))), False
         for page in paged(older).pages():
-            # a newer one than asked for is no answer to the question, and so no evidence
+            # a newer row than requested: the response ignores the window, so it is no evidence
             if any(row["time"] > older.end_ms for row in page):
                 return True
             inside = [row for row in page if row["time"] >= older.start_ms]

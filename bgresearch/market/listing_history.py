@@ -51,9 +51,9 @@ class Seen:
     next_ms : int or None
         When another one was seen.
     basis : str
-        ``seen``: it was seen like this on both sides of the moment asked for. ``seen before``: it was seen like this
-        before that moment and another way after it, and when it changed is not known. ``listing times``: no list of
-        that moment is kept; of the first one that is, these rows were listed by then.
+        ``seen``: it was seen like this before and after the requested moment. ``seen before``: it was seen like this
+        before that moment and differently after it, and when it changed is unknown. ``listing times``: no list of that
+        moment is stored; these rows of the first stored one were listed by then.
     """
 
     table: pa.Table
@@ -78,7 +78,7 @@ def listed(
 
     Parameters
     ----------
-    source : Source
+    source : Session
         Exchange and store.
     kind, market : str
         Which list: ``symbols``, ``coins``...; ``spot``, ``usdt-futures``...
@@ -122,7 +122,7 @@ def listed(
 
 
 def was_listed(source: Session, symbol: str, market: str) -> bool:
-    """Return whether a kept list of a market's symbols has this one; only the store is asked."""
+    """Return whether a stored list of a market's symbols has this one; only the store is read."""
     try:
         return symbol in ever_listed(source, "symbols", market).column("symbol").to_pylist()
     except (OfflineError, LostRows):
@@ -130,11 +130,11 @@ def was_listed(source: Session, symbol: str, market: str) -> bool:
 
 
 def ever_listed(source: Session, kind: str, market: str, *, listing: str = "listed") -> pa.Table:
-    """Return everything that stood in a kept list, also what is gone: the newest row of each, and when it was seen.
+    """Return every row of any stored list, also of delisted symbols: the newest of each, and when it was seen.
 
     Parameters
     ----------
-    source : Source
+    source : Session
         Only its store is read.
     kind, market : str
         As of `listed`.
@@ -195,15 +195,15 @@ def _confirmed(source: Session, series: Series) -> int | None:
 
 
 def _look(source: Session, series: Series, ask: Ask) -> None:
-    """Ask and keep: the whole list if it changed, else only that it was seen again."""
+    """Request and store the whole list if it changed, else only that it was seen again."""
     kept = _latest(source, series)
-    seen = source.clock.now_ms()  # before the question: a slow answer never undoes a newer one
-    table = _believed(ask, 0 if kept is None else kept.num_rows)
+    seen = source.clock.now_ms()  # before the request: a slow response never replaces a newer one
+    table = _plausible(ask, 0 if kept is None else kept.num_rows)
     stamped = _stamped(table, seen)
     with source.store.alone(series):
         kept, confirmed = _latest(source, series), _confirmed(source, series)
         if confirmed is not None and seen <= confirmed:
-            return  # another process has looked since
+            return  # another process has requested it since
         if kept is not None and confirmed is not None and _same(kept, stamped):
             source.store.write(series, stamped.slice(0, 0), [Span(confirmed + 1, seen + 1)])
         else:
@@ -211,15 +211,15 @@ def _look(source: Session, series: Series, ask: Ask) -> None:
 
 
 def _latest(source: Session, series: Series) -> pa.Table | None:
-    """Return the newest list; None if it was in a damaged file: the one that is asked for now is kept whole then."""
+    """Return the newest list; None if it was in a damaged file: then the next one is stored whole."""
     try:
         return source.store.latest(series)
     except LostRows:
         return None
 
 
-def _believed(ask: Ask, before: int) -> pa.Table:
-    """Return the list; one that is empty or lost most of its rows is asked for again, and the longest is taken."""
+def _plausible(ask: Ask, before: int) -> pa.Table:
+    """Return the list; one that is empty or lost most of its rows is requested again, and the longest is taken."""
     table = ask()
     for _ in range(_ATTEMPTS - 1):
         if table.num_rows and table.num_rows * 2 >= before:

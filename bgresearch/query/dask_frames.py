@@ -45,7 +45,7 @@ class File(NamedTuple):
 
 @dataclass(frozen=True)
 class RowFilter:
-    """Which rows are looked at.
+    """Which rows are read.
 
     Attributes
     ----------

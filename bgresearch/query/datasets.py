@@ -147,14 +147,14 @@ def listed(name: str, value: str | Sequence[str] | None) -> tuple[str, ...]:
 
 
 def checked(source: Session, wanted: Iterable[Family], *, period: str = "*", rows: bool = True) -> None:
-    """Raise if what some families hold is not all there: a file is damaged, or was and no other covers its span.
+    """Raise if rows of some families are missing: a file is damaged, or was and no other covers its span.
 
     Parameters
     ----------
-    source : Source
+    source : Session
         The client's.
     wanted : iterable of Family
-        What is going to be looked at.
+        The families to be read.
     period : str
         Only files of this name.
     rows : bool

@@ -1,7 +1,7 @@
 """DuckDB over the store: a connection in memory with a view per family of series, locked to the store's folders.
 
 Views are globs, not lists of files: they see what is downloaded after they were made. Writers replace files as a whole.
-DuckDB looks at a file twice, for its size and for its rows; if it was replaced between the two, the query ends with an
+DuckDB opens a file twice, for its size and for its rows; if it was replaced between the two, the query ends with an
 error and never with wrong rows.
 """
 
@@ -109,7 +109,7 @@ def connected(source: Session, spill: str | os.PathLike[str] | None) -> DuckDBPy
     if "\\" in root.as_posix():  # to DuckDB it parts folders on every system; the views would be empty
         raise ConfigurationError(f"DuckDB cannot look into {root}: \\ in a name.", hint="Rename the folder.")
     connection: DuckDBPyConnection = duckdb.connect()
-    for family in known.values():  # DuckDB looks at the first file of each
+    for family in known.values():  # DuckDB reads the first file of each
         _patiently(duckdb, partial(connection.execute, f"CREATE VIEW {_name(family.name)} AS {view(family, root)}"))
     connection.register("gaps", gaps_of(root, known.values()))
     connection.register("coverage", coverage_of(root, known.values()))

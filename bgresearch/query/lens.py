@@ -1,4 +1,4 @@
-"""The store through tools that scan it whole: DuckDB, Polars, Dask. Each is an extra, imported when asked for."""
+"""The store through tools that scan it whole: DuckDB, Polars, Dask. Each is an extra, imported when used."""
 
 from __future__ import annotations
 
@@ -115,8 +115,8 @@ class Lens:
         Raises
         ------
         InvalidInput
-            DuckDB refuses the query, or it is none; the message is DuckDB's. It asks a table for prices of another
-            kind than it has. It does not look at the column ``market`` although a symbol is kept in several markets.
+            DuckDB refuses the query, or it is none; the message is DuckDB's. It wants prices of another kind than its
+            table has. It does not use the column ``market`` although a symbol is stored in several markets.
         StoreError
             A file cannot be read, is damaged, or was set aside as damaged and its span is not covered again.
         ConfigurationError

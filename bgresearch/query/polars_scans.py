@@ -36,11 +36,11 @@ _PERIOD = re.compile(r"[0-9T*-]{1,13}|all")
 class Scans:
     """Lazy frames over the store: ``.candles()``, ``.trades()``, ``.funding_rates()``, and so on for every family.
 
-    Each call looks at the files that are there now; call again to see what came since.
+    Each call lists the files that exist now; call again to see later ones.
 
     Parameters
     ----------
-    source : Source
+    source : Session
         The client's.
     check : bool
         Whether a scan first reads the files of its period and markets whole and compares their digests.

@@ -187,7 +187,7 @@ def replacing(path: Path, *, private: bool = False, force: bool = True) -> Itera
 
 
 def _take_free(temporary: Path, path: Path) -> None:
-    """Rename a file unless another one has the name, which a rename does not look at and a link does."""
+    """Rename a file unless another one has the name; by a link, as a rename would replace the other one."""
     try:
         os.link(temporary, path)
     except FileExistsError:

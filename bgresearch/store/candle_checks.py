@@ -1,7 +1,7 @@
-"""Is a page of candles believable? Pure. What is harmless is put right, everything else is asked again.
+"""Validates a page of candles. Pure. Harmless faults are corrected; everything else has to be requested again.
 
-One odd candle does not spoil the others: it is left out and named, so that the caller can ask for it alone. Only an
-answer that cannot be one to the question is rejected whole.
+One odd candle does not invalidate the others: it is left out and reported, so that the caller can request it alone.
+Only a response that does not match the request is rejected whole.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bgresearch.core.spans import Span, iso, subtract
 _PRICES = ("open", "high", "low", "close")
 _VOLUMES = ("volume", "quote_volume")
 
-BELIEVED = 12  # an absence is believed from so much evidence on; `weight` says what an answer adds to it
+CONFIRMED = 12  # evidence from which on an absence is confirmed; `weight` says what a response adds to it
 _BETWEEN, _AT_EDGE, _BLANK = 6, 4, 1
 _OUTSIDE = "a price is outside its own high and low, or a number is negative"
 _UNREADABLE = "a number is missing or infinite"
@@ -30,11 +30,11 @@ _TWINS = "two different candles open at the same time"
 _OFF_GRID = "a candle opens between two boundaries"
 _NO_TIME = "a row has no time"
 _SOME = 2  # neighbours that a server may count in or not
-_CAP = 100  # the smallest page of any candle route: a shorter answer was not cut short
+_CAP = 100  # the smallest page of any candle route: a shorter response was not cut short
 
 
 class Odd(NamedTuple):
-    """A candle that cannot be true as it came.
+    """A candle with impossible values.
 
     Attributes
     ----------
@@ -98,7 +98,7 @@ class Checked:
 
 
 def weight(checked: Checked, hole: Span, *, obeys_start: bool) -> int:
-    """Return how much evidence a response is for the absence of a hole in it; `BELIEVED` is enough.
+    """Return how much evidence a response is for the absence of a hole in it; `CONFIRMED` is enough.
 
     Most between two received candles; less next to one; least if the response is blank, as false blanks are the most
     common fault. Beyond the rows of a full response, candles may have been cut off: that is no evidence.
@@ -146,11 +146,11 @@ def check_page(table: pa.Table, span: Span, grid: Grid, wide: Span | None = None
     on_grid = _on_grid(times, grid)
     twins = np.isin(times, times[1:][times[1:] == times[:-1]])
     inside = (times >= span.start_ms) & (times < span.end_ms)
-    believable = inside & on_grid & ~twins & ~_outside(placed) & ~_unreadable(placed)
-    good = placed.filter(pa.array(believable)) if not believable.all() else placed
+    valid = inside & on_grid & ~twins & ~_outside(placed) & ~_unreadable(placed)
+    good = placed.filter(pa.array(valid)) if not valid.all() else placed
     present = _times(good).tolist()
     absent = tuple(grid.absent(span, present))
-    odd = _odd(placed, np.flatnonzero(inside & ~believable), grid, span, present)
+    odd = _odd(placed, np.flatnonzero(inside & ~valid), grid, span, present)
     if nowhere:
         odd += _without_time(absent, odd, grid, nowhere)
     seen = Span(int(times[on_grid][0]), int(times[on_grid][-1])) if on_grid.any() else None
@@ -184,22 +184,24 @@ def _fault_of_times(times: np.ndarray[Any, np.dtype[np.int64]], span: Span, grid
     if not len(times):
         return ""
     if times[0] > span.end_ms:  # whether the end is included is not documented
-        return f"it begins at {iso(int(times[0]))}, after everything that was asked for"
+        return f"it begins at {iso(int(times[0]))}, after the requested span"
     stray = times[~_on_grid(times, _learned(grid, times))]
-    if 2 * len(stray) > len(times):  # it answers another question
+    if 2 * len(stray) > len(times):  # a response to another request
         return f"candles open between two boundaries, the first at {iso(int(stray[0]))}"
     return ""
 
 
 def _learned(grid: Grid, times: np.ndarray[Any, np.dtype[np.int64]]) -> Grid:
     """Return the grid on which most of the candles open, if that is to be learned."""
-    phases = Counter(grid.learned(at).phase_ms for at in times.tolist() if grid.holds(at)) if grid.loose else None
+    phases = (
+        Counter(grid.learned(at).phase_ms for at in times.tolist() if grid.holds(at)) if grid.phase_unknown else None
+    )
     return replace(grid, phase_ms=phases.most_common(1)[0][0]) if phases else grid
 
 
 def _on_grid(times: np.ndarray[Any, np.dtype[np.int64]], grid: Grid) -> np.ndarray[Any, np.dtype[np.bool_]]:
     length = grid.interval.length_ms
-    if length is None or grid.vague:
+    if length is None or grid.unaligned:
         return np.fromiter(map(grid.holds, times.tolist()), bool, len(times))
     found: np.ndarray[Any, np.dtype[np.bool_]] = (times - grid.edge(0)) % length == 0
     return found

@@ -191,7 +191,7 @@ def _gap(values: list[Any]) -> Gap:
 
 
 def _seen_before(fresh: Gap, known: Iterable[Gap]) -> Iterator[Gap]:
-    """Yield the parts of a gap, those that were known for the same cause as noticed then, and looked at now."""
+    """Yield the parts of a gap; those already known for the same cause keep the time at which they were noticed."""
     same = [gap for gap in known if gap.cause == fresh.cause and gap.noticed_ms < fresh.noticed_ms]
     left = [fresh.span]
     for gap in same:
@@ -231,7 +231,7 @@ def explained(gap: Gap, has_rows: Callable[..., bool]) -> Gap:
 
 
 def joined(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
-    """Return the gaps in order, those that touch and share a cause as one: noticed last, looked at again first."""
+    """Return the gaps in order; adjacent ones with one cause become one, with the last notice and the first check."""
     return _joined(gaps, lambda one, other: one.cause == other.cause)
 
 

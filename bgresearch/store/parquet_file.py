@@ -268,7 +268,7 @@ def series_of(file: IO[bytes]) -> Series:
 
 
 def ledger_of(metadata: dict[bytes, bytes] | None, rows: int) -> Ledger:
-    """Return the ledger in the metadata of a file of so many rows.
+    """Return the ledger in the metadata of a file with that many rows.
 
     Raises
     ------

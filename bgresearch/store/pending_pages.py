@@ -96,7 +96,7 @@ class PendingPages:
 
 
 def _page(path: Path) -> tuple[pa.Table, list[Span], str] | None:
-    """Return what is in a page; None if it is gone or damaged: then it is asked for again.
+    """Return the content of a page; None if it is gone or damaged: then it is requested again.
 
     Raises
     ------

@@ -62,7 +62,7 @@ class Frozen:
 
     @property
     def size(self) -> int:
-        """Bytes in all; of a pin, no room of its own is taken where links are possible."""
+        """Bytes in all; a pin takes no extra space where hard links are possible."""
         return sum(one.size for one in self.files)
 
 

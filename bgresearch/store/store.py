@@ -160,7 +160,7 @@ class Store:
             if not any(self._has_rows(series, before_ms=gap.span.end_ms) for gap in listed):
                 continue
             with self._disk.locked(path):
-                current = self._believed(path, lambda file: partition.decode(file, series), locked=True)
+                current = self._read_sound(path, lambda file: partition.decode(file, series), locked=True)
                 if current is not None:
                     data = partition.encode(series, current[0], current[1].without_listing())
                     self._disk.replace(path, data, private=series.private)
@@ -211,7 +211,7 @@ class Store:
             aside: list[Path] = []
 
             def rows_of(path: Path) -> pa.Table | None:
-                read = self._believed(path, lambda file: self._decoded(file, series), aside=aside)
+                read = self._read_sound(path, lambda file: self._decoded(file, series), aside=aside)
                 return None if read is None else partition.within(read[0], series.time, span)
 
             parts = [part for part in side_by_side(rows_of, paths) if part is not None]
@@ -232,7 +232,7 @@ class Store:
         """
         for path in self._paths(series, sorted(self._names(series))):
             if _mark_of(path) not in self._verified:
-                self._believed(path, lambda file: self._decoded(file, series))
+                self._read_sound(path, lambda file: self._decoded(file, series))
 
     def read_after(self, fetch: Callable[[], _T], series: Series, span: Span) -> tuple[pa.Table | None, _T]:
         """Return the rows within the span, and the result of ``fetch``, which fetches what is missing of it.
@@ -321,7 +321,7 @@ class Store:
         """
         found, newest = None, -1
         for name in sorted(self._names(series), reverse=True):
-            read = self._believed(self._paths(series, [name])[0], lambda file: self._decoded(file, series))
+            read = self._read_sound(self._paths(series, [name])[0], lambda file: self._decoded(file, series))
             if read is not None and read[0].num_rows:
                 newest = int(partition.times_of(read[0], series.time)[-1])
                 found = partition.within(read[0], series.time, Span(newest, newest + 1))
@@ -400,7 +400,7 @@ class Store:
         self._mark()
         path = self._folder(series) / name
         with self._disk.locked(path):
-            read = self._believed(path, lambda file: self._sound_ledger(file, series), locked=True)
+            read = self._read_sound(path, lambda file: self._sound_ledger(file, series), locked=True)
             known = (read or Ledger()).extended(spans, (), {source: (now, now)})
             with contextlib.ExitStack() as stack:
                 old = stack.enter_context(self._disk.open(path)) if read is not None else None
@@ -465,7 +465,7 @@ class Store:
     def _merge(self, series: Series, name: str, rows: pa.Table, news: Ledger) -> None:
         path = self._folder(series) / name
         with self._disk.locked(path):
-            current = self._believed(path, lambda file: self._decoded(file, series), locked=True)
+            current = self._read_sound(path, lambda file: self._decoded(file, series), locked=True)
             old, ledger = current or (None, Ledger())
             merged = partition.overlaid(series, old, rows, news.covered)
             level = partition.THOROUGH if rows.num_rows * _A_FEW >= merged.num_rows else partition.QUICK
@@ -494,7 +494,7 @@ class Store:
 
     def _all_ledgers(self, series: Series) -> list[Ledger]:
         paths = self._paths(series, sorted(self._names(series)))
-        ledgers = (self._believed(path, partition.read_ledger) for path in paths)
+        ledgers = (self._read_sound(path, partition.read_ledger) for path in paths)
         return [ledger for ledger in ledgers if ledger is not None]
 
     def _read_again(self, paths: Sequence[Path], series: Series) -> pa.Table | None:
@@ -516,7 +516,7 @@ class Store:
         known = self._ledgers_read.get(path)
         if known is not None and known[0] == mark:
             return known[1]
-        ledger = self._believed(path, partition.read_ledger)
+        ledger = self._read_sound(path, partition.read_ledger)
         if ledger is not None and mark is not None and mark == _mark_of(path):
             self._ledgers_read[path] = mark, ledger
         return ledger
@@ -540,7 +540,7 @@ class Store:
     def _names(self, series: Series) -> set[str]:
         return {name for name in names_in(self._folder(series)) if name.endswith(".parquet")}
 
-    def _believed(
+    def _read_sound(
         self, path: Path, read: Callable[[Any], _T], *, locked: bool = False, aside: list[Path] | None = None
     ) -> _T | None:  # fmt: skip
         """Return what reading gives, or None if the file is not there or was damaged and is now set aside.
@@ -638,12 +638,12 @@ class Store:
         return True
 
     def forget(self, series: Series, span: Span) -> None:
-        """Drop rows and ledger of a span, so that it is asked for again."""
+        """Drop rows and ledger of a span, so that it is fetched again."""
         self._refuse_frozen()
         for name, period in self._present(series, span):
             path = self._folder(series) / name
             with self._disk.locked(path):
-                current = self._believed(path, lambda file: partition.decode(file, series), locked=True)
+                current = self._read_sound(path, lambda file: partition.decode(file, series), locked=True)
                 if current is None:
                     continue
                 doomed = [part for part in [span.intersect(period)] if part]

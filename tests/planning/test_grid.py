@@ -71,8 +71,8 @@ def test_three_day_candles_may_open_on_any_day_but_all_on_the_same() -> None:
     grid = Grid(INTERVALS["3d"])
     second_day = grid.opens(Span(JAN_MS, JAN_MS + 3 * DAY_MS))[0] + DAY_MS
     learned = grid.learned(second_day)
-    assert grid.loose
-    assert not learned.loose
+    assert grid.phase_unknown
+    assert not learned.phase_unknown
     assert learned.opens(Span(JAN_MS, JAN_MS + 9 * DAY_MS))[0] % (3 * DAY_MS) == second_day % (3 * DAY_MS)
     assert not learned.holds(second_day + DAY_MS)
 

@@ -90,7 +90,7 @@ class PagedList(Generic[T]):
                 yield list(fresh.values())
             following = self._following(data, keys, cursor)
             if not fresh or following in ("", cursor) or not self._advances(cursor, following):
-                self._believe_the_end(cursor, short=short, said=following == "" and bool(fresh))
+                self._accept_end(cursor, short=short, said=following == "" and bool(fresh))
                 return
             cursor = following
 
@@ -150,7 +150,7 @@ class PagedList(Generic[T]):
             hint="Ask for a shorter time where there is one.",
         )  # fmt: skip
 
-    def _believe_the_end(self, cursor: str, *, short: bool, said: bool) -> None:
+    def _accept_end(self, cursor: str, *, short: bool, said: bool) -> None:
         """Believe that a page was the last one: it came again, or leads nowhere, which the exchange may have said."""
         if said and (short or self.endpoint.paging.kind == "none"):
             return

@@ -237,7 +237,7 @@ class Paginator:
             params[way.size_name] = str(way.size)
         if span is not None:
             span = whole_seconds(span) if way.cut_to_seconds else span
-            # whether the exchange's ends are included is not documented: both are asked for with room
+            # whether the ends are inclusive is not documented: the window is requested a little wider
             start = self._remembered(span)
             if way.endpoint.param(START) is not None:
                 params[START] = str(max(0, start - (way.bar_ms or 1)))
@@ -298,10 +298,11 @@ class Paginator:
         return sorted(map(_key, far)) == again
 
     def _settled(self, page: _Page) -> _Page:
-        """Return a numbered page with how many rows at its top were on the page before, as newer ones push the list on.
+        """Return a numbered page with the number of rows at its top that were on the page before.
 
-        Equal rows on both sides of a border may also be different records: then the first page is as it was. The page
-        is asked for again until nothing came between it and the look at the first one.
+        New rows at the head of a list shift it. But equal rows on both sides of a border may also be different
+        records: then the first page has not moved. The page is requested again until the list did not move between it
+        and the check of the first page.
         """
         state, seen = self._state, self._state.shift
         if not any(self._last[-size:] == page.keys[:size] for size in range(1, len(page.keys) + 1)):
@@ -342,7 +343,7 @@ class Paginator:
         elif way.kind == "window":
             self._narrow() if way.size and full else state.next_window()
         elif page.repeats:
-            self._believe_the_end(full=full and not earlier)
+            self._accept_end(full=full and not earlier)
         elif way.kind == "page":
             self._turn_number()
         else:
@@ -396,7 +397,7 @@ class Paginator:
         else:
             state.next_window()
 
-    def _believe_the_end(self, *, full: bool) -> None:
+    def _accept_end(self, *, full: bool) -> None:
         """Take a repeated page as the end, if it is short or requests of another kind confirm it."""
         state = self._state
         if full and state.turned == 2:

@@ -18,8 +18,8 @@ from bgresearch.http.pagination.cursor import next_cursor
 
 Kind = Literal["once", "window", "ids", "cursor", "page", "bars"]
 
-EDGE_MS = 60_000  # windows and look-backs stay this far inside the exchange's own limits, which move while one walks
-SLACK_MS = 2  # how far outside a window a row may come because both its ends were asked for with room
+EDGE_MS = 60_000  # windows and look-backs stay this far inside the exchange's own limits, which move with the time
+SLACK_MS = 2  # how far outside a window a row may be, as windows are requested a little wider
 _MOST_DIGITS = 40  # of an id; Python reads no number of thousands
 _SECOND_MS = 1000  # some times are cut to the second: windows meet at full ones
 _SPARE_BARS = 3  # of a page of candles: those next to the window, as the ends may be included or not

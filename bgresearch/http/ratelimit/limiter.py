@@ -272,11 +272,11 @@ class BookLimiter:
         if not 0 <= remaining <= window.count:
             return
 
-        def believe(now_s: float, logs: list[Log]) -> None:
+        def use(now_s: float, logs: list[Log]) -> None:
             logs[0].forget(window, now_s)
             logs[0].counted(window.count - remaining - len(logs[0]), now_s)
 
-        self._book.change((_name(endpoint, identity),), believe)
+        self._book.change((_name(endpoint, identity),), use)
 
     def rejected(self, endpoint: Endpoint, identity: str, *, address_wide: bool) -> int:
         """Pause the endpoint for 2 s or two windows, or the whole address for five minutes; return the end."""

@@ -275,7 +275,7 @@ class _BulkDownload:
             ensure_stored(self._source, base, task.span, task.progress, report, stop=self._stop)
 
         store, series = self._source.store, series_of(base)
-        if task.what.grid.vague:  # `_count` reads its rows
+        if task.what.grid.unaligned:  # `_count` reads its rows
             store.read_after(fetch, series, task.span)
         else:
             store.fetch_whole(fetch, series, task.span)
@@ -283,7 +283,7 @@ class _BulkDownload:
     def _count(self, task: _Task, base: CandleSeries, report: CandleReport) -> None:
         """Count the stored candles; a longer candle made of shorter ones counts if one of those is stored."""
         series, grid, result = series_of(base), task.what.grid, task.result
-        if grid.vague and (table := self._source.store.read(series, task.span)) is not None and table.num_rows:
+        if grid.unaligned and (table := self._source.store.read(series, task.span)) is not None and table.num_rows:
             grid = grid.learned(table.column("open_time")[0].value)  # only the rows show the phase, and there are few
         kept = union(grid.outer(part) if base == task.what else _around(part, task.what) for part in
                      self._source.store.kept(series, task.span))  # fmt: skip

@@ -16,14 +16,14 @@ from bgresearch.errors import BadResponse, ExchangeError, ExchangeUnavailable, R
 from bgresearch.market.candles.plan import CandleSeries, Route, routes
 from bgresearch.store.candle_checks import Checked
 
-_EVIDENCE = 6  # an empty part is believed after so many blank responses, or a third as many with rows elsewhere
+_EVIDENCE = 6  # an empty part is confirmed after so many blank responses, or a third as many with rows elsewhere
 _OWN = 3  # blank responses that a part needs of its own, however many there were for newer ones
 _EDGE_EVIDENCE = 6  # blank responses at an edge, or one with rows
 _ATTEMPTS = 18  # requests before the search is given up
 _ENDED_AFTER_MS = 3 * DAY_MS  # no daily candle for longer than any maintenance
 _LONG_MS = 7 * DAY_MS  # shorter holes are not skipped: requests for their edges would cost as much
 _BEFORE_MS = 30 * DAY_MS  # searched before the start as well: the start may be in the middle of a listing
-_SPLITS = 4  # candles found in a hole before it is not believed at all
+_SPLITS = 4  # candles found in a hole before it is given up as one
 
 _LATE_MS = HOUR_MS  # a finished day may take this long to appear
 
@@ -117,7 +117,7 @@ def agreeing(lives: Lives, what: CandleSeries, grid: Grid, ask: Ask) -> Lives:
     both parts are checked in turn.
     """
     route = next(route for route in routes(what) if route.lookback_ms is None)
-    todo, believed, splits = list(lives.holes), [], 0
+    todo, confirmed, splits = list(lives.holes), [], 0
     while todo:
         hole = todo.pop()
         try:
@@ -125,12 +125,12 @@ def agreeing(lives: Lives, what: CandleSeries, grid: Grid, ask: Ask) -> Lives:
         except _Unclear:
             continue
         if stray is None:
-            believed.append(hole)
+            confirmed.append(hole)
         elif splits < _SPLITS:
             splits += 1
             day = Span(stray // DAY_MS * DAY_MS, stray // DAY_MS * DAY_MS + max(DAY_MS, grid.interval.nominal_ms))
             todo += [part for part in subtract([hole], [day]) if _is_long(part, lives.looked)]
-    return replace(lives, holes=union(believed))
+    return replace(lives, holes=union(confirmed))
 
 
 def _stray(hole: Span, lives: Lives, route: Route, grid: Grid, ask: Ask) -> int | None:

@@ -30,13 +30,13 @@ from bgresearch.errors import (
     RateLimited,
 )
 from bgresearch.market.candles.plan import CandleSeries, Route, routes
-from bgresearch.store.candle_checks import BELIEVED, Checked, Odd
+from bgresearch.store.candle_checks import CONFIRMED, Checked, Odd
 from bgresearch.store.coverage import NEVER_MS
 from bgresearch.store.parquet_file import within
 
 _LEVELS = ("4h", "1h", "15m", "5m")  # coarse ones first: one response of theirs spans the most
 _MOST_SHORTER = 60  # candles in a longer one: so many newer ones may fill a response before it gets to the hole
-_ENCLOSED = BELIEVED - 1  # evidence of a response with candles on both sides of a hole, which has its own as well
+_ENCLOSED = CONFIRMED - 1  # evidence of a response with candles on both sides of a hole, which has its own as well
 _LONG_MS = 5 * DAY_MS  # a weekend with a holiday is shorter
 _FINISHED_MS = HOUR_MS  # a longer candle may take this long to appear
 
@@ -52,7 +52,7 @@ class Hole(NamedTuple):
     span : Span
         Where.
     evidence : int
-        How much evidence there is that it is absent; `BELIEVED` is enough.
+        How much evidence there is that it is absent; `CONFIRMED` is enough.
     asked : frozenset of str
         The endpoints that could have had it and responded without it.
     blanks : tuple of str
@@ -98,9 +98,9 @@ class Outline:
         self._locks: defaultdict[object, threading.Lock] = defaultdict(threading.Lock)
         self._lock = threading.Lock()
 
-    def confirmed(self, holes: Iterable[Hole]) -> list[Hole]:
+    def with_evidence(self, holes: Iterable[Hole]) -> list[Hole]:
         """Return the holes with the evidence of responses that span them, cut where those end."""
-        return sorted(part for hole in holes for part in self._confirmed(hole))
+        return sorted(part for hole in holes for part in self._with_evidence(hole))
 
     def chunks(self, route: Route, span: Span) -> Iterator[Span]:
         """Yield a span in parts, cut at the borders of the route's largest requests."""
@@ -132,7 +132,7 @@ class Outline:
         longer = [answer for (level, _), answer in list(self._answers.items()) if answer and level in self._subjects]
         return any(run.duration_ms >= _LONG_MS and run.intersect(span) == span for one in longer for run in one.absent)
 
-    def _confirmed(self, hole: Hole) -> list[Hole]:
+    def _with_evidence(self, hole: Hole) -> list[Hole]:
         if not (hole.asked or hole.blanks) or hole.outlined or hole.odd or self._back is None:
             return [hole]
         parts = [hole._replace(outlined=bool(hole.asked))]
@@ -143,7 +143,7 @@ class Outline:
     def _weighed(self, level: Interval, hole: Hole) -> list[Hole]:
         """Return a hole in parts; those between two candles of a response have its evidence."""
         back = self._back
-        if hole.evidence >= BELIEVED or back is None:
+        if hole.evidence >= CONFIRMED or back is None:
             return [hole]
         end_ms = self._next_open(level, hole.span.end_ms)
         answer = None if end_ms is None else self._over(back, end_ms + level.nominal_ms)

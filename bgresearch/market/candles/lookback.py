@@ -56,7 +56,7 @@ class Lookbacks:
     def lookback_ms(self, endpoint: str, interval: str, documented_ms: int) -> int:
         """Return the look-back to plan with, given the documented one."""
         known = self._known.get(f"{endpoint} {interval}", Learned())
-        if _believed(known):
+        if _is_limited(known):
             return min(max(documented_ms, known.good_ms), known.bad_ms or 0)
         return max(documented_ms, known.good_ms)
 
@@ -98,7 +98,7 @@ class Lookbacks:
         self._news.add(name)
 
 
-def _believed(known: Learned) -> bool:
+def _is_limited(known: Learned) -> bool:
     return known.bad_ms is not None and known.misses >= _MISSES
 
 

@@ -37,7 +37,7 @@ from bgresearch.market.candles.longer_candles import Hole, Outline
 from bgresearch.market.candles.lookback import Lookbacks
 from bgresearch.market.candles.page_request import PageRequester
 from bgresearch.market.candles.plan import CandleSeries, Page, Route
-from bgresearch.store.candle_checks import BELIEVED, Checked, weight
+from bgresearch.store.candle_checks import CONFIRMED, Checked, weight
 from bgresearch.store.coverage import Cause
 from bgresearch.store.parquet_file import within
 
@@ -89,7 +89,7 @@ class Fetcher:
 
     Parameters
     ----------
-    requester : Asker
+    requester : PageRequester
         Sends the requests.
     clock : Clock
         The clock.
@@ -155,13 +155,13 @@ class Fetcher:
                     pass
             holes = self._without_long_holes(holes, result)
             if attempt:
-                holes = self._outline.confirmed(map(self._with_lookback, holes))
+                holes = self._outline.with_evidence(map(self._with_lookback, holes))
                 if self._outline.is_long(page.span):
                     self._survey()
                     holes = self._without_long_holes(holes, result)
             routes = self._open_routes(page)
             holes = self._settled(holes, len(routes), result)
-            if all(self._believed(hole, routes) for hole in holes) or not routes or self._stop.is_set():
+            if all(self._is_confirmed(hole, routes) for hole in holes) or not routes or self._stop.is_set():
                 break
             holes, found = self._ask_next_route(routes, holes, attempt, result)
             doubt = found or doubt
@@ -169,9 +169,9 @@ class Fetcher:
                 self._survey()
         holes = self._settled(holes, 0, result)
         routes = self._open_routes(page)
-        believed = union(hole.span for hole in holes if self._believed(hole, routes))
-        result.gaps += believed
-        failed = subtract([hole.span for hole in holes], believed)
+        confirmed = union(hole.span for hole in holes if self._is_confirmed(hole, routes))
+        result.gaps += confirmed
+        failed = subtract([hole.span for hole in holes], confirmed)
         result.failed += [Failure(span, *self._reason(page, doubt)) for span in failed]
         self._learn(result)
         return result
@@ -234,8 +234,8 @@ class Fetcher:
     ) -> tuple[list[Hole], _Doubt | None]:
         """Ask the next route for the holes; return what is still absent with its evidence, and a doubt if any."""
         route = routes[attempt % len(routes)]
-        left = [hole for hole in holes if self._believed(hole, routes)]
-        asked = [hole for hole in holes if not self._believed(hole, routes)]
+        left = [hole for hole in holes if self._is_confirmed(hole, routes)]
+        asked = [hole for hole in holes if not self._is_confirmed(hole, routes)]
         if not asked:  # another thread's responses have settled them meanwhile
             return sorted(left), None
         rows = min(route.rows, result.page.rows)
@@ -330,7 +330,7 @@ class Fetcher:
         left = []
         for hole in holes:
             asked_enough = len(hole.odd) >= max(_AGREED, open_count)
-            others_lack_it = bool(hole.odd) and hole.evidence >= BELIEVED
+            others_lack_it = bool(hole.odd) and hole.evidence >= CONFIRMED
             if not asked_enough and not others_lack_it:
                 left.append(hole)
             elif asked_enough and (table := _taken(hole)) is not None:
@@ -339,7 +339,7 @@ class Fetcher:
                 result.contradictory.append(hole.span)
         return left
 
-    def _believed(self, hole: Hole, routes: Sequence[Route]) -> bool:
+    def _is_confirmed(self, hole: Hole, routes: Sequence[Route]) -> bool:
         """Return whether there is enough evidence for an absence: what one route lacks, another one may have.
 
         A route without a start parameter returns the newest rows before an end. So its blank response is evidence for
@@ -352,10 +352,10 @@ class Fetcher:
         lacking = hole.asked | {endpoint for endpoint in hole.blanks if hole.blanks.count(endpoint) >= _OWN}
         if len(lacking & able) < min(_ROUTES_NEEDED, len(able)):
             return False
-        if hole.evidence >= BELIEVED or hole.evidence < _OWN:
-            return hole.evidence >= BELIEVED
+        if hole.evidence >= CONFIRMED or hole.evidence < _OWN:
+            return hole.evidence >= CONFIRMED
         blank = sum(hole.span.end_ms <= end <= self._oldest_ms for end in self._nothing_before)
-        return blank >= BELIEVED
+        return blank >= CONFIRMED
 
     def _survey(self) -> None:
         """Find out between which days there are candles at all, after a whole page was empty."""

@@ -32,7 +32,7 @@ _RECENT_DAYS = {
 }  # fmt: skip
 _EDGE_MS = HOUR_MS  # pages this close to the end of a look-back take a route that goes further
 _UNIFIED_HISTORY_DAYS = 90  # uta/public/Get-History-Candle-Data
-_UNIFIED_CANDLES = 1000  # uta/changelog of 2025-11-28: so many in all
+_UNIFIED_CANDLES = 1000  # in all, by uta/changelog of 2025-11-28
 _ROW_BYTES = 96  # of a candle in a response, as in the documentation's examples
 _FUTURES_SPAN_MS = 90 * DAY_MS  # longest request of futures and v3 candles
 
@@ -350,7 +350,7 @@ def _route(row_id: str, what: CandleSeries, lookback: int | None, fixed: dict[st
     most = rows = endpoint.paging.max_rows or 100
     if endpoint.max_span_days is not None or what.market != "spot":
         rows = min(rows, _FUTURES_SPAN_MS // length)
-    spare = min(4 if what.grid.vague else 2, rows - 1)
+    spare = min(4 if what.grid.unaligned else 2, rows - 1)
     lookback_ms = lookback and lookback - length
     return Route(row_id, rows - spare, lookback_ms, fixed, starts, spare, most, lookback_ms)
 

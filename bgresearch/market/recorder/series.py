@@ -78,10 +78,10 @@ class Recordable:
         """
         row = load()[self.endpoint]
         reply = sender.send(row, self.params(symbol, market))
-        return self.shape.table(self._believed(row, reply, time_ms)), reply.received_ms
+        return self.shape.table(self._parsed(row, reply, time_ms)), reply.received_ms
 
-    def _believed(self, row: Endpoint, reply: Reply, time_ms: int) -> list[Row]:
-        problems = Problems(row.id, money=True)  # what is recorded is not asked for again
+    def _parsed(self, row: Endpoint, reply: Reply, time_ms: int) -> list[Row]:
+        problems = Problems(row.id, money=True)  # a recorded snapshot cannot be requested again
         rows = self.rows(row, AnswerRow(around_rows(row, reply.data), problems, "the answer"))
         if not rows:
             raise BadResponse(row.id, f"{self.title}: the answer is empty.")

@@ -71,7 +71,7 @@ class _HistoryMaker:
 
     def until(self, last_day: int) -> TraderHistory:
         for day in range(_EPOCH_DAY, last_day + 1):
-            self._serial = day % 2 * _SERIALS_A_DAY  # what a day plans for the next one keeps ids of its own
+            self._serial = day % 2 * _SERIALS_A_DAY  # orders placed for the next day have ids of their own
             self._money(day)
             self._trade_spot(day)
             self._trade_contracts(day)

@@ -1,7 +1,7 @@
-"""A published store, to read: its manifest says what there is, and objects come when they are needed, digest by digest.
+"""Reads a published store: its manifest lists the files, and objects are downloaded when they are needed.
 
-An object is kept in a folder of this machine under the digest of its content and looked at again before it is believed.
-Nothing is ever written to the address, and the exchange is not asked for what is missing.
+An object is cached in a local folder under the digest of its content, and its digest is checked before it is used.
+Nothing is ever written to the address, and missing data is not requested from the exchange.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Copies what is public of a store to an address: objects first, each looked at after it has come, the manifest last.
+"""Copies the public part of a store to an address: objects first, each checked after its upload, the manifest last.
 
-Interrupted at any moment, what could be read before can be read still, and the next call sends only the rest. What an
-account has done is never published: only the series of `publication.PUBLIC` are.
+After an interruption the previous publication is still readable, and the next call uploads only the rest. Records of an
+account are never published: only the series of `manifest.PUBLIC` are.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def copy(
     paths : sequence of str
         What `chosen` gave.
     host : str
-        Whose data it is; an address belongs to one exchange for ever.
+        The exchange whose data it is; an address belongs to one exchange for ever.
     now_ms : int
         Epoch milliseconds.
     exact : bool
