@@ -21,7 +21,7 @@ from bgresearch.account.holdings import (
     said_of,
     unified_assets,
 )
-from bgresearch.client.account_holdings import StandingVerbs
+from bgresearch.client.account_holdings import HoldingVerbs
 from bgresearch.core.spans import Span, iso
 from bgresearch.core.timestamps import Moment
 from bgresearch.errors import InvalidInput, OfflineError
@@ -47,7 +47,7 @@ _ASSETS = Shape(
 )  # fmt: skip
 
 
-class AccountVerbs(StandingVerbs):
+class AccountVerbs(HoldingVerbs):
     """What ``client.account`` is: the verbs that need a key.
 
     Parameters

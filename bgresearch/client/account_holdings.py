@@ -21,7 +21,7 @@ from bgresearch.account.kinds.orders import OPEN_ORDERS, OPEN_PLAN_ORDERS
 from bgresearch.account.kinds.positions import OPEN_POSITIONS
 from bgresearch.account.record_history import walked
 from bgresearch.account.record_type import RecordKind
-from bgresearch.client.account_transfers import MoneyVerbs
+from bgresearch.client.account_transfers import MovementVerbs
 from bgresearch.core.symbols import MARKETS, own_symbol, wire_symbol
 from bgresearch.errors import ExchangeError, UnknownSymbol
 from bgresearch.http.sender import Sender
@@ -33,7 +33,7 @@ from bgresearch.session.unknown_symbol import UNKNOWN_CODES, unknown_symbol, unl
 _RATES = "common.trade_rate"
 
 
-class StandingVerbs(MoneyVerbs):
+class HoldingVerbs(MovementVerbs):
     """What an account has now; every call asks, unless a kept answer is young enough."""
 
     @documented(BALANCES)

@@ -23,7 +23,7 @@ from bgresearch.errors import InvalidInput
 from bgresearch.schemas import documented
 
 
-class MoneyVerbs(RecordVerbs):
+class MovementVerbs(RecordVerbs):
     """The windowed histories of an account's money."""
 
     @documented(TRANSFERS.shape)

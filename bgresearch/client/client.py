@@ -14,7 +14,7 @@ from bgresearch.client.api_pages import ApiContext
 from bgresearch.client.candles import CandleVerbs
 from bgresearch.client.live import LiveVerbs
 from bgresearch.client.panel import PanelVerbs
-from bgresearch.client.recordings import KeptVerbs
+from bgresearch.client.recordings import RecordingVerbs
 from bgresearch.client.statement import Statement, statement
 from bgresearch.core.clock import Clock, SystemClock
 from bgresearch.core.progress import Wish
@@ -31,7 +31,7 @@ from bgresearch.session.session import Session
 from bgresearch.store import Store
 
 
-class Client(CandleVerbs, KeptVerbs, LiveVerbs, PanelVerbs):
+class Client(CandleVerbs, RecordingVerbs, LiveVerbs, PanelVerbs):
     """Asks the exchange, keeps what it answers, returns plain DataFrames; `bgresearch.connect` makes it.
 
     Every call works in a script, in a notebook and inside a running event loop, and may be made from several threads.

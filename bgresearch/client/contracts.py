@@ -6,7 +6,7 @@ import pandas as pd
 
 from bgresearch.catalogue.answer_row import spelled
 from bgresearch.client.market import known_market
-from bgresearch.client.sentiment import FlowVerbs
+from bgresearch.client.sentiment import SentimentVerbs
 from bgresearch.core.spans import iso
 from bgresearch.core.symbols import Named, wire_symbol
 from bgresearch.core.timestamps import Moment
@@ -31,7 +31,7 @@ from bgresearch.session.unknown_symbol import UNKNOWN_CODES, unlisted_coin
 _DEFAULT = "usdt-futures"
 
 
-class MoreVerbs(FlowVerbs):
+class ContractVerbs(SentimentVerbs):
     """What everybody may ask of contracts and terms."""
 
     @documented(FUNDING_RATES)

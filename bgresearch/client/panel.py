@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from bgresearch.client.contracts import MoreVerbs
+from bgresearch.client.contracts import ContractVerbs
 from bgresearch.core.intervals import DAY_MS, HOUR_MS, interval
 from bgresearch.core.spans import Span, iso
 from bgresearch.core.symbols import Named, spot_of, wire_symbol
@@ -39,7 +39,7 @@ _RECORDED_BEFORE_MS = 2 * DAY_MS  # recordings are at least daily
 _LATE = 1.5  # a recorded value counts for one and a half times its cadence, so one that was missed is missing
 
 
-class PanelVerbs(MoreVerbs):
+class PanelVerbs(ContractVerbs):
     """The verb that puts the others' answers side by side."""
 
     def panel(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class KeptVerbs:
+class RecordingVerbs:
     """Recordings and kept lists."""
 
     _source: Session

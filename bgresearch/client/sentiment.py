@@ -23,7 +23,7 @@ from bgresearch.schemas import documented
 _DEFAULT = "usdt-futures"
 
 
-class FlowVerbs(MarketVerbs):
+class SentimentVerbs(MarketVerbs):
     """What everybody may ask of crowds and flows; one request a second."""
 
     @documented(LONG_SHORT)

@@ -10,9 +10,9 @@ import bgresearch as bg
 from bgresearch.agent.client import Agent
 from bgresearch.agent.socket_path import Place
 from bgresearch.core.clock import SystemClock
-from bgresearch.http.ratelimit.limiter import ADDRESS, ADDRESS_COUNT, BookLimiter, Log
+from bgresearch.http.ratelimit.limiter import ADDRESS, ADDRESS_COUNT, Log, LogLimiter
 from bgresearch.http.ratelimit.sqlite_file import default_folder
-from bgresearch.http.ratelimit.sqlite_log import FileBook
+from bgresearch.http.ratelimit.sqlite_log import SqliteLogStore
 from tests.limits.conftest import ASSETS, CANDLES, Impatient
 
 
@@ -23,7 +23,7 @@ def client(agent: Agent, place: Place, tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_kernel_and_agent_together_never_exceed_the_address_budget(client: bg.Client, exchange_url: str) -> None:
-    book = FileBook(default_folder(), exchange_url, SystemClock())
+    book = SqliteLogStore(default_folder(), exchange_url, SystemClock())
     clock = Impatient()
     left = 6
 
@@ -38,7 +38,7 @@ def test_kernel_and_agent_together_never_exceed_the_address_budget(client: bg.Cl
     of_both = client.requests_sent
     assert (of_the_kernel, of_both) == (1, 4), "the agent asks the exchange's clock first"
     assert book.change((ADDRESS,), lambda _now_s, logs: len(logs[0])) == ADDRESS_COUNT - left + of_both
-    other = BookLimiter(clock, FileBook(default_folder(), exchange_url, clock))
+    other = LogLimiter(clock, SqliteLogStore(default_folder(), exchange_url, clock))
     for _ in range(left - of_both):
         other.acquire(CANDLES, "")
     assert clock.waited_s == 0
@@ -48,9 +48,9 @@ def test_kernel_and_agent_together_never_exceed_the_address_budget(client: bg.Cl
 
 def test_a_429_elsewhere_pauses_the_agent(client: bg.Client, exchange_url: str) -> None:
     clock = SystemClock()
-    book = FileBook(default_folder(), exchange_url, clock)
+    book = SqliteLogStore(default_folder(), exchange_url, clock)
     name = f"{ASSETS.id} key research"
-    BookLimiter(clock, book).rejected(ASSETS, "key research", address_wide=False)
+    LogLimiter(clock, book).rejected(ASSETS, "key research", address_wide=False)
     until_s = book.change((name,), lambda _now_s, logs: logs[0].paused_until_s)
     client.api.spot.account_assets()
     left_s = book.change((name,), lambda _now_s, logs: logs[0].arrived[-1])

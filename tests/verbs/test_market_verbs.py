@@ -11,7 +11,7 @@ import pytest
 
 import bgresearch
 from bgresearch.client.client import Client
-from bgresearch.client.contracts import MoreVerbs
+from bgresearch.client.contracts import ContractVerbs
 from bgresearch.core.clock import ManualClock
 from bgresearch.errors import BadResponse, IncompleteData, InvalidInput, OfflineError, UnknownSymbol
 from bgresearch.market.listings import COINS, SYMBOLS
@@ -44,7 +44,7 @@ SNAPSHOTS = sorted(set(CALLS) - {"symbols", "trades", "funding_rates"})
 
 
 def shape_of(verb: str) -> Shape:
-    return getattr(MoreVerbs, verb).shape  # type: ignore[no-any-return]
+    return getattr(ContractVerbs, verb).shape  # type: ignore[no-any-return]
 
 
 def has_shape(frame: pd.DataFrame, shape: Shape) -> None:
@@ -63,7 +63,7 @@ def public(exchange: Exchange, clock: ManualClock, tmp_path: Path) -> Iterator[C
 
 
 def test_every_verb_is_called_here() -> None:
-    verbs = {name for cls in MoreVerbs.__mro__ for name, verb in vars(cls).items() if hasattr(verb, "shape")}
+    verbs = {name for cls in ContractVerbs.__mro__ for name, verb in vars(cls).items() if hasattr(verb, "shape")}
     assert verbs == set(CALLS)
 
 
