@@ -126,7 +126,7 @@ def test_trades_are_whole_or_an_error_says_that_they_are_not(
             assert deep == 4, "everything is served"
             assert order == "mixed over many pages"
             return
-        assert ["no answer shows" in str(one.message) for one in said] == [True] * (shallow and not turn)
+        assert ["no response shows" in str(one.message) for one in said] == [True] * (shallow and not turn)
         assert set(inside) - set(found.column("trade_id").to_pylist()) <= out_of_reach
         assert found.num_rows == len(set(found.column("trade_id").to_pylist()) & set(inside))
 

@@ -222,7 +222,7 @@ def test_trades_behind_the_last_page_of_ids_are_asked_for_by_time(tmp_path: Path
         return chosen[: int(params["limit"])] if "idLessThan" not in params or served[str(end)] <= 3 else []
 
     source = Session(ScriptedSender(answer), Store(tmp_path, clock=clock), clock)
-    with pytest.warns(UserWarning, match="no answer shows whether there is one"):
+    with pytest.warns(UserWarning, match="no response shows whether there is one"):
         assert past_trades(source, CONTRACT, Span(NOW_MS - DAY_MS, NOW_MS), False).num_rows == len(rows)
 
 

@@ -119,7 +119,7 @@ def test_a_ticker_used_again_is_another_row(source: Session, clock: ManualClock)
 
 def test_before_the_first_list_the_listing_times_speak_and_say_so(source: Session, clock: ManualClock) -> None:
     board = Board(source, A, ("NEWUSDT", at(clock, -5)))
-    with pytest.warns(UserWarning, match=r"No list of 2026-11-10.*What was delisted in between is missing"):
+    with pytest.warns(UserWarning, match=r"No list of 2026-11-10.*Those delisted in between are missing"):
         seen = board.seen(at="2026-11-10")
     assert seen.table.column("symbol").to_pylist() == ["AUSDT"]
     assert seen.basis == "listing times"

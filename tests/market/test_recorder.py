@@ -231,7 +231,7 @@ def test_a_recording_ends_in_time(client: Client, clock: ManualClock) -> None:
 
 def test_nothing_recorded_is_said_with_what_to_run_and_nobody_is_asked(connect: Connect) -> None:
     client = connect(offline=True)
-    with pytest.raises(IncompleteData, match=r"tells only the present.* Run: bgresearch record open-interest BTCUSDT"):
+    with pytest.raises(IncompleteData, match=r"has only the present .* Run: bgresearch record open-interest BTCUSDT"):
         read(client)
     with pytest.raises(OfflineError):
         recorder(client)
