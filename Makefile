@@ -34,7 +34,7 @@ PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --no-com
 INSTALL = $(if $(UV),$(UV_INSTALL),$(PIP_INSTALL)) $(CONSTRAINTS:%=--constraint %)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab dashboard test test-all test-long test-days test-lowest test-newest fmt docs pictures benchmarks constraints clean
+.PHONY: help demo lab dashboard check test test-all test-long test-days test-lowest test-newest fmt docs pictures benchmarks constraints clean
 
 help: ## list what there is to type
 	@echo "bgresearch: read-only research toolkit for the Bitget exchange"
@@ -54,11 +54,13 @@ lab: $(VENV)/.lab ## open JupyterLab on the embedded exchange
 dashboard: $(VENV)/.dashboard ## open the data explorer as a page without code, on the embedded exchange
 	@$(PY) -m voila notebooks/dashboard.ipynb --Voila.ip=127.0.0.1
 
-test: $(VENV)/.test ## run what a change can break: ruff, mypy, import contracts, tests, notebooks
+check: $(VENV)/.test ## run the static checks, in less than a minute: ruff, mypy, import contracts
 	@echo "== ruff check" && $(VENV)/bin/ruff check .
 	@echo "== ruff format" && $(VENV)/bin/ruff format --check .
 	@echo "== mypy --strict" && $(VENV)/bin/mypy
 	@echo "== import contracts" && $(VENV)/bin/lint-imports
+
+test: check ## run what a change can break: the static checks, tests, notebooks
 	@echo "== pytest" && $(PY) -m pytest -n $(JOBS) -m "not slow"
 
 test-all: test-long test-days ## run the long proofs, then the tests on other days and in other time zones
@@ -69,7 +71,7 @@ test-long: $(VENV)/.test-all ## run the long proofs: kill matrices, fuzzing coun
 test-days: $(VENV)/.test-all ## run the tests on other days and in other time zones (needs faketime)
 	@echo "== pytest, on other days" && $(PY) tests/other_days.py --jobs $(JOBS)
 
-fmt: $(VENV)/.test ## format the code, mend what ruff can mend, strip the outputs of notebooks
+fmt: $(VENV)/.test ## format the code, apply ruff's fixes, strip the outputs of notebooks
 	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
 	@$(PY) -m nbconvert --clear-output --inplace --log-level WARN notebooks/*.ipynb
 

@@ -31,7 +31,7 @@ from bgresearch.core.intervals import DAY_MS
 from bgresearch.core.spans import Span
 from bgresearch.core.timestamps import moment_ms
 from bgresearch.sandbox import Exchange
-from tests.kept.truth import TOLD, kept, truth
+from tests.account.trader_truth import TOLD, kept, truth
 
 START = moment_ms("2026-01-01", "start")[0]
 DAYS = (30, 60, 90, 120, 150, 180, 200)

@@ -32,7 +32,7 @@ from tests.browser import harness
 from tests.browser.conftest import QUIET, chromium
 from tests.browser.harness import JupyterServer, Sheet
 from tests.browser.hunting import Found, Hunt
-from tests.browser.walking import PASSWORD, SETUP, Walk
+from tests.browser.walkthrough import PASSWORD, SETUP, Walk
 
 KEY = SANDBOX_KEYS["readonly"]
 

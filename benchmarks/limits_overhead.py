@@ -20,8 +20,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bgresearch.catalogue import load
 from bgresearch.core.clock import SystemClock
-from bgresearch.http.ratelimit.limiter import Book, BookLimiter, MemoryBook
-from bgresearch.http.ratelimit.sqlite_log import FileBook
+from bgresearch.http.ratelimit.limiter import Book, LogLimiter, MemoryLogStore
+from bgresearch.http.ratelimit.sqlite_log import SqliteLogStore
 
 PROMISED_MS = 1.0
 ROWS = [row for row in load() if row.limit.count == 20 and row.limit.scope == "ip"][:8]
@@ -42,7 +42,7 @@ class Ahead(SystemClock):
 
 def measured(book: Callable[[Ahead], Book], per_s: float, requests: int) -> list[float]:
     clock = Ahead()
-    limiter, spent_ms = BookLimiter(clock, book(clock)), []
+    limiter, spent_ms = LogLimiter(clock, book(clock)), []
     for number in range(requests):
         row = ROWS[number % len(ROWS)]
         clock.sleep(1 / per_s)
@@ -59,8 +59,8 @@ def main() -> int:
     kept = True
     with tempfile.TemporaryDirectory() as folder:
         books: dict[str, Callable[[Ahead], Book]] = {
-            "memory": MemoryBook,
-            "file": lambda clock: FileBook(Path(folder) / "budget", f"host {id(clock)}", clock),
+            "memory": MemoryLogStore,
+            "file": lambda clock: SqliteLogStore(Path(folder) / "budget", f"host {id(clock)}", clock),
         }
         for name, book in books.items():
             for per_s, requests in ((20, 3000), (85, 11_000)):

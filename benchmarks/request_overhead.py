@@ -22,8 +22,8 @@ from bgresearch.catalogue import load
 from bgresearch.core.clock import SystemClock
 from bgresearch.core.spans import Span
 from bgresearch.frames import CANDLE_SCHEMA
-from bgresearch.http.ratelimit.limiter import BookLimiter
-from bgresearch.http.ratelimit.sqlite_log import FileBook
+from bgresearch.http.ratelimit.limiter import LogLimiter
+from bgresearch.http.ratelimit.sqlite_log import SqliteLogStore
 from bgresearch.market.candles.plan import subject
 from bgresearch.market.candles.read_through import series_of
 from bgresearch.store import Store
@@ -62,7 +62,7 @@ def main() -> int:
     spent: dict[str, list[float]] = {"limiter": [], "checks": [], "spool": []}
     pages = [page(number) for number in range(PAGES)]
     with tempfile.TemporaryDirectory() as folder:
-        limiter = BookLimiter(clock, FileBook(Path(folder) / "budget", "host", clock))
+        limiter = LogLimiter(clock, SqliteLogStore(Path(folder) / "budget", "host", clock))
         store = Store(Path(folder) / "data", clock=clock)
         spool, kept = PendingPages(store, series_of(what)), []
         for table, span in pages:

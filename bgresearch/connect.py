@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 EXCHANGE_URL = "https://api.bitget.com"
 ARCHIVE_URL = "https://img.bitgetimg.com/online"
-SANDBOX_URL = "http://127.0.0.1:1"  # nobody can listen there: the in-process sandbox is mounted at it
+SANDBOX_URL = "http://127.0.0.1:1"  # no program can listen there: the in-process sandbox is mounted at it
 _DEMO = " (demo environment)"
 _LOOPBACK = "loopback"  # ports of a served sandbox come and go, its rows are the same
 
@@ -82,11 +82,11 @@ def connect(
     clock : Clock, optional
         For tests; else the machine's, or the clock of the sandbox.
     pin : str, optional
-        Read what was frozen under this name with ``bgresearch pin``, bit for bit, and ask nobody; it takes no key.
+        Read what was frozen under this name with ``bgresearch pin``, bit for bit, without requests; it takes no key.
         With ``store=``: the digest of an older publication.
     store : str, optional
-        Read what was published at this address (``s3://bucket/prefix``) with ``bgresearch publish``, and ask nobody.
-        Objects that were needed are kept in ``data_dir`` if given, else in the platform's cache folder.
+        Read what was published at this address (``s3://bucket/prefix``) with ``bgresearch publish``, without requests
+        to the exchange. Downloaded objects are kept in ``data_dir`` if given, else in the platform's cache folder.
     storage_options : mapping, optional
         With ``store=``, for its driver: ``{"endpoint_url": ...}``, ``{"anon": True}``.
     ws_url : str, optional
@@ -110,11 +110,11 @@ def connect(
     """
     if store is not None:
         if key is not None or vault is not None or sandbox:
-            raise ConfigurationError("store= is read without asking anybody.", hint="Leave key=, vault=, sandbox= out.")
+            raise ConfigurationError("store= is read without an exchange.", hint="Leave key=, vault=, sandbox= out.")
         return _published(store, storage_options, pin, data_dir=data_dir, clock=clock, progress=progress)
     if pin is not None:
         if key is not None or vault is not None or sandbox:
-            raise ConfigurationError("pin= is read without asking anybody.", hint="Leave key=, vault=, sandbox= out.")
+            raise ConfigurationError("pin= is read without an exchange.", hint="Leave key=, vault=, sandbox= out.")
         return _pinned(pin, data_dir, base_url, clock, progress)
     if key is not None and vault is None and not sandbox:
         sender = _agent_sender(key, base_url or os.environ.get("BGRESEARCH_BASE_URL"), clock, data_dir, offline=offline)
@@ -149,7 +149,7 @@ def connect(
 
 
 class ServedSandbox:
-    """The embedded exchange on a loopback port, from the moment that its address is asked for.
+    """The embedded exchange on a loopback port, started when its address is first used.
 
     A WebSocket needs a socket; markets and clock are those of the exchange in this process.
     """
@@ -231,7 +231,7 @@ def _published(
         host = origin(SANDBOX_URL if owner == _LOOPBACK else owner)
     except ConfigurationError:
         said = f"the publication at {url} says that its data is of {owner[:80]!r}, which is no exchange."
-        raise StoreError(said, hint="Ask whoever publishes it.") from None
+        raise StoreError(said, hint="Ask its publisher.") from None
     clock = clock or clock_of(host)
     return Client(
         Wire(host, limiter=LocalLimiter(clock), clock=clock), store, clock=clock, offline=True, progress=progress
@@ -277,7 +277,7 @@ def _agent_sender(
 
 
 def _kept_as_demo(key: str, host: str, data_dir: str | os.PathLike[str] | None) -> bool:
-    """Return whether what is kept of a key comes from the demo environment; offline, nobody else can tell."""
+    """Return whether a key's stored data is of the demo environment; offline, only the store can say it."""
     live, demo = (Store(_folder(data_dir, loopback=host.startswith(LOOPBACK), demo=one)) for one in (False, True))
     if live.data_dir == demo.data_dir:
         return live.owner() == _owner(host, demo=True)
@@ -296,7 +296,7 @@ def _signer(key: str | None, vault: Keys | None) -> Signer | None:
 
 @functools.cache
 def _say_reduced() -> None:
-    """Say it once per process; whoever hands a vault over has asked for it, so it is no warning."""
+    """Log it once per process; a caller that passes a vault has chosen it, so it is no warning."""
     _log.info(
         "reduced protection: the key's secrets are in the memory of this process, which signs by itself; "
         "connect(key=...) without vault= leaves them to the agent (bgresearch vault unlock)"
@@ -329,11 +329,11 @@ def _adapter(exchange: Exchange) -> SandboxAdapter:
 
 
 def _folder(data_dir: str | os.PathLike[str] | None, *, loopback: bool, demo: bool) -> Path:
-    """Return where answers are kept: made-up data never lands in the folder of real data by default."""
+    """Return the data folder: by default, data of the sandbox never gets into the folder of real data."""
     chosen = data_dir if data_dir is not None else os.environ.get("BGRESEARCH_DATA_DIR")
     if chosen:
         return Path(chosen)
     if loopback:
         return _cache() / ("sandbox-demo" if demo else "sandbox")
-    # beside the folder of real data and not in it, where folders are series
+    # next to the folder of real data and not in it, where folders are series
     return user_folder("data", "BGRESEARCH_DATA_DIR", "bgresearch-demo" if demo else "bgresearch")

@@ -1,4 +1,4 @@
-"""What every room's tests stand on: settings, folders of their own, and a client of the sandbox in this process."""
+"""What all tests use: settings, folders of their own, and a client of the sandbox in this process."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ import bgresearch
 from bgresearch.client.client import Client
 from bgresearch.core.clock import AHEAD, ManualClock
 from bgresearch.sandbox import Exchange
+from bgresearch.session.session import Session
 
 NOW = dt.datetime(2026, 11, 20, 9, 0, 30, tzinfo=dt.UTC)
 NOW_MS = int(NOW.timestamp() * 1000)
 LONG = ("browser", "cli", "notebooks")
 PATIENCE_S = 600  # whatever takes longer hangs: a busy machine is a dozen times slower than a quiet one
 Connect = Callable[..., Client]
+SessionOf = Callable[[Client], Session]
 
 settings.register_profile("patient", deadline=None)  # tests share a machine, and claim nothing about time
 settings.load_profile("patient")
@@ -143,3 +145,9 @@ def connect(exchange: Exchange, clock: ManualClock, tmp_path: Path) -> Connect:
 @pytest.fixture
 def client(connect: Connect) -> Client:
     return connect()
+
+
+@pytest.fixture
+def session_of() -> SessionOf:
+    """Return a function that gives the session which a client hands its verbs."""
+    return lambda client: client._source

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 WHOLE = ("tests",)
 CLOCK = (
     "tests/agent/test_lifetime.py", "tests/agent/test_operations.py", "tests/cli/test_manage.py",
-    "tests/client/test_connect.py", "tests/client/test_time.py", "tests/kept/test_snapshots.py", "tests/limits",
+    "tests/client/test_connect.py", "tests/client/test_time.py", "tests/session/test_cached_sender.py", "tests/limits",
     "tests/scanning", "tests/store/test_pins.py", "tests/vault/test_keys.py", "tests/vault/test_trail.py",
     "tests/vault/test_vault.py",
 )  # fmt: skip

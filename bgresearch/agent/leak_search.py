@@ -22,14 +22,14 @@ class Searching:
 
     Parameters
     ----------
-    held : Held
+    session : VaultSession
         The vault whose secrets are searched for.
     clock : Clock
         For the budget.
     """
 
-    def __init__(self, held: VaultSession, *, clock: Clock) -> None:
-        self._held, self._clock = held, clock
+    def __init__(self, session: VaultSession, *, clock: Clock) -> None:
+        self._session, self._clock = session, clock
         self._lock = threading.Lock()
         self._left, self._at_s = float(BUDGET_BYTES), clock.monotonic_s()
 
@@ -43,7 +43,7 @@ class Searching:
         AgentUnavailable
             The vault is locked.
         """
-        searcher = self._held.searcher()
+        searcher = self._session.searcher()
         self._spend(len(data))
         return {"leaks": [asdict(leak) for leak in searcher.find(data)]}
 

@@ -43,21 +43,21 @@ class Staging:
 
     Parameters
     ----------
-    held : Held
+    session : VaultSession
         Makes senders, and saves.
     clock : Clock
         For how long a key waits.
     """
 
-    def __init__(self, held: VaultSession, *, clock: Clock) -> None:
-        self._held, self._clock = held, clock
+    def __init__(self, session: VaultSession, *, clock: Clock) -> None:
+        self._session, self._clock = session, clock
         self._lock = threading.Lock()
         self._waiting: dict[str, _Waiting] = {}
 
     def stage(self, promise: Promise, texts: dict[str, Hidden[str]]) -> dict[str, Any]:
         """Return the id of a typed key and what looks wrong with it; no id if a field cannot be accepted at all."""
         host, demo, replaces = promise.host, promise.demo, ""
-        with self._held.vault() as vault:
+        with self._session.vault() as vault:
             if promise.purpose == "rotate":
                 old = vault.get(promise.label)
                 host, demo, replaces = old.host, old.demo, old.fingerprint
@@ -95,7 +95,7 @@ class Staging:
         found = _allowed(waiting.permissions, accept_trade=request.accept_trade)
         checked = Checked(found.verdict, bool(found.addresses))
         texts = {"note": request.note, "account": request.account, "rotate_by": request.rotate_by}
-        with self._held.changing() as vault:
+        with self._session.changing() as vault:
             if waiting.purpose == "rotate":
                 _check_same(vault.get(waiting.key.label), waiting)
                 waiting.key.replace(vault, checked=checked)
@@ -108,13 +108,13 @@ class Staging:
 
     def check(self, key: str) -> dict[str, Any]:
         """Return the findings about a stored key and what it may do, and save the verdict."""
-        sender, _, fingerprint = self._held.sender(key)
+        sender, _, fingerprint = self._session.sender(key)
         findings, found = examine_connection(sender, self._clock), None
         if passed(findings):
             rest, found = examine_key(sender, AccountIdentity(sender))
             findings = (*findings, *rest)
         if found is not None:
-            self._held.record_check(key, fingerprint, found.verdict, has_addresses=bool(found.addresses))
+            self._session.record_check(key, fingerprint, found.verdict, has_addresses=bool(found.addresses))
         return _answer(findings, found)
 
     def discard(self, staged: str) -> None:
@@ -124,7 +124,7 @@ class Staging:
 
     def _added(self, key: Staged, purpose: str, replaces: str) -> str:
         """Return the id of a new staged key; it replaces one for the same purpose and label."""
-        sender = self._held.sender_of(key.credential()).sender
+        sender = self._session.sender_of(key.credential()).sender
         waiting = _Waiting(key, sender, purpose, replaces, self._clock.monotonic_s() + STAGED_S)
         with self._lock:
             self._forget_late()

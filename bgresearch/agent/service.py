@@ -73,11 +73,11 @@ class Service:
         weak: tuple[str, ...] = (), profile: Callable[[], Profile] = calibrated,
     ) -> None:  # fmt: skip
         self._weak, self._clock, self._lifetime = weak, clock, lifetime
-        self._held = VaultSession(path, clock=clock, lifetime=lifetime, make_sender=make_sender)
+        self._session = VaultSession(path, clock=clock, lifetime=lifetime, make_sender=make_sender)
         self._offers = Offers()
-        self._opening = Opening(self._held, clock=clock, lifetime=lifetime, profile=profile)
-        self._staging = Staging(self._held, clock=clock)
-        self._searching = Searching(self._held, clock=clock)
+        self._opening = Opening(self._session, clock=clock, lifetime=lifetime, profile=profile)
+        self._staging = Staging(self._session, clock=clock)
+        self._searching = Searching(self._session, clock=clock)
         self._answers: dict[type[Request], Callable[[Any], bytes]] = {
             Fetch: self._fetch, Status: self._answer_status, Lock: self._answer_status,
             Offer: self._offer, Open: self._open,
@@ -91,9 +91,9 @@ class Service:
 
     def adopt(self, make: Callable[[], Vault]) -> Vault:
         """Open the vault with ``make``, use it from now on and return it; raises what ``make`` raises."""
-        seen = self._held.signature()
+        seen = self._session.signature()
         opened = make()
-        self._held.adopt(opened, seen)
+        self._session.adopt(opened, seen)
         return opened
 
     def answer(self, request: Request) -> bytes:
@@ -109,7 +109,7 @@ class Service:
                 "endpoint", f"{request.endpoint!r} is not in the table.", hint="Only its rows are asked."
             )
         endpoint = load()[request.endpoint]
-        sender, limiter, fingerprint = self._held.sender(request.key, request.host)
+        sender, limiter, fingerprint = self._session.sender(request.key, request.host)
         self._lifetime.used()
         before = limiter.count()
         try:
@@ -128,7 +128,7 @@ class Service:
             found = of_key_info(reply.data, mode=mode, uid="", demo=False, label=key)
         except BadResponse:
             return
-        self._held.note_check(key, fingerprint, found.verdict, has_addresses=bool(found.addresses))
+        self._session.note_check(key, fingerprint, found.verdict, has_addresses=bool(found.addresses))
 
     def _offer(self, request: Offer) -> bytes:
         asked = {"asked": self._opening.asked()} if request.purpose == "confirm" else {}
@@ -158,7 +158,7 @@ class Service:
     def _keep(self, request: Keep) -> bytes:
         self._lifetime.used()
         label = self._staging.keep(request)
-        with self._held.vault() as vault:
+        with self._session.vault() as vault:
             (kept,) = (info for info in vault.describe() if info.label == label)
         return encode_answer({"key": self._key(kept)})
 
@@ -172,24 +172,24 @@ class Service:
 
     def _rename(self, request: Rename) -> bytes:
         self._lifetime.used()
-        with self._held.changing() as vault:
+        with self._session.changing() as vault:
             vault.rename(request.key, request.new)
         return encode_answer(self._status())
 
     def _edit(self, request: Edit) -> bytes:
         self._lifetime.used()
-        with self._held.changing() as vault:
+        with self._session.changing() as vault:
             vault.edit(request.key, note=request.note, account=request.account, rotate_by=request.rotate_by)
         return encode_answer(self._status())
 
     def _remove(self, request: Remove) -> bytes:
         self._lifetime.used()
-        with self._held.changing() as vault:
+        with self._session.changing() as vault:
             vault.remove(request.key)
         return encode_answer(self._status())
 
     def _audit(self, _: Audit) -> bytes:
-        with self._held.vault() as vault:
+        with self._session.vault() as vault:
             trail = vault.audit()
         events = json.dumps([asdict(event) for event in trail.events[-MOST_EVENTS:]]).encode("ascii")
         return encode_answer({"problems": list(trail.problems)}, events)
@@ -201,9 +201,9 @@ class Service:
         return encode_answer(self._status())
 
     def _status(self) -> dict[str, Any]:
-        vault = self._held.look()
+        vault = self._session.look()
         return {
-            "pid": os.getpid(), "vault": str(self._held.path), "exists": bool(self._held.signature()),
+            "pid": os.getpid(), "vault": str(self._session.path), "exists": bool(self._session.signature()),
             "unlocked": vault is not None, "unlocks": vault.unlocks() if vault is not None else [],
             "keys": [self._key(info) for info in vault.describe()] if vault is not None else [],
             "fingerprint": self._offers.fingerprint, "uptime_s": round(self._lifetime.uptime_s, 3),

@@ -31,7 +31,7 @@ class Opening:
 
     Parameters
     ----------
-    held : Held
+    session : VaultSession
         Holds the opened vault.
     clock : Clock
         For pauses, and for how long a new recovery code waits.
@@ -41,8 +41,10 @@ class Opening:
         Gives the costs of a new vault's key derivation.
     """
 
-    def __init__(self, held: VaultSession, *, clock: Clock, lifetime: Lifetime, profile: Callable[[], Profile]) -> None:
-        self._held, self._clock, self._lifetime, self._profile = held, clock, lifetime, profile
+    def __init__(
+        self, session: VaultSession, *, clock: Clock, lifetime: Lifetime, profile: Callable[[], Profile]
+    ) -> None:
+        self._session, self._clock, self._lifetime, self._profile = session, clock, lifetime, profile
         self._back_off = BackOff(clock)
         self._lock = threading.Lock()
         self._pending: _Pending | None = None
@@ -60,28 +62,28 @@ class Opening:
         VaultError
             The file cannot be read or trusted.
         """
-        self._open(lambda: Vault.open(self._held.path, password.value))
+        self._open(lambda: Vault.open(self._session.path, password.value))
 
     def recover(self, code: Hidden[str]) -> None:
         """Open the vault with its recovery code."""
-        self._open(lambda: Vault.open_with_recovery(self._held.path, code.value))
+        self._open(lambda: Vault.open_with_recovery(self._session.path, code.value))
 
     def keyring(self, code: Hidden[str]) -> None:
         """Open the vault with the code from the system's keyring."""
-        self._open(lambda: Vault.open_with_keyring(self._held.path, code.value))
+        self._open(lambda: Vault.open_with_keyring(self._session.path, code.value))
 
     def create(self, password: Hidden[str]) -> None:
         """Make the vault's file and open it; nothing is ever overwritten."""
-        if self._held.signature():
-            raise VaultExists(f"there already is a vault at {self._held.path}; unlock it, or name another file")
-        self._open(lambda: _created(self._held, password, self._profile))
+        if self._session.signature():
+            raise VaultExists(f"there already is a vault at {self._session.path}; unlock it, or name another file")
+        self._open(lambda: _created(self._session, password, self._profile))
 
     def new_recovery(self, password: Hidden[str], reply: Reply) -> dict[str, Any]:
         """Return a new recovery code, sealed for the password's sender; it is valid once two groups were confirmed."""
-        with self._held.vault():
+        with self._session.vault():
             pass  # it must be open
         with self._trying():
-            _opened(lambda: Vault.open(self._held.path, password.value)).close()
+            _opened(lambda: Vault.open(self._session.path, password.value)).close()
         code = new_code()
         numbers = sorted(secrets.SystemRandom().sample(range(1, GROUPS + 1), 2))
         with self._lock:
@@ -100,7 +102,7 @@ class Opening:
             for field, number in zip(("first", "second"), pending.asked, strict=True):
                 if not is_group(pending.code, number, texts[field]):
                     raise self._refusal(pending, field, number)
-        with self._trying(), self._held.changing() as vault:
+        with self._trying(), self._session.changing() as vault:
             _set_recovery(vault, pending)
         with self._lock:
             if self._pending is pending:
@@ -124,10 +126,10 @@ class Opening:
 
     def _open(self, make: Callable[[], Vault]) -> None:
         with self._trying():
-            seen = self._held.signature()
+            seen = self._session.signature()
             with warnings.catch_warnings(record=True) as said:
                 opened = _opened(make)
-            self._held.adopt(opened, seen)
+            self._session.adopt(opened, seen)
             self.notices = tuple(str(one.message) for one in said)
         self._lifetime.used()
 
@@ -163,8 +165,8 @@ def _opened(make: Callable[[], Vault]) -> Vault:
 
 
 @without_frames
-def _created(held: VaultSession, password: Hidden[str], profile: Callable[[], Profile]) -> Vault:
-    return Vault.create(held.path, password.value, profile=profile())
+def _created(session: VaultSession, password: Hidden[str], profile: Callable[[], Profile]) -> Vault:
+    return Vault.create(session.path, password.value, profile=profile())
 
 
 @without_frames

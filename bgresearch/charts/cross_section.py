@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bgresearch.charts.figure import times
-from bgresearch.charts.theme import ACCENT, DOWN, LINES, dress, look_of, plotly
+from bgresearch.charts.theme import ACCENT, DOWN, LINES, apply_layout, look_of, plotly
 from bgresearch.errors import InvalidInput
 from bgresearch.research.quality.provenance import milliseconds, utc_index
 
@@ -59,7 +59,7 @@ def ranking_figure(
             textposition="outside", cliponaxis=False, showlegend=bool(name) and not part.empty,
             hovertemplate="%{y} %{text}<extra></extra>",
         ))  # fmt: skip
-    dress(figure, title, subtitle, height=110 + _ROW_PX * len(shown), look=look_of(theme))
+    apply_layout(figure, title, subtitle, height=110 + _ROW_PX * len(shown), look=look_of(theme))
     figure.update_layout(bargap=0.3, dragmode=False, hovermode="closest", barmode="overlay", legend=_legend())
     figure.update_xaxes(type="linear", range=[0, float(shown.max()) * 1.12], ticksuffix=f" {unit}" if unit else "")
     figure.update_yaxes(type="category", showgrid=False, categoryorder="array", categoryarray=shown.index.tolist())
@@ -110,7 +110,7 @@ def spread_figure(
             x=x, y=_points(line), mode="lines", name=name, line={"color": color, "width": width}, connectgaps=False,
             hovertemplate=f"{name} %{{y:,.4~g}} {unit}<extra></extra>",
         ))  # fmt: skip
-    dress(figure, title, subtitle, height=440, look=look_of(theme))
+    apply_layout(figure, title, subtitle, height=440, look=look_of(theme))
     figure.update_layout(legend=_legend() | {"traceorder": "normal"})
     figure.update_yaxes(ticksuffix=f" {unit}" if unit else "", rangemode="tozero")
     return figure

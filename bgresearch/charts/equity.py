@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bgresearch.charts.figure import times
-from bgresearch.charts.theme import ACCENT, DOWN, dress, look_of, plotly
+from bgresearch.charts.theme import ACCENT, DOWN, apply_layout, look_of, plotly
 from bgresearch.errors import InvalidInput
 from bgresearch.research.quality.provenance import milliseconds, utc_index
 
@@ -58,7 +58,7 @@ def equity_figure(
             hovertemplate=f"<b>%{{y:,.2f}} {quote}</b>{lines}<extra></extra>",
         ), row=1, col=1,
     )  # fmt: skip
-    dress(figure, title, "", height=height or (420 if sunk else 300), look=look_of(theme))
+    apply_layout(figure, title, "", height=height or (420 if sunk else 300), look=look_of(theme))
     figure.update_yaxes(title_text=quote, tickformat=",.0f", row=1, col=1)
     if sunk:
         depths = [None if depth is None else depth * 100 for depth in _holes(shown["drawdown"])]

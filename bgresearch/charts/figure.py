@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bgresearch.charts.downsampling import Columns, Level
-from bgresearch.charts.theme import dress, look_of, plotly, ranges, style
+from bgresearch.charts.theme import apply_layout, look_of, plotly, ranges, style
 from bgresearch.research.quality.provenance import milliseconds
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Drawing:
             row_heights=[part / sum(heights) for part in heights],
         )  # fmt: skip
         subtitle = self.subtitle_of(level)
-        dress(figure, self.title, subtitle, height=tall, look=look)
+        apply_layout(figure, self.title, subtitle, height=tall, look=look)
         lines = [name for name in self.names if name.startswith("line ")]
         for name in self.names:
             looks = style(name, lines.index(name) if name in lines else 0, look)

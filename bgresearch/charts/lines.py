@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bgresearch.charts.figure import times
-from bgresearch.charts.theme import LINES, dress, look_of, plotly
+from bgresearch.charts.theme import LINES, apply_layout, look_of, plotly
 from bgresearch.errors import InvalidInput
 from bgresearch.research.quality.provenance import milliseconds
 
@@ -74,7 +74,7 @@ def lines_figure(
             ), row=row, col=1)  # fmt: skip
             seen.add(word)
         figure.update_yaxes(title_text=unit, row=row, col=1)
-    dress(figure, title, subtitle, height=height or 110 + _BOX_PX * len(boxes), look=look)
+    apply_layout(figure, title, subtitle, height=height or 110 + _BOX_PX * len(boxes), look=look)
     figure.update_yaxes(zerolinecolor=look.ink, zerolinewidth=1)  # emphasise the sign: draw the zero line
     figure.update_layout(legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.0, "yanchor": "bottom"})
     return figure

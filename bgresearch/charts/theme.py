@@ -74,8 +74,8 @@ def plotly() -> tuple[Any, Any]:
     return go, subplots
 
 
-def dress(figure: Figure, title: str, subtitle: str, *, height: int, look: Look) -> None:
-    """Give a figure its heading, margins, fonts and grid."""
+def apply_layout(figure: Figure, title: str, subtitle: str, *, height: int, look: Look) -> None:
+    """Set the title, margins, fonts and grid of a figure."""
     axis = {"gridcolor": look.grid, "zerolinecolor": look.grid, "linecolor": look.grid, "tickcolor": look.grid}
     figure.update_layout(
         template="none",

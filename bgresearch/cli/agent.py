@@ -56,7 +56,7 @@ def unlock(
 
 
 def lock(as_json: AsJson = False) -> None:
-    """End the agent; everything it held is gone with its process."""
+    """End the agent; its keys leave memory with its process."""
     from bgresearch.agent.client import Agent
 
     was_running = running() is not None

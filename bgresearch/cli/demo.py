@@ -140,18 +140,18 @@ class Demo:
         assets, fills = client.account.assets(), client.account.fills(start)
         hourly = {symbol.removesuffix(QUOTE): resample(frame, "1h") for symbol, frame in candles.items()}
         listed = client.api.spot.symbols()
-        held = holdings(assets)
+        amounts = holdings(assets)
         names = {*listed["symbol"].astype("str")}
-        for coin in sorted({*held} - {*hourly, QUOTE}):
+        for coin in sorted({*amounts} - {*hourly, QUOTE}):
             if f"{coin}{QUOTE}" in names:
                 hourly[coin] = client.candles(
                     f"{coin}{QUOTE}", "1h", start, candles[SYMBOLS[0]].index[-1], progress=False
                 )
         curve = spot_equity(assets, fills, hourly, listed, quote=QUOTE)
-        left_out = unvalued(held, pd.DataFrame(columns=list(hourly)), quote=QUOTE)
-        self.figures |= {"coins": len(held), "fills": len(fills)}
+        left_out = unvalued(amounts, pd.DataFrame(columns=list(hourly)), quote=QUOTE)
+        self.figures |= {"coins": len(amounts), "fills": len(fills)}
         value = f"value {curve['equity'].iloc[-1]:,.2f} {QUOTE} in the spot account"
-        self._step("Account", f"{len(held)} coins, {len(fills)} fills since {start:%Y-%m-%d}, {value}")
+        self._step("Account", f"{len(amounts)} coins, {len(fills)} fills since {start:%Y-%m-%d}, {value}")
         return DemoAccount(assets, fills, curve, left_out)
 
     def _page(self, path: Path, candles: dict[str, pd.DataFrame], account: DemoAccount) -> None:

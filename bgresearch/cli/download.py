@@ -1,4 +1,4 @@
-"""``bgresearch download``: brings data into the local store."""
+"""``bgresearch download``: downloads data into the local store."""
 
 from __future__ import annotations
 
@@ -11,24 +11,27 @@ from bgresearch.cli.options import DataDir, Interval, MarketName, PriceKind, Sin
 from bgresearch.cli.output import AsJson, print_result, table
 from bgresearch.errors import BgresearchError, InvalidInput
 
-_TOLD = 10  # failures that a person reads
+_SHOWN_FAILURES = 10  # the others are in --json
 
 
 class SymbolsFailed(BgresearchError):
     """Some of several symbols failed; the others did not."""
 
     def __init__(self, failed: Mapping[str, str], asked: int) -> None:
-        told = [f"{symbol}: {error}" for symbol, error in failed.items()]
-        more = f"; and {len(told) - _TOLD} more, which --json names" if len(told) > _TOLD else ""
-        super().__init__(f"{len(failed)} of {asked} symbols failed. {'; '.join(told[:_TOLD])}{more}")
+        failures = [f"{symbol}: {error}" for symbol, error in failed.items()]
+        rest = len(failures) - _SHOWN_FAILURES
+        more = f"; and {rest} more, which --json names" if rest > 0 else ""
+        super().__init__(f"{len(failed)} of {asked} symbols failed. {'; '.join(failures[:_SHOWN_FAILURES])}{more}")
 
 
-download = typer.Typer(no_args_is_help=True, help="Bring data into the local store; what is there is not asked again.")
+download = typer.Typer(
+    no_args_is_help=True, help="Download data into the local store; data already stored is not downloaded again."
+)
 
 
 @download.callback()
 def _group() -> None:
-    """Stand above the kinds of data, so that each is a command of its own."""
+    """Group the kinds of data, so that each is a command of its own."""
 
 
 @download.command()
@@ -76,12 +79,12 @@ def candles(
 
 
 def _wanted(named: list[str], symbols: str) -> list[str]:
-    """The symbols that are named in either way; ``ALL`` stands alone."""
+    """Return the symbols that are named in either way; ``ALL`` must be the only one."""
     listed = [name.strip() for name in symbols.split(",")] if symbols else []
     if not (named or listed):
         raise InvalidInput("symbols", "no symbol is named.", hint="Name some, or all of a market: --symbols ALL.")
     if "ALL" in listed and [*named, *listed] != ["ALL"]:
-        raise InvalidInput("--symbols", "ALL stands alone.", hint="Name symbols, or say ALL.")
+        raise InvalidInput("--symbols", "ALL excludes other symbols.", hint="Name symbols, or say ALL.")
     return [*named, *listed]
 
 

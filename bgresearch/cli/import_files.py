@@ -13,7 +13,7 @@ from bgresearch.errors import BgresearchError
 
 
 class FilesSetAside(BgresearchError):
-    """Some files were not believed; the others are in the store."""
+    """Some files failed their checks; the others are in the store."""
 
 
 def import_files(
@@ -28,7 +28,7 @@ def import_files(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Bring files of the exchange's bulk archive into the local store; they are checked, and not moved or deleted."""
+    """Import files of the exchange's bulk archive into the local store; they are checked, and not moved or deleted."""
     from bgresearch.connect import connect
 
     with connect(data_dir=data_dir) as client:

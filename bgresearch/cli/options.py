@@ -66,7 +66,7 @@ def needs(option: str, other: str, given: object) -> None:
 
 @contextlib.contextmanager
 def as_an_option(*arguments: str) -> Iterator[None]:
-    """Name a verb's wrong argument as it stands on the command line; ``arguments`` have no dashes there."""
+    """Name a verb's wrong argument as on the command line; ``arguments`` have no dashes there."""
     try:
         yield
     except InvalidInput as error:

@@ -30,7 +30,7 @@ _SHOWN = 20  # lines of a list that a person reads
 
 
 class StoreUnsound(BgresearchError):
-    """Something in the store is not as it should be; it was told before."""
+    """The store has flaws, which were printed before."""
 
 
 def plan(
@@ -46,7 +46,7 @@ def plan(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a download of candles would cost; asks nobody."""
+    """Show what a download of candles would cost; sends no requests."""
     from bgresearch.connect import connect
 
     rows: list[dict[str, Any]] = []
@@ -70,7 +70,7 @@ def verify(
         str,
         typer.Argument(
             metavar="[URL]",
-            help="Of a published store: its objects are read anew.",
+            help="Of a published store: its objects are downloaded again.",
             show_default="the local store",
         ),
     ] = "",
@@ -95,13 +95,11 @@ def verify(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look at every kept file: readable, as written, in order, as its ledger says. Exit status 1: something is not."""
+    """Check every file in the store: readable, as written, in order, as its ledger says. Exit status 1: a flaw."""
     from bgresearch.connect import connect
 
     if url and (repair or against_exchange or against_archive):
-        raise InvalidInput(
-            "URL", "a published store is only looked at.", hint="Repair the local one and publish it again."
-        )
+        raise InvalidInput("URL", "a published store is read-only.", hint="Repair the local one and publish it again.")
     for option, given in {"--since": since, "--until": until, "--symbol": symbol}.items():
         if given:
             needs(option, "--against-exchange", against_exchange)
@@ -218,9 +216,9 @@ def pin(
             raise StoreUnsound(f"{len(bad)} files of the pin {name} are not what they were.")
         return
     changes = pins.diff(root, frozen)
-    told = {"pin": name, "digest": frozen.digest, "changes": [asdict(one) for one in changes]}
+    result = {"pin": name, "digest": frozen.digest, "changes": [asdict(one) for one in changes]}
     shown = [{key: str(value) for key, value in asdict(one).items()} for one in changes]
-    print_result(told, as_json, lambda: table(shown) if shown else f"Nothing has changed since {name} was frozen.")
+    print_result(result, as_json, lambda: table(shown) if shown else f"Nothing has changed since {name} was frozen.")
 
 
 def _flaw(found: Verified, number: int) -> dict[str, Any]:

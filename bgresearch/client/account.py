@@ -21,7 +21,7 @@ from bgresearch.account.holdings import (
     said_of,
     unified_assets,
 )
-from bgresearch.client.account_holdings import StandingVerbs
+from bgresearch.client.account_holdings import HoldingVerbs
 from bgresearch.core.spans import Span, iso
 from bgresearch.core.timestamps import Moment
 from bgresearch.errors import InvalidInput, OfflineError
@@ -47,12 +47,12 @@ _ASSETS = Shape(
 )  # fmt: skip
 
 
-class AccountVerbs(StandingVerbs):
+class AccountVerbs(HoldingVerbs):
     """What ``client.account`` is: the verbs that need a key.
 
     Parameters
     ----------
-    source : Source
+    source : Session
         Exchange and store.
     whose : Whose
         Learns the account's mode and user id.
@@ -63,27 +63,27 @@ class AccountVerbs(StandingVerbs):
     def archive(
         self, since: Moment | None = None, *, kinds: Iterable[str] | None = None, say: Say = lambda _words: None
     ) -> Archive:  # fmt: skip
-        """Bring all private history into the store before the exchange forgets it, and return what is kept.
+        """Download all private history into the store before the exchange drops it, and return what is stored.
 
         Own trades, orders, plan orders, closed positions, the ledger, transfers, deposits, withdrawals, conversions,
         loans, repayments, interest, savings and tax records, of every market, coin and book. Run it again before
-        ``.due``; it asks only for what is new, and may be ended at any moment: what was fetched is kept.
+        ``.due``; it requests only what is new, and may be ended at any moment: what was fetched is stored.
 
         Parameters
         ----------
         since : str, datetime, Timestamp or int, optional
-            Nothing older; by default as far back as the exchange answers, which is 90 days for most lists.
+            Nothing older; by default as far back as the exchange serves, which is 90 days for most lists.
         kinds : iterable of str, optional
             Only these: ``fills``, ``orders``, ``bills`` and so on, as the verbs are called; all by default.
         say : callable, optional
-            Told in words what became of each list.
+            Called with a sentence about the result of each list.
 
         Raises
         ------
         OfflineError
             Connected with ``offline=True``.
         AuthenticationError, AddressRejected, NetworkError
-            The key is refused, or nothing can be reached: no list would fare better.
+            The key is refused, or the exchange cannot be reached: every list would fail.
 
         Notes
         -----
@@ -165,7 +165,7 @@ class AccountVerbs(StandingVerbs):
     def _assets_frame(self, table: pa.Table, *, age_ms: int, skipped: Skipped) -> pd.DataFrame:
         asked = iso(table.column("time")[0].value) if table.num_rows else iso(self._source.clock.now_ms())
         words = {"asked": asked, "age_s": age_ms / 1000, "skipped": list(skipped)}
-        return self._told(_ASSETS, table.select(_ASSETS.schema.names), **words)
+        return self._source.framed(_ASSETS, table.select(_ASSETS.schema.names), **words)
 
 
 def _warn(skipped: Skipped) -> None:

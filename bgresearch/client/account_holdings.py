@@ -21,7 +21,7 @@ from bgresearch.account.kinds.orders import OPEN_ORDERS, OPEN_PLAN_ORDERS
 from bgresearch.account.kinds.positions import OPEN_POSITIONS
 from bgresearch.account.record_history import walked
 from bgresearch.account.record_type import RecordKind
-from bgresearch.client.account_transfers import MoneyVerbs
+from bgresearch.client.account_transfers import MovementVerbs
 from bgresearch.core.symbols import MARKETS, own_symbol, wire_symbol
 from bgresearch.errors import ExchangeError, UnknownSymbol
 from bgresearch.http.sender import Sender
@@ -33,7 +33,7 @@ from bgresearch.session.unknown_symbol import UNKNOWN_CODES, unknown_symbol, unl
 _RATES = "common.trade_rate"
 
 
-class StandingVerbs(MoneyVerbs):
+class HoldingVerbs(MovementVerbs):
     """What an account has now; every call asks, unless a kept answer is young enough."""
 
     @documented(BALANCES)
@@ -88,7 +88,7 @@ class StandingVerbs(MoneyVerbs):
     def open_orders(
         self, *, market: str | None = None, symbol: str | None = None, max_age: float | None = None
     ) -> pd.DataFrame:
-        """Return the orders that stand; `orders` has those that are over.
+        """Return the open orders; `orders` has those that are over.
 
         Parameters
         ----------
@@ -170,7 +170,7 @@ class StandingVerbs(MoneyVerbs):
 
     @documented(EARN)
     def earn(self, *, max_age: float | None = None) -> pd.DataFrame:
-        """Return what lies in the exchange's earn products.
+        """Return the holdings in the exchange's earn products.
 
         Parameters
         ----------
@@ -211,10 +211,10 @@ class StandingVerbs(MoneyVerbs):
     def _now(
         self, shape: Shape, ask: Callable[[Sender, Mode], list[Row]], max_age: float | None
     ) -> pd.DataFrame:  # fmt: skip
-        """Ask, or take kept answers that are young enough."""
+        """Send requests, or use cached responses that are young enough."""
         answers = CachedSender(self._source, checked_age(max_age), again=f"client.{shape.verb}()")
         table = shape.table(ask(answers, self._history.mode()))
-        return self._told(shape, table, **answers.words())
+        return self._source.framed(shape, table, **answers.words())
 
     def _open(
         self, shape: Shape, kind: RecordKind, market: str | None, symbol: str | None, max_age: float | None
@@ -225,8 +225,8 @@ class StandingVerbs(MoneyVerbs):
 
         def ask(sender: Sender, mode: Mode) -> list[Row]:
             lots = [market] if market is not None else [lot for lot in MARKETS if lot in kind.lots[mode]]
-            roads = [road for lot in lots for road in kind.open(mode, lot)]
-            rows = [row for road in roads for row in walked(kind, road, sender)]
+            routes = [route for lot in lots for route in kind.open(mode, lot)]
+            rows = [row for route in routes for row in walked(kind, route, sender)]
             chosen = [row for row in rows if plain is None or row["symbol"] == plain]
             return sorted(chosen, key=lambda row: (row[kind.time], row[kind.id]))
 

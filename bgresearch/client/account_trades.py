@@ -18,12 +18,12 @@ from bgresearch.core.spans import Span, iso
 from bgresearch.core.symbols import MARKETS, own_symbol
 from bgresearch.core.timestamps import Moment, span_of
 from bgresearch.market.listing_history import was_listed
-from bgresearch.schemas import Shape, documented
+from bgresearch.schemas import documented
 from bgresearch.session.identity import AccountIdentity
 from bgresearch.session.session import Session
 from bgresearch.session.unknown_symbol import unlisted_anywhere, unlisted_coin
 
-_NONE_TOLD = "The exchange tells this account no {} without naming a {}, and none are kept: the frame is empty."
+_NAME_NEEDED = "The exchange lists no {} of this account unless a {} is named, and none are stored: the frame is empty."
 _log = logging.getLogger(__name__)
 
 
@@ -32,7 +32,7 @@ class RecordVerbs:
 
     Parameters
     ----------
-    source : Source
+    source : Session
         Exchange and store.
     whose : Whose
         Learns the account's mode and user id.
@@ -58,7 +58,7 @@ class RecordVerbs:
             ``spot``, ``usdt-futures``, ``usdc-futures`` or ``coin-futures``; None for all.
         symbol : str, optional
             Only this one: ``BTCUSDT``, or as ccxt writes it, ``BTC/USDT:USDT``, which names the market as well. All
-            symbols are fetched and kept whichever is asked for.
+            symbols are fetched and stored in any case.
 
         Raises
         ------
@@ -98,7 +98,7 @@ class RecordVerbs:
 
         Notes
         -----
-        Disk: kept under ``account/<uid>/orders``; asked for again is the instant of an order that still stands.
+        Disk: kept under ``account/<uid>/orders``; the instants of orders that are still open are requested again.
         Budget: one request per 100 orders, a few more per 90 days (classic) or 30 days (unified).
         """
         return self._records("orders", start, end, market, symbol=symbol)
@@ -114,7 +114,7 @@ class RecordVerbs:
         start, end, symbol
             As of `fills`.
         market : str or None
-            One market; None, the default, for all. Unified accounts are told those of futures alone.
+            One market; None, the default, for all. Of unified accounts the exchange lists those of futures only.
 
         Raises
         ------
@@ -151,7 +151,7 @@ class RecordVerbs:
         Notes
         -----
         Disk: kept under ``account/<uid>/closed_positions``. Budget: one request per 100; everything since the oldest
-        missing instant is asked for again, as the documentation does not say by which time the windows go.
+        missing instant is requested again, as the documentation does not say which time the windows filter by.
         """
         market, symbol = own_symbol(market, symbol, default="usdt-futures")
         return self._records("closed_positions", start, end, market, symbol=symbol)
@@ -202,7 +202,7 @@ class RecordVerbs:
         span = Span(asked.start_ms, min(asked.end_ms, now))
         named = self._named_by(kind, lot)
         if named and not self._source.offline and lot not in self._history.kept_lots(kind):
-            self._must_be_listed(kind, lot, named)  # before an empty list of something unknown is kept
+            self._must_be_listed(kind, lot, named)  # before an empty list of something unknown is stored
         lots = self._history.lots(kind) if lot is None else (lot,)
         tables = [self._history.table(kind, one, span) for one in lots]
         table = pa.concat_tables([kind.shape.schema.empty_table(), *tables])
@@ -213,13 +213,13 @@ class RecordVerbs:
         if lots and not table.num_rows:
             self._must_be_listed(kind, lot, {name: value for name, value in only.items() if value is not None})
         words: dict[str, Any] = {kind.lot: lot, **only} if kind.lot else dict(only)
-        if not lots:  # an empty frame that does not mean that there was nothing
-            words["not_told"] = _NONE_TOLD.format(kind.title, kind.lot)
+        if not lots:  # the frame is empty, although there may be records
+            words["not_told"] = _NAME_NEEDED.format(kind.title, kind.lot)
             _log.warning(words["not_told"])
-        return self._told(kind.shape, table, **words, asked=[iso(span.start_ms), iso(span.end_ms)])
+        return self._source.framed(kind.shape, table, **words, asked=[iso(span.start_ms), iso(span.end_ms)])
 
     def _named_by(self, kind: RecordKind, lot: str | None) -> dict[str, str]:
-        """Return the symbol or the coins that a lot is about, by what they are; none for a market or a book."""
+        """Return the symbol or the coins of a lot, by what they are; none for a market or a book."""
         if lot is None or lot in kind.all_lots:
             return {}
         if kind.lot == "pair":
@@ -227,7 +227,7 @@ class RecordVerbs:
         return {"symbol" if kind.lot == "margin" else kind.lot: lot}
 
     def _must_be_listed(self, kind: RecordKind, lot: str | None, named: Mapping[str, str]) -> None:
-        """Raise `UnknownSymbol` if records of a symbol or coin are asked for that the exchange never listed."""
+        """Raise `UnknownSymbol` if the exchange never listed the requested symbol or coin."""
         sender, source = self._source.sender, kind.shape.sources[0]
         if self._source.offline:
             return
@@ -241,7 +241,3 @@ class RecordVerbs:
                 error = unlisted_coin(sender, value, source)
             if error is not None:
                 raise error
-
-    def _told(self, shape: Shape, table: pa.Table, **words: Any) -> pd.DataFrame:
-        sender = self._source.sender
-        return shape.frame(table, host=sender.host, label=sender.label, demo=sender.demo, **words)

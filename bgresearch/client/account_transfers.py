@@ -23,7 +23,7 @@ from bgresearch.errors import InvalidInput
 from bgresearch.schemas import documented
 
 
-class MoneyVerbs(RecordVerbs):
+class MovementVerbs(RecordVerbs):
     """The windowed histories of an account's money."""
 
     @documented(TRANSFERS.shape)
@@ -108,7 +108,7 @@ class MoneyVerbs(RecordVerbs):
             As of `fills`.
         source, target : str, optional
             The coins given and received. Unified accounts need both: the exchange answers for one pair at a time.
-            Without them a unified account shows the pairs that were asked for before.
+            Without them, of a unified account the pairs requested before.
 
         Raises
         ------
@@ -136,7 +136,7 @@ class MoneyVerbs(RecordVerbs):
         start, end
             As of `fills`.
         symbol : str, optional
-            Isolated margin of this symbol; by default crossed margin, and the symbols that were asked for before.
+            Isolated margin of this symbol; by default crossed margin, and the symbols requested before.
 
         Raises
         ------
@@ -194,7 +194,7 @@ class MoneyVerbs(RecordVerbs):
     def earn_records(
         self, start: Moment, end: Moment | None = None, *, product: str | None = None
     ) -> pd.DataFrame:  # fmt: skip
-        """Return what savings took, gave back and paid in ``[start, end)``; classic accounts alone are told.
+        """Return subscriptions, redemptions and interest of savings in ``[start, end)``; of classic accounts only.
 
         Parameters
         ----------

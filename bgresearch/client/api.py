@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-_AGED = "``max_age=`` (seconds) keeps the answer, and gives one that is younger instead of asking."
+_AGED = "``max_age=`` (seconds) caches the response, and returns one that is younger without a request."
 _RAW = f"""\
 One request, two where the answer is empty: what the body says, that is the value of its ``data``, as the exchange
 spelled it. {_AGED}"""
@@ -26,10 +26,9 @@ _ALL = """\
 Every row to the end of the list, as one typed frame; as many requests as that takes.
 
 Each record is there once; rows come in the exchange's order, mostly the newest first. Pages are kept in the data folder
-until the walk is whole: after an interruption the same call goes on where it stopped, for a day (an hour where the list
-has no times). ``resume=False`` begins anew. ``progress=`` overrides the client's. Times are half-open: startTime is
-included, endTime is not; without an end it is now, without a start it is as far back as the exchange is documented to
-answer."""
+until the list is complete: after an interruption the same call resumes where it stopped, for a day (an hour where the
+list has no times). ``resume=False`` starts over. ``progress=`` overrides the client's. Times are half-open: startTime
+is included, endTime is not; without an end it is now, without a start it is the documented look-back."""
 _PAGES = "The walk of ``.all`` as an iterator of typed frames, one a page, with only a few pages in memory."
 
 
@@ -37,9 +36,9 @@ class ApiCall:
     """One endpoint: call it for a frame; ``.all`` and ``.pages`` walk it; ``.raw`` and ``.body`` leave it as it is.
 
     Parameters are those of the exchange, in its spelling; they are checked before a request is spent. Times may be
-    dates, datetimes, Timestamps or epoch milliseconds, and naive ones mean UTC. Beside them a call, ``.raw`` and
-    ``.body`` take ``max_age=`` (seconds): the answer is kept, and one that is younger is given instead of asking;
-    offline, whatever was kept is given.
+    dates, datetimes, Timestamps or epoch milliseconds, and naive ones mean UTC. In addition a call, ``.raw`` and
+    ``.body`` take ``max_age=`` (seconds): the response is cached, and a younger one is returned without a request;
+    offline, any cached response is returned.
 
     Attributes
     ----------
@@ -49,9 +48,9 @@ class ApiCall:
         The other ways to ask; each has its own documentation.
     """
 
-    def __init__(self, desk: ApiContext, endpoint: Endpoint) -> None:
+    def __init__(self, context: ApiContext, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
-        self._desk = desk
+        self._context = context
         self.__name__ = endpoint.name
         self.__qualname__ = endpoint.id
         self.__doc__ = describe(endpoint)
@@ -70,35 +69,35 @@ class ApiCall:
         reply, words = self._send(params)
         frame = decode(self.endpoint, reply.body)
         frame.attrs["bgresearch"] = {
-            **frame.attrs.get("bgresearch", {}), "endpoint": self.endpoint.id, "host": self._desk.sender.host,
-            "label": self._desk.sender.label, "received_ms": reply.received_ms, **words,
+            **frame.attrs.get("bgresearch", {}), "endpoint": self.endpoint.id, "host": self._context.sender.host,
+            "label": self._context.sender.label, "received_ms": reply.received_ms, **words,
         }  # fmt: skip
         return frame
 
     def _send(self, params: dict[str, object]) -> tuple[Reply, dict[str, Any]]:
         """Return the reply, and how old it is where it is kept."""
         max_age = cast("float | None", params.pop("max_age", None))
-        checked = validated(self.endpoint, params, now_ms=self._desk.clock.now_ms())
-        if max_age is None and not self._desk.offline:
-            return self._desk.ask(self.endpoint, checked), {}
-        answers = self._desk.answers(max_age)
+        checked = validated(self.endpoint, params, now_ms=self._context.clock.now_ms())
+        if max_age is None and not self._context.offline:
+            return self._context.ask(self.endpoint, checked), {}
+        answers = self._context.answers(max_age)
         return answers.send(self.endpoint, checked), answers.words()
 
     def _all(self, params: dict[str, object]) -> pd.DataFrame:
         wish, resume = params.pop("progress", None), params.pop("resume", True) is not False
         if self.endpoint.paging.kind == "none":
             return self(**params)
-        progress = self._desk.progress if wish is None else cast(Wish, wish)
-        return gathered(self._desk, self.endpoint, self._walk_params(params), progress=progress, resume=resume)
+        progress = self._context.progress if wish is None else cast(Wish, wish)
+        return gathered(self._context, self.endpoint, self._walk_params(params), progress=progress, resume=resume)
 
     def _pages(self, params: dict[str, object]) -> Iterator[pd.DataFrame]:
         resume = params.pop("resume", True) is not False
         if self.endpoint.paging.kind == "none":
             return iter([self(**params)])
-        return paged(self._desk, self.endpoint, self._walk_params(params), resume=resume)
+        return paged(self._context, self.endpoint, self._walk_params(params), resume=resume)
 
     def _walk_params(self, params: dict[str, object]) -> dict[str, object]:
-        return validated_walk(self.endpoint, params, turning(self.endpoint), now_ms=self._desk.clock.now_ms())
+        return validated_walk(self.endpoint, params, turning(self.endpoint), now_ms=self._context.clock.now_ms())
 
     def __repr__(self) -> str:
         return f"<{self.endpoint.id}{self.__signature__}: {self.endpoint.title}>"
@@ -128,15 +127,15 @@ class ApiMethod:
 class Area:
     """The endpoints of one area, by name."""
 
-    def __init__(self, name: str, desk: ApiContext, endpoints: Iterable[Endpoint]) -> None:
-        self._name, self._desk = name, desk
+    def __init__(self, name: str, context: ApiContext, endpoints: Iterable[Endpoint]) -> None:
+        self._name, self._context = name, context
         self._endpoints = {endpoint.name: endpoint for endpoint in endpoints}
 
     def __getattr__(self, name: str) -> ApiCall:
         endpoint = self.__dict__.get("_endpoints", {}).get(name)
         if endpoint is None:
             raise AttributeError(_unknown(f"endpoint {self.__dict__.get('_name')}.{name}", name, self))
-        call: ApiCall = self.__dict__.setdefault(name, ApiCall(self._desk, endpoint))
+        call: ApiCall = self.__dict__.setdefault(name, ApiCall(self._context, endpoint))
         return call
 
     def __dir__(self) -> list[str]:
@@ -149,11 +148,11 @@ class Area:
 class Api:
     """Every endpoint of the table, by area."""
 
-    def __init__(self, desk: ApiContext) -> None:
+    def __init__(self, context: ApiContext) -> None:
         endpoints: dict[str, list[Endpoint]] = {}
         for endpoint in load():
             endpoints.setdefault(endpoint.area, []).append(endpoint)
-        self._areas = {name: Area(name, desk, group) for name, group in endpoints.items()}
+        self._areas = {name: Area(name, context, group) for name, group in endpoints.items()}
 
     def __getattr__(self, name: str) -> Area:
         try:

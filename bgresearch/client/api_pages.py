@@ -35,18 +35,18 @@ _ROWS_A_TABLE = 10_000  # decoded at a time
 
 @dataclass(frozen=True)
 class ApiContext:
-    """What a call of the raw namespace works with.
+    """The parts that calls of the raw namespace use.
 
     Attributes
     ----------
     sender : Sender
-        Who talks to the exchange.
+        Sends requests to the exchange.
     store : Store
-        In whose folder unfinished walks lie.
+        Its data folder has the pages of unfinished lists.
     clock : Clock
-        What time it is.
+        The clock.
     offline : bool
-        Whether asking the exchange is forbidden.
+        Whether requests to the exchange are forbidden.
     progress : "auto", bool or callable
         Whether longer work shows a bar.
     """
@@ -77,19 +77,19 @@ class ApiContext:
 
 
 def gathered(
-    desk: ApiContext, endpoint: Endpoint, params: Mapping[str, object], *, progress: Wish, resume: bool
+    context: ApiContext, endpoint: Endpoint, params: Mapping[str, object], *, progress: Wish, resume: bool
 ) -> pd.DataFrame:
-    """Return every row of a walk as one typed frame."""
+    """Return every row of a list as one typed frame."""
     from bgresearch.frames import to_frame  # noqa: PLC0415 - pandas, only where a frame is wanted
 
-    with _walk(desk, endpoint, params, resume=resume) as (walk, kept):
+    with _walk(context, endpoint, params, resume=resume) as (walk, kept):
         rows = 0
         with shown(progress, 0, endpoint.id, least=0) as grow:
             for page in walk.pages():
                 grow(len(page))
                 rows += len(page)
         table = _table(endpoint, kept)
-        about = _about(desk, endpoint, walk, kept)
+        about = _about(context, endpoint, walk, kept)
         kept.drop()
     frame = to_frame(table, **about)
     time = endpoint.time
@@ -99,14 +99,14 @@ def gathered(
 
 
 def paged(
-    desk: ApiContext, endpoint: Endpoint, params: Mapping[str, object], *, resume: bool
+    context: ApiContext, endpoint: Endpoint, params: Mapping[str, object], *, resume: bool
 ) -> Iterator[pd.DataFrame]:
-    """Yield a typed frame for every page of a walk, those first that an interrupted one has kept."""
+    """Yield a typed frame for every page of a list, first those saved by an interrupted run."""
     from bgresearch.frames import to_frame, to_table  # noqa: PLC0415
 
-    with _walk(desk, endpoint, params, resume=resume) as (walk, kept):
+    with _walk(context, endpoint, params, resume=resume) as (walk, kept):
         for rows in _known_and_new(walk, kept):
-            yield to_frame(to_table(endpoint, _wrapped(endpoint, rows)), **_about(desk, endpoint, walk, kept))
+            yield to_frame(to_table(endpoint, _wrapped(endpoint, rows)), **_about(context, endpoint, walk, kept))
         kept.drop()
 
 
@@ -119,10 +119,10 @@ def _known_and_new(walk: Paginator, kept: CheckpointFile) -> Iterator[list[Any]]
 
 @contextlib.contextmanager
 def _walk(
-    desk: ApiContext, endpoint: Endpoint, params: Mapping[str, object], *, resume: bool
+    context: ApiContext, endpoint: Endpoint, params: Mapping[str, object], *, resume: bool
 ) -> Iterator[tuple[Paginator, CheckpointFile]]:
-    """Open a walk, an interrupted one where there is one."""
-    now = desk.clock.now_ms()
+    """Open a list; resume an interrupted run where there is one."""
+    now = context.clock.now_ms()
     way = way_of(endpoint, params)
     spans = spans_of(way, params, now)
     timed = endpoint.param(END) is not None and (bool(spans) or START in params)
@@ -131,17 +131,17 @@ def _walk(
     opened = timed and END not in params
     about = {
         "walk": {
-            "host": desk.sender.host, "label": desk.sender.label, "endpoint": endpoint.id,
+            "host": context.sender.host, "label": context.sender.label, "endpoint": endpoint.id,
             "params": {name: str(value) for name, value in params.items()},
         },
         "begun_ms": now,
         "state": State([*spans] if timed else [None], until_ms=now if opened else 0).line(),
     }  # fmt: skip
     begun_after = now - (_STALE_TIMED_MS if timed else _STALE_MS)
-    if desk.offline:
-        desk.ask(endpoint, {})
-    with checkpoint(desk.store, about, private=endpoint.private, begun_after_ms=begun_after, resume=resume) as kept:
-        walk = Paginator(way, fixed, lambda asked: desk.ask(endpoint, asked).data, kept, desk.clock)
+    if context.offline:
+        context.ask(endpoint, {})
+    with checkpoint(context.store, about, private=endpoint.private, begun_after_ms=begun_after, resume=resume) as kept:
+        walk = Paginator(way, fixed, lambda asked: context.ask(endpoint, asked).data, kept, context.clock)
         walk.replay()
         if kept.resumed and walk.until_ms and walk.until_ms < now:
             walk.extend(cut(way, Span(walk.until_ms, now)), now)
@@ -152,15 +152,15 @@ def _walk(
 
 def _say_forgotten(endpoint: Endpoint, span: Span) -> None:
     warnings.warn(
-        f"{endpoint.id}: what lies in {span} is older than the {endpoint.lookback_days} days that the exchange "
-        "answers; of it there is what came before it was forgotten.", UserWarning, stacklevel=5,
+        f"{endpoint.id}: {span} is older than the {endpoint.lookback_days} days that the exchange serves; the result "
+        "has only the rows of it that were received before.", UserWarning, stacklevel=5,
     )  # fmt: skip
 
 
-def _about(desk: ApiContext, endpoint: Endpoint, walk: Paginator, kept: CheckpointFile) -> dict[str, object]:
+def _about(context: ApiContext, endpoint: Endpoint, walk: Paginator, kept: CheckpointFile) -> dict[str, object]:
     return {
-        "endpoint": endpoint.id, "source": endpoint.page or "other clients", "host": desk.sender.host,
-        "label": desk.sender.label, "begun": iso(kept.header["begun_ms"]), "requests": walk.asked,
+        "endpoint": endpoint.id, "source": endpoint.page or "other clients", "host": context.sender.host,
+        "label": context.sender.label, "begun": iso(kept.header["begun_ms"]), "requests": walk.asked,
         "kept_pages": kept.resumed,
     }  # fmt: skip
 

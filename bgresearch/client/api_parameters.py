@@ -28,9 +28,9 @@ def validated(endpoint: Endpoint, params: Mapping[str, object], *, now_ms: int |
     endpoint : Endpoint
         The row that says what is right.
     params : mapping
-        Parameters in the exchange's spelling; times may be whatever `moments` reads.
+        Parameters in the exchange's spelling; times in any form that `timestamps` accepts.
     now_ms : int, optional
-        What time it is; without it, how far back one asks is not checked.
+        The present time; without it, the look-back is not checked.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def check_times(endpoint: Endpoint, given: Mapping[str, object], now_ms: int | N
     given : mapping
         Checked parameters.
     now_ms : int, optional
-        What time it is.
+        The present time.
     split : bool
         Whether a span that is too wide will be cut into several requests.
     """
@@ -114,7 +114,7 @@ def check_times(endpoint: Endpoint, given: Mapping[str, object], now_ms: int | N
 
 
 def check_age(endpoint: Endpoint, start: int, now_ms: int | None) -> None:
-    """Refuse a start that lies before what the exchange still answers."""
+    """Refuse a start before the look-back of the endpoint."""
     if now_ms is None or endpoint.lookback_days is None:
         return
     oldest = now_ms - endpoint.lookback_days * DAY_MS

@@ -97,7 +97,7 @@ def param_words(param: Param) -> str:
 
 
 def facts(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
-    """Yield in words: permission, limit, how much one request spans, how far back it reaches, how `.all` walks."""
+    """Yield facts in words: permission, limit, longest span of a request, look-back, how `.all` turns pages."""
     yield "Permission", _CODES.get(endpoint.permission, endpoint.permission)
     limit = endpoint.limit
     pace = f"{limit.count} per {limit.seconds:g} s and {'account' if limit.scope == 'uid' else 'address'}"
@@ -113,7 +113,7 @@ def facts(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
 
 
 def columns(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
-    """Yield the columns of the frame with what they hold, in words; not what only holds columns of its own."""
+    """Yield the columns of the frame with their description; objects that only group other columns are left out."""
     prefix = f"{endpoint.rows_at}." if endpoint.rows_at else ""
     for column in endpoint.columns:
         holds_others = any(other.path.startswith(f"{column.path}.") for other in endpoint.columns)
@@ -122,7 +122,7 @@ def columns(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
         words = [
             _TYPES.get(column.kind, "text"), unit_of(column), f"one of {', '.join(column.enum)}" if column.enum else "",
             "deprecated" if column.deprecated else "",
-            "" if column.path.startswith(prefix) else 'beside the rows, in df.attrs["bgresearch"]',
+            "" if column.path.startswith(prefix) else 'next to the rows, in df.attrs["bgresearch"]',
         ]  # fmt: skip
         yield column.alias or column.path.removeprefix(prefix), "; ".join(word for word in words if word)
 

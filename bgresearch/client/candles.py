@@ -1,4 +1,4 @@
-"""The client's verbs of candles, and of what the store keeps: bring, foresee, look at, compare, publish."""
+"""The client's verbs of candles and of the store: candles, download, plan, verify, compare, publish."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class CandleVerbs:
         anchor : str
             ``utc``: 6h and longer open on UTC boundaries; ``exchange``: on those of UTC+8.
         include_open : bool
-            Whether the candle that is still forming is wanted too; it is fetched anew every time and never stored.
+            Whether to include the candle that is still forming; it is fetched every time and never stored.
         progress : "auto", bool or callable, optional
             Overrides the client's.
         fill : str
@@ -87,7 +87,7 @@ class CandleVerbs:
 
         Notes
         -----
-        Disk: kept under ``candles/market=.../price=.../symbol=.../interval=...``; what is there is not asked for
+        Disk: kept under ``candles/market=.../price=.../symbol=.../interval=...``; what is there is not requested
         again. Budget: one request per 1000 recent or 200 older candles; at most 20 per second and endpoint. Long spans
         of 1m candles come from the exchange's bulk archive where that is cheaper, as of `download`;
         ``df.attrs["bgresearch"]["archived"]`` names them.
@@ -110,15 +110,15 @@ class CandleVerbs:
         market: str = "spot", price: str = "last", workers: int = WORKERS, source: str = "auto",
         progress: Wish | None = None,
     ) -> pd.DataFrame:  # fmt: skip
-        """Bring closed candles of many symbols into the store and return what is there, a row per symbol.
+        """Download closed candles of many symbols into the store and return what is stored, a row per symbol.
 
-        Nothing is read back, so memory stays small however much is brought. What fails for one symbol does not stop
-        the others. After an interruption, what was complete is in the store and is not asked for again.
+        No rows are read back, so memory stays small however much is downloaded. An error of one symbol does not stop
+        the others. After an interruption, what was complete is in the store and is not requested again.
 
         Parameters
         ----------
         symbols : str or sequence of str
-            One, several, or ``"ALL"``: every symbol that the market lists now, and those that the store knows from
+            One, several, or ``"ALL"``: every symbol that the market lists now, and those that are in the store from
             before, delisted ones among them. Spelled as for `candles`.
         interval : str
             1m 3m 5m 15m 30m 1h 2h 4h 6h 12h 1d 3d 1w 1M.
@@ -175,9 +175,9 @@ class CandleVerbs:
     ) -> Plan:  # fmt: skip
         """Return what `candles` would cost: ``.requests`` by endpoint, ``.rows``, ``.bytes``, ``.seconds`` at least.
 
-        Asks nobody; what the store has costs nothing. A market that is closed at night and at weekends costs up to half
-        more, as its holes are confirmed by longer candles. Parameters as for `candles`; ``source`` as for `download`:
-        ``.requests["archive"]`` counts files of the bulk archive, where those are cheaper.
+        Sends no requests; what is in the store costs nothing. A market that closes at night and at weekends costs up to
+        half more, as its holes are confirmed by longer candles. Parameters as for `candles`; ``source`` as for
+        `download`: ``.requests["archive"]`` counts files of the bulk archive, where those are cheaper.
 
         Raises
         ------
@@ -226,10 +226,10 @@ class CandleVerbs:
     def import_archive(
         self, paths: Paths, *, market: str | None = None, symbol: str | None = None, progress: Wish | None = None
     ) -> pd.DataFrame:
-        """Bring files of the exchange's bulk archive that were downloaded by hand into the store, a row per file.
+        """Import files of the exchange's bulk archive that were downloaded by hand into the store, a row per file.
 
         Each file is checked like one that is fetched: readable, of the days that its name says, with prices of its
-        symbol. What is stored already stays, and differences are told. Files are neither moved nor deleted.
+        symbol. Rows already stored stay, and differences are reported. Files are neither moved nor deleted.
 
         Parameters
         ----------
@@ -289,11 +289,11 @@ class CandleVerbs:
         self, url: str, *, symbols: str | Sequence[str] | None = None, market: str | None = None, exact: bool = False,
         prune: bool = False, storage_options: Options | None = None, progress: Wish | None = None,
     ) -> Published:  # fmt: skip
-        """Copy what is public of the store to object storage and return what was sent; `connect(store=url)` reads it.
+        """Copy the public part of the store to object storage and return what was sent; `connect(store=url)` reads it.
 
-        Sends what is new or has changed, several objects at a time, and looks at each after it has come. The manifest
-        is written last: readers see the old publication or the new one; what was interrupted is taken up by the next
-        call. Account records are never published.
+        Uploads what is new or has changed, several objects at a time, and checks each after its upload. The manifest is
+        written last: readers see the old publication or the new one; after an interruption the next call goes on.
+        Account records are never published.
 
         Parameters
         ----------
@@ -319,8 +319,8 @@ class CandleVerbs:
         ConfigurationError
             It holds another exchange's data, or fsspec or s3fs is not installed.
         StoreError
-            Nothing is kept of it, a file is damaged, or the address does not answer, refuses, or was published to by
-            somebody else meanwhile.
+            Nothing of it is stored, a file is damaged, or the address does not respond, refuses, or was published to
+            by another process meanwhile.
 
         Notes
         -----

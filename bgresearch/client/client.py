@@ -14,7 +14,7 @@ from bgresearch.client.api_pages import ApiContext
 from bgresearch.client.candles import CandleVerbs
 from bgresearch.client.live import LiveVerbs
 from bgresearch.client.panel import PanelVerbs
-from bgresearch.client.recordings import KeptVerbs
+from bgresearch.client.recordings import RecordingVerbs
 from bgresearch.client.statement import Statement, statement
 from bgresearch.core.clock import Clock, SystemClock
 from bgresearch.core.progress import Wish
@@ -31,7 +31,7 @@ from bgresearch.session.session import Session
 from bgresearch.store import Store
 
 
-class Client(CandleVerbs, KeptVerbs, LiveVerbs, PanelVerbs):
+class Client(CandleVerbs, RecordingVerbs, LiveVerbs, PanelVerbs):
     """Asks the exchange, keeps what it answers, returns plain DataFrames; `bgresearch.connect` makes it.
 
     Every call works in a script, in a notebook and inside a running event loop, and may be made from several threads.
@@ -39,15 +39,15 @@ class Client(CandleVerbs, KeptVerbs, LiveVerbs, PanelVerbs):
     Parameters
     ----------
     sender : Sender
-        Who talks to the exchange.
+        Sends requests to the exchange.
     store : Store
-        Where answers are kept.
+        The local store.
     clock : Clock, optional
-        What time it is; the machine's by default.
+        The clock; the machine's by default.
     offline : bool
-        Whether asking the exchange is forbidden.
+        Whether requests to the exchange are forbidden.
     progress : "auto", bool or callable
-        Whether longer work shows a bar; a callable is told rows done and rows in all.
+        Whether longer work shows a bar; a callable is called with rows done and rows in all.
     live : LiveAccess, optional
         How streams connect; without it there are none.
     archive : FileHost, optional
@@ -158,7 +158,7 @@ class Client(CandleVerbs, KeptVerbs, LiveVerbs, PanelVerbs):
 
     @property
     def data_dir(self) -> str:
-        """The folder that holds the store; of a published one, what was brought of it."""
+        """The folder of the store; of a published one, the folder of its downloaded objects."""
         return str(self._source.store.data_dir)
 
     @property

@@ -6,7 +6,7 @@ import pandas as pd
 
 from bgresearch.catalogue.answer_row import spelled
 from bgresearch.client.market import known_market
-from bgresearch.client.sentiment import FlowVerbs
+from bgresearch.client.sentiment import SentimentVerbs
 from bgresearch.core.spans import iso
 from bgresearch.core.symbols import Named, wire_symbol
 from bgresearch.core.timestamps import Moment
@@ -31,7 +31,7 @@ from bgresearch.session.unknown_symbol import UNKNOWN_CODES, unlisted_coin
 _DEFAULT = "usdt-futures"
 
 
-class MoreVerbs(FlowVerbs):
+class ContractVerbs(SentimentVerbs):
     """What everybody may ask of contracts and terms."""
 
     @documented(FUNDING_RATES)
@@ -69,7 +69,7 @@ class MoreVerbs(FlowVerbs):
         named, span = self._contract(symbol, market), self._span(start, end)
         table = self._named(named, lambda: past_funding(self._source, named, span, self._progress))
         asked = [iso(span.start_ms), iso(span.end_ms)]
-        return self._told(FUNDING_RATES, table, **named._asdict(), asked=asked)
+        return self._source.framed(FUNDING_RATES, table, **named._asdict(), asked=asked)
 
     @documented(FUNDING)
     def funding(self, symbol: str, *, market: str = _DEFAULT, max_age: float | None = None) -> pd.DataFrame:
@@ -98,7 +98,7 @@ class MoreVerbs(FlowVerbs):
     def open_interest(
         self, symbol: str | None = None, *, market: str = _DEFAULT, max_age: float | None = None
     ) -> pd.DataFrame:
-        """Return how much is held open now, of one contract or of all.
+        """Return the present open interest, of one contract or of all.
 
         Parameters
         ----------
@@ -171,7 +171,7 @@ class MoreVerbs(FlowVerbs):
     def risk_reserve(
         self, symbol: str, *, market: str = _DEFAULT, max_age: float | None = None
     ) -> pd.DataFrame:  # fmt: skip
-        """Return how the insurance fund behind a contract changed, as far back as the exchange tells.
+        """Return how the insurance fund behind a contract changed, as far back as the exchange serves it.
 
         Parameters
         ----------

@@ -62,9 +62,9 @@ class LiveVerbs:
         -------
         Stream
             Its frames have the columns and dtypes of the verb of the same name, then ``symbol`` and ``received_at``
-            (UTC). Candles are given once they are closed. A frame of an order book is one image, the newest when it is
-            asked for. ``.status``, ``.gaps`` (symbol, start, end, cause, repaired), ``.frame()`` (what came recently),
-            ``.book(symbol)`` and ``.chart()`` may be asked for at any time.
+            (UTC). Candles are returned once they are closed. A frame of an order book is one snapshot, the newest at
+            that moment. ``.status``, ``.gaps`` (symbol, start, end, cause, repaired), ``.frame()`` (recent rows),
+            ``.book(symbol)`` and ``.chart()`` may be called at any time.
 
         Raises
         ------
@@ -72,7 +72,7 @@ class LiveVerbs:
             An argument that means nothing.
         OfflineError, NetworkError, UnknownSymbol
             From the stream once it begins: connected with ``offline=True``, the exchange cannot be reached, it does
-            not know the symbol.
+            not list the symbol.
 
         Notes
         -----

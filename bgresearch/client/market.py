@@ -24,8 +24,8 @@ from bgresearch.market.history import (
     past_trades,
     precision,
     recent_trades,
-    series_of_trades,
     times_of_ids,
+    trades_series,
 )
 from bgresearch.market.listing_history import listed
 from bgresearch.market.listings import COINS, SYMBOLS, coins, symbols
@@ -70,7 +70,7 @@ class MarketVerbs:
         Notes
         -----
         Disk: every list that differs from the one before is kept under ``lists/kind=symbols``, so that what is
-        delisted stays known; ``df.attrs["bgresearch"]`` tells when it was seen. Budget: one request per market.
+        delisted stays known; ``df.attrs["bgresearch"]`` says when it was seen. Budget: one request per market.
         """
         chosen = MARKETS if market is None else (known_market(market),)
         parts = [
@@ -82,7 +82,7 @@ class MarketVerbs:
             "lists": {one: part.words(now) for one, part in zip(chosen, parts, strict=True)}
         }  # fmt: skip
         tables = [part.table.select(SYMBOLS.schema.names).cast(SYMBOLS.schema) for part in parts]
-        return self._told(SYMBOLS, pa.concat_tables(tables), market=market, **words)
+        return self._source.framed(SYMBOLS, pa.concat_tables(tables), market=market, **words)
 
     @documented(COINS)
     def coins(self, coin: str | None = None, *, max_age: float | None = None) -> pd.DataFrame:
@@ -188,7 +188,7 @@ class MarketVerbs:
         if not rows:
             self._must_be_listed(named, ORDER_BOOK)
         at = None if time is None else iso(time)
-        return self._told(ORDER_BOOK, ORDER_BOOK.table(rows), **named._asdict(), time=at, **answers.words())
+        return self._source.framed(ORDER_BOOK, ORDER_BOOK.table(rows), **named._asdict(), time=at, **answers.words())
 
     @documented(TRADES)
     def trades(
@@ -227,7 +227,7 @@ class MarketVerbs:
         1000 trades, ten per second: a busy day of a large market is some hundred thousand trades; a file of the archive
         is one request for 100,000. Times of the history are cut to seconds (``time_precision`` in
         ``df.attrs["bgresearch"]`` is ``s`` then, else ``ms``); of a span there is another column ``id_time``, the
-        millisecond that the id of a trade tells, missing where that does not fit.
+        millisecond in the id of a trade, missing where that does not fit.
         """
         named = wire_symbol(symbol, market)
         words = named._asdict()
@@ -238,12 +238,12 @@ class MarketVerbs:
             rows = self._named(named, lambda: recent_trades(self._source.sender, named))
             if not rows:
                 self._must_be_listed(named, TRADES)
-            return self._told(TRADES, TRADES.table(rows), **words, time_precision="ms")
+            return self._source.framed(TRADES, TRADES.table(rows), **words, time_precision="ms")
         span = self._span(start, end)
         use = ArchiveUse()
         table = self._named(named, lambda: past_trades(self._source, named, span, self._progress, source, use))
-        archived = self._source.store.archived(series_of_trades(named), span)
-        frame = self._told(
+        archived = self._source.store.archived(trades_series(named), span)
+        frame = self._source.framed(
             TRADES, table, **words, **archived_words(archived), asked=[iso(span.start_ms), iso(span.end_ms)],
             time_precision=precision(table.column("time")), **use.words(),
         )  # fmt: skip
@@ -321,7 +321,7 @@ class MarketVerbs:
         if named is not None and not rows:
             self._must_be_listed(named, shape)
         words |= {} if named is None else named._asdict()
-        return self._told(shape, shape.table(rows), **words, **answers.words())
+        return self._source.framed(shape, shape.table(rows), **words, **answers.words())
 
     def _named(self, named: Named, ask: Callable[[], _T]) -> _T:
         """Ask; a symbol that the exchange refuses is named with near ones."""
@@ -345,11 +345,7 @@ class MarketVerbs:
 
     def _online(self, why: str) -> None:
         if self._source.offline:
-            raise OfflineError(f"{why}, and offline=True forbids asking.", hint="Connect without offline=True.")
-
-    def _told(self, shape: Shape, table: pa.Table, **words: Any) -> pd.DataFrame:
-        sender = self._source.sender
-        return shape.frame(table, host=sender.host, label=sender.label, demo=sender.demo, **words)
+            raise OfflineError(f"{why}, and offline=True forbids requests.", hint="Connect without offline=True.")
 
 
 def known_market(market: str) -> str:

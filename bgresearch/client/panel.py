@@ -1,7 +1,7 @@
 """The verb ``panel``: many symbols and fields on one clock, each value as it was known then.
 
-What is asked for is brought side by side into the store, then put together by `bgresearch.research.panel`, which is
-pure: nothing of a later time can get into an earlier row.
+The series are downloaded in parallel into the store, then joined by `bgresearch.research.panel`, which is pure: no
+value of a later time can get into an earlier row.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from bgresearch.client.contracts import MoreVerbs
+from bgresearch.client.contracts import ContractVerbs
 from bgresearch.core.intervals import DAY_MS, HOUR_MS, interval
 from bgresearch.core.spans import Span, iso
 from bgresearch.core.symbols import Named, spot_of, wire_symbol
@@ -34,12 +34,12 @@ _RECORDED = {
     "taker_buy": ("taker-volume", "buy_volume"), "taker_sell": ("taker-volume", "sell_volume"),
 }  # fmt: skip
 FIELDS = (*_CANDLES, *_FUNDING, *_RECORDED)
-_BEFORE_MS = 16 * HOUR_MS  # the settlement that holds at the start, and the one before it, which tells its hours
+_BEFORE_MS = 16 * HOUR_MS  # the settlement that holds at the start, and the one before it, which shows the interval
 _RECORDED_BEFORE_MS = 2 * DAY_MS  # recordings are at least daily
 _LATE = 1.5  # a recorded value counts for one and a half times its cadence, so one that was missed is missing
 
 
-class PanelVerbs(MoreVerbs):
+class PanelVerbs(ContractVerbs):
     """The verb that puts the others' answers side by side."""
 
     def panel(
@@ -77,9 +77,9 @@ class PanelVerbs(MoreVerbs):
         DataFrame
             Index ``known_at`` (datetime64[ms, UTC], ascending): when each candle closed; every row is there. Columns
             ``(field, symbol)``; with ``long`` index ``(known_at, symbol)``. float64.
-            A candle stands in the row of its close; a funding rate from its settlement on, for eight hours at most;
-            a recorded value from when its answer came, for one and a half times its cadence. NaN where nothing was
-            known: before a listing, in a gap, after a delisting. No value is from after its row's time.
+            A candle is in the row of its close; a funding rate in the rows from its settlement on, for eight hours at
+            most; a recorded value from when its response was received, for one and a half times its cadence. NaN where
+            nothing was known: before a listing, in a gap, after a delisting. No value is from after its row's time.
 
         Raises
         ------
@@ -112,7 +112,7 @@ class PanelVerbs(MoreVerbs):
         sources: dict[str, list[Known]] = {}
         if len(moments):
             wider = Span(span.start_ms - fill_ms, span.end_ms)
-            self._bring(named, _words(chosen), interval, wider)
+            self._download(named, _words(chosen), interval, wider)
             for one in named:
                 sources[one.symbol] = [
                     *self._candles(one, chosen, interval, wider, gaps), *self._funding(one, chosen, wider),
@@ -132,8 +132,8 @@ class PanelVerbs(MoreVerbs):
         }  # fmt: skip
         return table
 
-    def _bring(self, named: list[Named], words: list[str], interval: str, span: Span) -> None:
-        """Bring the candles of several symbols side by side; what fails is said when they are read."""
+    def _download(self, named: list[Named], words: list[str], interval: str, span: Span) -> None:
+        """Download the candles of several symbols in parallel; errors are raised when the candles are read."""
         if len(named) < 2 or self._source.offline:
             return
         for word in words:
@@ -230,7 +230,7 @@ def _price(word: str) -> str:
 
 
 def _closed(one: Named, words: list[str], name: str, asked: Span, now_ms: int) -> Span:
-    """Return the span of the candles that are closed by every price that is asked for."""
+    """Return the span of the candles that are closed for every requested price."""
     if interval(name).name == "3d":
         raise InvalidInput("interval", "where candles of three days open is not known beforehand.", hint="Use 1d.")
     parts = [

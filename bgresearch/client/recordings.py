@@ -1,4 +1,4 @@
-"""The client's verbs of what is told only of now, of lists as they were, and of what only the bulk archive has."""
+"""The client's verbs of snapshot-only endpoints, of past listings, and of what only the bulk archive has."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class KeptVerbs:
+class RecordingVerbs:
     """Recordings and kept lists."""
 
     _source: Session
@@ -65,7 +65,7 @@ class KeptVerbs:
         self, kind: str, symbol: str, start: Moment, end: Moment | None = None, *, market: str | None = None,
         every: str | None = None,
     ) -> pd.DataFrame:  # fmt: skip
-        """Return what was recorded in ``[start, end)`` of a series that the exchange tells only of now.
+        """Return what was recorded in ``[start, end)`` of a snapshot-only endpoint.
 
         ``bgresearch record open-interest BTCUSDT --every 5m`` records, and so does `recorder`.
 
@@ -87,9 +87,9 @@ class KeptVerbs:
         -------
         DataFrame
             Index ``time`` (UTC, ascending): the instant each row was recorded for. Columns told (the exchange's own
-            time of the value, NaT where it tells none), asked (when the answer came), and those of the kind, float64;
-            an order book has a row per side and level. What was missed is in ``df.attrs["bgresearch"]["gaps"]`` with
-            its cause; ``not recorded`` means that nobody was recording.
+            time of the value, NaT where it sends none), asked (when the response was received), and those of the kind,
+            float64; an order book has a row per side and level. Missed instants are in
+            ``df.attrs["bgresearch"]["gaps"]`` with their cause; ``not recorded`` means that no recorder was running.
 
         Raises
         ------
@@ -197,7 +197,7 @@ class KeptVerbs:
         every : str
             ``30s``, ``5m``, ``1h``, ``1d``: a length that divides a day. Instants are its multiples, UTC.
         say : callable, optional
-            Told in words what happens.
+            Called with a sentence about every event.
 
         Raises
         ------
@@ -208,7 +208,7 @@ class KeptVerbs:
 
         Notes
         -----
-        Disk: each instant is written before the next one is asked for. Budget: one request per symbol and instant.
+        Disk: each instant is written before the next one is requested. Budget: one request per symbol and instant.
         Source: contract/market/Get-Open-Interest, contract/market/Get-Current-Funding-Rate, common/apidata/Long-Short,
         common/apidata/Account-Long-Short, common/apidata/Position-Long-Short, common/apidata/Taker-Buy-Sell,
         uta/public/OrderBook.

@@ -23,14 +23,14 @@ from bgresearch.schemas import documented
 _DEFAULT = "usdt-futures"
 
 
-class FlowVerbs(MarketVerbs):
+class SentimentVerbs(MarketVerbs):
     """What everybody may ask of crowds and flows; one request a second."""
 
     @documented(LONG_SHORT)
     def long_short(
         self, symbol: str, *, period: str = "5m", of: str = "trades", max_age: float | None = None
     ) -> pd.DataFrame:
-        """Return how longs stand to shorts.
+        """Return the ratio of longs to shorts.
 
         Parameters
         ----------

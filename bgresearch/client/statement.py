@@ -25,7 +25,7 @@ from bgresearch.research.pnl.tax_ledger import account_ledger
 from bgresearch.research.pnl.valuation import closes
 
 Candles = Callable[..., pd.DataFrame]
-_BEFORE = 2 * DAY_MS, 3  # so many ms and candles, so that a price is known at the start, also of what trades seldom
+_BEFORE = 2 * DAY_MS, 3  # ms and candles before the start, so that rarely traded symbols have a price then
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,8 +67,8 @@ class Statement:
             self.fills, self.bills, transfers=self.transfers, deposits=self.deposits, withdrawals=self.withdrawals,
             symbols=self.symbols, span=self.span,
         )  # fmt: skip
-        told = self.bills.attrs.get("bgresearch", {})
-        words = {name: told[name] for name in ("host", "label", "demo") if name in told}
+        provenance = self.bills.attrs.get("bgresearch", {})
+        words = {name: provenance[name] for name in ("host", "label", "demo") if name in provenance}
         asked = [iso(self.span.start_ms), iso(self.span.end_ms)]
         found.attrs["bgresearch"] = {"verb": "account.ledger", **words, "asked": asked}
         return found
@@ -79,7 +79,7 @@ class Statement:
         Parameters
         ----------
         method : "average" or "fifo"
-            Whether closing takes a share of all that is held, or the oldest first.
+            Whether closing takes a share of the whole position, or the oldest lots first.
         quote : str
             The coin that everything is counted in; each other coin needs a spot market in it.
         interval : str
@@ -142,15 +142,15 @@ class Statement:
 
     def __repr__(self) -> str:
         counts = {name: len(getattr(self, name)) for name in ("fills", "bills", "transfers", "deposits", "withdrawals")}
-        told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-        return f"{iso(self.span.start_ms)} to {iso(self.span.end_ms)}: {told}"
+        counted = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+        return f"{iso(self.span.start_ms)} to {iso(self.span.end_ms)}: {counted}"
 
 
 def statement(
     account: AccountVerbs, start: Moment, end: Moment | None, *, candles: Candles, symbols: Callable[[], pd.DataFrame],
     now_ms: int,
 ) -> Statement:  # fmt: skip
-    """Return the statement of a span, asking for what is not kept."""
+    """Return the statement of a span, fetching what is not stored."""
     asked = span_of(start, end, now_ms)
     span = Span(asked.start_ms, min(asked.end_ms, now_ms))
     first, last = span.start_ms, span.end_ms
@@ -161,7 +161,7 @@ def statement(
 
 
 def _movements(verb: Callable[..., pd.DataFrame], span: Span) -> pd.DataFrame:
-    """Return the movements of a span and of the week before it; of the span alone where that is all that is told."""
+    """Return the movements of a span and of the week before it; of the span alone where there is nothing earlier."""
     try:
         return verb(span.start_ms - FAR_MS, span.end_ms)
     except (IncompleteData, OfflineError):

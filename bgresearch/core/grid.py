@@ -28,22 +28,22 @@ class Grid:
     phase_ms: int | None = None
 
     @property
-    def vague(self) -> bool:
+    def unaligned(self) -> bool:
         """Whether spans are cut at days instead of opens."""
         return self.interval.length_ms == _THREE_DAYS_MS
 
     @property
-    def loose(self) -> bool:
+    def phase_unknown(self) -> bool:
         """Whether the phase is still unknown."""
-        return self.vague and self.phase_ms is None
+        return self.unaligned and self.phase_ms is None
 
     def learned(self, open_ms: int) -> Grid:
         """Return the grid on which a candle opens at ``open_ms``."""
-        return replace(self, phase_ms=open_ms % _THREE_DAYS_MS) if self.loose else self
+        return replace(self, phase_ms=open_ms % _THREE_DAYS_MS) if self.phase_unknown else self
 
     def edge(self, timestamp_ms: int) -> int:
         """Return the first instant at or after this one where a span of candles may be cut."""
-        if self.vague:
+        if self.unaligned:
             shift = _UTC8_MS if self.anchor == "exchange" else 0
             return -(-(timestamp_ms + shift) // DAY_MS) * DAY_MS - shift
         return self.interval.ceil(timestamp_ms, self.anchor)
@@ -54,13 +54,13 @@ class Grid:
 
     def closed_before(self, now_ms: int) -> int:
         """Return the instant before which every candle is closed now."""
-        if self.vague:
+        if self.unaligned:
             return self.edge(now_ms - _THREE_DAYS_MS + 1)
         return self.interval.floor(now_ms, self.anchor)
 
     def opens(self, span: Span) -> list[int]:
         """Return every open within the span."""
-        if self.vague:
+        if self.unaligned:
             phase = self.phase_ms if self.phase_ms is not None else self.interval.floor(0, self.anchor) % _THREE_DAYS_MS
             first = span.start_ms + (phase - span.start_ms) % _THREE_DAYS_MS
             return list(range(first, span.end_ms, _THREE_DAYS_MS))
@@ -76,13 +76,13 @@ class Grid:
     def count(self, span: Span) -> int:
         """Return how many candles open within the span."""
         length = self.interval.length_ms
-        if length is None or self.vague:
+        if length is None or self.unaligned:
             return len(self.opens(span))
         return max(0, -(-(span.end_ms - self.interval.ceil(span.start_ms, self.anchor)) // length))
 
     def holds(self, timestamp_ms: int) -> bool:
         """Return whether a candle may open at this instant."""
-        if self.vague:
+        if self.unaligned:
             if self.phase_ms is not None:
                 return timestamp_ms % _THREE_DAYS_MS == self.phase_ms
             return self.edge(timestamp_ms) == timestamp_ms
@@ -126,12 +126,12 @@ class Grid:
         now_ms : int, optional
             Neighbours newer than the last closed candle are not requested.
         """
-        if not self.vague:
+        if not self.unaligned:
             end = self._moved(span.end_ms, neighbours)
             if now_ms is not None:
                 end = max(span.end_ms, min(end, self.interval.floor(now_ms, self.anchor)))
             return Span(max(0, self._moved(span.start_ms, -neighbours)), end), self.count(span) + 2 * neighbours
-        earlier = _FEW * _THREE_DAYS_MS if self.loose and span.duration_ms < _FEW * _THREE_DAYS_MS else 0
+        earlier = _FEW * _THREE_DAYS_MS if self.phase_unknown and span.duration_ms < _FEW * _THREE_DAYS_MS else 0
         wide = Span(span.start_ms - earlier - neighbours * _THREE_DAYS_MS, span.end_ms + 2 * DAY_MS)
         return wide, -(-(wide.duration_ms + 2 * DAY_MS) // _THREE_DAYS_MS)
 
@@ -141,7 +141,7 @@ class Grid:
         missing = [at for at in opens if not _contains(present, at)] if len(present) < len(opens) else []
         runs = self.runs(missing)
         if not present:
-            return [span] if missing or self.loose else []
+            return [span] if missing or self.phase_unknown else []
         return [run for run in (part.intersect(span) for part in runs) if run]
 
     def _step(self, open_ms: int) -> int:

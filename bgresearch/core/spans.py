@@ -30,18 +30,18 @@ class Span(NamedTuple):
 
 
 def after_instant(shown_ms: int) -> int:
-    """Return an instant that is later than everything that is shown with this time.
+    """Return an instant later than everything that a list shows with this time.
 
     Some lists show times cut to the second and compare windows with the exact ones. So a time at a full second may
-    stand for anything within that second.
+    mean any time within that second.
     """
     return shown_ms + (1 if shown_ms % _SECOND_MS else _SECOND_MS)
 
 
 def whole_seconds(span: Span) -> Span:
-    """Return a span that holds the seconds at its borders whole: what is asked for where times may be cut to seconds.
+    """Return a span widened to whole seconds, to be requested where times may be cut to seconds.
 
-    What it adds is recognised by its own time and left out.
+    Rows that it adds are recognised by their own time and left out.
     """
     return Span(span.start_ms // _SECOND_MS * _SECOND_MS, -(-span.end_ms // _SECOND_MS) * _SECOND_MS)
 

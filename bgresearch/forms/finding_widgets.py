@@ -92,10 +92,10 @@ def areas(found: Permissions) -> widgets.HTML:
 
 def balances_table(frame: pd.DataFrame) -> widgets.Widget:
     """Return the largest balances; the frame has them all."""
-    held = frame[frame["total"] != 0]
-    if held.empty:
+    nonzero = frame[frame["total"] != 0]
+    if nonzero.empty:
         return note("The account is empty. The key works.")
-    shown = held.sort_values("usd_value", ascending=False, na_position="last")
+    shown = nonzero.sort_values("usd_value", ascending=False, na_position="last")
     rows = [
         [
             *(html.escape(str(row[name])) for name in ("account", "coin")),
@@ -105,7 +105,9 @@ def balances_table(frame: pd.DataFrame) -> widgets.Widget:
         for row in shown.head(_MOST_ROWS).to_dict("records")
     ]
     skipped = frame.attrs["bgresearch"]["skipped"]
-    caption = f"{len(rows)} of {len(held)} balances" if len(held) > len(rows) else "All balances that are not zero"
+    caption = (
+        f"{len(rows)} of {len(nonzero)} balances" if len(nonzero) > len(rows) else "All balances that are not zero"
+    )
     caption += f"; left out: {', '.join(skipped)}" if skipped else ""
     return table(caption, ["Account", "Coin", "Total", "Value in USD"], rows, numbers=2)
 

@@ -79,9 +79,9 @@ class Unlock(Form):
             self.show("Unlock the vault", body, [button("Refresh", self._show)], quiet=quiet)
         elif status.unlocked:
             count = len(status.keys)
-            held = f"It holds {count} {'key' if count == 1 else 'keys'}."
+            counted = f"It holds {count} {'key' if count == 1 else 'keys'}."
             until = f"It locks by itself after {status.locks_in_s / 60:.0f} minutes without a request."
-            body = [verdict("good", "The vault is open.", held, until)]
+            body = [verdict("good", "The vault is open.", counted, until)]
             self.show("Your vault", body, [button("Lock", self._lock)], quiet=quiet)
             self.say("The vault is open.")
         else:

@@ -130,9 +130,9 @@ def carry(session: requests.Session, url: str, headers: Headers, clock: Clock) -
 def carry_file(
     session: requests.Session, url: str, headers: Headers, clock: Clock, *, sink: BinaryIO | None, most_bytes: int
 ) -> FileAnswer | Mishap | Stray:
-    """Return what came of asking for a file, whose bytes go into ``sink``; without one only its headers are asked for.
+    """Return the outcome of a request for a file, whose bytes go into ``sink``; without one, of a HEAD request.
 
-    Bytes are written as they come, so memory stays small; errors are returned as by `carry`.
+    Bytes are written as they arrive, so memory stays small; errors are returned as by `carry`.
     """
     try:
         with _sent(session, "GET" if sink is not None else "HEAD", url, headers) as response:

@@ -27,7 +27,7 @@ from bgresearch.market.archived import ArchiveUse
 from bgresearch.market.archived_books import series_of_books
 from bgresearch.market.candles.plan import may_be_archived, subject
 from bgresearch.market.candles.read_through import daily_reference, series_of
-from bgresearch.market.history import series_of_trades
+from bgresearch.market.history import trades_series
 from bgresearch.session.session import Session
 from bgresearch.store import Series
 
@@ -42,7 +42,7 @@ Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 @dataclass
 class _Local:
-    """A file on this disk, what it holds, and what became of it."""
+    """A local file, what it holds, and the result of importing it."""
 
     path: Path
     file: ArchiveFile | None = None
@@ -69,7 +69,7 @@ class _Kind(NamedTuple):
 def import_archive(
     session: Session, paths: Paths, *, market: str | None, symbol: str | None, progress: Wish
 ) -> pd.DataFrame:
-    """Return what became of every file; the verb of the client, which documents it."""
+    """Return the result of every file; the verb of the client, which documents it."""
     if (market is None) != (symbol is None):
         raise InvalidInput("symbol" if symbol is None else "market", "is missing.", hint="Give both, or none.")
     session.store.check_host()
@@ -92,7 +92,7 @@ def import_archive(
 
 
 def _found(paths: Paths) -> list[Path]:
-    """Return the files that are meant: those named, and those in folders that are named."""
+    """Return the named files, and those in named folders."""
     named = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     found: list[Path] = []
     for path in map(Path, named):
@@ -134,7 +134,7 @@ def _by_content(path: Path, market: str, symbol: str) -> ArchiveFile:
     for file in (ArchiveFile(market, symbol, data, day), ArchiveFile(market, symbol, data, month_of(day), "month")):
         if last < file.span.end_ms:
             return file
-    raise UnreadableFile(f"its rows reach from {iso(first)} to {iso(last)}: more than a month of UTC+8")
+    raise UnreadableFile(f"its rows span {iso(first)} to {iso(last)}: more than a month of UTC+8")
 
 
 def _order(local: _Local) -> tuple[str, str, str, int, str, int]:
@@ -148,7 +148,7 @@ def _kind(local: _Local) -> _Kind:
 
 
 def _import(session: Session, kind: _Kind, locals_: Sequence[_Local], use: ArchiveUse) -> int:
-    """Bring the files of one series into the store; return how many rows."""
+    """Import the files of one series into the store; return the number of rows."""
     named, what = Named(kind.symbol, kind.market), subject(kind.symbol, "1m", kind.market, "last", "utc")
     if kind.data == "klines" and not may_be_archived(what):
         for one in locals_:
@@ -188,7 +188,7 @@ def _disjoint(deliveries: Sequence[Delivered]) -> list[list[Delivered]]:
 def _judge(
     locals_: Sequence[_Local], delivered: Delivered, set_aside: Iterable[tuple[str, str]], differences: Sequence[str]
 ) -> None:
-    """Note what became of the files of a delivery."""
+    """Set the result of the files of a delivery."""
     reasons = dict(set_aside)
     paths = {str(path) for _info, path in delivered.parts}
     for one in locals_:
@@ -201,7 +201,7 @@ def _judge(
 def _series(data: Data, named: Named) -> Series:
     if data == "klines":
         return series_of(subject(named.symbol, "1m", named.market, "last", "utc"))
-    return series_of_trades(named) if data == "trades" else series_of_books(data, named)
+    return trades_series(named) if data == "trades" else series_of_books(data, named)
 
 
 def _delivered(locals_: Sequence[_Local]) -> Iterable[Delivered]:

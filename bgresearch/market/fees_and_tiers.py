@@ -54,7 +54,7 @@ DISCOUNT_RATES = Shape(
         coin category collateral
         tier count 1 is the smallest amount
         min_amount number from which it holds, in the unit of the exchange's page
-        max_amount number up to which it holds; NaN for the last, and where only starts are told
+        max_amount number up to which it holds; NaN for the last, and where the exchange gives only starts
         discount_rate number ratio of its value that counts
     """),
     ("uta.discount_rate", "futures.discount_rate"),

@@ -1,7 +1,7 @@
-"""Public histories, kept: trades (the exchange answers 90 days back) and funding rates (since the listing).
+"""Public histories in the store: trades (the exchange serves 90 days) and funding rates (since the listing).
 
-Both lists come newest first. A walk keeps what is complete on its way, so that memory holds some thousand rows and an
-interrupted walk loses little.
+Both lists come newest first. Complete parts are stored while a list is read, so that memory holds some thousand rows
+and an interruption loses little.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ from bgresearch.store import Series
 from bgresearch.store.pending_pages import PendingPages
 
 _SECOND_MS = 1_000  # times of the history are cut to seconds
-_FINAL_MS = 5 * 60_000  # what is younger is shown and asked for again
+_FINAL_MS = 5 * 60_000  # younger rows are returned, but not stored
 _EDGE_MS = 60_000
 _FLUSH_ROWS = 20_000
 _NEVER_MS = 2**53
 _SHALLOW = (
-    "The exchange stopped serving pages of the trades of {symbol} before the list ended, so they were asked for in "
+    "The exchange stopped serving pages of the trades of {symbol} before the list ended, so they were requested in "
     "shorter windows. Its list of a contract's trades obeys no start and is ordered by id: a trade whose id is several "
-    "pages older than its time is on no page that is served, and no answer shows whether there is one."
+    "pages older than its time is on no page that is served, and no response shows whether there is one."
 )
-_DAYS_WORTH_A_LOOK = 3
+_LEAST_ARCHIVED_DAYS = 3
 _BYTES_OF_A_TRADE = 22  # in a packed file
 _ID_EPOCH_MS, _ID_BITS = 1_435_725_920_677, 22  # 2015-07-01: measured on trades whose time is known
 _ID_DIGITS = 18 + 1  # of ids until the year 2084; longer ones do not fit
@@ -80,7 +80,7 @@ FUNDING = Shape(
     fields("""
         symbol text as the exchange spells it
         market category futures market
-        funding_rate number ratio that is paid at the next settlement, as it stands now
+        funding_rate number ratio that is paid at the next settlement, by its present value
         next time next settlement
         interval_hours number hours between two settlements
         min_rate number ratio
@@ -114,14 +114,14 @@ def recent_trades(sender: Sender, named: Named) -> list[Row]:
 def past_trades(  # noqa: PLR0917 - the verb's arguments
     source: Session, named: Named, span: Span, wish: Wish, choice: str = "auto", use: ArchiveUse | None = None
 ) -> pa.Table:  # fmt: skip
-    """Return the trades of a span, from the store, the exchange and its bulk archive; ``use`` learns what that gave.
+    """Return the trades of a span, from the store, the exchange and its bulk archive; ``use`` collects what that gave.
 
     Raises
     ------
     IncompleteData
-        Part of it is older than the exchange answers, and neither kept nor in the archive.
+        Part of it is older than the exchange serves, and neither stored nor in the archive.
     OfflineError
-        Offline, and part of it is not kept.
+        Offline, and part of it is not stored.
     """
     row_id = "spot.fills_history" if named.market == "spot" else "futures.fills_history"
     endpoint = load()[row_id]
@@ -130,7 +130,7 @@ def past_trades(  # noqa: PLR0917 - the verb's arguments
 
     use, chosen = use or ArchiveUse(), checked_choice(choice, source)
 
-    def bring(kept: _Kept, missing: Span) -> None:
+    def fetch(kept: _Kept, missing: Span) -> None:
         for window in reversed(list(windows(missing, longest))):
             _walk_trades(source.sender, row_id, named, window, kept)
         if kept.shallow and named.market != "spot":
@@ -142,20 +142,20 @@ def past_trades(  # noqa: PLR0917 - the verb's arguments
             fetch_whole_files(source, "trades", named, past.series, spans, wish, use)
 
     past = _Past(TRADES, named, "trade_id", lookback, f"trades of {named.symbol}", from_archive, use, chosen)
-    return _read(source, past, span, wish, bring)
+    return _read(source, past, span, wish, fetch)
 
 
-def series_of_trades(named: Named) -> Series:
-    """Return where trades lie."""
+def trades_series(named: Named) -> Series:
+    """Return the stored series of trades."""
     return _Past(TRADES, named, "trade_id", None, "").series
 
 
 def _archived_share(
     source: Session, named: Named, missing: tuple[Span, ...], gone: tuple[Span, ...], choice: Choice
 ) -> tuple[Span, ...]:
-    """Return what of missing trades to take from the archive: what REST does not answer, and what it answers dearly.
+    """Return the missing trades to take from the archive: those REST does not serve, and those it serves more slowly.
 
-    How many trades a day has is not known before; the length of one file tells it.
+    The number of trades a day is unknown before; it is estimated from the length of one file.
     """
     if choice == "rest" or source.archive is None or not reachable(source):
         return ()
@@ -165,7 +165,7 @@ def _archived_share(
     wanted = wanted_files(named.market, named.symbol, "trades", near, source.clock.now_ms())
     near = subtract(near, [gap for gap, _why in wanted.gaps])
     days = sum(span.duration_ms for span in near) / DAY_MS
-    if days < _DAYS_WORTH_A_LOOK:
+    if days < _LEAST_ARCHIVED_DAYS:
         return gone
     try:
         looks = (source.archive.look(key) for key in _middle(wanted.files).of_part(1).candidates())
@@ -185,22 +185,17 @@ def _middle(files: Sequence[ArchiveFile]) -> ArchiveFile:
 
 
 def past_funding(source: Session, named: Named, span: Span, wish: Wish) -> pa.Table:
-    """Return the funding rates of a span, from the store and the exchange, as far back as it answers."""
+    """Return the funding rates of a span, from the store and the exchange, as far back as it serves them."""
 
-    def bring(kept: _Kept, missing: Span) -> None:
+    def fetch(kept: _Kept, missing: Span) -> None:
         _walk_funding(source.sender, named, missing, kept)
 
-    return _read(source, _Past(FUNDING_RATES, named, "time", None, f"funding of {named.symbol}"), span, wish, bring)
-
-
-def trades_series(named: Named) -> Series:
-    """Return where trades are kept."""
-    return _Past(TRADES, named, "trade_id", None, "").series
+    return _read(source, _Past(FUNDING_RATES, named, "time", None, f"funding of {named.symbol}"), span, wish, fetch)
 
 
 @dataclass(frozen=True)
 class _Past:
-    """A history: its columns, whose it is, what tells its rows apart, how far back it is answered."""
+    """A history: its columns, symbol, the column that identifies a row, and how far back the exchange serves it."""
 
     shape: Shape
     named: Named
@@ -219,12 +214,12 @@ class _Past:
 
 @dataclass
 class _Kept:
-    """What a walk from new to old has seen and not yet kept; ``upper_ms`` is the end of what is not kept.
+    """Rows received while reading from new to old and not yet stored; ``upper_ms`` is the end of what is not stored.
 
     Trades are listed by their ids, which nearly follow their times. So a page is no evidence about times inside itself,
-    and everything newer than the newest row of the last page is taken for complete. A page with a row that is newer
-    than the page before shows that this exchange mixes more than that: what the walk kept of this window is taken back,
-    and is kept when all of the window has come.
+    and everything newer than the newest row of the last page counts as complete. A page with a row that is newer than
+    the page before shows that the order of times is looser than that: the rows stored of this window are taken back,
+    and stored again when the whole window was received.
     """
 
     source: Session
@@ -247,15 +242,15 @@ class _Kept:
 
     @property
     def edge_ms(self) -> int:
-        """Everything newer has come; funding rates are listed by their times themselves."""
+        """Everything newer was received; funding rates are listed by their times themselves."""
         return self.oldest_ms if self.past.id == "time" else self.newest_ms
 
     def begin(self, window: Span) -> None:
-        """Begin to walk a window."""
+        """Begin with a window."""
         self.top_ms, self.newest_ms = window.end_ms, _NEVER_MS
 
     def add(self, rows: list[Row]) -> None:
-        """Take in a page."""
+        """Add a page."""
         times = sorted(row["time"] for row in rows)
         if not times:
             return
@@ -267,7 +262,7 @@ class _Kept:
         self.newest_ms, self.middle_ms = times[-1], times[len(times) // 2]
 
     def take_back(self) -> None:
-        """Hold again what was kept of this window: there may be more of it."""
+        """Take the rows of this window out of the store again: it may be incomplete."""
         taken = Span(self.upper_ms, self.top_ms)
         if not taken.duration_ms:
             return
@@ -280,12 +275,12 @@ class _Kept:
         self.upper_ms = taken.end_ms
 
     def keep_what_came(self, start_ms: int) -> None:
-        """Keep the pages of an interrupted walk."""
+        """Store the complete pages when the list is interrupted."""
         if self.ordered and self.oldest_ms < _NEVER_MS:
             self.flush(max(start_ms, min(self.edge_ms + 1, self.upper_ms)))
 
     def must_be_listed(self) -> None:
-        """Raise `UnknownSymbol`, before anything is kept, if nothing ever came because there is no such symbol."""
+        """Raise `UnknownSymbol`, before anything is stored, if there are no rows because there is no such symbol."""
         if self.listed or self.oldest_ms < _NEVER_MS or self.source.store.known(self.past.series):
             return
         error = unlisted(self.source.sender, self.past.named, self.endpoint)
@@ -294,10 +289,10 @@ class _Kept:
         self.listed = True
 
     def flush(self, lower_ms: int) -> None:
-        """Keep everything from an instant on: the walk has seen all of it."""
+        """Store everything from an instant on: all of it was received."""
         whole = [row for row in self.rows.values() if lower_ms <= row["time"] < self.upper_ms]
         final = Span(lower_ms, max(lower_ms, min(self.upper_ms, self.final_ms)))
-        holes = sorted({row["time"] for row in whole if UNREADABLE in row})  # asked for again, and named again
+        holes = sorted({row["time"] for row in whole if UNREADABLE in row})  # requested and reported again next time
         covered = subtract([final], [Span(at, at + _SECOND_MS) for at in holes]) if final.duration_ms else ()
         kept = [row for row in whole if any(part.start_ms <= row["time"] < part.end_ms for part in covered)]
         if covered:
@@ -309,27 +304,27 @@ class _Kept:
 
 
 def _read(
-    source: Session, past: _Past, span: Span, wish: Wish, bring: Callable[[_Kept, Span], None]
+    source: Session, past: _Past, span: Span, wish: Wish, fetch: Callable[[_Kept, Span], None]
 ) -> pa.Table:  # fmt: skip
     source.store.check_host()
     if not source.store.pin:
         PendingPages(source.store, past.series).recover()  # what a recording left when it was killed
-    table, young = source.store.read_after(lambda: _brought(source, past, span, wish, bring), past.series, span)
+    table, young = source.store.read_after(lambda: _fetched(source, past, span, wish, fetch), past.series, span)
     tables = [past.shape.table(young)] + (
         [table.select(past.shape.schema.names).cast(past.shape.schema)] if table is not None else []
     )
     return pa.concat_tables(tables).sort_by([("time", "ascending"), (past.id, "ascending")])
 
 
-def _brought(
-    source: Session, past: _Past, span: Span, wish: Wish, bring: Callable[[_Kept, Span], None]
+def _fetched(
+    source: Session, past: _Past, span: Span, wish: Wish, fetch: Callable[[_Kept, Span], None]
 ) -> list[Row]:  # fmt: skip
-    """Fetch and keep what is missing of a span; return the rows that are too young to be kept."""
+    """Fetch and store what is missing of a span; return the rows that are too young to be stored."""
     missing = source.store.missing(past.series, span)
     young: list[Row] = []
     if missing and source.offline:
         raise OfflineError(
-            f"{past.title} are not all kept: {missing[0]} is missing.", missing=missing,
+            f"{past.title} are not all in the store: {missing[0]} is missing.", missing=missing,
             hint="Connect without offline=True to fetch them." + source.store.aside_hint(past.series, span),
         )  # fmt: skip
     now = source.clock.now_ms()
@@ -344,7 +339,7 @@ def _brought(
         for part in reversed(missing):
             kept = _Kept(source, past, past.shape.sources[-1], part.end_ms, now - _FINAL_MS)
             try:
-                bring(kept, part)
+                fetch(kept, part)
             except BgresearchError:
                 kept.keep_what_came(part.start_ms)
                 raise
@@ -354,7 +349,7 @@ def _brought(
 
 
 def _gone(past: _Past, missing: Sequence[Span], now_ms: int) -> tuple[Span, ...]:
-    """Return what is missing and not answered by the exchange any more."""
+    """Return the missing spans that the exchange no longer serves."""
     return subtract(missing, [Span(now_ms - past.lookback_ms, now_ms)]) if past.lookback_ms is not None else ()
 
 
@@ -363,11 +358,11 @@ def _too_old(source: Session, past: _Past, span: Span, gone: tuple[Span, ...]) -
     causes = past.use.causes(gone) if past.use.gaps else []
     archived = "".join(f" In the archive: [{one['start']}, {one['end']}) {one['cause']}." for one in causes[:3])
     if past.choice == "archive":
-        said = f"the archive has not all {past.title}; {gone[0]} is missing."
+        said = f"the archive does not have all {past.title}; {gone[0]} is missing."
         return IncompleteData(said + archived, missing=gone, hint='source="auto" asks the exchange for the rest.')
     said = (
-        f"the exchange answers {past.title} {days} days back; {gone[0]} is older and "
-        f"{'is not kept any more' if aside else 'was never kept'}."
+        f"the exchange serves {past.title} {days} days back; {gone[0]} is older and "
+        f"{'is no longer in the store' if aside else 'was never stored'}."
     )
     first = iso(source.clock.now_ms() - (past.lookback_ms or 0) + _EDGE_MS)
     return IncompleteData(said + archived, missing=gone, hint=f"Ask from {first} on.{aside}")
@@ -380,10 +375,10 @@ def precision(times: pa.ChunkedArray) -> str:
 
 
 def times_of_ids(table: pa.Table) -> pa.Array:
-    """Return when trades were made by their ids, to the millisecond; missing where the id does not fit the time.
+    """Return the times of trades from their ids, to the millisecond; missing where the id does not fit the time.
 
-    Ids are snowflakes: a count of milliseconds, then 22 bits. The exchange does not document it, so an id is believed
-    only where it falls into the second that its trade's time was cut to.
+    Ids are snowflakes: a count of milliseconds, then 22 bits. The exchange does not document it, so an id is used only
+    where its time is within the second that its trade's time was cut to.
     """
     ids = table.column("trade_id").combine_chunks()
     plain = pc.and_(pc.utf8_is_digit(ids), pc.less_equal(pc.utf8_length(ids), _ID_DIGITS))
@@ -394,7 +389,7 @@ def times_of_ids(table: pa.Table) -> pa.Array:
 
 
 def _walk_trades(sender: Sender, row_id: str, named: Named, window: Span, kept: _Kept) -> None:
-    """Walk one window by id; where no deeper page is served it is halved, whatever order its times have."""
+    """Read one window by id; it is halved where no further page is served, whatever order its times have."""
     kept.begin(window)
     try:
         _walk_by_id(sender, row_id, named, window, kept)
@@ -412,7 +407,7 @@ def _walk_trades(sender: Sender, row_id: str, named: Named, window: Span, kept: 
 
 
 def _walk_by_id(sender: Sender, row_id: str, named: Named, window: Span, kept: _Kept) -> None:
-    """Walk until a page lies before the window: of contracts the page size wins over the start."""
+    """Read pages until one is before the window: for contracts the exchange ignores the start and fills the page."""
     endpoint, read = load()[row_id], partial(shaped, row_id, _trade, whole=True)
     asked = whole_seconds(window)
 
@@ -421,10 +416,10 @@ def _walk_by_id(sender: Sender, row_id: str, named: Named, window: Span, kept: _
         return PagedList(sender, endpoint, params, read, lambda row: str(row["trade_id"]), goes_on)
 
     def goes_on() -> bool:
-        """Ask for the older part of the window without an id: half of the last page, whatever odd times it has."""
+        """Request the older part of the window without an id, from the middle of the last page, as times may be odd."""
         older, full = Span(asked.start_ms, after_instant(max(kept.middle_ms, asked.start_ms))), False
         for page in paged(older).pages():
-            # a newer one than asked for is no answer to the question, and so no evidence
+            # a newer row than requested: the response ignores the window, so it is no evidence
             if any(row["time"] > older.end_ms for row in page):
                 return True
             inside = [row for row in page if row["time"] >= older.start_ms]
@@ -443,7 +438,7 @@ def _walk_by_id(sender: Sender, row_id: str, named: Named, window: Span, kept: _
 
 
 def _walk_funding(sender: Sender, named: Named, missing: Span, kept: _Kept) -> None:
-    """Walk numbered pages from new to old until one reaches back before the span, or the list ends."""
+    """Read numbered pages from new to old until one begins before the span, or the list ends."""
     row_id = "futures.history_fund_rate"
     read = partial(shaped, row_id, _rate, whole=True)
 
@@ -464,7 +459,7 @@ def _walk_funding(sender: Sender, named: Named, missing: Span, kept: _Kept) -> N
         raise IncompleteData(
             f"the exchange serves no funding rates of {named.symbol} from before {iso(kept.oldest_ms)}, although the "
             "contract traded earlier: whether there were any is unknown.",
-            missing=[unknown], hint=f"Ask from {iso(kept.oldest_ms)} on; what came is kept.",
+            missing=[unknown], hint=f"Ask from {iso(kept.oldest_ms)} on; the rates received are stored.",
         ) from None  # fmt: skip
     kept.must_be_listed()
     kept.flush(missing.start_ms)
@@ -497,7 +492,7 @@ def _rate(row: AnswerRow) -> Row:
 
 
 def _time(row: AnswerRow, name: str) -> int:
-    """Return the time that a row is kept at; without one it is left out."""
+    """Return the time of a row; without one it is left out."""
     if (time := row.time(name, needed=True)) is None:
         raise KeyMissing
     return time

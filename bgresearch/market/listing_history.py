@@ -1,8 +1,8 @@
-"""Lists of what can be traded, kept with the time they were seen, so that history is not told by the survivors.
+"""Lists of what can be traded, stored with the time they were seen, so that studies are free of survivorship bias.
 
-A list is kept whole when it changed and only then; while it stays the same, the span over which it was seen to is
-extended. What is delisted stays in the older lists, and a ticker that is used again is another row: its listing time
-differs. Series: ``lists/kind=symbols/market=spot``.
+A list is stored whole, only when it changed; while it stays the same, the span over which it was seen is extended.
+Delisted symbols stay in the older lists, and a ticker that is used again is another row: its listing time differs.
+Series: ``lists/kind=symbols/market=spot``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bgresearch.session.cached_sender import checked_age
 from bgresearch.session.session import Session
 from bgresearch.store import LostRows, Series, digest_of
 
-_ATTEMPTS = 3  # a list that lost most of its rows is believed when it came so often
+_ATTEMPTS = 3  # a list that lost most of its rows is accepted when it was received so often
 _SEEN, _PLACE = "seen", "place"
 _SINCE_MS = 1_514_764_800_000  # 2018-01-01: no list of the exchange is older than it
 
@@ -51,9 +51,9 @@ class Seen:
     next_ms : int or None
         When another one was seen.
     basis : str
-        ``seen``: it was seen like this on both sides of the moment asked for. ``seen before``: it was seen like this
-        before that moment and another way after it, and when it changed is not known. ``listing times``: no list of
-        that moment is kept; of the first one that is, these rows were listed by then.
+        ``seen``: it was seen like this before and after the requested moment. ``seen before``: it was seen like this
+        before that moment and differently after it, and when it changed is unknown. ``listing times``: no list of that
+        moment is stored; these rows of the first stored one were listed by then.
     """
 
     table: pa.Table
@@ -78,19 +78,19 @@ def listed(
 
     Parameters
     ----------
-    source : Source
+    source : Session
         Exchange and store.
     kind, market : str
         Which list: ``symbols``, ``coins``...; ``spot``, ``usdt-futures``...
     ask : callable
-        Asks the exchange; returns one row per thing, with a column ``symbol`` (or whatever stands first) and plain
-        types: text, float64, int64, bool, timestamp[ms, UTC].
+        Requests the list; returns one row per thing, with a column ``symbol`` (or another one first) and plain types:
+        text, float64, int64, bool, timestamp[ms, UTC].
     at : str, datetime, Timestamp or int, optional
         The moment; now by default.
     max_age : float, optional
-        Seconds: a list seen less long ago is given instead of asking. By default every call for now asks.
+        Seconds: a list younger than that is returned without a request. By default every call for now sends one.
     listing, delisting : str
-        The columns with the times; rows without one are taken for always listed, and never delisted.
+        The columns with the times; rows without one count as always listed, and never delisted.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def listed(
 
 
 def was_listed(source: Session, symbol: str, market: str) -> bool:
-    """Return whether a kept list of a market's symbols has this one; only the store is asked."""
+    """Return whether a stored list of a market's symbols has this one; only the store is read."""
     try:
         return symbol in ever_listed(source, "symbols", market).column("symbol").to_pylist()
     except (OfflineError, LostRows):
@@ -130,16 +130,16 @@ def was_listed(source: Session, symbol: str, market: str) -> bool:
 
 
 def ever_listed(source: Session, kind: str, market: str, *, listing: str = "listed") -> pa.Table:
-    """Return everything that stood in a kept list, also what is gone: the newest row of each, and when it was seen.
+    """Return every row of any stored list, also of delisted symbols: the newest of each, and when it was seen.
 
     Parameters
     ----------
-    source : Source
-        Only its store is asked.
+    source : Session
+        Only its store is read.
     kind, market : str
         As of `listed`.
     listing : str
-        The column that tells two uses of one symbol apart.
+        The column that distinguishes two uses of one symbol.
 
     Returns
     -------
@@ -176,7 +176,7 @@ def _series(kind: str, market: str) -> Series:
 def _moment(at: Moment | None, now: int) -> int | None:
     at_ms = None if at is None else moment_ms(at, "at")[0]
     if at_ms is not None and at_ms > now:
-        raise InvalidInput("at", f"{iso(at_ms)} lies in the future; it is now {iso(now)}.")
+        raise InvalidInput("at", f"{iso(at_ms)} is in the future; it is now {iso(now)}.")
     return at_ms
 
 
@@ -195,15 +195,15 @@ def _confirmed(source: Session, series: Series) -> int | None:
 
 
 def _look(source: Session, series: Series, ask: Ask) -> None:
-    """Ask and keep: the whole list if it changed, else only that it was seen again."""
+    """Request and store the whole list if it changed, else only that it was seen again."""
     kept = _latest(source, series)
-    seen = source.clock.now_ms()  # before the question: a slow answer never undoes a newer one
-    table = _believed(ask, 0 if kept is None else kept.num_rows)
+    seen = source.clock.now_ms()  # before the request: a slow response never replaces a newer one
+    table = _plausible(ask, 0 if kept is None else kept.num_rows)
     stamped = _stamped(table, seen)
     with source.store.alone(series):
         kept, confirmed = _latest(source, series), _confirmed(source, series)
         if confirmed is not None and seen <= confirmed:
-            return  # another process has looked since
+            return  # another process has requested it since
         if kept is not None and confirmed is not None and _same(kept, stamped):
             source.store.write(series, stamped.slice(0, 0), [Span(confirmed + 1, seen + 1)])
         else:
@@ -211,15 +211,15 @@ def _look(source: Session, series: Series, ask: Ask) -> None:
 
 
 def _latest(source: Session, series: Series) -> pa.Table | None:
-    """Return the newest list; None if it was in a damaged file: the one that is asked for now is kept whole then."""
+    """Return the newest list; None if it was in a damaged file: then the next one is stored whole."""
     try:
         return source.store.latest(series)
     except LostRows:
         return None
 
 
-def _believed(ask: Ask, before: int) -> pa.Table:
-    """Return the list; one that is empty or lost most of its rows is asked for again, and the longest is taken."""
+def _plausible(ask: Ask, before: int) -> pa.Table:
+    """Return the list; one that is empty or lost most of its rows is requested again, and the longest is taken."""
     table = ask()
     for _ in range(_ATTEMPTS - 1):
         if table.num_rows and table.num_rows * 2 >= before:
@@ -242,11 +242,11 @@ def _same(one: pa.Table, other: pa.Table) -> bool:
 
 
 def _states(source: Session, series: Series, now: int) -> list[_State]:
-    """Return the lists that can be read, in order; whether one is lost between two of them, callers ask."""
+    """Return the readable lists in order; callers check whether one between two of them is lost."""
     span = Span(_SINCE_MS, now + 1)
     try:
         table = source.store.read(series, span)
-    except LostRows:  # the damaged files are set aside now, and are those that callers are told about
+    except LostRows:  # the damaged files are set aside now; callers report them
         table = source.store.read(series, span)
     if table is None:
         return []
@@ -264,7 +264,7 @@ def _states(source: Session, series: Series, now: int) -> list[_State]:
 def _rows(source: Session, series: Series, state: _State) -> pa.Table:
     table = source.store.read(series, Span(state.since_ms, state.since_ms + 1))
     if table is None:
-        raise OfflineError("the list was there a moment ago and is gone.", hint="Call again.")
+        raise OfflineError("the stored list was deleted while it was read.", hint="Call again.")
     return table.drop_columns([_SEEN, _PLACE])
 
 
@@ -282,8 +282,8 @@ def _by_listing_times(source: Session, series: Series, first: _State, at_ms: int
     if delisting in table.column_names:
         table = table.filter(pc.fill_null(pc.greater(table.column(delisting), moment), fill_value=True))
     warnings.warn(
-        f"No list of {iso(at_ms)} is kept, the first one is of {iso(first.since_ms)}: of what that holds, what was "
-        "listed by then is given. What was delisted in between is missing.",
+        f"No list of {iso(at_ms)} is stored, the first one is of {iso(first.since_ms)}: the result is what that list "
+        "has of symbols listed by then. Those delisted in between are missing.",
         UserWarning,
         stacklevel=4,
     )

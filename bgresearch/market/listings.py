@@ -73,7 +73,7 @@ COINS = Shape(
 
 
 def symbols(sender: Sender, market: str) -> pa.Table:
-    """Return what is listed in one market."""
+    """Return the symbols of one market."""
     if market == "spot":
         rows = shaped("spot.symbols", _spot, rows_from(sender, "spot.symbols"))
     else:
@@ -83,7 +83,7 @@ def symbols(sender: Sender, market: str) -> pa.Table:
 
 
 def coins(sender: Sender, coin: str | None) -> list[Row]:
-    """Return coins and the chains they move on."""
+    """Return coins with their networks."""
     try:
         answer = rows_from(sender, "spot.coins", {"coin": spelled(coin)} if coin else {})
     except ParameterRejected as error:
@@ -92,7 +92,7 @@ def coins(sender: Sender, coin: str | None) -> list[Row]:
         raise _no_coin(coin, error.code, error.http_status) from None
     if coin is not None and not answer:
         raise _no_coin(coin, "00000", 200)
-    return shaped("spot.coins", _chains, answer)
+    return shaped("spot.coins", _coin, answer)
 
 
 def _no_coin(coin: str, code: str, http_status: int) -> UnknownSymbol:
@@ -143,12 +143,12 @@ def _step(units: float, places: int | None) -> float | None:
     return None if places is None else float(Decimal(str(units)).scaleb(-places))
 
 
-def _chains(row: AnswerRow) -> list[Row]:
+def _coin(row: AnswerRow) -> list[Row]:
     coin: Row = {"coin": spelled(row.key("coin")), "can_transfer": row.flag("transfer")}
-    return [coin | _chain(chain) for chain in row.nested("chains", needed=True)] or [coin]
+    return [coin | _network(chain) for chain in row.nested("chains", needed=True)] or [coin]
 
 
-def _chain(chain: AnswerRow) -> Row:
+def _network(chain: AnswerRow) -> Row:
     return {
         "network": chain.text("chain", needed=True), "can_deposit": chain.flag("rechargeable"),
         "can_withdraw": chain.flag("withdrawable"), "needs_tag": chain.flag("needTag"),

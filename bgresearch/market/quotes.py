@@ -1,4 +1,4 @@
-"""What everything costs now: tickers, order books, mark and index prices, open interest."""
+"""Present prices: tickers, order books, mark and index prices, open interest."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def prices(sender: Sender, market: str, symbol: str | None) -> list[Row]:
 
 
 def order_book(sender: Sender, named: Named, levels: int) -> tuple[list[Row], int | None]:
-    """Return the levels of an order book, best first, and when it was so."""
+    """Return the levels of an order book, best first, and its time."""
     params = {"category": named.market.upper(), "symbol": named.symbol, "limit": str(levels)}
     book = around(sender, "uta.orderbook", params)
     rows = [
@@ -104,7 +104,7 @@ def order_book(sender: Sender, named: Named, levels: int) -> tuple[list[Row], in
 
 
 def open_interest(sender: Sender, market: str, symbol: str | None) -> list[Row]:
-    """Return how much is held open: of one contract, or of all in one request."""
+    """Return the open interest of one contract, or of all in one request."""
     if symbol is None:
         row_id, params, key = "uta.open_interest", {"category": market.upper()}, "openInterest"
     else:
@@ -117,8 +117,8 @@ def open_interest(sender: Sender, market: str, symbol: str | None) -> list[Row]:
     time = answer.time("ts", needed=bool(rows))
 
     def row_of(row: AnswerRow) -> Row:
-        held = row.number(key, needed=True)
-        return {"symbol": row.key("symbol"), "market": market, "time": time, "open_interest": held}
+        amount = row.number(key, needed=True)
+        return {"symbol": row.key("symbol"), "market": market, "time": time, "open_interest": amount}
 
     return read_rows(row_of, rows, answer.problems)
 

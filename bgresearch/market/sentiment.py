@@ -1,6 +1,6 @@
-"""Who is long, who buys, where money flows: series that the exchange computes, one request a second each.
+"""Long and short shares, taker volumes, money flows: series that the exchange computes, one request a second each.
 
-The exchange states neither how many rows it gives nor how far back they go; `bgresearch record` keeps them.
+The exchange states neither how many rows it returns nor how far back they go; `bgresearch record` stores them.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ MARGIN_SERIES = Shape(
 
 
 def long_short(sender: Sender, symbol: str, period: str, of: str) -> list[Row]:
-    """Return how longs stand to shorts."""
+    """Return the ratio of longs to shorts."""
     if of not in _SIDES:
         raise InvalidInput("of", f"{of!r} is unknown.", hint=f"Use one of {', '.join(_SIDES)}.")
     row_id, names = _LONG_SHORT_ROWS[of]

@@ -1,6 +1,6 @@
-"""What the store knows about itself, as two tables read from the footers of its files: gaps, and what is there.
+"""Gaps and coverage of the store, as two tables read from the footers of its files.
 
-Nothing is read but footers, and not before somebody looks: the tables are streams that begin anew at every look.
+Only footers are read, and only when a table is queried: each query reads them again, as a stream.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _Row = dict[str, Any]
 
 
 class Footer(NamedTuple):
-    """What the footer of one file says: its ledger, the times of its first and last row, and its size."""
+    """The footer of one file: its ledger, the times of its first and last row, and the file's size."""
 
     ledger: Ledger
     first_ms: int | None
@@ -43,19 +43,19 @@ class Footer(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Told:
-    """A table that is read when it is looked at; speaks Arrow's stream protocol, as DuckDB and Polars do.
+class FooterTable:
+    """A table that is read when it is queried, over Arrow's stream protocol, which DuckDB and Polars understand.
 
     Attributes
     ----------
     root : Path
         The data folder.
     families : tuple of Family
-        What is told of.
+        The families that it covers.
     schema : pyarrow.Schema
         `GAPS` or `COVERAGE`.
     rows : callable
-        Footers of one series to the rows that tell of them.
+        Function from the footers of one series to its rows.
     """
 
     root: Path
@@ -69,12 +69,12 @@ class Told:
 
     def _batch(self, family: Family) -> pa.RecordBatch:
         found = groupby(family.files(self.root), key=lambda path: path.parent)
-        told = [
+        rows = [
             {**where(family, folder.relative_to(self.root)), **row}
             for folder, paths in found
             for row in self.rows([footer for path in paths for footer in footers(path, family.time)])
         ]
-        return pa.RecordBatch.from_pylist(told, self.schema)
+        return pa.RecordBatch.from_pylist(rows, self.schema)
 
     def __arrow_c_schema__(self) -> object:
         return self.schema.__arrow_c_schema__()
@@ -83,26 +83,26 @@ class Told:
         return self.reader().__arrow_c_stream__(requested_schema)
 
 
-def gaps_of(root: Path, families: Iterable[Family]) -> Told:
-    """Return where the exchange has nothing, and why: a row per gap."""
-    return Told(root, tuple(families), GAPS, _gaps)
+def gaps_of(root: Path, families: Iterable[Family]) -> FooterTable:
+    """Return the table of gaps: where the exchange has nothing, and why."""
+    return FooterTable(root, tuple(families), GAPS, _gaps)
 
 
-def coverage_of(root: Path, families: Iterable[Family]) -> Told:
-    """Return what is there: a row per series."""
-    return Told(root, tuple(families), COVERAGE, _coverage)
+def coverage_of(root: Path, families: Iterable[Family]) -> FooterTable:
+    """Return the table of coverage: a row per series."""
+    return FooterTable(root, tuple(families), COVERAGE, _coverage)
 
 
 def where(family: Family, folder: Path) -> Mapping[str, str]:
     """Return a series by name and keys, from its folder below the data folder."""
     parts = (part.partition("=") for part in folder.parts if "=" in part)
     values = {key: plain(key, unquote(spelled)) for key, _, spelled in parts}
-    told = {key: values[key] for key in family.keys}
-    return {"series": family.name, **told, **({"lot": values[family.lot]} if family.lot else {})}
+    keys = {key: values[key] for key in family.keys}
+    return {"series": family.name, **keys, **({"lot": values[family.lot]} if family.lot else {})}
 
 
 def footers(path: Path, time: str) -> Iterator[Footer]:
-    """Yield what a file's footer says; nothing of a file that was replaced or has gone this moment.
+    """Yield the footer of a file; nothing if the file was just replaced or deleted.
 
     Raises
     ------
@@ -131,27 +131,27 @@ def _times(group: pq.RowGroupMetaData, time: str) -> tuple[int, int] | None:
     return (about.min_raw, about.max_raw) if about is not None and about.has_min_max else None
 
 
-def _gaps(told: list[Footer]) -> Iterator[_Row]:
-    for gap in joined_gaps(told):
+def _gaps(found: list[Footer]) -> Iterator[_Row]:
+    for gap in joined_gaps(found):
         yield {
             "start": gap.span.start_ms, "end": gap.span.end_ms, "cause": gap.cause, "noticed": gap.noticed_ms,
             "again": gap.again_ms if gap.again_ms < NEVER_MS else None,
         }  # fmt: skip
 
 
-def _coverage(told: list[Footer]) -> Iterator[_Row]:
-    if told:
+def _coverage(found: list[Footer]) -> Iterator[_Row]:
+    if found:
         yield {
-            "rows": sum(one.ledger.rows for one in told),
-            "first": min((one.first_ms for one in told if one.first_ms is not None), default=None),
-            "last": max((one.last_ms for one in told if one.last_ms is not None), default=None),
-            "gaps": len(joined_gaps(told)), "files": len(told), "bytes": sum(one.size for one in told),
+            "rows": sum(one.ledger.rows for one in found),
+            "first": min((one.first_ms for one in found if one.first_ms is not None), default=None),
+            "last": max((one.last_ms for one in found if one.last_ms is not None), default=None),
+            "gaps": len(joined_gaps(found)), "files": len(found), "bytes": sum(one.size for one in found),
         }  # fmt: skip
 
 
-def joined_gaps(told: Iterable[Footer]) -> tuple[Gap, ...]:
+def joined_gaps(found: Iterable[Footer]) -> tuple[Gap, ...]:
     """Return the gaps of one series in order, with the causes of `Store.gaps`; one that crosses files is one."""
-    ledgers = [one.ledger for one in told]
+    ledgers = [one.ledger for one in found]
     rows = [part for ledger in ledgers for part in ledger.whole()]
     oldest = min((part.start_ms for part in rows), default=NEVER_MS)
     newest = max((part.end_ms for part in rows), default=-NEVER_MS)

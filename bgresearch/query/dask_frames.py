@@ -1,7 +1,7 @@
 """Dask over the store: a frame in blocks, each read by the worker that needs it, from a folder or from a publication.
 
 Which files are read is decided before the graph is made, by their names alone. A worker decodes only the columns that
-are used, and of a publication believes an object only if its content has the digest that the manifest tells.
+are used, and accepts an object of a publication only if its content has the digest in the manifest.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class File(NamedTuple):
 
 @dataclass(frozen=True)
 class RowFilter:
-    """Which rows are looked at.
+    """Which rows are read.
 
     Attributes
     ----------
@@ -128,7 +128,7 @@ class Reader:
             with opened(Path(file.name)) as local:
                 return io.BytesIO(local.read())
         except FileNotFoundError as cause:
-            hint = "Make the frame again, to list the files anew; workers on other machines need the same folder."
+            hint = "Make the frame again, to list the files again; workers on other machines need the same folder."
             raise StoreError(f"{file.name} cannot be read now: no file is in its place.", hint=hint) from cause
 
     def _labelled(self, table: pa.Table, file: File | None, wanted: Sequence[str]) -> pa.Table:

@@ -1,4 +1,4 @@
-"""What a store holds, family by family: where its files lie, by which keys, and with which columns. Asks nobody.
+"""The contents of a store, family by family: its folders, keys and columns. Sends no requests.
 
 A lens makes one view (DuckDB) or one lazy frame (Polars) of each. The pattern of a family matches whole partitions
 alone: what is being written, was set aside as damaged, or waits in a hidden folder has another kind of name.
@@ -32,12 +32,12 @@ PRICES = ("last", "mark", "index")
 _CANDLE_KEYS = ("market", "price", "symbol", "interval")
 _PAST_KEYS = ("market", "symbol")
 _RECORDED_KEYS = ("market", "symbol", "every")
-_NOBODY = "nobody"  # nothing is kept of an account whose user id is not known: its families are empty
+_NO_ACCOUNT = "nobody"  # the folder of no account: without a known user id the private families are empty
 
 
 @dataclass(frozen=True)
 class Family:
-    """Series of one shape, and the folders they lie in.
+    """Series of one shape, and their folders.
 
     Attributes
     ----------
@@ -108,12 +108,12 @@ class Family:
 
 
 def families(source: Session) -> dict[str, Family]:
-    """Return what a client may look at, by name: all that is public, and the records of its own account.
+    """Return the families that a client may read, by name: all public ones, and the records of its own account.
 
     Parameters
     ----------
-    source : Source
-        The client's; its key says which account, if the store remembers one. Nobody is asked.
+    source : Session
+        The client's; its key says which account, if the store remembers one. No request is sent.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def families(source: Session) -> dict[str, Family]:
         )
     found = [*_public()]
     if source.sender.label:
-        found += _private(known_uid(source.store, source.sender) or _NOBODY)
+        found += _private(known_uid(source.store, source.sender) or _NO_ACCOUNT)
     return {one.name: one for one in found}
 
 
@@ -147,14 +147,14 @@ def listed(name: str, value: str | Sequence[str] | None) -> tuple[str, ...]:
 
 
 def checked(source: Session, wanted: Iterable[Family], *, period: str = "*", rows: bool = True) -> None:
-    """Raise if what some families hold is not all there: a file is damaged, or was and no other covers its span.
+    """Raise if rows of some families are missing: a file is damaged, or was and no other covers its span.
 
     Parameters
     ----------
-    source : Source
+    source : Session
         The client's.
     wanted : iterable of Family
-        What is going to be looked at.
+        The families to be read.
     period : str
         Only files of this name.
     rows : bool

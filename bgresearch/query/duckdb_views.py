@@ -1,7 +1,7 @@
 """DuckDB over the store: a connection in memory with a view per family of series, locked to the store's folders.
 
 Views are globs, not lists of files: they see what is downloaded after they were made. Writers replace files as a whole.
-DuckDB looks at a file twice, for its size and for its rows; if it was replaced between the two, the query ends with an
+DuckDB opens a file twice, for its size and for its rows; if it was replaced between the two, the query ends with an
 error and never with wrong rows.
 """
 
@@ -77,14 +77,14 @@ def _check_text(name: str, text: str) -> None:
 
 
 def _check(source: Session, connection: DuckDBPyConnection, query: str) -> None:
-    """Raise `InvalidInput` if that is no single query, or one that mixes what belongs apart."""
-    told = json.loads(connection.execute("SELECT json_serialize_sql(?)", [query]).fetchall()[0][0])
-    if told["error"] and told["error_type"] != "not implemented":
-        raise InvalidInput("query", f"{told['error_message']}.\n", hint=_HINT)
-    if told["error"] or len(told["statements"]) != 1:  # WITH, DESCRIBE and SHOW are SELECT
+    """Raise `InvalidInput` if that is no single query, or one that mixes rows of different markets or prices."""
+    tree = json.loads(connection.execute("SELECT json_serialize_sql(?)", [query]).fetchall()[0][0])
+    if tree["error"] and tree["error_type"] != "not implemented":
+        raise InvalidInput("query", f"{tree['error_message']}.\n", hint=_HINT)
+    if tree["error"] or len(tree["statements"]) != 1:  # WITH, DESCRIBE and SHOW are SELECT
         raise InvalidInput("query", "it is no single query.", hint="Write one that begins with SELECT.")
     known, root = families(source), source.store.data_dir
-    asked = parsed(told["statements"][0])
+    asked = parsed(tree["statements"][0])
     asked.check_prices(known, root)
     for family in asked.apart(known):
         hint = "Say which one: WHERE market = 'spot', or keep them apart: GROUP BY market."
@@ -109,7 +109,7 @@ def connected(source: Session, spill: str | os.PathLike[str] | None) -> DuckDBPy
     if "\\" in root.as_posix():  # to DuckDB it parts folders on every system; the views would be empty
         raise ConfigurationError(f"DuckDB cannot look into {root}: \\ in a name.", hint="Rename the folder.")
     connection: DuckDBPyConnection = duckdb.connect()
-    for family in known.values():  # DuckDB looks at the first file of each
+    for family in known.values():  # DuckDB reads the first file of each
         _patiently(duckdb, partial(connection.execute, f"CREATE VIEW {_name(family.name)} AS {view(family, root)}"))
     connection.register("gaps", gaps_of(root, known.values()))
     connection.register("coverage", coverage_of(root, known.values()))
@@ -119,7 +119,7 @@ def connected(source: Session, spill: str | os.PathLike[str] | None) -> DuckDBPy
 
 
 def _patiently(duckdb: Any, ask: Callable[[], _T]) -> _T:
-    """Return an answer; it is asked for again where a file was replaced between two looks that DuckDB takes at it."""
+    """Return a result; the query runs again if a file was replaced while DuckDB was reading it."""
     for tries_left in reversed(range(_TRIES)):
         try:
             return ask()
@@ -127,9 +127,9 @@ def _patiently(duckdb: Any, ask: Callable[[], _T]) -> _T:
             if not _about_a_file(duckdb, error):
                 raise
             if not tries_left:
-                told = str(error).partition("\n")[0]
-                hint = remedy(PINS in told)
-                raise StoreError(f"a file cannot be read: {told}.", hint=hint) from None
+                said = str(error).partition("\n")[0]
+                hint = remedy(PINS in said)
+                raise StoreError(f"a file cannot be read: {said}.", hint=hint) from None
     raise AssertionError
 
 
@@ -145,19 +145,19 @@ def view(family: Family, root: Path) -> str:
     """Return the query behind a family's view: typed and empty where there is no file, live where there are some."""
     columns = [*family.columns, pa.field("file", pa.string())]
     empty = ", ".join(f"NULL::{_TYPES[column.type]} AS {_name(column.name)}" for column in columns)
-    shown = ", ".join(f"{_told(column.name)} AS {_name(column.name)}" for column in family.columns)
+    shown = ", ".join(f"{_respelled(column.name)} AS {_name(column.name)}" for column in family.columns)
     options = f"hive_partitioning={'true' if family.keys else 'false'}, hive_types_autocast=false"
     options += f", union_by_name={'false' if family.uniform else 'true'}, allow_empty=true, filename='file'"
     pattern = _text(family.glob(root))
     return (
-        f"SELECT {shown}, parse_filename(file, true) AS period FROM (SELECT {empty} WHERE false "  # noqa: S608 - nobody's input
+        f"SELECT {shown}, parse_filename(file, true) AS period FROM (SELECT {empty} WHERE false "  # noqa: S608 - no user input
         f"UNION ALL BY NAME SELECT * FROM read_parquet({pattern}, {options})) "
         f"WHERE regexp_full_match(parse_filename(file, true), {_text(PERIOD)})"
     )
 
 
 def _locks(root: Path, known: Collection[Family], spill: str | os.PathLike[str] | None) -> list[str]:
-    """Return the settings that leave nothing but the store's own folders, in an order in which they may be set."""
+    """Return the settings that allow only the store's own folders, in an order in which they may be set."""
     spellings = {root.as_posix(), literally(root)}  # of files, and of the globs that find them
     allowed = ", ".join(_text(f"{folder}/{family.folder}") for folder in sorted(spellings) for family in known)
     return [
@@ -174,8 +174,8 @@ def _locks(root: Path, known: Collection[Family], spill: str | os.PathLike[str] 
     ]
 
 
-def _told(column: str) -> str:
-    """A column as users know it: the store writes 1M as ``1month``, as 1m and 1M are one folder to some disks."""
+def _respelled(column: str) -> str:
+    """Return a column in the users' spelling: the store writes 1M as ``1month``, as some disks ignore case in names."""
     spellings = {spelled: value for (key, value), spelled in SPELLED.items() if key == column}
     whens = " ".join(f"WHEN {_text(spelled)} THEN {_text(value)}" for spelled, value in spellings.items())
     return f"CASE {_name(column)} {whens} ELSE {_name(column)} END" if whens else _name(column)

@@ -1,4 +1,4 @@
-"""The store through tools that scan it whole: DuckDB, Polars, Dask. Each is an extra, imported when asked for."""
+"""The store through tools that scan it whole: DuckDB, Polars, Dask. Each is an extra, imported when used."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ BLOCK_BYTES = 8 << 20  # of files: some 20 MB as a frame; a thousand symbol-mont
 
 
 class Lens:
-    """Ways to look at everything that is kept at once, not symbol by symbol; asks nobody, changes nothing.
+    """Queries over the whole store, not symbol by symbol; sends no requests, changes nothing.
 
     Parameters
     ----------
-    source : Source
-        The client's: its store, and the key that says whose account records may be looked at.
+    source : Session
+        The client's: its store, and the key that says whose account records may be read.
     """
 
     def __init__(self, source: Session) -> None:
@@ -75,10 +75,10 @@ class Lens:
         seen whole: a query that meets one just as it is replaced ends with an error and can be run again, as `sql` does
         by itself. A query over many files while another process writes may see some before and some after: a pin
         (``connect(pin=...)``) never changes.
-        The connection reaches the folders of these views and nothing else, whatever is typed: no other file, no
+        The connection can access the folders of these views and nothing else, whatever is typed: no other file, no
         network, no extension, no other setting than threads, memory_limit and a few like them. Inside these folders
         it is for reading; DuckDB has no switch against a ``COPY ... TO`` that names one of them by its full path.
-        A symbol that is kept in several markets has rows of each: name the market. `sql` checks that, the connection
+        A symbol that is stored in several markets has rows of each: name the market. `sql` checks that, the connection
         cannot.
         Frames are joined with ``connection.register("name", frame)``. Of results with times, ``.to_arrow_table()
         .to_pandas()`` is quieter than ``.df()``, which uses what pandas 3.1 warns of; `sql` gives a frame at once.
@@ -109,14 +109,14 @@ class Lens:
         -------
         DataFrame
             In the order of the query. Times datetime64[us, UTC], numbers float64, whole numbers Int64, text str;
-            exact decimals, among them sums of whole numbers, become float64. The query stands in
+            exact decimals, among them sums of whole numbers, become float64. The query is in
             ``df.attrs["bgresearch"]``.
 
         Raises
         ------
         InvalidInput
-            DuckDB refuses the query, or it is none; the message is DuckDB's. It asks a table for prices of another
-            kind than it has. It does not look at the column ``market`` although a symbol is kept in several markets.
+            DuckDB refuses the query, or it is none; the message is DuckDB's. It wants prices of another kind than its
+            table has. It does not use the column ``market`` although a symbol is stored in several markets.
         StoreError
             A file cannot be read, is damaged, or was set aside as damaged and its span is not covered again.
         ConfigurationError
@@ -162,8 +162,8 @@ class Lens:
         start, end : str, datetime, Timestamp or int, optional
             Only rows of ``[start, end)``; naive means UTC, without an end up to now.
         block_bytes : int
-            Bytes of files in a block; as a frame they are some two and a half times as much. A series lies in one
-            block, in the order of its times, unless it alone is larger.
+            Bytes of files in a block; as a frame they are some two and a half times as much. A series is in one block,
+            in the order of its times, unless it alone is larger.
 
         Returns
         -------
@@ -174,9 +174,9 @@ class Lens:
         Raises
         ------
         OfflineError
-            Nothing of it is kept.
+            Nothing of it is stored.
         InvalidInput
-            There is no such family, or it has no such key; no symbol is named; a symbol is kept in several markets
+            There is no such family, or it has no such key; no symbol is named; a symbol is stored in several markets
             and none is named.
         ConfigurationError
             dask is not installed.
@@ -184,10 +184,10 @@ class Lens:
         Notes
         -----
         Which files are read is known from their names, before anything is computed: those of the wanted symbols,
-        markets and months. Workers need this package, and reach of the files: of a local store the same folder, of a
+        markets and months. Workers need this package, and access to the files: of a local store the same folder, of a
         published one (``connect(store=...)``) the address. An object whose digest is not the manifest's is an error.
-        What ``storage_options=`` holds travels to the workers with the graph: let them find credentials themselves.
-        What the exchange does not have is absent, and so is what was never downloaded: `Client.plan` tells.
+        ``storage_options=`` is sent to the workers with the graph: let them find credentials themselves.
+        Rows that the exchange does not have are absent, and so are those never downloaded: `Client.plan` lists them.
 
         Examples
         --------

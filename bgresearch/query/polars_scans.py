@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from bgresearch.catalogue.value_types import TIME
 from bgresearch.errors import ConfigurationError, InvalidInput
-from bgresearch.query.coverage_tables import Told, coverage_of, gaps_of
+from bgresearch.query.coverage_tables import FooterTable, coverage_of, gaps_of
 from bgresearch.query.datasets import Family, checked, families, listed
 from bgresearch.query.sql_checks import check_markets
 from bgresearch.session.session import Session
@@ -36,11 +36,11 @@ _PERIOD = re.compile(r"[0-9T*-]{1,13}|all")
 class Scans:
     """Lazy frames over the store: ``.candles()``, ``.trades()``, ``.funding_rates()``, and so on for every family.
 
-    Each call looks at the files that are there now; call again to see what came since.
+    Each call lists the files that exist now; call again to see later ones.
 
     Parameters
     ----------
-    source : Source
+    source : Session
         The client's.
     check : bool
         Whether a scan first reads the files of its period and markets whole and compares their digests.
@@ -97,7 +97,7 @@ class Scans:
         if self._check:
             self._source.store.check(files)
         parts = _spellings(family, files)
-        whole = [self._scanned(family, files, told) for files, told in parts]
+        whole = [self._scanned(family, files, values) for files, values in parts]
         joined: LazyFrame = self._pl.concat(whole)
         return joined
 
@@ -130,7 +130,7 @@ class Scans:
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self._families]
 
-    def _scanned(self, family: Family, files: list[Path], told: dict[str, str]) -> LazyFrame:
+    def _scanned(self, family: Family, files: list[Path], values: dict[str, str]) -> LazyFrame:
         text = self._pl.String
         above = [part.partition("=")[0] for part in (self._root / family.folder).parts if "=" in part]
         keys = dict.fromkeys((*above, *family.keys), text) if family.keys else {}
@@ -139,8 +139,8 @@ class Scans:
             hive_partitioning=bool(keys), hive_schema=keys or None, try_parse_hive_dates=False,
             missing_columns="insert", extra_columns="ignore",
         )  # fmt: skip
-        if told:
-            scanned = scanned.with_columns(**{key: self._pl.lit(value) for key, value in told.items()})
+        if values:
+            scanned = scanned.with_columns(**{key: self._pl.lit(value) for key, value in values.items()})
         return scanned.select(family.columns.names)
 
     def _types(self, schema: pa.Schema) -> dict[str, Any]:
@@ -151,15 +151,15 @@ class Scans:
         }  # fmt: skip
         return {column.name: types[column.type] for column in schema}
 
-    def _read(self, told: Told) -> LazyFrame:
-        frame: LazyFrame = self._pl.DataFrame(told.reader().read_all(), schema=self._types(told.schema)).lazy()
+    def _read(self, table: FooterTable) -> LazyFrame:
+        frame: LazyFrame = self._pl.DataFrame(table.reader().read_all(), schema=self._types(table.schema)).lazy()
         return frame
 
 
 def _spellings(family: Family, files: list[Path]) -> list[tuple[list[Path], dict[str, str]]]:
-    """Return the files of a family, and apart from them those whose key is written otherwise than users know it.
+    """Return the files of a family in parts: those whose key is spelled differently in paths are a part of their own.
 
-    A filter on the key must reach the scan as it is; behind a translation, every file would be opened.
+    A filter on the key prunes files only if the scan sees the key itself; of a translated key, it opens every file.
     """
     parts = []
     for (key, value), spelled in SPELLED.items():

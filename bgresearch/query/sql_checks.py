@@ -1,7 +1,7 @@
-"""What a query reads, from DuckDB's own parse of it, and whether it would mix what belongs apart. Pure.
+"""What a query reads, from DuckDB's own parse of it, and whether it would mix markets or prices. Pure.
 
-A table of candles has one kind of price. A symbol may be kept in several markets, and most figures of the rows of both
-together are figures of neither: a query that reads such a table has to look at the column ``market`` somewhere.
+A table of candles has one kind of price. A symbol may be stored in several markets, and figures over the rows of both
+are wrong for either: a query that reads such a table has to use the column ``market`` somewhere.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class Query:
     columns : set of str
         Names of columns, in lower case, wherever they occur.
     all_columns : bool
-        Whether every column is part of the answer (``*`` in the outermost list).
+        Whether every column is part of the result (``*`` in the outermost list).
     prices : set of str
-        Kinds of price that a column ``price`` is asked for.
+        Kinds of price that a column ``price`` is compared with.
     """
 
     tables: set[str] = field(default_factory=set)
@@ -39,7 +39,7 @@ class Query:
     prices: set[str] = field(default_factory=set)
 
     def check_prices(self, families: Mapping[str, Family], root: Path) -> None:
-        """Raise `InvalidInput` if a kind of price is asked for that is kept, but in another table."""
+        """Raise `InvalidInput` if the query wants a kind of price that is stored, but in another table."""
         read = [families[name] for name in sorted(self.tables & {*families}) if families[name].price]
         missing = self.prices - {family.price for family in read}
         kin = [
@@ -51,7 +51,7 @@ class Query:
             raise InvalidInput("query", f"{read[0].name} has {read[0].price} prices alone, not {asked}.", hint=hint)
 
     def apart(self, families: Mapping[str, Family]) -> Iterator[Family]:
-        """Yield the families that are read without a look at the market of their rows."""
+        """Yield the families that are read without using the market of their rows."""
         if not self.all_columns and "market" not in self.columns:
             yield from (families[name] for name in sorted(self.tables & {*families}) if "market" in families[name].keys)
 

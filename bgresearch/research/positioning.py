@@ -63,11 +63,11 @@ def positioning(
     moments = pd.DatetimeIndex(table.index)
     youngest = max(pd.Timedelta(interval_named(length).nominal_ms if length else 0, unit="ms"), _LEAST)
     if open_interest is not None:
-        held = asof(moments, known(open_interest), no_older_than=_given(no_older_than, youngest))["open_interest"]
+        interest = asof(moments, known(open_interest), no_older_than=_given(no_older_than, youngest))["open_interest"]
         slots = pd.DatetimeIndex(known(on_grid(candles, interval=length), interval=length).index) if length else moments
-        table["open_interest"] = held
-        table["open_interest_value"] = held * table["close"]
-        table["open_interest_change"] = held / held.reindex(slots).shift().reindex(moments) - 1
+        table["open_interest"] = interest
+        table["open_interest_value"] = interest * table["close"]
+        table["open_interest_change"] = interest / interest.reindex(slots).shift().reindex(moments) - 1
     for frame, names in ((long_short, _SHARES), (taker_volume, _TAKERS)):
         if frame is not None:
             each = _period(frame, period)

@@ -1,4 +1,4 @@
-"""The exchange's stand-in, made from the same table as the client: offline, deterministic, strict.
+"""The sandbox exchange, made from the same table as the client: offline, deterministic, strict.
 
 It must never import the client, open a connection to anywhere, or hold anything secret: its keys are public knowledge.
 ``bgresearch.sandbox.server`` (the extra ``sandbox``) serves it on a loopback port.

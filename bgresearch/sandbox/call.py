@@ -26,7 +26,7 @@ class Call(NamedTuple):
     params : mapping of str to str
         Decoded parameters; empty ones are left out.
     account : Account or None
-        Whose key signed it; None for public rows.
+        The account of the key that signed it; None for public rows.
     now_ms : int
         The exchange's clock.
     world : World

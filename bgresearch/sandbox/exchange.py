@@ -1,7 +1,7 @@
-"""The exchange's stand-in: one call from raw request to raw response, as strict as the real one.
+"""The sandbox exchange: one call from raw request to raw response, as strict as the real one.
 
-It reads the same table as the client and shares nothing else with it. Lenience here would make every test of the
-client worthless, so nothing is forgiven that the real exchange refuses.
+It reads the same table as the client and shares nothing else with it. A lenient sandbox would make the client's tests
+worthless, so it refuses everything that the real exchange refuses.
 """
 
 from __future__ import annotations
@@ -134,10 +134,10 @@ class Exchange:
         path : str
             ``/v2/ws/public``, ``/v2/ws/private``, ``/v3/ws/public`` or ``/v3/ws/private``.
         headers : mapping of str to str
-            Of the handshake. The demo environment has a host of its own there, ``wspap...``; here the header
-            ``paptrading: 1`` stands for it too, as all hosts are this machine.
+            Of the handshake. The exchange's demo environment has a host of its own, ``wspap...``; here the header
+            ``paptrading: 1`` selects it as well, as all hosts are this machine.
         address : str
-            Where it comes from.
+            The address of the peer.
         """
         if path not in PATHS:
             return 404
@@ -145,10 +145,10 @@ class Exchange:
             return 429
         lowered = {name.lower(): value for name, value in headers.items()}
         demo = lowered.get("paptrading") == "1" or lowered.get("host", "").startswith("wspap")
-        desk = StreamDesk(
+        streams = StreamDesk(
             self.clock, self.faults, self.world, self.accounts, self._keys, self._restricted, self._addresses
         )  # fmt: skip
-        return ServedConnection(desk, path, address=address, demo=demo, serial=next(self._connections))
+        return ServedConnection(streams, path, address=address, demo=demo, serial=next(self._connections))
 
     def order_book(self, symbol: str, *, kind: Kind = "spot", now_ms: int, levels: int = DEEPEST) -> dict[str, Any]:
         """Return the true book of a market at an instant: ``bids`` and ``asks``, best first, as they are written.

@@ -120,7 +120,7 @@ class Faults:
         if name not in FAULT_NAMES:
             raise ValueError(f"{name!r} is no fault; there are {', '.join(FAULT_NAMES)}")
         if not 0 <= probability <= 1:
-            raise ValueError(f"a probability lies between 0 and 1, not at {probability}")
+            raise ValueError(f"a probability is between 0 and 1, not {probability}")
         if name == "clock_skew" and (endpoint is not None or times is not None or probability != 1):
             raise ValueError("clock_skew holds for the whole exchange until it is cleared")
         with self._lock:

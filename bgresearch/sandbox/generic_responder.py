@@ -42,7 +42,7 @@ class _Node(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """One made-up row: its place in the population and what the caller asked for."""
+    """One invented row: its place in the population and the parameters of the call."""
 
     call: Call
     place: int
@@ -106,7 +106,7 @@ def _tree(endpoint: Endpoint) -> tuple[_Node, ...]:
 
 
 def _page(call: Call) -> _Page:
-    """Choose the rows of the population that this call reaches, newest first."""
+    """Return the rows within the window of this call, newest first."""
     endpoint, params = call.endpoint, call.params
     echo = _echo(call)
     if not endpoint.columns:
@@ -120,7 +120,7 @@ def _page(call: Call) -> _Page:
         oldest = max(oldest, _place(params["idGreaterThan"]) + 1)
     places = range(newest, oldest - 1, -1)
     if any(column.kind == "id" and column.name in echo for column in endpoint.columns):
-        places = places[:1]  # asked for by its id
+        places = places[:1]  # requested by its id
     size = _size(call)
     first = _page_number(call) * size
     return _Page([_Row(call, place, echo) for place in places[first : first + size]], more=len(places) > first + size)
@@ -179,7 +179,7 @@ def _value(row: _Row, node: _Node) -> Any:
 
 
 def _leaf(row: _Row, column: Column) -> Any:
-    """Return one value; a column that the caller filtered by repeats what was asked for."""
+    """Return one value; a column that the caller filtered by repeats the parameter."""
     if column.name in row.echo and column.kind not in ("list", "object", "bool"):
         return row.echo[column.name]
     return _MADE[column.kind](row, column, row.number(column.path))

@@ -1,4 +1,4 @@
-"""The exchange's own limits: strict sliding windows on its own clock, and the ban for whoever ignores them.
+"""The exchange's own rate limits: strict sliding windows on its own clock, and a ban for clients that exceed them.
 
 Sources: per-endpoint limits and the address budget of 6000 a minute with its five minutes of recovery are documented
 (common/faq Q10). The windows here slide, so that any burst the real exchange could refuse is refused.
@@ -66,7 +66,7 @@ class Quotas:
             return limit.count - len(window)
 
     def _tidy(self, now_ms: int) -> None:
-        """Forget windows that nobody used for a minute (the longest limit is 60 s at most; checked by a test)."""
+        """Drop windows that were unused for a minute (the longest limit is 60 s at most; checked by a test)."""
         if now_ms - self._tidied_ms < TIDY_EVERY_MS:
             return
         self._tidied_ms = now_ms

@@ -100,7 +100,7 @@ class Server:
 def serve_forever(
     port: int, *, exchange: Exchange | None = None, on_ready: Callable[[str], None] | None = None
 ) -> None:
-    """Serve an exchange in the foreground until the process is told to stop (SIGINT or SIGTERM).
+    """Serve an exchange in the foreground until SIGINT or SIGTERM.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def serve_forever(
     exchange : Exchange, optional
         A fresh one on the machine's clock if not given.
     on_ready : callable, optional
-        Told the URL once connections are accepted.
+        Called with the URL once connections are accepted.
 
     Raises
     ------

@@ -162,7 +162,7 @@ def _check_times(endpoint: Endpoint, params: dict[str, str], now_ms: int, codes:
 
 
 def _span_code(codes: _Codes, days: int) -> str:
-    """40705 means 90 days and 70008 means 30; any other length is told in the text of 00001."""
+    """Return the code of a too long span: 40705 means 90 days, 70008 30; other limits are in the text of 00001."""
     fixed = {"40705": 90, "70008": 30}
     return codes.span if fixed.get(codes.span, days) == days else "00001"
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from bgresearch.core.clock import Clock
 from bgresearch.http.file_host import FileHost
 from bgresearch.http.sender import Sender
 from bgresearch.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from bgresearch.schemas import Shape
 
 
 @dataclass(frozen=True)
@@ -33,3 +40,8 @@ class Session:
     clock: Clock
     offline: bool = False
     archive: FileHost | None = None
+
+    def framed(self, shape: Shape, table: pa.Table, **words: Any) -> pd.DataFrame:
+        """Return a table as a frame whose attrs name the exchange, the key's label and the environment."""
+        sender = self.sender
+        return shape.frame(table, host=sender.host, label=sender.label, demo=sender.demo, **words)

@@ -1,6 +1,6 @@
 """Bytes to a file, all or nothing. The seam where tests make the disk full; knows nothing of Parquet.
 
-`replacing` serves whoever writes a file elsewhere, too: pages, exports.
+`replacing` is used for files outside the store as well: pages, exports.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LOCK_TIMEOUT_S = 120.0  # a partition is rewritten in well under a second
 def _advice(other: str) -> Mapping[int, str]:
     """Return what to do next, by the number of the operating system's error; ``other`` says how to go elsewhere."""
     permission = f"Permission is missing: make the folder writable, or {other}."
-    in_the_way = f"A file stands where a folder is needed: {other}."
+    in_the_way = f"There is a file where a folder is needed: {other}."
     return {
         errno.ENOSPC: f"The disk is full: free some space, or {other}, and try again.",
         errno.EDQUOT: f"The disk quota is used up: free some space, or {other}.",
@@ -161,9 +161,9 @@ def walked(root: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def replacing(path: Path, *, private: bool = False, force: bool = True) -> Iterator[Path]:
-    """Give the path of an empty file beside this one, which takes its place at the end of the block, whole and synced.
+    """Yield the path of an empty file in the same folder, which replaces this one when the block ends, synced.
 
-    If the block raises, nothing of it stays and the old file is intact. A private one is 0600 from the beginning.
+    If the block raises, it is deleted and the old file is intact. A private one is 0600 from the beginning.
 
     Raises
     ------
@@ -187,7 +187,7 @@ def replacing(path: Path, *, private: bool = False, force: bool = True) -> Itera
 
 
 def _take_free(temporary: Path, path: Path) -> None:
-    """Rename a file unless another one has the name, which a rename does not look at and a link does."""
+    """Rename a file unless another one has the name; by a link, as a rename would replace the other one."""
     try:
         os.link(temporary, path)
     except FileExistsError:
@@ -220,7 +220,7 @@ class Disk:
 
     @contextlib.contextmanager
     def locked(self, path: Path) -> Iterator[None]:
-        """Hold the lock of one file, across threads and processes; lock files lie in the hidden folder ``.locks``."""
+        """Hold the lock of one file, across threads and processes; lock files are in the hidden folder ``.locks``."""
         name = hashlib.sha256(path.relative_to(self.root).as_posix().encode()).hexdigest()[:32]
         folder = self.root / ".locks"
         busy = StoreError(
@@ -306,7 +306,7 @@ class Disk:
             folder.mkdir(parents=True, exist_ok=True)
 
     def _sweep(self, path: Path) -> None:
-        """Remove what a killed writer of the same file left; under its lock nobody else can be writing one."""
+        """Remove what a killed writer of the same file left; under its lock there is no other writer."""
         for stale in path.parent.glob(f".{path.name}.*.tmp"):
             stale.unlink(missing_ok=True)
 

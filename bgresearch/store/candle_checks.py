@@ -1,7 +1,7 @@
-"""Is a page of candles believable? Pure. What is harmless is put right, everything else is asked again.
+"""Validates a page of candles. Pure. Harmless faults are corrected; everything else has to be requested again.
 
-One odd candle does not spoil the others: it is left out and named, so that the caller can ask for it alone. Only an
-answer that cannot be one to the question is rejected whole.
+One odd candle does not invalidate the others: it is left out and reported, so that the caller can request it alone.
+Only a response that does not match the request is rejected whole.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from bgresearch.core.spans import Span, iso, subtract
 _PRICES = ("open", "high", "low", "close")
 _VOLUMES = ("volume", "quote_volume")
 
-BELIEVED = 12  # an absence is believed from so much evidence on; `weight` says what an answer adds to it
-_BETWEEN, _BESIDE, _BLANK = 6, 4, 1
+CONFIRMED = 12  # evidence from which on an absence is confirmed; `weight` says what a response adds to it
+_BETWEEN, _AT_EDGE, _BLANK = 6, 4, 1
 _OUTSIDE = "a price is outside its own high and low, or a number is negative"
 _UNREADABLE = "a number is missing or infinite"
 _TWINS = "two different candles open at the same time"
 _OFF_GRID = "a candle opens between two boundaries"
 _NO_TIME = "a row has no time"
 _SOME = 2  # neighbours that a server may count in or not
-_CAP = 100  # the smallest page of any candle route: a shorter answer was not cut short
+_CAP = 100  # the smallest page of any candle route: a shorter response was not cut short
 
 
 class Odd(NamedTuple):
-    """A candle that cannot be true as it came.
+    """A candle with impossible values.
 
     Attributes
     ----------
@@ -53,24 +53,24 @@ class Odd(NamedTuple):
 
 @dataclass(frozen=True)
 class Checked:
-    """What a page is worth.
+    """A page after validation.
 
     Attributes
     ----------
     table : pyarrow.Table
-        Its believable rows within the asked span, ascending and unique; none if there is a fault.
+        Its valid rows within the requested span, ascending and unique; none if there is a fault.
     fault : str
-        Why it is not believed, or "".
+        Why the whole page is invalid, or "".
     absent : tuple of Span
-        Where a candle was asked for and no believable one came.
+        Where a candle was requested and no valid one received.
     seen : Span or None
-        Opens of the oldest and of the newest row that came, asked for or not.
+        Opens of the oldest and of the newest row received, requested or not.
     rows : int
-        How many came.
+        How many were received.
     odd : tuple of Odd
-        Which of the absent candles did come, but cannot be true.
+        Absent candles that were received, but with impossible values.
     times : array of int64
-        When every row that came opens, asked for or not, in order.
+        Opens of all rows received, requested or not, in order.
     """
 
     table: pa.Table
@@ -82,35 +82,35 @@ class Checked:
     times: np.ndarray[Any, np.dtype[np.int64]] = field(default_factory=lambda: np.empty(0, np.int64), compare=False)
 
     def opens(self) -> list[int]:
-        """Return when every row that came opens, asked for or not, in order."""
+        """Return the opens of all rows received, requested or not, in order."""
         opens: list[int] = self.times.tolist()
         return opens
 
     @property
     def blank(self) -> bool:
-        """Whether no row came at all, not even a neighbour: then nothing shows that anybody looked."""
+        """Whether there is no row at all, not even a neighbour: then it may be an empty response by mistake."""
         return self.seen is None
 
     @property
     def cut_off(self) -> bool:
-        """Whether there may be more than came: servers end their answers at a round number of rows."""
+        """Whether rows may have been cut off: servers end their responses at a round number of rows."""
         return self.rows >= _CAP - _SOME and (self.rows + _SOME) % _CAP <= 2 * _SOME
 
 
 def weight(checked: Checked, hole: Span, *, obeys_start: bool) -> int:
-    """Return how much an answer says for the absence of a hole in it, on the way to `BELIEVED`.
+    """Return how much evidence a response is for the absence of a hole in it; `CONFIRMED` is enough.
 
-    Most between two candles that came; less beside one; least if the answer is blank, as false blanks are the
-    commonest fault. What lies beyond the rows of a full answer may have been cut off and is not shown to be absent.
+    Most between two received candles; less next to one; least if the response is blank, as false blanks are the most
+    common fault. Beyond the rows of a full response, candles may have been cut off: that is no evidence.
 
     Parameters
     ----------
     checked : Checked
-        The answer.
+        The response.
     hole : Span
-        What did not come in it.
+        A span that is absent in it.
     obeys_start : bool
-        Whether a start was asked for, too; without one, an answer reaches back from its end until it is full.
+        Whether the route obeys a start; without one, a response goes back from its end until it is full.
     """
     if checked.seen is None:
         return _BLANK
@@ -118,25 +118,25 @@ def weight(checked: Checked, hole: Span, *, obeys_start: bool) -> int:
     if older and newer:
         return _BETWEEN
     if not checked.cut_off:
-        return _BESIDE
+        return _AT_EDGE
     if older:
-        return _BLANK if obeys_start else _BESIDE
+        return _BLANK if obeys_start else _AT_EDGE
     return 0
 
 
 def check_page(table: pa.Table, span: Span, grid: Grid, wide: Span | None = None) -> Checked:
-    """Return what a page is worth.
+    """Return a page after validation.
 
     Parameters
     ----------
     table : pyarrow.Table
-        Candles as they came.
+        Candles as received.
     span : Span
-        What is wanted. Other rows are dropped: most routes fill a page up with older ones, and obey no start.
+        The wanted span. Other rows are dropped: most routes fill a page up with older ones, and obey no start.
     grid : Grid
         Where candles may open.
     wide : Span, optional
-        What was asked for, if that is more than what is wanted.
+        The requested span, if wider than the wanted one.
     """
     placed, nowhere = _placed(table)
     times = _times(placed)
@@ -146,11 +146,11 @@ def check_page(table: pa.Table, span: Span, grid: Grid, wide: Span | None = None
     on_grid = _on_grid(times, grid)
     twins = np.isin(times, times[1:][times[1:] == times[:-1]])
     inside = (times >= span.start_ms) & (times < span.end_ms)
-    believable = inside & on_grid & ~twins & ~_outside(placed) & ~_unreadable(placed)
-    good = placed.filter(pa.array(believable)) if not believable.all() else placed
+    valid = inside & on_grid & ~twins & ~_outside(placed) & ~_unreadable(placed)
+    good = placed.filter(pa.array(valid)) if not valid.all() else placed
     present = _times(good).tolist()
     absent = tuple(grid.absent(span, present))
-    odd = _odd(placed, np.flatnonzero(inside & ~believable), grid, span, present)
+    odd = _odd(placed, np.flatnonzero(inside & ~valid), grid, span, present)
     if nowhere:
         odd += _without_time(absent, odd, grid, nowhere)
     seen = Span(int(times[on_grid][0]), int(times[on_grid][-1])) if on_grid.any() else None
@@ -184,22 +184,24 @@ def _fault_of_times(times: np.ndarray[Any, np.dtype[np.int64]], span: Span, grid
     if not len(times):
         return ""
     if times[0] > span.end_ms:  # whether the end is included is not documented
-        return f"it begins at {iso(int(times[0]))}, after everything that was asked for"
+        return f"it begins at {iso(int(times[0]))}, after the requested span"
     stray = times[~_on_grid(times, _learned(grid, times))]
-    if 2 * len(stray) > len(times):  # it answers another question
+    if 2 * len(stray) > len(times):  # a response to another request
         return f"candles open between two boundaries, the first at {iso(int(stray[0]))}"
     return ""
 
 
 def _learned(grid: Grid, times: np.ndarray[Any, np.dtype[np.int64]]) -> Grid:
     """Return the grid on which most of the candles open, if that is to be learned."""
-    phases = Counter(grid.learned(at).phase_ms for at in times.tolist() if grid.holds(at)) if grid.loose else None
+    phases = (
+        Counter(grid.learned(at).phase_ms for at in times.tolist() if grid.holds(at)) if grid.phase_unknown else None
+    )
     return replace(grid, phase_ms=phases.most_common(1)[0][0]) if phases else grid
 
 
 def _on_grid(times: np.ndarray[Any, np.dtype[np.int64]], grid: Grid) -> np.ndarray[Any, np.dtype[np.bool_]]:
     length = grid.interval.length_ms
-    if length is None or grid.vague:
+    if length is None or grid.unaligned:
         return np.fromiter(map(grid.holds, times.tolist()), bool, len(times))
     found: np.ndarray[Any, np.dtype[np.bool_]] = (times - grid.edge(0)) % length == 0
     return found
@@ -208,7 +210,7 @@ def _on_grid(times: np.ndarray[Any, np.dtype[np.int64]], grid: Grid) -> np.ndarr
 def _odd(
     placed: pa.Table, which: np.ndarray[Any, Any], grid: Grid, span: Span, present: Sequence[int]
 ) -> list[Odd]:  # fmt: skip
-    """Return the rows that cannot be true, each with the candle that they stand for; none that came well as well."""
+    """Return the invalid rows, each with the candle it belongs to; none for candles with a valid row as well."""
     found: dict[int, Odd] = {}
     if not len(which):
         return []

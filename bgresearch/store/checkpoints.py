@@ -1,7 +1,7 @@
-"""Pages of an unfinished walk, kept on disk until it is whole: one line of JSON each. Knows nothing of the exchange.
+"""Pages of an unfinished list, saved on disk until it is complete: one line of JSON each. Sends no requests.
 
-A line that a killed process left half-written is dropped when the file is opened again; that page is asked for anew.
-Pages of private rows lie below ``account``, in files that nobody else can read.
+A line that a killed process left half-written is dropped when the file is opened again; its page is requested again.
+Pages of private rows are below ``account``, in files that other users cannot read.
 """
 
 from __future__ import annotations
@@ -65,25 +65,25 @@ class CheckpointFile:
 def checkpoint(
     store: Store, about: Line, *, private: bool, begun_after_ms: int, resume: bool
 ) -> Iterator[CheckpointFile]:
-    """Open the pages of a walk: those of an unfinished one of the same kind, or none yet.
+    """Open the saved pages of a list: those of an unfinished run with the same parameters, or none yet.
 
     Parameters
     ----------
     store : Store
-        In whose folder they lie.
+        Its data folder has the file.
     about : dict
-        What the walk is: all that makes it another walk is under ``"walk"``, the rest is remembered.
+        What the run is: what identifies it is under ``"walk"``, the rest is only stored.
     private : bool
         Whether the rows belong to an account.
     begun_after_ms : int
-        An unfinished walk that began earlier is not taken up again; its pages are deleted.
+        An unfinished run that began earlier is not resumed; its pages are deleted.
     resume : bool
-        False to begin anew in any case.
+        False to start over in any case.
 
     Raises
     ------
     StoreError
-        The folder cannot be written, or the same walk is under way elsewhere.
+        The folder cannot be written, or another process is doing the same run.
     """
     digest = hashlib.sha256(json.dumps(about["walk"], sort_keys=True).encode()).hexdigest()[:32]
     name = f"account/walks/{digest}.jsonl" if private else f"walks/{digest}.jsonl"

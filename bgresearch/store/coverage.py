@@ -61,9 +61,9 @@ class Gap(NamedTuple):
     again_ms: int = NEVER_MS
 
     def looked_at(self, now_ms: int) -> Gap:
-        """Return the gap as it is after a look that found nothing: a day after the first, a week, a month, never.
+        """Return the gap with the time of its next check: a day after it was noticed, a week, a month, then never.
 
-        What is younger than a day is looked at after an hour, too. What lies before a listing is not looked at again.
+        A gap younger than a day is checked after an hour as well. A gap before a listing is not checked again.
         """
         looks = _LOOKS.get(self.cause, ())
         if looks and self.noticed_ms - self.span.end_ms < _YOUNG_MS:
@@ -81,7 +81,7 @@ class Ledger:
     covered : tuple of Span
         Where every row that the exchange has is in the file.
     gaps : tuple of Gap
-        Where it has none. A gap before the listing may reach far before the partition's own period.
+        Where it has none. A gap before the listing may begin long before the partition's own period.
     sources : mapping
         Route to ``(first, last)`` fetch time, epoch milliseconds.
     rows : int
@@ -184,14 +184,14 @@ class Ledger:
         )
 
 
-def _gap(told: list[Any]) -> Gap:
-    start, end, cause, noticed, *again = told
+def _gap(values: list[Any]) -> Gap:
+    start, end, cause, noticed, *again = values
     gap = Gap(Span(start, end), _cause(cause), noticed)
     return gap._replace(again_ms=again[0]) if again else gap.looked_at(noticed)
 
 
 def _seen_before(fresh: Gap, known: Iterable[Gap]) -> Iterator[Gap]:
-    """Yield the parts of a gap, those that were known for the same cause as noticed then, and looked at now."""
+    """Yield the parts of a gap; those already known for the same cause keep the time at which they were noticed."""
     same = [gap for gap in known if gap.cause == fresh.cause and gap.noticed_ms < fresh.noticed_ms]
     left = [fresh.span]
     for gap in same:
@@ -231,7 +231,7 @@ def explained(gap: Gap, has_rows: Callable[..., bool]) -> Gap:
 
 
 def joined(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
-    """Return the gaps in order, those that touch and share a cause as one: noticed last, looked at again first."""
+    """Return the gaps in order; adjacent ones with one cause become one, with the last notice and the first check."""
     return _joined(gaps, lambda one, other: one.cause == other.cause)
 
 

@@ -1,8 +1,8 @@
-"""A digest of the rows of a table: of what they are, however Arrow keeps them in chunks. Pure.
+"""A digest of the rows of a table, independent of Arrow's chunks. Pure.
 
-A digest says of which kind it is: ``arrow:`` goes over buffers, slice by slice and column after column; ``columns:`` is
-made of one digest per column, so that rows can be written and digested as they come. Those without a word are from
-files of format 1, where columns of text were digested as Python writes them, which takes many times their memory.
+A digest begins with its kind: ``arrow:`` goes over buffers, slice by slice and column after column; ``columns:`` is
+made of one digest per column, so that rows can be written and digested as they arrive. Digests without a kind are from
+files of format 1, where columns of text were digested as Python objects, which takes many times their memory.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 _KIND = "arrow:"
 _STREAMED = "columns:"
-_AT_ONCE = 65_536  # rows; part of the digest, as the lengths of a slice's texts stand before its texts
+_AT_ONCE = 65_536  # rows; part of the digest, as the lengths of a slice's texts precede its texts
 
 
 def digest_of(table: pa.Table) -> str:

@@ -22,7 +22,7 @@ def overlaid_in_order(
     time : str
         The column that orders the rows.
     old, new : iterable of pyarrow.Table
-        In order of time; a table of ``new`` lies within the spans, and may lie in several.
+        In order of time; a table of ``new`` is within the spans, and may extend over several.
     spans : sequence of Span
         In order and disjoint; there the new rows take the place of the old ones.
 

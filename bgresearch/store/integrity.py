@@ -81,7 +81,7 @@ def inspect(root: Path, path: Path) -> tuple[Flaw, ...]:
 
 
 def inspect_bytes(below: Path, data: bytes) -> tuple[Flaw, ...]:
-    """Return what is wrong with a file's content, whose place in a store is told."""
+    """Return what is wrong with the content of a file, given its place in a store."""
     return _inspected(below, io.BytesIO(data))
 
 

@@ -1,9 +1,9 @@
-"""Where rows lie: series, hive-style folders, and the period that one file holds. Pure.
+"""Where rows are stored: series, hive-style folders, and the period that one file holds. Pure.
 
 One file holds a month of intervals below an hour, a year from there to below a day, and everything from a day up: a
 month of 1m bars is 44,640 rows and about a megabyte, small enough to rewrite for one appended bar and large enough
-that a decade is 120 files. Rows without an interval (fills) lie in months, recordings in days, as a day's file is
-rewritten for every instant. Live order books lie in hours: a hundred rows a second are 360,000 an hour.
+that a decade is 120 files. Rows without an interval (fills) are stored by month, recordings by day, as a day's file is
+rewritten for every instant. Live order books are stored by hour: a hundred rows a second are 360,000 an hour.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Series:
     private : bool
         Whether folders are 0700 and files 0600.
     unique : tuple of str
-        The columns that tell rows of the same instant apart; none where the time alone does.
+        The columns that distinguish rows of the same instant; none where the time alone does.
     """
 
     name: str

@@ -30,7 +30,7 @@ def locked(path: Path, *, patience_s: float, make: Callable[..., Any] = filelock
     Raises
     ------
     filelock.Timeout
-        Somebody else holds it.
+        Another process has it.
     OSError
         The lock file cannot be made or opened.
     """

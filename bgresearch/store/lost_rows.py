@@ -1,4 +1,4 @@
-"""What damaged files held that no sound file holds again. Reads footers only, changes nothing.
+"""Spans of damaged files that no sound file covers again. Reads footers only, changes nothing.
 
 A damaged partition ``2026-10.parquet`` is renamed to ``2026-10.parquet.damaged-<when>`` and stays in its folder. Until
 its spans are fetched again, or the file is restored or deleted, its rows are missing, and callers must not be given
@@ -32,11 +32,11 @@ REMEDY = (
 
 
 class LostRows(StoreError):
-    """Rows that were kept cannot be read: a damaged file was set aside, and its span is not covered again."""
+    """Stored rows cannot be read: a damaged file was set aside, and its span is not covered again."""
 
 
 class Lost(NamedTuple):
-    """A span that a file which was set aside held, and no sound file holds.
+    """A span of a file that was set aside, which no sound file covers.
 
     Attributes
     ----------

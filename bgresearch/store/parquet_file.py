@@ -80,7 +80,7 @@ class StreamedFile:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._writer.close()  # what was not finished is no file: whoever opened it throws it away
+        self._writer.close()  # unfinished, it is no Parquet file: the caller that opened it deletes it
 
     def add(self, rows: pa.Table) -> None:
         """Take in more rows; they are written a group at a time."""
@@ -268,7 +268,7 @@ def series_of(file: IO[bytes]) -> Series:
 
 
 def ledger_of(metadata: dict[bytes, bytes] | None, rows: int) -> Ledger:
-    """Return the ledger in the metadata of a file of so many rows.
+    """Return the ledger in the metadata of a file with that many rows.
 
     Raises
     ------
@@ -291,16 +291,16 @@ def times_of(table: pa.Table, name: str) -> np.ndarray[Any, np.dtype[np.int64]]:
 
 
 def within(table: pa.Table, time: str, span: Span) -> pa.Table:
-    """Return the rows of a sorted table that lie in the span, without copying."""
+    """Return the rows of a sorted table that are within the span, without copying."""
     times = times_of(table, time)
     start, end = np.searchsorted(times, [span.start_ms, span.end_ms])
     return table.slice(int(start), int(end - start))
 
 
 def overlaid(series: Series, old: pa.Table | None, new: pa.Table, spans: Sequence[Span]) -> pa.Table:
-    """Return the old rows outside the spans and the new rows, which lie within, sorted, each told apart once.
+    """Return the old rows outside the spans and the new rows, which are within, sorted and without duplicates.
 
-    Old rows are in order and told apart already: they are sliced and never copied, as there may be very many.
+    Old rows are sorted and unique already: they are sliced and never copied, as there may be very many.
     """
     new = new.replace_schema_metadata(None)
     new = new.sort_by([(name, "ascending") for name in (series.time, *series.unique)]).combine_chunks()

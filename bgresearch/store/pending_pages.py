@@ -1,7 +1,7 @@
-"""Pages that have come and whose partition is not complete yet: a small file each, so that a kill costs no page twice.
+"""Received pages of partitions that are not complete yet: a small file each, so that a kill costs no page twice.
 
-They lie in a hidden folder below the data folder. Whoever asks for the series next moves them into the store first. Two
-processes may do so at the same time: the same rows are written twice then, which changes nothing.
+They are in a hidden folder below the data folder. The next read of the series moves them into the store first. Two
+processes may do so at the same time: then the same rows are written twice, which changes nothing.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class PendingPages:
 
 
 def _page(path: Path) -> tuple[pa.Table, list[Span], str] | None:
-    """Return what is in a page; None if it is gone or damaged: then it is asked for again.
+    """Return the content of a page; None if it is gone or damaged: then it is requested again.
 
     Raises
     ------

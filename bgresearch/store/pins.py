@@ -62,7 +62,7 @@ class Frozen:
 
     @property
     def size(self) -> int:
-        """Bytes in all; of a pin, no room of its own is taken where links are possible."""
+        """Bytes in all; a pin takes no extra space where hard links are possible."""
         return sum(one.size for one in self.files)
 
 
@@ -75,7 +75,7 @@ class Pin(Frozen):
     name : str
         Its name.
     folder : Path
-        Where it lies; a store of its own, only to be read.
+        Its folder; a store of its own, read-only.
     created_ms : int
         Epoch milliseconds.
     files : tuple of Pinned
@@ -152,11 +152,11 @@ def load(root: Path, name: str) -> Pin:
     """
     folder = _place(root, name)
     try:
-        told = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        files = tuple(Pinned(one["path"], one["sha256"], one["bytes"], one["rows"]) for one in told["files"])
-        pin = Pin(name, folder, told["created_ms"], files)
-        check_format(told["format"], _FORMAT)
-        intact = told["digest"] == pin.digest
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        files = tuple(Pinned(one["path"], one["sha256"], one["bytes"], one["rows"]) for one in manifest["files"])
+        pin = Pin(name, folder, manifest["created_ms"], files)
+        check_format(manifest["format"], _FORMAT)
+        intact = manifest["digest"] == pin.digest
     except NewerFormat as newer:
         raise StoreError(f"the pin {name!r} was written by a newer version: {newer}.") from None
     except FileNotFoundError:
@@ -211,7 +211,7 @@ def _unknown(root: Path, name: str) -> InvalidInput:
 
 @dataclass(frozen=True)
 class Change:
-    """What became of one file since it was frozen.
+    """How one file differs from its frozen copy.
 
     Attributes
     ----------

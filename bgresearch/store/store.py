@@ -153,14 +153,14 @@ class Store:
         )  # fmt: skip
 
     def reopen(self, series: Series, span: Span) -> None:
-        """Forget that parts of a span lie before the listing where older rows contradict that."""
+        """Forget that parts of a span are before the listing where older rows contradict that."""
         for path in self._paths(series, [name for name, _period in self._present(series, span)]):
             ledger = self._ledger(path)
             listed = [gap for gap in ledger.gaps if gap.cause == "before listing"] if ledger else []
             if not any(self._has_rows(series, before_ms=gap.span.end_ms) for gap in listed):
                 continue
             with self._disk.locked(path):
-                current = self._believed(path, lambda file: partition.decode(file, series), locked=True)
+                current = self._read_sound(path, lambda file: partition.decode(file, series), locked=True)
                 if current is not None:
                     data = partition.encode(series, current[0], current[1].without_listing())
                     self._disk.replace(path, data, private=series.private)
@@ -174,7 +174,7 @@ class Store:
         return tuple(gap for gap in found if gap.span.intersect(span))
 
     def rest(self, series: Series) -> None:
-        """Ask again about no gap of a series for an hour: nobody answered. Only this process remembers."""
+        """Check no gap of a series again for an hour, as the exchange did not respond. Only this process remembers."""
         self._rested[series.folder] = self._clock.now_ms() + HOUR_MS
 
     def kept(self, series: Series, span: Span) -> tuple[Span, ...]:
@@ -211,7 +211,7 @@ class Store:
             aside: list[Path] = []
 
             def rows_of(path: Path) -> pa.Table | None:
-                read = self._believed(path, lambda file: self._decoded(file, series), aside=aside)
+                read = self._read_sound(path, lambda file: self._decoded(file, series), aside=aside)
                 return None if read is None else partition.within(read[0], series.time, span)
 
             parts = [part for part in side_by_side(rows_of, paths) if part is not None]
@@ -232,12 +232,12 @@ class Store:
         """
         for path in self._paths(series, sorted(self._names(series))):
             if _mark_of(path) not in self._verified:
-                self._believed(path, lambda file: self._decoded(file, series))
+                self._read_sound(path, lambda file: self._decoded(file, series))
 
-    def read_after(self, bring: Callable[[], _T], series: Series, span: Span) -> tuple[pa.Table | None, _T]:
-        """Return the rows within the span, and the result of ``bring``, which fetches what is missing of it.
+    def read_after(self, fetch: Callable[[], _T], series: Series, span: Span) -> tuple[pa.Table | None, _T]:
+        """Return the rows within the span, and the result of ``fetch``, which fetches what is missing of it.
 
-        Where a partition turns out to be damaged, ``bring`` is called again.
+        Where a partition turns out to be damaged, ``fetch`` is called again.
 
         Raises
         ------
@@ -247,7 +247,7 @@ class Store:
             A file cannot be read now; nothing was changed.
         """
         for left in reversed(range(_ROUNDS)):
-            brought = self.bring_whole(bring, series, span)
+            result = self.fetch_whole(fetch, series, span)
             missing = self.missing(series, span)
             try:
                 rows = self.read(series, span)
@@ -256,30 +256,30 @@ class Store:
                     raise
                 continue
             if not subtract(self.missing(series, span), missing):  # else another process has set a file aside
-                return rows, brought
+                return rows, result
         raise refusal(self.lost(series, span))
 
-    def bring_whole(self, bring: Callable[[], _T], series: Series, span: Span) -> _T:
-        """Return the result of ``bring``, which fetches what is missing of the span and writes it.
+    def fetch_whole(self, fetch: Callable[[], _T], series: Series, span: Span) -> _T:
+        """Return the result of ``fetch``, which fetches what is missing of the span and writes it.
 
-        A write may find the partition that it adds to damaged: then ``bring`` is called again, for what was in that.
+        A write may find the partition that it adds to damaged: then ``fetch`` is called again, for what was in that.
 
         Raises
         ------
         StoreError
-            What was kept is lost again and again.
+            Stored rows are lost again and again.
         """
         gone: tuple[Span, ...] = ()
         for _ in range(_ROUNDS):
             missing = self.missing(series, span)
-            brought = bring()
+            result = fetch()
             if not (gone := subtract(self.missing(series, span), missing)):
-                return brought
-        said = f"{self._folder(series)} loses again and again what was kept: {gone[0]}."
+                return result
+        said = f"{self._folder(series)} loses stored rows again and again: {gone[0]}."
         raise StoreError(said, missing=gone, hint="Look at the disk, and type: bgresearch verify.")
 
     def lost(self, series: Series, span: Span) -> tuple[Lost, ...]:
-        """Return the parts of the span that a damaged file held and no sound file holds; reads footers only."""
+        """Return the parts of the span that a damaged file covered and no sound file covers; reads footers only."""
         found = ((one.span.intersect(span), one.path) for one in lost_in(self._folder(series)))
         return tuple(Lost(part, path) for part, path in found if part)
 
@@ -321,7 +321,7 @@ class Store:
         """
         found, newest = None, -1
         for name in sorted(self._names(series), reverse=True):
-            read = self._believed(self._paths(series, [name])[0], lambda file: self._decoded(file, series))
+            read = self._read_sound(self._paths(series, [name])[0], lambda file: self._decoded(file, series))
             if read is not None and read[0].num_rows:
                 newest = int(partition.times_of(read[0], series.time)[-1])
                 found = partition.within(read[0], series.time, Span(newest, newest + 1))
@@ -378,10 +378,9 @@ class Store:
         series : Series
             What the rows belong to.
         rows : iterable of pyarrow.Table
-            In order of time and told apart already; all of them within ``covered``, in which they replace what was
-            there.
+            In order of time, without duplicates; all of them within ``covered``, in which they replace old rows.
         covered : iterable of Span
-            Where every row that there is comes; within one partition.
+            Where these are all rows that there are; within one partition.
         schema : pyarrow.Schema
             Of the rows.
         source : str
@@ -401,7 +400,7 @@ class Store:
         self._mark()
         path = self._folder(series) / name
         with self._disk.locked(path):
-            read = self._believed(path, lambda file: self._sound_ledger(file, series), locked=True)
+            read = self._read_sound(path, lambda file: self._sound_ledger(file, series), locked=True)
             known = (read or Ledger()).extended(spans, (), {source: (now, now)})
             with contextlib.ExitStack() as stack:
                 old = stack.enter_context(self._disk.open(path)) if read is not None else None
@@ -431,7 +430,7 @@ class Store:
         return union(part for each in found if (part := each.intersect(span)))
 
     def alone(self, series: Series) -> AbstractContextManager[None]:
-        """Hold a series against whoever else asks for it so: to read, decide and write without another in between."""
+        """Hold the lock of a series, to read, decide and write without another caller of this method in between."""
         self._mark()
         return self._disk.locked(self._folder(series))
 
@@ -466,7 +465,7 @@ class Store:
     def _merge(self, series: Series, name: str, rows: pa.Table, news: Ledger) -> None:
         path = self._folder(series) / name
         with self._disk.locked(path):
-            current = self._believed(path, lambda file: self._decoded(file, series), locked=True)
+            current = self._read_sound(path, lambda file: self._decoded(file, series), locked=True)
             old, ledger = current or (None, Ledger())
             merged = partition.overlaid(series, old, rows, news.covered)
             level = partition.THOROUGH if rows.num_rows * _A_FEW >= merged.num_rows else partition.QUICK
@@ -480,7 +479,7 @@ class Store:
     def _touched(self, series: Series, covered: Sequence[Span], gaps: Sequence[Gap]) -> list[tuple[str, Span]]:
         found = {period: name for span in covered for name, period in series.periods(span)}
         for gap in gaps:
-            # a gap before the listing stands once, with the first rows, not in a hundred empty files
+            # a gap before the listing is written once, with the first rows, not into a hundred empty files
             ends = Span(gap.span.end_ms, gap.span.end_ms + 1) if gap.cause == "before listing" else gap.span
             found |= {period: name for name, period in series.periods(ends)}
         return [(found[period], period) for period in sorted(found)]
@@ -489,13 +488,13 @@ class Store:
         names = [name for name, _period in self._present(series, span)]
         first = self._first(series)
         if first and first not in names and first > series.period_at(span.start_ms)[0]:
-            names.append(first)  # the one that knows the listing, where the span may lie before it
+            names.append(first)  # it has the gap before the listing, which may cover the span
         ledgers = map(self._ledger, self._paths(series, names))
         return [ledger for ledger in ledgers if ledger is not None]
 
     def _all_ledgers(self, series: Series) -> list[Ledger]:
         paths = self._paths(series, sorted(self._names(series)))
-        ledgers = (self._believed(path, partition.read_ledger) for path in paths)
+        ledgers = (self._read_sound(path, partition.read_ledger) for path in paths)
         return [ledger for ledger in ledgers if ledger is not None]
 
     def _read_again(self, paths: Sequence[Path], series: Series) -> pa.Table | None:
@@ -517,7 +516,7 @@ class Store:
         known = self._ledgers_read.get(path)
         if known is not None and known[0] == mark:
             return known[1]
-        ledger = self._believed(path, partition.read_ledger)
+        ledger = self._read_sound(path, partition.read_ledger)
         if ledger is not None and mark is not None and mark == _mark_of(path):
             self._ledgers_read[path] = mark, ledger
         return ledger
@@ -541,7 +540,7 @@ class Store:
     def _names(self, series: Series) -> set[str]:
         return {name for name in names_in(self._folder(series)) if name.endswith(".parquet")}
 
-    def _believed(
+    def _read_sound(
         self, path: Path, read: Callable[[Any], _T], *, locked: bool = False, aside: list[Path] | None = None
     ) -> _T | None:  # fmt: skip
         """Return what reading gives, or None if the file is not there or was damaged and is now set aside.
@@ -639,12 +638,12 @@ class Store:
         return True
 
     def forget(self, series: Series, span: Span) -> None:
-        """Drop rows and ledger of a span, so that it is asked for again."""
+        """Drop rows and ledger of a span, so that it is fetched again."""
         self._refuse_frozen()
         for name, period in self._present(series, span):
             path = self._folder(series) / name
             with self._disk.locked(path):
-                current = self._believed(path, lambda file: partition.decode(file, series), locked=True)
+                current = self._read_sound(path, lambda file: partition.decode(file, series), locked=True)
                 if current is None:
                     continue
                 doomed = [part for part in [span.intersect(period)] if part]
@@ -694,9 +693,9 @@ class Store:
                 return None
             raise
         try:
-            told = json.loads(text)
-            check_format(told["format"], _MARKER_FORMAT)
-            return str(told["host"])
+            marker = json.loads(text)
+            check_format(marker["format"], _MARKER_FORMAT)
+            return str(marker["host"])
         except NewerFormat as newer:
             raise StoreError(f"{path} was written by a newer version: {newer}.") from None
         except (ValueError, KeyError, TypeError, RecursionError):
@@ -708,7 +707,7 @@ class Store:
         Raises
         ------
         ConfigurationError
-            If it does: rows of two exchanges under one folder could never be told apart again.
+            If it does: rows of two exchanges in one folder could never be separated again.
         """
         host = self.owner()
         if self.host and host is not None and host != self.host:
@@ -726,7 +725,7 @@ def _placed(file: BinaryIO) -> tuple[Series, pa.Table, Ledger]:
 
 
 def _added(series: Series, rows: pa.Table, others: pa.Table, spans: Sequence[Span]) -> pa.Table:
-    """Return rows together with those of other rows that lie in spans where there are none, in order."""
+    """Return rows and those other rows that are within the spans, in order."""
     fresh = [partition.within(others, series.time, span) for span in spans]
     whole = partition.joined([rows, *fresh])
     return whole.take(pc.sort_indices(whole, [(series.time, "ascending")]))  # stable: equal times keep order

@@ -18,10 +18,10 @@ _HEAD = """\
 # {title}
 
 The {count} rows of the table that begin with `{area}.`, as the client, the limiter and the sandbox read them. How to
-call them stands in [the raw namespace](../raw.md); [the overview](../coverage.md) has all areas.
+call them is in [the raw namespace](../raw.md); [the overview](../coverage.md) has all areas.
 
 """
-_LINE = 60  # characters of parameters that fit beside the name
+_LINE = 60  # characters of parameters that fit next to the name
 _ROW = re.compile(r"^\| `([a-z0-9_]+)\.([a-z0-9_]+)`", re.MULTILINE)
 _AREA = re.compile(r"^## ([a-z0-9_]+)$", re.MULTILINE)
 _VERB = re.compile(r"^### `client\.([a-z_.]+)\(.*\)`$", re.MULTILINE)
@@ -57,8 +57,8 @@ def _sources(words: str, by_page: dict[str, Endpoint]) -> Iterator[str]:
 
 def _section(row: Endpoint) -> str:
     lines = [f"## {row.name} {{ #{row.id} }}", "", row.title, "", "```py", _called(row), "```", ""]
-    told = [("Path", f"`GET {row.path}`"), *facts(row), ("Source", source_of(row))]
-    lines += [f"* **{name}**: {words}" for name, words in told]
+    entries = [("Path", f"`GET {row.path}`"), *facts(row), ("Source", source_of(row))]
+    lines += [f"* **{name}**: {words}" for name, words in entries]
     lines += [f"* **Note**: {note}" for note in row.notes]
     if row.params:
         lines += ["", "| parameter | what it takes |", "|---|---|"]

@@ -1,7 +1,7 @@
-"""What mkdocs cannot find in docs/: pages made from the table, the code, the notebooks and files beside it.
+"""Pages that are not files in docs/: they are made from the table, the code, the notebooks and files next to docs/.
 
-`mkdocs.yml` names this file as a hook. Nothing here writes into docs/, and no page is listed twice: whoever adds a
-page, a notebook, a module or a row of the table finds it on the site.
+`mkdocs.yml` names this file as a hook. Nothing here writes into docs/, and pages need not be listed: a new page,
+notebook, module or row of the table is on the site by itself.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def on_post_page(output: str, **_: Any) -> str:
 
 
 def on_post_build(config: MkDocsConfig) -> None:
-    """Put the search's index beside itself as a script, which pages that are opened from a folder may read."""
+    """Write the search index as a script as well, which pages that are opened from a folder may read."""
     index = Path(config.site_dir) / "search" / "search_index.json"
     index.with_suffix(".js").write_text(f"var __index = {index.read_text(encoding='utf-8')}", encoding="utf-8")
 
@@ -117,8 +117,8 @@ def _link(match: re.Match[str], place: str, files: Files) -> str:
     relative = posixpath.relpath(there, posixpath.dirname(place) or ".")
     dark = there.replace(".png", "-dark.png")
     if mark and dark != there and files.get_file_from_path(dark) is not None:
-        beside = relative.replace(".png", "-dark.png")
-        return f"![{words}]({relative}#only-light){attributes}![{words}]({beside}#only-dark){attributes}"
+        dark = relative.replace(".png", "-dark.png")
+        return f"![{words}]({relative}#only-light){attributes}![{words}]({dark}#only-dark){attributes}"
     return f"{mark}[{words}]({relative}{anchor}){attributes}"
 
 

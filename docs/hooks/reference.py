@@ -1,4 +1,4 @@
-"""Pages of the Python reference: which part of the package is told on which page. The words are the docstrings'."""
+"""Pages of the Python reference: which part of the package is on which page. The text is the docstrings'."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _PAGES = (
     ("vault", "The vault", ("vault.vault.Vault", "vault.credential.Credential", "vault.errors")),
     ("sandbox", "The sandbox exchange", ("bgresearch.sandbox.exchange.Exchange", "bgresearch.sandbox.faults.Faults")),
 )
-"""File, title, and what is told: a dotted name, or a package with every module in it, if there is one."""
+"""File, title and content: dotted names, or a package with every module in it, if there is one."""
 
 
 def pages() -> Iterator[tuple[str, str]]:
     """Yield the pages in their order."""
     for name, title, wanted in _PAGES:
-        told = [one for pattern in wanted for one in _found(pattern)]
-        if told:
-            yield f"reference/{name}.md", "\n".join([f"# {title}\n", *told])
+        entries = [one for pattern in wanted for one in _found(pattern)]
+        if entries:
+            yield f"reference/{name}.md", "\n".join([f"# {title}\n", *entries])
 
 
 def _found(pattern: str) -> Iterator[str]:
-    """Yield what mkdocstrings is to tell: the name itself; for an asterisk the package, if there is one, and modules.
+    """Yield the entries for mkdocstrings: the name itself; for an asterisk the package, if there is one, and modules.
 
-    Of a package those modules are told that show an example; the others are there for them.
+    Only modules with an example are listed; the others are internal.
     """
     package = pattern.removesuffix(".*")
     if package == pattern:

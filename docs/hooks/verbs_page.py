@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bgresearch.client.account import AccountVerbs
-from bgresearch.client.contracts import MoreVerbs
+from bgresearch.client.contracts import ContractVerbs
 from bgresearch.schemas import DTYPES, Shape, pages_of
 
 _HEAD = """# The verbs
@@ -16,9 +16,9 @@ _HEAD = """# The verbs
 <!-- Made by `python docs/hooks/verbs_page.py > docs/verbs.md`; a test holds it to the verbs. -->
 
 Every verb returns a DataFrame with these columns, whichever version of the exchange's API answers: v2 for classic
-accounts, v3 for unified ones. Where the exchange tells nothing a column is there and empty. Times are UTC; numbers are
-float64, and their exact text is in `client.api.<area>.<name>.raw(...)`. Where a frame came from stands in
-`df.attrs["bgresearch"]`. `help(client.tickers)` has the arguments in full, what is kept and what a call costs.
+accounts, v3 for unified ones. Where the exchange sends no value a column is there and empty. Times are UTC; numbers are
+float64, and their exact text is in `client.api.<area>.<name>.raw(...)`. The origin of a frame is in
+`df.attrs["bgresearch"]`. `help(client.tickers)` has the arguments in full, what is stored and what a call costs.
 
 Symbols are written as the exchange does (`BTCUSDT`, with `market=`), or as ccxt does, which names the market as well:
 `BTC/USDT` (spot), `BTC/USDT:USDT`, `BTC/USDC:USDC` and `BTC/USD:BTC` (futures). What spot calls LUNA, $ALT and
@@ -38,27 +38,27 @@ An exchange sends an odd value now and then: an empty precision, `Infinity`, an 
 * In the records of an account (`fills`, `orders`, `bills`, `deposits` and the other histories) an amount, an id or a
   time that cannot be read raises `BadResponse`, which names record, field and value: a fee that is missing would be
   counted as none. Other fields are missing and named.
-* What has such a hole is not kept as final: the next call asks for it again, and says so again.
-* Candles are never given with holes: a page that holds anything but numbers is not believed.
+* Records with such a hole are not stored as final: the next call requests them again, and warns again.
+* Candles never have holes: a page that holds anything but numbers is invalid.
 
 Coins and symbols are spelled as the exchange does (`rAAPL`), by every verb alike.
 
-## What one kind of account is not told
+## What is missing for one kind of account
 
-* `account.orders`, `account.open_orders`: unified accounts are told no `profit`, classic ones no `cancel_reason` of
+* `account.orders`, `account.open_orders`: unified accounts have no `profit`, classic ones no `cancel_reason` of
   futures.
-* `account.plan_orders`, `account.open_plan_orders`: unified accounts are told no `side` and no `executed_order_id`, and
-  none of spot.
+* `account.plan_orders`, `account.open_plan_orders`: unified accounts have no `side` and no `executed_order_id`, and
+  no rows of spot.
 * `account.bills`: `kind` is common to both, so a deposit is a transfer_in, as unified ledgers call it; `word` is the
   exchange's own. Classic spot lines name no `symbol`. `balance` is that of `account`: a wallet, or the unified account
   as a whole. What moves between spot and futures is no line of a unified ledger.
-* `account.transfers`: unified accounts are told no `client_id` and not the wallet on the other side; their ledger calls
-  deposits and withdrawals transfers as well, and what moves between spot and futures none.
-* `account.conversions`: unified accounts are told no id (it is made of the record) and no `fee`, and are asked for one
-  pair at a time.
-* `account.loans`, `account.repayments`, `account.interest`: unified accounts are told amounts only, by their ledger.
-* `account.earn_records`: classic accounts alone. `account.earn`: classic accounts are told no `product`.
-* `account.balances`: unified accounts are told no value of the funding wallet.
+* `account.transfers`: unified accounts have no `client_id` and not the wallet on the other side; their ledger lists
+  deposits and withdrawals as transfers, but not what moves between spot and futures.
+* `account.conversions`: unified accounts have no id (it is made of the record) and no `fee`, and one pair is requested
+  at a time.
+* `account.loans`, `account.repayments`, `account.interest`: unified accounts have amounts only, from their ledger.
+* `account.earn_records`: classic accounts only. `account.earn`: classic accounts have no `product`.
+* `account.balances`: unified accounts have no value of the funding wallet.
 * `account.closed_positions`: of unified accounts it takes a key that may also write, although it only reads.
 """
 
@@ -67,7 +67,7 @@ def page() -> str:
     """Return the page."""
     parts = [_HEAD]
     for title, prefix, verbs in (
-        ("Markets", "client", _verbs(MoreVerbs)), ("Accounts", "client.account", _verbs(AccountVerbs)),
+        ("Markets", "client", _verbs(ContractVerbs)), ("Accounts", "client.account", _verbs(AccountVerbs)),
     ):  # fmt: skip
         parts.append(f"## {title}\n")
         parts += [_section(prefix, name, verb) for name, verb in verbs]

@@ -24,7 +24,7 @@ from bgresearch.connect import connect  # noqa: E402
 from bgresearch.keys.onboarding import messages as words  # noqa: E402
 from bgresearch.sandbox.server import Server  # noqa: E402
 from tests.browser.harness import Sheet, home, start_server  # noqa: E402
-from tests.browser.walking import CHART_FILLS, Walk  # noqa: E402
+from tests.browser.walkthrough import CHART_FILLS, Walk  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 HEADLESS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]

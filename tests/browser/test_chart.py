@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import Open
 from tests.browser.harness import PATIENCE_MS, ROOT, Home, JupyterServer
-from tests.browser.walking import CHART_FILLS, Walk, nothing
-from tests.lenses.frames import walk
+from tests.browser.walkthrough import CHART_FILLS, Walk, nothing
+from tests.charts.random_candles import walk
 
 BARS = 43_200
 DRAWN = "document.querySelector('#figure-0-0')"
@@ -101,7 +101,7 @@ def test_a_page_keeps_the_theme_that_was_chosen(browser: Browser, tmp_path: Path
     assert (ink < paper) == (theme == "light")
 
 
-CELL = """import numpy as np, pandas as pd, bgresearch.lenses
+CELL = """import numpy as np, pandas as pd, bgresearch.charts
 index = pd.date_range("2024-01-01", periods=43_200, freq="1min", tz="UTC", name="open_time")
 close = 50_000 + 1_000 * np.sin(np.arange(43_200) / 500)
 prices = {"open": close, "high": close + 5, "low": close - 5, "close": close + 2, "volume": 1.0}

@@ -10,7 +10,7 @@ from bgresearch.keys.onboarding import messages as words
 from tests.browser.conftest import Open
 from tests.browser.harness import PATIENCE_MS, Home, Place
 from tests.browser.test_wizard import Inspector
-from tests.browser.walking import CHART_FILLS, PASSWORD, Walk, prepare
+from tests.browser.walkthrough import CHART_FILLS, PASSWORD, Walk, prepare
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page
 from bgresearch.charts.chart import candles_figure
 from bgresearch.charts.equity import equity_figure
 from bgresearch.charts.html_page import Panel, page, write_page
-from tests.lenses.frames import walk
+from tests.charts.random_candles import walk
 
 
 class Opened(NamedTuple):

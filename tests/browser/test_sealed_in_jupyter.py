@@ -12,7 +12,7 @@ from playwright.sync_api import BrowserContext, expect
 from tests.browser.conftest import FOREIGN_NAME, Open
 from tests.browser.harness import Home, Place, Sheet, assert_accessible
 from tests.browser.stage import ORIGIN
-from tests.browser.walking import SETUP
+from tests.browser.walkthrough import SETUP
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,7 @@ from bgresearch.sandbox import SANDBOX_KEYS
 from tests.browser.conftest import Open
 from tests.browser.harness import PATIENCE_MS, Home, assert_accessible
 from tests.browser.harness import Place as JupyterPlace
-from tests.browser.walking import PASSWORD, SETUP, Walk, prepare
+from tests.browser.walkthrough import PASSWORD, SETUP, Walk, prepare
 
 pytestmark = pytest.mark.slow
 

@@ -72,7 +72,7 @@ def test_a_person_reads_a_table(run: Run, server: Server) -> None:
         (("BTCUSD", *WEEK), 1, "is not listed in the spot market"),
         (("BTCUSDT",), 2, "--since"),
         (WEEK, 2, "no symbol is named. Name some, or all of a market: --symbols ALL."),
-        (("BTCUSDT", "--symbols", "ALL", *WEEK), 2, "ALL stands alone"),
+        (("BTCUSDT", "--symbols", "ALL", *WEEK), 2, "ALL excludes other symbols"),
     ],
 )
 def test_wrong_input_is_said_in_words(

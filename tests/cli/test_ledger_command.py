@@ -64,4 +64,4 @@ def test_a_ledger_that_does_not_fit_is_said_in_one_line_with_what_is_wrong() -> 
         "tax.csv is written, but the records do not match the ledger. 1 line of the ledger in 1 balance"
     )
     assert "1 problem; unexplained 1 BTC in spot." in said
-    assert "line 7 (spot, trade) is 1 BTC, and no record tells of it." in said
+    assert "line 7 (spot, trade) is 1 BTC, and has no record." in said

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from tests.cli.conftest import Run
-from tests.lenses.stores import keep, offline
+from tests.query.stores import keep, offline
 
 COUNT = "SELECT symbol, count(*) AS n, max(open_time) AS last FROM candles GROUP BY symbol ORDER BY symbol"
 

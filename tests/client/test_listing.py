@@ -82,6 +82,6 @@ def test_nothing_is_known_of_today_as_history_has_finished_days_only() -> None:
 
 def test_an_exchange_that_makes_no_sense_is_not_searched_for_ever() -> None:
     exchange = Listed([], broken=True)
-    with pytest.raises(BadResponse, match="none to be believed"):
+    with pytest.raises(BadResponse, match="responses can be trusted"):
         find_lives(WHAT, START_MS, exchange.ask, NOW_MS)
     assert exchange.asked < 20

@@ -152,7 +152,7 @@ def test_of_a_symbol_that_is_listed_no_more_the_error_says_what_is_kept(start: S
     del exchange.markets["BTCUSDT"]
     with pytest.raises(UnknownSymbol, match="is not listed") as caught:
         client.candles("BTCUSDT", "1m", OLD[0], OLD[1] + DAY)
-    assert caught.value.hint == f"The exchange tells of it no more. Kept is {Span(*OLD)}: ask for no more than that."
+    assert caught.value.hint == f"The exchange no longer has it. The store has {Span(*OLD)}: ask for no more than that."
     same(client.candles("BTCUSDT", "1m", *OLD), kept)
 
 

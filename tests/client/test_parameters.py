@@ -111,7 +111,7 @@ def test_walks_turn_their_pages_themselves_and_need_a_start_where_nobody_states_
         client.api.spot.trade_fills.all(idLessThan="1")
     with pytest.raises(InvalidInput, match=r"^pageNo: "):
         client.api.futures.history_fund_rate.all(symbol="BTCUSDT", productType="USDT-FUTURES", pageNo=2)
-    with pytest.raises(InvalidInput, match=r"^startTime: is needed to walk spot\.account_bills"):
+    with pytest.raises(InvalidInput, match=r"^startTime: is needed to read all of spot\.account_bills"):
         client.api.spot.account_bills.all()
     with pytest.raises(InvalidInput, match=r"^granularity: is required"):
         client.api.spot.candles.all(symbol="BTCUSDT", startTime="2026-11-01")

@@ -22,7 +22,7 @@ from bgresearch.session.identity import AccountIdentity
 from bgresearch.session.session import Session
 from bgresearch.store import Store
 from tests.conftest import NOW_MS
-from tests.verbs.told import Told
+from tests.verbs.scripted_answers import ScriptedSender
 
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000
 PAIR, CONTRACT = Named("BTCUSDT", "spot"), Named("BTCUSDT", "usdt-futures")
@@ -112,7 +112,9 @@ def test_trades_are_whole_or_an_error_says_that_they_are_not(
 ) -> None:
     rows, clock = trades(ORDERS[order]), ManualClock(NOW_MS)
     inside = sorted(row["tradeId"] for row in rows if SPAN.start_ms <= int(row["ts"]) < SPAN.end_ms)
-    source = Session(Told(Serving(rows, strict=named is PAIR, deep=deep)), Store(tmp_path, clock=clock), clock)
+    source = Session(
+        ScriptedSender(Serving(rows, strict=named is PAIR, deep=deep)), Store(tmp_path, clock=clock), clock
+    )
     shallow = deep == 4 and named is CONTRACT
     out_of_reach = {str(2**60 - place) for place in ORDERS["late ones"]} if shallow and order == "late ones" else set()
     for turn in range(2):
@@ -124,7 +126,7 @@ def test_trades_are_whole_or_an_error_says_that_they_are_not(
             assert deep == 4, "everything is served"
             assert order == "mixed over many pages"
             return
-        assert ["no answer shows" in str(one.message) for one in said] == [True] * (shallow and not turn)
+        assert ["no response shows" in str(one.message) for one in said] == [True] * (shallow and not turn)
         assert set(inside) - set(found.column("trade_id").to_pylist()) <= out_of_reach
         assert found.num_rows == len(set(found.column("trade_id").to_pylist()) & set(inside))
 
@@ -139,7 +141,7 @@ def test_trades_are_whole_or_an_error_says_that_they_are_not(
 def test_an_interrupted_walk_through_trades_loses_nothing(tmp_path: Path, order: str, refused: int) -> None:
     rows, clock = trades(ORDERS[order]), ManualClock(NOW_MS)
     inside = sorted(row["tradeId"] for row in rows if SPAN.start_ms <= int(row["ts"]) < SPAN.end_ms)
-    source = Session(Told(Serving(rows, strict=True, refused=refused)), Store(tmp_path, clock=clock), clock)
+    source = Session(ScriptedSender(Serving(rows, strict=True, refused=refused)), Store(tmp_path, clock=clock), clock)
     with pytest.raises(BadResponse, match="on purpose"):
         past_trades(source, PAIR, SPAN, False)
     if order == "late ones" and refused in (22, 24):
@@ -158,7 +160,7 @@ def test_one_odd_settlement_does_not_end_a_list(tmp_path: Path) -> None:
         return [{"fundingRate": "0.0001", "fundingTime": str(at)} for at in times[(number - 1) * size : number * size]]
 
     clock = ManualClock(NOW_MS)
-    source = Session(Told(answer), Store(tmp_path, clock=clock), clock)
+    source = Session(ScriptedSender(answer), Store(tmp_path, clock=clock), clock)
     span = Span(NOW_MS - 300 * DAY_MS, NOW_MS)
     inside = [at for at in times if span.start_ms <= at]
     assert past_funding(source, CONTRACT, span, False).num_rows == len(inside)
@@ -197,7 +199,7 @@ def test_own_records_behind_a_full_page_are_asked_for_although_one_of_it_is_far_
         return found[: int(params["limit"])]
 
     road = FILLS.routes("classic", "spot")[0]
-    assert len(walked(FILLS, road, Told(answer), SPAN)) == len(rows)
+    assert len(walked(FILLS, road, ScriptedSender(answer), SPAN)) == len(rows)
 
 
 @pytest.mark.parametrize("refused", [2, 3, 4])
@@ -225,7 +227,7 @@ def test_pages_of_an_interrupted_window_are_kept_only_as_far_as_they_show(
         return [row for row in inside if int(row["tradeId"]) < below][: int(params["limit"])]
 
     clock = ManualClock(NOW_MS)
-    told = Told(answer)
+    told = ScriptedSender(answer)
     history = RecordHistory(
         Session(told, Store(tmp_path, clock=clock, host=told.host), clock), AccountIdentity(told), False
     )

@@ -22,14 +22,14 @@ from bgresearch.http.rows import all_rows
 from bgresearch.market.history import past_funding, past_trades
 from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.responders import RESPONDERS
-from bgresearch.sandbox.traders.heavy_trader import Crowd, crowded
+from bgresearch.sandbox.traders.heavy_trader import HeavyTrading, with_heavy_trading
 from bgresearch.session.session import Session
 from bgresearch.store import Store
 from tests.completeness.bent import BENDS, SIZES, Bend, Bent
 from tests.conftest import NOW_MS
 from tests.contract.test_every_row import suitable
 from tests.quick import a_third
-from tests.verbs.told import Told
+from tests.verbs.scripted_answers import ScriptedSender
 
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000
 CONTRACT = Named("BTCUSDT", "usdt-futures")
@@ -57,9 +57,9 @@ PRIVATE: dict[str, tuple[str, str, Ask]] = {  # row of the table, key, verb
 @pytest.fixture(scope="module")
 def bent() -> Bent:
     exchange = Bent(clock=ManualClock(NOW_MS), limits=False)
-    crowd = Crowd(NOW_MS, fills=1_500, entries=2_500, transfers=2_500, movements=800)
+    trading = HeavyTrading(NOW_MS, fills=1_500, entries=2_500, transfers=2_500, movements=800)
     for name in ("classic", "unified"):
-        exchange.accounts[name] = crowded(exchange.accounts[name], crowd)
+        exchange.accounts[name] = with_heavy_trading(exchange.accounts[name], trading)
     return exchange
 
 
@@ -173,7 +173,7 @@ def test_funding_behind_the_last_page_is_unknown_and_what_came_is_kept(
     tmp_path: Path, after: Callable[[], Any], kind: type[BgresearchError]
 ) -> None:
     clock = ManualClock(NOW_MS)
-    told = Told(funding_until(100, after))
+    told = ScriptedSender(funding_until(100, after))
     source = Session(told, Store(tmp_path, clock=clock), clock)
     whole = Span(NOW_MS - 6_000 * DAY_MS, NOW_MS)
     with pytest.raises(kind) as caught:
@@ -198,7 +198,7 @@ def test_a_funding_history_that_ends_with_a_full_page_ends_where_the_candles_do(
             return []
         return SETTLED[:200][(int(params["pageNo"]) - 1) * 100 : int(params["pageNo"]) * 100]
 
-    told = Told(answer)
+    told = ScriptedSender(answer)
     source = Session(told, Store(tmp_path, clock=clock), clock)
     span = Span(NOW_MS - 3_000 * DAY_MS, NOW_MS - DAY_MS)
     assert past_funding(source, CONTRACT, span, False).num_rows == 199
@@ -221,8 +221,8 @@ def test_trades_behind_the_last_page_of_ids_are_asked_for_by_time(tmp_path: Path
         chosen = [row for row in rows if int(row["ts"]) <= end and int(row["tradeId"]) < below]
         return chosen[: int(params["limit"])] if "idLessThan" not in params or served[str(end)] <= 3 else []
 
-    source = Session(Told(answer), Store(tmp_path, clock=clock), clock)
-    with pytest.warns(UserWarning, match="no answer shows whether there is one"):
+    source = Session(ScriptedSender(answer), Store(tmp_path, clock=clock), clock)
+    with pytest.warns(UserWarning, match="no response shows whether there is one"):
         assert past_trades(source, CONTRACT, Span(NOW_MS - DAY_MS, NOW_MS), False).num_rows == len(rows)
 
 
@@ -232,7 +232,9 @@ def test_a_list_without_times_that_repeats_a_full_page_is_an_error(row_id: str) 
     name = {"notice.annoucements": "annId"}.get(row_id, "subUid")
     page = [{name: str(10**6 - n)} for n in range(size)]
     rows_at = load()[row_id].rows_at
-    told = Told(lambda _id, _params: {rows_at: page, "endId": "5", "cursor": "5", "hasNext": True} if rows_at else page)
+    told = ScriptedSender(
+        lambda _id, _params: {rows_at: page, "endId": "5", "cursor": "5", "hasNext": True} if rows_at else page
+    )
     with pytest.raises(BadResponse, match="came twice; the list has no end"):
         all_rows(told, row_id)
     assert told.sent < 5

@@ -17,7 +17,7 @@ from bgresearch.client.client import Client
 from bgresearch.errors import ExchangeError, PermissionDenied
 from bgresearch.sandbox import Exchange, Request, Response
 from bgresearch.session.identity import ABSENT, NO_PERMISSION
-from tests.verbs.told import Told
+from tests.verbs.scripted_answers import ScriptedSender
 
 PARTS = {
     classic_assets: ("spot.account_assets", "futures.account_accounts", "common.account_funding_assets"),
@@ -27,14 +27,14 @@ CASES = [(load_assets, part) for load_assets, parts in PARTS.items() for part in
 REFUSALS = sorted(code for code, about in error_codes().items() if about.group == "permission")
 
 
-def refusing(part: str, code: str) -> Told:
+def refusing(part: str, code: str) -> ScriptedSender:
     def answer(row_id: str, _params: Mapping[str, object]) -> Any:
         if row_id == part:
             status = int(code) if code in ("404", "405") else 400
             unwrap(load()[row_id], status, json.dumps({"code": code, "msg": "no", "data": None}).encode())
         return {"assets": []} if row_id == "uta.account_assets" else []
 
-    return Told(answer)
+    return ScriptedSender(answer)
 
 
 @pytest.mark.parametrize("code", [*REFUSALS, *sorted(ABSENT)])

@@ -17,7 +17,7 @@ from bgresearch.errors import BadResponse, UnknownSymbol
 from bgresearch.http.confirming_sender import confirming
 from bgresearch.sandbox import Exchange, Request, Response
 from tests.conftest import NOW_MS
-from tests.verbs.told import Told
+from tests.verbs.scripted_answers import ScriptedSender
 
 Ask = Callable[[Client], Any]
 KEYS = ("symbol", "coin", "productType", "category", "marginCoin", "orderId", "language")
@@ -42,9 +42,9 @@ def test_an_answer_about_something_else_is_refused_by_every_row_that_carries_the
         return {key: value} if row.response == "object" else [{key: value}]
 
     with pytest.raises(BadResponse, match=f"asked for {key} ASKED, the response is about OTHER"):
-        confirming(Told(lambda _id, _params: answered("OTHER"))).send(row, {key: "ASKED"})
+        confirming(ScriptedSender(lambda _id, _params: answered("OTHER"))).send(row, {key: "ASKED"})
     for same in ("ASKED", "asked", ""):  # spelled in another case, or not told
-        assert confirming(Told(lambda _id, _params, same=same: answered(same))).send(row, {key: "ASKED"})
+        assert confirming(ScriptedSender(lambda _id, _params, same=same: answered(same))).send(row, {key: "ASKED"})
 
 
 def test_there_are_many_such_rows() -> None:

@@ -25,7 +25,7 @@ from bgresearch.store import Store
 from tests.conftest import NOW_MS
 from tests.contract.test_every_row import suitable
 from tests.quick import quick_of
-from tests.verbs.told import Told
+from tests.verbs.scripted_answers import ScriptedSender
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 TURNS = ("idLessThan", "cursor", "pageNo", "pageNum")
@@ -92,7 +92,7 @@ def test_raw_lists_that_are_served_no_deeper_lose_nothing_within_a_second(tmp_pa
         return {row.rows_at: rows, **cursor, "nextFlag": len(page) == 3} if row.rows_at else rows
 
     clock = ManualClock(NOW_MS)
-    call = ApiCall(ApiContext(Told(answer), Store(tmp_path, clock=clock), clock, progress=False), row)
+    call = ApiCall(ApiContext(ScriptedSender(answer), Store(tmp_path, clock=clock), clock, progress=False), row)
     params = suitable(row, without=frozenset(TURNS)) | {"startTime": NOW_MS - 5 * HOUR_MS, way.size_name: 3}
     params |= {"endTime": NOW_MS}
     came = call.all(resume=False, **params)
@@ -110,7 +110,7 @@ def test_a_second_with_more_than_is_served_of_it_is_an_error(tmp_path: Path, row
         return {row.rows_at: rows} if row.rows_at else rows
 
     clock = ManualClock(NOW_MS)
-    call = ApiCall(ApiContext(Told(answer), Store(tmp_path, clock=clock), clock, progress=False), row)
+    call = ApiCall(ApiContext(ScriptedSender(answer), Store(tmp_path, clock=clock), clock, progress=False), row)
     params = suitable(row, without=frozenset(TURNS)) | {"startTime": NOW_MS - 5 * HOUR_MS, way.size_name: 3}
     params |= {"endTime": NOW_MS}
     with pytest.raises((IncompleteData, BadResponse)):
@@ -131,7 +131,7 @@ def test_trades_of_a_second_that_a_border_divides_are_all_there(
         page = serve(found, params, int(params["limit"])) if deep.allows(params) else []
         return [{"tradeId": str(one.id), "ts": one.shown, "side": "buy", "price": "1", "size": "1"} for one in page]
 
-    source = Session(Told(answer), Store(tmp_path, clock=clock), clock)
+    source = Session(ScriptedSender(answer), Store(tmp_path, clock=clock), clock)
     middle = found[2_600].at // 1_000 * 1_000 + border
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The exchange stopped serving pages")
@@ -153,7 +153,7 @@ LISTS = sorted({
 def test_windows_of_own_records_hold_whole_seconds(kind: str, mode: Any, lot: str) -> None:
     span = Span(NOW_MS - HOUR_MS + 300, NOW_MS - 2_300)
     for route in KINDS[kind].routes(mode, lot):
-        told = Told(lambda _row_id, _params: [])
+        told = ScriptedSender(lambda _row_id, _params: [])
         walked(KINDS[kind], route, told, span)
         asked = told.asked[0][1]
         assert int(str(asked["startTime"])) <= span.start_ms // 1_000 * 1_000
@@ -176,6 +176,6 @@ def test_own_records_of_a_second_that_a_border_divides_are_all_there(pages: int,
         return [FILL | {"tradeId": str(one.id), "orderId": str(one.id), "cTime": one.shown} for one in page]
 
     middle = found[450].at // 1_000 * 1_000 + border
-    route, told = FILLS.routes("classic", "spot")[0], Told(answer)
+    route, told = FILLS.routes("classic", "spot")[0], ScriptedSender(answer)
     came = [walked(FILLS, route, told, span) for span in (Span(NOW_MS - DAY_MS, middle), Span(middle, NOW_MS))]
     assert sum(map(len, came)) == len(found)

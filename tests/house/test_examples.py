@@ -21,7 +21,7 @@ from vault import FLOOR, Vault
 
 PASSWORD = "four words which nobody guesses together"
 NOT_RUN = {
-    "bgresearch.client.recordings.KeptVerbs.recorder": "waits for an hour of the clock",
+    "bgresearch.client.recordings.RecordingVerbs.recorder": "waits for an hour of the clock",
     "bgresearch.forms.entry_points.setup": "asks a person",
     "bgresearch.forms.sealed_input.SealedInput": "needs an agent that a person unlocks",
     "bgresearch.exports.backtesters.to_nautilus": "needs Nautilus Trader, which asks for an older pandas",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -36,7 +37,12 @@ def stamp(clone: Path, purpose: str) -> None:
 
 def planned(clone: Path, purpose: str, *options: str) -> str:
     """Return what make would type to install what a command needs."""
-    command = ["make", "--dry-run", "--no-print-directory", *options, f".venv/.{purpose}"]
+    return dry_run(clone, *options, f".venv/.{purpose}")
+
+
+def dry_run(clone: Path, *arguments: str) -> str:
+    """Return what make would type."""
+    command = ["make", "--dry-run", "--no-print-directory", *arguments]
     own = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     done = subprocess.run(command, cwd=clone, env=own, capture_output=True, text=True, check=False)  # noqa: S603
     assert done.returncode == 0, done.stderr
@@ -72,3 +78,19 @@ def test_the_demo_asks_for_its_own_extra_and_no_group(clone: Path) -> None:
 
 def test_without_constraints_the_newest_versions_are_taken(clone: Path) -> None:
     assert "--constraint" not in planned(clone, "test", "UV=uv", "CONSTRAINTS=")
+
+
+def test_every_hook_before_a_commit_is_a_static_check_of_make(clone: Path) -> None:
+    stamp(clone, "test")
+    checks = dry_run(clone, "check") + dry_run(clone, "fmt")
+    hooks = re.findall(r"entry: (.*)", (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    assert len(hooks) == 5
+    for hook in hooks:
+        assert re.split(r" --", hook)[0] in checks, hook
+
+
+def test_all_tests_begin_with_the_static_checks(clone: Path) -> None:
+    stamp(clone, "test")
+    checks, tests = dry_run(clone, "check").splitlines(), dry_run(clone, "test").splitlines()
+    assert tests[: len(checks)] == checks
+    assert "-m pytest" in tests[-1]

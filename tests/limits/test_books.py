@@ -15,10 +15,10 @@ from bgresearch.agent.account_limiter import ByAccount
 from bgresearch.core.clock import ManualClock, SystemClock
 from bgresearch.http.ratelimit import limiter_for
 from bgresearch.http.ratelimit.codec import DamagedLog, decode, encode
-from bgresearch.http.ratelimit.limiter import ADDRESS_COUNT, BookLimiter, Limiter, LocalLimiter, Log, Slot
-from bgresearch.http.ratelimit.sqlite_log import FileBook
+from bgresearch.http.ratelimit.limiter import ADDRESS_COUNT, Limiter, LocalLimiter, Log, LogLimiter, Slot
+from bgresearch.http.ratelimit.sqlite_log import SqliteLogStore
+from tests.http.conftest import NOW_MS
 from tests.limits.conftest import ASSETS, CANDLES, FILLS, HOST, TABLE
-from tests.wire.conftest import NOW_MS
 
 ROWS = [CANDLES, FILLS, ASSETS]
 HAPPENINGS = st.one_of(
@@ -56,14 +56,14 @@ def lived(limiters: list[Limiter], clock: ManualClock, happenings: list) -> list
 def test_three_processes_with_one_file_decide_as_one_process_does(happenings: list) -> None:
     alone, clock = ManualClock(NOW_MS), ManualClock(NOW_MS)
     with tempfile.TemporaryDirectory() as made:
-        shared = [BookLimiter(clock, FileBook(Path(made) / "budget", HOST, clock)) for _ in range(3)]
+        shared = [LogLimiter(clock, SqliteLogStore(Path(made) / "budget", HOST, clock)) for _ in range(3)]
         assert lived([*shared], clock, happenings) == lived([LocalLimiter(alone)], alone, happenings)
 
 
 @pytest.mark.slow
 def test_the_address_budget_is_one_for_all_and_is_used_to_nine_tenths(folder: Path) -> None:
     clock = ManualClock(NOW_MS)
-    limiters = [BookLimiter(clock, FileBook(folder, HOST, clock)) for _ in range(2)]
+    limiters = [LogLimiter(clock, SqliteLogStore(folder, HOST, clock)) for _ in range(2)]
     busy = [row for row in TABLE if row.limit.count == 20 and row.limit.scope == "ip"][:8]
     left = []
     while clock.monotonic_s() < 61:
@@ -76,18 +76,18 @@ def test_the_address_budget_is_one_for_all_and_is_used_to_nine_tenths(folder: Pa
 def test_hosts_do_not_share(folder: Path) -> None:
     clock = ManualClock(NOW_MS)
     for host in (HOST, "http://127.0.0.1:8080", "http://127.0.0.1:8081"):
-        limiter = BookLimiter(clock, FileBook(folder, host, clock))
+        limiter = LogLimiter(clock, SqliteLogStore(folder, host, clock))
         for _ in range(20):
             limiter.acquire(CANDLES, "")
         assert clock.monotonic_s() == 0
-    BookLimiter(clock, FileBook(folder, HOST, clock)).rejected(CANDLES, "", address_wide=True)
-    BookLimiter(clock, FileBook(folder, "http://127.0.0.1:8080", clock)).acquire(FILLS, "")
+    LogLimiter(clock, SqliteLogStore(folder, HOST, clock)).rejected(CANDLES, "", address_wide=True)
+    LogLimiter(clock, SqliteLogStore(folder, "http://127.0.0.1:8080", clock)).acquire(FILLS, "")
     assert clock.monotonic_s() == 0
 
 
 def test_two_keys_of_one_account_share_its_limit_across_processes(folder: Path) -> None:
     clock = ManualClock(NOW_MS)
-    one, other = (ByAccount(BookLimiter(clock, FileBook(folder, HOST, clock))) for _ in range(2))
+    one, other = (ByAccount(LogLimiter(clock, SqliteLogStore(folder, HOST, clock))) for _ in range(2))
     one.learn(TABLE["spot.account_info"], "first", {"userId": "123"})
     other.learn(TABLE["spot.account_info"], "second", {"userId": "123"})
     for number in range(10):

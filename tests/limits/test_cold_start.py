@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from bgresearch.core.clock import ManualClock
-from bgresearch.http.ratelimit.limiter import LONGEST_OUT_S, Book, BookLimiter, MemoryBook, Slot
-from bgresearch.http.ratelimit.sqlite_log import FileBook
+from bgresearch.http.ratelimit.limiter import LONGEST_OUT_S, Book, LogLimiter, MemoryLogStore, Slot
+from bgresearch.http.ratelimit.sqlite_log import SqliteLogStore
 from bgresearch.http.transport import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from tests.http.conftest import NOW_MS
 from tests.limits.conftest import CANDLES, HOST
-from tests.wire.conftest import NOW_MS
 
 REQUESTS = 150
 GIVEN_UP_S = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
@@ -24,9 +24,9 @@ GIVEN_UP_S = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
 class Trips(ManualClock):
     """A clock with requests on their way: whoever waits takes in the answers that come meanwhile."""
 
-    def __init__(self, book: Callable[[ManualClock], Book] = MemoryBook, processes: int = 1) -> None:
+    def __init__(self, book: Callable[[ManualClock], Book] = MemoryLogStore, processes: int = 1) -> None:
         super().__init__(NOW_MS)
-        self.limiters = [BookLimiter(self, book(self)) for _ in range(processes)]
+        self.limiters = [LogLimiter(self, book(self)) for _ in range(processes)]
         self.turns = itertools.cycle(self.limiters)
         self.due: list[tuple[float, int, Slot, bool]] = []
         self.arrivals: list[float] = []
@@ -102,7 +102,7 @@ def test_a_strict_server_that_stands_still_for_a_while_does_not_find_too_many_af
     processes: int, stall_s: float, tmp_path: Path
 ) -> None:
     def book(clock: ManualClock) -> Book:
-        return FileBook(tmp_path / "budget", HOST, clock)
+        return SqliteLogStore(tmp_path / "budget", HOST, clock)
 
     for begin_s in (0.0, 0.5, 1.02, 2.5):
         clock = Trips(book, processes)
@@ -125,7 +125,7 @@ def test_requests_without_an_answer_count_until_they_are_given_up() -> None:
 def test_slots_of_a_process_that_was_killed_are_free_again_later_and_those_of_the_others_at_once(
     tmp_path: Path,
 ) -> None:
-    clock = Trips(lambda clock: FileBook(tmp_path / "budget", HOST, clock), 2)
+    clock = Trips(lambda clock: SqliteLogStore(tmp_path / "budget", HOST, clock), 2)
     for _ in range(15):
         clock.limiters[1].acquire(CANDLES, "")  # and its process is killed
     began_s = clock.monotonic_s()
@@ -145,7 +145,7 @@ def test_slots_of_a_process_that_was_killed_are_free_again_later_and_those_of_th
 def test_a_slot_that_was_taken_while_the_process_was_stopped_is_given_back() -> None:
     clock = ManualClock(NOW_MS)
 
-    class Stopped(MemoryBook):
+    class Stopped(MemoryLogStore):
         stops = 1
 
         def change(self, names, decide):
@@ -155,7 +155,7 @@ def test_a_slot_that_was_taken_while_the_process_was_stopped_is_given_back() -> 
                 clock.advance(3600)
             return found
 
-    assert BookLimiter(clock, Stopped(clock)).acquire(CANDLES, "").left_s == 3600
+    assert LogLimiter(clock, Stopped(clock)).acquire(CANDLES, "").left_s == 3600
 
 
 def test_at_a_steady_hundred_milliseconds_nine_tenths_of_the_limit_are_used() -> None:

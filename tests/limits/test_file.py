@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from bgresearch.core.clock import ManualClock
-from bgresearch.http.ratelimit.fallback import LOOK_AGAIN_S, BookUnusable, FallbackBook
-from bgresearch.http.ratelimit.limiter import ADDRESS, BookLimiter, Log, MemoryBook
+from bgresearch.http.ratelimit.fallback import LOOK_AGAIN_S, FallbackLogStore, StoreUnusable
+from bgresearch.http.ratelimit.limiter import ADDRESS, Log, LogLimiter, MemoryLogStore
 from bgresearch.http.ratelimit.sqlite_file import default_folder
-from bgresearch.http.ratelimit.sqlite_log import FORGET_S, FileBook
+from bgresearch.http.ratelimit.sqlite_log import FORGET_S, SqliteLogStore
+from tests.http.conftest import NOW_MS
 from tests.limits.conftest import CANDLES, FILLS, HOST
-from tests.wire.conftest import NOW_MS
 
 
 @pytest.fixture
@@ -28,18 +28,18 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def book(folder: Path, clock: ManualClock) -> FileBook:
-    return FileBook(folder, HOST, clock)
+def book(folder: Path, clock: ManualClock) -> SqliteLogStore:
+    return SqliteLogStore(folder, HOST, clock)
 
 
-def waited(book: FileBook | FallbackBook, clock: ManualClock) -> float:
+def waited(book: SqliteLogStore | FallbackLogStore, clock: ManualClock) -> float:
     """How long a request of a row that nobody asked before has to wait."""
     before = clock.monotonic_s()
-    BookLimiter(clock, book).acquire(FILLS, "")
+    LogLimiter(clock, book).acquire(FILLS, "")
     return clock.monotonic_s() - before
 
 
-def sent(book: FileBook, name: str = ADDRESS) -> int:
+def sent(book: SqliteLogStore, name: str = ADDRESS) -> int:
     return book.change((name,), lambda _now_s, logs: len(logs[0]))
 
 
@@ -48,7 +48,9 @@ def modes(folder: Path) -> set[int]:
 
 
 @pytest.mark.parametrize("mask", [0, 0o022, 0o077, 0o277])
-def test_folder_and_file_are_for_the_user_alone(folder: Path, book: FileBook, clock: ManualClock, mask: int) -> None:
+def test_folder_and_file_are_for_the_user_alone(
+    folder: Path, book: SqliteLogStore, clock: ManualClock, mask: int
+) -> None:
     before = os.umask(mask)
     try:
         waited(book, clock)
@@ -59,10 +61,10 @@ def test_folder_and_file_are_for_the_user_alone(folder: Path, book: FileBook, cl
 
 
 def test_a_folder_and_a_file_that_others_could_read_are_closed_to_them(folder: Path, clock: ManualClock) -> None:
-    waited(FileBook(folder, HOST, clock), clock)
+    waited(SqliteLogStore(folder, HOST, clock), clock)
     folder.chmod(0o755)
     (folder / "v3-1.sqlite").chmod(0o644)
-    waited(FileBook(folder, HOST, clock), clock)
+    waited(SqliteLogStore(folder, HOST, clock), clock)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert modes(folder) == {0o600}
 
@@ -137,16 +139,16 @@ NOTICED_AT_ONCE = [scrap, empty, another_program, another_shape, a_folder, a_lin
 def test_a_damaged_file_is_left_as_it_is_and_the_next_one_begins_with_a_full_window(
     damage: Callable[[Path], None], already_open: bool, folder: Path, clock: ManualClock, caplog
 ) -> None:
-    book = FileBook(folder, HOST, clock)
+    book = SqliteLogStore(folder, HOST, clock)
     for _ in range(5):
-        BookLimiter(clock, book).acquire(CANDLES, "")
+        LogLimiter(clock, book).acquire(CANDLES, "")
     if not already_open:
         book.close()
     damage(folder / "v3-1.sqlite")
     left = (folder / "v3-1.sqlite").lstat()
     with caplog.at_level(logging.WARNING, "bgresearch"):
         assert waited(book, clock) == pytest.approx(60)
-    assert waited(FileBook(folder, "https://another.example", clock), clock) == 0, "the rest is over for all"
+    assert waited(SqliteLogStore(folder, "https://another.example", clock), clock) == 0, "the rest is over for all"
     assert (folder / "v3-2.sqlite").exists()
     assert ((folder / "v3-1.sqlite").lstat().st_ino, (folder / "v3-1.sqlite").lstat().st_size) == (
         left.st_ino,
@@ -156,19 +158,19 @@ def test_a_damaged_file_is_left_as_it_is_and_the_next_one_begins_with_a_full_win
 
 
 def test_the_rest_after_a_damaged_file_is_for_every_host_and_every_process(folder: Path, clock: ManualClock) -> None:
-    waited(FileBook(folder, HOST, clock), clock)
+    waited(SqliteLogStore(folder, HOST, clock), clock)
     scrap(folder / "v3-1.sqlite")
-    book = FileBook(folder, HOST, clock)
+    book = SqliteLogStore(folder, HOST, clock)
     assert sent(book) == 0
     clock.advance(10)
-    assert waited(FileBook(folder, "https://another.example", clock), clock) == pytest.approx(50)
+    assert waited(SqliteLogStore(folder, "https://another.example", clock), clock) == pytest.approx(50)
     assert waited(book, clock) == 0
 
 
 def test_two_versions_at_once_count_in_a_file_each_and_do_not_stop_each_other(folder: Path, clock: ManualClock) -> None:
     folder.mkdir(mode=0o700, parents=True)
     (folder / "1.sqlite").write_bytes(b"of a version that had no number in the name")
-    books = [FileBook(folder, HOST, clock, version=version) for version in (2, 3, 4)]
+    books = [SqliteLogStore(folder, HOST, clock, version=version) for version in (2, 3, 4)]
     for _ in range(5):
         for book in books:
             book.close()
@@ -180,18 +182,18 @@ def test_two_versions_at_once_count_in_a_file_each_and_do_not_stop_each_other(fo
 
 def test_only_the_last_damaged_file_is_kept(folder: Path, clock: ManualClock) -> None:
     for number in range(1, 6):
-        sent(FileBook(folder, HOST, clock))
+        sent(SqliteLogStore(folder, HOST, clock))
         scrap(folder / f"v3-{number}.sqlite")
-    sent(FileBook(folder, HOST, clock))
+    sent(SqliteLogStore(folder, HOST, clock))
     assert {path.name for path in folder.glob("*.sqlite")} == {"v3-5.sqlite", "v3-6.sqlite"}
 
 
 def test_a_file_that_vanishes_is_made_again_and_all_meet_in_it(folder: Path, clock: ManualClock) -> None:
-    books = [FileBook(folder, HOST, clock) for _ in range(3)]
+    books = [SqliteLogStore(folder, HOST, clock) for _ in range(3)]
     for book in books:
         waited(book, clock)
     (folder / "v3-1.sqlite").unlink()
-    for book in [books[0], FileBook(folder, HOST, clock)]:
+    for book in [books[0], SqliteLogStore(folder, HOST, clock)]:
         waited(book, clock)
     assert [sent(book) for book in books] == [2, 2, 2]
 
@@ -200,7 +202,7 @@ def test_a_file_that_vanishes_is_made_again_and_all_meet_in_it(folder: Path, clo
 def test_whoever_has_the_damaged_file_open_follows_the_others(
     damage: Callable[[Path], None], folder: Path, clock: ManualClock
 ) -> None:
-    first, second = FileBook(folder, HOST, clock), FileBook(folder, HOST, clock)
+    first, second = SqliteLogStore(folder, HOST, clock), SqliteLogStore(folder, HOST, clock)
     waited(first, clock)
     damage(folder / "v3-1.sqlite")
     waited(second, clock)
@@ -212,10 +214,13 @@ def test_a_folder_that_cannot_be_made_is_said_once_and_the_process_counts_alone(
     tmp_path: Path, clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "home").write_text("no folder")
-    book = FallbackBook(
-        FileBook(tmp_path / "home" / "budget", HOST, clock), MemoryBook(clock), clock, meanwhile="this one counts alone"
+    book = FallbackLogStore(
+        SqliteLogStore(tmp_path / "home" / "budget", HOST, clock),
+        MemoryLogStore(clock),
+        clock,
+        meanwhile="this one counts alone",
     )
-    limiter = BookLimiter(clock, book)
+    limiter = LogLimiter(clock, book)
     with caplog.at_level(logging.WARNING, "bgresearch"):
         for _ in range(21):
             limiter.acquire(CANDLES, "")
@@ -236,9 +241,9 @@ def test_a_read_only_home_is_counted_in_alone(tmp_path: Path, clock: ManualClock
         if os.geteuid() == 0:  # root may write everywhere, so become somebody else
             os.setuid(65534)
         try:
-            waited(FileBook(folder, HOST, clock), clock)
-        except BookUnusable as unusable:
-            book = FallbackBook(FileBook(folder, HOST, clock), MemoryBook(clock), clock, meanwhile="")
+            waited(SqliteLogStore(folder, HOST, clock), clock)
+        except StoreUnusable as unusable:
+            book = FallbackLogStore(SqliteLogStore(folder, HOST, clock), MemoryLogStore(clock), clock, meanwhile="")
             os._exit(0 if "BGRESEARCH_STATE_DIR" in str(unusable) and waited(book, clock) == 0 else 2)
         os._exit(1)
     assert os.waitpid(child, 0)[1] == 0
@@ -247,8 +252,8 @@ def test_a_read_only_home_is_counted_in_alone(tmp_path: Path, clock: ManualClock
 def test_a_folder_that_can_be_used_again_is_used_again(tmp_path: Path, clock: ManualClock) -> None:
     home = tmp_path / "home"
     home.write_text("no folder")
-    file = FileBook(home / "budget", HOST, clock)
-    book = FallbackBook(file, MemoryBook(clock), clock, meanwhile="")
+    file = SqliteLogStore(home / "budget", HOST, clock)
+    book = FallbackLogStore(file, MemoryLogStore(clock), clock, meanwhile="")
     waited(book, clock)
     home.unlink()
     waited(book, clock)
@@ -259,58 +264,58 @@ def test_a_folder_that_can_be_used_again_is_used_again(tmp_path: Path, clock: Ma
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
-def test_a_folder_of_somebody_else_s_is_not_used(folder: Path, book: FileBook) -> None:
+def test_a_folder_of_somebody_else_s_is_not_used(folder: Path, book: SqliteLogStore) -> None:
     folder.mkdir(parents=True)
     os.chown(folder, 12345, 12345)
-    with pytest.raises(BookUnusable, match="belongs to user 12345"):
+    with pytest.raises(StoreUnusable, match="belongs to user 12345"):
         sent(book)
 
 
-def test_a_link_in_place_of_the_folder_is_not_used(folder: Path, book: FileBook, tmp_path: Path) -> None:
+def test_a_link_in_place_of_the_folder_is_not_used(folder: Path, book: SqliteLogStore, tmp_path: Path) -> None:
     folder.parent.mkdir(parents=True)
     folder.symlink_to(tmp_path)
-    with pytest.raises(BookUnusable, match="not a folder"):
+    with pytest.raises(StoreUnusable, match="not a folder"):
         sent(book)
 
 
-def test_a_disk_that_is_full_changes_nothing(folder: Path, book: FileBook, clock: ManualClock) -> None:
-    BookLimiter(clock, book).acquire(CANDLES, "")
+def test_a_disk_that_is_full_changes_nothing(folder: Path, book: SqliteLogStore, clock: ManualClock) -> None:
+    LogLimiter(clock, book).acquire(CANDLES, "")
     connection = book._connection
     assert connection is not None
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count={pages}")
-    with pytest.raises(BookUnusable, match="full"):
+    with pytest.raises(StoreUnusable, match="full"):
         book.change((ADDRESS,), lambda _now_s, logs: logs[0].counted(5000, 1000.0))
     assert sent(book) == 1
 
 
 def test_a_ban_outlives_a_new_start_of_the_machine(folder: Path, clock: ManualClock) -> None:
-    BookLimiter(clock, FileBook(folder, HOST, clock)).rejected(CANDLES, "", address_wide=True)
+    LogLimiter(clock, SqliteLogStore(folder, HOST, clock)).rejected(CANDLES, "", address_wide=True)
     anew = ManualClock(NOW_MS)
     anew.advance(30)
-    book = FileBook(folder, HOST, anew)
+    book = SqliteLogStore(folder, HOST, anew)
     assert waited(book, anew) == pytest.approx(300)
     assert waited(book, anew) == 0
 
 
 def test_a_correction_of_the_system_clock_changes_nothing(folder: Path, clock: ManualClock) -> None:
-    BookLimiter(clock, FileBook(folder, HOST, clock)).rejected(CANDLES, "", address_wide=True)
+    LogLimiter(clock, SqliteLogStore(folder, HOST, clock)).rejected(CANDLES, "", address_wide=True)
     clock.advance(100)
     clock.jump(-(10**9))
-    assert waited(FileBook(folder, HOST, clock), clock) == pytest.approx(200)
+    assert waited(SqliteLogStore(folder, HOST, clock), clock) == pytest.approx(200)
 
 
 def test_logs_that_nobody_writes_to_are_forgotten(folder: Path, clock: ManualClock) -> None:
     for port in range(50):
-        waited(FileBook(folder, f"http://127.0.0.1:{40_000 + port}", clock), clock)
+        waited(SqliteLogStore(folder, f"http://127.0.0.1:{40_000 + port}", clock), clock)
     clock.advance(FORGET_S + 1)
-    waited(FileBook(folder, HOST, clock), clock)
+    waited(SqliteLogStore(folder, HOST, clock), clock)
     with sqlite3.connect(folder / "v3-1.sqlite") as connection:
         assert connection.execute("SELECT DISTINCT host FROM log").fetchall() == [(HOST,)]
     connection.close()
 
 
-def test_a_decision_that_fails_changes_nothing(book: FileBook) -> None:
+def test_a_decision_that_fails_changes_nothing(book: SqliteLogStore) -> None:
     def fail(now_s: float, logs: list[Log]) -> None:
         logs[0].left(now_s)
         raise KeyboardInterrupt

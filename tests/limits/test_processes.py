@@ -12,8 +12,8 @@ import pytest
 
 from bgresearch.catalogue import load
 from bgresearch.core.clock import SystemClock
-from bgresearch.http.ratelimit.limiter import ADDRESS, BookLimiter, Log
-from bgresearch.http.ratelimit.sqlite_log import FileBook
+from bgresearch.http.ratelimit.limiter import ADDRESS, Log, LogLimiter
+from bgresearch.http.ratelimit.sqlite_log import SqliteLogStore
 from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.server import Server
 from tests.limits.conftest import CANDLES, HOST, Impatient, begin, ended
@@ -21,7 +21,7 @@ from tests.limits.conftest import CANDLES, HOST, Impatient, begin, ended
 KILLS = 100
 
 
-def departures(book: FileBook) -> int:
+def departures(book: SqliteLogStore) -> int:
     return book.change((ADDRESS,), lambda _now_s, logs: len(logs[0]))
 
 
@@ -47,14 +47,14 @@ def test_four_processes_at_once_are_never_refused_by_a_strict_server(folder: Pat
     with Server(Exchange()) as server:
         processes = [begin(folder, "ask", server.url, 15) for _ in range(4)]
         said = [ended(process) for process in processes]
-        book = FileBook(folder, server.url, SystemClock())
+        book = SqliteLogStore(folder, server.url, SystemClock())
         assert said == [{"asked": 15, "sent": 15}] * 4, "whatever is refused is sent again"
         assert departures(book) == 60
 
 
 def test_a_429_in_one_process_pauses_the_others(folder: Path) -> None:
     ended(begin(folder, "rejected", "endpoint"))
-    book = FileBook(folder, HOST, SystemClock())
+    book = SqliteLogStore(folder, HOST, SystemClock())
     names = (CANDLES.id, load()["spot.fills"].id)
     assert [log > 0 for log in book.change(names, lambda _now_s, logs: [log.paused_until_s for log in logs])] == [
         True,
@@ -71,8 +71,8 @@ def test_a_ban_of_the_address_holds_for_processes_that_start_later(folder: Path)
 
 @pytest.mark.slow
 def test_a_process_killed_in_the_middle_of_a_change_leaves_no_lock_and_no_half_change(folder: Path) -> None:
-    book = FileBook(folder, HOST, SystemClock())
-    BookLimiter(SystemClock(), book).rejected(CANDLES, "", address_wide=True)
+    book = SqliteLogStore(folder, HOST, SystemClock())
+    LogLimiter(SystemClock(), book).rejected(CANDLES, "", address_wide=True)
     reading, writing = os.pipe()
 
     def hold(_now_s: float, logs: list[Log]) -> None:
@@ -81,7 +81,7 @@ def test_a_process_killed_in_the_middle_of_a_change_leaves_no_lock_and_no_half_c
         signal.pause()
 
     for number in range(KILLS):
-        child = forked(lambda: FileBook(folder, HOST, SystemClock()).change((ADDRESS,), hold))
+        child = forked(lambda: SqliteLogStore(folder, HOST, SystemClock()).change((ADDRESS,), hold))
         assert os.read(reading, 1) == b"x"
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
@@ -90,13 +90,13 @@ def test_a_process_killed_in_the_middle_of_a_change_leaves_no_lock_and_no_half_c
     os.close(reading)
     os.close(writing)
     clock = Impatient()
-    BookLimiter(clock, FileBook(folder, HOST, clock)).acquire(CANDLES, "")
+    LogLimiter(clock, SqliteLogStore(folder, HOST, clock)).acquire(CANDLES, "")
     assert 200 < clock.waited_s <= 300, "the ban was lost"
     assert {path.name for path in folder.glob("*.sqlite")} == {"v3-1.sqlite"}
 
 
 def test_a_process_killed_with_half_of_its_change_in_the_file_has_changed_nothing(folder: Path) -> None:
-    book, names = FileBook(folder, HOST, SystemClock()), tuple("abcdefgh")
+    book, names = SqliteLogStore(folder, HOST, SystemClock()), tuple("abcdefgh")
     book.change(names, lambda _now_s, logs: [log.counted(2000, 1.0) for log in logs])
     before = (folder / "v3-1.sqlite").read_bytes()
     book.close()
@@ -108,7 +108,7 @@ def test_a_process_killed_with_half_of_its_change_in_the_file_has_changed_nothin
             signal.pause()
 
     def work() -> None:
-        mine = FileBook(folder, HOST, SystemClock())
+        mine = SqliteLogStore(folder, HOST, SystemClock())
         mine.change((ADDRESS,), lambda _now_s, _logs: None)
         connection = mine._connection
         assert connection is not None
@@ -129,7 +129,7 @@ def test_a_process_killed_with_half_of_its_change_in_the_file_has_changed_nothin
 
 @pytest.mark.slow
 def test_a_process_killed_at_any_moment_loses_nothing_that_it_was_told_is_counted(folder: Path) -> None:
-    book = FileBook(folder, HOST, SystemClock())
+    book = SqliteLogStore(folder, HOST, SystemClock())
     rng = random.Random(7)  # noqa: S311
     counted = 4000  # many pages of the file, so that a change takes its time
     book.change((ADDRESS,), lambda now_s, logs: logs[0].counted(counted, now_s))
@@ -137,7 +137,7 @@ def test_a_process_killed_at_any_moment_loses_nothing_that_it_was_told_is_counte
         reading, writing = os.pipe()
 
         def work(writing: int = writing) -> None:
-            mine = FileBook(folder, HOST, SystemClock())
+            mine = SqliteLogStore(folder, HOST, SystemClock())
             while True:
                 mine.change((ADDRESS,), count)
                 os.write(writing, b"x")
@@ -161,7 +161,7 @@ def test_a_process_killed_at_any_moment_loses_nothing_that_it_was_told_is_counte
 
 
 def test_a_fork_goes_on_counting_in_the_same_file(folder: Path) -> None:
-    book = FileBook(folder, HOST, SystemClock())
+    book = SqliteLogStore(folder, HOST, SystemClock())
     book.change((ADDRESS,), count)
     children = [forked(lambda: [book.change((ADDRESS,), count) for _ in range(50)]) for _ in range(4)]
     for _ in range(50):
@@ -172,7 +172,7 @@ def test_a_fork_goes_on_counting_in_the_same_file(folder: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_fork_while_other_threads_count_does_not_hang(folder: Path) -> None:
-    book = FileBook(folder, HOST, SystemClock())
+    book = SqliteLogStore(folder, HOST, SystemClock())
     over = threading.Event()
 
     def work() -> None:
@@ -192,7 +192,7 @@ def test_a_fork_while_other_threads_count_does_not_hang(folder: Path) -> None:
 
 
 def test_threads_and_processes_lose_no_count(folder: Path) -> None:
-    book = FileBook(folder, HOST, SystemClock())
+    book = SqliteLogStore(folder, HOST, SystemClock())
 
     def work() -> None:
         threads = [threading.Thread(target=lambda: [book.change((ADDRESS,), count) for _ in range(25)]) for _ in "1234"]

@@ -19,10 +19,10 @@ from bgresearch.core.clock import SystemClock
 from bgresearch.errors import ConfigurationError
 from bgresearch.http.ratelimit import limiter_for
 from bgresearch.http.ratelimit import redis_log as redis_book
-from bgresearch.http.ratelimit.fallback import BookUnusable, FallbackBook
-from bgresearch.http.ratelimit.limiter import ADDRESS, BookLimiter, Log
-from bgresearch.http.ratelimit.redis_log import RedisBook
-from bgresearch.http.ratelimit.sqlite_log import FileBook
+from bgresearch.http.ratelimit.fallback import FallbackLogStore, StoreUnusable
+from bgresearch.http.ratelimit.limiter import ADDRESS, Log, LogLimiter
+from bgresearch.http.ratelimit.redis_log import RedisLogStore
+from bgresearch.http.ratelimit.sqlite_log import SqliteLogStore
 from tests.limits.conftest import ASSETS, CANDLES, FILLS, HOST, PATIENCE_S
 
 redis = pytest.importorskip("redis")
@@ -73,17 +73,17 @@ def empty(url: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def book(empty: str) -> Iterator[RedisBook]:
-    book = RedisBook(empty, HOST, SystemClock())
+def book(empty: str) -> Iterator[RedisLogStore]:
+    book = RedisLogStore(empty, HOST, SystemClock())
     yield book
     book.close()
 
 
-def first_wait(book: RedisBook, row=FILLS) -> float:
+def first_wait(book: RedisLogStore, row=FILLS) -> float:
     """How long the next request would wait; 0 if it left."""
     clock = Noting()
     try:
-        BookLimiter(clock, book).acquire(row, "")
+        LogLimiter(clock, book).acquire(row, "")
     except TimeoutError:
         return clock.waits[0]
     return 0.0
@@ -94,11 +94,11 @@ def count(_now_s: float, logs: list[Log]) -> None:
 
 
 @needs_server
-def test_twenty_of_two_machines_together_may_leave_and_the_next_one_waits(empty: str, book: RedisBook) -> None:
-    other = RedisBook(empty, HOST, SystemClock())
+def test_twenty_of_two_machines_together_may_leave_and_the_next_one_waits(empty: str, book: RedisLogStore) -> None:
+    other = RedisLogStore(empty, HOST, SystemClock())
     clock = Noting()
     for number in range(20):
-        BookLimiter(clock, other if number % 2 else book).acquire(CANDLES, "")
+        LogLimiter(clock, other if number % 2 else book).acquire(CANDLES, "")
     assert 0 < first_wait(book, CANDLES) <= 1.08
     assert 0 < first_wait(other, CANDLES) <= 1.08
     assert first_wait(other) == 0
@@ -106,31 +106,31 @@ def test_twenty_of_two_machines_together_may_leave_and_the_next_one_waits(empty:
 
 
 @needs_server
-def test_a_429_of_one_machine_pauses_the_others(empty: str, book: RedisBook) -> None:
-    other = RedisBook(empty, HOST, SystemClock())
-    BookLimiter(SystemClock(), other).rejected(CANDLES, "", address_wide=False)
+def test_a_429_of_one_machine_pauses_the_others(empty: str, book: RedisLogStore) -> None:
+    other = RedisLogStore(empty, HOST, SystemClock())
+    LogLimiter(SystemClock(), other).rejected(CANDLES, "", address_wide=False)
     assert 0 < first_wait(book, CANDLES) <= 2
     assert first_wait(book) == 0
-    BookLimiter(SystemClock(), other).rejected(CANDLES, "", address_wide=True)
+    LogLimiter(SystemClock(), other).rejected(CANDLES, "", address_wide=True)
     assert 290 < first_wait(book) <= 300
     other.close()
 
 
 @needs_server
-def test_hosts_and_users_are_apart(empty: str, book: RedisBook) -> None:
-    other = RedisBook(empty, "http://127.0.0.1:8080", SystemClock())
-    BookLimiter(SystemClock(), other).rejected(CANDLES, "", address_wide=True)
+def test_hosts_and_users_are_apart(empty: str, book: RedisLogStore) -> None:
+    other = RedisLogStore(empty, "http://127.0.0.1:8080", SystemClock())
+    LogLimiter(SystemClock(), other).rejected(CANDLES, "", address_wide=True)
     assert first_wait(book) == 0
-    BookLimiter(SystemClock(), book).rejected(ASSETS, "one", address_wide=False)
+    LogLimiter(SystemClock(), book).rejected(ASSETS, "one", address_wide=False)
     clock = Noting()
-    BookLimiter(clock, book).acquire(ASSETS, "two")
+    LogLimiter(clock, book).acquire(ASSETS, "two")
     other.close()
 
 
 @needs_server
 def test_nothing_is_lost_when_many_decide_at_once(empty: str) -> None:
     def work() -> None:
-        mine = RedisBook(empty, HOST, SystemClock())
+        mine = RedisLogStore(empty, HOST, SystemClock())
         for _ in range(25):
             mine.change((ADDRESS,), count)
         mine.close()
@@ -140,14 +140,14 @@ def test_nothing_is_lost_when_many_decide_at_once(empty: str) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    book = RedisBook(empty, HOST, SystemClock())
+    book = RedisLogStore(empty, HOST, SystemClock())
     assert book.change((ADDRESS,), lambda _now_s, logs: len(logs[0])) == 200
     book.close()
 
 
 @needs_server
-def test_what_somebody_wrote_meanwhile_is_decided_upon_anew(empty: str, book: RedisBook) -> None:
-    other = RedisBook(empty, HOST, SystemClock())
+def test_what_somebody_wrote_meanwhile_is_decided_upon_anew(empty: str, book: RedisLogStore) -> None:
+    other = RedisLogStore(empty, HOST, SystemClock())
     seen = []
 
     def decide(now_s: float, logs: list[Log]) -> None:
@@ -166,7 +166,9 @@ def test_what_somebody_wrote_meanwhile_is_decided_upon_anew(empty: str, book: Re
 @needs_server
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(moments=st.lists(st.floats(0, 1e9), max_size=30), trips=st.integers(0, 5), trip_s=st.floats(0, 1))
-def test_a_log_comes_back_as_it_was_written(book: RedisBook, moments: list[float], trips: int, trip_s: float) -> None:
+def test_a_log_comes_back_as_it_was_written(
+    book: RedisLogStore, moments: list[float], trips: int, trip_s: float
+) -> None:
     def write(now_s: float, logs: list[Log]) -> None:
         logs[0].arrived.clear()
         logs[0].arrived.extend(moments)
@@ -181,7 +183,7 @@ def test_a_log_comes_back_as_it_was_written(book: RedisBook, moments: list[float
 
 
 @needs_server
-def test_a_damaged_log_rests_for_a_full_window(empty: str, book: RedisBook) -> None:
+def test_a_damaged_log_rests_for_a_full_window(empty: str, book: RedisLogStore) -> None:
     assert first_wait(book) == 0
     with redis.Redis.from_url(empty) as server:
         keys = server.keys("bgresearch:budget:3:*")
@@ -192,7 +194,7 @@ def test_a_damaged_log_rests_for_a_full_window(empty: str, book: RedisBook) -> N
 
 
 @needs_server
-def test_what_nobody_writes_to_is_forgotten_by_the_server(empty: str, book: RedisBook) -> None:
+def test_what_nobody_writes_to_is_forgotten_by_the_server(empty: str, book: RedisLogStore) -> None:
     first_wait(book)
     with redis.Redis.from_url(empty) as server:
         assert all(0 < server.pttl(key) <= redis_book.FORGET_MS for key in server.keys("*"))
@@ -200,8 +202,8 @@ def test_what_nobody_writes_to_is_forgotten_by_the_server(empty: str, book: Redi
 
 @needs_server
 def test_a_wrong_password_is_no_secret_told(url: str) -> None:
-    book = RedisBook(url.replace("hush", "a-wrong-secret"), HOST, SystemClock())
-    with pytest.raises(BookUnusable, match=r"127\.0\.0\.1") as caught:
+    book = RedisLogStore(url.replace("hush", "a-wrong-secret"), HOST, SystemClock())
+    with pytest.raises(StoreUnusable, match=r"127\.0\.0\.1") as caught:
         book.change((ADDRESS,), count)
     assert "a-wrong-secret" not in f"{caught.value} {caught.value.__cause__!r} {book!r}"
 
@@ -210,9 +212,9 @@ def test_without_the_server_this_machine_counts_by_itself_and_says_so_once(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = SystemClock()
-    gone = RedisBook(f"redis://:hush@127.0.0.1:{free_port()}", HOST, clock)
-    file = FileBook(folder, HOST, clock)
-    limiter = BookLimiter(clock, FallbackBook(gone, file, clock, meanwhile="this machine counts alone"))
+    gone = RedisLogStore(f"redis://:hush@127.0.0.1:{free_port()}", HOST, clock)
+    file = SqliteLogStore(folder, HOST, clock)
+    limiter = LogLimiter(clock, FallbackLogStore(gone, file, clock, meanwhile="this machine counts alone"))
     with caplog.at_level(logging.WARNING, "bgresearch"):
         limiter.acquire(CANDLES, "")
         limiter.acquire(FILLS, "")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from bgresearch.catalogue import load
 from bgresearch.core.clock import SystemClock
-from bgresearch.http.ratelimit.limiter import BookLimiter
-from bgresearch.http.ratelimit.sqlite_log import FileBook
+from bgresearch.http.ratelimit.limiter import LogLimiter
+from bgresearch.http.ratelimit.sqlite_log import SqliteLogStore
 from bgresearch.http.sender import Wire
 from tests.limits.conftest import CANDLES, HOST, Impatient
 
@@ -20,20 +20,20 @@ THREADS = 4
 def rejected(folder: Path, width: str) -> int:
     """Take in a 429; print until when nothing leaves."""
     clock = SystemClock()
-    return BookLimiter(clock, FileBook(folder, HOST, clock)).rejected(CANDLES, "", address_wide=width == "address")
+    return LogLimiter(clock, SqliteLogStore(folder, HOST, clock)).rejected(CANDLES, "", address_wide=width == "address")
 
 
 def wait(folder: Path, row: str) -> float:
     """Print for how long a request of this row would wait."""
     clock = Impatient()
-    BookLimiter(clock, FileBook(folder, HOST, clock)).acquire(load()[row], "")
+    LogLimiter(clock, SqliteLogStore(folder, HOST, clock)).acquire(load()[row], "")
     return clock.waited_s
 
 
 def ask(folder: Path, url: str, number: str) -> dict[str, int]:
     """Ask a server's time as fast as the limiter lets four threads; print how many were asked and sent."""
     clock = SystemClock()
-    limiter = BookLimiter(clock, FileBook(folder, url, clock))
+    limiter = LogLimiter(clock, SqliteLogStore(folder, url, clock))
     with Wire(url, limiter=limiter, clock=clock) as wire, ThreadPoolExecutor(THREADS) as pool:
         answers = list(pool.map(lambda _: wire.send(load()["common.time"], {}), range(int(number))))
         return {"asked": len(answers), "sent": wire.sent}

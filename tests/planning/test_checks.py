@@ -103,7 +103,7 @@ def test_a_row_without_a_time_stands_for_the_candle_that_is_absent() -> None:
 
 def test_an_answer_to_another_question_is_not_believed() -> None:
     later = rows(Span(SPAN.end_ms + MINUTE_MS, SPAN.end_ms + 5 * MINUTE_MS))
-    for words, spoilt in (("after everything", later), ("between two", [(row[0] + 1, *row[1:]) for row in rows()])):
+    for words, spoilt in (("the requested span", later), ("between two", [(row[0] + 1, *row[1:]) for row in rows()])):
         checked = check_page(page(spoilt), SPAN, GRID)
         assert words in checked.fault
         assert (checked.table.num_rows, checked.absent) == (0, (SPAN,))

@@ -45,7 +45,7 @@ def test_every_page_can_be_had_on_its_roads(what: CandleSeries, candles: int, ag
             row, params = load()[road.endpoint], road.params(page.span, page.rows)
             assert all(row.param(name) for name in params)
             assert all(param.name in params for param in row.params if param.required)
-            assert road.reach_ms is None or page.span.start_ms > NOW_MS - road.reach_ms
+            assert road.lookback_ms is None or page.span.start_ms > NOW_MS - road.lookback_ms
 
 
 @pytest.mark.parametrize("interval", list(INTERVALS))
@@ -82,7 +82,7 @@ def test_no_page_goes_by_a_road_that_does_not_reach_it() -> None:
     span = Span(NOW_MS // DAY_MS * DAY_MS - 120 * DAY_MS, NOW_MS // DAY_MS * DAY_MS)
     for page in plan(what, span, [span], NOW_MS).pages:
         age_ms = NOW_MS - page.span.start_ms
-        assert all(road.reach_ms is None or age_ms < road.reach_ms for road in page.routes)
+        assert all(road.lookback_ms is None or age_ms < road.lookback_ms for road in page.routes)
         assert page.routes[0].endpoint == "spot.history_candles" or age_ms < 90 * DAY_MS
 
 

@@ -159,7 +159,7 @@ except bg.ConfigurationError as error:
 
 def test_store_excludes_keys_and_the_sandbox() -> None:
     for options in ({"key": "x"}, {"sandbox": True}):
-        with pytest.raises(ConfigurationError, match="store= is read without asking"):
+        with pytest.raises(ConfigurationError, match="store= is read without an exchange"):
             bg.connect(store="memory://x", **options)
 
 

@@ -243,7 +243,7 @@ def test_two_who_publish_at_once_do_not_undo_each_other(memory: str, local: Clie
                 local.publish(memory, symbols="ETHUSDT")
             return super().write(name, data)
 
-    with pytest.raises(StoreError, match="somebody else has published"):
+    with pytest.raises(StoreError, match="another process has published"):
         copy(folder, Overtaken(memory), chosen(folder, Choice(("XRPUSDT",))), host=HOST, now_ms=1)
     assert {one.keys["symbol"] for one in from_json(Remote(memory).read("manifest.json")).files} == {
         "BTCUSDT",
@@ -264,7 +264,7 @@ def test_who_prunes_beside_somebody_who_publishes_does_not_tear_their_publicatio
 
     removed: list[int] = []
     xrp = chosen(folder, Choice(("XRPUSDT",)))
-    with pytest.raises(StoreError, match="somebody else has published"):
+    with pytest.raises(StoreError, match="another process has published"):
         copy(folder, Pruned(memory), xrp, host=HOST, now_ms=1)
     assert removed == [len(MONTHS)]
     assert copy(folder, Remote(memory), xrp, host=HOST, now_ms=1).sent == len(MONTHS)

@@ -409,7 +409,7 @@ def test_a_wrong_fee_is_named_although_amount_less_fee_is_right() -> None:
     found = reconcile(one_fill().assign(amount=1.002, fee=0.003), bills)
     assert (found.ok, found.problems["what"].tolist()) == (False, ["changed record"])
     assert found.problems[["told", "booked"]].to_numpy().tolist() == [[Decimal("0.003"), Decimal("0.001")]]
-    assert "of a fee of 0.003; there it is 0.001" in str(found)
+    assert "the fee is 0.003 in the record and 0.001 in the line" in str(found)
 
 
 @pytest.mark.parametrize("column", ["amount", "balance"])

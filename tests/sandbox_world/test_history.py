@@ -8,7 +8,7 @@ import pytest
 
 from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS, MINUTE_MS
 from bgresearch.sandbox.traders.accounts import WALLETS, Account, make_accounts
-from bgresearch.sandbox.traders.history import EPOCH_MS, TraderHistory, tell
+from bgresearch.sandbox.traders.history import EPOCH_MS, TraderHistory, history_of
 from bgresearch.sandbox.traders.records import UNIT, scaled
 from bgresearch.sandbox.world.funding import RATE_PLACES, funding_rate
 from bgresearch.sandbox.world.markets import MAINTENANCE, of_kind, utc_ms
@@ -29,7 +29,7 @@ def history(accounts: dict[str, Account]) -> TraderHistory:
 def test_a_longer_history_begins_with_the_shorter_one(world: World) -> None:
     day = EPOCH_MS // DAY_MS + 40
     end = (day + 1) * DAY_MS
-    short, long = tell(world, "live", day), tell(World(SEED), "live", day + 15)
+    short, long = history_of(world, "live", day), history_of(World(SEED), "live", day + 15)
     for name in ("orders", "fills", "entries", "transfers", "movements", "positions"):
         before = [row for row in getattr(short, name) if row[0] < id_at(end)]
         assert before == getattr(long, name)[: len(before)], name
@@ -52,7 +52,7 @@ def test_nobody_trades_during_maintenance(history: TraderHistory) -> None:
 
 @pytest.mark.slow
 def test_balances_never_fall_below_zero_even_after_years() -> None:
-    told = tell(World(SEED), "live", utc_ms(2028, 1, 1) // DAY_MS)
+    told = history_of(World(SEED), "live", utc_ms(2028, 1, 1) // DAY_MS)
     assert min(entry.balance for entry in told.entries) >= 0
     assert min(entry.unified for entry in told.entries) >= 0
 

@@ -9,7 +9,7 @@ import pytest
 from bgresearch.core.clock import ManualClock
 from bgresearch.http.ratelimit.limiter import LocalLimiter
 from bgresearch.http.sender import Wire
-from tests.wire.conftest import NOW_MS, Peer, good
+from tests.http.conftest import NOW_MS, Peer, good
 from vault.credential import Credential
 from vault.entries import HMAC_KIND, Slot, Triple
 from vault.hidden import Hidden

@@ -18,8 +18,8 @@ from bgresearch.http import sender as wire_module
 from bgresearch.http.sender import Wire
 from bgresearch.keys.permissions import permissions
 from bgresearch.session.identity import AccountIdentity
+from tests.http.conftest import NOW_MS, good
 from tests.security.conftest import Street, credential
-from tests.wire.conftest import NOW_MS, good
 
 PUBLIC, PRIVATE = load()["spot.candles"], load()["spot.account_assets"]
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

@@ -15,8 +15,8 @@ from bgresearch.catalogue import load
 from bgresearch.errors import BadResponse, ConfigurationError
 from bgresearch.http.sender import Wire
 from tests.conftest import PATIENCE_S
+from tests.http.test_hosts import SecurePeer
 from tests.security.conftest import Street, clock_answer, credential
-from tests.wire.test_hosts import SecurePeer
 
 ROOT = Path(__file__).parents[2]
 PRIVATE = load()["spot.account_assets"]

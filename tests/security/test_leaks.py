@@ -42,9 +42,9 @@ from bgresearch.http.transport import Headers
 from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.traders.keys import SandboxKey
 from tests.conftest import PATIENCE_S
+from tests.http.conftest import HOST, NOW_MS, Scripted, bad, good
+from tests.http.test_hosts import SecurePeer
 from tests.security.conftest import Street, clock_answer, credential, everything, secrets_in, with_secrets
-from tests.wire.conftest import HOST, NOW_MS, Scripted, bad, good
-from tests.wire.test_hosts import SecurePeer
 from vault import VaultError
 from vault.hidden import Hidden
 

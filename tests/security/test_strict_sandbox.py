@@ -13,8 +13,8 @@ from bgresearch.core.clock import ManualClock
 from bgresearch.sandbox import SANDBOX_KEYS, Exchange
 from bgresearch.sandbox.server import Server
 from tests.conftest import PATIENCE_S
+from tests.http.conftest import NOW_MS
 from tests.sandbox.conftest import signed
-from tests.wire.conftest import NOW_MS
 
 INFO = "/api/v2/spot/account/info"
 ASSETS = "/api/v2/spot/account/assets"

@@ -36,8 +36,8 @@ def test_a_list_that_an_account_is_not_told_is_not_silently_empty(
 ) -> None:
     account = connect(key="unified").account
     for verb, said in (
-        ("earn_records", "tells this account no savings records without naming a product"),
-        ("conversions", "tells this account no conversions without naming a pair"),
+        ("earn_records", "lists no savings records of this account unless a product is named"),
+        ("conversions", "lists no conversions of this account unless a pair is named"),
     ):
         frame = getattr(account, verb)(*SPAN)
         assert frame.empty

@@ -19,7 +19,7 @@ from bgresearch.errors import BadResponse, IncompleteData, OfflineError, Paramet
 from bgresearch.session.identity import AccountIdentity
 from bgresearch.session.session import Session
 from bgresearch.store import Store
-from tests.verbs.told import Answer, Told
+from tests.verbs.scripted_answers import Answer, ScriptedSender
 
 Connect = Callable[..., Client]
 DAY_MS = 86_400_000
@@ -53,14 +53,14 @@ def test_offline_after_everything_is_over_asks_nobody(connect: Connect) -> None:
 
 def history(
     tmp_path: Path, answer: Answer, *, mode: str = "unified", offline: bool = False
-) -> tuple[RecordHistory, Told, ManualClock]:  # fmt: skip
+) -> tuple[RecordHistory, ScriptedSender, ManualClock]:  # fmt: skip
     def with_settings(row_id: str, params: Mapping[str, object]) -> Any:
         if row_id == "uta.account_settings" and mode == "classic":
             raise PermissionDenied(row_id, "40084", "You are in Classic Account mode")
         settings = {"uta.account_settings": {"uid": "7"}, "spot.account_info": {"userId": "8"}}
         return settings[row_id] if row_id in settings else answer(row_id, params)
 
-    told, clock = Told(with_settings), ManualClock(NOW_MS)
+    told, clock = ScriptedSender(with_settings), ManualClock(NOW_MS)
     source = Session(told, Store(tmp_path / "data", clock=clock), clock, offline)
     return RecordHistory(source, AccountIdentity(told), False), told, clock
 

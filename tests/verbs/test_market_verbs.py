@@ -11,7 +11,7 @@ import pytest
 
 import bgresearch
 from bgresearch.client.client import Client
-from bgresearch.client.contracts import MoreVerbs
+from bgresearch.client.contracts import ContractVerbs
 from bgresearch.core.clock import ManualClock
 from bgresearch.errors import BadResponse, IncompleteData, InvalidInput, OfflineError, UnknownSymbol
 from bgresearch.market.listings import COINS, SYMBOLS
@@ -44,7 +44,7 @@ SNAPSHOTS = sorted(set(CALLS) - {"symbols", "trades", "funding_rates"})
 
 
 def shape_of(verb: str) -> Shape:
-    return getattr(MoreVerbs, verb).shape  # type: ignore[no-any-return]
+    return getattr(ContractVerbs, verb).shape  # type: ignore[no-any-return]
 
 
 def has_shape(frame: pd.DataFrame, shape: Shape) -> None:
@@ -63,7 +63,7 @@ def public(exchange: Exchange, clock: ManualClock, tmp_path: Path) -> Iterator[C
 
 
 def test_every_verb_is_called_here() -> None:
-    verbs = {name for cls in MoreVerbs.__mro__ for name, verb in vars(cls).items() if hasattr(verb, "shape")}
+    verbs = {name for cls in ContractVerbs.__mro__ for name, verb in vars(cls).items() if hasattr(verb, "shape")}
     assert verbs == set(CALLS)
 
 
@@ -214,7 +214,7 @@ def test_past_trades_survive_faults(connect: Connect, exchange: Exchange, clock:
 
 
 def test_trades_older_than_the_exchange_answers_are_an_error_that_says_from_when(client: Client) -> None:
-    with pytest.raises(IncompleteData, match=r"90 days back; .* was never kept.* Ask from 2026-08-22"):
+    with pytest.raises(IncompleteData, match=r"90 days back; .* was never stored.* Ask from 2026-08-22"):
         client.trades("BTCUSDT", "2026-08-01", "2026-08-02", source="rest")
     assert client.requests_sent == 0
 

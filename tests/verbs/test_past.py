@@ -15,7 +15,7 @@ from bgresearch.errors import BadResponse
 from bgresearch.market.history import past_funding, past_trades
 from bgresearch.session.session import Session
 from bgresearch.store import Store
-from tests.verbs.told import Answer, Told
+from tests.verbs.scripted_answers import Answer, ScriptedSender
 
 NOW_MS = 1_795_165_230_000  # 2026-11-20T09:00:30Z
 DAY_MS = 86_400_000
@@ -23,8 +23,8 @@ HOUR_MS = 3_600_000
 PAIR, CONTRACT = Named("BTCUSDT", "spot"), Named("BTCUSDT", "usdt-futures")
 
 
-def source(tmp_path: Path, answer: Answer) -> tuple[Session, Told]:
-    told, clock = Told(answer), ManualClock(NOW_MS)
+def source(tmp_path: Path, answer: Answer) -> tuple[Session, ScriptedSender]:
+    told, clock = ScriptedSender(answer), ManualClock(NOW_MS)
     return Session(told, Store(tmp_path, clock=clock), clock), told
 
 

@@ -27,7 +27,7 @@ from bgresearch.market.listings import coins, symbols
 from bgresearch.market.quotes import open_interest
 from bgresearch.schemas import Shape
 from tests.verbs.rows import answer_row
-from tests.verbs.told import Told
+from tests.verbs.scripted_answers import ScriptedSender
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "bitget" / "samples"
 FILES = sorted(SAMPLES.glob("*.json"))
@@ -95,7 +95,7 @@ def test_a_recorded_list_becomes_records(file: Path) -> None:
         told, first = (data if first else None), False
         return told
 
-    records = walked(kind, road, Told(answer))
+    records = walked(kind, road, ScriptedSender(answer))
     rows = rows_of(endpoint, data)
     assert len(records) == len({record[kind.id] for record in records})
     assert len(records) == len(rows) or len({json.dumps(row) for row in rows}) == len(records) or _hidden_ids(rows)
@@ -114,14 +114,14 @@ def _hidden_ids(rows: list[Any]) -> bool:
 @pytest.mark.parametrize("file", [file for file in FILES if row_of(file).id in MARKET], ids=lambda file: file.stem)
 def test_a_recorded_answer_becomes_rows(file: Path) -> None:
     data = json.loads(file.read_text("utf-8"))["data"]
-    told = MARKET[row_of(file).id](Told(lambda _id, _params: data))
+    told = MARKET[row_of(file).id](ScriptedSender(lambda _id, _params: data))
     assert len(told) >= len(rows_of(row_of(file), data)) > 0
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if row_of(file).id in ASSETS], ids=lambda file: file.stem)
 def test_recorded_holdings_become_assets(file: Path) -> None:
     row, data = row_of(file), json.loads(file.read_text("utf-8"))["data"]
-    told = ASSETS[row.id](Told(lambda row_id, _params: data if row_id == row.id else []), [])
+    told = ASSETS[row.id](ScriptedSender(lambda row_id, _params: data if row_id == row.id else []), [])
     assert {holding["coin"] for holding in told} == {
         (each.get("coin") or each["marginCoin"]).upper() for each in rows_of(row, data)
     }

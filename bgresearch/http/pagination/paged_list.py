@@ -1,11 +1,11 @@
-"""One list of the exchange, page by page to its end: progress is proved, and so is the end. Keeps nothing.
+"""One list of the exchange, page by page to its end: progress is checked, and so is the end. Stores nothing.
 
 Every flat list goes through here: private records, own orders, public trades, funding rates, announcements. (The raw
-namespace walks lists without ids and takes up interrupted walks; `raw.walking` follows the same rules.)
+namespace reads lists without ids and resumes interrupted runs; `http.pagination.paginator` follows the same rules.)
 
-An end is believed when a page came short, or when the exchange was asked by another way: for a window of time, what is
-older than the oldest row so far is asked for anew, without a cursor. An empty page after a full one is no end by
-itself: exchanges stop serving pages at some depth without a word. A page that brings nothing new is no progress.
+The end is accepted when a page was short, or after a second kind of request: for a window of time, rows older than the
+oldest one so far are requested without a cursor. An empty page after a full one is no end by itself: exchanges stop
+serving pages at some depth without an error. A page without a new row is no progress.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 _USUAL_PAGE = 100  # rows of a page where the table states none
 _MOST_DIGITS = 40  # of an id; Python reads no number of thousands
-_REMEMBERED = 4  # pages that a page is compared with, beside the first one: what comes twice comes close together
+_REMEMBERED = 4  # pages that a page is compared with, and the first one: duplicates are close together
 
 
 class EndUnknown(BadResponse):
@@ -35,7 +35,7 @@ class EndUnknown(BadResponse):
 
 @dataclass(frozen=True)
 class PagedList(Generic[T]):
-    """A list, how its rows are read and what tells them apart.
+    """A list, how its rows are parsed and what identifies them.
 
     Attributes
     ----------
@@ -48,10 +48,10 @@ class PagedList(Generic[T]):
     read : callable
         Makes records out of the rows of a page, or raises `BadResponse`.
     key : callable
-        A record to the id that tells it apart.
+        Function from a record to its id.
     goes_on : callable, optional
         Called when a list seems to end right after a full page: returns whether another way of asking finds records
-        that no page has brought so far.
+        that were on no page so far.
     """
 
     sender: Sender
@@ -67,7 +67,7 @@ class PagedList(Generic[T]):
         Raises
         ------
         EndUnknown
-            The pages end and the list does not, as far as can be told.
+            The pages end, but there is evidence that the list does not.
         BadResponse
             A page came again, or no cursor leads on: the list has no end.
         """
@@ -90,7 +90,7 @@ class PagedList(Generic[T]):
                 yield list(fresh.values())
             following = self._following(data, keys, cursor)
             if not fresh or following in ("", cursor) or not self._advances(cursor, following):
-                self._believe_the_end(cursor, short=short, said=following == "" and bool(fresh))
+                self._accept_end(cursor, short=short, said=following == "" and bool(fresh))
                 return
             cursor = following
 
@@ -150,7 +150,7 @@ class PagedList(Generic[T]):
             hint="Ask for a shorter time where there is one.",
         )  # fmt: skip
 
-    def _believe_the_end(self, cursor: str, *, short: bool, said: bool) -> None:
+    def _accept_end(self, cursor: str, *, short: bool, said: bool) -> None:
         """Believe that a page was the last one: it came again, or leads nowhere, which the exchange may have said."""
         if said and (short or self.endpoint.paging.kind == "none"):
             return

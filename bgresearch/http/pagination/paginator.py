@@ -1,7 +1,7 @@
-"""A list of the exchange walked to its end, page by page: nothing lost, nothing twice, no page asked for twice.
+"""Reads a list of the exchange to its end, page by page: no row lost, no row twice, no page requested twice.
 
-Every page is kept before the next one is asked for, so that a walk that was interrupted goes on where it stopped.
-Memory holds the last few pages only. What a row looks like, and what becomes of it, is none of this file's business.
+Every page is saved before the next one is requested, so that an interrupted run resumes where it stopped. Memory holds
+the last few pages only. Parsing of rows is left to the caller.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from bgresearch.errors import BadResponse, BgresearchError, ExchangeError, Incom
 from bgresearch.http.confirming_sender import EMPTY_ANSWERS_OF_THE_PAST
 from bgresearch.http.pagination.strategy import EDGE_MS, Way
 
-_REMEMBERED = 4  # pages whose rows are compared with: what comes twice comes on pages that follow each other
+_REMEMBERED = 4  # pages to compare rows with: duplicates are on pages that follow each other
 _DEEPEST = "40303"  # deeper than 20,000 rows is not served
-_MOST_BARREN = 50  # pages in a row that bring nothing new before a cursor is said to go in circles
+_MOST_BARREN = 50  # pages in a row without a new row before the cursor is considered circular
 _LOOKS = 5  # at the first page, while rows keep coming
 _FAR = 500  # pages ahead, to see whether an exchange repeats its last page
 _OTHER_SIZES = 3  # of a page, to look over the end of a numbered list with
@@ -46,14 +46,14 @@ class Checkpoint(Protocol):
 
 @dataclass
 class State:
-    """Where a walk stands; all of it is kept with every page.
+    """The position in a list; it is saved with every page.
 
     Attributes
     ----------
     todo : list of Span or None
         The windows that are left, the current one first; None for a list that is walked without times.
     cursor : str
-        What asks for the next page; empty for the first.
+        The cursor of the next page; empty for the first.
     turned : int
         Pages of this window so far.
     largest : int
@@ -237,7 +237,7 @@ class Paginator:
             params[way.size_name] = str(way.size)
         if span is not None:
             span = whole_seconds(span) if way.cut_to_seconds else span
-            # whether the exchange's ends are included is not documented: both are asked for with room
+            # whether the ends are inclusive is not documented: the window is requested a little wider
             start = self._remembered(span)
             if way.endpoint.param(START) is not None:
                 params[START] = str(max(0, start - (way.bar_ms or 1)))
@@ -261,7 +261,7 @@ class Paginator:
     # what is new on a page
 
     def _fresh(self, page: _Page) -> list[int]:
-        """Return the places of the rows that were not on an earlier page and lie in the window."""
+        """Return the places of the rows that were not on an earlier page and are in the window."""
         way, span = self._way, self._state.todo[0]
         if page.repeats:
             places: list[int] = []
@@ -277,10 +277,10 @@ class Paginator:
         return [at for at, key in enumerate(keys) if key not in seen and first[key] == at]
 
     def _repeats(self, page: _Page) -> bool:
-        """Whether this is the page before once more, or the first one: lists end so, too.
+        """Return whether this is the previous page again, or the first one: some lists end like that.
 
-        Where nothing tells rows apart, two pages may be equal and yet different; then a page far behind tells whether
-        the exchange repeats itself, or the cursor does whether it moved.
+        Where rows have no ids, two different pages may look equal; then a page far behind shows whether the exchange
+        repeats itself, or the cursor shows whether it moved.
         """
         state, way = self._state, self._way
         alike = [keys for keys in (self._last, self._head) if keys] if state.turned else []
@@ -298,10 +298,11 @@ class Paginator:
         return sorted(map(_key, far)) == again
 
     def _settled(self, page: _Page) -> _Page:
-        """Return a numbered page with how many rows at its top were on the page before, as newer ones push the list on.
+        """Return a numbered page with the number of rows at its top that were on the page before.
 
-        Equal rows on both sides of a border may also be different records: then the first page is as it was. The page
-        is asked for again until nothing came between it and the look at the first one.
+        New rows at the head of a list shift it. But equal rows on both sides of a border may also be different
+        records: then the first page has not moved. The page is requested again until the list did not move between it
+        and the check of the first page.
         """
         state, seen = self._state, self._state.shift
         if not any(self._last[-size:] == page.keys[:size] for size in range(1, len(page.keys) + 1)):
@@ -342,7 +343,7 @@ class Paginator:
         elif way.kind == "window":
             self._narrow() if way.size and full else state.next_window()
         elif page.repeats:
-            self._believe_the_end(full=full and not earlier)
+            self._accept_end(full=full and not earlier)
         elif way.kind == "page":
             self._turn_number()
         else:
@@ -365,12 +366,12 @@ class Paginator:
         once_more = following == state.cursor and state.short  # the row that the cursor names comes along again
         if following == "" and not self._way.turns and page.distinct >= self._way.size:
             raise IncompleteData(
-                f"{self._way.endpoint.id}: nobody states how to come to its next page, and this one is full.",
+                f"{self._way.endpoint.id}: no page documents how to request the next page, and this one is full.",
                 missing=[] if span is None else [span], hint="Ask for larger pages or less time; .pages(...) gives it.",
             )  # fmt: skip
         unsaid = following == "" and self._way.goes_on(page.data) is None and page.distinct >= self._way.size > 0
         if unsaid and (self._can_narrow() or self._goes_on()):
-            self._narrow()  # a full page and no word of another one: what is older is asked for anew
+            self._narrow()  # a full page without a hint of another one: older rows are requested as a new window
         elif self._way.goes_on(page.data) is False or following == "" or beyond or once_more:
             state.next_window()
         elif following in {state.cursor, *self._cursors} or self._barren > _MOST_BARREN:
@@ -380,13 +381,13 @@ class Paginator:
             state.cursor = following
 
     def _end_of_window(self) -> None:
-        """Believe that an empty page ends the window, or begin anew below it: after a full page it may be no end."""
+        """Take an empty page as the end of the window, or go on below it: after a full page it may not be the end."""
         state = self._state
         if not state.turned or state.short:
             state.next_window()
         elif self._can_narrow():
             self._narrow()
-        elif self._goes_on() if self._way.kind != "page" else not self._reached_over_the_end():
+        elif self._goes_on() if self._way.kind != "page" else not self._is_past_the_end():
             span = state.todo[0]
             raise IncompleteData(
                 f"{self._way.endpoint.id}: nothing is served after page {state.turned}, which is full: whether the "
@@ -396,20 +397,20 @@ class Paginator:
         else:
             state.next_window()
 
-    def _believe_the_end(self, *, full: bool) -> None:
-        """Take a page that comes again for the end, if it is short or other ways of asking say the same."""
+    def _accept_end(self, *, full: bool) -> None:
+        """Take a repeated page as the end, if it is short or requests of another kind confirm it."""
         state = self._state
         if full and state.turned == 2:
             self._no_end()  # the first page: nothing was turned
         if full and self._can_narrow():
             self._narrow()
-        elif full and not (self._way.kind == "page" and self._reached_over_the_end()):
+        elif full and not (self._way.kind == "page" and self._is_past_the_end()):
             self._no_end()
         else:
             state.next_window()
 
-    def _reached_over_the_end(self) -> bool:
-        """Return whether a page of another size, that begins before the end of a numbered list, comes short.
+    def _is_past_the_end(self) -> bool:
+        """Return whether a page of another size that begins before the end of a numbered list is short.
 
         A list that goes on fills such a page; where no page of that number is served, it is empty.
         """
@@ -436,10 +437,10 @@ class Paginator:
         return next(by for by in range(len(head) + 1) if self._head[: len(head) - by] == head[by:])
 
     def _goes_on(self) -> bool:
-        """Return whether an empty page behind a full one is no end, for all that can be told of a list with cursors.
+        """Return whether there is evidence that an empty page after a full one is not the end of a list with cursors.
 
-        The page before may have said that there are more, or there are older rows than the oldest one, or others of
-        its time. A page with nothing else than rows of that time leaves no room for others: then it is not known.
+        The page before may have announced more, or there are older rows than the oldest one, or others of its time.
+        A page that is full of rows of that time leaves no room for others: then the end is unknown.
         """
         span, oldest = self._state.todo[0], self._state.oldest_ms
         if self._promised or span is None or oldest is None or oldest < span.start_ms:
@@ -471,7 +472,7 @@ class Paginator:
         state.next_window(*rest)
 
     def _narrow(self) -> None:
-        """Leave the part of the window that is known and begin anew in the older one.
+        """Go on with the older part of the window, without the part that is complete.
 
         Rows of its latest instant come again; they are known by their ids.
         """

@@ -1,4 +1,4 @@
-"""How one row of the table is walked: what turns its pages, how wide a window may be, what tells rows apart. Pure."""
+"""How the list behind a row of the table is read: what turns pages, how wide a window may be, what identifies rows."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from bgresearch.http.pagination.cursor import next_cursor
 
 Kind = Literal["once", "window", "ids", "cursor", "page", "bars"]
 
-EDGE_MS = 60_000  # windows and look-backs stay this far inside the exchange's own limits, which move while one walks
-SLACK_MS = 2  # how far outside a window a row may come because both its ends were asked for with room
+EDGE_MS = 60_000  # windows and look-backs stay this far inside the exchange's own limits, which move with the time
+SLACK_MS = 2  # how far outside a window a row may be, as windows are requested a little wider
 _MOST_DIGITS = 40  # of an id; Python reads no number of thousands
-_SECOND_MS = 1000  # some times are told to the second: windows meet at full ones
-_SPARE_BARS = 3  # of a page of candles: the ones beside the window, as the ends may be included or not
+_SECOND_MS = 1000  # some times are cut to the second: windows meet at full ones
+_SPARE_BARS = 3  # of a page of candles: those next to the window, as the ends may be included or not
 _USUAL_PAGE = 100  # rows to ask for where no page states how many there may be
 _SIZES = ("limit", "pageSize")
 _NUMBERS = ("pageNo", "pageNum", "cursor")
@@ -36,7 +36,7 @@ _CURSORS = ("endId", "minId", "cursor", "idLessThan", "nextCursor")
 
 @dataclass(frozen=True)
 class Way:
-    """How the rows behind one call are walked.
+    """How the rows behind one call are read.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Way:
     bar_ms : int
         Length of a candle, 0 for anything else.
     known_by : tuple of str
-        The columns that tell records apart; without any, equal rows may be different records.
+        The columns that identify a record; without any, equal rows may be different records.
     """
 
     endpoint: Endpoint
@@ -101,10 +101,10 @@ class Way:
         return int(text) * 1000 if len(text) == 10 else int(text)
 
     def inside(self, row: Any, span: Span | None) -> bool:
-        """Return whether a row belongs to this window and not to one beside it.
+        """Return whether a row belongs to this window and not to an adjacent one.
 
-        Rows whose own time lies far outside are kept, unless the exchange is known to send such: it may compare
-        another time than the one that it shows.
+        Rows whose own time is far outside are kept, unless the exchange is known to send such: it may compare another
+        time than the one that it shows.
         """
         at = self.time_of(row) if span is not None else None
         if at is None or span is None or span.start_ms <= at < span.end_ms:
@@ -145,7 +145,7 @@ class Way:
         return rows_of(self.endpoint, data)
 
     def _guessed(self, data: Any, rows: Sequence[Any]) -> str:
-        """Return the cursor where no page says which field it is: one beside the rows, else the last row's only id."""
+        """Return the cursor where its field is undocumented: one next to the rows, else the last row's only id."""
         if isinstance(data, dict):
             for field in (self.turn, *_CURSORS):
                 if field in data and data.get(self.endpoint.rows_at) is not data[field]:
@@ -198,8 +198,8 @@ def spans_of(way: Way, params: Mapping[str, object], now_ms: int) -> list[Span]:
         start = now_ms - endpoint.lookback_days * DAY_MS + EDGE_MS
     if start is None and (end is not None or way.longest_ms is not None or way.kind in ("window", "bars")):
         raise InvalidInput(
-            START, f"is needed to walk {endpoint.id}: nobody states how far back it goes.",
-            hint="Say from when on: a date, a Timestamp or epoch milliseconds.",
+            START, f"is needed to read all of {endpoint.id}: its look-back is undocumented.",
+            hint="Give the start: a date, a Timestamp or epoch milliseconds.",
         )  # fmt: skip
     if start is None:
         return []
@@ -249,7 +249,7 @@ def _usual(endpoint: Endpoint, size_name: str) -> int:
 
 
 def _known_by(endpoint: Endpoint) -> tuple[str, ...]:
-    """Return the ids that stand in the row itself and are not those of somebody."""
+    """Return the ids that are in the row itself and are not those of a person."""
     prefix = f"{endpoint.rows_at}." if endpoint.rows_at else ""
     return tuple(
         column.name

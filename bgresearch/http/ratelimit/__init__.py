@@ -12,10 +12,10 @@ from pathlib import Path
 
 from bgresearch.core.clock import Clock, SystemClock
 from bgresearch.errors import ConfigurationError
-from bgresearch.http.ratelimit.fallback import FallbackBook
-from bgresearch.http.ratelimit.limiter import Book, BookLimiter, Limiter, LocalLimiter, MemoryBook
+from bgresearch.http.ratelimit.fallback import FallbackLogStore
+from bgresearch.http.ratelimit.limiter import Limiter, LocalLimiter, LogLimiter, LogStore, MemoryLogStore
 from bgresearch.http.ratelimit.sqlite_file import default_folder
-from bgresearch.http.ratelimit.sqlite_log import FileBook
+from bgresearch.http.ratelimit.sqlite_log import SqliteLogStore
 
 _limiters: dict[tuple[str, str, Path], Limiter] = {}
 _lock = threading.Lock()
@@ -46,13 +46,15 @@ def limiter_for(host: str, clock: Clock) -> Limiter:
     with _lock:
         found = _limiters.get((host, url, folder))
         if found is None:
-            found = _limiters[host, url, folder] = BookLimiter(clock, _book(host, clock, url, folder))
+            found = _limiters[host, url, folder] = LogLimiter(clock, _store(host, clock, url, folder))
         return found
 
 
-def _book(host: str, clock: Clock, url: str, folder: Path) -> Book:
-    alone = MemoryBook(clock)
-    file = FallbackBook(FileBook(folder, host, clock), alone, clock, meanwhile="this process counts its requests alone")
+def _store(host: str, clock: Clock, url: str, folder: Path) -> LogStore:
+    alone = MemoryLogStore(clock)
+    file = FallbackLogStore(
+        SqliteLogStore(folder, host, clock), alone, clock, meanwhile="this process counts its requests alone"
+    )
     if not url:
         return file
     if not url.startswith(("redis://", "rediss://")):
@@ -60,7 +62,7 @@ def _book(host: str, clock: Clock, url: str, folder: Path) -> Book:
             "the address of the request budget is neither redis:// nor rediss://.",
             hint="Set BGRESEARCH_BUDGET_URL to redis://HOST:PORT/0, or unset it.",
         )
-    from bgresearch.http.ratelimit.redis_log import RedisBook  # noqa: PLC0415 - an extra
+    from bgresearch.http.ratelimit.redis_log import RedisLogStore  # noqa: PLC0415 - an extra
 
-    shared = RedisBook(url, host, clock)
-    return FallbackBook(shared, file, clock, meanwhile="this machine counts its requests alone")
+    shared = RedisLogStore(url, host, clock)
+    return FallbackLogStore(shared, file, clock, meanwhile="this machine counts its requests alone")

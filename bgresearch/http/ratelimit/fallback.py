@@ -1,4 +1,4 @@
-"""Two books: the shared one, and a fallback used while the shared one is unusable."""
+"""Two stores: the shared one, and a fallback used while the shared one is unusable."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from bgresearch.core.clock import Clock
-from bgresearch.http.ratelimit.limiter import Book, Log
+from bgresearch.http.ratelimit.limiter import Log, LogStore
 
-LOOK_AGAIN_S = 60.0  # after which the shared book is tried again
+LOOK_AGAIN_S = 60.0  # after which the shared store is tried again
 
 T = TypeVar("T")
 _notices = logging.getLogger(__name__)
 
 
-class BookUnusable(Exception):
-    """A book that cannot be read or written now; the message says which, why, and what to do next."""
+class StoreUnusable(Exception):
+    """A store that cannot be read or written now; the message says which, why, and what to do next."""
 
 
-class FallbackBook:
-    """A book that is shared while possible; safe to share between threads.
+class FallbackLogStore:
+    """A store that is shared while possible; safe to share between threads.
 
     Parameters
     ----------
-    shared, other : Book
-        The first raises `BookUnusable` when the second is to be used.
+    shared, other : LogStore
+        The first raises `StoreUnusable` when the second is to be used.
     clock : Clock
-        Determines when the shared book is tried again.
+        Determines when the shared store is tried again.
     meanwhile : str
         Describes the effect of using the second, for the warning.
     """
 
-    def __init__(self, shared: Book, other: Book, clock: Clock, *, meanwhile: str) -> None:
+    def __init__(self, shared: LogStore, other: LogStore, clock: Clock, *, meanwhile: str) -> None:
         self._shared, self._other = shared, other
         self._clock = clock
         self._meanwhile = meanwhile
@@ -40,11 +40,11 @@ class FallbackBook:
         self._said = False
 
     def change(self, names: tuple[str, ...], decide: Callable[[float, list[Log]], T]) -> T:
-        """Return the result of ``decide`` on the logs of one of the two books."""
+        """Return the result of ``decide`` on the logs of one of the two stores."""
         if self._clock.monotonic_s() >= self._again_s:
             try:
                 return self._shared.change(names, decide)
-            except BookUnusable as unusable:
+            except StoreUnusable as unusable:
                 self._again_s = self._clock.monotonic_s() + LOOK_AGAIN_S
                 if not self._said:
                     self._said = True

@@ -8,7 +8,7 @@ arrival: the time of the response minus the certain part of the shortest trip. I
 The limit of the address (documentation: 6000 per minute, five minutes of recovery) is used to 90 %. It counts
 departures: only requests in flight can arrive late, and these are at most one window's count of each endpoint.
 
-The logs are stored in a book: in this process's memory, or in one that all processes share (`http.ratelimit`). The
+The logs are in a store: in this process's memory, or in one that all processes share (`http.ratelimit`). The
 decision is the same for all of them.
 
 Why not pyrate-limiter: it waits with its own clock and `time.sleep`, knows neither cool-downs nor the exchange's own
@@ -64,7 +64,7 @@ class Limiter(Protocol):
 
 
 class Slot(NamedTuple):
-    """The permission for one request: the log that counts it, and its departure by that book's clock."""
+    """The permission for one request: the log that counts it, and its departure by that store's clock."""
 
     log: str
     left_s: float
@@ -177,18 +177,18 @@ class Log:
         self.changed = True
 
 
-class Book(Protocol):
+class LogStore(Protocol):
     """The storage of one host's logs, with its own clock."""
 
     def change(self, names: tuple[str, ...], decide: Callable[[float, list[Log]], T]) -> T:
         """Return the result of ``decide`` on the time and these logs, and store its changes to them.
 
-        Exclusive: no other reader or writer uses the book meanwhile. ``decide`` may be called again, with other logs.
+        Exclusive: no other reader or writer uses the store meanwhile. ``decide`` may be called again, with other logs.
         """
 
 
-class MemoryBook:
-    """A book in the memory of this process; safe to share between threads."""
+class MemoryLogStore:
+    """A store in the memory of this process; safe to share between threads."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -207,25 +207,25 @@ class _Wait(NamedTuple):
 
 
 # Why this never exceeds the exchange's count, whatever stops in between. Taking a slot reads, decides and writes both
-# logs (endpoint and address) in one exclusive change of the book, so two processes never take the same slot. The slot
+# logs (endpoint and address) in one exclusive change of the store, so two processes never take the same slot. The slot
 # is taken before the request is sent; a process that was suspended while it took one sees by the clock that the slot
 # is stale, and gives it back. A process that is killed leaves its slot in flight; it counts for `LONGEST_OUT_S` more.
 # Threads queue per log, so that only one of them computes the next free slot. After a fork the queues are new, since a
 # lock copied while held is never released. A 429 or a lower remaining count of the exchange only ever adds to the logs.
-class BookLimiter:
-    """A limiter that decides by the logs of a book; safe to share between threads.
+class LogLimiter:
+    """A limiter that decides by the logs of a store; safe to share between threads.
 
     Parameters
     ----------
     clock : Clock
         Sleeps, and gives the time of day for messages.
-    book : Book
+    store : LogStore
         The storage of the logs.
     """
 
-    def __init__(self, clock: Clock, book: Book) -> None:
+    def __init__(self, clock: Clock, store: LogStore) -> None:
         self._clock = clock
-        self._book = book
+        self._store = store
         self._notified_until_ms = 0
         self._queues: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         _limiters.add(self)
@@ -264,7 +264,7 @@ class BookLimiter:
 
     def answered(self, slot: Slot, heard: bool = True) -> None:
         """Count a request from its latest possible arrival."""
-        self._book.change((slot.log,), lambda now_s, logs: logs[0].answered(slot.left_s, now_s, heard=heard))
+        self._store.change((slot.log,), lambda now_s, logs: logs[0].answered(slot.left_s, now_s, heard=heard))
 
     def observed(self, endpoint: Endpoint, identity: str, remaining: int) -> None:
         """Use the exchange's count if it is higher than ours: another program uses the same limit."""
@@ -272,11 +272,11 @@ class BookLimiter:
         if not 0 <= remaining <= window.count:
             return
 
-        def believe(now_s: float, logs: list[Log]) -> None:
+        def use(now_s: float, logs: list[Log]) -> None:
             logs[0].forget(window, now_s)
             logs[0].counted(window.count - remaining - len(logs[0]), now_s)
 
-        self._book.change((_name(endpoint, identity),), believe)
+        self._store.change((_name(endpoint, identity),), use)
 
     def rejected(self, endpoint: Endpoint, identity: str, *, address_wide: bool) -> int:
         """Pause the endpoint for 2 s or two windows, or the whole address for five minutes; return the end."""
@@ -286,7 +286,7 @@ class BookLimiter:
             logs[0].pause(now_s + pause_s)
             return logs[0].paused_until_s - now_s
 
-        left_s = self._book.change((ADDRESS if address_wide else _name(endpoint, identity),), rest)
+        left_s = self._store.change((ADDRESS if address_wide else _name(endpoint, identity),), rest)
         return self._clock.now_ms() + math.ceil(left_s * 1000)
 
     def _try(self, endpoint: Endpoint, identity: str) -> Slot | _Wait:
@@ -303,7 +303,7 @@ class BookLimiter:
             address.counted(1, now_s)
             return Slot(name, now_s)
 
-        return self._book.change((name, ADDRESS), leave)
+        return self._store.change((name, ADDRESS), leave)
 
     def _notify(self, wait: _Wait) -> None:
         """Log reason and end of a long wait once, however many threads wait for it."""
@@ -313,7 +313,7 @@ class BookLimiter:
             _notices.warning("%s; requests wait until %s", wait.reason, iso(until_ms))
 
 
-_limiters: weakref.WeakSet[BookLimiter] = weakref.WeakSet()
+_limiters: weakref.WeakSet[LogLimiter] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
@@ -325,7 +325,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-class LocalLimiter(BookLimiter):
+class LocalLimiter(LogLimiter):
     """A limiter for this process alone.
 
     Parameters
@@ -335,7 +335,7 @@ class LocalLimiter(BookLimiter):
     """
 
     def __init__(self, clock: Clock) -> None:
-        super().__init__(clock, MemoryBook(clock))
+        super().__init__(clock, MemoryLogStore(clock))
 
 
 def _name(endpoint: Endpoint, identity: str) -> str:

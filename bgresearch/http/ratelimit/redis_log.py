@@ -1,4 +1,4 @@
-"""The book of several machines behind one address: on a Redis server, whose clock they all use.
+"""The store of several machines behind one address: on a Redis server, whose clock they all use.
 
 Optimistic: changes are written in one step if the logs are unchanged since they were read; otherwise the decision is
 made again. So the decision is the same code as everywhere, no lock can be left behind, and one writer always succeeds.
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from bgresearch.core.clock import Clock
 from bgresearch.errors import ConfigurationError
 from bgresearch.http.ratelimit.codec import VERSION, DamagedLog, decode, encode
-from bgresearch.http.ratelimit.fallback import BookUnusable
+from bgresearch.http.ratelimit.fallback import StoreUnusable
 from bgresearch.http.ratelimit.limiter import ADDRESS, ADDRESS_WINDOW_S, COOL_DOWN_S, Log
 
 ATTEMPTS = 200  # each failure means that another writer succeeded
@@ -48,8 +48,8 @@ return {0, now[1], now[2], found}
 T = TypeVar("T")
 
 
-class RedisBook:
-    """A book on a Redis server; safe to share between threads, processes and machines.
+class RedisLogStore:
+    """A store on a Redis server; safe to share between threads, processes and machines.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class RedisBook:
 
         Raises
         ------
-        BookUnusable
+        StoreUnusable
             The server is not reachable, refuses, or has too many concurrent writers.
         """
         # braces: a cluster stores all keys of one host on one node
@@ -117,8 +117,8 @@ class RedisBook:
         """Close the connections; the next change opens a new one."""
         self._redis.close()
 
-    def _unusable(self, cause: str) -> BookUnusable:
-        return BookUnusable(
+    def _unusable(self, cause: str) -> StoreUnusable:
+        return StoreUnusable(
             f"The request budget on the Redis server {self._place} cannot be used ({cause}). Check that it runs and "
             "what BGRESEARCH_BUDGET_URL says."
         )

@@ -1,4 +1,4 @@
-"""The book of one user on one machine: one SQLite file that all processes change, one at a time.
+"""The store of one user on one machine: one SQLite file that all processes change, one at a time.
 
 A killed process leaves its whole change or none of it, and no lock. Times are of the monotonic clock, which all
 processes of one boot share, so a correction of the system time has no effect.
@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from bgresearch.core.clock import Clock
 from bgresearch.http.ratelimit.codec import VERSION, DamagedLog, decode, encode
-from bgresearch.http.ratelimit.fallback import BookUnusable
+from bgresearch.http.ratelimit.fallback import StoreUnusable
 from bgresearch.http.ratelimit.limiter import ADDRESS, ADDRESS_WINDOW_S, Log
 from bgresearch.http.ratelimit.sqlite_file import NumberedFiles, raise_if_damage
 
@@ -37,8 +37,8 @@ class _Gone(Exception):
     """The file that was open is no longer the one that counts."""
 
 
-class FileBook:
-    """A book in a file; safe to share between threads, processes and forks.
+class SqliteLogStore:
+    """A store in a file; safe to share between threads, processes and forks.
 
     Parameters
     ----------
@@ -58,14 +58,14 @@ class FileBook:
         self._connection: sqlite3.Connection | None = None
         self._number = 0
         self._seen: tuple[int, int] | None = None
-        _books.add(self)
+        _stores.add(self)
 
     def change(self, names: tuple[str, ...], decide: Callable[[float, list[Log]], T]) -> T:
         """Return the result of ``decide`` on the logs, with exclusive access.
 
         Raises
         ------
-        BookUnusable
+        StoreUnusable
             The file cannot be used: a read-only folder, a full disk, a folder of another user.
         """
         damage: DamagedLog | None = None
@@ -159,8 +159,8 @@ class FileBook:
                 self._connection.close()
             self._connection = None
 
-    def _unusable(self, cause: str) -> BookUnusable:
-        return BookUnusable(
+    def _unusable(self, cause: str) -> StoreUnusable:
+        return StoreUnusable(
             f"{self._place.folder}, the request budget that all processes of this machine share, cannot be used "
             f"({cause}). Set BGRESEARCH_STATE_DIR to a folder that you can write to."
         )
@@ -169,16 +169,16 @@ class FileBook:
         self._close()
 
 
-_books: weakref.WeakSet[FileBook] = weakref.WeakSet()
-_held: list[FileBook] = []
+_stores: weakref.WeakSet[SqliteLogStore] = weakref.WeakSet()
+_held: list[SqliteLogStore] = []
 
 
 def _before_fork() -> None:
     """Close databases before a fork: SQLite's locks do not survive one."""
-    for book in list(_books):
-        book._lock.acquire()
-        book._close()
-        _held.append(book)
+    for store in list(_stores):
+        store._lock.acquire()
+        store._close()
+        _held.append(store)
 
 
 def _after_fork() -> None:

@@ -192,10 +192,10 @@ def covers(found: Permissions, endpoint: Endpoint) -> bool:
     if endpoint.permission == "any":
         return True
     name, colon, access = endpoint.permission.partition(":")
-    held = {one.code.strip().lower(): one.effect for one in found.authorities}
+    granted = {one.code.strip().lower(): one.effect for one in found.authorities}
     if colon:
-        return name in held and (access == "read" or held[name] != "read")
-    return not {name, _writing(name), *_LEGACY}.isdisjoint(held)
+        return name in granted and (access == "read" or granted[name] != "read")
+    return not {name, _writing(name), *_LEGACY}.isdisjoint(granted)
 
 
 def readable_areas(found: Permissions) -> tuple[tuple[str, int, int, tuple[Box, ...]], ...]:
@@ -233,10 +233,10 @@ def matrix(found: Permissions) -> tuple[PermissionLine, ...]:
     order = ("read", "trade", "transfer", "withdraw")
     lines = [
         PermissionLine(
-            subject, bool(held), any(effect != "read" for effect in held), max(held, key=order.index) if held else ""
+            subject, bool(some), any(effect != "read" for effect in some), max(some, key=order.index) if some else ""
         )
         for subject in subjects
-        for held in [effects[subject]]
+        for some in [effects[subject]]
     ]
     unknown = [
         PermissionLine(one.code, True, True, one.effect, known=False) for one in found.authorities if not one.known

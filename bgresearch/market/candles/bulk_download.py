@@ -1,6 +1,6 @@
-"""The verb ``download``: candles of many symbols into the store, side by side, and a sum of what is there.
+"""The verb ``download``: candles of many symbols into the store, in parallel, and a summary of what is stored.
 
-Nothing is read back: what is counted stands in the footers of the files.
+No rows are read back: the footers of the files have the counts.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from bgresearch.market.candles.plan import CandleSeries, may_be_archived, subjec
 from bgresearch.market.candles.read_through import (
     CandleReport,
     base_of,
-    bring,
     closed_part,
+    ensure_stored,
     gap_in_words,
     planned,
     series_of,
@@ -47,23 +47,23 @@ from bgresearch.store import Gap
 
 ALL = "ALL"
 WORKERS = 16  # symbols at a time
-_AHEAD_S = 4.0  # of work by the limits, in one market: so much keeps every route busy, and no further symbol begins
-_PATIENCE = 8  # symbols in a row that bring nothing but a dead network
-_LOOK_S = 0.1  # between two looks at how far everybody is
-_FAREWELL_S = 0.7  # an interruption waits so long for what is complete to be kept
-_OF_ONE_SYMBOL = (ExchangeError, IncompleteData, InvalidInput, NetworkError, OfflineError)  # others may fare better
+_AHEAD_S = 4.0  # of work by the limits, in one market: enough to keep every route busy, so no further symbol begins
+_PATIENCE = 8  # symbols in a row that fail with a network error
+_LOOK_S = 0.1  # between two updates of the progress
+_FAREWELL_S = 0.7  # an interruption waits this long for complete pages to be stored
+_OF_ONE_SYMBOL = (ExchangeError, IncompleteData, InvalidInput, NetworkError, OfflineError)  # others may succeed
 _COLUMNS = ("symbol", "candles", "first", "last", "gaps", "requests", "error")
 _LISTED_GAPS = 1_000  # of one symbol, in the report
 
 
 @dataclass
-class Gathered:
-    """What became of one symbol.
+class SymbolResult:
+    """The result of one symbol.
 
     Attributes
     ----------
     symbol : str
-        As it was asked for.
+        As the caller wrote it.
     candles : int
         How many are in the store now.
     first_ms, last_ms : int or None
@@ -71,15 +71,15 @@ class Gathered:
     gaps : tuple of Gap
         What the exchange does not have.
     requests : int
-        Questions that were asked.
+        Requests that were sent.
     error : BgresearchError or None
         Why something is missing.
     unlisted : bool
-        Whether the exchange knows the symbol no more, and only the store does.
+        Whether the exchange no longer lists the symbol, and only the store has it.
     archive : ArchiveUse
-        What the bulk archive gave.
+        What came from the bulk archive.
     unarchived : list of dict
-        With ``source="archive"``: what it has not, and why.
+        With ``source="archive"``: what it lacks, and why.
     """
 
     symbol: str
@@ -96,7 +96,7 @@ class Gathered:
 
 @dataclass
 class _Task:
-    """One symbol on its way: rows done of how many, and the seconds that they are worth by the limits."""
+    """One symbol in progress: rows done of how many, and the seconds that the limits require for them."""
 
     name: str
     what: CandleSeries
@@ -105,15 +105,15 @@ class _Task:
     seconds: float = 0.0
     done: int = 0
     only_kept: bool = False
-    result: Gathered = field(init=False)
+    result: SymbolResult = field(init=False)
 
     def __post_init__(self) -> None:
-        self.result = Gathered(self.name)
+        self.result = SymbolResult(self.name)
 
     def seconds_left(self) -> float:
         return self.seconds * (1 - self.done / self.rows) if self.rows else 0.0
 
-    def told(self, done: int, _total: int) -> None:
+    def progress(self, done: int, _total: int) -> None:
         self.done = min(done, self.rows)
 
 
@@ -121,13 +121,13 @@ def download(
     source: Session, symbols: str | Sequence[str], interval: str, start: Moment, end: Moment | None, *, market: str,
     price: str, workers: int, progress: Wish, choice: str = "auto",
 ) -> pd.DataFrame:  # fmt: skip
-    """Return what became of every symbol; the verb of the client, which documents it."""
+    """Return the result of every symbol; the verb of the client, which documents it."""
     if not isinstance(workers, int) or workers < 1:
         raise InvalidInput("workers", f"{workers!r} is no number of symbols.", hint="1 or more; 16 by default.")
     chosen = checked_choice(choice, source)
-    any_symbol = subject("BTCUSDT", interval, market, price, "utc")  # what is wrong with the rest concerns all
+    any_symbol = subject("BTCUSDT", interval, market, price, "utc")  # errors in the other arguments concern all symbols
     if chosen == "archive" and not may_be_archived(any_symbol):
-        raise InvalidInput("source", "the archive has candles of 1m and last prices alone.", hint='Use source="rest".')
+        raise InvalidInput("source", "the archive has only 1m candles of last prices.", hint='Use source="rest".')
     now = source.clock.now_ms()
     asked = span_of(start, end, now)
     source.store.check_host()
@@ -137,7 +137,7 @@ def download(
     total, limit_s = sum(task.rows for task in tasks), sum(task.seconds for task in tasks)
     title = f"{len(tasks)} symbols {interval}" if len(tasks) != 1 else f"{tasks[0].name} {interval}"
     with shown(progress, total, title, limit_s=limit_s) as grow:
-        _Gathering(source, tasks, workers, grow, chosen).run()
+        _BulkDownload(source, tasks, workers, grow, chosen).run()
     results = [task.result for task in tasks]
     if isinstance(symbols, str) and symbols != ALL and results[0].error:
         raise results[0].error
@@ -149,7 +149,7 @@ def download(
 
 
 def _named(source: Session, symbols: str | Sequence[str], market: str) -> dict[str, bool]:
-    """Return the symbols that are meant, each once, and whether only the store knows them."""
+    """Return the requested symbols, each once, and whether only the store has them."""
     if symbols != ALL:
         names = [symbols] if isinstance(symbols, str) else list(symbols)
         if not names:
@@ -174,7 +174,7 @@ def _task(name: str, like: CandleSeries, span: Span, *, only_kept: bool) -> _Tas
 
 
 def _price(source: Session, tasks: Iterable[_Task]) -> None:
-    """Note what every symbol costs; symbols that miss the same cost the same, and plans are not kept."""
+    """Set the cost of every symbol; it is computed once for symbols that miss the same spans, and no plan is kept."""
     known: dict[tuple[Span, ...], tuple[int, float]] = {}
     for task in tasks:
         if task.result.error or not task.span.duration_ms:
@@ -187,19 +187,19 @@ def _price(source: Session, tasks: Iterable[_Task]) -> None:
         task.rows, task.seconds = known[missing]
 
 
-class _Gathering:
-    """Symbols at work side by side; as many as keep the roads busy, and no more.
+class _BulkDownload:
+    """Downloads symbols in parallel: as many as keep the routes busy, and no more.
 
     Parameters
     ----------
-    source : Source
+    source : Session
         One exchange, one store.
     tasks : list of _Task
-        What there is to do, in this order.
+        The symbols, in this order.
     workers : int
         Symbols at a time at most.
     grow : callable
-        Told in the calling thread how many more rows are done.
+        Called in the calling thread with the number of further rows that are done.
     """
 
     def __init__(
@@ -208,29 +208,29 @@ class _Gathering:
         self._source, self._tasks, self._workers, self._grow = source, tasks, workers, grow
         self._choice: Choice = choice
         self._stop = threading.Event()
-        self._told = self._dead = 0
+        self._reported = self._dead = 0
 
     def run(self) -> None:
-        """Return when every symbol is done, or the first error that concerns them all was raised."""
+        """Return when every symbol is done; raise the first error that concerns all of them."""
         waiting = [task for task in self._tasks if not task.result.error]
         running: dict[Future[None], _Task] = {}
-        crew = ThreadPool(self._workers, "bgresearch-symbol")
+        pool = ThreadPool(self._workers, "bgresearch-symbol")
         try:
             while waiting or running:
                 while task := self._next(waiting, running.values()):
                     waiting.remove(task)
-                    running[crew.submit(self._bring, task)] = task
+                    running[pool.submit(self._download, task)] = task
                 done, _pending = wait(running, timeout=_LOOK_S, return_when="FIRST_COMPLETED")
                 for future in done:
                     self._finished(running.pop(future), future)
-                self._tell()
+                self._report_progress()
         finally:
             self._stop.set()
-            crew.dismiss()
+            pool.dismiss()
             wait(running, timeout=_FAREWELL_S)
 
     def _next(self, waiting: Sequence[_Task], running: Iterable[_Task]) -> _Task | None:
-        """Return the next symbol to begin with, if the routes of its market will soon have nothing to do."""
+        """Return the next symbol to begin with, if the routes of its market will soon be idle."""
         at_work, ahead_s = list(running), defaultdict[str, float](float)
         for task in at_work:
             ahead_s[task.what.market] += task.seconds_left()
@@ -246,14 +246,14 @@ class _Gathering:
         if self._dead >= _PATIENCE and task.result.error:
             raise task.result.error
 
-    def _tell(self) -> None:
+    def _report_progress(self) -> None:
         done = sum(task.done for task in self._tasks)
-        if done > self._told:
-            self._grow(done - self._told)
-            self._told = done
+        if done > self._reported:
+            self._grow(done - self._reported)
+            self._reported = done
 
-    def _bring(self, task: _Task) -> None:
-        """Bring one symbol; what fails for it alone is noted, everything else is raised."""
+    def _download(self, task: _Task) -> None:
+        """Download one symbol; errors of this symbol alone are recorded, all others are raised."""
         source, base, result = self._source, base_of(task.what), task.result
         report = CandleReport(source, task.what, base, task.span, self._choice)
         try:
@@ -266,25 +266,25 @@ class _Gathering:
             result.error = error
         except Stopped:
             return
-        result.requests = sum(report.asker.requests.values())
+        result.requests = sum(report.requester.requests.values())
         result.archive = report.archive
         self._count(task, base, report)
 
     def _fetch(self, task: _Task, base: CandleSeries, report: CandleReport) -> None:
         def fetch() -> None:
-            bring(self._source, base, task.span, task.told, report, stop=self._stop)
+            ensure_stored(self._source, base, task.span, task.progress, report, stop=self._stop)
 
         store, series = self._source.store, series_of(base)
-        if task.what.grid.vague:  # its rows are looked at by `_count`
+        if task.what.grid.unaligned:  # `_count` reads its rows
             store.read_after(fetch, series, task.span)
         else:
-            store.bring_whole(fetch, series, task.span)
+            store.fetch_whole(fetch, series, task.span)
 
     def _count(self, task: _Task, base: CandleSeries, report: CandleReport) -> None:
-        """Count what the store has now; longer candles that are made of shorter ones are there if one of those is."""
+        """Count the stored candles; a longer candle made of shorter ones counts if one of those is stored."""
         series, grid, result = series_of(base), task.what.grid, task.result
-        if grid.vague and (table := self._source.store.read(series, task.span)) is not None and table.num_rows:
-            grid = grid.learned(table.column("open_time")[0].value)  # a few rows, the only ones that know the phase
+        if grid.unaligned and (table := self._source.store.read(series, task.span)) is not None and table.num_rows:
+            grid = grid.learned(table.column("open_time")[0].value)  # only the rows show the phase, and there are few
         kept = union(grid.outer(part) if base == task.what else _around(part, task.what) for part in
                      self._source.store.kept(series, task.span))  # fmt: skip
         counted = [part for part in kept if grid.count(part)]
@@ -307,7 +307,7 @@ def _is_network(error: BgresearchError) -> bool:
     return isinstance(error, NetworkError) or isinstance(error.__cause__, NetworkError)
 
 
-def _frame(results: Sequence[Gathered], about: dict[str, Any]) -> pd.DataFrame:
+def _frame(results: Sequence[SymbolResult], about: dict[str, Any]) -> pd.DataFrame:
     columns: dict[str, Any] = {
         "symbol": pd.array([one.symbol for one in results], dtype="str"),
         "candles": pd.array([one.candles for one in results], dtype="int64"),

@@ -1,6 +1,6 @@
-"""Carries out a plan: pages side by side, committed partition by partition. Decides nothing about a page.
+"""Carries out a plan: fetches pages in parallel and commits partition by partition. Decides nothing about a page.
 
-What could not be fetched is named; what was complete stays in the store, whatever happens to the rest.
+What could not be fetched is reported; what is complete stays in the store, whatever happens to the rest.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from bgresearch.store.pending_pages import PendingPages
 
 _IN_FLIGHT = 24  # requests of one route at a time: slots come free in bursts of a whole window, of 20 for candles
 _WORKERS = 4 * _IN_FLIGHT  # there are four routes
-_WORTH_EXPLORING = 20  # pages: more than one burst of requests
-_SETTLED_MS = 10 * 60_000  # a younger absence may just be late: reported, but asked again next time
-_FAREWELL_S = 0.3  # an interruption waits so long for answers on their way
-_LOOK_S = 0.05  # how often somebody who waits looks whether to stop
+_EXPLORE_FROM = 20  # pages left: more than one burst of requests
+_SETTLED_MS = 10 * 60_000  # a younger absence may just be late: reported, but requested again next time
+_FAREWELL_S = 0.3  # an interruption waits this long for responses on their way
+_LOOK_S = 0.05  # how often a waiting download checks whether to stop
 
 Progress = Callable[[int], None]
 
 
 @dataclass
 class Outcome:
-    """The result of a plan: what failed, absences too young to be stored, what was skipped and has to be asked for."""
+    """The result of a plan: what failed, absences too young to be stored, skipped spans that have to be fetched."""
 
     failed: list[Failure] = field(default_factory=list)
     late: list[Gap] = field(default_factory=list)
@@ -49,50 +49,50 @@ class Download:
     Parameters
     ----------
     fetcher : Fetcher
-        Who fetches a page.
+        Fetches single pages.
     store : Store
-        Where complete partitions go.
+        Complete partitions are written to it.
     clock : Clock
         Decides which absences are settled.
     series : Series
         Where they belong in the store.
-    roads : iterable of Route
-        Every road there is to them.
+    routes : iterable of Route
+        Every route to them.
     stop : Event, optional
-        Set by whoever wants it to end soon.
+        Set by the caller to end the download soon.
     """
 
     def __init__(
-        self, fetcher: Fetcher, store: Store, clock: Clock, series: Series, roads: Iterable[Route],
+        self, fetcher: Fetcher, store: Store, clock: Clock, series: Series, routes: Iterable[Route],
         *, stop: threading.Event | None = None,
     ) -> None:  # fmt: skip
         self._fetcher, self._store, self._clock, self._series = fetcher, store, clock, series
-        self._roads, self._stop = tuple(roads), stop or threading.Event()
+        self._routes, self._stop = tuple(routes), stop or threading.Event()
         self._spool = PendingPages(store, series)
         self._outcome = Outcome()
         self._unlisted: list[Gap] = []
         self._skipped: list[Span] = []
 
     def run(self, plan: Plan, progress: Progress) -> Outcome:
-        """Return what became of the plan; everything believed is in the store then.
+        """Return the outcome of the plan; by then everything that was confirmed is in the store.
 
         Raises
         ------
         BgresearchError
-            If the exchange refuses the question itself (an unknown symbol, a refused parameter).
+            If the exchange refuses the request itself (an unknown symbol, a refused parameter).
         StoreError
             If the store cannot be written.
         Stopped
-            If somebody wished so.
+            If ``stop`` was set.
         """
         waiting: Counter[Span] = Counter()
         for page in plan.pages:
             waiting[self._period(page)] += page.rows
         done: defaultdict[Span, list[Fetched]] = defaultdict(list)
         running: dict[Future[Fetched], str] = {}
-        crew = ThreadPool(_WORKERS, "bgresearch")
+        pool = ThreadPool(_WORKERS, "bgresearch")
         try:
-            for fetched in self._completed(crew, plan, running):
+            for fetched in self._completed(pool, plan, running):
                 period = self._period(fetched.page)
                 done[period].append(fetched)
                 waiting[period] -= fetched.page.rows
@@ -103,9 +103,9 @@ class Download:
                     self._keep(fetched)
         finally:
             self._fetcher.stop()
-            crew.dismiss()
+            pool.dismiss()
             wait(running, timeout=_FAREWELL_S)
-            for future in running:  # an interruption: what has come is kept
+            for future in running:  # an interruption: what was received is kept
                 if future.done() and not future.cancelled() and future.exception() is None:
                     done[self._period(future.result().page)].append(future.result())
             for rest in done.values():
@@ -114,13 +114,13 @@ class Download:
             self._commit_listing()
         return self._outcome
 
-    def _completed(self, crew: ThreadPool, plan: Plan, running: dict[Future[Fetched], str]) -> Iterator[Fetched]:
-        """Yield pages as they complete, of every route as many on their way or waiting for a slot as saturate it."""
-        queues = Queues(plan.pages, self._roads, self._period)
+    def _completed(self, pool: ThreadPool, plan: Plan, running: dict[Future[Fetched], str]) -> Iterator[Fetched]:
+        """Yield pages as they complete, with enough requests per route in flight or queued to use its whole limit."""
+        queues = Queues(plan.pages, self._routes, self._period)
         trusted: Counter[str] = Counter()
         while queues or running:
-            for road, page in self._claimed(queues, Counter(running.values()), trusted):
-                running[crew.submit(self._fetcher.fetch, page)] = road
+            for endpoint, page in self._claimed(queues, Counter(running.values()), trusted):
+                running[pool.submit(self._fetcher.fetch, page)] = endpoint
             done, _pending = wait(running, timeout=_LOOK_S, return_when="FIRST_COMPLETED")
             if self._stop.is_set():
                 raise Stopped
@@ -130,20 +130,20 @@ class Download:
                 yield fetched
 
     def _claimed(self, queues: Queues, busy: Counter[str], trusted: Counter[str]) -> Iterator[tuple[str, Page]]:
-        """Yield the pages to begin with, and by which route; each has its own pages before any takes those of others.
+        """Yield the endpoints to ask next, each with a page; a route takes its own pages before those of others.
 
-        A route without any is asked first for one that it is not known to answer, and for more as it answers.
+        A route without pages first tries one beyond its documented look-back, and more of these as it serves them.
         """
 
-        def explored(road: str) -> Page | None:
-            may = busy[road] <= trusted[road] and self._fetcher.may_explore(road)
-            return queues.explore(road) if may else None
+        def explored(endpoint: str) -> Page | None:
+            may = busy[endpoint] <= trusted[endpoint] and self._fetcher.may_explore(endpoint)
+            return queues.explore(endpoint) if may else None
 
         for next_page in (explored, queues.own, queues.shared):
-            for road in queues.roads:
-                while busy[road] < _IN_FLIGHT and (page := next_page(road)):
-                    busy[road] += 1
-                    yield road, page
+            for endpoint in queues.endpoints:
+                while busy[endpoint] < _IN_FLIGHT and (page := next_page(endpoint)):
+                    busy[endpoint] += 1
+                    yield endpoint, page
 
     def _period(self, page: Page) -> Span:
         return self._series.period_at(page.span.start_ms)[1]
@@ -153,16 +153,16 @@ class Download:
         return Gap(span, cause, now).looked_at(now)
 
     def _gaps(self, fetched: Fetched) -> Iterator[Gap]:
-        """Yield what a page has not, and why."""
+        """Yield the gaps of a page with their causes."""
         for span in union(fetched.gaps):
             yield self._gap(span, self._fetcher.cause(span))
         for span in union(fetched.contradictory):
             yield self._gap(span, "contradictory answer")
 
     def _commit(self, pages: list[Fetched]) -> None:
-        """Write what is believed of one partition."""
+        """Write what is confirmed of one partition."""
         if self._fetcher.unknown is not None:
-            return  # nothing is kept of a symbol that may be a slip of the pen
+            return  # nothing is kept of a symbol that may be mistyped
         settled = Span(-(2**53), self._clock.now_ms() - _SETTLED_MS)
         covered: list[Span] = []
         gaps: list[Gap] = []
@@ -184,26 +184,26 @@ class Download:
         if covered:
             empty = CANDLE_SCHEMA.empty_table()
             table = pa.concat_tables([empty, *(table for fetched in pages for table in fetched.tables)])
-            roads = sorted({road for fetched in pages for road in fetched.roads})
-            self._store.write(self._series, _unique(table), covered, gaps, ",".join(roads))
+            endpoints = sorted({endpoint for fetched in pages for endpoint in fetched.endpoints})
+            self._store.write(self._series, _unique(table), covered, gaps, ",".join(endpoints))
             self._spool.drop(fetched.kept for fetched in pages if fetched.kept)
 
     def _keep(self, fetched: Fetched) -> None:
-        """Have a page survive a kill until its partition is complete; absences are judged anew in any case."""
+        """Save a page so that it survives a kill until its partition is complete; absences are not saved."""
         if fetched.tables and self._fetcher.unknown is None:
             doubtful = [*fetched.gaps, *fetched.contradictory, *(failure.span for failure in fetched.failed)]
             covered = subtract([fetched.page.span], doubtful)
             table = _unique(pa.concat_tables(fetched.tables))
-            fetched.kept = self._spool.keep(table, covered, ",".join(sorted(fetched.roads)))
+            fetched.kept = self._spool.keep(table, covered, ",".join(sorted(fetched.endpoints)))
 
     def _forget_refuted(self) -> None:
-        """Forget the gaps that nobody asked for and in which candles turned up meanwhile."""
+        """Forget the gaps that were skipped without a request and in which candles were found since."""
         self._outcome.refuted = self._fetcher.refuted(self._skipped)
         for span in self._outcome.refuted:
             self._store.forget(self._series, span)
 
     def _commit_listing(self) -> None:
-        """Write once what lies before the listing, not into every partition that would be empty for ever."""
+        """Write the gap before the listing once, not into every partition that would stay empty."""
         spans = subtract([gap.span for gap in self._unlisted], self._outcome.refuted)
         if not spans or self._fetcher.unknown is not None:
             return
@@ -215,7 +215,7 @@ class Download:
 
 
 def _unique(table: pa.Table) -> pa.Table:
-    """Return the rows once each: a later turn may have brought a neighbour of what it was asked for."""
+    """Return the rows without duplicates: a later request may have returned neighbours of its span."""
     table = table.sort_by("open_time").combine_chunks()
     times = table.column("open_time").cast(pa.int64()).to_numpy()
     keep = [True, *(times[1:] != times[:-1])][: len(times)]
@@ -223,45 +223,45 @@ def _unique(table: pa.Table) -> pa.Table:
 
 
 class Queues:
-    """The pages of a plan by the road they are meant for; a road that has no more takes some of the others'.
+    """The pages of a plan by the route they are planned for; a route that has no more takes some of the others'.
 
     Parameters
     ----------
     pages : iterable of Page
         Oldest first.
-    roads : iterable of Route
-        Every road, those that the plan does not take too.
+    routes : iterable of Route
+        Every route, also those that the plan does not use.
     period_of : callable
-        Tells the partition of a page; what is taken together must belong to one.
+        Returns the partition of a page; pages are only joined within one.
     """
 
-    def __init__(self, pages: Iterable[Page], roads: Iterable[Route], period_of: Callable[[Page], Span]) -> None:
-        self._roads = {road.endpoint: road for road in roads}
-        self._waiting: dict[str, deque[Page]] = {endpoint: deque() for endpoint in self._roads}
+    def __init__(self, pages: Iterable[Page], routes: Iterable[Route], period_of: Callable[[Page], Span]) -> None:
+        self._routes = {route.endpoint: route for route in routes}
+        self._waiting: dict[str, deque[Page]] = {endpoint: deque() for endpoint in self._routes}
         for page in pages:
             self._waiting[page.routes[0].endpoint].append(page)
         self._period_of = period_of
-        self.roads = tuple(self._roads)
+        self.endpoints = tuple(self._routes)
 
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values()))
 
-    def own(self, road: str) -> Page | None:
-        """Return the oldest page that is meant for a route."""
-        return self._waiting[road].popleft() if self._waiting[road] else None
+    def own(self, endpoint: str) -> Page | None:
+        """Return the oldest page that is planned for a route."""
+        return self._waiting[endpoint].popleft() if self._waiting[endpoint] else None
 
-    def shared(self, road: str) -> Page | None:
+    def shared(self, endpoint: str) -> Page | None:
         """Return the newest pages of another route that a route can serve."""
-        return self._newest(road, lambda page: any(road == one.endpoint for one in page.routes))
+        return self._newest(endpoint, lambda page: any(endpoint == one.endpoint for one in page.routes))
 
-    def explore(self, road: str) -> Page | None:
-        """Return a page that a road is not known to reach, to find out whether it does; if there is enough to do."""
-        idle = not self._waiting[road] and len(self) > _WORTH_EXPLORING
-        return self._newest(road, lambda page: True) if idle else None
+    def explore(self, endpoint: str) -> Page | None:
+        """Return a page beyond a route's known look-back, to learn whether it serves it; None if little is left."""
+        idle = not self._waiting[endpoint] and len(self) > _EXPLORE_FROM
+        return self._newest(endpoint, lambda page: True) if idle else None
 
-    def _newest(self, road: str, may: Callable[[Page], bool]) -> Page | None:
-        """Take the newest pages of the longest queue, as many as one answer of the road holds."""
-        route, longest = self._roads[road], max(self._waiting.values(), key=len)
+    def _newest(self, endpoint: str, may: Callable[[Page], bool]) -> Page | None:
+        """Take the newest pages of the longest queue, as many as one response of the route holds."""
+        route, longest = self._routes[endpoint], max(self._waiting.values(), key=len)
         taken: Page | None = None
         while len(longest) > 1 and may(longest[-1]):
             together = _joined(longest[-1], taken)
@@ -273,7 +273,7 @@ class Queues:
                 break
             longest.pop()
             taken = together
-        return taken and replace(taken, routes=(route, *(one for one in taken.routes if one.endpoint != road)))
+        return taken and replace(taken, routes=(route, *(one for one in taken.routes if one.endpoint != endpoint)))
 
 
 def _joined(earlier: Page, later: Page | None) -> Page | None:

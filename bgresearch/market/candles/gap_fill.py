@@ -38,7 +38,7 @@ def filled(frame: pd.DataFrame, gaps: Iterable[Span], grid: Grid, fill: Fill) ->
     frame : DataFrame
         Candles by ``open_time``.
     gaps : iterable of Span
-        Where there may be rows to put in; what lies before the listing or after the end of a symbol is none of them.
+        Where rows may be put in; gaps before the listing or after the delisting of a symbol are left out.
     grid : Grid
         Where candles open.
     fill : str

@@ -1,8 +1,9 @@
-"""Where a hole in candles ends, from longer candles, and one answer that reaches over all of it. No files.
+"""Where a hole in candles ends, from longer candles, and one response that spans all of it. Touches no files.
 
-A market that is closed at night and at weekends has as many holes as days, and each crosses several pages. Hours show
-where it opens again; one request that ends there, by the route that reaches back until its answer is full, holds the
-candles on both sides. Longer candles say only where to ask: the absence itself is confirmed by the asked candles.
+A market that is closed at night and at weekends has as many holes as days, and each crosses several pages. Hourly
+candles show where it opens again. One request that ends there, by the route that goes back until its response is
+full, returns the candles on both sides. Longer candles only say where to ask: the absence itself is confirmed by
+candles of the requested interval.
 """
 
 from __future__ import annotations
@@ -29,37 +30,37 @@ from bgresearch.errors import (
     RateLimited,
 )
 from bgresearch.market.candles.plan import CandleSeries, Route, routes
-from bgresearch.store.candle_checks import BELIEVED, Checked, Odd
+from bgresearch.store.candle_checks import CONFIRMED, Checked, Odd
 from bgresearch.store.coverage import NEVER_MS
 from bgresearch.store.parquet_file import within
 
-_LEVELS = ("4h", "1h", "15m", "5m")  # coarse ones first: their answers reach furthest
-_MOST_SHORTER = 60  # candles in a longer one: so many newer ones may fill an answer before it gets to the hole
-_ENCLOSED = BELIEVED - 1  # evidence of an answer with candles on both sides of a hole, which has its own as well
+_LEVELS = ("4h", "1h", "15m", "5m")  # coarse ones first: one response of theirs spans the most
+_MOST_SHORTER = 60  # candles in a longer one: so many newer ones may fill a response before it gets to the hole
+_ENCLOSED = CONFIRMED - 1  # evidence of a response with candles on both sides of a hole, which has its own as well
 _LONG_MS = 5 * DAY_MS  # a weekend with a holiday is shorter
-_FINISHED_MS = HOUR_MS  # a longer candle may take so long to appear
+_FINISHED_MS = HOUR_MS  # a longer candle may take this long to appear
 
 Ask = Callable[[Route, Span, Grid, int], Checked]
 _Key = tuple[Interval, Span]
 
 
 class Hole(NamedTuple):
-    """A span in which no believable candle came so far.
+    """A span for which no valid candle has been received so far.
 
     Attributes
     ----------
     span : Span
         Where.
     evidence : int
-        How much speaks for its absence, on the way to `BELIEVED`.
+        How much evidence there is that it is absent; `CONFIRMED` is enough.
     asked : frozenset of str
-        The endpoints that could have had it and answered without it.
+        The endpoints that could have had it and responded without it.
     blanks : tuple of str
-        The endpoint of every blank answer.
+        The endpoint of every blank response.
     outlined : bool
-        Whether an answer that reaches over it is in the evidence.
+        Whether the evidence includes a response that spans it.
     odd : tuple of Odd
-        What came instead, once per answer.
+        What came instead, once per response.
     """
 
     span: Span
@@ -71,16 +72,16 @@ class Hole(NamedTuple):
 
 
 class Outline:
-    """Longer candles of the same market and price, asked when something is absent; safe to share between threads.
+    """Longer candles of the same market and price, requested when candles are absent; safe to share between threads.
 
     Parameters
     ----------
-    what : Subject
+    what : CandleSeries
         Which candles are absent.
     ask : callable
-        Asks one route for one span, with so many neighbours.
+        Requests one span from one route, with that many neighbours.
     clock : Clock
-        Only finished candles are asked for.
+        Only finished candles are requested.
     """
 
     def __init__(self, what: CandleSeries, ask: Ask, clock: Clock) -> None:
@@ -89,20 +90,20 @@ class Outline:
         self._levels = [one for one in longer if length < one.nominal_ms <= _MOST_SHORTER * length]
         self._levels = [one for one in self._levels if not one.nominal_ms % length]
         self._subjects = {one: replace(what, interval=one, anchor="utc") for one in self._levels}
-        self._back = next((one for one in routes(what) if not one.starts and one.reach_ms is None), None)
+        self._back = next((one for one in routes(what) if not one.starts and one.lookback_ms is None), None)
         self._answers: dict[_Key, Checked | None] = {}
-        self.shares = not what.interval.anchored  # pages are cut where candles open, whatever the size of a question
-        self.oldest_ms = NEVER_MS  # of the candles that came
+        self.shares = not what.interval.anchored  # pages are cut where candles open, whatever the size of a request
+        self.oldest_ms = NEVER_MS  # of the candles received
         self._wide: dict[tuple[Span, str], Checked] = {}
         self._locks: defaultdict[object, threading.Lock] = defaultdict(threading.Lock)
         self._lock = threading.Lock()
 
-    def confirmed(self, holes: Iterable[Hole]) -> list[Hole]:
-        """Return the holes with the evidence of answers that reach over them, cut where those end."""
-        return sorted(part for hole in holes for part in self._confirmed(hole))
+    def with_evidence(self, holes: Iterable[Hole]) -> list[Hole]:
+        """Return the holes with the evidence of responses that span them, cut where those end."""
+        return sorted(part for hole in holes for part in self._with_evidence(hole))
 
     def chunks(self, route: Route, span: Span) -> Iterator[Span]:
-        """Yield a span in parts, cut where the largest questions to a route are."""
+        """Yield a span in parts, cut at the borders of the route's largest requests."""
         length = self._length(route)
         at = span.start_ms
         while at < span.end_ms:
@@ -111,7 +112,7 @@ class Outline:
             at = end_ms
 
     def around(self, route: Route, part: Span) -> Checked:
-        """Return what a route says of one of `chunks`, from one answer for all pages that have a part of the same."""
+        """Return a route's response for one of `chunks`; all pages that share a chunk share one request."""
         length = self._length(route)
         start_ms = part.start_ms // length * length
         whole = Span(start_ms, min(start_ms + length, self._grid.closed_before(self._clock.now_ms())))
@@ -127,11 +128,11 @@ class Outline:
         return route.rows * self._grid.interval.nominal_ms
 
     def is_long(self, span: Span) -> bool:
-        """Return whether no longer candle came for days around a span: then it is no night and no weekend."""
+        """Return whether longer candles are absent for days around a span: then it is no night and no weekend."""
         longer = [answer for (level, _), answer in list(self._answers.items()) if answer and level in self._subjects]
         return any(run.duration_ms >= _LONG_MS and run.intersect(span) == span for one in longer for run in one.absent)
 
-    def _confirmed(self, hole: Hole) -> list[Hole]:
+    def _with_evidence(self, hole: Hole) -> list[Hole]:
         if not (hole.asked or hole.blanks) or hole.outlined or hole.odd or self._back is None:
             return [hole]
         parts = [hole._replace(outlined=bool(hole.asked))]
@@ -140,9 +141,9 @@ class Outline:
         return parts
 
     def _weighed(self, level: Interval, hole: Hole) -> list[Hole]:
-        """Return a hole in parts, those between two candles of an answer with its evidence."""
+        """Return a hole in parts; those between two candles of a response have its evidence."""
         back = self._back
-        if hole.evidence >= BELIEVED or back is None:
+        if hole.evidence >= CONFIRMED or back is None:
             return [hole]
         end_ms = self._next_open(level, hole.span.end_ms)
         answer = None if end_ms is None else self._over(back, end_ms + level.nominal_ms)
@@ -160,7 +161,7 @@ class Outline:
         return [hole._replace(span=part) for part in subtract([hole.span], [one.span for one in found])] + found
 
     def _over(self, back: Route, end_ms: int) -> Checked | None:
-        """Return the newest candles before an instant, as many as an answer holds, however far they reach back."""
+        """Return the newest candles before an instant, as many as a response holds, however far back they go."""
         end_ms = min(end_ms, self._grid.closed_before(self._clock.now_ms()))
         newest = Span(end_ms - back.rows * self._grid.interval.nominal_ms, end_ms)
         answer = self._once((self._grid.interval, newest), back, self._grid)
@@ -182,21 +183,21 @@ class Outline:
         return opens[place] if place < len(opens) else None
 
     def _chunk(self, level: Interval, at: int, finished: int) -> tuple[Route, Span] | None:
-        """Return what to ask for about an instant, the same for every hole near it, and by which route."""
+        """Return the request to make for an instant, the same for every hole near it, and its route."""
         now = self._clock.now_ms()
         for route in sorted(routes(self._subjects[level]), key=lambda one: -one.rows):
             rows = route.rows * 3 // 4
-            if route.reach_ms is not None:
-                rows = min(rows, route.reach_ms // 4 // level.nominal_ms)
+            if route.lookback_ms is not None:
+                rows = min(rows, route.lookback_ms // 4 // level.nominal_ms)
             length = rows * level.nominal_ms
-            if not length or not route.reaches(at // length * length, now):
+            if not length or not route.covers(at // length * length, now):
                 continue
             chunk = Span(at // length * length, min(at // length * length + length, finished))
             return (route, chunk) if chunk.start_ms < chunk.end_ms else None
         return None
 
     def _once(self, key: _Key, route: Route, grid: Grid) -> Checked | None:
-        """Return the answer about a span, asked for once by whichever thread comes first; None if there is none."""
+        """Return the response for a span, requested once by the first thread to need it; None if there is none."""
         with self._lock:
             alone = self._locks[key]
         with alone:
@@ -205,9 +206,10 @@ class Outline:
             return self._answers[key]
 
     def _asked(self, key: _Key, route: Route, grid: Grid) -> Checked | None:
-        beside = route.rows // 8 if key[0] in self._subjects else 0  # what is closed over a weekend has an edge
+        # With neighbours, a market that is closed over a weekend still has rows in the response.
+        neighbours = route.rows // 8 if key[0] in self._subjects else 0
         try:
-            checked = self._ask(route, key[1], grid, beside)
+            checked = self._ask(route, key[1], grid, neighbours)
         except (AuthenticationError, PermissionDenied, AddressRejected):
             raise
         except (BadResponse, NetworkError, RateLimited, ExchangeUnavailable):

@@ -1,7 +1,7 @@
-"""How far back each road really answers: learned from its answers, remembered, and believed before the documentation.
+"""How far back each route really serves rows: learned from its responses, stored, and preferred to the documentation.
 
-Documented look-backs were seen to be wrong for some intervals. A road that had rows at some age reaches at least so
-far; one that stayed blank three times where others had rows does not. Pure but for the clock of its caller.
+Documented look-backs were seen to be wrong for some intervals. A route that returned rows of some age goes back at
+least that far; one that was blank three times where others had rows does not. Pure but for the caller's clock.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ FILE = "reaches.json"
 
 
 class Learned(NamedTuple):
-    """What answers told of one road and interval.
+    """What responses showed about one route and interval.
 
     Attributes
     ----------
     good_ms : int
-        Age of the oldest row that came.
+        Age of the oldest row received.
     bad_ms : int or None
-        Age of the youngest rows that others had and this road had not.
+        Age of the youngest rows that other routes had and this one lacked.
     misses : int
-        How often that was seen.
+        How often that was observed.
     noticed_ms : int
         Epoch milliseconds of the last miss.
     """
@@ -40,37 +40,37 @@ class Learned(NamedTuple):
 
 
 class Lookbacks:
-    """What is known about every road; safe to share between threads.
+    """The learned look-backs of every route; safe to share between threads.
 
     Parameters
     ----------
-    told : mapping of str to Learned
-        What was remembered, by ``endpoint interval``.
+    known : mapping of str to Learned
+        What earlier downloads stored, by ``endpoint interval``.
     """
 
-    def __init__(self, told: Mapping[str, Learned] | None = None) -> None:
-        self._known = dict(told or {})
+    def __init__(self, known: Mapping[str, Learned] | None = None) -> None:
+        self._known = dict(known or {})
         self._news: set[str] = set()
         self._lock = threading.Lock()
 
-    def reach_ms(self, endpoint: str, interval: str, documented_ms: int) -> int:
-        """Return how far back a road is taken to answer, given what the documentation says."""
+    def lookback_ms(self, endpoint: str, interval: str, documented_ms: int) -> int:
+        """Return the look-back to plan with, given the documented one."""
         known = self._known.get(f"{endpoint} {interval}", Learned())
-        if _believed(known):
+        if _is_limited(known):
             return min(max(documented_ms, known.good_ms), known.bad_ms or 0)
         return max(documented_ms, known.good_ms)
 
     def has_answered(self, endpoint: str, interval: str, age_ms: int) -> bool:
-        """Return whether rows of that age or older came by a route."""
+        """Return whether a route has returned rows of that age or older."""
         return self._known.get(f"{endpoint} {interval}", Learned()).good_ms >= age_ms
 
-    def may_reach_further(self, endpoint: str, interval: str, now_ms: int) -> bool:
-        """Return whether nothing speaks against asking a road for more than it was seen to answer."""
+    def may_extend(self, endpoint: str, interval: str, now_ms: int) -> bool:
+        """Return whether a route may be tried further back than it has served so far."""
         known = self._known.get(f"{endpoint} {interval}", Learned())
         return known.bad_ms is None or now_ms - known.noticed_ms > _FORGET_MS
 
     def saw(self, endpoint: str, interval: str, age_ms: int) -> None:
-        """Take in that rows of that age came."""
+        """Record that rows of that age were received."""
         with self._lock:
             known = self._known.get(f"{endpoint} {interval}", Learned())
             if age_ms > known.good_ms:
@@ -79,7 +79,7 @@ class Lookbacks:
                 self._learn(f"{endpoint} {interval}", news)
 
     def missed(self, endpoint: str, interval: str, age_ms: int, now_ms: int) -> None:
-        """Take in that nothing came where other roads had rows of that age."""
+        """Record that a response was blank where other routes had rows of that age."""
         with self._lock:
             known = self._known.get(f"{endpoint} {interval}", Learned())
             if age_ms > known.good_ms:
@@ -87,7 +87,7 @@ class Lookbacks:
                 self._learn(f"{endpoint} {interval}", Learned(known.good_ms, bad_ms, known.misses + 1, now_ms))
 
     def news(self) -> dict[str, Learned]:
-        """Return what was learned since the last call, to be remembered."""
+        """Return what was learned since the last call, to be stored."""
         with self._lock:
             found = {name: self._known[name] for name in self._news}
             self._news.clear()
@@ -98,19 +98,19 @@ class Lookbacks:
         self._news.add(name)
 
 
-def _believed(known: Learned) -> bool:
+def _is_limited(known: Learned) -> bool:
     return known.bad_ms is not None and known.misses >= _MISSES
 
 
-def to_json(told: Mapping[str, Learned]) -> dict[str, list[int | None]]:
-    """Return what is known as plain values."""
-    return {name: list(learned) for name, learned in sorted(told.items())}
+def to_json(known: Mapping[str, Learned]) -> dict[str, list[int | None]]:
+    """Return learned look-backs as plain values."""
+    return {name: list(learned) for name, learned in sorted(known.items())}
 
 
-def from_json(told: object) -> dict[str, Learned]:
-    """Return what is known from plain values; nothing if they make no sense, as it can all be learned again."""
+def from_json(value: object) -> dict[str, Learned]:
+    """Return learned look-backs from plain values; none if these are malformed, as all can be learned again."""
     try:
-        found = {str(name): Learned(*values) for name, values in dict(told).items()}  # type: ignore[call-overload]
+        found = {str(name): Learned(*values) for name, values in dict(value).items()}  # type: ignore[call-overload]
     except (TypeError, ValueError):
         return {}
     whole = all(type(one) is int or one is None for learned in found.values() for one in learned)

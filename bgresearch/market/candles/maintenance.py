@@ -8,24 +8,24 @@ from bgresearch.errors import BgresearchError
 from bgresearch.http.sender import Sender
 from bgresearch.market.candles.plan import CandleSeries
 
-_LIST = "uta.instruments"  # the one list that tells it of spot and of futures
+_LIST = "uta.instruments"  # the one list that has it for spot and futures
 
 
 def began_ms(sender: Sender, what: CandleSeries) -> int | None:
-    """Return when the maintenance that the exchange tells of begins or began, None if it tells of none.
+    """Return when the maintenance that the exchange reports begins or began, None if it reports none.
 
     Parameters
     ----------
     sender : Sender
-        Who asks.
-    what : Subject
-        Whose maintenance.
+        Sends the request.
+    what : CandleSeries
+        The series to look up.
 
     Returns
     -------
     int or None
-        Epoch milliseconds; it may lie in the future. None also where the question cannot be answered: a cause is an
-        explanation, and no download fails for want of one.
+        Epoch milliseconds; may be in the future. None also if the request fails: a cause only explains a gap, and no
+        download fails for want of one.
 
     Notes
     -----
@@ -34,7 +34,7 @@ def began_ms(sender: Sender, what: CandleSeries) -> int | None:
     try:
         reply = sender.send(load()[_LIST], {"category": what.market.upper(), "symbol": what.symbol})
         rows = [row for row in rows_of(reply.endpoint, reply.data) if row.get("symbol") == what.symbol]
-        told = int(rows[0].get("maintainTime") or 0) if rows else 0
+        began = int(rows[0].get("maintainTime") or 0) if rows else 0
     except (AttributeError, BgresearchError, TypeError, ValueError):
         return None
-    return told if told > 0 else None  # unset times are also told as -1
+    return began if began > 0 else None  # unset times are also sent as -1

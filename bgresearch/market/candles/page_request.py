@@ -1,4 +1,4 @@
-"""One question to the exchange about candles, and its answer checked. Decides nothing; counts what it asked."""
+"""One request for candles, and its response checked. Decides nothing; counts the requests."""
 
 from __future__ import annotations
 
@@ -18,47 +18,47 @@ from bgresearch.store.candle_checks import Checked, check_page
 
 
 class PageRequester:
-    """Asks for pages of candles; safe to share between threads.
+    """Requests pages of candles; safe to share between threads.
 
     Parameters
     ----------
     sender : Sender
-        Who talks to the exchange.
+        Sends the requests.
     clock : Clock
-        Nothing that is not closed yet is asked for as a neighbour.
+        Candles that are not closed yet are not requested as neighbours.
 
     Attributes
     ----------
     requests : Counter
-        Questions per endpoint; attempts that the wire repeats on its own are not in it.
+        Requests per endpoint; retries by the sender are not counted.
     """
 
     def __init__(self, sender: Sender, clock: Clock) -> None:
         self.requests: Counter[str] = Counter()
-        self._sender, self._clock = plain(sender), clock  # an absent candle is believed by rules of its own
+        self._sender, self._clock = plain(sender), clock  # absent candles are confirmed by rules of their own
         self._lock = threading.Lock()
 
-    def ask(self, route: Route, span: Span, grid: Grid, beside: int = 1) -> Checked:
-        """Return the checked answer to one request.
+    def ask(self, route: Route, span: Span, grid: Grid, neighbours: int = 1) -> Checked:
+        """Return the checked response to one request.
 
         Parameters
         ----------
         route : Route
-            Whom to ask.
+            The endpoint to ask.
         span : Span
             What is wanted.
         grid : Grid
             Where candles may open.
-        beside : int
-            Neighbours to ask for on both sides, as far as one request can hold them.
+        neighbours : int
+            Candles to request on both sides of it as well, as far as one request can hold them.
 
         Raises
         ------
         BgresearchError
-            Whatever the wire and the decoding raise.
+            Whatever the sender and the decoding raise.
         """
-        endpoint, room = load()[route.endpoint], (route.rows + route.spare - grid.count(span)) // 2
-        wide, rows = grid.asked(span, max(0, min(beside, room)), self._clock.now_ms())
+        endpoint, spare = load()[route.endpoint], (route.rows + route.spare - grid.count(span)) // 2
+        wide, rows = grid.asked(span, max(0, min(neighbours, spare)), self._clock.now_ms())
         with self._lock:
             self.requests[route.endpoint] += 1
         reply = self._sender.send(endpoint, route.params(wide, rows))

@@ -1,4 +1,4 @@
-"""What is missing, as requests with a price. Pure: decides which route fetches which page and asks nobody.
+"""What is missing, as a plan of requests with their cost. Pure: decides which route fetches which page, sends nothing.
 
 Look-backs are the documented ones (spot/market/Get-Candle-Data), from 12h on those that ccxt 4.5.90 relies upon; the
 documentation states none there. Beyond the look-back the exchange answers with an empty list, not with an error.
@@ -30,10 +30,10 @@ _RECENT_DAYS = {
     "1m": 30, "3m": 30, "5m": 30, "15m": 52, "30m": 62, "1h": 83, "2h": 120, "4h": 240, "6h": 360, "12h": 720,
     "1d": 1440, "3d": 4320, "1w": 10080, "1M": 43200,
 }  # fmt: skip
-_EDGE_MS = HOUR_MS  # pages this close to the end of a look-back take the road that goes further
+_EDGE_MS = HOUR_MS  # pages this close to the end of a look-back take a route that goes further
 _UNIFIED_HISTORY_DAYS = 90  # uta/public/Get-History-Candle-Data
-_UNIFIED_CANDLES = 1000  # uta/changelog of 2025-11-28: so many in all
-_ROW_BYTES = 96  # of a candle in an answer, as those of the documentation
+_UNIFIED_CANDLES = 1000  # in all, by uta/changelog of 2025-11-28
+_ROW_BYTES = 96  # of a candle in a response, as in the documentation's examples
 _FUTURES_SPAN_MS = 90 * DAY_MS  # longest request of futures and v3 candles
 
 
@@ -61,7 +61,7 @@ class CandleSeries:
 
 @dataclass(frozen=True)
 class Route:
-    """One way to candles.
+    """An endpoint that serves these candles, with its limits.
 
     Attributes
     ----------
@@ -69,8 +69,8 @@ class Route:
         Id of the table row.
     rows : int
         Candles that one page holds.
-    reach_ms : int or None
-        How far back it answers; None for ever.
+    lookback_ms : int or None
+        How far back it serves candles; None without a limit.
     fixed : mapping
         Parameters that are the same for every page.
     starts : bool
@@ -79,14 +79,14 @@ class Route:
         Further candles that one request may span: neighbours on both sides, and what spans hold in excess that are
         not cut where candles open.
     most : int
-        Candles that one answer may hold.
+        Candles that one response may hold.
     documented_ms : int or None
-        How far back it answers by the documentation: beyond that it shows what there is, but not what there is not.
+        The documented look-back. Beyond it, rows that come are valid, but missing rows prove nothing.
     """
 
     endpoint: str
     rows: int
-    reach_ms: int | None
+    lookback_ms: int | None
     fixed: Mapping[str, str]
     starts: bool
     spare: int
@@ -94,21 +94,24 @@ class Route:
     documented_ms: int | None = None
 
     def shows_absence(self, span: Span, now_ms: int) -> bool:
-        """Return whether it says something that nothing came for a span."""
+        """Return whether a response without rows is evidence that a span has none."""
         return self.documented_ms is None or span.start_ms >= now_ms - self.documented_ms
 
-    def reaches(self, start_ms: int, now_ms: int) -> bool:
-        """Return whether a page that begins there can be had on this road."""
-        return self.reach_ms is None or start_ms >= now_ms - self.reach_ms + _EDGE_MS
+    def covers(self, start_ms: int, now_ms: int) -> bool:
+        """Return whether a page that begins there is within the look-back."""
+        return self.lookback_ms is None or start_ms >= now_ms - self.lookback_ms + _EDGE_MS
 
-    def is_said_to_reach(self, start_ms: int, now_ms: int) -> bool:
-        """Return whether a page can be had by the documentation, whatever was learned: asked last, not left out."""
+    def is_documented_to_cover(self, start_ms: int, now_ms: int) -> bool:
+        """Return whether the documented look-back covers a page, even if the learned one does not.
+
+        Such a route is asked last instead of being left out.
+        """
         return self.documented_ms is not None and start_ms >= now_ms - self.documented_ms + _EDGE_MS
 
     def params(self, span: Span, rows: int) -> dict[str, str]:
-        """Return the parameters that ask for these candles and no wider: a too wide span brings an empty list.
+        """Return the parameters for these candles and no wider span: the exchange answers a too wide one with nothing.
 
-        Two more rows than the span holds are allowed for: with its end included, nothing is cut off then.
+        The limit allows for two more rows than the span holds, so that nothing is cut off if its end is included.
         """
         asked = dict(self.fixed)
         if self.starts:
@@ -118,7 +121,7 @@ class Route:
 
 @dataclass(frozen=True)
 class Page:
-    """One request, with the other roads to the same candles.
+    """One request, with the other routes to the same candles.
 
     Attributes
     ----------
@@ -127,7 +130,7 @@ class Page:
     rows : int
         How many that are.
     routes : tuple of Route
-        The road to take first, then others to ask when its answer is hard to believe.
+        The route to take first, then the others, asked when its response is doubtful.
     """
 
     span: Span
@@ -137,24 +140,24 @@ class Page:
 
 @dataclass(frozen=True)
 class Plan:
-    """Requests with a price; downloading executes exactly these.
+    """Requests with their cost; a download sends exactly these.
 
     Attributes
     ----------
     asked : Span
-        What was asked for, cut to closed candles.
+        The requested span, cut to closed candles.
     missing : tuple of Span
-        What of it is not in the store.
+        The parts of it that are not in the store.
     pages : tuple of Page
         One request each, oldest first.
     rows_kept : int
-        Candles that open where nothing is missing.
+        Candles of the span that are in the store.
     archive : WantedFiles
         Files of the bulk archive to fetch, where that is cheaper.
     archived_rows : int
-        Candles that these are about.
+        Candles in these files.
     rest_seconds : float
-        What everything would take over REST alone.
+        How long the download would take over REST alone.
     """
 
     asked: Span
@@ -172,7 +175,7 @@ class Plan:
 
     @property
     def requests(self) -> dict[str, int]:
-        """Number of requests per endpoint, if every answer is believed at once."""
+        """Number of requests per endpoint, if no page has to be requested twice."""
         counts: dict[str, int] = {}
         for page in self.pages:
             counts[page.routes[0].endpoint] = counts.get(page.routes[0].endpoint, 0) + 1
@@ -180,7 +183,7 @@ class Plan:
 
     @property
     def bytes(self) -> int:
-        """What the answers will weigh, about, before they are packed for the way."""
+        """Approximate size of the responses, before compression."""
         return (self.rows - self.archived_rows) * _ROW_BYTES + self.archive.bytes
 
     @property
@@ -192,7 +195,7 @@ class Plan:
         return rest + self.archive.seconds
 
     def as_json(self) -> dict[str, Any]:
-        """Return the price as plain values; ``rows_kept`` and ``missing`` say what the store has and what it lacks."""
+        """Return the plan as plain values; ``rows_kept`` and ``missing`` say what the store has and what it lacks."""
         missing = [[iso(span.start_ms), iso(span.end_ms)] for span in self.missing]
         return {
             "asked": [iso(self.asked.start_ms), iso(self.asked.end_ms)], "missing": missing, "rows": self.rows,
@@ -201,7 +204,7 @@ class Plan:
         }  # fmt: skip
 
     def __str__(self) -> str:
-        kept = f"{self.rows_kept:,} candles are kept, {self.rows:,} are to be fetched"
+        kept = f"{self.rows_kept:,} candles are stored, {self.rows:,} are to be fetched"
         if not self.requests:
             return f"{self.asked}: {kept}."
         by = ", ".join(f"{count} requests of {row}" for row, count in self.requests.items())
@@ -209,12 +212,12 @@ class Plan:
 
 
 def subject(symbol: str, interval_name: str, market: str, price: str, anchor: str) -> CandleSeries:
-    """Return which candles are meant.
+    """Return the series that these arguments of ``candles`` name.
 
     Raises
     ------
     InvalidInput
-        If one of the words means nothing; the message lists those that do.
+        If one of them is unknown; the message lists those that are known.
     """
     length = interval(interval_name)
     chosen: list[str] = []
@@ -229,58 +232,59 @@ def subject(symbol: str, interval_name: str, market: str, price: str, anchor: st
     return CandleSeries(market, symbol.upper(), price, length, anchor)  # type: ignore[arg-type]  # checked against the words above
 
 
-def routes(what: CandleSeries, reaches: Lookbacks | None = None) -> tuple[Route, ...]:
-    """Return every road to these candles, as far as each reaches by what was learned, else by the documentation."""
-    roads = (*_classic(what), *_unified(what))
-    return tuple(_learned(road, what, reaches) for road in roads) if reaches else roads
+def routes(what: CandleSeries, lookbacks: Lookbacks | None = None) -> tuple[Route, ...]:
+    """Return every route to these candles, with the learned look-back where there is one, else the documented one."""
+    documented = (*_classic(what), *_unified(what))
+    return tuple(_learned(route, what, lookbacks) for route in documented) if lookbacks else documented
 
 
-def _learned(road: Route, what: CandleSeries, reaches: Lookbacks) -> Route:
-    if road.reach_ms is None:
-        return road
-    return replace(road, reach_ms=reaches.reach_ms(road.endpoint, what.interval.name, road.reach_ms))
+def _learned(route: Route, what: CandleSeries, lookbacks: Lookbacks) -> Route:
+    if route.lookback_ms is None:
+        return route
+    return replace(route, lookback_ms=lookbacks.lookback_ms(route.endpoint, what.interval.name, route.lookback_ms))
 
 
 def plan(
-    what: CandleSeries, asked: Span, missing: Iterable[Span], now_ms: int, reaches: Lookbacks | None = None
+    what: CandleSeries, asked: Span, missing: Iterable[Span], now_ms: int, lookbacks: Lookbacks | None = None
 ) -> Plan:  # fmt: skip
     """Return the requests that fetch what is missing.
 
     Parameters
     ----------
-    what : Subject
+    what : CandleSeries
         Which candles.
     asked : Span
-        The whole span asked for, cut where candles open.
+        The whole requested span, cut where candles open.
     missing : iterable of Span
-        What of it to fetch, already cut at the borders of partitions.
+        The parts of it to fetch, already cut at the borders of partitions.
     now_ms : int
-        Epoch milliseconds; decides which roads reach.
-    reaches : Reaches, optional
-        What was learned about that.
+        Epoch milliseconds; decides which routes cover a page.
+    lookbacks : Lookbacks, optional
+        Learned look-backs.
     """
-    spans, pages, grid, roads = tuple(missing), [], what.grid, routes(what, reaches)
+    spans, pages, grid, all_routes = tuple(missing), [], what.grid, routes(what, lookbacks)
     taken = Counter[str]()
     for span in spans:
         at = span.start_ms
         while at < span.end_ms:
-            open_roads = _freest_first([road for road in roads if road.reaches(at, now_ms)], taken)
-            doubted = [road for road in roads if road not in open_roads and road.is_said_to_reach(at, now_ms)]
-            piece = next(grid.cut(Span(at, span.end_ms), open_roads[0].rows))
-            pages.append(Page(piece, grid.count(piece), (*open_roads, *doubted)))
-            taken[open_roads[0].endpoint] += 1
+            open_routes = _freest_first([route for route in all_routes if route.covers(at, now_ms)], taken)
+            others = (route for route in all_routes if route not in open_routes)
+            doubted = [route for route in others if route.is_documented_to_cover(at, now_ms)]
+            piece = next(grid.cut(Span(at, span.end_ms), open_routes[0].rows))
+            pages.append(Page(piece, grid.count(piece), (*open_routes, *doubted)))
+            taken[open_routes[0].endpoint] += 1
             at = piece.end_ms
     return Plan(asked, spans, tuple(pages), grid.count(asked) - sum(page.rows for page in pages))
 
 
 def may_be_archived(what: CandleSeries) -> bool:
-    """Return whether the bulk archive has such candles with the same columns: it counts turnover in USDT alone."""
+    """Return whether the bulk archive has these candles with the same columns: its turnover is in USDT only."""
     quoted = what.market != "spot" or what.symbol.endswith("USDT")
     return what.interval.name == "1m" and what.price == "last" and quoted
 
 
 def with_archive(todo: Plan, what: CandleSeries, share: WantedFiles, choice: str, now_ms: int) -> Plan:
-    """Return a plan whose share of the archive is fetched as files, and the rest page by page."""
+    """Return a plan that fetches the archive's share as files, and the rest page by page."""
     if not share.files and choice != "archive":
         return todo
     rest = () if choice == "archive" else subtract(todo.missing, share.spans)
@@ -292,18 +296,18 @@ def with_archive(todo: Plan, what: CandleSeries, share: WantedFiles, choice: str
     )  # fmt: skip
 
 
-def _freest_first(roads: list[Route], taken: Counter[str]) -> tuple[Route, ...]:
-    """Return the roads, first the one on which a request may leave soonest; of several the one with the largest pages.
+def _freest_first(candidates: list[Route], taken: Counter[str]) -> tuple[Route, ...]:
+    """Return the routes by when their rate limit allows the next request; of equals the one with the largest pages.
 
-    Roads have independent limits, each a burst of requests per window: so many pages go by the road with the largest
-    ones, the next by the second, and so on, until the first one is free again.
+    Routes have independent limits, each a burst of requests per window: one burst of pages goes to the route with the
+    largest pages, the next burst to the second route, and so on, until the first one is free again.
     """
 
-    def free_s(road: Route) -> float:
-        limit = load()[road.endpoint].limit
-        return taken[road.endpoint] // limit.count * limit.seconds
+    def free_s(route: Route) -> float:
+        limit = load()[route.endpoint].limit
+        return taken[route.endpoint] // limit.count * limit.seconds
 
-    return tuple(sorted(roads, key=lambda road: (free_s(road), -road.rows)))
+    return tuple(sorted(candidates, key=lambda route: (free_s(route), -route.rows)))
 
 
 def _classic(what: CandleSeries) -> list[Route]:
@@ -311,18 +315,18 @@ def _classic(what: CandleSeries) -> list[Route]:
     word = what.interval.spelling(family, what.anchor)
     if word is None:
         return []
-    reach = _RECENT_DAYS[what.interval.name] * DAY_MS
+    lookback = _RECENT_DAYS[what.interval.name] * DAY_MS
     fixed = {"symbol": what.symbol, "granularity": word}
     if family == "spot":
         return [
-            _route("spot.candles", what, reach, fixed, starts=True),
+            _route("spot.candles", what, lookback, fixed, starts=True),
             _route("spot.history_candles", what, None, fixed, starts=False),
         ]
     fixed["productType"] = what.market.upper()
     kind = {} if what.price == "last" else {"kLineType": what.price.upper()}
     history = {"last": "history_candles", "mark": "history_mark_candles", "index": "history_index_candles"}
     return [
-        _route("futures.candles", what, reach, fixed | kind, starts=True),
+        _route("futures.candles", what, lookback, fixed | kind, starts=True),
         _route(f"futures.{history[what.price]}", what, None, fixed, starts=False),
     ]
 
@@ -341,24 +345,24 @@ def _unified(what: CandleSeries) -> list[Route]:
     ]
 
 
-def _route(row_id: str, what: CandleSeries, reach: int | None, fixed: dict[str, str], *, starts: bool) -> Route:
+def _route(row_id: str, what: CandleSeries, lookback: int | None, fixed: dict[str, str], *, starts: bool) -> Route:
     endpoint, length = load()[row_id], what.interval.nominal_ms
     most = rows = endpoint.paging.max_rows or 100
     if endpoint.max_span_days is not None or what.market != "spot":
         rows = min(rows, _FUTURES_SPAN_MS // length)
-    spare = min(4 if what.grid.vague else 2, rows - 1)
-    reach_ms = reach and reach - length
-    return Route(row_id, rows - spare, reach_ms, fixed, starts, spare, most, reach_ms)
+    spare = min(4 if what.grid.unaligned else 2, rows - 1)
+    lookback_ms = lookback and lookback - length
+    return Route(row_id, rows - spare, lookback_ms, fixed, starts, spare, most, lookback_ms)
 
 
 def priced(plan: Plan) -> tuple[str, ...]:
-    """Return what a plan costs: candles that are missing, requests by road, seconds by the exchange's limits."""
+    """Return the cost of a plan in words: missing candles, requests by route, seconds by the exchange's limits."""
     if not plan.requests:
         return (STORED,)
     requests = sum(plan.requests.values())
-    roads = ", ".join(f"{count:,} to {row}" for row, count in plan.requests.items())
+    by_route = ", ".join(f"{count:,} to {row}" for row, count in plan.requests.items())
     seconds = "less than a second" if plan.seconds < 1 else f"about {plan.seconds:,.0f} s"
     return (
         f"{plan.rows:,} candles are missing in the local store.",
-        f"{requests:,} request{'s' if requests != 1 else ''} ({roads}): {seconds} by the exchange's limits.",
+        f"{requests:,} request{'s' if requests != 1 else ''} ({by_route}): {seconds} by the exchange's limits.",
     )

@@ -1,4 +1,4 @@
-"""The verb ``candles``: what is asked, what the store has, what is fetched, and a report of it all."""
+"""The verb ``candles``: what is requested, what the store has, what is fetched, and a report of it all."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ _log = logging.getLogger(__name__)
 
 _MARGIN_MS = {"last": 2_000, "mark": 60_000, "index": 60_000}  # mark and index candles are finished late
 _NO_MARKET = ("before listing", "delisted")  # there was nothing to fill
-_ROUNDS = 3  # a partition found damaged while reading is fetched again, so often
+_ROUNDS = 3  # how often a partition that turns out damaged is fetched again
 
 
 def candles(
@@ -96,7 +96,7 @@ def foreseen(
     source: Session, symbol: str, interval: str, start: Moment, end: Moment | None, *, market: str, price: str,
     anchor: str, choice: str = "auto",
 ) -> Plan:  # fmt: skip
-    """Return the requests that `candles` would begin with; reads the store's footers and asks nobody."""
+    """Return the requests that `candles` would begin with; reads the store's footers and sends nothing."""
     what, chosen = subject(symbol, interval, market, price, anchor), checked_choice(choice, source)
     now = source.clock.now_ms()
     todo = planned(source, base_of(what), closed_part(what, span_of(start, end, now), now))
@@ -120,18 +120,18 @@ def planned(source: Session, what: CandleSeries, span: Span) -> Plan:
     missing = [
         part for hole in wanted for _name, period in series.periods(hole) if (part := hole.intersect(period))
     ]  # fmt: skip
-    return plan(what, span, missing, source.clock.now_ms(), _reaches(source))
+    return plan(what, span, missing, source.clock.now_ms(), _known_lookbacks(source))
 
 
 def series_of(what: CandleSeries) -> Series:
-    """Return where candles lie; those that open on UTC+8 boundaries are kept apart."""
+    """Return the stored series of candles; those that open on UTC+8 boundaries are a series of their own."""
     moved = what.anchor == "exchange" and what.interval.anchored
     keys = (("market", what.market), ("price", what.price), ("symbol", what.symbol), ("interval", what.interval.name))
     return Series("candles-utc8" if moved else "candles", keys, "open_time")
 
 
 def base_of(what: CandleSeries) -> CandleSeries:
-    """Return what is really fetched: the exchange has no 2h candles for spot, so they are made of 1h ones."""
+    """Return the series to fetch: the exchange has no 2h candles for spot, so they are made of 1h ones."""
     made = what.market == "spot" and what.interval.name == "2h"
     return replace(what, interval=INTERVALS["1h"]) if made else what
 
@@ -144,7 +144,7 @@ def _closed(source: Session, what: CandleSeries, span: Span, progress: Wish, rep
     if not span.duration_ms:
         return empty
     for _ in range(_ROUNDS):
-        table, _ = source.store.read_after(lambda: bring(source, what, span, progress, report), series, span)
+        table, _ = source.store.read_after(lambda: ensure_stored(source, what, span, progress, report), series, span)
         left = subtract(source.store.missing(series, span), [gap.span for gap in report.late])
         if not left:
             break
@@ -158,40 +158,40 @@ def _closed(source: Session, what: CandleSeries, span: Span, progress: Wish, rep
     return table
 
 
-def bring(
+def ensure_stored(
     source: Session, what: CandleSeries, span: Span, progress: Wish, report: CandleReport, *,
     stop: threading.Event | None = None,
 ) -> None:  # fmt: skip
-    """Fetch into the store what it misses of a span; nothing is read back.
+    """Fetch into the store what it lacks of a span; no rows are read back.
 
     Parameters
     ----------
-    source : Source
+    source : Session
         One exchange, one store.
-    what : Subject
-        What is really fetched, see `base_of`.
+    what : CandleSeries
+        The series to fetch, see `base_of`.
     span : Span
         Closed candles, cut where they open.
     progress : "auto", bool or callable
-        Who is told.
-    report : Report
-        Learns what was asked, and what is absent but too young to be kept as such.
+        How progress is shown or reported.
+    report : CandleReport
+        Collects the requests, and absences too young to be stored.
     stop : Event, optional
-        Set by whoever wants it to end soon.
+        Set by the caller to end the download soon.
 
     Raises
     ------
     BgresearchError
         As the verb ``candles``.
     Stopped
-        If somebody wished so.
+        If ``stop`` was set.
     """
     series = series_of(what)
     if not source.store.pin:
         PendingPages(source.store, series).recover()
     if not (source.offline or source.store.pin):
         source.store.reopen(series, span)
-    _fetch_archived(source, what, span, progress, report, stop)
+    _ensure_archived(source, what, span, progress, report, stop)
     for _ in range(_ROUNDS if report.choice != "archive" or source.offline else 0):
         todo = planned(source, what, span)
         if not todo.missing or not _fetch(source, what, todo, progress, report, stop=stop):
@@ -202,7 +202,7 @@ def _fetch(
     source: Session, what: CandleSeries, todo: Plan, progress: Wish, report: CandleReport, *,
     stop: threading.Event | None,
 ) -> bool:  # fmt: skip
-    """Carry out a plan; return whether something has to be asked after all."""
+    """Carry out a plan; return whether skipped spans have to be fetched after all."""
     if source.offline:
         raise OfflineError(
             f"{what.symbol} {what.interval.name} ({what.market}, {what.price}) is not all in {source.store.place}: "
@@ -213,15 +213,16 @@ def _fetch(
         )  # fmt: skip
     start_ms = todo.missing[0].start_ms
     due = source.store.due(series_of(what), todo.asked)
-    needed = subtract(todo.missing, [gap.span for gap in due])  # what was believed absent before may stay so
-    reaches = _reaches(source)
-    stranger = partial(_stranger, source, what)
+    needed = subtract(todo.missing, [gap.span for gap in due])  # absences confirmed before may fail to be checked again
+    lookbacks = _known_lookbacks(source)
+    unknown_symbol = partial(_unlisted_symbol, source, what)
     maintained = partial(began_ms, source.sender, what)
     kept = partial(source.store.kept, series_of(what), Span(0, source.clock.now_ms()))
     fetcher = Fetcher(
-        report.asker, source.clock, what, start_ms, stranger=stranger, reaches=reaches, maintained=maintained, kept=kept
+        report.requester, source.clock, what, start_ms, unknown_symbol=unknown_symbol, lookbacks=lookbacks,
+        maintained=maintained, kept=kept,
     )  # fmt: skip
-    download = Download(fetcher, source.store, source.clock, series_of(what), routes(what, reaches), stop=stop)
+    download = Download(fetcher, source.store, source.clock, series_of(what), routes(what, lookbacks), stop=stop)
     try:
         with shown(progress, todo.rows, f"{what.symbol} {what.interval.name}", limit_s=todo.seconds) as done:
             outcome = download.run(todo, done)
@@ -229,12 +230,12 @@ def _fetch(
         if not needed:
             _look_later(source, series_of(what), due)
             return False
-        better = _stranger(source, what, error) if _may_be_the_symbol(error) else None
+        better = _unlisted_symbol(source, what, error) if _may_be_the_symbol(error) else None
         if better is None:
             raise
         raise better from error
     finally:
-        _remember(source, reaches)
+        _remember(source, lookbacks)
     report.late = outcome.late
     failed = [failure for failure in outcome.failed if any(failure.span.intersect(part) for part in needed)]
     if failed:
@@ -245,22 +246,22 @@ def _fetch(
 
 
 def _archive_share(source: Session, what: CandleSeries, todo: Plan, choice: Choice) -> WantedFiles:
-    """Return which files of the archive to fetch of what a plan lacks."""
+    """Return which files of the archive to fetch for a plan."""
     if not may_be_archived(what) or choice == "rest":
         return NO_FILES
     missing = union(todo.missing)
 
     def seconds(spans: Sequence[Span]) -> float:
-        return plan(what, todo.asked, spans, source.clock.now_ms(), _reaches(source)).seconds
+        return plan(what, todo.asked, spans, source.clock.now_ms(), _known_lookbacks(source)).seconds
 
     return share_of_archive(source, what.market, what.symbol, "klines", missing, choice, seconds)
 
 
-def _fetch_archived(  # noqa: PLR0917 - as `bring`
+def _ensure_archived(  # noqa: PLR0917 - as `ensure_stored`
     source: Session, what: CandleSeries, span: Span, progress: Wish, report: CandleReport,
     stop: threading.Event | None,
 ) -> None:  # fmt: skip
-    """Fetch from the archive what it has of a span, where that is the cheaper way; the rest is left to REST."""
+    """Fetch from the archive what it has of a span, where that is cheaper; the rest is left to REST."""
     if report.choice == "rest" or not may_be_archived(what) or not reachable(source):
         return
     missing = source.store.missing(series_of(what), span)
@@ -268,9 +269,9 @@ def _fetch_archived(  # noqa: PLR0917 - as `bring`
     if not share.files:
         report.archive.gaps += share.gaps
         return
-    reference, listed_ms = daily_reference(source, what, share.spans, report.asker)
+    reference, listed_ms = daily_reference(source, what, share.spans, report.requester)
     if listed_ms is None and report.choice == "auto":
-        return  # nothing that files could be compared with: the exchange does not answer, or has nothing
+        return  # there are no daily candles to check the files against
     wanted = wanted_files(
         what.market, what.symbol, "klines", share.spans, source.clock.now_ms(), listed_ms=listed_ms
     )  # fmt: skip
@@ -288,25 +289,25 @@ def _fetch_archived(  # noqa: PLR0917 - as `bring`
     except (AccessBlocked, NetworkError) as error:
         if report.choice == "archive":
             raise
-        _log.warning("the archive gave nothing for %s, REST is asked instead: %s", what.symbol, error)
+        _log.warning("the archive failed for %s, REST is used instead: %s", what.symbol, error)
         return
     report.archive.add(wanted, found)
 
 
 def daily_reference(
-    source: Session, what: CandleSeries, spans: Sequence[Span], asker: PageRequester | None = None
+    source: Session, what: CandleSeries, spans: Sequence[Span], requester: PageRequester | None = None
 ) -> tuple[Reference, int | None]:
     """Return the exchange's daily candles of days as files have them, and when the first one opens.
 
-    They are asked for page by page, from the newest on, and nothing of them is kept: whatever is missing among them is
-    compared with prices that are stored nearby. Nothing is known where the exchange does not answer for the symbol.
+    They are requested page by page, from the newest on, and not stored. Days without one are compared with prices
+    that are stored nearby. If the requests fail there is no reference.
     """
     day = replace(what, interval=INTERVALS["1d"], anchor="exchange", price="last")
     whole = Span(min(span.start_ms for span in spans), max(span.end_ms for span in spans))
-    asker = asker or PageRequester(source.sender, source.clock)
+    requester = requester or PageRequester(source.sender, source.clock)
     daily: dict[int, Daily] = {}
     try:
-        for table in _daily_pages(asker, day, whole) if not source.offline else ():
+        for table in _daily_pages(requester, day, whole) if not source.offline else ():
             names = ("low", "high", "volume")
             opens = table.column("open_time").cast(pa.int64()).to_pylist()
             numbers = zip(*(table.column(name).to_pylist() for name in names), strict=True)
@@ -317,13 +318,13 @@ def daily_reference(
     return reference, reference.first_ms()
 
 
-def _daily_pages(asker: PageRequester, day: CandleSeries, whole: Span) -> Iterator[pa.Table]:
-    """Yield daily candles from the newest on, until two answers in a row have none: a symbol may be young."""
-    route = next(one for one in routes(day) if one.reach_ms is None)
+def _daily_pages(requester: PageRequester, day: CandleSeries, whole: Span) -> Iterator[pa.Table]:
+    """Yield daily candles from the newest on, until two responses in a row have none: a symbol may be young."""
+    route = next(one for one in routes(day) if one.lookback_ms is None)
     for span in reversed(list(day.grid.cut(whole, route.rows))):
-        table = asker.ask(route, span, day.grid).table
+        table = requester.ask(route, span, day.grid).table
         if not table.num_rows:
-            table = asker.ask(route, span, day.grid).table
+            table = requester.ask(route, span, day.grid).table
         if not table.num_rows:
             return
         yield table
@@ -340,13 +341,13 @@ def _near_price(source: Session, series: Series, span: Span) -> float | None:
 
 
 def _look_later(source: Session, series: Series, due: Sequence[Gap]) -> None:
-    """Note that the exchange was asked again about gaps, and has nothing to say of them."""
+    """Store that gaps were checked again just now, and that the exchange still has nothing."""
     now = source.clock.now_ms()
     source.store.write(series, CANDLE_SCHEMA.empty_table(), (), [gap._replace(noticed_ms=now) for gap in due])
 
 
-def _reaches(source: Session) -> Lookbacks:
-    """Return what earlier downloads into this folder learned about how far back roads answer."""
+def _known_lookbacks(source: Session) -> Lookbacks:
+    """Return the look-backs that earlier downloads into this folder learned."""
     text = source.store.read_file(FILE)
     try:
         return Lookbacks(from_json(json.loads(text or b"{}")))
@@ -354,8 +355,8 @@ def _reaches(source: Session) -> Lookbacks:
         return Lookbacks()
 
 
-def _remember(source: Session, reaches: Lookbacks) -> None:
-    news = reaches.news()
+def _remember(source: Session, lookbacks: Lookbacks) -> None:
+    news = lookbacks.news()
     if not any(learned.bad_ms is not None or learned.good_ms > DAY_MS for learned in news.values()):
         return
 
@@ -384,11 +385,11 @@ def _incomplete(what: CandleSeries, failed: Sequence[Failure]) -> BgresearchErro
 def _still_open(source: Session, what: CandleSeries, span: Span, report: CandleReport) -> pa.Table:
     """Return the candles that are not closed yet; they are never stored."""
     now = source.clock.now_ms()
-    road = routes(what)[0]
+    route = routes(what)[0]
     end = min(span.end_ms, what.grid.edge(now + 1))
     if end <= span.start_ms:
         return CANDLE_SCHEMA.empty_table()
-    return report.asker.ask(road, Span(span.start_ms, end), what.grid).table
+    return report.requester.ask(route, Span(span.start_ms, end), what.grid).table
 
 
 def _folded(table: pa.Table, what: CandleSeries) -> pa.Table:
@@ -420,7 +421,7 @@ def _listed(spans: Sequence[Span]) -> str:
     return first if len(spans) <= 3 else f"{first} and {len(spans) - 3} more"
 
 
-_FOUND_OUT = "00000"  # nothing was refused: the symbol is in no list and has no candles
+_FOUND_OUT = "00000"  # no request was refused: the symbol is in no list and has no candles
 _KEYS_FAULT = (AddressRejected, AuthenticationError, ExchangeUnavailable, PermissionDenied, RateLimited, TimestampError)
 
 
@@ -429,7 +430,7 @@ def _may_be_the_symbol(error: ExchangeError) -> bool:
     return not isinstance(error, _KEYS_FAULT) and error.code != _FOUND_OUT
 
 
-def _stranger(source: Session, what: CandleSeries, error: ExchangeError | None = None) -> UnknownSymbol | None:
+def _unlisted_symbol(source: Session, what: CandleSeries, error: ExchangeError | None = None) -> UnknownSymbol | None:
     """Return an error that names near symbols, if the exchange really does not list this one."""
     try:
         symbols = symbols_of(source.sender, what.market)
@@ -440,7 +441,7 @@ def _stranger(source: Session, what: CandleSeries, error: ExchangeError | None =
     named = Named(what.symbol, what.market)
     hint = did_you_mean(named, symbols) or f"Look at client.symbols({what.market!r}) for what there is."
     if kept := source.store.kept(series_of(what), Span(0, source.clock.now_ms())):
-        hint = f"The exchange tells of it no more. Kept is {_listed(kept)}: ask for no more than that."
+        hint = f"The exchange no longer has it. The store has {_listed(kept)}: ask for no more than that."
     said = f"{what.symbol!r} is not listed in the {what.market} market"
     if error is None:
         return UnknownSymbol(list_of(what.market), _FOUND_OUT, f"{said}, and has no candles", hint=hint)
@@ -455,14 +456,14 @@ def _unknown(what: CandleSeries, error: ExchangeError) -> UnknownSymbol:
 
 
 class CandleReport:
-    """What lands in ``df.attrs``: plain JSON values, never a secret."""
+    """Collects what is put into ``df.attrs``: plain JSON values, never a secret."""
 
     def __init__(
         self, source: Session, what: CandleSeries, base: CandleSeries, asked: Span, choice: Choice = "auto"
     ) -> None:
         self.choice, self.archive = choice, ArchiveUse()
         self.archived: tuple[Span, ...] = ()
-        self.asker = PageRequester(source.sender, source.clock)
+        self.requester = PageRequester(source.sender, source.clock)
         self.gaps: tuple[Gap, ...] = ()
         self.late: list[Gap] = []
         self.endpoints: tuple[str, ...] = ()
@@ -470,14 +471,14 @@ class CandleReport:
         self._source, self._what, self._base, self._asked = source, what, base, asked
 
     def all_gaps(self) -> tuple[Gap, ...]:
-        """Return the gaps of the store and those too young to be kept there."""
+        """Return the gaps of the store and those too young to be stored."""
         return joined([*self.gaps, *self.late])
 
     def words(self, closed: Span) -> dict[str, Any]:
         """Return the report."""
         what = self._what
         made = {"derived_from": self._base.interval.name} if what != self._base else {}
-        requests: Counter[str] = self.asker.requests
+        requests: Counter[str] = self.requester.requests
         return {
             "verb": "candles", "host": self._source.sender.host, "label": self._source.sender.label,
             "market": what.market, "price": what.price, "symbol": what.symbol, "interval": what.interval.name,
@@ -492,7 +493,7 @@ class CandleReport:
 
 
 def gap_in_words(gap: Gap) -> dict[str, str | None]:
-    """Return a gap as plain values: when it was noticed, and from when on it is asked about again, None for never."""
+    """Return a gap as plain values: when it was noticed, and when it will be checked again, None for never."""
     again = iso(gap.again_ms) if gap.again_ms < NEVER_MS else None
-    told = {"start": iso(gap.span.start_ms), "end": iso(gap.span.end_ms), "cause": gap.cause}
-    return {**told, "noticed": iso(gap.noticed_ms), "again": again}
+    span = {"start": iso(gap.span.start_ms), "end": iso(gap.span.end_ms)}
+    return {**span, "cause": gap.cause, "noticed": iso(gap.noticed_ms), "again": again}

@@ -1,10 +1,10 @@
-"""The store against itself and against the exchange: what is wrong is named, and only that is fetched again."""
+"""Checks the store against itself and against the exchange; fetches only bad spans again."""
 
 from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,25 +18,23 @@ from bgresearch.store import Series, Store
 from bgresearch.store.integrity import Flaw, candles_at, grid_of
 
 _FIRST_MS = 1_483_228_800_000  # 2017-01-01: before the exchange's first candle
-_LISTED = 1000  # revisions that are told one by one
-
-Told = Callable[[int, int], None]
+_LISTED = 1000  # revisions that are reported one by one
 
 
 @dataclass
 class Verified:
-    """What came of looking at a store.
+    """The result of checking a store.
 
     Attributes
     ----------
     files : int
-        How many were looked at.
+        How many were checked.
     flaws : list of Flaw
         What is wrong.
     repaired : list of Flaw
-        What of it was fetched again.
+        Those that were repaired.
     failed : list of (Flaw, str)
-        What of it could not be, and why.
+        Those that could not be repaired, and why.
     """
 
     files: int = 0
@@ -46,13 +44,13 @@ class Verified:
 
     @property
     def sound(self) -> bool:
-        """Whether nothing is wrong, or nothing any more."""
+        """Whether nothing is wrong, or everything was repaired."""
         return len(self.repaired) == len(self.flaws)
 
 
 @dataclass(frozen=True)
 class Revision:
-    """A closed candle that the exchange answers differently today.
+    """A closed candle for which the exchange returns other values today.
 
     Attributes
     ----------
@@ -73,24 +71,21 @@ class Revision:
     answered: float | None
 
 
-def verify(source: Session, *, repair: bool = False, told: Told = lambda done, total: None) -> Verified:
-    """Look at every file of the store; with ``repair``, fetch again what is bad and nothing else.
+def verify(source: Session, *, repair: bool = False) -> Verified:
+    """Check every file of the store; with ``repair``, fetch bad spans again and nothing else.
 
     Parameters
     ----------
-    source : Source
+    source : Session
         The store, and the exchange to repair from.
     repair : bool
         Damaged files are set aside, never deleted; bad spans are forgotten; both are fetched again, if candles. A
         file that was set aside and reads well gives its rows back.
-    told : callable
-        Told how many files were looked at, and of how many.
     """
     paths = source.store.files()
     found = Verified(len(paths))
-    for number, path in enumerate(paths, 1):
+    for path in paths:
         found.flaws += source.store.inspected(path)
-        told(number, len(paths))
     for lost in source.store.lost_files():
         words = "it was set aside as damaged, and no sound file covers its span again"
         found.flaws.append(Flaw(lost.path, "lost", words, lost.span, candles_at(lost.path)))
@@ -104,27 +99,22 @@ def verify(source: Session, *, repair: bool = False, told: Told = lambda done, t
     return found
 
 
-def revisions(
-    source: Session, span: Span, *, symbols: tuple[str, ...] = (), told: Told = lambda done, total: None
-) -> Iterator[Revision]:
-    """Yield the closed candles of a span that the exchange answers differently today; asks for all of them again.
+def revisions(source: Session, span: Span, *, symbols: tuple[str, ...] = ()) -> Iterator[Revision]:
+    """Yield the closed candles of a span for which the exchange returns other values today; requests all of them.
 
     Parameters
     ----------
-    source : Source
+    source : Session
         The store, and the exchange to ask.
     span : Span
-        Only what is kept of it is compared.
+        Only the stored parts of it are compared.
     symbols : tuple of str
-        Only these; all that are kept if empty.
-    told : callable
-        Told how many series were compared, and of how many.
+        Only these; all stored ones if empty.
     """
     kept = {series for path in source.store.files() if (series := candles_at(path))}
     chosen = sorted((one for one in kept if not symbols or dict(one.keys)["symbol"] in symbols), key=repr)
-    for number, series in enumerate(chosen, 1):
+    for series in chosen:
         yield from _revised(source, series, span)
-        told(number, len(chosen))
 
 
 def _revised(source: Session, series: Series, span: Span) -> Iterator[Revision]:
@@ -170,7 +160,10 @@ def _repair(source: Session, flaw: Flaw) -> None:
     if flaw.kind == "damaged" and source.store.set_aside(flaw.path, flaw.words):
         return
     if flaw.series is None:
-        raise BgresearchError(f"{flaw.path} holds no candles.", hint="Ask for it again with the verb that brought it.")
+        raise BgresearchError(
+            f"{flaw.path} holds no candles, so it cannot be fetched again from here.",
+            hint="Run the verb again that fetched it.",
+        )
     span = flaw.span or _period_of(flaw.series, flaw.path.name, source.clock.now_ms())
     if flaw.kind not in ("damaged", "lost"):
         source.store.forget(flaw.series, span)
@@ -178,7 +171,7 @@ def _repair(source: Session, flaw: Flaw) -> None:
 
 
 def _period_of(series: Series, file: str, now_ms: int) -> Span:
-    """Return the period of a file by its name; the ledger that knew what was covered of it is gone."""
+    """Return the period of a file by its name: its footer, which had the covered spans, is lost."""
     whole = Span(_FIRST_MS, now_ms)
     periods = (period.intersect(whole) for name, period in series.periods(whole) if name == file)
     return next((period for period in periods if period), whole)

@@ -1,4 +1,4 @@
-"""Recordings: where they lie, how the length between two instants is written, and reading them back.
+"""Recordings: their stored series, how the length between two instants is written, and reading them back.
 
 Series: ``recorded/kind=open-interest/market=usdt-futures/symbol=BTCUSDT/every=5m``, a file a day.
 """
@@ -37,14 +37,14 @@ def recorded(
     length = spelled(cadence_ms(every)) if every else _only_one(source, what, place, symbol=symbol, asked=asked)
     series, step = series_of(what, place, symbol, length), cadence_ms(length)
     first = -(-asked.start_ms // step) * step
-    last = now + 1 if end is None else min(asked.end_ms, now + 1)  # an instant is over as soon as it is there
+    last = now + 1 if end is None else min(asked.end_ms, now + 1)  # an instant has no duration: now is complete
     span = Span(first, max(first, -(-last // step) * step))
     table = source.store.read(series, span)
     source.store.refuse_lost(series, span)  # an instant that has passed cannot be recorded again
     gaps = [*source.store.gaps(series, span)]
     missing = source.store.missing(series, span)
-    told = [(gap.span, str(gap.cause)) for gap in gaps] + [(hole, "not recorded") for hole in missing]
-    words = [{"start": iso(hole.start_ms), "end": iso(hole.end_ms), "cause": cause} for hole, cause in sorted(told)]
+    causes = [(gap.span, str(gap.cause)) for gap in gaps] + [(hole, "not recorded") for hole in missing]
+    words = [{"start": iso(hole.start_ms), "end": iso(hole.end_ms), "cause": cause} for hole, cause in sorted(causes)]
     schema = what.shape.schema
     return what.shape.frame(
         schema.empty_table() if table is None else table.cast(schema), kind=kind, market=place, symbol=symbol,
@@ -54,7 +54,7 @@ def recorded(
 
 
 def series_of(what: Recordable, market: str, symbol: str, every: str) -> Series:
-    """Return where a recording lies."""
+    """Return the stored series of a recording."""
     keys = (("kind", what.name), ("market", market), ("symbol", symbol), ("every", every))
     return Series("recorded", keys, "time", unique=what.unique)
 
@@ -116,7 +116,7 @@ def _only_one(source: Session, what: Recordable, market: str, *, symbol: str, as
     kept = source.store.values(folder.as_posix(), "every")
     if not kept:
         raise IncompleteData(
-            f"no {what.name} of {symbol} ({market}) was recorded, and the exchange tells only the present.",
+            f"no {what.name} of {symbol} ({market}) was recorded, and the exchange has only the present value.",
             missing=[asked], hint=f"Run: bgresearch record {what.name} {symbol} --market {market} "
             + ("--live" if what.name == LIVE_BOOKS else "--every 5m"),
         )  # fmt: skip

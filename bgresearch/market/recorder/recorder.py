@@ -1,7 +1,7 @@
-"""Series that the exchange tells only of now, recorded on a schedule into the store.
+"""Snapshot-only endpoints, recorded on a schedule into the store.
 
-One row (or one order book) per instant, at multiples of the length between two, each written before the next is asked
-for. An instant that was missed is a gap with its cause.
+One row (or one order book) per instant, at multiples of the cadence, each written before the next is requested. A
+missed instant is a gap with its cause.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from bgresearch.session.session import Session
 from bgresearch.store import Gap
 from bgresearch.store.coverage import Cause
 
-_LONGEST_SLEEP_S = 30.0  # the clock is looked at so often: machines sleep, clocks are set
+_LONGEST_SLEEP_S = 30.0  # the clock is read again after that: machines sleep, clocks are set
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
-_REFUSALS = 10  # a symbol that was refused at so many instants in a row is given up
+_REFUSALS = 10  # a symbol refused at that many instants in a row is given up
 
 Say = Callable[[str], object]
 
 
 @dataclass
 class Tally:
-    """What became of one symbol.
+    """The counts of one symbol.
 
     Attributes
     ----------
@@ -67,22 +67,22 @@ class _Trouble(NamedTuple):
 
 
 class Recorder:
-    """Records one kind of series of some symbols until it is told to stop.
+    """Records one kind of series of some symbols until it is stopped.
 
     Parameters
     ----------
-    source : Source
+    source : Session
         Exchange and store.
     what : Recordable
-        What is asked.
+        The endpoint to record.
     symbols : list of str
-        Of whom, in the exchange's spelling; one that the exchange refuses does not stop the others.
+        In the exchange's spelling; one that the exchange refuses does not stop the others.
     market : str
         One of the kind's.
     every_ms : int
         Milliseconds between two instants, from `length_ms`.
     say : callable, optional
-        Told in words what happens.
+        Called with a sentence about every event.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ class Recorder:
         say: Say = lambda _words: None,
     ) -> None:  # fmt: skip
         if source.offline:
-            raise OfflineError("recording asks the exchange, and offline=True forbids it.")
+            raise OfflineError("recording sends requests, and offline=True forbids them.")
         if every_ms < what.least_ms:
             raise InvalidInput(
                 "every",
@@ -120,9 +120,9 @@ class Recorder:
         return -(-self._source.clock.now_ms() // self._every) * self._every
 
     def run(self, *, until_ms: int | None = None, count: int | None = None) -> None:
-        """Record until a time, or so many instants, or for ever.
+        """Record until a time, or a number of instants, or for ever.
 
-        May be interrupted by any exception at any moment: what is written is whole, and stays.
+        May be interrupted by any exception at any moment: what was written is complete and stays.
 
         Raises
         ------

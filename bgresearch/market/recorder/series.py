@@ -1,4 +1,4 @@
-"""What the exchange tells only of now and can be recorded: how each is asked, as rows of one shape. Keeps nothing."""
+"""Snapshot-only endpoints that can be recorded: how each is requested and parsed. Stores nothing."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _ROWS = "rows of the answer"
 _PERIOD = "5m"  # the shortest one of the ratios (common/apidata/Long-Short)
 _EVERY = """
     time time the instant it was recorded for: a multiple of the length between two
-    told time the exchange's own time of the value, where it tells one
-    asked time when the answer came
+    told time the exchange's own time of the value, where it sends one
+    asked time when the response was received
 """
 
 Ask = Callable[[Endpoint, AnswerRow], list[Row]]
@@ -43,7 +43,7 @@ class Recordable:
     title : str
         In words, for messages.
     markets : tuple of str
-        Where it exists; the first one is meant if none is named.
+        Where it exists; the first one is the default.
     shape : Shape
         The columns.
     endpoint : str
@@ -53,7 +53,7 @@ class Recordable:
     rows : callable
         Row of the table and ``data`` to the rows of one instant, without ``time`` and ``asked``.
     unique : tuple of str
-        The columns that tell rows of one instant apart.
+        The columns that distinguish rows of one instant.
     least_ms : int
         The shortest length between two.
     """
@@ -69,19 +69,19 @@ class Recordable:
     least_ms: int = 1_000
 
     def ask(self, sender: Sender, symbol: str, market: str, time_ms: int) -> tuple[pa.Table, int]:
-        """Return what the exchange says now as rows of the instant ``time_ms``, and when the answer came.
+        """Return the present snapshot as rows of the instant ``time_ms``, and when the response was received.
 
         Raises
         ------
         BadResponse
-            The answer says nothing, or something else.
+            The response is empty or malformed.
         """
         row = load()[self.endpoint]
         reply = sender.send(row, self.params(symbol, market))
-        return self.shape.table(self._believed(row, reply, time_ms)), reply.received_ms
+        return self.shape.table(self._parsed(row, reply, time_ms)), reply.received_ms
 
-    def _believed(self, row: Endpoint, reply: Reply, time_ms: int) -> list[Row]:
-        problems = Problems(row.id, money=True)  # what is recorded is not asked for again
+    def _parsed(self, row: Endpoint, reply: Reply, time_ms: int) -> list[Row]:
+        problems = Problems(row.id, money=True)  # a recorded snapshot cannot be requested again
         rows = self.rows(row, AnswerRow(around_rows(row, reply.data), problems, "the answer"))
         if not rows:
             raise BadResponse(row.id, f"{self.title}: the answer is empty.")
@@ -117,7 +117,7 @@ def recordable(name: str) -> Recordable:
 
 
 def around_rows(row: Endpoint, data: Any) -> dict[str, Any]:
-    """Return an answer as an object with its rows under one name, whether or not anything stands around them."""
+    """Return a response as an object with its rows under one name, whether or not they were nested in an object."""
     return (data if isinstance(data, dict) else {}) | {_ROWS: rows_of(row, data)}
 
 

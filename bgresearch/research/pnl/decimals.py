@@ -1,10 +1,10 @@
-"""Decimals out of frames: what the exchange sent, added up without losing a digit. Pure.
+"""Decimals from frames: the amounts that the exchange sent, added up without losing a digit. Pure.
 
 Frames keep amounts as float64. A decimal of at most 15 significant digits comes back from a float64 unchanged when it
 is written in the shortest way that names the float (IEEE 754-2019, 5.12.2; that is Python's ``repr``). With eight
-decimals that holds for every amount below 67,108,864 (2**26), whatever its digits: there neighbouring floats lie closer
-than 1e-8. Amounts that have lost digits show it: shortest texts have more than 15 of them; `doubt` says how much it can
-be. Columns of decimals or of texts are taken as they are.
+decimals that holds for every amount below 67,108,864 (2**26), whatever its digits: there neighbouring floats differ by
+less than 1e-8. Amounts that have lost digits can be recognised: their shortest texts have more than 15. `doubt` returns
+how large the loss can be. Columns of decimals or of texts are taken as they are.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Amount(Decimal):
     __slots__ = ()
 
     def __conform__(self, protocol: object) -> str | None:
-        """Return the text for SQLite; nothing else is told of in this process."""
+        """Return the text for SQLite, None for any other protocol."""
         return f"{self:f}" if protocol is sqlite3.PrepareProtocol else None
 
 
@@ -124,7 +124,7 @@ def doubt(*values: object) -> tuple[Decimal, bool]:
 def share(total: Decimal, part: Decimal, whole: Decimal) -> Decimal:
     """Return total x part / whole, rounded down to 8 decimals or to those of the total; all of it for the whole.
 
-    Whoever takes shares one after the other, and all that is left at last, gives out exactly the total.
+    Shares taken one after the other, and the rest as the last one, add up to exactly the total.
     """
     if part == whole:
         return total

@@ -29,7 +29,7 @@ Thing = tuple[str, str]
 
 
 class Earnings:
-    """Takes one event after the other and keeps what came of it.
+    """Processes events in order and collects profits, closed and open lots.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Earnings:
         self._open: list[dict[str, Any]] = []
 
     def take(self, event: Mapping[str, Any]) -> None:
-        """Take a fill, or lines of the ledger that no fill tells of."""
+        """Process a fill, or lines of the ledger that have no fill."""
         if "line" in event:
             self._line(event["line"])
         elif word(event["market"]) == "spot":
@@ -68,7 +68,7 @@ class Earnings:
             self._contract(event)
 
     def move(self, coin: str, amount: Decimal, value: Decimal, time_ms: int | None, record_id: str) -> None:
-        """Change what is held of a coin by an amount that is worth so much."""
+        """Change the position in a coin by an amount, given its value."""
         if coin == self._quote or not amount:
             return
         position = self._coins.setdefault(coin, OpenPosition(self._method, side=True))
@@ -94,7 +94,7 @@ class Earnings:
         self._pay(row, ("spot", pair.base), {pair.base: (amount, value), pair.quote: (paid, value)})
 
     def _pay(self, row: Mapping[str, Any], thing: Thing, known: Mapping[str, tuple[Decimal, Decimal]]) -> None:
-        """Pay the fees of a fill; ``known`` has amounts of its coins and what these are worth."""
+        """Pay the fees of a fill; ``known`` has the amounts of its coins with their values."""
         time_ms = moment(row)
         for coin, fee in fees_of(row).items():
             amount, value = known.get(coin, (ZERO, ZERO))
@@ -104,18 +104,18 @@ class Earnings:
             self.move(coin, -fee, worth, time_ms, str(row["fill_id"]))
 
     def _contract(self, row: Mapping[str, Any]) -> None:
-        time_ms, record_id, told = moment(row), str(row["fill_id"]), decimal_of(row["profit"], "profit")
+        time_ms, record_id, booked = moment(row), str(row["fill_id"]), decimal_of(row["profit"], "profit")
         as_booked = self._booked_as.fill(row)[1]
         contract, closes = self._positions.fill(row)
         coin, thing = self._positions.coin(contract), (contract.market, contract.symbol)
-        if _differs(contract, as_booked, told, row):
+        if _differs(contract, as_booked, booked, row):
             self.doubtful.append(thing)
         price = self.prices.at(coin, time_ms)
-        self._sums[thing]["booked"] += told * price
-        self.move(coin, told, told * price, time_ms, record_id)
+        self._sums[thing]["booked"] += booked * price
+        self.move(coin, booked, booked * price, time_ms, record_id)
         known = ZERO
         for close in closes:
-            profit = profit_of(contract, close) if close.covered else told - known
+            profit = profit_of(contract, close) if close.covered else booked - known
             known += profit
             self._closed(thing, close, profit, coin, (time_ms, record_id))
             self._sums[thing]["realised"] += profit * price
@@ -136,12 +136,12 @@ class Earnings:
             price = self.prices.at(coin, end_ms) if position.lots else ZERO
             self._sums["spot", coin]["unrealised"] += position.unrealised(position.amount * price)
             self._opened(("spot", coin), "long", self._quote, position, price)
-        for contract, position in self._positions.held.items():
+        for contract, position in self._positions.by_contract.items():
             self._value_contract(contract, position, marks, end_ms)
         for sums in self._sums.values():
             if "booked" in sums:
                 sums["rounding"] = sums.pop("booked") + sums.pop("marked", ZERO) - sums["realised"] - sums["unrealised"]
-        return self._booked_as.worth(marks, self.prices, end_ms)
+        return self._booked_as.value(marks, self.prices, end_ms)
 
     def _value_contract(self, contract: Contract, position: OpenPosition, marks: Prices, end_ms: int) -> None:
         if not position.lots:
@@ -180,12 +180,12 @@ class Earnings:
         return _timed(pd.DataFrame(self._open, columns=list(_OPEN)))
 
 
-def _differs(contract: Contract, closes: Sequence[Close], told: Decimal, row: Mapping[str, Any]) -> bool:
-    """Return whether what was closed cannot be what the fills opened: the profit is another one, beyond rounding."""
+def _differs(contract: Contract, closes: Sequence[Close], booked: Decimal, row: Mapping[str, Any]) -> bool:
+    """Return whether the fills did not open what was closed: the booked profit differs by more than rounding."""
     amount, value = traded(row)
     size = amount if contract.market == "coin-futures" else value
     earned = sum((profit_of(contract, close) for close in closes), ZERO)
-    return not all(close.covered for close in closes) or abs(told - earned) > size * _ROUNDED
+    return not all(close.covered for close in closes) or abs(booked - earned) > size * _ROUNDED
 
 
 def _timed(frame: pd.DataFrame) -> pd.DataFrame:

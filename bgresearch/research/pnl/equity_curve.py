@@ -1,7 +1,7 @@
 """An account's equity over time, and how deep and for how long it fell below its peak. Pure.
 
 equity(t)    = sum over coins of balance(coin, t) x price(coin, t) + unrealised profit of the positions in futures
-net(t)       = equity(t) - what was moved in since the first moment, at its worth when it came
+net(t)       = equity(t) - what was moved in since the first moment, at its value then
 drawdown(t)  = net(t) - the highest net so far; its ratio is to that peak
 
 Balances are those of the ledger as of the moment, prices those that were known then. A withdrawal is no loss and a
@@ -20,7 +20,7 @@ import pandas as pd
 from bgresearch.errors import InvalidInput
 from bgresearch.research.pnl.decimals import ZERO, exactly, with_amounts
 from bgresearch.research.pnl.futures_positions import Positions
-from bgresearch.research.pnl.ledger_order import Link, chains
+from bgresearch.research.pnl.ledger_order import Link, booked_in_order
 from bgresearch.research.pnl.matching import own_moves, sort_of
 from bgresearch.research.pnl.postings import booked_order, lines_of, moment, once, pairs_of, records, word
 from bgresearch.research.pnl.valuation import Prices
@@ -31,7 +31,7 @@ def equity_curve(
     fills: pd.DataFrame, bills: pd.DataFrame, moments: pd.DatetimeIndex, *, prices: Mapping[str, pd.Series],
     marks: Mapping[str, pd.Series] | None = None, quote: str = "USDT", symbols: pd.DataFrame | None = None,
 ) -> pd.DataFrame:  # fmt: skip
-    """Return what an account was worth at each of some moments.
+    """Return an account's equity at each of the given moments.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def equity_curve(
     DataFrame
         Index of ``moments``; decimals in the quote coin: one column per account of the ledger, positions (unrealised
         profit), equity (their sum), moved (in since the first moment, negative if out), net (equity - moved). For
-        charts: `exact.floats`.
+        charts: `decimals.floats`.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def equity_curve(
     known = Prices("prices", prices, quote=quote)
     lines = lines_of(once(bills, "account", "bill_id"))
     inside = own_moves(lines)
-    links, held = chains(lines), Positions("average", pairs_of(fills, symbols))
+    links, positions = booked_in_order(lines), Positions("average", pairs_of(fills, symbols))
     traded = sorted(records(once(fills, "market", "symbol", "fill_id")), key=booked_order)
     trades = _Reader((moment(row), row) for row in traded if word(row["market"]) != "spot")
     books = {book: _Reader((link.line.time_ms, link) for link in found) for book, found in links.items()}
@@ -67,15 +67,15 @@ def equity_curve(
     for at_ms in pd.DatetimeIndex(moments).as_unit("ms").asi8.tolist():
         done_ms = at_ms if rows else at_ms - 1
         for row in trades.until(done_ms):
-            held.fill(row)
+            positions.fill(row)
         row_of: dict[str, Decimal] = {}
         for book, reader in books.items():
             for link in reader.until(done_ms):
                 balances[book] = link.line.balance
                 moved += _moved(link, known) if rows and link.place not in inside else ZERO
-            worth = balances[book] * known.at(book[1], at_ms) if balances[book] else ZERO
-            row_of[book[0]] = row_of.get(book[0], ZERO) + worth
-        row_of["positions"] = held.worth(Prices("marks", marks or {}), known, at_ms)
+            value = balances[book] * known.at(book[1], at_ms) if balances[book] else ZERO
+            row_of[book[0]] = row_of.get(book[0], ZERO) + value
+        row_of["positions"] = positions.value(Prices("marks", marks or {}), known, at_ms)
         equity = sum(row_of.values(), ZERO)
         rows.append(row_of | {"equity": equity, "moved": moved, "net": equity - moved})
     columns = [*dict.fromkeys(book[0] for book in links), "positions", "equity", "moved", "net"]
@@ -140,17 +140,17 @@ def drawdowns(curve: pd.Series) -> pd.DataFrame:
 
 
 class _Reader:
-    """Gives what happened until an instant, once."""
+    """Returns events up to an instant, each once."""
 
-    def __init__(self, told: Iterable[tuple[int, Any]]) -> None:
-        self._told = sorted(told, key=lambda pair: pair[0])
+    def __init__(self, events: Iterable[tuple[int, Any]]) -> None:
+        self._events = sorted(events, key=lambda pair: pair[0])
         self._done = 0
 
     def until(self, time_ms: int) -> list[Any]:
         start = self._done
-        while self._done < len(self._told) and self._told[self._done][0] <= time_ms:
+        while self._done < len(self._events) and self._events[self._done][0] <= time_ms:
             self._done += 1
-        return [row for _, row in self._told[start : self._done]]
+        return [row for _, row in self._events[start : self._done]]
 
 
 def _moved(link: Link, prices: Prices) -> Decimal:

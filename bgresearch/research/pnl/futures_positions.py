@@ -21,7 +21,7 @@ _SIDES = {"long": True, "short": False}
 
 
 class Contract(NamedTuple):
-    """What one position is in.
+    """The contract of one position.
 
     Attributes
     ----------
@@ -47,22 +47,22 @@ class Positions:
 
     def __init__(self, method: Method, pairs: Mapping[tuple[str, str], Pair]) -> None:
         self._method, self._pairs = method, pairs
-        self.held: dict[Contract, OpenPosition] = {}
+        self.by_contract: dict[Contract, OpenPosition] = {}
 
     def fill(self, row: Mapping[str, Any]) -> tuple[Contract, list[Close]]:
         """Take one fill of a futures market and return what it closed.
 
-        A fill that the exchange says made a profit, while nothing is held that it could close, closes what was opened
-        before the first fill.
+        A fill with a profit of the exchange's, while no position is open that it could close, closes one that was
+        opened before the first fill.
         """
         side = word(row.get("position"))
         contract = Contract(word(row["market"]), word(row["symbol"]), side or "net")
-        position = self.held.setdefault(contract, OpenPosition(self._method, _SIDES.get(side)))
+        position = self.by_contract.setdefault(contract, OpenPosition(self._method, _SIDES.get(side)))
         amount, value = traded(row)
         buy = row["side"] == "buy"
-        told = decimal_of(row["profit"], "profit")
+        booked = decimal_of(row["profit"], "profit")
         opens = not position.lots or position.long == buy
-        if side == "" and opens and told:
+        if side == "" and opens and booked:
             return contract, [Close(None, not buy, amount, value, value, covered=False)]
         return contract, position.trade(moment(row), buy=buy, amount=amount, value=value)
 
@@ -72,14 +72,14 @@ class Positions:
 
     def unrealised(self, contract: Contract, price: Decimal) -> Decimal:
         """Return the profit of what is open at a price, in the coin of the margin."""
-        position = self.held[contract]
-        worth = position.amount * price
-        return settled(contract.market, position.unrealised(worth), position.amount, worth)
+        position = self.by_contract[contract]
+        value = position.amount * price
+        return settled(contract.market, position.unrealised(value), position.amount, value)
 
-    def worth(self, marks: Prices, prices: Prices, time_ms: int) -> Decimal:
+    def value(self, marks: Prices, prices: Prices, time_ms: int) -> Decimal:
         """Return the unrealised profit of all positions at an instant, in the quote coin of the prices."""
         total = ZERO
-        for contract, position in self.held.items():
+        for contract, position in self.by_contract.items():
             if position.lots:
                 profit = self.unrealised(contract, marks.at(contract.symbol, time_ms))
                 total += profit * prices.at(self.coin(contract), time_ms)
@@ -91,8 +91,8 @@ def profit_of(contract: Contract, close: Close) -> Decimal:
     return settled(contract.market, close.profit, close.amount, close.worth)
 
 
-def settled(market: str, profit: Decimal, amount: Decimal, worth: Decimal) -> Decimal:
+def settled(market: str, profit: Decimal, amount: Decimal, value: Decimal) -> Decimal:
     """Return a profit in quote coin in the coin of the margin, at the price of the exit, to 8 decimals if divided."""
-    if market != "coin-futures" or not worth:
+    if market != "coin-futures" or not value:
         return profit
-    return divided(profit * amount, worth)
+    return divided(profit * amount, value)

@@ -1,6 +1,6 @@
-"""The balances of a ledger: each is the one before and what the line says, or something is wrong. Pure.
+"""The order in which a ledger's lines were booked: each balance is the one before plus the line's change. Pure.
 
-Lines of one instant come in no sure order: among them, the one that fits the balance so far is next.
+The exchange returns lines of one instant in no certain order: among them, the one that fits the balance so far is next.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from bgresearch.research.pnl.postings import LedgerLine
 
 
 class Link(NamedTuple):
-    """One line in its place.
+    """One line in the order of booking.
 
     Attributes
     ----------
     place : int
         Of the line among all.
-    line : Line
+    line : LedgerLine
         The line.
     before : Decimal
-        The balance before it: that of the line before, or what the first line leaves to infer.
+        The balance before it: that of the line before, or of the first line its balance less its change.
     gap : Decimal
-        Its balance less what it should be; 0 where all is well.
+        Its balance less what it should be; normally 0.
     doubt : Decimal
-        How large a gap can be for want of digits in floats.
+        How large a gap can be for lack of digits in floats.
     """
 
     place: int
@@ -39,7 +39,7 @@ class Link(NamedTuple):
     doubt: Decimal
 
 
-def chains(lines: Sequence[LedgerLine]) -> dict[tuple[str, str], list[Link]]:
+def booked_in_order(lines: Sequence[LedgerLine]) -> dict[tuple[str, str], list[Link]]:
     """Return the lines of each account and coin in the order in which they were booked."""
     books: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for place, line in enumerate(lines):
@@ -63,7 +63,7 @@ def _linked(lines: Sequence[LedgerLine], places: Sequence[int]) -> list[Link]:
 
 
 def _next(waiting: Sequence[LedgerLine], before: Decimal | None) -> int:
-    """Return which line comes next: the first one that fits; at the very start, one that no other leads to."""
+    """Return which line is next: the first one that fits; at the very start, one that follows no other."""
     if before is None:
         after = [line.balance for line in waiting]
         fits = [line.balance - line.net not in after[:at] + after[at + 1 :] for at, line in enumerate(waiting)]

@@ -1,10 +1,10 @@
-"""What was opened when, for how much, and what closing it brought: first in first out, or at average cost. Pure.
+"""Lots: what was opened when and at which cost, and the profit of closing it, first in first out or average cost. Pure.
 
-profit of a long part  = what closing it brought - what it had cost
-profit of a short part = what opening it brought - what closing it cost
+profit of a long part  = proceeds of closing it - its cost
+profit of a short part = proceeds of opening it - cost of closing it
 
-Costs leave a lot in shares that are rounded down, and whole with its last part: nothing is lost or invented, so that
-realised and unrealised profit together are the same for both methods, to the last digit.
+Each close takes a share of a lot's cost, rounded down, and the last one takes the rest: no digit is lost, so realised
+and unrealised profit together are the same for both methods, to the last digit.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Method = Literal["average", "fifo"]
 
 @dataclass(slots=True)
 class Lot:
-    """What was opened together and is not closed.
+    """An amount that was opened together and is still open.
 
     Attributes
     ----------
     opened_ms : int or None
-        When the first of it was opened; None for what was there from the start.
+        When its first part was opened; None for a balance from the start.
     amount, cost : Decimal
-        How much, and what it cost (of a short: what it brought); both positive.
+        How much, and its cost (of a short: its proceeds); both positive.
     """
 
     opened_ms: int | None
@@ -45,9 +45,9 @@ class Close(NamedTuple):
     long : bool
         Whether it was bought first.
     amount, cost, worth : Decimal
-        How much, what opening it cost, what closing it brought (of a short: the other way round).
+        How much, the cost of opening it, the proceeds of closing it (of a short: the other way round).
     covered : bool
-        False for what was closed and never opened here: its cost is not known, and taken to be its worth.
+        False if the fills never opened it: its cost is unknown, and set to its proceeds.
     """
 
     opened_ms: int | None
@@ -64,7 +64,7 @@ class Close(NamedTuple):
 
 
 class OpenPosition:
-    """What is held of one thing.
+    """The open position in one coin or contract.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class OpenPosition:
     Attributes
     ----------
     amount, cost : Decimal
-        How much is held, and what that cost (of a short: what it brought); both positive.
+        How much is open, and its cost (of a short: its proceeds); both positive.
     """
 
     def __init__(self, method: Method, side: bool | None = None) -> None:
@@ -107,7 +107,7 @@ class OpenPosition:
         Returns
         -------
         list of Close
-            What that closed, oldest first; what was never opened stands last.
+            What it closed, oldest first; what was never opened is last.
         """
         if not amount:
             return []
@@ -115,13 +115,13 @@ class OpenPosition:
         if opens:
             self._open(time_ms, buy, amount, value)
             return []
-        held = min(amount, self.amount)
-        back = share(value, held, amount)
-        closes = self._close(held, back)
-        if amount > held and self._side is None:
-            self._open(time_ms, buy, amount - held, value - back)
-        elif amount > held:
-            closes.append(Close(None, self.long, amount - held, value - back, value - back, covered=False))
+        closing = min(amount, self.amount)
+        back = share(value, closing, amount)
+        closes = self._close(closing, back)
+        if amount > closing and self._side is None:
+            self._open(time_ms, buy, amount - closing, value - back)
+        elif amount > closing:
+            closes.append(Close(None, self.long, amount - closing, value - back, value - back, covered=False))
         return closes
 
     def _open(self, time_ms: int | None, buy: bool, amount: Decimal, value: Decimal) -> None:

@@ -1,8 +1,8 @@
 """Which record each line of a ledger comes from. Pure.
 
-Lines name no record, so they are told by account, coin, sort of cause and amount, and among equals by time. What is
-left is tried once more as sums of what was booked together, since one record may be several lines and one line
-several records. Nothing is matched twice.
+Lines name no record, so they are matched by account, coin, sort of cause and amount, and among equals by time. The
+rest is matched as sums of what was booked together, since one record may be several lines and one line several
+records. Nothing is matched twice.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bgresearch.research.pnl.postings import LedgerLine, Posting
 
 NEAR_MS = MINUTE_MS  # between a trade and its line
 TOGETHER_MS = 1000  # between the parts of what is booked in several lines
-FAR_MS = 7 * DAY_MS  # between asking for a withdrawal, or sending a deposit, and its line
+FAR_MS = 7 * DAY_MS  # between requesting a withdrawal, or sending a deposit, and its line
 
 _SORTS = {"trading": "trade", "fees": "trade", "funding": "funding"}  # of a record; the others move coins
 _MOVED = ("transfer_in", "transfer_out")
@@ -26,14 +26,14 @@ _TRADED = ("trade", "fee", "liquidation", "delivery")
 
 @dataclass
 class Matched:
-    """What belongs together.
+    """Postings and lines that belong together.
 
     Attributes
     ----------
     pairs : dict of int to tuple of int
         Place of a line to the places of its postings.
     postings, lines : list of int
-        Places of those that are left alone.
+        Places of those without a match.
     """
 
     pairs: dict[int, tuple[int, ...]] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Matched:
 
 
 def sort_of(kind: str) -> str:
-    """Return what a line of the ledger can be a record's: trade, funding, moved; or its own kind, told by no record."""
+    """Return the sort of record that a line can come from: trade, funding, moved; or its own kind if from none."""
     if kind in _MOVED:
         return "moved"
     return "trade" if kind in _TRADED or kind.startswith(("open_", "close_")) else kind
@@ -72,8 +72,8 @@ def matched(postings: Sequence[Posting], lines: Sequence[LedgerLine]) -> Matched
     Parameters
     ----------
     postings : sequence of Posting
-        What records tell of.
-    lines : sequence of Line
+        The changes of balances that records imply.
+    lines : sequence of LedgerLine
         The ledger.
     """
     found = Matched(postings=list(range(len(postings))), lines=list(range(len(lines))))
@@ -116,7 +116,7 @@ def _nearest(posting: Posting, lines: Sequence[LedgerLine], places: Iterable[int
         if place in taken or (line.symbol and posting.symbol and line.symbol != posting.symbol):
             continue
         away = abs(posting.time_ms - line.time_ms)
-        if away <= reach_of(posting) and (best is None or (away, place) < best):
+        if away <= time_tolerance_ms(posting) and (best is None or (away, place) < best):
             best = (away, place)
     return None if best is None else best[1]
 
@@ -126,13 +126,13 @@ def wanted_of(posting: Posting) -> str:
     return _SORTS.get(posting.cause, "moved")
 
 
-def reach_of(posting: Posting) -> int:
-    """Return how far in time a posting's line may be."""
+def time_tolerance_ms(posting: Posting) -> int:
+    """Return how far apart in time a posting and its line may be."""
     return FAR_MS if posting.cause in ("deposits", "withdrawals") else NEAR_MS
 
 
 def _in_sums(found: Matched, postings: Sequence[Posting], lines: Sequence[LedgerLine], gap_ms: int) -> None:
-    """Match what is left as sums of what follows each other closely, in one account, coin and sort."""
+    """Match the rest as sums of rows that follow each other closely, in one account, coin and sort."""
     left: defaultdict[tuple[str, str, str], list[tuple[int, bool, int]]] = defaultdict(list)
     for place in found.postings:
         one = postings[place]
@@ -144,13 +144,13 @@ def _in_sums(found: Matched, postings: Sequence[Posting], lines: Sequence[Ledger
     done: set[int] = set()
     for rows in left.values():
         for cluster in _clusters(sorted(rows), gap_ms):
-            told = [place for _, is_line, place in cluster if not is_line]
+            posted = [place for _, is_line, place in cluster if not is_line]
             booked = [place for _, is_line, place in cluster if is_line]
             changed = sum((lines[place].net for place in booked), ZERO)
-            parts = len(told) != len(booked)  # as many of both would have found each other one by one
-            if told and booked and parts and sum((postings[place].net for place in told), ZERO) == changed:
-                done.update(told)
-                found.pairs.update(dict.fromkeys(booked, tuple(told)))
+            parts = len(posted) != len(booked)  # equal numbers would have been matched one by one
+            if posted and booked and parts and sum((postings[place].net for place in posted), ZERO) == changed:
+                done.update(posted)
+                found.pairs.update(dict.fromkeys(booked, tuple(posted)))
     found.postings = [place for place in found.postings if place not in done]
     found.lines = [place for place in found.lines if place not in found.pairs]
 

@@ -4,11 +4,12 @@ equity at an instant  = sum over coins of balance x price + unrealised profit of
 equity at the end - equity at the start
     = realised + unrealised + fees + funding + transfers + other + rounding
 
-Balances are the ledger's; everything else comes from fills, prices and the ledger's other lines. The two sides know
-nothing of each other, so that `Pnl.unexplained` is a check: it is 0, or the records do not fit the ledger.
+Balances are the ledger's; everything else comes from fills, prices and the ledger's other lines. The two sides are
+computed independently, so `Pnl.unexplained` is a check: it is 0, or the records do not fit the ledger.
 
-Coins: what comes in is opened at its worth, what goes out closes lots, whatever the cause; what was there at the start
-was opened then, at the price of then. A fee is worth what the trade it was paid for says, if it is in one of its coins.
+Coins: an amount received opens a lot at its value, an amount sent closes lots, whatever the cause. The balance at the
+start counts as opened at the start, at the price of then. A fee in one of the trade's coins is valued at the trade's
+price.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from bgresearch.core.timestamps import Moment, moment_ms
 from bgresearch.errors import InvalidInput
 from bgresearch.research.pnl.decimals import ZERO, exactly, plain
 from bgresearch.research.pnl.earnings import KINDS, Earnings, Thing
-from bgresearch.research.pnl.ledger_order import Link, chains
+from bgresearch.research.pnl.ledger_order import Link, booked_in_order
 from bgresearch.research.pnl.lots import Method
 from bgresearch.research.pnl.matching import own_moves, sort_of
 from bgresearch.research.pnl.postings import LedgerLine, booked_order, lines_of, moment, once, pairs_of, records
@@ -45,8 +46,8 @@ class Pnl:
         exchange booked more profit than the fills give.
     closes : DataFrame
         One row per part that was closed: time (UTC), record_id (of the fill or line), market, name, position (long or
-        short), coin (of cost, worth and profit), opened (UTC; missing for what was there at the start), amount, cost,
-        worth, profit (decimals), covered (False: it was never opened here, and its profit is the exchange's word).
+        short), coin (of cost, worth and profit), opened (UTC; missing for the balance at the start), amount, cost,
+        worth, profit (decimals), covered (False: the fills do not open it, and its profit is the exchange's).
     open : DataFrame
         One row per lot that is open at the end, valued then: market, name, position, coin, opened, amount, cost, worth,
         unrealised (decimals).
@@ -58,8 +59,8 @@ class Pnl:
         average or fifo.
     doubtful : tuple of tuple
         Market and symbol of contracts that closed what the fills do not open: a position was open at the start, or
-        fills are missing. Their realised profit and rounding together are what the exchange booked; of how much is open
-        at the end, and of its worth at the start, nothing is known.
+        fills are missing. Their realised profit and rounding together are what the exchange booked; how much is open
+        at the end, and its value at the start, are unknown.
     """
 
     attribution: pd.DataFrame
@@ -108,16 +109,16 @@ def own_pnl(
     start, end : str, datetime, Timestamp or int
         The same instants.
     prices : mapping of str to Series
-        Price of each coin but the quote coin, in the quote coin; `worths.closes` makes one of candles. Looked up as of
-        an instant, never later.
+        Price of each coin but the quote coin, in the quote coin; `valuation.closes` makes one of candles. Looked up as
+        of an instant, never later.
     marks : mapping of str to Series, optional
         Mark price of each contract, by symbol; for those that are open at the end.
     method : "average" or "fifo"
-        Whether closing takes a share of all that is held, or the oldest first.
+        Whether closing takes a share of the whole position, or the oldest lots first.
     quote : str
         The coin that everything is counted in.
     symbols : DataFrame, optional
-        What ``client.symbols()`` returned; by default coins are told from the names of symbols.
+        What ``client.symbols()`` returned; by default coins are derived from the names of symbols.
 
     Returns
     -------
@@ -132,10 +133,10 @@ def own_pnl(
 
     Notes
     -----
-    Asks nothing, keeps nothing. A coin without a line of the ledger between the instants is not in it, nor is a
-    position in futures that was opened before the start, until it closes.
-    Source: the average price of a position as contract/position/get-all-position tells it; coin-margined contracts as
-    `futures` says.
+    Sends and stores nothing. A coin without a line of the ledger between the instants is not in it, nor is a position
+    in futures that was opened before the start, until it closes.
+    Source: the average price of a position as in contract/position/get-all-position; coin-margined contracts as in
+    `futures_positions`.
 
     Examples
     --------
@@ -144,9 +145,9 @@ def own_pnl(
     """
     span = (moment_ms(start, "start")[0], moment_ms(end, "end")[0])
     run = Earnings(Prices("prices", prices, quote=quote), quote, method, pairs_of(fills, symbols))
-    links = chains(lines_of(once(bills, "account", "bill_id")))
-    opening, held = _balances(links, run.prices, span[0], last=False)
-    for coin, amount in held.items():
+    links = booked_in_order(lines_of(once(bills, "account", "bill_id")))
+    opening, balances = _balances(links, run.prices, span[0], last=False)
+    for coin, amount in balances.items():
         run.move(coin, amount, amount * run.prices.at(coin, span[0]), None, "")
     lines = [link.line for book in links.values() for link in book]
     _check_span(fills, lines, span)
@@ -162,15 +163,15 @@ def own_pnl(
 
 def _check_span(fills: pd.DataFrame, lines: Sequence[LedgerLine], span: tuple[int, int]) -> None:
     times = (("fills", (moment(row) for row in records(fills))), ("bills", (line.time_ms for line in lines)))
-    for name, told in times:
-        outside = next((at for at in told if not span[0] <= at < span[1]), None)
+    for name, instants in times:
+        outside = next((at for at in instants if not span[0] <= at < span[1]), None)
         if outside is not None:
             hint = "Give what the verbs returned for the same start and end."
             raise InvalidInput(name, f"one is of {iso(outside)}, which is not between start and end.", hint=hint)
 
 
 def _events(fills: pd.DataFrame, lines: Sequence[LedgerLine]) -> list[Mapping[str, Any]]:
-    """Return fills, and lines that no fill tells of, in order; what one instant moves to and fro is one event."""
+    """Return fills, and lines without a fill, in order; lines of one instant, coin and kind are one event."""
     traded = sorted(records(fills), key=booked_order)
     keyed: list[tuple[tuple[int, int], Mapping[str, Any]]] = [((moment(row), 1), row) for row in traded]
     sums: dict[tuple[object, ...], LedgerLine] = {}
@@ -190,9 +191,9 @@ def _events(fills: pd.DataFrame, lines: Sequence[LedgerLine]) -> list[Mapping[st
 def _balances(
     links: Mapping[Thing, Sequence[Link]], prices: Prices, time_ms: int, *, last: bool
 ) -> tuple[Decimal, dict[str, Decimal]]:
-    """Return what the balances at one end of the ledger are worth, and how much there is of each coin."""
-    held: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
+    """Return the value of the balances at one end of the ledger, and the balance of each coin."""
+    amounts: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
     for (_, coin), book in links.items():
-        held[coin] += book[-1].line.balance if last else book[0].before
-    total = sum((amount * prices.at(coin, time_ms) for coin, amount in held.items() if amount), ZERO)
-    return total, {coin: amount for coin, amount in held.items() if amount}
+        amounts[coin] += book[-1].line.balance if last else book[0].before
+    total = sum((amount * prices.at(coin, time_ms) for coin, amount in amounts.items() if amount), ZERO)
+    return total, {coin: amount for coin, amount in amounts.items() if amount}

@@ -2,7 +2,7 @@
 
 A fill in spot is two postings (what came in, what went out), and a third where its fee was paid in another coin; a fill
 in futures is one in the coin of the margin: the realised profit less the fee. A fee in the same coin goes with the
-posting it was taken from: whoever buys 1 BTC and pays 0.001 BTC gets 0.999.
+posting it was taken from: a buy of 1 BTC with a fee of 0.001 BTC is one posting of 0.999.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bgresearch.research.pnl.decimals import ZERO, decimal_of, doubt, given, pla
 
 Fees = Literal["beside", "within"]
 BOOKED = ("spot", "usdt-futures", "usdc-futures", "coin-futures", "unified")
-"""The accounts that have a ledger; what moves to any other one leaves them."""
+"""The accounts that have a ledger; a transfer to any other one leaves them."""
 
 _MARGIN = {"usdt-futures": "USDT", "usdc-futures": "USDC"}
 _QUOTES = ("USDT", "USDC", "USDE", "EUR", "BRL", "GBP", "TRY", "BTC", "ETH", "BGB", "USD")
@@ -27,24 +27,24 @@ _DONE = frozenset({"success", "successful", "missing"})
 
 
 class Posting(NamedTuple):
-    """One change of one balance that a record tells of.
+    """One change of one balance that a record implies.
 
     Attributes
     ----------
     record, record_id : str
-        What tells it: fill, funding, transfer, deposit or withdrawal; and its id.
+        The record: fill, funding, transfer, deposit or withdrawal; and its id.
     accounts : tuple of str
         Where it may have been booked; any account that has a ledger if empty.
     cause : str
         trading, fees, funding, transfers, deposits, withdrawals.
     amount, fee : Decimal
-        Positive came in; positive was paid.
+        The amount, positive if received; the fee, positive if paid.
     doubt : Decimal
-        How far these may be from what was sent, if floats were too short for them.
+        How far these may be from the exchange's decimals, if floats were too short for them.
     long : bool
-        Whether one of them has more digits than floats surely keep.
+        Whether one of them has more digits than floats preserve.
     sure : bool
-        False for what may have been booked before or after the span of the ledger.
+        False if it may have been booked before or after the span of the ledger.
     """
 
     record: str
@@ -62,7 +62,7 @@ class Posting(NamedTuple):
 
     @property
     def net(self) -> Decimal:
-        """What it changes the balance by."""
+        """The change of the balance."""
         return self.amount - self.fee
 
 
@@ -72,7 +72,7 @@ class LedgerLine(NamedTuple):
     Attributes
     ----------
     net : Decimal
-        What it says that the balance changed by.
+        The change of the balance that it states.
     """
 
     bill_id: str
@@ -97,7 +97,7 @@ class Pair(NamedTuple):
 
 
 def lines_of(bills: pd.DataFrame, *, fees: Fees = "beside") -> list[LedgerLine]:
-    """Return the lines of a ledger that ``client.account.bills`` told.
+    """Return the lines of a ledger as ``client.account.bills`` returned it.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def lines_of(bills: pd.DataFrame, *, fees: Fees = "beside") -> list[LedgerLine]:
 
 
 def fill_postings(fills: pd.DataFrame, pairs: Mapping[tuple[str, str], Pair], *, unified: bool) -> Iterator[Posting]:
-    """Yield what fills must have booked; `pairs_of` knows the coins of their symbols."""
+    """Yield the postings of fills; `pairs_of` returns the coins of their symbols."""
     for row in records(fills):
         market, symbol = word(row["market"]), word(row["symbol"])
         pair, account = pairs[market, symbol], ("unified" if unified else market,)
@@ -142,7 +142,7 @@ def fill_postings(fills: pd.DataFrame, pairs: Mapping[tuple[str, str], Pair], *,
 
 
 def funding_postings(funding: pd.DataFrame, *, unified: bool) -> Iterator[Posting]:
-    """Yield what fundings must have booked: columns time, market, symbol, coin, amount (positive is received)."""
+    """Yield the postings of fundings: columns time, market, symbol, coin, amount (positive is received)."""
     for place, row in enumerate(records(funding)):
         account = ("unified" if unified else word(row["market"]),)
         record_id = str(row.get("funding_id") or f"{word(row['symbol'])}-{moment(row)}-{place}")
@@ -153,10 +153,10 @@ def funding_postings(funding: pd.DataFrame, *, unified: bool) -> Iterator[Postin
 def movement_postings(
     name: str, moved: pd.DataFrame, *, unified: bool, span: Span | None = None
 ) -> Iterator[Posting]:  # fmt: skip
-    """Yield what deposits or withdrawals that are done must have booked in the spot account, or the unified one.
+    """Yield the postings of completed deposits or withdrawals in the spot account, or the unified one.
 
-    They are booked between the time at which they were asked for and the time at which they last changed: those are
-    sure that lie in the span with both.
+    They are booked between the time at which they were requested and the time at which they last changed: a posting
+    is sure if both are within the span.
     """
     incoming = name == "deposit"
     for row in records(moved):

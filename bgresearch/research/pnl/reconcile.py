@@ -1,7 +1,7 @@
-"""An account's records against its ledger, to the last digit: what does not fit is named, row by row. Pure.
+"""An account's records against its ledger, to the last digit: every mismatch is reported, row by row. Pure.
 
-For each account and coin: opening + what the records tell = closing, and each line's balance is the one before and what
-the line says. Opening is the first line's balance less its own change; what happened before it is not looked at.
+For each account and coin: opening + the changes that the records imply = closing, and each line's balance is the one
+before plus the line's change. Opening is the first line's balance less its own change; nothing before it is checked.
 """
 
 from __future__ import annotations
@@ -42,20 +42,20 @@ _MOST_SHOWN = 8
 
 @dataclass(frozen=True, repr=False)
 class Reconciliation:
-    """What came of comparing an account's records with its ledger.
+    """The result of comparing an account's records with its ledger.
 
     Attributes
     ----------
     coins : DataFrame
         One row per account and coin, amounts as decimals in the coin: account, coin, opening, trading, fees, funding,
         transfers, deposits, withdrawals, other, closing, unexplained, digits. ``unexplained`` is closing less opening
-        less all causes; ``digits`` is what floats are too short for, 0 unless amounts have more than 15 digits.
+        less all causes; ``digits`` is the part beyond the precision of floats, 0 unless amounts have over 15 digits.
     rows : DataFrame
         One row per line of the ledger in the order of booking: time (UTC), bill_id, account, coin, kind, before,
-        change, balance, gap (0 where balance = before + change), cause, record and record_id (what tells of it).
+        change, balance, gap (0 where balance = before + change), cause, record and record_id (of its record).
     problems : DataFrame
-        One row per thing that does not fit: what, time, account, coin, record, record_id, bill_id, told (by the
-        record), booked (by the ledger), words.
+        One row per mismatch: what, time, account, coin, record, record_id, bill_id, told (the record's amount), booked
+        (the ledger's amount), words.
     """
 
     coins: pd.DataFrame
@@ -80,9 +80,9 @@ class Reconciliation:
             return f"{head}all explained, difference 0{short}."
         left = [f"{plain(amount)} {coin} in {account}" for (account, coin), amount in self.unexplained.items()]
         parts = [_counted(len(self.problems), "problem"), f"unexplained {', '.join(left) or 'nothing'}"]
-        told = [str(words) for words in self.problems["words"].head(_MOST_SHOWN)]
-        more = len(self.problems) - len(told)
-        return "\n".join([f"{head}{'; '.join(parts)}.", *told, *([f"... and {more} more."] if more else [])])
+        shown = [str(words) for words in self.problems["words"].head(_MOST_SHOWN)]
+        more = len(self.problems) - len(shown)
+        return "\n".join([f"{head}{'; '.join(parts)}.", *shown, *([f"... and {more} more."] if more else [])])
 
 
 @exactly
@@ -100,12 +100,12 @@ def reconcile(
         What ``client.account.fills(start, end, market=None)`` and ``client.account.bills(start, end)`` returned: of the
         same span, of all markets and all books.
     funding : DataFrame, optional
-        Fundings from somewhere else than the ledger: time, market, symbol, coin, amount (positive is received). The
-        exchange tells them nowhere else; without it the ledger's own lines count.
+        Fundings from another source than the ledger: time, market, symbol, coin, amount (positive is received). The
+        exchange has them nowhere else; without it the ledger's own lines count.
     transfers, deposits, withdrawals : DataFrame, optional
         What the verbs of these names returned. Where one is left out, the ledger's own lines count.
     symbols : DataFrame, optional
-        What ``client.symbols()`` returned: which coins a symbol is made of. By default told from its name.
+        What ``client.symbols()`` returned: which coins a symbol is made of. By default derived from its name.
     fees : "beside" or "within"
         Whether a balance changes by amount less fee (which is how the ledger is read by default), or by amount alone.
     span : Span, optional
@@ -124,8 +124,8 @@ def reconcile(
 
     Notes
     -----
-    Asks nothing, keeps nothing. What nothing but the ledger tells (rewards, interest, conversions) is in ``other``.
-    A difference below what float64 can hold of more than 15 digits is no problem, and stands in ``digits``.
+    Sends and stores nothing. What only the ledger has (rewards, interest, conversions) is in ``other``. A difference
+    below the precision of float64, possible only for more than 15 digits, is no problem; it is in ``digits``.
 
     Examples
     --------
@@ -136,12 +136,12 @@ def reconcile(
     lines, doubled = _once(lines_of(bills, fees=fees), lambda line: (line.account, line.bill_id))
     lines, repeated = _once(lines, _content)
     unified = any(line.account == "unified" for line in lines)
-    told = [*fill_postings(fills, pairs_of(fills, symbols), unified=unified)]
-    told += funding_postings(funding, unified=unified) if funding is not None else ()
+    given = [*fill_postings(fills, pairs_of(fills, symbols), unified=unified)]
+    given += funding_postings(funding, unified=unified) if funding is not None else ()
     for name, moved in (("deposit", deposits), ("withdrawal", withdrawals)):
-        told += movement_postings(name, moved, unified=unified, span=span) if moved is not None else ()
-    told += transfer_postings(transfers) if transfers is not None else ()
-    postings, again = _once(told, lambda one: one._replace(amount=ZERO, fee=ZERO, time_ms=0, doubt=ZERO, long=False))
+        given += movement_postings(name, moved, unified=unified, span=span) if moved is not None else ()
+    given += transfer_postings(transfers) if transfers is not None else ()
+    postings, again = _once(given, lambda one: one._replace(amount=ZERO, fee=ZERO, time_ms=0, doubt=ZERO, long=False))
     silent = {"funding"} if funding is None else set()
     silent |= {"moved"} if any(moved is None for moved in (transfers, deposits, withdrawals)) else set()
     case = Case.of(postings, lines, silent)
@@ -154,7 +154,7 @@ def _counted(count: int, what: str) -> str:
 
 
 def _once(rows: Iterable[_Row], key: Callable[[_Row], Hashable | None]) -> tuple[list[_Row], list[_Row]]:
-    """Return rows told apart by a key, and those that came again; without a key a row is one of its own."""
+    """Return rows with different keys, and duplicates of them; a row without a key has no duplicate."""
     seen: set[Hashable] = set()
     first: list[_Row] = []
     again: list[_Row] = []
@@ -166,5 +166,5 @@ def _once(rows: Iterable[_Row], key: Callable[[_Row], Hashable | None]) -> tuple
 
 
 def _content(line: LedgerLine) -> Hashable | None:
-    """Return what no two lines share: a change cannot lead to the same balance twice at one instant."""
+    """Return what identifies a line: a change cannot lead to the same balance twice at one instant."""
     return line._replace(bill_id="") if line.net else None

@@ -1,4 +1,4 @@
-"""What was matched, what was not, and what is said of it. Pure."""
+"""Records and ledger lines matched with each other, and a report of what does not match. Pure."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 import pandas as pd
 
 from bgresearch.research.pnl.decimals import ZERO, plain, with_amounts
-from bgresearch.research.pnl.ledger_order import Link, chains
-from bgresearch.research.pnl.matching import Matched, matched, reach_of, sort_of, wanted_of
+from bgresearch.research.pnl.ledger_order import Link, booked_in_order
+from bgresearch.research.pnl.matching import Matched, matched, sort_of, time_tolerance_ms, wanted_of
 from bgresearch.research.pnl.postings import LedgerLine, Posting
 
 CAUSES = ("trading", "fees", "funding", "transfers", "deposits", "withdrawals", "other")
-_TOLD_ALONE = {"funding": "funding", "moved": "transfers"}  # causes of lines that no record need tell
+_LEDGER_ONLY = {"funding": "funding", "moved": "transfers"}  # causes of lines that need no record
 _ROW = (
     "time", "bill_id", "account", "coin", "kind", "before", "change", "balance", "gap", "cause", "record", "record_id",
 )  # fmt: skip
@@ -29,18 +29,18 @@ Book = tuple[str, str]
 
 @dataclass
 class Case:
-    """Records and ledger, laid side by side.
+    """The records and the ledger of an account, matched.
 
     Attributes
     ----------
     postings, lines : sequence
-        What the records tell, each once; the ledger, each line once.
+        The records' postings and the ledger's lines, without duplicates.
     found : Matched
-        What belongs together, and what is left.
+        Which postings belong to which lines, and those without a match.
     links : dict
         The lines of each account and coin in their order, with the gaps between them.
     alone : set of int
-        Lines that no record need tell.
+        Lines that need no record.
     """
 
     postings: Sequence[Posting]
@@ -51,25 +51,25 @@ class Case:
 
     @classmethod
     def of(cls, postings: Sequence[Posting], lines: Sequence[LedgerLine], silent: set[str]) -> Case:
-        """Match what can be matched; ``silent`` names sorts of lines for which not all records are there."""
+        """Match postings and lines; ``silent`` names sorts of lines for which records were not given."""
         long = {one.coin for one in postings if one.long} | {line.coin for line in lines if line.long}
         postings = [one if one.coin in long else one._replace(doubt=ZERO) for one in postings]
         lines = [line if line.coin in long else line._replace(doubt=ZERO) for line in lines]
-        postings = _without_twice_told(postings, lines)
+        postings = _without_double_records(postings, lines)
         found = matched(postings, lines)
         outside = {place for place in found.postings if not postings[place].sure}
         if outside:
             postings = [one for place, one in enumerate(postings) if place not in outside]
             found = matched(postings, lines)
-        told = {"trade", "funding", "moved"} - silent
-        alone = {place for place in found.lines if sort_of(lines[place].kind) not in told}
+        recorded = {"trade", "funding", "moved"} - silent
+        alone = {place for place in found.lines if sort_of(lines[place].kind) not in recorded}
         found.lines = [place for place in found.lines if place not in alone and lines[place].net]
         found.postings = [place for place in found.postings if postings[place].net]
-        return cls(postings, lines, found, chains(lines), alone)
+        return cls(postings, lines, found, booked_in_order(lines), alone)
 
 
 def misfits(case: Case) -> list[Problem]:
-    """Return what does not fit, in words; what floats are too short to tell is matched instead."""
+    """Return the mismatches, described in words; differences below the precision of floats count as matches."""
     problems: list[Problem] = []
     gaps = {link.place: link for links in case.links.values() for link in links if abs(link.gap) > link.doubt}
     problems += _other_fees(case)
@@ -94,7 +94,7 @@ def misfits(case: Case) -> list[Problem]:
 
 
 def coin_table(case: Case) -> pd.DataFrame:
-    """Return what each balance was, is, and changed by, cause by cause."""
+    """Return the opening, the changes by cause and the closing of each balance."""
     sums: defaultdict[Book, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(lambda: ZERO))
     doubts: defaultdict[Book, Decimal] = defaultdict(lambda: ZERO)
     where = {at: place for place, places in case.found.pairs.items() for at in places}
@@ -106,7 +106,7 @@ def coin_table(case: Case) -> pd.DataFrame:
     for place in case.alone:
         line = case.lines[place]
         book = line.account, line.coin
-        sums[book][_TOLD_ALONE.get(sort_of(line.kind), "other")] += line.amount
+        sums[book][_LEDGER_ONLY.get(sort_of(line.kind), "other")] += line.amount
         sums[book]["fees"] += line.net - line.amount
     rows = []
     for book in sorted({*case.links, *sums}):
@@ -123,36 +123,36 @@ def coin_table(case: Case) -> pd.DataFrame:
 
 
 def row_table(case: Case) -> pd.DataFrame:
-    """Return every line in its place, and what tells of it."""
+    """Return every line in the order of booking, with its record."""
     rows = []
     for links in case.links.values():
         for link in links:
-            line, tellers = link.line, [case.postings[at] for at in case.found.pairs.get(link.place, ())]
-            cause = tellers[0].cause if tellers else "unexplained"
+            line, postings = link.line, [case.postings[at] for at in case.found.pairs.get(link.place, ())]
+            cause = postings[0].cause if postings else "unexplained"
             if link.place in case.alone:
-                cause = _TOLD_ALONE.get(sort_of(line.kind), "other")
+                cause = _LEDGER_ONLY.get(sort_of(line.kind), "other")
             rows.append({
                 "time": line.time_ms, "bill_id": line.bill_id, "account": line.account, "coin": line.coin,
                 "kind": line.kind, "before": link.before, "change": line.net, "balance": line.balance, "gap": link.gap,
-                "cause": cause, "record": tellers[0].record if tellers else "",
-                "record_id": ", ".join(dict.fromkeys(teller.record_id for teller in tellers)),
+                "cause": cause, "record": postings[0].record if postings else "",
+                "record_id": ", ".join(dict.fromkeys(posting.record_id for posting in postings)),
             })  # fmt: skip
     return _timed(pd.DataFrame(rows, columns=list(_ROW)))
 
 
 def problem_table(problems: Iterable[Problem]) -> pd.DataFrame:
-    """Return what does not fit, by time."""
+    """Return the mismatches as a table, by time."""
     return _timed(pd.DataFrame(list(problems), columns=list(_PROBLEM)).sort_values("time", ignore_index=True))
 
 
 def doubled_line(line: LedgerLine) -> Problem:
-    """Say that a line of the ledger is there twice."""
-    told = _line(line) | {"what": "doubled line", "booked": line.net}
-    return told | {"words": f"The ledger has {_named(line)} twice."}
+    """Return the problem of a line that the ledger has twice."""
+    known = _line(line) | {"what": "doubled line", "booked": line.net}
+    return known | {"words": f"The ledger has {_named_line(line)} twice."}
 
 
 def doubled_records(postings: Sequence[Posting]) -> list[Problem]:
-    """Say which records are there twice."""
+    """Return the problems of records that were given twice."""
     first = {(one.record, one.record_id): one for one in reversed(postings)}
     return [
         _record(one) | {"what": f"doubled {one.record}", "words": f"{one.record} {one.record_id} is there twice."}
@@ -160,8 +160,8 @@ def doubled_records(postings: Sequence[Posting]) -> list[Problem]:
     ]
 
 
-def _without_twice_told(postings: Sequence[Posting], lines: Sequence[LedgerLine]) -> list[Posting]:
-    """Leave out transfers that are but lines of a unified ledger, where a deposit or withdrawal tells of the line."""
+def _without_double_records(postings: Sequence[Posting], lines: Sequence[LedgerLine]) -> list[Posting]:
+    """Leave out transfers that are only lines of a unified ledger, where a deposit or withdrawal matches the line."""
     booked = {line.bill_id: place for place, line in enumerate(lines)}
     doubtful = {at for at, one in enumerate(postings) if one.record == "transfer" and one.record_id in booked}
     if not doubtful:
@@ -179,14 +179,16 @@ def _other_fees(case: Case) -> list[Problem]:
         posting, line = case.postings[places[0]], case.lines[place]
         alone = len(places) == 1 == times[places[0]]
         if alone and line.fee and abs(posting.fee - line.fee) > posting.doubt + line.doubt:
-            words = f"{_told(posting)}, and so does {_named(line)}, but of a fee of {plain(posting.fee)}; there it is "
-            told = _record(posting) | _line(line) | {"what": "changed record", "told": posting.fee, "booked": line.fee}
-            problems.append(told | {"words": f"{words}{plain(line.fee)}."})
+            known = _record(posting) | _line(line) | {"what": "changed record", "told": posting.fee, "booked": line.fee}
+            both = f"{posting.record} {posting.record_id} and {_named_line(line)}"
+            same = f"{both} are {plain(posting.net)} {posting.coin} each"
+            words = f"{same}, but the fee is {plain(posting.fee)} in the record and {plain(line.fee)} in the line."
+            problems.append(known | {"words": words})
     return problems
 
 
 class _Left:
-    """Finds, among the lines that are left, the one that may be a posting's but for its amount."""
+    """Finds, among the lines without a match, the one that may belong to a posting although its amount differs."""
 
     def __init__(self, case: Case) -> None:
         self.taken: set[int] = set()
@@ -200,11 +202,11 @@ class _Left:
 
     def nearest(self, posting: Posting) -> int | None:
         """Return the nearest in time, then in amount."""
-        rows, reach = self._by_sort.get((posting.coin, wanted_of(posting)), []), reach_of(posting)
-        start = bisect.bisect_left(rows, (posting.time_ms - reach, -1))
+        rows, tolerance_ms = self._by_sort.get((posting.coin, wanted_of(posting)), []), time_tolerance_ms(posting)
+        start = bisect.bisect_left(rows, (posting.time_ms - tolerance_ms, -1))
         best: tuple[int, bool, Decimal, int] | None = None
         for time_ms, place in rows[start:]:
-            if time_ms > posting.time_ms + reach:
+            if time_ms > posting.time_ms + tolerance_ms:
                 break
             line = self._lines[place]
             if place not in self.taken and _may_be(line, posting):
@@ -227,7 +229,7 @@ def _same_way(line: LedgerLine, posting: Posting) -> bool:
 
 
 def _breaks(case: Case, gaps: dict[int, Link]) -> list[Problem]:
-    """Return gaps between balances that nothing named so far explains."""
+    """Return gaps between balances that no other problem explains."""
     missing: defaultdict[Book, list[Posting]] = defaultdict(list)
     for place in case.found.postings:
         missing[_book(case, case.postings[place], None)].append(case.postings[place])
@@ -251,29 +253,30 @@ def _breaks(case: Case, gaps: dict[int, Link]) -> list[Problem]:
 
 def _broken(link: Link, before: LedgerLine, *, wrong: bool) -> Problem:
     should = link.before + link.line.net
-    told = _line(link.line) | {"told": should, "booked": link.line.balance}
+    known = _line(link.line) | {"told": should, "booked": link.line.balance}
     if wrong:
-        words = f"The balance after {_named(link.line)} is {plain(link.line.balance)}, and should be {plain(should)}."
-        return told | {"what": "changed balance", "words": words}
-    words = (
-        f"Between {_named(before)} and {_named(link.line)} the balance changes by {plain(link.gap)} that no line tells."
-    )
-    return told | {"what": "missing line", "words": words}
+        words = (
+            f"The balance after {_named_line(link.line)} is {plain(link.line.balance)}, and should be {plain(should)}."
+        )
+        return known | {"what": "changed balance", "words": words}
+    between = f"Between {_named_line(before)} and {_named_line(link.line)}"
+    words = f"{between} the balance changes by {plain(link.gap)} for which there is no line."
+    return known | {"what": "missing line", "words": words}
 
 
 def _missing_line(posting: Posting) -> Problem:
-    words = f"{_told(posting)} is not in the ledger."
+    words = f"{posting.record} {posting.record_id} ({plain(posting.net)} {posting.coin}) is not in the ledger."
     return _record(posting) | {"what": "missing line", "words": words}
 
 
 def _missing_record(line: LedgerLine) -> Problem:
-    words = f"{_named(line)} is {plain(line.net)} {line.coin}, and no record tells of it."
+    words = f"{_named_line(line)} is {plain(line.net)} {line.coin}, and has no record."
     return _line(line) | {"what": "missing record", "booked": line.net, "words": words}
 
 
 def _differs(posting: Posting, line: LedgerLine, *, broken: bool) -> Problem:
     wrong = "the line does not fit its balance" if broken else "the line fits its balance"
-    words = f"{_told(posting)}, but {_named(line)} is {plain(line.net)}; {wrong}."
+    words = f"{_named_posting(posting)}, but {_named_line(line)} is {plain(line.net)}; {wrong}."
     what = "changed line" if broken else "changed record"
     return _record(posting) | _line(line) | {"what": what, "booked": line.net, "words": words}
 
@@ -290,11 +293,11 @@ def _line(line: LedgerLine) -> Problem:
     return {"time": line.time_ms, "account": line.account, "coin": line.coin, "bill_id": line.bill_id}
 
 
-def _told(posting: Posting) -> str:
-    return f"{posting.record} {posting.record_id} tells of {plain(posting.net)} {posting.coin}"
+def _named_posting(posting: Posting) -> str:
+    return f"{posting.record} {posting.record_id} is {plain(posting.net)} {posting.coin}"
 
 
-def _named(line: LedgerLine) -> str:
+def _named_line(line: LedgerLine) -> str:
     return f"line {line.bill_id} ({line.account}, {line.kind})"
 
 

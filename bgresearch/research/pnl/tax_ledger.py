@@ -62,9 +62,9 @@ def account_ledger(
     fills, bills, transfers, deposits, withdrawals : DataFrame
         What the verbs of ``client.account`` returned for the same span, fills of all markets.
     symbols : DataFrame, optional
-        What ``client.symbols()`` returned; by default coins are told from the names of symbols.
+        What ``client.symbols()`` returned; by default coins are derived from the names of symbols.
     span : Span, optional
-        That of the ledger, as of `reconciling.reconcile`.
+        That of the ledger, as of `reconcile.reconcile`.
 
     Returns
     -------
@@ -81,18 +81,18 @@ def account_ledger(
 
     Notes
     -----
-    Fundings, and whatever else no record tells of, come from the ledger's own lines. A deposit that a unified ledger
-    calls a transfer is one row. Transfers between the own wallets are a row out and a row in.
+    Fundings, and everything else without a record, come from the ledger's own lines. A deposit that a unified ledger
+    calls a transfer is one row. Transfers between the account's own wallets are a row out and a row in.
     """
     lines, fills = lines_of(once(bills, "account", "bill_id")), once(fills, "market", "symbol", "fill_id")
     transfers, deposits = once(transfers, "transfer_id"), once(deposits, "deposit_id")
     withdrawals = once(withdrawals, "withdrawal_id")
     unified = any(line.account == "unified" for line in lines)
     pairs = pairs_of(fills, symbols)
-    told = [*fill_postings(fills, pairs, unified=unified), *transfer_postings(transfers)]
+    postings = [*fill_postings(fills, pairs, unified=unified), *transfer_postings(transfers)]
     for name, moved in (("deposit", deposits), ("withdrawal", withdrawals)):
-        told += movement_postings(name, moved, unified=unified, span=span)
-    case = Case.of(told, lines, {"funding", "moved"})
+        postings += movement_postings(name, moved, unified=unified, span=span)
+    case = Case.of(postings, lines, {"funding", "moved"})
     kept = {(one.record, one.record_id) for one in case.postings}
     rows = [row for fill in records(fills) for row in _fill_rows(fill, pairs, unified=unified)]
     for name, moved in (("deposit", deposits), ("withdrawal", withdrawals)):
@@ -124,13 +124,15 @@ def tax_table(ledger: pd.DataFrame, *, internal: bool = False) -> pd.DataFrame:
         TxHash.
     """
     rows = ledger if internal else ledger[ledger["kind"] != "transfer"]
-    told = {
+    texts = {
         "Date": rows["time"].dt.strftime("%Y-%m-%d %H:%M:%S UTC"),
         **{f"{name.title()} Amount": rows[name].map(_plain) for name in ("sent", "received", "fee")},
         **{f"{name.title()} Currency": rows[f"{name}_coin"].map(word) for name in ("sent", "received", "fee")},
         "Label": rows["label"].map(word), "Description": rows["description"].map(word), "TxHash": rows["id"].map(word),
     }  # fmt: skip
-    return pd.DataFrame(told, index=rows.index).reindex(columns=list(TAX_COLUMNS), fill_value="").reset_index(drop=True)
+    return (
+        pd.DataFrame(texts, index=rows.index).reindex(columns=list(TAX_COLUMNS), fill_value="").reset_index(drop=True)
+    )
 
 
 @exactly
@@ -177,7 +179,7 @@ def _fill_rows(
 
 
 def _line_rows(lines: Sequence[LedgerLine]) -> Iterator[dict[str, Any]]:
-    """Yield what no record tells of; the two lines of a conversion are one row."""
+    """Yield rows of lines without a record; the two lines of a conversion are one row."""
     converted: defaultdict[tuple[int, str], list[LedgerLine]] = defaultdict(list)
     for line in lines:
         if line.kind == "convert":
@@ -203,8 +205,8 @@ def _movement_rows(moved: pd.DataFrame, kind: str, *, unified: bool) -> Iterator
             continue
         chain = word(row.get("transaction_id")) or one.record_id
         fee = [(one.coin, one.fee)] if one.fee else []
-        told = _row(one.time_ms, kind, one.accounts[0], chain, net=(one.coin, one.amount))
-        yield told | {"description": f"{kind} {word(row.get('network'))}".strip()} | _fee(fee)
+        known = _row(one.time_ms, kind, one.accounts[0], chain, net=(one.coin, one.amount))
+        yield known | {"description": f"{kind} {word(row.get('network'))}".strip()} | _fee(fee)
 
 
 def _transfer_rows(transfers: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

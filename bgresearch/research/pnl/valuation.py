@@ -1,4 +1,4 @@
-"""What a coin or contract was worth at an instant, from prices that were known by then. Pure."""
+"""The value of a coin or contract at an instant, from prices that were known by then. Pure."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ class Prices:
     Parameters
     ----------
     field : str
-        The argument they came in by, for errors.
-    told : mapping of str to Series
+        The argument that they were passed as, for errors.
+    known : mapping of str to Series
         Prices by coin or symbol; the index (UTC) says from when each was known: a candle's close from the
         candle's end on.
     quote : str
         The coin whose price is one; empty for none.
     """
 
-    def __init__(self, field: str, told: Mapping[str, pd.Series], *, quote: str = "") -> None:
+    def __init__(self, field: str, known: Mapping[str, pd.Series], *, quote: str = "") -> None:
         self._field, self._quote = field, quote
         self._known = {
             name: (pd.DatetimeIndex(series.index).as_unit("ms").asi8, series.tolist())
-            for name, series in ((name, series.dropna().sort_index(kind="stable")) for name, series in told.items())
+            for name, series in ((name, series.dropna().sort_index(kind="stable")) for name, series in known.items())
         }
 
     def at(self, name: str, time_ms: int) -> Decimal:

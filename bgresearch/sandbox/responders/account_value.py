@@ -1,4 +1,4 @@
-"""What an account is worth at an instant: open positions at the mark price, margins, equity. Pure.
+"""The value of an account at an instant: open positions at the mark price, margins, equity. Pure.
 
 Amounts are integers in units of 1e-8 of the coin they are in, as everywhere in an account's history.
 """
@@ -23,7 +23,7 @@ class Valued:
     size : int
         What is still open, in units of the market's last size decimal.
     cost, worth, unrealised, margin : int
-        What the open part cost, what it is worth, their difference in the holder's favour, what backs it.
+        Cost and value of the open part, the unrealised profit, and the margin.
     """
 
     position: PositionRecord
@@ -34,7 +34,7 @@ class Valued:
 
     @property
     def market(self) -> Market:
-        """What is held."""
+        """The market of the position."""
         return self.position.market
 
     @property
@@ -93,7 +93,7 @@ def coin_price(world: World, coin: str, now_ms: int) -> int:
 
 
 def worth(world: World, holdings: dict[str, Holding], now_ms: int) -> int:
-    """Return what holdings are worth, in units of 1e-8 USDT."""
+    """Return the value of holdings, in units of 1e-8 USDT."""
     return sum(row.total * coin_price(world, coin, now_ms) // UNIT for coin, row in holdings.items())
 
 
@@ -108,11 +108,11 @@ class ContractWallet:
 
     @classmethod
     def of(cls, account: Account, world: World, now_ms: int) -> ContractWallet:
-        """Return the wallet as it stands."""
-        held = account.holdings("usdt-futures", now_ms).get("USDT", Holding(0, 0, 0))
+        """Return the wallet at an instant."""
+        wallet = account.holdings("usdt-futures", now_ms).get("USDT", Holding(0, 0, 0))
         positions = open_positions(account, world, now_ms)
         margin = sum(row.margin for row in positions)
-        return cls(held.total, held.frozen, margin, sum(row.unrealised for row in positions))
+        return cls(wallet.total, wallet.frozen, margin, sum(row.unrealised for row in positions))
 
     @property
     def equity(self) -> int:

@@ -18,9 +18,9 @@ _LOOKBACK_DAYS = {
     "1m": 30, "3m": 30, "5m": 30, "15m": 52, "30m": 62, "1h": 83, "2h": 120, "4h": 240, "6h": 360, "12h": 720,
     "1d": 1440, "3d": 4320, "1w": 10_080, "1M": 43_200,
 }  # fmt: skip
-"""How far back recent candles reach: the documentation's values to 6h, beyond that what a client relies upon."""
+"""Look-backs of recent candles: the documentation's values to 6h, beyond that those that a client relies upon."""
 
-_UTA_CANDLES = 1000  # in all that the recent route of v3 gives out
+_UTA_CANDLES = 1000  # in all that the recent route of v3 serves
 _UTA_HISTORY_DAYS = 90
 _FAMILIES: dict[str, Family] = {"spot": "spot", "futures": "futures", "uta": "uta"}
 _PREMIUM_PLACES = 8
@@ -44,8 +44,8 @@ SPELLINGS = _spellings()
 def recent(call: Call) -> list[list[str]]:
     """Return recent candles, oldest first, the forming one included.
 
-    What lies beyond the look-back is absent without a word, and so is everything if the window could hold more
-    candles than the limit.
+    Candles beyond the look-back are absent without an error, and so are all if the window could hold more candles than
+    the limit.
     """
     interval, anchor = _interval(call)
     market = market_of(call)
@@ -54,10 +54,10 @@ def recent(call: Call) -> list[list[str]]:
     if end - start > limit * interval.nominal_ms and "startTime" in call.params:
         return []
     if call.endpoint.area == "uta":
-        reach = _UTA_CANDLES * interval.nominal_ms
+        lookback_ms = _UTA_CANDLES * interval.nominal_ms
     else:
-        reach = _LOOKBACK_DAYS[interval.name] * DAY_MS
-    bars = _bars(call, market, (max(start, call.now_ms - reach), end), interval=interval, anchor=anchor)
+        lookback_ms = _LOOKBACK_DAYS[interval.name] * DAY_MS
+    bars = _bars(call, market, (max(start, call.now_ms - lookback_ms), end), interval=interval, anchor=anchor)
     return _rows(call, market, bars.tail(limit))
 
 

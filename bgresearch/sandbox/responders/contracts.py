@@ -1,4 +1,4 @@
-"""What only contracts have: funding, open interest, mark and index prices, leverage tiers."""
+"""Endpoints of contracts only: funding, open interest, mark and index prices, leverage tiers."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def funding_time(call: Call) -> list[dict[str, str]]:
 
 
 def interest(call: Call) -> dict[str, Any]:
-    """Return how much is held open; the time stands beside the list."""
+    """Return the open interest; the time is next to the list."""
     unified = call.endpoint.version == "v3"
     rows = [
         {

@@ -156,7 +156,7 @@ def fill_row(fill: Fill) -> dict[str, Any]:
 
 
 def orders(call: Call) -> dict[str, Any]:
-    """Return orders that ended, or that stand, newest first."""
+    """Return closed or open orders, newest first."""
     pending = call.endpoint.id == "futures.order_orders_pending"
 
     def wanted(row: Order) -> bool:
@@ -188,7 +188,7 @@ def _status(order: Order, pending: bool) -> str:
 
 
 def order_row(order: Order, pending: bool) -> dict[str, Any]:
-    """Return an order that stands, or that ended."""
+    """Return a closed or open order."""
     market = order.market
     size, value, fee, profit = filled(order.fills)
     row = {
@@ -235,7 +235,7 @@ def _billed(call: Call, row: LedgerEntry) -> bool:
 
 
 def all_wallets(call: Call) -> list[dict[str, str]]:
-    """Return what each kind of wallet is worth, in USDT."""
+    """Return the value of each kind of wallet, in USDT."""
     account, now_ms = account_of(call), call.now_ms
     values = {
         "spot": worth(call.world, account.holdings("spot", now_ms), now_ms),

@@ -12,7 +12,7 @@ from bgresearch.sandbox.world.markets import COINS, MARKETS, Coin, Market, find,
 
 _SPOT_FEE, _TAKER_FEE, _MAKER_FEE = "0.001", "0.0006", "0.0002"
 _BORROWABLE = frozenset({"BTC", "ETH", "SOL", "XRP", "DOGE", "LTC", "ADA", "LINK"})
-_STABLE_CHAINS = (("ERC20", "3"), ("TRC20", "1.5"), ("BEP20", "0.2"))
+_STABLE_NETWORKS = (("ERC20", "3"), ("TRC20", "1.5"), ("BEP20", "0.2"))
 _MAX_MARGIN_LEVERAGE = "5"
 
 
@@ -132,7 +132,7 @@ def _listed(name: str, now_ms: int) -> bool:
 
 def _coin_row(coin_id: int, name: str) -> dict[str, Any]:
     stable = name in ("USDT", "USDC")
-    chains = _STABLE_CHAINS if stable else ((COINS[name].chain, _withdraw_fee(COINS[name])),)
+    networks = _STABLE_NETWORKS if stable else ((COINS[name].chain, _withdraw_fee(COINS[name])),)
     return {
         "coinId": str(coin_id), "coin": name, "transfer": "true",
         "chains": [
@@ -142,7 +142,7 @@ def _coin_row(coin_id: int, name: str) -> dict[str, Any]:
                 "withdrawConfirm": "64", "minDepositAmount": fee, "minWithdrawAmount": fee, "browserUrl": "",
                 "contractAddress": "", "withdrawStep": "0", "withdrawMinScale": "8", "congestion": "normal",
             }
-            for chain, fee in chains
+            for chain, fee in networks
         ],
     }  # fmt: skip
 

@@ -26,7 +26,7 @@ class TimeWindow(NamedTuple):
     def of(cls, call: Call) -> TimeWindow:
         """Return the asked window; a missing end is now, a missing start the longest span before the end.
 
-        Nothing before the look-back is given out, whether or not it was asked for.
+        Nothing before the look-back is served, even if it is requested.
         """
         end = min(int(call.params.get("endTime", call.now_ms)), call.now_ms)
         span, lookback = call.endpoint.max_span_days, call.endpoint.lookback_days

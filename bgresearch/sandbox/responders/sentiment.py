@@ -1,4 +1,4 @@
-"""Who is long, who buys, where money flows: series per period that add up, for every symbol that trades."""
+"""Long and short shares, taker volumes, money flows: consistent series per period, for every symbol that trades."""
 
 from __future__ import annotations
 

@@ -33,17 +33,17 @@ _NOTHING = Holding(0, 0, 0)
 
 
 def assets(call: Call) -> list[dict[str, str]]:
-    """Return the wallet's coins; without assetType=all only those it holds."""
-    held = account_of(call).holdings("spot", call.now_ms)
+    """Return the wallet's coins; without assetType=all only those with a balance."""
+    holdings = account_of(call).holdings("spot", call.now_ms)
     if call.params.get("assetType") == "all":
-        held = {name: held.get(name, _NOTHING) for name in ("USDT", *COINS)}
+        holdings = {name: holdings.get(name, _NOTHING) for name in ("USDT", *COINS)}
     wanted = call.params.get("coin", "").upper()
     return [
         {
             "coin": coin, "available": money(holding.free), "frozen": money(holding.frozen), "locked": "0",
             "limitAvailable": "0", "uTime": str(holding.changed_ms or call.now_ms),
         }
-        for coin, holding in held.items()
+        for coin, holding in holdings.items()
         if wanted in ("", coin)
     ]  # fmt: skip
 
@@ -109,7 +109,7 @@ def _order_row(call: Call, order: Order) -> dict[str, Any]:
 
 
 def open_orders(call: Call) -> list[dict[str, Any]]:
-    """Return orders that stand, newest first; priceAvg is their price here, basePrice what was paid so far."""
+    """Return open orders, newest first; priceAvg is their price here, basePrice the average paid so far."""
     return [_open_row(call, row) for row in _orders(call, pending=True)]
 
 

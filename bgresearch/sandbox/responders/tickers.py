@@ -29,7 +29,7 @@ class Quote:
 
     @classmethod
     def of(cls, world: World, market: Market, now_ms: int) -> Quote:
-        """Return what the minutes of the last 24 hours say; a market without any stands still at its last price."""
+        """Return the figures of the last 24 hours; a market without minutes in them stays at its last price."""
         minute, day = INTERVALS["1m"], INTERVALS["1d"]
         bars = world.bars(market, minute, now_ms - DAY_MS, now_ms + 1, now_ms=now_ms).values
         today = world.bars(market, day, now_ms - now_ms % DAY_MS, now_ms + 1, now_ms=now_ms).values
@@ -111,8 +111,8 @@ def unified_ticker_row(call: Call, market: Market) -> dict[str, str]:
     bid, ask = best(call.world, market, call.now_ms)
     contract = dict.fromkeys(("indexPrice", "markPrice", "fundingRate", "openInterest"), "")
     if market.futures:
-        held = text(open_interest(call.world.seed, market, call.now_ms), sizes)
-        contract = {**_contract_prices(call, market), "openInterest": held}
+        interest = text(open_interest(call.world.seed, market, call.now_ms), sizes)
+        contract = {**_contract_prices(call, market), "openInterest": interest}
     return {
         "symbol": market.symbol, "category": market.product_type, "lastPrice": text(now.last, places),
         "openPrice24h": text(now.open_24h, places), "lowPrice24h": text(now.low_24h, places),

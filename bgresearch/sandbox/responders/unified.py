@@ -31,13 +31,13 @@ _LEDGER_WORDS = {
 
 
 def assets(call: Call) -> dict[str, Any]:
-    """Return the whole account, with one row for every coin that it holds."""
+    """Return the whole account, with one row for every coin with a balance."""
     account, now_ms = account_of(call), call.now_ms
-    held = account.holdings("unified", now_ms)
+    holdings = account.holdings("unified", now_ms)
     positions = open_positions(account, call.world, now_ms)
     unrealised = sum(row.unrealised for row in positions)
     margin = sum(row.margin for row in positions)
-    equity = worth(call.world, held, now_ms) + unrealised
+    equity = worth(call.world, holdings, now_ms) + unrealised
     bitcoin = coin_price(call.world, "BTC", now_ms)
     required = f"{margin / equity:.8f}" if equity > 0 else "0"
     return {
@@ -45,7 +45,7 @@ def assets(call: Call) -> dict[str, Any]:
         "unrealisedPnl": money(unrealised), "usdtUnrealisedPnl": money(unrealised),
         "btcUnrealizedPnl": money(unrealised * UNIT // bitcoin), "effEquity": money(equity),
         "mmr": money(margin // 20), "imr": money(margin), "mgnRatio": required, "positionMgnRatio": required,
-        "assets": [_asset_row(call, coin, row, unrealised, margin) for coin, row in held.items() if row.total],
+        "assets": [_asset_row(call, coin, row, unrealised, margin) for coin, row in holdings.items() if row.total],
     }  # fmt: skip
 
 
@@ -92,7 +92,7 @@ def fill_row(fill: Fill) -> dict[str, Any]:
 
 
 def orders(call: Call) -> dict[str, Any]:
-    """Return orders that ended, or that stand, newest first."""
+    """Return closed or open orders, newest first."""
     pending = call.endpoint.id == "uta.trade_unfilled_orders"
     rows = account_of(call).orders(call.now_ms, pending=pending)
     chosen = page(call, rows, partial(concerns, call), key=lambda row: row.order_id, time=lambda row: row.ts_ms)
@@ -101,7 +101,7 @@ def orders(call: Call) -> dict[str, Any]:
 
 
 def order_row(order: Order, pending: bool) -> dict[str, Any]:
-    """Return an order that stands, or that ended, in v3 spelling."""
+    """Return a closed or open order in v3 spelling."""
     market = order.market
     size, value, fee, _ = filled(order.fills)
     done, not_done = ("partially_filled", "live") if pending else ("filled", "cancelled")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from bgresearch.core.intervals import DAY_MS
-from bgresearch.sandbox.traders.history import EPOCH_MS, TraderHistory, tell
+from bgresearch.sandbox.traders.history import EPOCH_MS, TraderHistory, history_of
 from bgresearch.sandbox.traders.records import (
     Fill,
     LedgerEntry,
@@ -24,11 +24,11 @@ from bgresearch.sandbox.world.world import World
 
 WALLETS = ("spot", "usdt-futures", "funding")
 LEVERAGE = 10
-_AHEAD_DAYS = 7  # a history is told in whole weeks, so that a moving clock seldom tells it again
+_AHEAD_DAYS = 7  # a history is made in whole weeks, so that a moving clock seldom makes it again
 
 
 class Holding(NamedTuple):
-    """How much of a coin one wallet holds and how much of that waits in open orders, in units of 1e-8."""
+    """A wallet's balance of one coin and the part of it in open orders, in units of 1e-8."""
 
     total: int
     frozen: int
@@ -41,26 +41,26 @@ class Holding(NamedTuple):
 
 
 class TraderLife:
-    """A trader's history, told when it is first asked for and told again when the clock has left it behind."""
+    """A trader's history, made on first use and made again, longer, when the clock has passed its end."""
 
     def __init__(self, world: World, trader: str) -> None:
         self._world, self._trader = world, trader
-        self._last_day, self._told = -1, TraderHistory()
+        self._last_day, self._history = -1, TraderHistory()
         self._lock = threading.Lock()
 
     def until(self, now_ms: int) -> TraderHistory:
-        """Return a history that reaches at least to this instant."""
+        """Return a history that covers at least this instant."""
         day = now_ms // DAY_MS
         with self._lock:
             if day > self._last_day:
                 self._last_day = day + _AHEAD_DAYS - day % _AHEAD_DAYS
-                self._told = tell(self._world, self._trader, self._last_day)
-            return self._told
+                self._history = history_of(self._world, self._trader, self._last_day)
+            return self._history
 
 
 @dataclass(eq=False, slots=True)
 class Account:
-    """One account with its history, which is told when it is first asked for.
+    """One account with its history, which is made on first use.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class Account:
     registered_ms: int = EPOCH_MS - 40 * DAY_MS
 
     def history(self, now_ms: int) -> TraderHistory:
-        """Return a history that holds at least everything up to this instant, and may know more."""
+        """Return a history of at least everything up to this instant; it may go on beyond it."""
         return self.life.until(now_ms)
 
     def fills(self, now_ms: int) -> list[Fill]:
@@ -91,7 +91,7 @@ class Account:
         return fills[: bisect.bisect_right(fills, now_ms, key=lambda fill: fill.ts_ms)]
 
     def orders(self, now_ms: int, *, pending: bool) -> list[Order]:
-        """Return the orders placed up to now that still stand, or that ended; with their fills up to now."""
+        """Return the open orders placed up to now, or the closed ones; with their fills up to now."""
         orders = self.history(now_ms).orders
         placed = orders[: bisect.bisect_right(orders, now_ms, key=lambda order: order.ts_ms)]
         if not pending:

@@ -1,8 +1,8 @@
-"""A trader who does too much for one page: thousands of records, many in one instant, more while one reads. Pure.
+"""An account with more records than a page holds: thousands, many in one instant, more while they are read. Pure.
 
-The story of `history` has about as much a day as a person does. A crowded account holds any number of fills, ledger
-lines, transfers and deposits, put where walks go wrong: bursts that share a millisecond and are longer than a page,
-rows that differ in nothing but their id, and records that come in while somebody turns the pages.
+An account of `history` has about as many records a day as one person makes. One of heavy trading has any number of
+fills, ledger lines, transfers and deposits, placed where pagination goes wrong: bursts that share a millisecond and are
+longer than a page, rows that differ only in their id, and records that arrive while pages are read.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _PRICES, _SIZES = 3, 2  # so few different ones that many rows are equal but for
 
 
 @dataclass(frozen=True)
-class Crowd:
-    """How much there is, and when.
+class HeavyTrading:
+    """How many records there are, and when.
 
     Attributes
     ----------
     now_ms : int
-        When somebody begins to read.
+        When the reading begins.
     days : float
         How long the past before that is.
     fills, entries, transfers, movements : int
@@ -53,25 +53,25 @@ class Crowd:
     every_ms: int = 250
 
     def until(self, now_ms: int) -> TraderHistory:
-        """Return the whole history, whatever the time is; what is still to come is in it."""
-        return self._told
+        """Return the whole history, whatever the time is; later records are in it."""
+        return self._history
 
     @cached_property
-    def _told(self) -> TraderHistory:
-        return _tell(self)
+    def _history(self) -> TraderHistory:
+        return _history_of(self)
 
 
-def crowded(account: Account, crowd: Crowd) -> Account:
-    """Return the same account with another life."""
-    return Account(account.name, account.uid, account.mode, account.demo, cast(TraderLife, crowd))
+def with_heavy_trading(account: Account, trading: HeavyTrading) -> Account:
+    """Return the same account with this history."""
+    return Account(account.name, account.uid, account.mode, account.demo, cast(TraderLife, trading))
 
 
-def _tell(crowd: Crowd) -> TraderHistory:
+def _history_of(trading: HeavyTrading) -> TraderHistory:
     history = TraderHistory()
     market, contract = find("spot", "BTCUSDT"), find("usdt-futures", "BTCUSDT")
     if market is None or contract is None:
         raise LookupError("the world has no BTCUSDT")
-    for serial, at in enumerate(_instants(crowd, "fills", crowd.fills)):
+    for serial, at in enumerate(_instants(trading, "fills", trading.fills)):
         history.fills.append(_fill(contract if serial % 4 == 3 else market, at, serial))
     for fill in history.fills:
         action = fill.action
@@ -80,16 +80,16 @@ def _tell(crowd: Crowd) -> TraderHistory:
         )
     lines: list[Line] = [
         (id_at(at, serial), at, "spot", "USDT", "buy" if serial % 3 else "sell", "BTCUSDT", UNIT // 4, 0, False)
-        for serial, at in enumerate(_instants(crowd, "entries", crowd.entries))
+        for serial, at in enumerate(_instants(trading, "entries", trading.entries))
     ]
     history.entries = balanced(lines)
     history.transfers = [
         Transfer(id_at(at, serial), at, "USDT", "spot", "usdt-futures", UNIT)
-        for serial, at in enumerate(_instants(crowd, "transfers", crowd.transfers))
+        for serial, at in enumerate(_instants(trading, "transfers", trading.transfers))
     ]
     history.movements = [
         Movement(id_at(at, serial), at, "USDT", UNIT, 0, incoming=True)
-        for serial, at in enumerate(_instants(crowd, "movements", crowd.movements))
+        for serial, at in enumerate(_instants(trading, "movements", trading.movements))
     ]
     return history
 
@@ -104,16 +104,16 @@ def _fill(market: Market, at: int, serial: int) -> Fill:
     )  # fmt: skip
 
 
-def _instants(crowd: Crowd, what: str, count: int) -> list[int]:
+def _instants(trading: HeavyTrading, what: str, count: int) -> list[int]:
     """Return the times of the past, oldest first and with bursts, and of what comes later."""
     if not count:
         return []
-    key, first = key_of(7, "crowd", what), crowd.now_ms - int(crowd.days * DAY_MS)
+    key, first = key_of(7, "crowd", what), trading.now_ms - int(trading.days * DAY_MS)
     times: list[int] = []
     while len(times) < count:
         word = bits_at(key, len(times))
         burst = 1 + (word >> 8) % _LONGEST_BURST if word % 256 < _BURST_SHARE else 1
-        at = first + (word >> 16) % int(crowd.days * DAY_MS)
+        at = first + (word >> 16) % int(trading.days * DAY_MS)
         times += [at] * min(burst, count - len(times))
-    later = [crowd.now_ms + (1 + at) * crowd.every_ms for at in range(crowd.arrivals)]
+    later = [trading.now_ms + (1 + at) * trading.every_ms for at in range(trading.arrivals)]
     return sorted(times) + later

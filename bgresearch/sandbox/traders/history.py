@@ -1,7 +1,7 @@
 """A trader's history: what one invented person did every day, booked to the last digit. Pure.
 
-The story: a large deposit, a starting portfolio, then day after day small round trips in spot and contracts long and
-short with fees and funding, a weekly limit order that is never reached, monthly deposits, transfers and withdrawals.
+It has a large deposit, a starting portfolio, then every day small round trips in spot and in long and short contracts
+with fees and funding, a weekly limit order that is never filled, monthly deposits, transfers and withdrawals.
 Each day is drawn from the seed alone; balances are the running sums of the ledger, so a longer history begins with
 the same bytes as a shorter one. Every fill is at the close of the minute in which it happens.
 """
@@ -52,16 +52,16 @@ class TraderHistory:
     movements: list[Movement] = field(default_factory=list)
 
 
-def tell(world: World, trader: str, last_day: int) -> TraderHistory:
+def history_of(world: World, trader: str, last_day: int) -> TraderHistory:
     """Return the history of a trader from `EPOCH_MS` to the end of that day, counted from the epoch."""
-    return _Teller(world, trader).tell(last_day)
+    return _HistoryMaker(world, trader).until(last_day)
 
 
-class _Teller:
+class _HistoryMaker:
     def __init__(self, world: World, trader: str) -> None:
         self._world = world
         self._key = key_of(world.seed, "trader", trader)
-        self._told = TraderHistory()
+        self._history = TraderHistory()
         self._booked: list[Line] = []
         self._serial = 0
         self._closes: dict[tuple[str, str, int], Ints] = {}
@@ -69,9 +69,9 @@ class _Teller:
         self._spot, self._contracts = _traded("spot"), _traded("usdt-futures")
         self._deducts = _listed("spot", "BGBUSDT")
 
-    def tell(self, last_day: int) -> TraderHistory:
+    def until(self, last_day: int) -> TraderHistory:
         for day in range(_EPOCH_DAY, last_day + 1):
-            self._serial = day % 2 * _SERIALS_A_DAY  # what a day plans for the next one keeps ids of its own
+            self._serial = day % 2 * _SERIALS_A_DAY  # orders placed for the next day have ids of their own
             self._money(day)
             self._trade_spot(day)
             self._trade_contracts(day)
@@ -80,11 +80,11 @@ class _Teller:
                 self._hopeful_order(day, self._contracts["ETH"], "open_long")
             for key in [key for key in self._closes if key[2] < day]:
                 del self._closes[key]
-        told = self._told
-        for rows in (told.orders, told.fills, told.positions, told.transfers, told.movements):
+        made = self._history
+        for rows in (made.orders, made.fills, made.positions, made.transfers, made.movements):
             rows.sort(key=lambda row: row[0])
-        told.entries = balanced(self._booked)
-        return told
+        made.entries = balanced(self._booked)
+        return made
 
     # what is drawn
 
@@ -170,8 +170,8 @@ class _Teller:
         prices = [fill.price for fill in fills]
         limit = (max(prices) if buy else min(prices)) if limit_order else None
         order = Order(order_id, placed, times[-1], market, buy, action, limit, size, fills)
-        self._told.orders.append(order)
-        self._told.fills += fills
+        self._history.orders.append(order)
+        self._history.fills += fills
         return order
 
     def _fill(
@@ -204,7 +204,7 @@ class _Teller:
         size = max(100 * 10 ** (market.price_places + market.size_places) // price, 1)
         order_id = id_at(placed, _ORDER + self._next())
         done = placed + 7 * DAY_MS - 65 * MINUTE_MS
-        self._told.orders.append(Order(order_id, placed, done, market, True, action, price, size, ()))
+        self._history.orders.append(Order(order_id, placed, done, market, True, action, price, size, ()))
 
     # contracts
 
@@ -244,7 +244,7 @@ class _Teller:
             self._book(instant, "usdt-futures", "USDT", "funding", received, symbol=market.symbol)
             instant += FUNDING_MS
         position_id = id_at(opening[0].ts_ms, self._next())
-        self._told.positions.append(PositionRecord(position_id, market, long, opening, closing, tuple(settled)))
+        self._history.positions.append(PositionRecord(position_id, market, long, opening, closing, tuple(settled)))
 
     def _rate(self, market: Market, instant_ms: int) -> int:
         key = (market.symbol, instant_ms)
@@ -276,13 +276,13 @@ class _Teller:
     def _move(self, ts_ms: int, coin: str, amount: int, *, incoming: bool) -> None:
         fee = 0 if incoming else UNIT
         movement_id = id_at(ts_ms, _MOVE + self._next())
-        self._told.movements.append(Movement(movement_id, ts_ms, coin, amount * UNIT, fee, incoming))
+        self._history.movements.append(Movement(movement_id, ts_ms, coin, amount * UNIT, fee, incoming))
         change = amount * UNIT if incoming else -amount * UNIT
         self._book(ts_ms, "spot", coin, "deposit" if incoming else "withdraw", change, fee=-fee)
 
     def _transfer(self, ts_ms: int, source: str, target: str, amount: int) -> None:
         transfer_id = id_at(ts_ms, _MOVE + self._next())
-        self._told.transfers.append(Transfer(transfer_id, ts_ms, "USDT", source, target, amount * UNIT))
+        self._history.transfers.append(Transfer(transfer_id, ts_ms, "USDT", source, target, amount * UNIT))
         internal = "funding" not in (source, target)
         self._book(ts_ms, source, "USDT", "transfer_out", -amount * UNIT, internal=internal)
         self._book(ts_ms, target, "USDT", "transfer_in", amount * UNIT, internal=internal)

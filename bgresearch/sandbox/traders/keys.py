@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 LOOPBACK = "127.0.0.1"
-ELSEWHERE = "203.0.113.7"  # TEST-NET-3 (RFC 5737): an address that nobody has
+ELSEWHERE = "203.0.113.7"  # TEST-NET-3 (RFC 5737): an address of no machine
 
 PermType = Literal["read-only", "read-and-write"]
 

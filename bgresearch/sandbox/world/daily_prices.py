@@ -1,4 +1,4 @@
-"""Where a coin's price stands at each midnight and how restless each day is: the frame that minutes hang in. Pure."""
+"""A coin's price at each midnight and the volatility of each day, between which the minutes are drawn. Pure."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ NORMAL_UNIT = 37_837  # standard deviation of `normals`, in its own integer unit
 
 
 def key_of(*words: object) -> int:
-    """Return 64 bits that stand for these words."""
+    """Return a 64-bit hash of these words."""
     text = "\x1f".join(str(word) for word in words)
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 

@@ -60,7 +60,7 @@ class Market:
     price_step : int
         The smallest price change in units of the last decimal.
     trading : float
-        Share of minutes in which somebody trades.
+        Share of minutes with trades.
     listed_ms, delisted_ms : int or None
         Whole hours; bars exist only in between.
     """

@@ -120,9 +120,9 @@ class MinuteMaker:
         jump = np.rint(((field(word, 3) >> 8) - 127.5) * 0.002 * spread).astype(np.int64)
         jump[0] = 0
         opened = np.maximum(before + jump, 1)
-        reach_up, reach_down = field(word, 0) / 65_536.0, field(word, 1) / 65_536.0
-        high = np.maximum(opened, close) + np.rint(reach_up * reach_up * spread).astype(np.int64)
-        low = np.minimum(opened, close) - np.rint(reach_down * reach_down * spread).astype(np.int64)
+        upper, lower = field(word, 0) / 65_536.0, field(word, 1) / 65_536.0
+        high = np.maximum(opened, close) + np.rint(upper * upper * spread).astype(np.int64)
+        low = np.minimum(opened, close) - np.rint(lower * lower * spread).astype(np.int64)
         low = np.maximum(low, 1)
         volume = self._volume(word, (opened, high, low), spread=spread)
         if still is not None:
@@ -147,11 +147,11 @@ class MinuteMaker:
 
     @staticmethod
     def _fill_quiet(out: Ints, ends: tuple[Ints, Ints], *, word: Bits, spread: Floats) -> None:
-        """Mark and index prices: nobody trades at them, they open where they closed and reach less far."""
+        """Fill in mark and index prices: without trades, they open at the last close and move less within a minute."""
         first, close = ends
         opened = np.concatenate((first, close[:-1]))
-        reach = np.rint(field(word, 0) * (0.2 / 65_536.0) * spread).astype(np.int64)
+        wick = np.rint(field(word, 0) * (0.2 / 65_536.0) * spread).astype(np.int64)
         out[OPEN], out[CLOSE] = opened, close
-        out[HIGH] = np.maximum(opened, close) + reach
-        out[LOW] = np.maximum(np.minimum(opened, close) - reach, 1)
+        out[HIGH] = np.maximum(opened, close) + wick
+        out[LOW] = np.maximum(np.minimum(opened, close) - wick, 1)
         out[VOLUME:] = 0

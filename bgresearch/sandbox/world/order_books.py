@@ -1,7 +1,7 @@
 """The order book of a market at any instant: fixed prices, sizes that change now and then, around the last price. Pure.
 
-A level's price is a multiple of the market's gap, and each level changes at instants of its own. Two books a moment
-apart therefore differ in a few levels, as those of an exchange do, and any book can be made without those before it.
+A level's price is a multiple of the market's gap, and levels change at different instants. Two books a moment apart
+therefore differ in a few levels, as those of an exchange do, and any book can be made without those before it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DEEPEST = 1000  # levels of a side
 _STEPS_KEPT_BITS = 7  # a level keeps its size for 128 steps: 12.8 s
 _LEVELS_PER_PRICE = 30_000  # a level every 1/30,000 of the usual price
 _DEPTH_SHARE = 2e-5  # of a day's turnover that waits at a level
-_ABSENT = 16  # one level in so many is empty for a while
+_ABSENT = 16  # one level in 16 is empty for a while
 _EPOCH_BITS = 32
 _NEAREST = 24  # levels among which the best one is, for all practical purposes
 
@@ -102,10 +102,10 @@ class BookMaker:
         )
 
     def _places(self, around: tuple[int, int]) -> tuple[Ints, Ints]:
-        reach = self._levels + self._levels // 8 + 8  # some are absent
+        depth = self._levels + self._levels // 8 + 8  # some are absent
         below, above = around
-        bids = np.arange(max(below - reach, 0) + 1, max(below, 1) + 1, dtype=np.int64)
-        return bids, np.arange(above, above + reach, dtype=np.int64)
+        bids = np.arange(max(below - depth, 0) + 1, max(below, 1) + 1, dtype=np.int64)
+        return bids, np.arange(above, above + depth, dtype=np.int64)
 
     def _fresh(self, places: Ints, step: int) -> tuple[Ints, Ints, Ints]:
         phases = self._sizes.phases(places)

@@ -47,8 +47,8 @@ def trades_of_minute(market: Market, minute_ms: int, bar: list[int]) -> tuple[Tr
     extra = min((word >> 1) % (_MOST_EXTRA + 1), volume - 4)
     step = market.price_step
     for serial in range(extra):
-        reach = (bar[HIGH] - bar[LOW]) // step
-        prices.insert(3, bar[LOW] + step * (bits_at(key, minute_ms + serial + 1) % (reach + 1)))
+        steps = (bar[HIGH] - bar[LOW]) // step
+        prices.insert(3, bar[LOW] + step * (bits_at(key, minute_ms + serial + 1) % (steps + 1)))
     count = len(prices)
     shares = [1 + (bits_at(key, minute_ms + 10 + serial) & 0xFFFF) for serial in range(count)]
     sizes = [1 + (volume - count) * share // sum(shares) for share in shares]

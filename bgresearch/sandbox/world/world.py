@@ -1,7 +1,7 @@
-"""The synthetic markets: deterministic from a seed, random access in time, independent of when somebody looks.
+"""The synthetic markets: deterministic from a seed, random access in time, independent of when they are read.
 
-Any bar can be asked for alone; longer candles are made from the minutes, exactly. What the world knows of "now" is only
-where to stop: the minute that is forming is made of the trades that have happened in it.
+Any bar can be computed alone; longer candles are made from the minutes, exactly. The present time only says where to
+stop: the minute that is forming is made of the trades that have happened in it.
 """
 
 from __future__ import annotations

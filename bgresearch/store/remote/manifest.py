@@ -1,7 +1,7 @@
-"""What a publication is: which files of a store are public, under which names they lie at an address. Pure.
+"""The manifest of a publication: which files of a store are public, and the names of their objects. Pure.
 
 Objects are never replaced: their names end with a digest of their content, so that a manifest that was read once stays
-true. The manifest is written last; whoever reads it sees the whole of one publication.
+valid. The manifest is written last, so that every reader sees one whole publication.
 """
 
 from __future__ import annotations
@@ -101,10 +101,10 @@ def from_json(text: bytes) -> Publication:
         If it was changed, names what is not public, or is of a newer format.
     """
     try:
-        told = json.loads(text)
-        check_format(told["format"], _FORMAT)
-        made = Publication(_host(told), int(told["created_ms"]), tuple(map(_entry, told["files"])))
-        if told["digest"] != made.digest:
+        manifest = json.loads(text)
+        check_format(manifest["format"], _FORMAT)
+        made = Publication(_host(manifest), int(manifest["created_ms"]), tuple(map(_entry, manifest["files"])))
+        if manifest["digest"] != made.digest:
             raise BadManifest("is damaged: its digest is another one")
     except NewerFormat as newer:
         raise BadManifest(f"was written by a newer version of bgresearch: {newer}") from None
@@ -114,12 +114,12 @@ def from_json(text: bytes) -> Publication:
 
 
 def marker(host: str) -> bytes:
-    """Return what says that an address holds a publication, and whose data it is."""
+    """Return the marker object, which says that an address is a publication and of which exchange."""
     return json.dumps({"format": _FORMAT, "host": host}).encode()
 
 
 def host_of(text: bytes) -> str:
-    """Return whose data an address holds.
+    """Return the exchange whose data an address has.
 
     Raises
     ------
@@ -127,9 +127,9 @@ def host_of(text: bytes) -> str:
         If the marker is damaged, or of a newer format.
     """
     try:
-        told = json.loads(text)
-        check_format(told["format"], _FORMAT)
-        return _host(told)
+        content = json.loads(text)
+        check_format(content["format"], _FORMAT)
+        return _host(content)
     except NewerFormat as newer:
         raise BadManifest(f"was written by a newer version of bgresearch: {newer}") from None
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -137,12 +137,12 @@ def host_of(text: bytes) -> str:
 
 
 def older(digest: str) -> str:
-    """Return under which name the manifest of a digest is kept once there is a newer one."""
+    """Return the name of a manifest after a newer one has replaced it."""
     return f"{OLDER}/{digest[:32]}.json"
 
 
 def is_ours(name: str) -> bool:
-    """Return whether an object was put there by publishing."""
+    """Return whether an object was written by publishing."""
     folder, _, file = _BEGUN.sub(r"\1\2", name).rpartition("/")
     if not folder:
         return file in {MARKER, MANIFEST}
@@ -153,7 +153,7 @@ def is_ours(name: str) -> bool:
 
 
 def is_public(path: str) -> bool:
-    """Return whether a file below a data folder lies where a partition of a public series does."""
+    """Return whether a path below a data folder is that of a partition of a public series."""
     name, *folders, file = path.split("/")
     keys = [key for key, _, _ in (part.partition("=") for part in folders)]
     values = [value for _, _, value in (part.partition("=") for part in folders)]
@@ -162,20 +162,20 @@ def is_public(path: str) -> bool:
 
 
 def keys_of(path: str) -> dict[str, str]:
-    """Return what the folders of a path say."""
+    """Return the keys that the folders of a path name."""
     named = (part.partition("=") for part in path.split("/")[1:-1])
     return {key: unquote(value) for key, _, value in named}
 
 
-def _host(told: dict[str, Any]) -> str:
-    host = told["host"]
+def _host(content: dict[str, Any]) -> str:
+    host = content["host"]
     if not (isinstance(host, str) and host and host.isascii() and host.isprintable()):  # it is shown on terminals
-        raise BadManifest("says no exchange whose data it is")
+        raise BadManifest("does not say which exchange its data are of")
     return host
 
 
-def _entry(told: list[Any]) -> PublishedFile:
-    path, sha256, size, rows, etag = told
+def _entry(values: list[Any]) -> PublishedFile:
+    path, sha256, size, rows, etag = values
     if not (isinstance(path, str) and is_public(path) and _HEX.fullmatch(sha256)):
         raise BadManifest(f"names {str(path)[:120]!r}, which is no public file")
     return PublishedFile(path, sha256, int(size), int(rows), str(etag))

@@ -128,12 +128,12 @@ class Remote:
         return {path.removeprefix(inside): _said(info) for path, info in listed.items() if path.startswith(inside)}
 
     def write(self, name: str, data: bytes) -> str:
-        """Write an object whole, look at what has arrived, and return its tag.
+        """Write an object, check what was stored, and return its tag.
 
         Raises
         ------
         StoreError
-            If the address does not answer or refuses, or if what lies there is not what was sent.
+            If the address does not respond or refuses, or if the stored object is not what was sent.
         """
         self._refuse_only_read()
         with _InWords("write", f"{self.url}/{name}"):
@@ -213,7 +213,7 @@ def _words_of(error: BaseException | None) -> tuple[str, str] | None:
 
 
 def _was_refused_by_driver(error: BaseException | None) -> bool:
-    """Return whether it is a driver's complaint of what it was told: an endpoint, an option, maybe a secret."""
+    """Return whether a driver refused one of its settings: an endpoint, an option, maybe a secret."""
     if not isinstance(error, ValueError | TypeError):
         return False
     *_, (frame, _line) = traceback.walk_tb(error.__traceback__)

@@ -1,7 +1,7 @@
-"""A published store, to read: its manifest says what there is, and objects come when they are needed, digest by digest.
+"""Reads a published store: its manifest lists the files, and objects are downloaded when they are needed.
 
-An object is kept in a folder of this machine under the digest of its content and looked at again before it is believed.
-Nothing is ever written to the address, and the exchange is not asked for what is missing.
+An object is cached in a local folder under the digest of its content, and its digest is checked before it is used.
+Nothing is ever written to the address, and missing data is not requested from the exchange.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def load(remote: Remote, digest: str | None = None) -> Publication:
 
 def _nothing(remote: Remote, digest: str | None) -> StoreError | InvalidInput:
     if digest is not None:
-        hint = "Give the whole digest that publishing told; --prune deletes older publications."
+        hint = "Give the whole digest that publishing printed; --prune deletes older publications."
         return InvalidInput("pin", f"there is no publication {digest} at {remote.url}.", hint=hint)
     try:
         remote.read(MARKER)
@@ -124,7 +124,7 @@ class PublishedStore(Store):
         return [Path(one.path) for one in self.publication.files]
 
     def inspected(self, path: Path) -> tuple[Flaw, ...]:
-        """Return what is wrong with a published file; its object is read anew."""
+        """Return what is wrong with a published file; its object is downloaded again."""
         entry = self._entry(path.parent.as_posix(), path.name)
         try:
             data = self._object(entry)
@@ -135,7 +135,7 @@ class PublishedStore(Store):
         return inspect_bytes(path, data)
 
     def set_aside(self, path: Path, why: str) -> NoReturn:
-        """Refuse: only whoever publishes can mend it."""
+        """Refuse: a published file can only be repaired by publishing it again."""
         raise StoreError(f"{path} of {self.place}: {why}.", hint="Publish again from an intact store, with --prune.")
 
     def lost(self, series: Series, span: Span) -> tuple[Lost, ...]:
@@ -166,7 +166,7 @@ class PublishedStore(Store):
         return self._folders[folder][name]
 
     def _kept(self, entry: PublishedFile) -> Path:
-        """Return where an object lies on this machine, once its content is what the manifest says."""
+        """Return the local copy of an object, downloaded if its content is not what the manifest says."""
         path = self.data_dir / entry.sha256[:2] / f"{entry.sha256}.parquet"
         if entry.sha256 in self._sound and path.exists():
             return path
@@ -196,7 +196,7 @@ def checked_object(remote: Remote, name: str, sha256: str) -> bytes:
         hint = "It was pruned since: connect again to read the newest publication."
         raise StoreError(f"{place} is gone.", hint=hint) from cause
     if hashlib.sha256(data).hexdigest() != sha256:
-        hint = "Publish again: it is sent anew."
+        hint = "Publish again: it is uploaded again."
         raise StoreError(f"{place} is damaged.", hint=hint) from partition.DamagedFile("its digest is another one")
     return data
 

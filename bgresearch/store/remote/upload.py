@@ -1,7 +1,7 @@
-"""Copies what is public of a store to an address: objects first, each looked at after it has come, the manifest last.
+"""Copies the public part of a store to an address: objects first, each checked after its upload, the manifest last.
 
-Interrupted at any moment, what could be read before can be read still, and the next call sends only the rest. What an
-account has done is never published: only the series of `publication.PUBLIC` are.
+After an interruption the previous publication is still readable, and the next call uploads only the rest. Records of an
+account are never published: only the series of `manifest.PUBLIC` are.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ Grow = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Published:
-    """What publishing has done.
+    """The result of publishing.
 
     Attributes
     ----------
     url : str
-        Where it lies.
+        The address.
     digest : str
         Of all the published data; `connect(store=url, pin=digest)` reads this very content as long as it is not pruned.
     files, rows, bytes : int
@@ -135,7 +135,7 @@ def copy(
     paths : sequence of str
         What `chosen` gave.
     host : str
-        Whose data it is; an address belongs to one exchange for ever.
+        The exchange whose data it is; an address belongs to one exchange for ever.
     now_ms : int
         Epoch milliseconds.
     exact : bool
@@ -143,16 +143,16 @@ def copy(
     prune : bool
         Whether objects that only older manifests need are deleted.
     grow : callable
-        Told how many more files are done.
+        Called with the number of further files that are done.
 
     Raises
     ------
     InvalidInput
-        Something else lies at the address.
+        There is something else at the address.
     ConfigurationError
         It holds data of another exchange.
     StoreError
-        A file is damaged, the address does not answer, or somebody else has published meanwhile.
+        A file is damaged, the address does not respond, or another process has published meanwhile.
     """
     there = remote.found()
     _claim(remote, there, host)
@@ -162,16 +162,16 @@ def copy(
     entries = _sent(sending, paths, grow)
     base = before or Publication(host, now_ms, ())
     left = {} if exact else known
-    created_ms = max(now_ms, base.created_ms + 1)  # whoever publishes beside this one sees that the manifest changed
+    created_ms = max(now_ms, base.created_ms + 1)  # so that a concurrent publisher sees that the manifest changed
     after = base.with_files((left | {one.path: one for one in entries}).values(), created_ms=created_ms)
     needed = {MANIFEST, MARKER, older(after.digest), *(one.name for one in after.files)}
     doomed = sorted(name for name in there if prune and is_ours(name) and name not in needed)
     if before is None or after.files != before.files or doomed:
         if _manifest(remote)[0] != text:
-            raise StoreError(f"somebody else has published to {remote.url} meanwhile.", hint="Publish again.")
+            raise StoreError(f"another process has published to {remote.url} meanwhile.", hint="Publish again.")
         remote.write(older(after.digest), after.to_json())
         remote.write(MANIFEST, after.to_json())
-    remote.remove(doomed)  # objects of somebody who is not done yet may be among them: the new manifest tells them
+    remote.remove(doomed)  # may have objects of a concurrent publisher, which finds the new manifest and fails
     return Published(
         remote.url, after.digest, len(after.files), after.rows, after.size, sending.sent, sending.sent_bytes,
         len(doomed),
@@ -179,7 +179,7 @@ def copy(
 
 
 def _claim(remote: Remote, there: dict[str, ObjectInfo], host: str) -> None:
-    """Say whose address it is, or refuse one that is something else's."""
+    """Mark the address as this exchange's, or refuse one that is not."""
     if MARKER in there:
         try:
             owner = host_of(remote.read(MARKER))
@@ -190,7 +190,7 @@ def _claim(remote: Remote, there: dict[str, ObjectInfo], host: str) -> None:
             raise ConfigurationError(said, hint="Choose another prefix.")
     elif there:
         raise InvalidInput(
-            "url", f"{remote.url} is not empty and no publication: {min(there)!r} lies there.",
+            "url", f"{remote.url} is not empty and no publication: it has {min(there)!r}.",
             hint="Choose a prefix of its own.",
         )  # fmt: skip
     else:
@@ -209,7 +209,7 @@ def _manifest(remote: Remote) -> tuple[bytes, Publication | None]:
 
 
 class _Sending:
-    """One file after the other to its object, where it is not there yet; used from several threads."""
+    """Uploads files whose objects are not there yet; used from several threads."""
 
     def __init__(
         self, root: Path, remote: Remote, there: dict[str, ObjectInfo], known: dict[str, PublishedFile]
@@ -217,8 +217,8 @@ class _Sending:
         self._root, self._remote, self._there, self._known = root, remote, there, known
         self.sent = self.sent_bytes = 0
 
-    def bring(self, path: str) -> tuple[PublishedFile, bool]:
-        """Return the entry of a file whose object is there, and whether it had to be sent."""
+    def send(self, path: str) -> tuple[PublishedFile, bool]:
+        """Return the entry of a file, uploaded if necessary, and whether it was."""
         place = self._root / path
         with reading(place), opened(place) as file:
             data = file.read()
@@ -235,22 +235,22 @@ class _Sending:
 
 
 def _sent(sending: _Sending, paths: Sequence[str], grow: Grow) -> list[PublishedFile]:
-    crew = ThreadPool(_AT_A_TIME, "bgresearch-publish")
+    pool = ThreadPool(_AT_A_TIME, "bgresearch-publish")
     entries = []
     try:
-        for future in [crew.submit(sending.bring, path) for path in paths]:
+        for future in [pool.submit(sending.send, path) for path in paths]:
             entry, was_sent = future.result()
             sending.sent += was_sent
             sending.sent_bytes += entry.size * was_sent
             entries.append(entry)
             grow(1)
     finally:
-        crew.dismiss()
+        pool.dismiss()
     return entries
 
 
 def _rows(place: Path, path: str, data: bytes) -> int:
-    """Return how many rows a file has, once all of it was found to be as it was written, and for this very place."""
+    """Return the number of rows of a file, after checking that it is undamaged and was written for this place."""
     try:
         folder = partition.folder_of(io.BytesIO(data))
         rows = partition.decode_any(io.BytesIO(data))[1].rows
