@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bgresearch.core.progress import Wish
-from bgresearch.core.symbols import chosen, wire_symbol
-from bgresearch.errors import ConfigurationError, InvalidInput
+from bgresearch.core.symbols import Named, chosen, wire_symbol
+from bgresearch.errors import ConfigurationError, InvalidInput, OfflineError
 from bgresearch.live.channels import Subscription, chosen_channel
-from bgresearch.live.hosts import LiveAccess
+from bgresearch.live.hosts import LiveAccess, Version
 from bgresearch.live.live_recorder import LiveRecorder, Say
 from bgresearch.live.stream import Stream
 from bgresearch.schemas import Shape, fields
+from bgresearch.session.identity import AccountIdentity
 from bgresearch.session.session import Session
 
 if TYPE_CHECKING:
@@ -37,21 +38,23 @@ class LiveVerbs:
     _source: Session
     _progress: Wish
     _live: LiveAccess | None
+    _whose: AccountIdentity
 
     def stream(
-        self, channel: str, symbols: str | Sequence[str], *, market: str = "spot", interval: str | None = None,
-        depth: int | None = None,
+        self, channel: str, symbols: str | Sequence[str] | None = None, *, market: str = "spot",
+        interval: str | None = None, depth: int | None = None,
     ) -> Stream:  # fmt: skip
         """Return live data: a context manager and an iterator of DataFrames that ends with ``.stop()``.
 
         Parameters
         ----------
         channel : str
-            ``trades``, ``candles``, ``tickers``, ``order_book``; of futures also ``liquidations``.
+            ``trades``, ``candles``, ``tickers``, ``order_book``; of futures also ``liquidations``. With a key also
+            ``fills``, ``orders``, ``positions`` and ``account`` (the columns of ``account.assets``).
         symbols : str or sequence of str
-            As for `candles`.
+            As for `candles`; of a private channel optional, and only these are given.
         market : str
-            ``spot``, ``usdt-futures``, ``usdc-futures`` or ``coin-futures``.
+            ``spot``, ``usdt-futures``, ``usdc-futures`` or ``coin-futures``; a unified account is the same everywhere.
         interval : str, optional
             Of candles: ``1m`` and so on.
         depth : int, optional
@@ -76,9 +79,10 @@ class LiveVerbs:
 
         Notes
         -----
-        A lost connection is opened again. Trades that were missed are fetched over REST, and so are candles; what
-        cannot be had is in ``.gaps``. Needs the extra ``live``. Disk: nothing is kept; `record` keeps.
-        Budget: a request per gap.
+        A lost connection is opened again. Trades and candles that were missed are fetched over REST, and private
+        channels are reconciled with the account's lists; what cannot be fetched is in ``.gaps``. The login of a private
+        channel is signed by the agent, or in this process with ``vault=``. Needs the extra ``live``. Disk: nothing is
+        stored; `record` stores. Budget: a few requests per gap.
 
         Examples
         --------
@@ -171,6 +175,9 @@ class LiveVerbs:
         >>> client.recorder_of("trades", "BTCUSDT").run(2)                            # doctest: +SKIP
         """
         wanted = self._wanted(channel, symbols, market=market, interval=interval, depth=None)
+        if wanted[0].channel.private:
+            hint = "client.account.archive() stores an account's records."
+            raise InvalidInput("channel", f"{channel} cannot be recorded.", hint=hint)
         return LiveRecorder(self._source, self._stream(wanted), wanted)
 
     def _stream(self, wanted: list[Subscription]) -> Stream:
@@ -178,15 +185,31 @@ class LiveVerbs:
             raise ConfigurationError(
                 "this client has no way to the exchange's streams.", hint="Connect without pin= and store=."
             )  # fmt: skip
-        return Stream(self._source, self._live, wanted)
+        return Stream(self._source, self._live, wanted, whose=self._whose)
 
     def _wanted(
-        self, channel: str, symbols: str | Sequence[str], *, market: str, interval: str | None, depth: int | None
+        self, channel: str, symbols: str | Sequence[str] | None, *, market: str, interval: str | None,
+        depth: int | None,
     ) -> list[Subscription]:  # fmt: skip
-        names = dict.fromkeys(wire_symbol(one, market) for one in chosen(symbols))
-        if not names:
-            raise InvalidInput("symbols", "is missing.", hint="Name at least one.")
+        names = list(dict.fromkeys(wire_symbol(one, market) for one in chosen(symbols)))
         if len({one.market for one in names}) > 1:
             raise InvalidInput("symbols", "they are of more than one market.", hint="Stream one market at a time.")
-        row = chosen_channel(channel, next(iter(names)).market, interval=interval, depth=depth)
+        market = names[0].market if names else market
+        row = chosen_channel(channel, market, interval=interval, depth=depth)
+        if row.private:
+            return [self._private(channel, market, names)]
+        if not names:
+            raise InvalidInput("symbols", "is missing.", hint="Name at least one.")
         return [Subscription(row, named, interval or "") for named in names]
+
+    def _private(self, channel: str, market: str, names: Sequence[Named]) -> Subscription:
+        """Return the subscription of a private channel, of the version that this account has."""
+        if channel == "account" and names:
+            raise InvalidInput("symbols", "are given, and an account has coins.", hint="Leave them out.")
+        if self._live is None or self._live.private is None:
+            raise ConfigurationError("a private channel needs a key.", hint="Connect with key=.")
+        if self._source.offline:
+            raise OfflineError("a stream needs the exchange.", hint="Connect without offline=True.")
+        version: Version = "v2" if self._whose.identity().mode == "classic" else "v3"
+        row = chosen_channel(channel, market, version=version)
+        return Subscription(row, Named("", market), only=frozenset(named.symbol for named in names))

@@ -6,49 +6,25 @@ made in `protocol_core` and `pacing`; here is the socket.
 
 from __future__ import annotations
 
-import logging
 import random
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 from bgresearch.core.clock import Clock
-from bgresearch.core.version import release
-from bgresearch.errors import BgresearchError, ConfigurationError, NetworkError
-from bgresearch.http.transport import tls_context
+from bgresearch.errors import BgresearchError, ExchangeUnavailable, NetworkError, RateLimited
 from bgresearch.live.channels import Subscription
 from bgresearch.live.depth_book import DepthBook
 from bgresearch.live.hosts import LiveAccess
 from bgresearch.live.pacing import backoff_s
 from bgresearch.live.protocol_core import Event, ProtocolCore
+from bgresearch.live.websocket import Gone, Socket
 
-LARGEST_FRAME = 8 * 2**20  # bytes; the largest measured is 55 KB
 FIRST_ATTEMPTS = 5  # before the first connection; afterwards it is tried for as long as the stream runs
-_QUEUED_FRAMES = (20_000, 10_000)
 _POLL_S = 0.05  # real seconds: how soon a message that is due leaves
 _LOOK_S = 1.0  # between two looks at every subscription of a connection
+_TEMPORARY = (NetworkError, ExchangeUnavailable, RateLimited)  # worth another attempt
 _BATCH = 200  # frames between two looks at the clock
-
-_silent = logging.getLogger(f"{__name__}.frames")  # the library would log frames, and a login is one
-_silent.setLevel(logging.CRITICAL + 1)
-_silent.propagate = False
-
-
-class Gone(Exception):
-    """The other side closed the connection, or it broke."""
-
-
-class Socket(Protocol):
-    """What a connection needs of a WebSocket."""
-
-    def send(self, text: str) -> None:
-        """Send a text message."""
-
-    def receive(self, wait_s: float) -> str | bytes | None:
-        """Return the next message, None if none came in time."""
-
-    def close(self) -> None:
-        """Close; may be called from any thread."""
 
 
 class Handler(Protocol):
@@ -133,12 +109,11 @@ class LiveLink:
 
     def __init__(
         self, subscriptions: Sequence[Subscription], access: LiveAccess, clock: Clock, *, handler: Handler,
-        chance: random.Random | None = None, opener: Callable[[str], Socket] | None = None,
+        chance: random.Random | None = None,
     ) -> None:  # fmt: skip
         self.subscriptions = tuple(subscriptions)
         self._access, self._clock, self._handler = access, clock, handler
         self._chance = chance or random.Random()  # noqa: S311 - jitter
-        self._open_socket = opener or open_websocket
         self._stopped = threading.Event()
         self._current: Connection | None = None
         self.was_open = False
@@ -176,7 +151,7 @@ class LiveLink:
             while not self._stopped.is_set():
                 try:
                     connection = self._opened()
-                except NetworkError as error:
+                except _TEMPORARY as error:
                     attempt += 1
                     if not self.was_open and attempt >= FIRST_ATTEMPTS:
                         self._handler.failed(error)
@@ -195,14 +170,8 @@ class LiveLink:
 
     def _opened(self) -> Connection:
         channel = self.subscriptions[0].channel
-        login = None
-        if channel.private:
-            if self._access.login is None:
-                raise ConfigurationError("a private channel needs a key.", hint="Connect with key= and vault=.")
-            login = self._access.login.login_message(self._clock.now_ms() // 1000)
-        self._access.wait_for_turn()
-        socket = self._open_socket(self._access.url(channel.version, private=channel.private))
-        core = ProtocolCore(self.subscriptions, self._clock.monotonic_s(), login, pace=self._access.pace)
+        socket = self._access.open(channel.version, private=channel.private)
+        core = ProtocolCore(self.subscriptions, self._clock.monotonic_s(), pace=self._access.pace)
         return Connection(socket, core, self._clock)
 
     def _carry(self, connection: Connection) -> str:
@@ -251,64 +220,8 @@ class LiveLink:
         self._next_renewal_s = now_s + self._access.pace.renew_s / 100
         try:
             return self._opened()
-        except NetworkError:
+        except _TEMPORARY:
             return None
 
     def _pause(self, attempt: int) -> None:
         self._stopped.wait(backoff_s(attempt, self._chance))
-
-
-class _WebSocket:
-    """A socket of the `websockets` library."""
-
-    def __init__(self, inner: Any, closed: type[Exception]) -> None:
-        self._inner, self._closed = inner, closed
-
-    def send(self, text: str) -> None:
-        try:
-            self._inner.send(text)
-        except (self._closed, OSError) as error:
-            raise Gone("no connection") from error
-
-    def receive(self, wait_s: float) -> str | bytes | None:
-        try:
-            message: str | bytes = self._inner.recv(timeout=wait_s)
-        except TimeoutError:
-            return None
-        except (self._closed, OSError) as error:
-            raise Gone("no connection") from error
-        return message
-
-    def close(self) -> None:
-        self._inner.close()
-
-
-def open_websocket(url: str) -> Socket:
-    """Return an open WebSocket: no proxy, no compression, no cookies, TLS verified against certifi's roots.
-
-    Raises
-    ------
-    ConfigurationError
-        The library is not installed.
-    NetworkError
-        There is no connection.
-    """
-    try:
-        from websockets.exceptions import ConnectionClosed, WebSocketException  # noqa: PLC0415 - an extra
-        from websockets.sync.client import connect  # noqa: PLC0415
-    except ImportError:
-        raise ConfigurationError(
-            "streams need the package websockets.", hint="pip install 'bgresearch[live]'"
-        ) from None
-    secure = tls_context() if url.startswith("wss:") else None
-    try:
-        inner = connect(
-            url, compression=None, max_size=LARGEST_FRAME, max_queue=_QUEUED_FRAMES, ping_interval=None, proxy=None,
-            open_timeout=10, close_timeout=1, user_agent_header=release(), logger=_silent, legacy=True, ssl=secure,
-        )  # fmt: skip
-    except (WebSocketException, OSError, TimeoutError) as error:
-        raise NetworkError("live.connect", f"{url} cannot be reached: {type(error).__name__}.", hint=_HINT) from None
-    return _WebSocket(inner, ConnectionClosed)
-
-
-_HINT = "Look at the network; ws_url= and BGRESEARCH_WS_URL choose the address."

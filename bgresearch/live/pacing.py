@@ -16,7 +16,7 @@ MESSAGE_BYTES = 4096
 
 LONGEST_QUIET_S = 3600.0
 
-Failure = Literal["no pong", "silence", "no data", "no login"]
+Failure = Literal["no pong", "silence", "no data"]
 
 
 class Pace(NamedTuple):
@@ -36,8 +36,6 @@ class Pace(NamedTuple):
         Of one subscription while others speak, before it is asked for again.
     renew_s : float
         Age at which a successor is opened: the exchange cuts a connection after 24 h.
-    login_s : float
-        For a login to be answered.
     """
 
     ping_s: float = 22.0
@@ -46,7 +44,6 @@ class Pace(NamedTuple):
     first_data_s: float = 30.0
     quiet_s: float = 60.0
     renew_s: float = 23 * 3600.0
-    login_s: float = 15.0
 
 
 USUAL = Pace()

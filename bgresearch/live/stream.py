@@ -15,14 +15,15 @@ from bgresearch.core.spans import iso
 from bgresearch.core.symbols import wire_symbol
 from bgresearch.core.thread_pool import ThreadPool
 from bgresearch.errors import (
-    AuthenticationError,
     BgresearchError,
     ExchangeError,
     InvalidInput,
     NetworkError,
     OfflineError,
+    PermissionDenied,
     UnknownSymbol,
 )
+from bgresearch.live.account_repair import AccountRepair
 from bgresearch.live.channels import Channel, Subscription
 from bgresearch.live.decoding import live_shape
 from bgresearch.live.gap_log import GapLog, LiveGap
@@ -34,6 +35,7 @@ from bgresearch.live.pacing import CHANNELS_PER_CONNECTION
 from bgresearch.live.protocol_core import Refused, grouped
 from bgresearch.live.repair import missing_bars, missing_trades
 from bgresearch.schemas import Row
+from bgresearch.session.identity import NO_PERMISSION, AccountIdentity
 from bgresearch.session.session import Session
 from bgresearch.session.unknown_symbol import unlisted
 
@@ -83,11 +85,13 @@ class Stream:
         Where and how to connect.
     subscriptions : sequence of Subscription
         What is streamed: of one channel.
+    whose : AccountIdentity, optional
+        The account of the key, of a private channel.
     """
 
     def __init__(
         self, source: Session, access: LiveAccess, subscriptions: Sequence[Subscription], *,
-        chance: random.Random | None = None,
+        whose: AccountIdentity | None = None, chance: random.Random | None = None,
     ) -> None:  # fmt: skip
         self._source, self._subscriptions = source, tuple(subscriptions)
         self.channel: Channel = self._subscriptions[0].channel
@@ -97,7 +101,7 @@ class Stream:
         self._pool = ThreadPool(1, "bgresearch-live-repair")
         repairs = Repairs(
             partial(missing_trades, source), lambda one, span: missing_bars(source, one.named, one.interval, span),
-            self._pool.submit,
+            AccountRepair(source, whose or AccountIdentity(source.sender)).missed, self._pool.submit,
         )  # fmt: skip
         self.intake = Intake(
             self._subscriptions, outlet=self._outlet, gaps=self._gap_log, repairs=repairs, clock=source.clock
@@ -352,8 +356,8 @@ class Stream:
 
     def _refusal(self, refused: Refused) -> BgresearchError:
         where = f"live.{self.channel.name}"
-        if refused.subscription is None:
-            return AuthenticationError(where, refused.code, refused.message)
+        if refused.code in NO_PERMISSION:
+            return PermissionDenied(where, refused.code, refused.message, hint="Tick the reading box of this market.")
         if refused.code == _UNKNOWN:
             return UnknownSymbol(where, refused.code, refused.message)
         return ExchangeError(where, refused.code, refused.message)

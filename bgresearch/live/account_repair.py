@@ -1,0 +1,77 @@
+"""What a private stream may have missed, fetched over REST: records by their times, and what is open or held now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+import pyarrow as pa
+
+from bgresearch.account.holdings import account_coins
+from bgresearch.account.kinds import CLOSED_POSITIONS, FILLS, ORDERS
+from bgresearch.account.record_history import RecordHistory, walked
+from bgresearch.account.record_type import RecordKind
+from bgresearch.core.intervals import DAY_MS
+from bgresearch.core.spans import Span
+from bgresearch.live.channels import Subscription
+from bgresearch.schemas import Row
+from bgresearch.session.identity import AccountIdentity, Mode
+from bgresearch.session.session import Session
+
+_MARGIN_MS = 60_000  # lists may be later than pushes
+_LONGEST_MS = 89 * DAY_MS  # the exchange's look-back is 90 days
+_MODES: Mapping[str, Mode] = {"v2": "classic", "v3": "unified"}
+
+
+class AccountRepair:
+    """Fetches what a private stream may have missed, through the same lists as the account's verbs.
+
+    Parameters
+    ----------
+    source : Session
+        Exchange and store.
+    whose : AccountIdentity
+        The account of the key.
+    """
+
+    def __init__(self, source: Session, whose: AccountIdentity) -> None:
+        self._source = source
+        self._history = RecordHistory(source, whose, progress=False)
+
+    def missed(self, one: Subscription, since_ms: int) -> list[Row]:
+        """Return the rows that may have been pushed since an instant; of positions and balances those of now.
+
+        Raises
+        ------
+        BgresearchError
+            As the account verb of the same name.
+        """
+        name = one.channel.name
+        if name == "fills":
+            return self._recorded(FILLS, one, since_ms)
+        if name == "orders":
+            return [*self._recorded(ORDERS, one, since_ms), *self._open(ORDERS, one)]
+        if name == "positions":
+            return self._open(CLOSED_POSITIONS, one)
+        return account_coins(self._source.sender, _MODES[one.channel.version], one.named.market)
+
+    def open_orders(self, one: Subscription) -> list[Row]:
+        """Return the orders that are open now."""
+        return self._open(ORDERS, one)
+
+    def _recorded(self, kind: RecordKind, one: Subscription, since_ms: int) -> list[Row]:
+        now_ms = self._source.clock.now_ms()
+        span = Span(max(since_ms - _MARGIN_MS, now_ms - _LONGEST_MS), now_ms + 1)
+        return _rows_of(self._history.table(kind, one.named.market, span))
+
+    def _open(self, kind: RecordKind, one: Subscription) -> list[Row]:
+        routes = kind.open(_MODES[one.channel.version], one.named.market)
+        return [row for route in routes for row in walked(kind, route, self._source.sender)]
+
+
+def _rows_of(table: pa.Table) -> list[Row]:
+    """Return rows with times as epoch milliseconds."""
+    for place, column in enumerate(table.schema):
+        if pa.types.is_timestamp(column.type):
+            table = table.set_column(place, column.name, table.column(place).cast(pa.int64()))
+    return cast("list[Row]", table.to_pylist())
