@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
-
-import pyarrow as pa
 
 from bgresearch.account.holdings import account_coins
 from bgresearch.account.kinds import CLOSED_POSITIONS, FILLS, ORDERS
@@ -14,6 +11,7 @@ from bgresearch.account.record_type import RecordKind
 from bgresearch.core.intervals import DAY_MS
 from bgresearch.core.spans import Span
 from bgresearch.live.channels import Subscription
+from bgresearch.live.repair import in_milliseconds
 from bgresearch.schemas import Row
 from bgresearch.session.identity import AccountIdentity, Mode
 from bgresearch.session.session import Session
@@ -62,16 +60,8 @@ class AccountRepair:
     def _recorded(self, kind: RecordKind, one: Subscription, since_ms: int) -> list[Row]:
         now_ms = self._source.clock.now_ms()
         span = Span(max(since_ms - _MARGIN_MS, now_ms - _LONGEST_MS), now_ms + 1)
-        return _rows_of(self._history.table(kind, one.named.market, span))
+        return in_milliseconds(self._history.table(kind, one.named.market, span))
 
     def _open(self, kind: RecordKind, one: Subscription) -> list[Row]:
         routes = kind.open(_MODES[one.channel.version], one.named.market)
         return [row for route in routes for row in walked(kind, route, self._source.sender)]
-
-
-def _rows_of(table: pa.Table) -> list[Row]:
-    """Return rows with times as epoch milliseconds."""
-    for place, column in enumerate(table.schema):
-        if pa.types.is_timestamp(column.type):
-            table = table.set_column(place, column.name, table.column(place).cast(pa.int64()))
-    return cast("list[Row]", table.to_pylist())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from bgresearch.core.clock import Clock
@@ -27,14 +27,18 @@ _TEMPORARY = (NetworkError, ExchangeUnavailable, RateLimited)  # worth another a
 _BATCH = 200  # frames between two looks at the clock
 
 
+Tap = Callable[[int, "str | bytes"], None]
+"""Takes a frame with the time at which it arrived."""
+
+
 class Handler(Protocol):
     """Who takes what a link receives."""
 
     def happened(self, connection: Connection, events: Sequence[Event]) -> str:
         """Take in events of a connection; return why it has to end, empty if it need not."""
 
-    def opened(self, link: LiveLink) -> None:
-        """Take note that a link is connected."""
+    def tap(self, link: LiveLink) -> Tap | None:
+        """Return what takes the frames of a new connection as they arrive, if anything does."""
 
     def lost(self, link: LiveLink, cause: str, last_heard_ms: int) -> None:
         """Take note that a link is not connected any more."""
@@ -46,8 +50,8 @@ class Handler(Protocol):
 class Connection:
     """One open socket with the state of its protocol and its order books."""
 
-    def __init__(self, socket: Socket, core: ProtocolCore, clock: Clock) -> None:
-        self.socket, self.core, self._clock = socket, core, clock
+    def __init__(self, socket: Socket, core: ProtocolCore, clock: Clock, tap: Tap | None = None) -> None:
+        self.socket, self.core, self._clock, self._tap = socket, core, clock, tap
         self.books: dict[tuple[str, ...], DepthBook] = {}
         self.heard_ms = clock.now_ms()
         self._looked_s = self._failed_s = clock.monotonic_s()
@@ -85,6 +89,8 @@ class Connection:
             if message is None:
                 break
             self.heard_ms = self._clock.now_ms()
+            if self._tap is not None:
+                self._tap(self.heard_ms, message)
             events += self.core.received(message, now_s)
             wait_s = 0.0
         return events
@@ -172,12 +178,11 @@ class LiveLink:
         channel = self.subscriptions[0].channel
         socket = self._access.open(channel.version, private=channel.private)
         core = ProtocolCore(self.subscriptions, self._clock.monotonic_s(), pace=self._access.pace)
-        return Connection(socket, core, self._clock)
+        return Connection(socket, core, self._clock, self._handler.tap(self))
 
     def _carry(self, connection: Connection) -> str:
         """Carry a connection, and the ones that follow it before their 24 hours are over; return why it ended."""
         self._current, self.was_open = connection, True
-        self._handler.opened(self)
         fresh: Connection | None = None
         try:
             while not self._stopped.is_set():

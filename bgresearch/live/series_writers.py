@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import cast
 
 import pyarrow as pa
 
@@ -22,6 +21,7 @@ from bgresearch.core.spans import Span
 from bgresearch.errors import InvalidInput
 from bgresearch.live.channels import Subscription
 from bgresearch.live.gap_log import LiveGap
+from bgresearch.live.repair import in_milliseconds
 from bgresearch.live.stream import Stream
 from bgresearch.market.candles.read_through import candles
 from bgresearch.market.history import TRADES, past_trades, recent_trades, trades_series
@@ -141,9 +141,7 @@ class TradeWriter(SeriesWriter):
         """Return the trades of a span as REST lists them, by id: the latest ones, or the history."""
         rows = recent_trades(self._source.sender, self.named)
         if not rows or _second(rows[0]) >= span.start_ms:
-            table = past_trades(self._source, self.named, span, False)
-            at = table.column_names.index("time")
-            rows = cast("list[Row]", table.set_column(at, "time", table["time"].cast(pa.int64())).to_pylist())
+            rows = in_milliseconds(past_trades(self._source, self.named, span, False))
         return {row["trade_id"]: row for row in rows if span.start_ms <= row["time"] < span.end_ms}
 
     def _agreed_ms(self, listed: dict[str, Row], wanted: Span) -> int:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
@@ -29,10 +30,11 @@ from bgresearch.live.decoding import live_shape
 from bgresearch.live.gap_log import GapLog, LiveGap
 from bgresearch.live.hosts import LiveAccess
 from bgresearch.live.intake import Intake, Repairs, SubscriptionProgress
-from bgresearch.live.link import Connection, LiveLink
+from bgresearch.live.link import Connection, LiveLink, Tap
 from bgresearch.live.outlet import Outlet
 from bgresearch.live.pacing import CHANNELS_PER_CONNECTION
 from bgresearch.live.protocol_core import Refused, grouped
+from bgresearch.live.raw_frames import RawFile
 from bgresearch.live.repair import missing_bars, missing_trades
 from bgresearch.schemas import Row
 from bgresearch.session.identity import NO_PERMISSION, AccountIdentity
@@ -81,8 +83,8 @@ class Stream:
     ----------
     source : Session
         Exchange, store and clock of the client.
-    access : LiveAccess
-        Where and how to connect.
+    access : LiveAccess or None
+        Where and how to connect; None to connect nowhere.
     subscriptions : sequence of Subscription
         What is streamed: of one channel.
     whose : AccountIdentity, optional
@@ -90,7 +92,7 @@ class Stream:
     """
 
     def __init__(
-        self, source: Session, access: LiveAccess, subscriptions: Sequence[Subscription], *,
+        self, source: Session, access: LiveAccess | None, subscriptions: Sequence[Subscription], *,
         whose: AccountIdentity | None = None, chance: random.Random | None = None,
     ) -> None:  # fmt: skip
         self._source, self._subscriptions = source, tuple(subscriptions)
@@ -106,8 +108,11 @@ class Stream:
         self.intake = Intake(
             self._subscriptions, outlet=self._outlet, gaps=self._gap_log, repairs=repairs, clock=source.clock
         )  # fmt: skip
-        groups = grouped(self._subscriptions, CHANNELS_PER_CONNECTION)
-        self.links = [LiveLink(group, access, source.clock, handler=self, chance=chance) for group in groups]
+        groups = grouped(self._subscriptions, CHANNELS_PER_CONNECTION) if access is not None else []
+        self.links = [
+            LiveLink(group, access, source.clock, handler=self, chance=chance) for group in groups if access is not None
+        ]
+        self._raw: RawFile | None = None
         self._reconnects = 0
         self._error: BgresearchError | None = None
         self._begun, self._ended = threading.Lock(), threading.Event()
@@ -159,6 +164,17 @@ class Stream:
         for link in self.links:
             link.stop()
         self._pool.dismiss()
+        if self._raw is not None:
+            self._raw.close()
+
+    @property
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """What is streamed."""
+        return self._subscriptions
+
+    def keep_raw(self, data_dir: Path) -> None:
+        """Write every frame that arrives to a file of the store's folder; call it before the stream begins."""
+        self._raw = RawFile(data_dir, self._subscriptions, self._source.clock)
 
     @property
     def status(self) -> StreamStatus:
@@ -217,6 +233,13 @@ class Stream:
         if found is None and self._error is not None:
             raise self._told()
         return found if isinstance(found, list) else []
+
+    def waiting_rows(self) -> list[Row]:
+        """Return all rows that came since the last call, at once and without raising why the stream ended."""
+        rows: list[Row] = []
+        while (found := self._outlet.take(0.0)) is not None:
+            rows += found if isinstance(found, list) else []
+        return rows
 
     def frame(self) -> pd.DataFrame:
         """Return what came recently: the last 20,000 rows, or the current order books."""
@@ -285,13 +308,16 @@ class Stream:
             self.failed(self._refusal(self.intake.refusal))
         return cause
 
-    def opened(self, link: LiveLink) -> None:
-        """Take note of a connection; called by links."""
+    def tap(self, link: LiveLink) -> Tap | None:
+        """Return what takes the frames of a new connection as they arrive; called by links."""
+        return None if self._raw is None else self._raw.opened([one.named.symbol for one in link.subscriptions])
 
     def lost(self, link: LiveLink, cause: str, last_heard_ms: int) -> None:
         """Take note of a lost connection; called by links."""
         self._reconnects += 1
         self.intake.lost(link.subscriptions, cause, last_heard_ms)
+        if self._raw is not None:
+            self._raw.lost([one.named.symbol for one in link.subscriptions], cause, last_heard_ms)
 
     def failed(self, error: BgresearchError) -> None:
         """End with an error; called by links."""
