@@ -79,7 +79,7 @@ class LiveVerbs:
         InvalidInput
             An argument that means nothing.
         OfflineError, NetworkError, UnknownSymbol
-            From the stream once it begins: connected with ``offline=True``, the exchange cannot be reached, it does
+            From the stream once it begins: connected with ``offline=True``, there is no connection, the exchange does
             not know the symbol.
 
         Notes

@@ -62,7 +62,7 @@ class Channel:
     shape : Shape
         Columns of the REST verb of the same name.
     decode : callable or None
-        One pushed row to a row of the shape; None for order books, which are kept apart.
+        One pushed row to a row of the shape; None for order books, which have their own code.
     markets : tuple of str
         Where it exists.
     depth : int or None
@@ -74,8 +74,8 @@ class Channel:
     private : bool
         Whether it needs a login.
     identity : tuple of str
-        Columns that tell one row of an account from another: each combination is given once. Empty for current states.
-    speaks_first : bool
+        Columns that identify a row of an account: each combination is given once. Empty for current states.
+    pushes_first : bool
         Whether a push follows the subscription at once. Silence after it then means that something is wrong.
     """
 
@@ -91,7 +91,7 @@ class Channel:
     by_symbol: bool = True
     private: bool = False
     identity: tuple[str, ...] = ()
-    speaks_first: bool = True
+    pushes_first: bool = True
 
     @cached_property
     def sides(self) -> tuple[str, str]:
@@ -127,7 +127,7 @@ class Subscription:
 
     @cached_property
     def key(self) -> tuple[str, ...]:
-        """What tells subscriptions of one connection apart."""
+        """What identifies a subscription on its connection."""
         return key_of(self.argument)
 
     def __str__(self) -> str:
@@ -181,7 +181,7 @@ def _private(
     versions: tuple[Version, Version] = ("v2", "v3")
     return tuple(
         Channel(name, version, topic, "account", shape, decode, markets=markets, by_symbol=False, private=True,
-                identity=identity, speaks_first=False)
+                identity=identity, pushes_first=False)
         for version, topic, decode in zip(versions, topics, decoders, strict=True)
     )  # fmt: skip
 
@@ -203,7 +203,7 @@ CHANNELS: tuple[Channel, ...] = (
     *_books("v3", (None, 1, 5, 50)),
     Channel(
         "liquidations", "v3", "liquidation", "records", LIQUIDATIONS, liquidation, markets=FUTURES, by_symbol=False,
-        speaks_first=False,
+        pushes_first=False,
     ),
     *_private("fills", ("fill", "fill"), FILLS.shape, (fills_of("classic"), fills_of("unified")),
               identity=("fill_id",)),
@@ -233,8 +233,8 @@ def chosen_channel(
     if not (there := [row for row in rows if market in row.markets]):
         raise InvalidInput("market", f"{market!r} has no {name}.", hint=f"Use one of {', '.join(rows[0].markets)}.")
     if (interval is None) == (rows[0].kind == "bars"):
-        said = "is missing" if interval is None else f"{interval!r} is given, and {name} have none"
-        raise InvalidInput("interval", f"{said}.", hint='Candles need one: interval="1m".')
+        problem = "is missing" if interval is None else f"{interval!r} is given, and {name} have none"
+        raise InvalidInput("interval", f"{problem}.", hint='Candles need one: interval="1m".')
     if depth is not None and rows[0].kind != "book":
         raise InvalidInput("depth", f"{depth!r} is given, and {name} have none.", hint="Leave it out.")
     lengths = [row for row in there if interval is None or interval in row.intervals]

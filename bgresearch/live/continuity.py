@@ -102,7 +102,7 @@ class AccountTail:
     Attributes
     ----------
     identity : tuple of str
-        Columns that tell one row from another; empty for current states, which are all given.
+        Columns that identify a row; empty for current states, which are all given.
     open_ms : dict of str to int
         When each order that may still change was placed, by its id.
     """
@@ -163,7 +163,7 @@ class AccountTail:
 
 
 def _place(row: Row) -> tuple[Any, Any]:
-    """Return what tells positions apart: lists and pushes name different ids."""
+    """Return what identifies a position: lists and pushes have different ids."""
     return row["symbol"], row["side"]
 
 

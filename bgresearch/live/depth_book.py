@@ -3,8 +3,8 @@
 How it stays correct: every update says which state it belongs to (``pseq``), and is applied to that state alone. A
 state that cannot be continued (a missed update, a reset, a checksum that differs, bids at or above asks) is dropped at
 once and never shown; the book is empty until the next snapshot. Sequence numbers are whole numbers above 2^53, so
-nothing here makes them floats. A level is kept under its price as a number, with the texts that were sent, because the
-checksum is made of the texts.
+nothing here makes them floats. A level is stored under its price as a number, with the texts that were sent, as
+the checksum is made of them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from bgresearch.live.decoding import Unreadable, milliseconds, number, whole
 
 CHECKED_LEVELS = 25
-_MOST_STALE = 3  # updates older than the book in a row: repeated ones are ignored, more mean that numbering began anew
+_MOST_STALE = 3  # updates older than the book in a row: repeated ones are ignored, more mean that numbering began again
 
 
 class Image(NamedTuple):
@@ -167,8 +167,8 @@ class DepthBook:
         raise BookBroken("sequence gap")
 
     def _check(self, row: Mapping[str, Any]) -> None:
-        told = row.get("checksum")
-        if told not in (None, 0, "0", "") and str(told) != str(self.checksum()):
+        given = row.get("checksum")
+        if given not in (None, 0, "0", "") and str(given) != str(self.checksum()):
             raise BookBroken("checksum")
         if self._bids.prices and self._asks.prices and self._bids.prices[-1] >= self._asks.prices[0]:
             raise BookBroken("crossed")

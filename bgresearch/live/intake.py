@@ -1,7 +1,7 @@
 """What becomes of events: rows in order, current order books, gaps. Starts no thread and opens no connection.
 
 How it stays correct: rows of one subscription leave in the order of segments. A gap that is being repaired is a segment
-without rows yet; what comes after it waits behind it. So whoever reads the stream, or records it, sees a repaired gap
+without rows yet; what comes after it waits behind it. So readers and recorders of the stream see a repaired gap
 in its place, and never before it is known whether it could be repaired.
 """
 

@@ -1,4 +1,4 @@
-"""One WebSocket connection that is kept alive: opens, reads, pings, renews before 24 hours, comes back after faults.
+"""One WebSocket connection that is kept alive: opens, reads, pings, renews before 24 hours, reconnects after faults.
 
 The library's own thread only receives; the thread of a `LiveLink` sends, decodes and hands events on. Decisions are
 made in `protocol_core` and `pacing`; here is the socket.
@@ -32,7 +32,7 @@ Tap = Callable[[int, "str | bytes"], None]
 
 
 class Handler(Protocol):
-    """Who takes what a link receives."""
+    """Takes what a link receives."""
 
     def happened(self, connection: Connection, events: Sequence[Event]) -> str:
         """Take in events of a connection; return why it has to end, empty if it need not."""
@@ -229,4 +229,4 @@ class LiveLink:
             return None
 
     def _pause(self, attempt: int) -> None:
-        self._stopped.wait(backoff_s(attempt, self._chance))
+        self._stopped.wait(backoff_s(attempt, self._chance, self._access.pace.first_pause_s))

@@ -1,6 +1,6 @@
 """A stream recorded into the store, so that the verbs of history read it.
 
-Every few seconds a small file is written, which the store takes in later; after a kill whoever reads next moves it in.
+Every few seconds a small file is written, which the store merges later; after a kill the next reader merges it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from bgresearch.live.stream import Stream
 from bgresearch.schemas import Row
 from bgresearch.session.session import Session
 
-COMMIT_S = 1.0  # real seconds between two looks at what can be written
+COMMIT_S = 1.0  # real seconds between two commits
 _PER_SYMBOL_S = 0.25  # or so much for each symbol, if that is more: trades of one cost a request
-_FLUSH_S, _FLUSH_SHARE = 30.0, 10.0  # the store takes pages in so often, and for at most a tenth of the time
+_FLUSH_S, _FLUSH_SHARE = 30.0, 10.0  # pages are merged into the store so often, and for at most a tenth of the time
 _TAKE_S = 0.1
 
 _log = logging.getLogger(__name__)
@@ -173,7 +173,7 @@ class LiveRecorder:
         self._flush()
 
     def _flush(self, *, force: bool = False) -> None:
-        """Let the store take in the pages, so rarely that it costs a tenth of the time at most."""
+        """Let the store merge the pages, so rarely that it costs a tenth of the time at most."""
         began_s = self._clock.monotonic_s()
         if not force and began_s - self._flushed_s < self._flush_after_s:
             return
@@ -184,7 +184,7 @@ class LiveRecorder:
 
 
 def shown_progress(screen: TextIO) -> Say:
-    """Return what keeps a line on a terminal up to date: messages a second, lag, gaps, rows; elsewhere it is silent."""
+    """Return what updates a line on a terminal: messages a second, lag, gaps, rows; elsewhere nothing is written."""
     last = [time.monotonic(), 0.0]
 
     def say(recorder: LiveRecorder) -> None:

@@ -9,7 +9,9 @@ from collections.abc import Callable
 
 from bgresearch.schemas import Row
 
-MOST_WAITING = 100_000  # rows, half a kilobyte each; who reads too slowly for long loses the oldest, which is a gap
+MOST_WAITING = (
+    100_000  # rows, half a kilobyte each; a reader that is too slow for long loses the oldest, which is a gap
+)
 MOST_RECENT = 20_000
 _DROPPED_TOGETHER = 10_000
 _BATCH = 20_000
@@ -23,7 +25,7 @@ class Outlet:
     Parameters
     ----------
     dropped : callable
-        Told how many rows were dropped because the reader is too slow.
+        Called with the rows that were dropped because the reader is too slow.
     """
 
     def __init__(self, dropped: Callable[[list[Row]], None]) -> None:

@@ -120,7 +120,7 @@ class ProtocolCore:
     def ready(self) -> bool:
         """Whether every subscription was acknowledged, and has data where data follows at once."""
         return not self._waiting and all(
-            state.refused or (state.has_data if self._by_key[key].channel.speaks_first else state.acknowledged)
+            state.refused or (state.has_data if self._by_key[key].channel.pushes_first else state.acknowledged)
             for key, state in self._state.items()
         )
 
@@ -151,7 +151,7 @@ class ProtocolCore:
         found: list[Event] = []
         for key, state in self._state.items():
             one = self._by_key[key]
-            if not one.channel.speaks_first or not state.has_data or now_s - state.heard_s <= state.quiet_s:
+            if not one.channel.pushes_first or not state.has_data or now_s - state.heard_s <= state.quiet_s:
                 continue
             self.resubscribe(one)
             self._state[key] = _State(quiet_s=min(2 * state.quiet_s, LONGEST_QUIET_S))
@@ -177,7 +177,7 @@ class ProtocolCore:
         late = any(
             state.sent_s is not None and now_s - state.sent_s > self.pace.first_data_s
             and not (state.refused or state.has_data)
-            and (self._by_key[key].channel.speaks_first or not state.acknowledged)
+            and (self._by_key[key].channel.pushes_first or not state.acknowledged)
             for key, state in self._state.items()
         )  # fmt: skip
         return "no data" if late else None
@@ -213,7 +213,7 @@ class ProtocolCore:
             return []  # the rest of a subscription that was ended
         state = self._state[subscription.key]
         if state.has_data:
-            state.quiet_s = self.pace.quiet_s  # it speaks by itself, not only when it is asked
+            state.quiet_s = self.pace.quiet_s  # it pushes by itself, not only after a subscription
         state.has_data, state.heard_s = True, now_s
         time = frame.get("ts")
         return [PushedRows(subscription, frame["action"], rows, time if isinstance(time, int) else 0)]

@@ -1,8 +1,8 @@
 """The frames of a stream as they arrived, in compressed files: one line each with the time of arrival.
 
-A file begins with a line that says what was subscribed to; further lines say when a connection was opened or lost. It is
-written under a name that ends in ``.part`` and gets its own name when it is closed, after an hour or at the end. After
-a kill the part is complete up to the last flush; the next recording closes it.
+A file begins with a line that says what was subscribed to; further lines say when a connection was opened or lost.
+It is written under a name that ends in ``.part`` and gets its own name when it is closed, after an hour or at the end.
+After a kill the part is complete up to the last flush; the next recording closes it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A recording as a stream: raw frames through the same decoding, order books and gaps, or recorded rows in their order.
 
-Nothing runs in the background: the next frame is read when it is asked for, so a recording always gives the same frames.
+Nothing runs in the background: the next frame is read when it is asked for, so the frames are always the same.
 """
 
 from __future__ import annotations

@@ -35,8 +35,8 @@ from bgresearch.store.pending_pages import PendingPages
 
 EXACT_TIME = "exact_time"
 _SECOND_MS = 1_000
-_MARGIN_MS = 2_000  # what is younger may still come
-_LONGEST_PENDING_MS = 10 * 60_000  # without REST; what is older is left to whoever asks for it
+_MARGIN_MS = 2_000  # what is younger may still arrive
+_LONGEST_PENDING_MS = 10 * 60_000  # without REST; what is older is left to later downloads
 _LATE_ROUNDS = 5  # a live trade that REST does not list after so many rounds is believed
 _TRADE_SCHEMA = TRADES.schema.append(pa.field(EXACT_TIME, TIME))
 
@@ -155,7 +155,7 @@ class TradeWriter(SeriesWriter):
         return end_ms
 
     def _give_up(self, now_ms: int) -> None:
-        """Leave what could not be confirmed for long to whoever asks for it, so that memory does not grow."""
+        """Leave what could not be confirmed for long to later downloads, so that memory does not grow."""
         if self._begin_ms is not None and now_ms - self._begin_ms > _LONGEST_PENDING_MS:
             lost = Span(self._begin_ms, (now_ms - _MARGIN_MS) // _SECOND_MS * _SECOND_MS)
             self._stream.gap_log.add(LiveGap(self.named.symbol, lost.start_ms, lost.end_ms, "not confirmed"))

@@ -191,7 +191,7 @@ class Stream:
 
     @property
     def gap_log(self) -> GapLog:
-        """The gaps as they are kept."""
+        """The log of the gaps."""
         return self._gap_log
 
     @property
@@ -210,7 +210,7 @@ class Stream:
         Raises
         ------
         NetworkError
-            The exchange was never reached.
+            There never was a connection.
         UnknownSymbol, ExchangeError
             The exchange refuses a subscription.
         """
@@ -219,7 +219,7 @@ class Stream:
             found = self._outlet.take(wait_s)
             if found is None:
                 if self._error is not None:
-                    raise self._told()
+                    raise self._final_error()
                 return None
             if isinstance(found, list):
                 return self._framed(found)
@@ -231,7 +231,7 @@ class Stream:
         """Return the rows that came since the last call, without making a frame of them; for recorders."""
         found = self._outlet.take(wait_s)
         if found is None and self._error is not None:
-            raise self._told()
+            raise self._final_error()
         return found if isinstance(found, list) else []
 
     def waiting_rows(self) -> list[Row]:
@@ -272,7 +272,7 @@ class Stream:
         waited_s = 0.0
         while (found := self._image(one.key, self._source.clock.now_ms())) is None:
             if self._error is not None:
-                raise self._told()
+                raise self._final_error()
             if waited_s >= _FIRST_BOOK_S or self._state == "stopped":
                 raise NetworkError("live.order_book", f"there is no order book of {one.named.symbol} now.")
             self._ended.wait(_LOOK_S)
@@ -377,8 +377,8 @@ class Stream:
             if one.named == named:
                 return one
         names = ", ".join(one.named.symbol for one in self._subscriptions)
-        said = f"{symbol!r} has no order book in this stream of {self.channel.name}."
-        raise InvalidInput("symbol", said, hint=f"It streams {names}.")
+        problem = f"{symbol!r} has no order book in this stream of {self.channel.name}."
+        raise InvalidInput("symbol", problem, hint=f"It streams {names}.")
 
     def _refusal(self, refused: Refused) -> BgresearchError:
         where = f"live.{self.channel.name}"

@@ -137,7 +137,7 @@ def open_websocket(url: str, *, demo: bool = False) -> WebSocket:
             ssl=tls_context() if is_tls else None, additional_headers=headers,
         )  # fmt: skip
     except (WebSocketException, OSError, TimeoutError) as error:
-        raise NetworkError("live.connect", f"{url} cannot be reached: {type(error).__name__}.", hint=_HINT) from None
+        raise NetworkError("live.connect", f"{url} is not reachable: {type(error).__name__}.", hint=_HINT) from None
     return WebSocket(inner, ConnectionClosed)
 
 
