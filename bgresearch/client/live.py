@@ -251,7 +251,7 @@ class LiveVerbs:
             raise ConfigurationError(
                 "this client has no way to the exchange's streams.", hint="Connect without pin= and store=."
             )  # fmt: skip
-        stream = Stream(self._source, self._live, wanted, whose=self._whose)
+        stream = Stream(self._source, self._live, wanted)
         self._streams.add(stream)
         return stream
 

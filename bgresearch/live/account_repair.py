@@ -6,18 +6,16 @@ from collections.abc import Mapping
 
 from bgresearch.account.holdings import account_coins
 from bgresearch.account.kinds import CLOSED_POSITIONS, FILLS, ORDERS
-from bgresearch.account.record_history import RecordHistory, walked
+from bgresearch.account.record_history import walked
 from bgresearch.account.record_type import RecordKind
-from bgresearch.core.intervals import DAY_MS
 from bgresearch.core.spans import Span
 from bgresearch.live.channels import Subscription
-from bgresearch.live.repair import in_milliseconds
 from bgresearch.schemas import Row
-from bgresearch.session.identity import AccountIdentity, Mode
+from bgresearch.session.identity import Mode
 from bgresearch.session.session import Session
 
 _MARGIN_MS = 60_000  # lists may be later than pushes
-_LONGEST_MS = 89 * DAY_MS  # the exchange's look-back is 90 days
+_AHEAD_MS = 5_000
 _MODES: Mapping[str, Mode] = {"v2": "classic", "v3": "unified"}
 
 
@@ -28,13 +26,10 @@ class AccountRepair:
     ----------
     source : Session
         Exchange and store.
-    whose : AccountIdentity
-        The account of the key.
     """
 
-    def __init__(self, source: Session, whose: AccountIdentity) -> None:
+    def __init__(self, source: Session) -> None:
         self._source = source
-        self._history = RecordHistory(source, whose, progress=False)
 
     def missed(self, one: Subscription, since_ms: int) -> list[Row]:
         """Return the rows that may have been pushed since an instant; of positions and balances those of now.
@@ -53,14 +48,17 @@ class AccountRepair:
             return self._open(CLOSED_POSITIONS, one)
         return account_coins(self._source.sender, _MODES[one.channel.version], one.named.market)
 
-    def open_orders(self, one: Subscription) -> list[Row]:
-        """Return the orders that are open now."""
-        return self._open(ORDERS, one)
-
     def _recorded(self, kind: RecordKind, one: Subscription, since_ms: int) -> list[Row]:
+        """Return records by their times, up to a little after now, as the exchange's clock may be ahead."""
         now_ms = self._source.clock.now_ms()
-        span = Span(max(since_ms - _MARGIN_MS, now_ms - _LONGEST_MS), now_ms + 1)
-        return in_milliseconds(self._history.table(kind, one.named.market, span))
+        rows: list[Row] = []
+        for route in kind.routes(_MODES[one.channel.version], one.named.market):
+            start_ms, end_ms = max(since_ms - _MARGIN_MS, now_ms - route.lookback_ms), now_ms + _AHEAD_MS
+            while start_ms < end_ms:
+                piece = Span(start_ms, min(start_ms + route.longest_ms, end_ms))
+                rows += walked(kind, route, self._source.sender, piece)
+                start_ms = piece.end_ms
+        return rows
 
     def _open(self, kind: RecordKind, one: Subscription) -> list[Row]:
         routes = kind.open(_MODES[one.channel.version], one.named.market)

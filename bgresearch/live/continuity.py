@@ -12,6 +12,7 @@ from bgresearch.core.spans import Span
 from bgresearch.schemas import Row
 
 REMEMBERED_RECORDS = 20_000  # of a private channel
+CLOCKS_MS = 60_000  # two clocks differ by less
 OPEN_STATUS = ("open", "partially_filled")
 REMEMBERED_TRADES = 5_000  # a snapshot holds at most a few hundred
 
@@ -103,11 +104,14 @@ class AccountTail:
     ----------
     identity : tuple of str
         Columns that identify a row; empty for current states, which are all given.
+    began_ms : int
+        When the stream began.
     open_ms : dict of str to int
         When each order that may still change was placed, by its id.
     """
 
     identity: tuple[str, ...]
+    began_ms: int = 0
     open_ms: dict[str, int] = field(default_factory=dict)
     _given: OrderedDict[tuple[Any, ...], None] = field(default_factory=OrderedDict)
     _earlier: set[Hashable] = field(default_factory=set)
@@ -122,7 +126,7 @@ class AccountTail:
         for row in sorted(rows, key=_moment) if self.identity else rows:
             self._note(row)
             key = self._key(row)
-            if key and (key in self._given or (fetched and key in self._earlier)):
+            if key and (key in self._given or (fetched and self._is_earlier(row, key))):
                 continue
             if key:
                 self._given[key] = None
@@ -131,11 +135,11 @@ class AccountTail:
             self._given.popitem(last=False)
         return new
 
-    def note_earlier(self, rows: Sequence[Row], began_ms: int) -> None:
+    def note_earlier(self, rows: Sequence[Row]) -> None:
         """Remember the records from before the stream began."""
         pushed = {key[0] for key in self._given}
         for row in rows:
-            if _moment(row)[0] < began_ms:
+            if _moment(row)[0] < self.began_ms:
                 self._earlier.add(self._key(row))
                 if row[self.identity[0]] not in pushed:
                     self._note(row)
@@ -147,6 +151,10 @@ class AccountTail:
         for row in gone:
             del self._positions[_place(row)]
         return [{**row, "amount": 0.0, "available": 0.0, "unrealised_profit": 0.0} for row in gone]
+
+    def _is_earlier(self, row: Row, key: tuple[Any, ...]) -> bool:
+        """Return whether a record is from before the stream began, by the clocks of two machines."""
+        return key in self._earlier or _moment(row)[0] < self.began_ms - CLOCKS_MS
 
     def _key(self, row: Row) -> tuple[Any, ...]:
         return tuple(row[name] for name in self.identity)

@@ -263,7 +263,7 @@ class Intake:
         if not one.channel.private:
             return
         if progress.since_ms is None:
-            progress.since_ms = progress.checked_ms = now
+            progress.since_ms = progress.checked_ms = progress.account.began_ms = now
             if one.channel.identity:
                 self._repairs.submit(lambda: self._note_earlier(progress, now))
             return
@@ -282,7 +282,7 @@ class Intake:
             _log.warning("what was before %s began is not known: %s", progress.subscription, error)
             return
         with self._lock:
-            progress.account.note_earlier(rows, now)
+            progress.account.note_earlier(rows)
 
     def _book(self, connection: Connection, push: PushedRows, progress: SubscriptionProgress, now: int) -> None:
         subscription, key = push.subscription, push.subscription.key

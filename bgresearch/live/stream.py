@@ -37,7 +37,7 @@ from bgresearch.live.protocol_core import Refused, grouped
 from bgresearch.live.raw_frames import RawFile
 from bgresearch.live.repair import missing_bars, missing_trades
 from bgresearch.schemas import Row
-from bgresearch.session.identity import NO_PERMISSION, AccountIdentity
+from bgresearch.session.identity import NO_PERMISSION
 from bgresearch.session.session import Session
 from bgresearch.session.unknown_symbol import unlisted
 
@@ -87,13 +87,11 @@ class Stream:
         Where and how to connect; None to connect nowhere.
     subscriptions : sequence of Subscription
         What is streamed: of one channel.
-    whose : AccountIdentity, optional
-        The account of the key, of a private channel.
     """
 
     def __init__(
         self, source: Session, access: LiveAccess | None, subscriptions: Sequence[Subscription], *,
-        whose: AccountIdentity | None = None, chance: random.Random | None = None,
+        chance: random.Random | None = None,
     ) -> None:  # fmt: skip
         self._source, self._subscriptions = source, tuple(subscriptions)
         self.channel: Channel = self._subscriptions[0].channel
@@ -103,7 +101,7 @@ class Stream:
         self._pool = ThreadPool(1, "bgresearch-live-repair")
         repairs = Repairs(
             partial(missing_trades, source), lambda one, span: missing_bars(source, one.named, one.interval, span),
-            AccountRepair(source, whose or AccountIdentity(source.sender)).missed, self._pool.submit,
+            AccountRepair(source).missed, self._pool.submit,
         )  # fmt: skip
         self.intake = Intake(
             self._subscriptions, outlet=self._outlet, gaps=self._gap_log, repairs=repairs, clock=source.clock

@@ -134,7 +134,7 @@ def test_a_killed_recording_leaves_raw_frames_that_can_be_replayed(
         command = [sys.executable, "-m", "bgresearch", "record", "order_book,trades", "BTCUSDT", "--live", "--raw"]
         environment = inherited() | {"BGRESEARCH_BASE_URL": server.url}
         with child(*command, "--data-dir", str(folder), env=environment, stdout=subprocess.DEVNULL) as process:
-            until(lambda: sum(path.stat().st_size for path in folder.rglob("*.part")) > 20_000)
+            until(lambda: sum(path.stat().st_size for path in folder.rglob("*.part")) > 5_000)
             process.kill()
             process.wait()
         client = fresh(running, data_dir=folder)

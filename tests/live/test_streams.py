@@ -32,7 +32,7 @@ from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.server import Server
 from tests.live.conftest import Fresh
 
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 CONTRACTS = {"spot": "BTCUSDT", "usdt-futures": "BTCUSDT", "usdc-futures": "BTCPERP", "coin-futures": "BTCUSD"}
 
 
