@@ -39,29 +39,30 @@ class BookBroken(Exception):
 
 
 class _Side:
-    """One side: prices ascending, and the texts of each level."""
+    """One side: prices ascending, and each level as it was sent, under its price."""
 
     __slots__ = ("levels", "prices")
 
     def __init__(self) -> None:
         self.prices: list[float] = []
-        self.levels: dict[float, tuple[str, str]] = {}
+        self.levels: dict[float, list[Any]] = {}
 
     def replace(self, rows: list[Any]) -> None:
         self.levels = {}
-        for price, amount, *_ in rows:
-            if _quick(amount) > 0:
-                self.levels[_quick(price)] = (str(price), str(amount))
-        self.prices = sorted(self.levels)
+        self.prices = []
+        self.change(rows)
 
     def change(self, rows: list[Any]) -> None:
+        """Apply levels; most of the time of a busy stream is spent here."""
         levels, prices = self.levels, self.prices
-        for price, amount, *_ in rows:
-            at = _quick(price)
-            if _quick(amount) > 0:
+        for level in rows:
+            if type(level) is not list or len(level) < 2:
+                raise Unreadable("a level of an order book is no price and amount")
+            at = _quick(level[0])
+            if _quick(level[1]) > 0:
                 if at not in levels:
                     insort(prices, at)
-                levels[at] = (str(price), str(amount))
+                levels[at] = level
             elif levels.pop(at, None) is not None:
                 del prices[bisect_left(prices, at)]
 
@@ -121,15 +122,15 @@ class DepthBook:
         parts: list[str] = []
         for place in range(CHECKED_LEVELS):
             if place < len(bids.prices):
-                parts += bids.levels[bids.prices[-1 - place]]
+                parts += map(str, bids.levels[bids.prices[-1 - place]][:2])
             if place < len(asks.prices):
-                parts += asks.levels[asks.prices[place]]
+                parts += map(str, asks.levels[asks.prices[place]][:2])
         found = zlib.crc32(":".join(parts).encode())
         return found - 2**32 if found >= 2**31 else found
 
     def _taken(self, action: str, row: Mapping[str, Any], time_ms: int) -> bool:
         asks, bids = row.get(self._keys[0]), row.get(self._keys[1])
-        if not (isinstance(asks, list) and isinstance(bids, list) and all(map(_is_level, (*asks, *bids)))):
+        if not (isinstance(asks, list) and isinstance(bids, list)):
             raise Unreadable("an order book is no two lists of levels")
         sequence = whole(row["seq"]) if row.get("seq") is not None else 0
         if action == "snapshot":
@@ -174,12 +175,8 @@ class DepthBook:
             raise BookBroken("crossed")
 
 
-def _is_level(level: Any) -> bool:
-    return type(level) is list and len(level) >= 2
-
-
 def _quick(value: Any) -> float:
-    """Return a number; nearly all of them are texts, and most of the time of a busy stream is spent here."""
+    """Return a number; nearly all of them are texts."""
     if type(value) is str:
         try:
             found = float(value)

@@ -110,6 +110,7 @@ class Intake:
         self.progress: dict[Key, SubscriptionProgress] = {one.key: SubscriptionProgress(one) for one in subscriptions}
         self.books: dict[Key, DepthBook] = {}
         self._newest: dict[Key, float] = {}
+        self._changed: set[Key] = set()
         self.messages = 0
         self.latency_ms: float | None = None
         self.refusal: Refused | None = None
@@ -126,27 +127,37 @@ class Intake:
                 if isinstance(event, Garbage):
                     _log.warning("a live connection is opened again: %s", event.why)
                     return "unreadable"
-                if isinstance(event, Refused):
-                    self._refused(event, now)
-                    continue
-                if isinstance(event, Acknowledged):
-                    self._acknowledged(self.progress[event.subscription.key], now)
-                    continue
-                if isinstance(event, Silent):
-                    progress = self.progress[event.subscription.key]
-                    self._lose(progress, "silence", progress.heard_ms)
-                    continue
-                self.messages += 1
-                if event.time_ms:
-                    self.latency_ms = float(now - event.time_ms)
-                progress = self.progress[event.subscription.key]
-                try:
-                    self._take[event.subscription.channel.kind](connection, event, progress, now)
-                except Unreadable as error:
-                    _log.warning("a live connection is opened again: %s: %s", event.subscription, error)
+                if not isinstance(event, PushedRows):
+                    self._noted(event, now)
+                elif not self._pushed(connection, event, now):
                     return "unreadable"
-                progress.heard_ms = now
+            if self._changed:
+                self._outlet.changed(self._changed, now)
+                self._changed.clear()
         return ""
+
+    def _pushed(self, connection: Connection, push: PushedRows, now: int) -> bool:
+        """Take in a push, and return whether it could be read."""
+        self.messages += 1
+        if push.time_ms:
+            self.latency_ms = float(now - push.time_ms)
+        progress = self.progress[push.subscription.key]
+        try:
+            self._take[push.subscription.channel.kind](connection, push, progress, now)
+        except Unreadable as error:
+            _log.warning("a live connection is opened again: %s: %s", push.subscription, error)
+            return False
+        progress.heard_ms = now
+        return True
+
+    def _noted(self, event: Acknowledged | Refused | Silent, now: int) -> None:
+        if isinstance(event, Refused):
+            self._refused(event, now)
+        elif isinstance(event, Acknowledged):
+            self._acknowledged(self.progress[event.subscription.key], now)
+        else:
+            progress = self.progress[event.subscription.key]
+            self._lose(progress, "silence", progress.heard_ms)
 
     def lost(self, subscriptions: Sequence[Subscription], cause: str, heard_ms: int) -> None:
         """Take note that nothing comes of these any more."""
@@ -307,7 +318,7 @@ class Intake:
         gap = self._found(progress, now)
         if gap is not None and not (gap.cause == "silence" and before == book.sequence > 0):
             self._gaps.add(gap)  # else the snapshot shows that nothing had changed
-        self._outlet.changed(key, now)
+        self._changed.add(key)
 
     def _deliver(self, progress: SubscriptionProgress, rows: list[Row]) -> None:
         if not progress.segments:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from bgresearch.schemas import Row
 
@@ -51,11 +51,10 @@ class Outlet:
         if lost:
             self._dropped(lost)
 
-    def changed(self, key: Key, received_ms: int) -> None:
-        """Take note that a book changed; only its newest state is given."""
+    def changed(self, keys: Iterable[Key], received_ms: int) -> None:
+        """Take note that books changed; of each only the newest state is given."""
         with self._news:
-            self._changed.setdefault(key, received_ms)
-            self._changed[key] = received_ms
+            self._changed.update(dict.fromkeys(keys, received_ms))
             self._news.notify_all()
 
     def forming(self, symbol: str, bar: Row | None) -> None:

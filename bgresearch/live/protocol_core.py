@@ -106,6 +106,7 @@ class ProtocolCore:
         self.opened_s = self.now_s
         self.messages = 0
         self._by_key = {one.key: one for one in self.subscriptions}
+        self._by_argument: dict[tuple[Any, ...], Subscription] = {}
         self._state = {one.key: _State(quiet_s=self.pace.quiet_s) for one in self.subscriptions}
         self._leaving: deque[Subscription] = deque()
         self._waiting = deque(self.subscriptions)
@@ -208,7 +209,7 @@ class ProtocolCore:
         argument, rows = frame.get("arg"), frame.get("data")
         if not isinstance(argument, dict) or not isinstance(rows, list) or not isinstance(frame.get("action"), str):
             raise Unreadable("a frame is neither a reply nor a push")
-        subscription = self._by_key.get(key_of(argument))
+        subscription = self._subscription_of(argument)
         if subscription is None:
             return []  # the rest of a subscription that was ended
         state = self._state[subscription.key]
@@ -217,6 +218,19 @@ class ProtocolCore:
         state.has_data, state.heard_s = True, now_s
         time = frame.get("ts")
         return [PushedRows(subscription, frame["action"], rows, time if isinstance(time, int) else 0)]
+
+    def _subscription_of(self, argument: Mapping[str, Any]) -> Subscription | None:
+        """Return the subscription that a push echoes; the spellings that were seen are remembered."""
+        seen = tuple(argument.values())
+        try:
+            return self._by_argument[seen]
+        except KeyError:
+            found = self._by_key.get(key_of(argument))
+            if found is not None:
+                self._by_argument[seen] = found
+            return found
+        except TypeError:
+            return None  # a value that is no text
 
     def _reply(self, frame: Mapping[str, Any]) -> list[Event]:
         event, code = frame["event"], str(frame.get("code", ""))

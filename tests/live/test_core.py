@@ -448,6 +448,5 @@ def test_a_reader_that_is_too_slow_loses_the_oldest_rows_and_is_told_of_what() -
 def test_only_the_newest_state_of_a_book_waits_for_its_reader() -> None:
     outlet = Outlet(lambda _rows: None)
     for number in range(5):
-        outlet.changed(("a",), number)
-        outlet.changed(("b",), number)
+        outlet.changed([("a",), ("b",)], number)
     assert [outlet.take(0.0), outlet.take(0.0), outlet.take(0.0)] == [(("a",), 4), (("b",), 4), None]
