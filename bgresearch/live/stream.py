@@ -386,7 +386,7 @@ class Stream:
             return UnknownSymbol(where, refused.code, refused.message)
         return ExchangeError(where, refused.code, refused.message)
 
-    def _told(self) -> BgresearchError:
+    def _final_error(self) -> BgresearchError:
         """Return the error that ended the stream; of an unknown symbol with near names."""
         error = self._error
         if isinstance(error, UnknownSymbol) and self.intake.refusal is not None:
