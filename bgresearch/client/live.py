@@ -235,8 +235,11 @@ class LiveVerbs:
 
         Examples
         --------
-        >>> for frame in client.replay("trades", "BTCUSDT", "2026-11-20"):            # doctest: +SKIP
-        ...     print(frame.price.iloc[-1])
+        >>> import bgresearch as bg, pandas as pd
+        >>> client = bg.connect(sandbox=True)
+        >>> found = client.record("trades", "BTCUSDT", seconds=2, raw=True)           # doctest: +SKIP
+        >>> for frame in client.replay("trades", "BTCUSDT", client.now - pd.Timedelta(hours=1), raw=True):
+        ...     last = frame.price.iloc[-1]
         """
         wanted = self._wanted(channel, symbols, market=market, interval=interval, depth=None)
         span = span_of(start, end, self._source.clock.now_ms())
