@@ -132,13 +132,16 @@ class LiveLink:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the connection; may be called from any thread, and twice."""
+        """Begin to end the connection; may be called from any thread, and twice."""
         self._stopped.set()
         current = self._current
         if current is not None:
             current.socket.close()
+
+    def join(self, wait_s: float) -> None:
+        """Wait until the link's thread has ended, but not for longer; from that thread itself not at all."""
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
-            self._thread.join(timeout=10)
+            self._thread.join(timeout=wait_s)
 
     @property
     def connected(self) -> bool:

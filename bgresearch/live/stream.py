@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 _UNKNOWN = "30001"  # the exchange's code of a subscription to what does not exist
 _FIRST_BOOK_S, _LOOK_S = 15.0, 0.02  # real seconds
+_LONGEST_END_S = 12.0  # a connection that is being opened is given up after ten
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,9 @@ class Stream:
         for link in self.links:
             link.stop()
         self._pool.dismiss()
+        until_s = time.monotonic() + _LONGEST_END_S
+        for link in self.links:
+            link.join(max(until_s - time.monotonic(), 0.0))
         if self._raw is not None:
             self._raw.close()
 
