@@ -212,7 +212,7 @@ def _stored_candles(source: Session, one: Subscription, span: Span) -> list[Row]
     try:
         rows = missing_bars(offline, one.named, one.interval, span)
     except OfflineError as error:
-        stored = subtract([span], error.missing)
+        stored = subtract([span], [Span(gap.start_ms, gap.end_ms) for gap in error.missing])
         rows = [row for part in stored for row in missing_bars(offline, one.named, one.interval, part)]
     return [{**row, "symbol": one.named.symbol, "received_at": interval.next_open(row["open_time"])} for row in rows]
 
