@@ -30,13 +30,23 @@ from vault import loopback_credential
 START_MS = 1_795_132_800_000  # 2026-11-20 00:00: a day with trades in spot and contracts
 KEYS = {"classic": "readonly", "unified": "unified"}
 Connected = Callable[..., Client]
+MARKETS = ("spot", "usdt-futures")
+
+
+def case(channel: str, mode: str, market: str) -> Any:
+    """One of two markets for each kind of account is enough for every run."""
+    is_quick = channel == "positions" or (mode == "classic") is (market == "spot")
+    return pytest.param(channel, mode, market, marks=[] if is_quick else [pytest.mark.slow])
+
+
 CASES = [
-    (channel, mode, market)
+    case(channel, mode, market)
     for channel in ("fills", "orders", "positions", "account")
     for mode in KEYS
-    for market in ("spot", "usdt-futures")
+    for market in MARKETS
     if (channel, market) != ("positions", "spot")
 ]
+RECORDS = [case(channel, mode, market) for channel in ("fills", "orders") for mode in KEYS for market in MARKETS]
 
 
 @pytest.fixture
@@ -91,7 +101,7 @@ def came(stream: Stream, exchange: Exchange, times: list[int]) -> list[pd.DataFr
         seen = stream.status.messages
         move(exchange, moment)
         until(lambda seen=seen: stream.status.messages > seen)
-        while (frame := stream.next_frame(0.2)) is not None:
+        while (frame := stream.next_frame(0.05)) is not None:
             frames.append(frame)
     return frames
 
@@ -151,9 +161,7 @@ def compare(channel: str, rows: pd.DataFrame, plain: pd.DataFrame, market: str) 
                 assert (pd.isna(mine) and pd.isna(theirs)) or mine == theirs, name
 
 
-@pytest.mark.parametrize("mode", KEYS)
-@pytest.mark.parametrize("channel", ["fills", "orders"])
-@pytest.mark.parametrize("market", ["spot", "usdt-futures"])
+@pytest.mark.parametrize(("channel", "mode", "market"), RECORDS)
 def test_what_was_pushed_while_nothing_arrived_is_fetched_after_the_reconnect(
     manual: Exchange, connected: Connected, channel: str, mode: str, market: str
 ) -> None:
@@ -169,7 +177,7 @@ def test_what_was_pushed_while_nothing_arrived_is_fetched_after_the_reconnect(
         until(lambda: stream.status.connected and stream.gaps.repaired.sum() == 1)
         frames += came(stream, manual, times[3:])
         until(lambda: not stream.intake.progress[stream._subscriptions[0].key].segments)
-        while (frame := stream.next_frame(0.2)) is not None:
+        while (frame := stream.next_frame(0.05)) is not None:
             frames.append(frame)
     plain = of_rest(manual, client, channel, market, times[-1]).reset_index()
     rows = pd.concat([frame.reset_index().astype(object) for frame in frames])
