@@ -35,7 +35,7 @@ def recorded(fast: Exchange, fresh: Fresh) -> tuple[Exchange, Client, pd.DataFra
     """Three channels recorded at once with their raw frames, through faults."""
     client = fresh(fast)
     for fault in ("drop", "gap"):
-        fast.faults.inject(fault, endpoint="stream.order_book", probability=0.02)  # type: ignore[arg-type]
+        fast.faults.inject(fault, endpoint="stream.order_book", times=1)  # type: ignore[arg-type]
     found = client.record(
         ["trades", "candles", "order_book"], ["BTCUSDT", "ETHUSDT"], interval="1m", seconds=3.5, raw=True
     )
