@@ -155,27 +155,32 @@ class LiveLink:
         return None if current is None else current.core.opened_s
 
     def _run(self) -> None:
-        attempt = 0
         try:
-            while not self._stopped.is_set():
-                try:
-                    connection = self._opened()
-                except _TEMPORARY as error:
-                    attempt += 1
-                    if not self.was_open and attempt >= FIRST_ATTEMPTS:
-                        self._handler.failed(error)
-                        return
-                    self._pause(attempt)
-                    continue
-                self._last = connection
-                cause = self._carry(connection)
-                if self._stopped.is_set():
-                    return
-                attempt = 1 if self._last.core.ready else attempt + 1  # it worked; connects are limited anyway
-                self._handler.lost(self, cause, self._last.heard_ms)
-                self._pause(attempt)
+            self._connect_until_stopped()
         except BgresearchError as error:
             self._handler.failed(error)
+        finally:
+            if not self._stopped.is_set():  # whatever ended it, no reader waits for ever
+                self._handler.failed(NetworkError("live.connect", "the stream's connection has ended."))
+
+    def _connect_until_stopped(self) -> None:
+        attempt = 0
+        while not self._stopped.is_set():
+            try:
+                connection = self._opened()
+            except _TEMPORARY:
+                attempt += 1
+                if not self.was_open and attempt >= FIRST_ATTEMPTS:
+                    raise
+                self._pause(attempt)
+                continue
+            self._last = connection
+            cause = self._carry(connection)
+            if self._stopped.is_set():
+                return
+            attempt = 1 if self._last.core.ready else attempt + 1  # it worked; connects are limited anyway
+            self._handler.lost(self, cause, self._last.heard_ms)
+            self._pause(attempt)
 
     def _opened(self) -> Connection:
         channel = self.subscriptions[0].channel

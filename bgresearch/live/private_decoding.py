@@ -117,12 +117,13 @@ def _classic_order(values: Values) -> Values:
         **_renamed(values, {"instId": "symbol"}), "baseVolume": values.get("accBaseVolume") or "0",
         "quoteVolume": _product(values.get("accBaseVolume"), values.get("priceAvg")),
     }  # fmt: skip
-    details = [one for one in values.get("feeDetail") or () if isinstance(one, dict)]
+    given_fees = values.get("feeDetail")
+    details = [one for one in given_fees if isinstance(one, dict)] if isinstance(given_fees, list) else []
     if not is_spot:
         coin = values.get("marginCoin")
         return {**given, "fee": _sum(one.get("fee") for one in details if one.get("feeCoin") == coin)}
     is_sized_by_cost = values.get("orderType") == "market" and values.get("side") == "buy"
-    fees = {one.get("feeCoin"): {"feeCoinCode": one.get("feeCoin"), "totalFee": one.get("fee")} for one in details}
+    fees = {str(one.get("feeCoin")): {"feeCoinCode": one.get("feeCoin"), "totalFee": one.get("fee")} for one in details}
     size = values.get("size") if is_sized_by_cost else values.get("newSize") or values.get("size")
     return {**given, "size": size, "feeDetail": fees or ""}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import itertools
 import json
@@ -18,7 +19,7 @@ from bgresearch.core.symbols import Named
 from bgresearch.errors import InvalidInput
 from bgresearch.live.channels import CHANNELS, Channel, Subscription, chosen_channel
 from bgresearch.live.continuity import BarTail, TradeTail
-from bgresearch.live.decoding import live_shape
+from bgresearch.live.decoding import Unreadable, live_shape
 from bgresearch.live.depth_book import BookBroken, DepthBook
 from bgresearch.live.outlet import MOST_WAITING, Outlet
 from bgresearch.live.pacing import MESSAGES_PER_S, SUBSCRIBES_PER_HOUR, Pace, backoff_s
@@ -92,6 +93,37 @@ def test_every_frame_of_the_samples_is_decoded_into_the_columns_of_its_verb() ->
     assert private | {"v2 orders"} <= set(done)
     others = {word.removeprefix("not offered: ") for word in done if word.startswith("not")}
     assert others <= {"equity", "positions-history", "orders-algo"}
+
+
+ODD = (None, [], {}, [[]], [{}], 7, -1, True, "", "x", "NaN", "1e999", [1, [2]], {"a": []})
+
+
+@needs_samples
+def test_a_row_with_any_odd_value_is_decoded_or_unreadable_and_nothing_else() -> None:
+    done: Counter[str] = Counter()
+    for _, frame in frames():
+        channel = None if "event" in frame else channel_of(frame["arg"])
+        if channel is None or channel.decode is None:
+            continue
+        market = frame["arg"]["instType"].lower()
+        for row in frame["data"][:1]:
+            named = Named("BTCUSDT", market_of(row) if market == "uta" else market)
+            names = range(len(row)) if isinstance(row, list) else list(row)
+            for name, odd in itertools.product(names, ODD):
+                broken = list(row) if isinstance(row, list) else dict(row)
+                broken[name] = odd
+                try:
+                    found = decoded(channel, broken, named)
+                except Unreadable:
+                    done["unreadable"] += 1
+                    continue
+                live_shape(channel.shape).table(found)
+                done["decoded"] += 1
+            for odd in ODD:
+                with contextlib.suppress(Unreadable):
+                    decoded(channel, odd, named)
+    print(dict(done))
+    assert min(done.values()) > 100
 
 
 def recording() -> Iterator[dict[str, Any]]:

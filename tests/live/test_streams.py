@@ -317,6 +317,17 @@ def through_gaps(exchange: Exchange, client: Client, *, gaps: int) -> int:
     return compared
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_reader_does_not_wait_for_a_connection_whose_thread_has_failed(running: Exchange, live: Client) -> None:
+    def wrong() -> str:
+        raise LookupError("a defect")
+
+    one = Subscription(chosen_channel("trades", "spot"), Named("BTCUSDT", "spot"))
+    access = LiveAccess(wrong, LocalLimiter(running.clock))
+    with Stream(live._source, access, [one]) as stream, pytest.raises(NetworkError, match="has ended"):
+        next(stream)
+
+
 @pytest.mark.parametrize("by", ["stop", "close"])
 def test_no_thread_of_a_stream_outlives_it(running: Exchange, fresh: Fresh, by: str) -> None:
     client = fresh(running)
