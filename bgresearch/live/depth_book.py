@@ -12,7 +12,7 @@ from __future__ import annotations
 import zlib
 from bisect import bisect_left, insort
 from collections.abc import Mapping
-from math import isfinite
+from math import inf
 from typing import Any, NamedTuple
 
 from bgresearch.live.decoding import Unreadable, milliseconds, number, whole
@@ -56,15 +56,28 @@ class _Side:
         """Apply levels; most of the time of a busy stream is spent here."""
         levels, prices = self.levels, self.prices
         for level in rows:
-            if type(level) is not list or len(level) < 2:
-                raise Unreadable("a level of an order book is no price and amount")
-            at = _quick(level[0])
-            if _quick(level[1]) > 0:
+            at, amount = _level(level)
+            if amount > 0:
                 if at not in levels:
                     insort(prices, at)
                 levels[at] = level
             elif levels.pop(at, None) is not None:
                 del prices[bisect_left(prices, at)]
+
+
+def _level(level: Any) -> tuple[float, float]:
+    """Return price and amount as numbers; nearly all of them are texts."""
+    if type(level) is not list or len(level) < 2:
+        raise Unreadable("a level of an order book is no price and amount")
+    price, amount = level[0], level[1]
+    if type(price) is str and type(amount) is str:
+        try:
+            at, size = float(price), float(amount)
+        except ValueError:
+            raise Unreadable(f"{str(level)[:60]} is not price and amount") from None
+        if -inf < at < inf and -inf < size < inf:
+            return at, size
+    return number(price), number(amount)
 
 
 class DepthBook:
@@ -173,15 +186,3 @@ class DepthBook:
             raise BookBroken("checksum")
         if self._bids.prices and self._asks.prices and self._bids.prices[-1] >= self._asks.prices[0]:
             raise BookBroken("crossed")
-
-
-def _quick(value: Any) -> float:
-    """Return a number; nearly all of them are texts."""
-    if type(value) is str:
-        try:
-            found = float(value)
-        except ValueError:
-            raise Unreadable(f"{value[:40]!r} is not a number") from None
-        if isfinite(found):
-            return found
-    return number(value)
