@@ -126,6 +126,7 @@ def test_a_file_is_closed_after_an_hour_and_parts_of_a_dead_process_get_their_na
         head_of(left.with_suffix(""))
 
 
+@pytest.mark.slow
 def test_a_killed_recording_leaves_raw_frames_that_can_be_replayed(
     running: Exchange, fresh: Fresh, tmp_path: Path
 ) -> None:

@@ -138,13 +138,14 @@ def direct(exchange: Exchange, client: Client, channel: str, pace: Pace, server:
     ],
 )  # fmt: skip
 def test_what_falls_silent_is_noticed_and_subscribed_to_again(
-    running: Exchange, live: Client, channel: str, endpoint: str | None
+    running: Exchange, fast: Exchange, fresh: Fresh, channel: str, endpoint: str | None
 ) -> None:
-    pace = Pace(ping_s=0.1, pong_s=0.5, silence_s=2.0, quiet_s=1.5, first_data_s=1.5, first_pause_s=0.05)
-    with Server(running) as server, direct(running, live, channel, pace, server) as stream:
+    exchange = running if channel == "order_book" else fast  # there are few trades
+    pace = Pace(ping_s=0.3, pong_s=2.0, silence_s=5.0, quiet_s=1.5, first_data_s=3.0, first_pause_s=0.05)
+    with Server(exchange) as server, direct(exchange, fresh(exchange), channel, pace, server) as stream:
         next(stream)
         seen = stream.status.messages
-        running.faults.inject("stall", endpoint=endpoint, times=1)
+        exchange.faults.inject("stall", endpoint=endpoint, times=1)
         more = 20 if channel == "order_book" else 1  # nothing comes any more unless the silence is noticed
         until(lambda: stream.status.messages > seen + more)
         next(stream)
@@ -282,6 +283,7 @@ def test_a_chart_draws_what_came(live: Client, channel: str) -> None:
     assert len(figure.data[0].x) >= 1
 
 
+@pytest.mark.slow
 def test_the_button_of_a_chart_stops_the_stream_and_its_drawing(live: Client) -> None:
     pytest.importorskip("plotly")
     with live.stream("tickers", "BTCUSDT") as stream:
