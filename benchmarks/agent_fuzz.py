@@ -51,6 +51,8 @@ def frames() -> list[bytes]:
         {"op": "keep", "staged": part, **words, "accept_trade": True}, {"op": "discard", "staged": part},
         {"op": "check", "key": "nobody"}, {"op": "rename", "key": "nobody", "new": "new"},
         {"op": "edit", "key": "nobody", **words}, {"op": "remove", "key": "nobody"},
+        {"op": "open_socket", "key": "nobody", "host": HOST, "base_url": "ws://127.0.0.1:2", "version": "v2"},
+        {"op": "use_socket", "socket": part, "message": "ping", "waits": False}, {"op": "close_socket", "socket": part},
         {"op": "search", "data": "QUJD" * 20}, {"op": "search", "data": "QUJD" * 40_000},
     ]  # fmt: skip
     return [json.dumps({"v": VERSION, **message}, separators=(",", ":")).encode() + b"\n" for message in messages]

@@ -47,6 +47,8 @@ client.permissions()
 for _ in range(3):
     client.account.assets()
 client.account.fills("2026-11-01")
+with client.stream("account") as stream:
+    next(stream)
 print(marker, client.requests_sent, flush=True)
 sys.stdin.readline()
 """

@@ -26,11 +26,13 @@ from bgresearch.http.ratelimit.limiter import LocalLimiter
 from bgresearch.http.sender import Wire
 from bgresearch.live.channels import Subscription, chosen_channel
 from bgresearch.live.hosts import LiveAccess
+from bgresearch.live.pacing import Pace
 from bgresearch.live.stream import Stream
 from bgresearch.session.session import Session
 from bgresearch.store import Store
 
 LEVELS, CHANGES, PROMISED = 200, 8, 2.5
+PATIENT = Pace(ping_s=3600.0, silence_s=3600.0, first_data_s=3600.0, quiet_s=3600.0)  # the server answers no ping
 
 
 def frames(arguments: Sequence[dict[str, str]], updates: int) -> Iterator[str]:
@@ -65,7 +67,7 @@ def serving(books: int, updates: int) -> None:
         arguments: list[dict[str, str]] = []
         with contextlib.suppress(TimeoutError):
             while len(arguments) < books:
-                arguments += json.loads(socket.recv(timeout=1.0))["args"]
+                arguments += json.loads(socket.recv(timeout=3.0))["args"]
         with contextlib.suppress(ConnectionClosed):
             for text in frames(arguments, updates * len(arguments) // books):
                 socket.send(text)
@@ -92,7 +94,7 @@ def ours(url: str, subscriptions: list[Subscription], count: int) -> tuple[float
     sender = Wire("http://127.0.0.1:1", limiter=LocalLimiter(clock), clock=clock)
     source = Session(sender, Store(tempfile.mkdtemp()), clock)
     began, began_s = time.process_time(), time.monotonic()
-    with Stream(source, LiveAccess(lambda: url, LocalLimiter(clock)), subscriptions) as stream:
+    with Stream(source, LiveAccess(lambda: url, LocalLimiter(clock), pace=PATIENT), subscriptions) as stream:
         while stream.status.messages < count:
             time.sleep(0.05)
         spent = time.process_time() - began

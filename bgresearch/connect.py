@@ -6,6 +6,7 @@ import functools
 import logging
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,10 +17,10 @@ from bgresearch.core.user_folders import user_folder
 from bgresearch.errors import ConfigurationError, StoreError
 from bgresearch.http.file_host import FileHost
 from bgresearch.http.ratelimit import limiter_for
-from bgresearch.http.ratelimit.limiter import LocalLimiter
+from bgresearch.http.ratelimit.limiter import Limiter, LocalLimiter
 from bgresearch.http.sender import Sender, Signer, Wire
 from bgresearch.http.transport import base_address, new_session, origin
-from bgresearch.live.hosts import LiveAccess, ws_origin, ws_url_beside
+from bgresearch.live.hosts import LiveAccess, OwnLogin, PrivateAccess, ws_origin, ws_url_of
 from bgresearch.session.known_accounts import known_label
 from bgresearch.store import Store
 
@@ -176,13 +177,28 @@ class ServedSandbox:
             server.close()
 
 
-def _live(sender: Sender, clock: Clock, ws_url: str | None, *, served: ServedSandbox | None = None) -> LiveAccess:
+def _live(
+    sender: Wire | AgentSender, clock: Clock, ws_url: str | None, *, served: ServedSandbox | None = None
+) -> LiveAccess:
     """Return how streams connect; a wrong address is refused at once, and nothing is opened yet."""
     chosen = ws_url or (None if served is not None else os.environ.get("BGRESEARCH_WS_URL"))
     if chosen is None and served is not None:
-        return LiveAccess(served, LocalLimiter(clock), close=served.close)
-    address = ws_origin(chosen or ws_url_beside(sender.host, demo=sender.demo))
-    return LiveAccess(lambda: address, limiter_for(address, clock))
+        own = LocalLimiter(clock)
+        return LiveAccess(served, own, _private(sender, served, own), served.close)
+    address = ws_origin(chosen or ws_url_of(sender.host, demo=sender.demo))
+    limiter = limiter_for(address, clock)
+    return LiveAccess(lambda: address, limiter, _private(sender, lambda: address, limiter))
+
+
+def _private(sender: Wire | AgentSender, base_url: Callable[[], str], limiter: Limiter) -> PrivateAccess | None:
+    """Return how private streams connect: this process signs the login with a key of its own, else the agent does."""
+    if sender.label is None:
+        return None
+    if isinstance(sender, Wire):
+        return OwnLogin(base_url, limiter, sender)
+    from bgresearch.agent.agent_stream import AgentLogin  # noqa: PLC0415 - only for a key
+
+    return AgentLogin(sender, base_url)
 
 
 def _archive(

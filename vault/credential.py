@@ -1,7 +1,8 @@
 """A key that signs requests and never reveals its secrets.
 
-A credential has one exit, `Credential.headers`, and that exit knows one method, GET. What is signed is the text
-before percent-encoding, exactly as the exchange documents it: timestamp, method, path, ``?`` and query, body.
+A credential has two exits: `Credential.headers`, which knows one method, GET, and `Credential.login`, the login message
+of a private WebSocket. What is signed is the text before percent-encoding, exactly as the exchange documents it:
+timestamp, method, path, ``?`` and query, body.
 Nothing here opens a connection; the caller sends the headers to ``credential.host`` and nowhere else.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import json
 import re
 import unicodedata
 from collections.abc import Callable
@@ -17,20 +19,22 @@ from typing import NoReturn
 
 from vault.entries import HMAC_KIND, RSA_KIND, Slot
 from vault.errors import InvalidField, ReadOnlyRefusal
-from vault.hidden import NoCopies, without_frames
+from vault.hidden import Hidden, NoCopies, without_frames
 from vault.rsa import rsa_signature
 
 MAX_TARGET_CHARACTERS = 8192
 MAX_TIMESTAMP_MS = 10**14 - 1
+
+LOGIN_TARGET = "/user/verify"  # what the login of a WebSocket signs
 
 _PATH = re.compile(r"/api(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 _UNSENDABLE = {"Cc": "a control character", "Zl": "a line separator", "Zp": "a paragraph separator"}
 _UNSENDABLE["Cs"] = "half a character (a surrogate)"
 
 
-def prehash(timestamp_ms: int, method: str, target: str, body: str) -> str:
+def prehash(timestamp: int, method: str, target: str, body: str) -> str:
     """Return the text that the exchange wants signed; ``target`` is ``path?query`` before percent-encoding."""
-    return f"{timestamp_ms}{method.upper()}{target}{body}"
+    return f"{timestamp}{method.upper()}{target}{body}"
 
 
 def hmac_signature(secret: str, text: str) -> str:
@@ -132,6 +136,27 @@ class Credential(NoCopies):
         at_ms = _checked_timestamp(self.__now_ms() if timestamp_ms is None else timestamp_ms)
         return _signed(self.__slot, at_ms, target)
 
+    def login(self, timestamp_ms: int | None = None) -> Hidden[str]:
+        """Return the login message of a private WebSocket; it has the API key and the passphrase, so it stays wrapped.
+
+        Parameters
+        ----------
+        timestamp_ms : int, optional
+            As of `headers`; the message names whole seconds.
+
+        Returns
+        -------
+        Hidden
+            The text, to be sent over TLS to `host`'s own WebSocket address and nowhere else.
+
+        Raises
+        ------
+        InvalidField
+            A timestamp that is no plausible number of milliseconds.
+        """
+        at_ms = _checked_timestamp(self.__now_ms() if timestamp_ms is None else timestamp_ms)
+        return _login(self.__slot, at_ms // 1000)
+
     def __repr__(self) -> str:
         environment = "demo" if self.demo else "live"
         return f"<Credential {self.name!r} for {self.host}, {environment}, fingerprint {self.fingerprint}>"
@@ -140,7 +165,7 @@ class Credential(NoCopies):
         return repr(self)
 
     def __dir__(self) -> list[str]:
-        return ["demo", "fingerprint", "headers", "host", "name"]
+        return ["demo", "fingerprint", "headers", "host", "login", "name"]
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError("a credential cannot be changed: it is bound to the host it was added for")
@@ -160,6 +185,28 @@ def _signed(slot: Slot, timestamp_ms: int, target: str) -> SignedHeaders:
             "ACCESS-PASSPHRASE": triple.passphrase.value,
             "Content-Type": "application/json",
         }
+    )
+
+
+@without_frames
+def _login(slot: Slot, timestamp_s: int) -> Hidden[str]:
+    triple = slot.triple
+    return Hidden(
+        json.dumps(
+            {
+                "op": "login",
+                "args": [
+                    {
+                        "apiKey": triple.api_key.value,
+                        "passphrase": triple.passphrase.value,
+                        "timestamp": str(timestamp_s),
+                        "sign": SIGNATURES[slot.kind](
+                            triple.secret_key.value, prehash(timestamp_s, "GET", LOGIN_TARGET, "")
+                        ),
+                    }
+                ],
+            }
+        )
     )
 
 

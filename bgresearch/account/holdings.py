@@ -33,6 +33,22 @@ BALANCES = Shape(
     """),
     ("common.account_all_account_balance", "uta.account_assets", "uta.account_funding_assets"),
 )
+ASSETS = Shape(
+    "account.assets",
+    fields("""
+        account category wallet: spot, funding, usdt-futures ..., unified
+        coin text the coin
+        available number coin, can be used
+        frozen number coin, in orders
+        locked number coin, cannot be used
+        total number coin, all of it; futures and unified accounts with unrealised profit
+        usd_value number USD, NaN where the exchange names none
+    """),
+    (
+        "spot.account_assets", "futures.account_accounts", "common.account_funding_assets", "uta.account_assets",
+        "uta.account_funding_assets",
+    ),
+)  # fmt: skip
 OWN_FEE_RATES = Shape(
     "account.fee_rates",
     fields("""
@@ -140,8 +156,8 @@ def classic_assets(sender: Sender, skipped: Skipped) -> list[Row]:
     restricted, or of another mode or environment, is not a missing permission.
     """
     parts: list[tuple[str, str, dict[str, str], Callable[[str, AnswerRow], Row]]] = [
-        ("spot", "spot.account_assets", {"assetType": "hold_only"}, _spot),
-        *((name, "futures.account_accounts", {"productType": name.upper()}, _futures) for name in _PRODUCTS),
+        ("spot", "spot.account_assets", {"assetType": "hold_only"}, spot_coin),
+        *((name, "futures.account_accounts", {"productType": name.upper()}, futures_coin) for name in _PRODUCTS),
         ("funding", "common.account_funding_assets", {}, _funding),
     ]
     return _all(sender, parts, skipped)
@@ -151,9 +167,22 @@ def unified_assets(sender: Sender, skipped: Skipped) -> list[Row]:
     """Return the holdings of a unified account: the unified one and funding."""
     return _all(
         sender,
-        [("unified", "uta.account_assets", {}, _unified), ("funding", "uta.account_funding_assets", {}, _funding)],
+        [("unified", "uta.account_assets", {}, unified_coin), ("funding", "uta.account_funding_assets", {}, _funding)],
         skipped,
     )
+
+
+def account_coins(sender: Sender, mode: Mode, market: str) -> list[Row]:
+    """Return the coins of one account: of a market, or the unified one."""
+    if mode == "unified":
+        return shaped("uta.account_assets", partial(unified_coin, "unified"), rows_from(sender, "uta.account_assets"))
+    if market == "spot":
+        params = {"assetType": "hold_only"}
+        return shaped(
+            "spot.account_assets", partial(spot_coin, "spot"), rows_from(sender, "spot.account_assets", params)
+        )
+    row_id = "futures.account_accounts"
+    return shaped(row_id, partial(futures_coin, market), rows_from(sender, row_id, {"productType": market.upper()}))
 
 
 def _all(
@@ -203,12 +232,14 @@ def _skippable(error: ExchangeError) -> str | None:
     return NOT_OFFERED if error.code in ABSENT else None
 
 
-def _spot(account: str, row: AnswerRow) -> Row:
+def spot_coin(account: str, row: AnswerRow) -> Row:
+    """Return a coin of a classic spot account."""
     available, frozen, locked = (row.number(name) for name in ("available", "frozen", "locked"))
     return _row(account, row.key("coin"), (available, frozen, locked), _sum(available, frozen, locked), None)
 
 
-def _futures(account: str, row: AnswerRow) -> Row:
+def futures_coin(account: str, row: AnswerRow) -> Row:
+    """Return a coin of a classic futures account."""
     shown = (row.number("available"), None, row.number("locked"))
     return _row(account, row.key("marginCoin"), shown, row.number("accountEquity"), row.number("usdtEquity"))
 
@@ -220,7 +251,8 @@ def _funding(account: str, row: AnswerRow) -> Row:
     return _row(account, row.key("coin"), (available, frozen, None), total, row.number("usdtValue"))
 
 
-def _unified(account: str, row: AnswerRow) -> Row:
+def unified_coin(account: str, row: AnswerRow) -> Row:
+    """Return a coin of a unified account."""
     shown = (row.number("available"), None, row.number("locked"))
     return _row(account, row.key("coin"), shown, row.number("equity"), row.number("usdValue"))
 

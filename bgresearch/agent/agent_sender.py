@@ -52,6 +52,11 @@ class AgentSender:
         return self._key.label
 
     @property
+    def agent(self) -> Agent:
+        """The agent that holds the key."""
+        return self._agent
+
+    @property
     def host(self) -> str:
         """The only address it is used with."""
         return self._key.host

@@ -18,6 +18,7 @@ from bgresearch.agent.protocol import MAX_SEARCHED_BYTES, Header, encode_request
 from bgresearch.agent.requests import (
     Audit,
     Check,
+    CloseSocket,
     Discard,
     Edit,
     Examine,
@@ -26,12 +27,14 @@ from bgresearch.agent.requests import (
     Lock,
     Offer,
     Open,
+    OpenSocket,
     Purpose,
     Remove,
     Rename,
     Request,
     Search,
     Status,
+    UseSocket,
 )
 from bgresearch.agent.socket_path import Place, default_place, need_sockets
 from bgresearch.errors import AgentError, AgentUnavailable
@@ -196,6 +199,21 @@ class AgentVerbs(ABC):
     def fetch(self, request: Fetch) -> tuple[Header, bytes]:
         """Return what the exchange answered to one row of the table, or a header with the error."""
         return self._ask(request, _PATIENCE_S)
+
+    def open_socket(self, request: OpenSocket) -> str:
+        """Return the agent's name for a private WebSocket that is logged in."""
+        name = self._result(request, _PATIENCE_S).get("socket")
+        if not isinstance(name, str):
+            raise AgentError("the agent's answer is malformed.")
+        return name
+
+    def use_socket(self, request: UseSocket) -> tuple[Header, bytes]:
+        """Return the frames that came on a private WebSocket, as a JSON list of texts."""
+        return self._asked(request, _VAULT_S)
+
+    def close_socket(self, request: CloseSocket) -> None:
+        """Make the agent close a private WebSocket."""
+        self._result(request)
 
     def _examined(self, staged: str) -> Generator[Finding, None, Permissions | None]:
         yield from models.findings_of(self._result(Examine(staged, "reach"), _PATIENCE_S))

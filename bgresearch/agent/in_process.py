@@ -12,7 +12,7 @@ from bgresearch.agent.requests import Request
 from bgresearch.agent.service import Service
 from bgresearch.core.clock import Clock, SystemClock
 from bgresearch.http.ratelimit.limiter import Limiter
-from bgresearch.http.sender import ATTEMPTS, Sender, Signer, Wire
+from bgresearch.http.sender import ATTEMPTS, Signer, Wire
 from vault import Vault
 
 
@@ -35,7 +35,7 @@ class OwnAgent(AgentVerbs):
     """
 
     def __init__(self, path: Path, make: Callable[[], Vault], *, attempts: int = ATTEMPTS) -> None:
-        def sender(host: str, limiter: Limiter, clock: Clock, signer: Signer) -> Sender:
+        def sender(host: str, limiter: Limiter, clock: Clock, signer: Signer) -> Wire:
             return Wire(host, limiter=limiter, clock=clock, signer=signer, attempts=attempts)
 
         clock = SystemClock()

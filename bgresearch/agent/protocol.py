@@ -21,6 +21,7 @@ from bgresearch.agent.requests import (
     PURPOSES,
     Audit,
     Check,
+    CloseSocket,
     Discard,
     Edit,
     Examine,
@@ -29,11 +30,13 @@ from bgresearch.agent.requests import (
     Lock,
     Offer,
     Open,
+    OpenSocket,
     Remove,
     Rename,
     Request,
     Search,
     Status,
+    UseSocket,
 )
 from bgresearch.catalogue.response import MAX_BODY_BYTES
 from bgresearch.errors import AgentError
@@ -52,7 +55,7 @@ _LOCK_AND_UNLOCK = "Type: bgresearch vault lock, then: bgresearch vault unlock."
 _OPERATIONS: dict[str, type[Request]] = {
     "fetch": Fetch, "status": Status, "lock": Lock, "offer": Offer, "open": Open, "examine": Examine, "keep": Keep,
     "discard": Discard, "check": Check, "rename": Rename, "edit": Edit, "remove": Remove, "audit": Audit,
-    "search": Search,
+    "search": Search, "open_socket": OpenSocket, "use_socket": UseSocket, "close_socket": CloseSocket,
 }  # fmt: skip
 _NAMES = {kind: name for name, kind in _OPERATIONS.items()}
 

@@ -119,6 +119,48 @@ class Search:
     data: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class OpenSocket:
+    """Open a private WebSocket at an address of the key's own exchange and log in; ``host`` as of `Fetch`."""
+
+    key: str
+    host: str
+    base_url: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class UseSocket:
+    """Send a ping or a subscription (or nothing) on a WebSocket, and return the frames that came."""
+
+    socket: str
+    message: str
+    waits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CloseSocket:
+    """Close a WebSocket."""
+
+    socket: str
+
+
 Request = (
-    Fetch | Status | Lock | Offer | Open | Examine | Keep | Discard | Check | Rename | Edit | Remove | Audit | Search
+    Fetch
+    | Status
+    | Lock
+    | Offer
+    | Open
+    | Examine
+    | Keep
+    | Discard
+    | Check
+    | Rename
+    | Edit
+    | Remove
+    | Audit
+    | Search
+    | OpenSocket
+    | UseSocket
+    | CloseSocket
 )

@@ -15,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from bgresearch.agent.lifetime import Lifetime
 from bgresearch.agent.protocol import decode_request, encode_answer, encode_error, longest
-from bgresearch.agent.requests import Fetch, Lock, Offer, Request, Status
+from bgresearch.agent.requests import Fetch, Lock, Offer, OpenSocket, Request, Status, UseSocket
 from bgresearch.agent.server_connection import Caller
 from bgresearch.agent.service import Service
 from bgresearch.agent.socket_path import SOCKET_MODE, Place, identity_of, peer_is_me
@@ -25,7 +25,7 @@ from bgresearch.errors import AgentError
 MAX_CONNECTIONS = 256
 MAX_WAITING_BYTES = 256 * 1024 * 1024  # answers that their callers have not read yet
 WORKERS = 64  # most of them wait for the exchange or for a slot
-CLERKS = 8  # for everything but fetches, so that a person does not wait behind research
+CLERKS = 8  # for everything but fetches and streams, so that a person does not wait behind research
 PATIENCE_S = 10.0  # for the rest of a line, or for an answer to be read
 _TICK_S = 1.0  # how late a lock may be
 _CHUNK_BYTES = 65_536
@@ -185,7 +185,7 @@ class AgentServer:
             self._work(caller, request)
 
     def _work(self, caller: Caller, request: Request) -> None:
-        pool = self._workers if isinstance(request, Fetch) else self._clerks
+        pool = self._workers if isinstance(request, Fetch | OpenSocket | UseSocket) else self._clerks
         caller.work = pool.submit(self._service.answer, request)
         self._watch(caller)
         caller.work.add_done_callback(lambda done: self._finished(caller, done))

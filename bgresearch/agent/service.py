@@ -14,12 +14,14 @@ from typing import Any
 
 from bgresearch.agent.leak_search import Searching
 from bgresearch.agent.lifetime import Lifetime
+from bgresearch.agent.live_sockets import LiveSockets
 from bgresearch.agent.password_strength import strength
 from bgresearch.agent.pending_keys import Staging
 from bgresearch.agent.protocol import encode_answer, encode_error
 from bgresearch.agent.requests import (
     Audit,
     Check,
+    CloseSocket,
     Discard,
     Edit,
     Examine,
@@ -28,11 +30,13 @@ from bgresearch.agent.requests import (
     Lock,
     Offer,
     Open,
+    OpenSocket,
     Remove,
     Rename,
     Request,
     Search,
     Status,
+    UseSocket,
 )
 from bgresearch.agent.sealed_offers import Offers
 from bgresearch.agent.unlocking import Opening
@@ -74,6 +78,7 @@ class Service:
     ) -> None:  # fmt: skip
         self._weak, self._clock, self._lifetime = weak, clock, lifetime
         self._session = VaultSession(path, clock=clock, lifetime=lifetime, make_sender=make_sender)
+        self._sockets = LiveSockets(self._session, clock=clock, lifetime=lifetime)
         self._offers = Offers()
         self._opening = Opening(self._session, clock=clock, lifetime=lifetime, profile=profile)
         self._staging = Staging(self._session, clock=clock)
@@ -83,6 +88,7 @@ class Service:
             Offer: self._offer, Open: self._open,
             Examine: self._examine, Keep: self._keep, Discard: self._discard, Check: self._check,
             Rename: self._rename, Edit: self._edit, Remove: self._remove, Audit: self._audit, Search: self._search,
+            OpenSocket: self._sockets.open, UseSocket: self._sockets.use, CloseSocket: self._sockets.close,
         }  # fmt: skip
 
     def unlock(self, password: Hidden[str]) -> None:

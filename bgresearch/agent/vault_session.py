@@ -19,7 +19,7 @@ from bgresearch.core.intervals import DAY_MS
 from bgresearch.errors import AgentError, AgentUnavailable, ConfigurationError
 from bgresearch.http.ratelimit import limiter_for
 from bgresearch.http.ratelimit.limiter import Limiter
-from bgresearch.http.sender import Sender, Signer, Wire
+from bgresearch.http.sender import Signer, Wire
 from bgresearch.http.transport import origin
 from vault import (
     Credential,
@@ -36,10 +36,10 @@ from vault import (
 MOST_HOSTS = 32  # each has a budget of its own for as long as the agent lives
 CHECK_PAUSE_S = 60.0  # between two checks whether a verdict is to be saved
 
-MakeSender = Callable[[str, Limiter, Clock, Signer], Sender]
+MakeSender = Callable[[str, Limiter, Clock, Signer], Wire]
 
 
-def wire(host: str, limiter: Limiter, clock: Clock, signer: Signer) -> Sender:
+def wire(host: str, limiter: Limiter, clock: Clock, signer: Signer) -> Wire:
     """Return the sender of one key: the same `Wire` as in every other process."""
     return Wire(host, limiter=limiter, clock=clock, signer=signer)
 
@@ -47,7 +47,7 @@ def wire(host: str, limiter: Limiter, clock: Clock, signer: Signer) -> Sender:
 class Sending(NamedTuple):
     """The sender of one key, its limiter and the key's fingerprint."""
 
-    sender: Sender
+    sender: Wire
     limiter: ByAccount
     fingerprint: str
 

@@ -27,7 +27,7 @@ def record(
         typer.Argument(
             metavar="KIND",
             help="open-interest, funding-rate, long-short, account-long-short, position-long-short, taker-volume, "
-            "order-book; with --live: trades, candles, order_book.",
+            "order-book; with --live: trades, candles, order_book, or several with commas between them.",
             show_default=False,
         ),
     ],
@@ -41,6 +41,7 @@ def record(
         ),
     ] = None,
     live: Annotated[bool, typer.Option("--live", help="Record the stream of a channel.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Store every frame as well, with --live.")] = False,
     interval: Annotated[
         str | None, typer.Option(metavar="LENGTH", help="Of candles, with --live: 1m, 1h.", show_default=False)
     ] = None,
@@ -67,9 +68,12 @@ def record(
 
     if live:
         _refuse(every=every, count=count)
-        _record_live(kind, symbols, market=market, interval=interval, for_=for_, data_dir=data_dir, as_json=as_json)
+        _record_live(
+            kind.split(","), symbols, market=market, interval=interval, for_=for_, raw=raw, data_dir=data_dir,
+            as_json=as_json,
+        )  # fmt: skip
         return
-    _refuse(interval=interval)
+    _refuse(interval=interval, raw=raw or None)
     if every is None:
         raise typer.BadParameter("is missing: write --every 5m, or --live.", param_hint="--every")
     with connect(data_dir=data_dir) as client:
@@ -100,13 +104,13 @@ def _refuse(**given: object) -> None:
     """Refuse options of the other way of recording."""
     for name, value in given.items():
         if value is not None:
-            other = "without --live" if name == "interval" else "together with --live"
+            other = "without --live" if name in ("interval", "raw") else "together with --live"
             raise typer.BadParameter(f"means nothing {other}.", param_hint=f"--{name}")
 
 
 def _record_live(
-    channel: str, symbols: list[str], *, market: str | None, interval: str | None, for_: str | None,
-    data_dir: Path | None, as_json: bool,
+    channels: list[str], symbols: list[str], *, market: str | None, interval: str | None, for_: str | None,
+    raw: bool, data_dir: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Record a stream, with a line on the screen that is kept up to date."""
     from bgresearch.connect import connect
@@ -117,15 +121,17 @@ def _record_live(
         seconds = None if for_ is None else length_ms(for_, "for") / 1000
     with connect(data_dir=data_dir) as client:
         with as_an_option("channel", "symbols"):
-            recorder = client.recorder_of(channel, symbols, market=market or "spot", interval=interval)
+            recorder = client.recorder_of(channels, symbols, market=market or "spot", interval=interval, raw=raw)
         if not as_json:
-            typer.echo(f"Recording {channel} of {', '.join(symbols)} into {client.data_dir}; Ctrl-C ends it.")
+            typer.echo(
+                f"Recording {', '.join(channels)} of {', '.join(symbols)} into {client.data_dir}; Ctrl-C ends it."
+            )
         with contextlib.suppress(KeyboardInterrupt, SystemExit):  # Ctrl-C, SIGTERM: this is how it is meant to end
             recorder.run(seconds, say=shown_progress(sys.stderr) if not as_json else lambda _recorder: None)
         place = client.data_dir
     rows = [
-        {"symbol": one.symbol, "rows": one.rows, "start": _moment(one.start_ms), "end": _moment(one.end_ms),
-         "gaps": one.gaps}
+        {"symbol": one.symbol, "channel": one.channel, "rows": one.rows, "start": _moment(one.start_ms),
+         "end": _moment(one.end_ms), "gaps": one.gaps}
         for one in recorder.results
     ]  # fmt: skip
     found = {"data_dir": place, "series": rows}

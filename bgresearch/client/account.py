@@ -14,6 +14,7 @@ import pyarrow as pa
 from bgresearch.account.archive import Archive, Say, archive
 from bgresearch.account.holdings import (
     ASSET_COLUMNS,
+    ASSETS,
     Skipped,
     classic_assets,
     kept_with,
@@ -25,26 +26,9 @@ from bgresearch.client.account_holdings import HoldingVerbs
 from bgresearch.core.spans import Span, iso
 from bgresearch.core.timestamps import Moment
 from bgresearch.errors import InvalidInput, OfflineError
-from bgresearch.schemas import Shape, documented, fields
+from bgresearch.schemas import documented
 from bgresearch.session.known_accounts import known_uid
 from bgresearch.store import LostRows, Series
-
-_ASSETS = Shape(
-    "account.assets",
-    fields("""
-        account category wallet: spot, funding, usdt-futures ..., unified
-        coin text the coin
-        available number coin, can be used
-        frozen number coin, in orders
-        locked number coin, cannot be used
-        total number coin, all of it; futures and unified accounts with unrealised profit
-        usd_value number USD, NaN where the exchange names none
-    """),
-    (
-        "spot.account_assets", "futures.account_accounts", "common.account_funding_assets", "uta.account_assets",
-        "uta.account_funding_assets",
-    ),
-)  # fmt: skip
 
 
 class AccountVerbs(HoldingVerbs):
@@ -97,7 +81,7 @@ class AccountVerbs(HoldingVerbs):
         """
         return archive(self._history, since, kinds=kinds, say=say)
 
-    @documented(_ASSETS)
+    @documented(ASSETS)
     def assets(self, *, max_age: float | None = None) -> pd.DataFrame:
         """Return what the account holds, one row per account and coin.
 
@@ -165,7 +149,7 @@ class AccountVerbs(HoldingVerbs):
     def _assets_frame(self, table: pa.Table, *, age_ms: int, skipped: Skipped) -> pd.DataFrame:
         asked = iso(table.column("time")[0].value) if table.num_rows else iso(self._source.clock.now_ms())
         words = {"asked": asked, "age_s": age_ms / 1000, "skipped": list(skipped)}
-        return self._source.framed(_ASSETS, table.select(_ASSETS.schema.names), **words)
+        return self._source.framed(ASSETS, table.select(ASSETS.schema.names), **words)
 
 
 def _warn(skipped: Skipped) -> None:

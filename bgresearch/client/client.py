@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from typing import Any, NoReturn
+from weakref import WeakSet
 
 import pandas as pd
 
@@ -25,6 +26,7 @@ from bgresearch.http.file_host import FileHost
 from bgresearch.http.sender import Sender
 from bgresearch.keys.permissions import Permissions, permissions
 from bgresearch.live.hosts import LiveAccess
+from bgresearch.live.stream import Stream
 from bgresearch.query.lens import Lens
 from bgresearch.session.identity import AccountIdentity
 from bgresearch.session.session import Session
@@ -70,6 +72,7 @@ class Client(CandleVerbs, RecordingVerbs, LiveVerbs, PanelVerbs):
         self._progress = progress
         self._live = live
         self._whose = AccountIdentity(sender)
+        self._streams: WeakSet[Stream] = WeakSet()
 
     @cached_property
     def account(self) -> AccountVerbs:
@@ -178,7 +181,9 @@ class Client(CandleVerbs, RecordingVerbs, LiveVerbs, PanelVerbs):
         return self._source.sender.sent + (archive.sent if archive is not None else 0)
 
     def close(self) -> None:
-        """Close connections; using the client again opens new ones."""
+        """Stop streams and recordings, and close connections; using the client again opens new ones."""
+        for stream in list(self._streams):
+            stream.stop()
         close = getattr(self._source.sender, "close", None)
         if close is not None:
             close()

@@ -63,6 +63,17 @@ class Signer(Protocol):
     def headers(self, method: str, target: str, body: str = "", timestamp_ms: int | None = None) -> dict[str, str]:
         """Return the signed headers of one request; ``target`` is the text before percent-encoding."""
 
+    def login(self, timestamp_ms: int | None = None) -> SignedLogin:
+        """Return the signed login of a private WebSocket."""
+
+
+class SignedLogin(Protocol):
+    """A login message whose repr does not show it."""
+
+    @property
+    def value(self) -> str:
+        """The text to send."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -232,6 +243,28 @@ class Wire:
             refusals += isinstance(outcome.error, RateLimited)
             if not self._try_again(endpoint, outcome, attempt, refusals):
                 raise outcome.error
+
+    def login(self, read_clock: bool = False) -> SignedLogin:
+        """Return the signed login of a private WebSocket, dated by the exchange's clock.
+
+        Parameters
+        ----------
+        read_clock : bool
+            Whether to read the exchange's clock again first.
+
+        Raises
+        ------
+        ConfigurationError
+            There is no key, or it is bound to another host.
+        NetworkError, ExchangeError
+            The exchange's clock cannot be read.
+        """
+        if self._signer is None:
+            raise ConfigurationError("a login needs a key.", hint="Connect with key=, the label of a stored key.")
+        _refuse_foreign(self._signer, self._host)
+        if read_clock or self._offset_ms is None:
+            self._learn_clock(self._offset_ms)
+        return self._signer.login(self._clock.now_ms() + (self._offset_ms or 0))
 
     def _attempt(self, endpoint: Endpoint, pairs: list[tuple[str, str]], attempt: int) -> Reply | _Failure:
         if endpoint.private and self._offset_ms is None:

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 
+from bgresearch.account.holdings import ASSETS
+from bgresearch.account.kinds import FILLS, ORDERS
+from bgresearch.account.kinds.positions import OPEN_POSITIONS
 from bgresearch.core.intervals import INTERVALS
 from bgresearch.core.symbols import FUTURES, MARKETS, Named
 from bgresearch.errors import InvalidInput
@@ -25,13 +28,20 @@ from bgresearch.live.decoding import (
     trade_v2,
     trade_v3,
 )
+from bgresearch.live.hosts import Version
+from bgresearch.live.private_decoding import (
+    classic_coins,
+    fills_of,
+    orders_of,
+    positions_of,
+    unified_coins,
+)
 from bgresearch.market.history import TRADES
 from bgresearch.market.quotes import ORDER_BOOK, TICKERS
 from bgresearch.schemas import Row, Shape
 
-Version = Literal["v2", "v3"]
-Kind = Literal["trades", "bars", "state", "book", "records"]
-Decode = Callable[[Any, Named], Row]
+Kind = Literal["trades", "bars", "state", "book", "records", "account"]
+Decode = Callable[[Any, Named], "Row | list[Row]"]
 _V2_INTERVALS = frozenset(INTERVALS) - {"2h", "3m"}
 _V3_INTERVALS = frozenset({"1m", "3m", "5m", "15m", "30m", "1h", "4h"})  # from 6h on v3 opens on UTC+8 alone
 
@@ -47,11 +57,12 @@ class Channel:
     version, topic : str
         Of the protocol, and the exchange's own name; ``{interval}`` in it is replaced.
     kind : str
-        What its rows are: ``trades`` (each once), ``bars``, ``state`` (the newest counts), ``book`` or ``records``.
+        What its rows are: ``trades`` (each once), ``bars``, ``state`` (the newest counts), ``book``, ``records``, or
+        ``account``: reconciled over REST after each reconnect.
     shape : Shape
         Columns of the REST verb of the same name.
     decode : callable or None
-        One pushed row to a row of the shape; None for order books, which are kept apart.
+        One pushed row to a row of the shape; None for order books, which have their own code.
     markets : tuple of str
         Where it exists.
     depth : int or None
@@ -62,7 +73,9 @@ class Channel:
         Whether it is subscribed per symbol; else one subscription serves a whole market or account.
     private : bool
         Whether it needs a login.
-    speaks_first : bool
+    identity : tuple of str
+        Columns that identify a row of an account: each combination is given once. Empty for current states.
+    pushes_first : bool
         Whether a push follows the subscription at once. Silence after it then means that something is wrong.
     """
 
@@ -77,7 +90,8 @@ class Channel:
     intervals: frozenset[str] = field(default=frozenset(), repr=False)
     by_symbol: bool = True
     private: bool = False
-    speaks_first: bool = True
+    identity: tuple[str, ...] = ()
+    pushes_first: bool = True
 
     @cached_property
     def sides(self) -> tuple[str, str]:
@@ -87,11 +101,24 @@ class Channel:
 
 @dataclass(frozen=True)
 class Subscription:
-    """One argument of a subscribe message."""
+    """One argument of a subscribe message.
+
+    Attributes
+    ----------
+    channel : Channel
+        What is subscribed to.
+    named : Named
+        Symbol and market; of private channels the market alone.
+    interval : str
+        Of candles.
+    only : frozenset of str
+        Symbols that are given, of a private channel; empty for all.
+    """
 
     channel: Channel
     named: Named
     interval: str = ""
+    only: frozenset[str] = frozenset()
 
     @cached_property
     def argument(self) -> dict[str, str]:
@@ -100,7 +127,7 @@ class Subscription:
 
     @cached_property
     def key(self) -> tuple[str, ...]:
-        """What tells subscriptions of one connection apart."""
+        """What identifies a subscription on its connection."""
         return key_of(self.argument)
 
     def __str__(self) -> str:
@@ -143,6 +170,22 @@ def _spelled(interval: str) -> str:
     return (INTERVALS[interval].spelling("futures") or interval) if interval else ""
 
 
+_UPDATE = ("order_id", "status", "filled", "price", "amount")  # what changes while an order is open
+
+
+def _private(
+    name: str, topics: tuple[str, str], shape: Shape, decoders: tuple[Decode, Decode], *,
+    markets: tuple[str, ...] = MARKETS, identity: tuple[str, ...] = (),
+) -> tuple[Channel, ...]:  # fmt: skip
+    """Return the two rows of a private channel: of classic accounts and of unified ones."""
+    versions: tuple[Version, Version] = ("v2", "v3")
+    return tuple(
+        Channel(name, version, topic, "account", shape, decode, markets=markets, by_symbol=False, private=True,
+                identity=identity, pushes_first=False)
+        for version, topic, decode in zip(versions, topics, decoders, strict=True)
+    )  # fmt: skip
+
+
 def _books(version: Version, depths: tuple[int | None, ...]) -> tuple[Channel, ...]:
     return tuple(
         Channel("order_book", version, f"books{depth or ''}", "book", ORDER_BOOK, depth=depth) for depth in depths
@@ -160,8 +203,15 @@ CHANNELS: tuple[Channel, ...] = (
     *_books("v3", (None, 1, 5, 50)),
     Channel(
         "liquidations", "v3", "liquidation", "records", LIQUIDATIONS, liquidation, markets=FUTURES, by_symbol=False,
-        speaks_first=False,
+        pushes_first=False,
     ),
+    *_private("fills", ("fill", "fill"), FILLS.shape, (fills_of("classic"), fills_of("unified")),
+              identity=("fill_id",)),
+    *_private("orders", ("orders", "order"), ORDERS.shape, (orders_of("classic"), orders_of("unified")),
+              identity=_UPDATE),
+    *_private("positions", ("positions", "position"), OPEN_POSITIONS,
+              (positions_of("classic"), positions_of("unified")), markets=FUTURES),
+    *_private("account", ("account", "account"), ASSETS, (classic_coins, unified_coins)),
 )  # fmt: skip
 """Every channel that can be streamed, best first where two versions offer the same."""
 
@@ -183,8 +233,8 @@ def chosen_channel(
     if not (there := [row for row in rows if market in row.markets]):
         raise InvalidInput("market", f"{market!r} has no {name}.", hint=f"Use one of {', '.join(rows[0].markets)}.")
     if (interval is None) == (rows[0].kind == "bars"):
-        said = "is missing" if interval is None else f"{interval!r} is given, and {name} have none"
-        raise InvalidInput("interval", f"{said}.", hint='Candles need one: interval="1m".')
+        problem = "is missing" if interval is None else f"{interval!r} is given, and {name} have none"
+        raise InvalidInput("interval", f"{problem}.", hint='Candles need one: interval="1m".')
     if depth is not None and rows[0].kind != "book":
         raise InvalidInput("depth", f"{depth!r} is given, and {name} have none.", hint="Leave it out.")
     lengths = [row for row in there if interval is None or interval in row.intervals]

@@ -65,7 +65,10 @@ def parsed(text: str | bytes) -> Any:
         It is not JSON.
     """
     try:
-        return _JSON.decode(text if isinstance(text, str) else text.decode())
+        whole_text = text if isinstance(text, str) else text.decode()
+        if whole_text[:1] == "{" and (found := _JSON.raw_decode(whole_text))[1] == len(whole_text):
+            return found[0]  # nearly always, and faster
+        return _JSON.decode(whole_text)
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"a frame is not JSON: {error}") from None
 

@@ -3,8 +3,8 @@
 How it stays correct: every update says which state it belongs to (``pseq``), and is applied to that state alone. A
 state that cannot be continued (a missed update, a reset, a checksum that differs, bids at or above asks) is dropped at
 once and never shown; the book is empty until the next snapshot. Sequence numbers are whole numbers above 2^53, so
-nothing here makes them floats. A level is kept under its price as a number, with the texts that were sent, because the
-checksum is made of the texts.
+nothing here makes them floats. A level is stored under its price as a number, with the texts that were sent, as
+the checksum is made of them.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from __future__ import annotations
 import zlib
 from bisect import bisect_left, insort
 from collections.abc import Mapping
-from math import isfinite
+from math import inf
 from typing import Any, NamedTuple
 
 from bgresearch.live.decoding import Unreadable, milliseconds, number, whole
 
 CHECKED_LEVELS = 25
-_MOST_STALE = 3  # updates older than the book in a row: repeated ones are ignored, more mean that numbering began anew
+_MOST_STALE = 3  # updates older than the book in a row: repeated ones are ignored, more mean that numbering began again
 
 
 class Image(NamedTuple):
@@ -39,31 +39,45 @@ class BookBroken(Exception):
 
 
 class _Side:
-    """One side: prices ascending, and the texts of each level."""
+    """One side: prices ascending, and each level as it was sent, under its price."""
 
     __slots__ = ("levels", "prices")
 
     def __init__(self) -> None:
         self.prices: list[float] = []
-        self.levels: dict[float, tuple[str, str]] = {}
+        self.levels: dict[float, list[Any]] = {}
 
     def replace(self, rows: list[Any]) -> None:
         self.levels = {}
-        for price, amount, *_ in rows:
-            if _quick(amount) > 0:
-                self.levels[_quick(price)] = (str(price), str(amount))
-        self.prices = sorted(self.levels)
+        self.prices = []
+        self.change(rows)
 
     def change(self, rows: list[Any]) -> None:
+        """Apply levels; most of the time of a busy stream is spent here."""
         levels, prices = self.levels, self.prices
-        for price, amount, *_ in rows:
-            at = _quick(price)
-            if _quick(amount) > 0:
+        for level in rows:
+            at, amount = _level(level)
+            if amount > 0:
                 if at not in levels:
                     insort(prices, at)
-                levels[at] = (str(price), str(amount))
+                levels[at] = level
             elif levels.pop(at, None) is not None:
                 del prices[bisect_left(prices, at)]
+
+
+def _level(level: Any) -> tuple[float, float]:
+    """Return price and amount as numbers; nearly all of them are texts."""
+    if type(level) is not list or len(level) < 2:
+        raise Unreadable("a level of an order book is no price and amount")
+    price, amount = level[0], level[1]
+    if type(price) is str and type(amount) is str:
+        try:
+            at, size = float(price), float(amount)
+        except ValueError:
+            raise Unreadable(f"{str(level)[:60]} is not price and amount") from None
+        if -inf < at < inf and -inf < size < inf:
+            return at, size
+    return number(price), number(amount)
 
 
 class DepthBook:
@@ -121,15 +135,15 @@ class DepthBook:
         parts: list[str] = []
         for place in range(CHECKED_LEVELS):
             if place < len(bids.prices):
-                parts += bids.levels[bids.prices[-1 - place]]
+                parts += map(str, bids.levels[bids.prices[-1 - place]][:2])
             if place < len(asks.prices):
-                parts += asks.levels[asks.prices[place]]
+                parts += map(str, asks.levels[asks.prices[place]][:2])
         found = zlib.crc32(":".join(parts).encode())
         return found - 2**32 if found >= 2**31 else found
 
     def _taken(self, action: str, row: Mapping[str, Any], time_ms: int) -> bool:
         asks, bids = row.get(self._keys[0]), row.get(self._keys[1])
-        if not (isinstance(asks, list) and isinstance(bids, list) and all(map(_is_level, (*asks, *bids)))):
+        if not (isinstance(asks, list) and isinstance(bids, list)):
             raise Unreadable("an order book is no two lists of levels")
         sequence = whole(row["seq"]) if row.get("seq") is not None else 0
         if action == "snapshot":
@@ -167,24 +181,8 @@ class DepthBook:
         raise BookBroken("sequence gap")
 
     def _check(self, row: Mapping[str, Any]) -> None:
-        told = row.get("checksum")
-        if told not in (None, 0, "0", "") and str(told) != str(self.checksum()):
+        given = row.get("checksum")
+        if given not in (None, 0, "0", "") and str(given) != str(self.checksum()):
             raise BookBroken("checksum")
         if self._bids.prices and self._asks.prices and self._bids.prices[-1] >= self._asks.prices[0]:
             raise BookBroken("crossed")
-
-
-def _is_level(level: Any) -> bool:
-    return type(level) is list and len(level) >= 2
-
-
-def _quick(value: Any) -> float:
-    """Return a number; nearly all of them are texts, and most of the time of a busy stream is spent here."""
-    if type(value) is str:
-        try:
-            found = float(value)
-        except ValueError:
-            raise Unreadable(f"{value[:40]!r} is not a number") from None
-        if isfinite(found):
-            return found
-    return number(value)

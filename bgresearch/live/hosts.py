@@ -4,27 +4,74 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Literal, Protocol
 
 from bgresearch.catalogue import Endpoint, load
 from bgresearch.catalogue.endpoint import Limit
+from bgresearch.core.clock import LOOPBACK
 from bgresearch.errors import ConfigurationError
 from bgresearch.http.ratelimit.limiter import Limiter
 from bgresearch.http.transport import origin
-from bgresearch.live.channels import Version
 from bgresearch.live.pacing import USUAL, Pace
+from bgresearch.live.websocket import Login, Socket, open_private, open_websocket
 
+Version = Literal["v2", "v3"]
 LIVE_URL = "wss://ws.bitget.com"
 DEMO_URL = "wss://wspap.bitget.com"
 _CONNECTS, _CONNECT_WINDOW_S = 270, 300  # 90 % of what an address may open
 _PLAIN = {"wss": "https", "ws": "http"}
 
 
-class Login(Protocol):
-    """A key that signs the login of a private connection, and nothing else of it."""
+class PrivateAccess(Protocol):
+    """Opens private connections that are logged in."""
 
-    def login_message(self, timestamp_s: int | None = None) -> str:
-        """Return the text of the login message; its repr must not be logged."""
+    def open(self, version: Version) -> Socket:
+        """Return a connection of one version of the protocol."""
+
+
+class LoginSigner(Protocol):
+    """Signs logins with one key, which is bound to one exchange."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def demo(self) -> bool: ...
+    def login(self, read_clock: bool = False) -> Login:
+        """Return a login message, dated by the exchange's clock."""
+
+
+@dataclass(frozen=True)
+class OwnLogin:
+    """Private connections whose login this process signs: its memory holds the key already.
+
+    Attributes
+    ----------
+    base_url : callable
+        Returns the base address.
+    limiter : Limiter
+        Counts connections of this address.
+    signer : LoginSigner
+        Signs the login.
+    """
+
+    base_url: Callable[[], str]
+    limiter: Limiter
+    signer: LoginSigner = field(repr=False)
+
+    def open(self, version: Version) -> Socket:
+        """Return a connection that is logged in.
+
+        Raises
+        ------
+        ConfigurationError
+            The address does not belong to the key's exchange.
+        NetworkError, ExchangeError
+            There is no connection, or the login is refused.
+        """
+        base = self.base_url()
+        check_login_address(self.signer.host, base, demo=self.signer.demo)
+        wait_to_connect(self.limiter)
+        return open_private(private_url(base, version), self.signer.login, demo=self.signer.demo)
 
 
 @dataclass(frozen=True)
@@ -37,8 +84,8 @@ class LiveAccess:
         Returns the base address; the embedded exchange begins to serve when it is called first.
     limiter : Limiter
         Counts connections of this address, shared with every process of this machine.
-    login : Login or None
-        Signs in this process; None where only public channels can be streamed.
+    private : PrivateAccess or None
+        Opens private connections; None without a key.
     close : callable
         Ends what was begun for it.
     pace : Pace
@@ -47,18 +94,66 @@ class LiveAccess:
 
     base_url: Callable[[], str]
     limiter: Limiter
-    login: Login | None = field(default=None, repr=False)
+    private: PrivateAccess | None = field(default=None, repr=False)
     close: Callable[[], None] = lambda: None
     pace: Pace = USUAL
 
-    def url(self, version: Version, *, private: bool) -> str:
-        """Return the address of one kind of connection."""
-        return f"{ws_origin(self.base_url())}/{version}/ws/{'private' if private else 'public'}"
+    def open(self, version: Version, *, private: bool) -> Socket:
+        """Return an open connection, logged in if it is private.
+
+        Raises
+        ------
+        ConfigurationError
+            A private one without a key.
+        NetworkError, ExchangeError
+            There is no connection, or the login is refused.
+        """
+        if private:
+            if self.private is None:
+                raise ConfigurationError("a private channel needs a key.", hint="Connect with key=.")
+            return self.private.open(version)
+        self.wait_for_turn()
+        return open_websocket(f"{ws_origin(self.base_url())}/{version}/ws/public")
 
     def wait_for_turn(self) -> None:
         """Wait until this address may open one more connection, and count it."""
-        slot = self.limiter.acquire(_connects(), "")
-        self.limiter.answered(slot, heard=False)
+        wait_to_connect(self.limiter)
+
+
+def wait_to_connect(limiter: Limiter) -> None:
+    """Wait until this address may open one more connection, and count it."""
+    slot = limiter.acquire(_connects(), "")
+    limiter.answered(slot, heard=False)
+
+
+def private_url(base: str, version: str) -> str:
+    """Return the whole address of private connections."""
+    return f"{ws_origin(base)}/{version}/ws/private"
+
+
+def check_login_address(host: str, base: str, *, demo: bool) -> None:
+    """Refuse an address that a key must not be sent to.
+
+    Parameters
+    ----------
+    host : str
+        What the key is bound to.
+    base : str
+        The WebSocket address.
+    demo : bool
+        Whether it is a demo key.
+
+    Raises
+    ------
+    ConfigurationError
+        It is not the WebSocket address of the key's exchange; a key of this machine may be sent to this machine.
+    """
+    here = host.startswith(LOOPBACK) and ws_origin(base).startswith("ws://")
+    if not here and ws_origin(base) != ws_origin(ws_url_of(host, demo=demo)):
+        raise ConfigurationError(
+            f"The key is bound to {host}, and its login is never sent to {base[:80]!r}.",
+            hint="Leave ws_url= and BGRESEARCH_WS_URL out for private streams.",
+        )
 
 
 def ws_origin(text: str) -> str:
@@ -82,7 +177,7 @@ def ws_origin(text: str) -> str:
         ) from None
 
 
-def ws_url_beside(host: str, *, demo: bool) -> str:
+def ws_url_of(host: str, *, demo: bool) -> str:
     """Return the WebSocket address that belongs to a REST address: of another exchange the same host and port."""
     if host == "https://api.bitget.com":
         return DEMO_URL if demo else LIVE_URL

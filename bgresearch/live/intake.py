@@ -1,7 +1,7 @@
 """What becomes of events: rows in order, current order books, gaps. Starts no thread and opens no connection.
 
 How it stays correct: rows of one subscription leave in the order of segments. A gap that is being repaired is a segment
-without rows yet; what comes after it waits behind it. So whoever reads the stream, or records it, sees a repaired gap
+without rows yet; what comes after it waits behind it. So readers and recorders of the stream see a repaired gap
 in its place, and never before it is known whether it could be repaired.
 """
 
@@ -19,13 +19,13 @@ from bgresearch.core.intervals import INTERVALS
 from bgresearch.core.spans import Span
 from bgresearch.errors import BgresearchError
 from bgresearch.live.channels import Subscription
-from bgresearch.live.continuity import BarTail, TradeTail
+from bgresearch.live.continuity import AccountTail, BarTail, TradeTail
 from bgresearch.live.decoding import Unreadable
 from bgresearch.live.depth_book import BookBroken, DepthBook
 from bgresearch.live.gap_log import GapLog, LiveGap
 from bgresearch.live.link import Connection
 from bgresearch.live.outlet import Outlet
-from bgresearch.live.protocol_core import Garbage, PushedRows, Refused, Silent
+from bgresearch.live.protocol_core import Acknowledged, Garbage, PushedRows, Refused, Silent
 from bgresearch.live.repair import TradeGap
 from bgresearch.schemas import Row
 
@@ -40,6 +40,7 @@ class Repairs(NamedTuple):
 
     trades: Callable[[TradeGap], tuple[list[Row], bool]]
     bars: Callable[[Subscription, Span], list[Row]]
+    account: Callable[[Subscription, int], list[Row]]
     submit: Callable[[Job], Any]
 
 
@@ -64,6 +65,8 @@ class SubscriptionProgress:
         Why.
     heard_ms : int
         When the last push came.
+    checked_ms : int
+        Up to when a private channel was compared with the account's lists.
     """
 
     subscription: Subscription
@@ -71,12 +74,15 @@ class SubscriptionProgress:
     lost_ms: int | None = None
     cause: str = ""
     heard_ms: int = 0
+    checked_ms: int = 0
     trades: TradeTail = field(default_factory=TradeTail)
     bars: BarTail = field(init=False)
     segments: deque[_Segment] = field(default_factory=deque)
+    account: AccountTail = field(init=False)
 
     def __post_init__(self) -> None:
         self.bars = BarTail(INTERVALS[self.subscription.interval or "1m"])
+        self.account = AccountTail(self.subscription.channel.identity)
 
 
 class Intake:
@@ -104,11 +110,13 @@ class Intake:
         self.progress: dict[Key, SubscriptionProgress] = {one.key: SubscriptionProgress(one) for one in subscriptions}
         self.books: dict[Key, DepthBook] = {}
         self._newest: dict[Key, float] = {}
+        self._changed: set[Key] = set()
         self.messages = 0
         self.latency_ms: float | None = None
         self.refusal: Refused | None = None
         self._take: Mapping[str, Callable[[Connection, PushedRows, SubscriptionProgress, int], None]] = {
             "trades": self._trades, "bars": self._bars, "state": self._rows, "records": self._rows, "book": self._book,
+            "account": self._account,
         }  # fmt: skip
 
     def happened(self, connection: Connection, events: Sequence[Any]) -> str:
@@ -119,24 +127,37 @@ class Intake:
                 if isinstance(event, Garbage):
                     _log.warning("a live connection is opened again: %s", event.why)
                     return "unreadable"
-                if isinstance(event, Refused):
-                    self._refused(event, now)
-                    continue
-                if isinstance(event, Silent):
-                    progress = self.progress[event.subscription.key]
-                    self._lose(progress, "silence", progress.heard_ms)
-                    continue
-                self.messages += 1
-                if event.time_ms:
-                    self.latency_ms = float(now - event.time_ms)
-                progress = self.progress[event.subscription.key]
-                try:
-                    self._take[event.subscription.channel.kind](connection, event, progress, now)
-                except Unreadable as error:
-                    _log.warning("a live connection is opened again: %s: %s", event.subscription, error)
+                if not isinstance(event, PushedRows):
+                    self._noted(event, now)
+                elif not self._pushed(connection, event, now):
                     return "unreadable"
-                progress.heard_ms = now
+            if self._changed:
+                self._outlet.changed(self._changed, now)
+                self._changed.clear()
         return ""
+
+    def _pushed(self, connection: Connection, push: PushedRows, now: int) -> bool:
+        """Take in a push, and return whether it could be read."""
+        self.messages += 1
+        if push.time_ms:
+            self.latency_ms = float(now - push.time_ms)
+        progress = self.progress[push.subscription.key]
+        try:
+            self._take[push.subscription.channel.kind](connection, push, progress, now)
+        except Unreadable as error:
+            _log.warning("a live connection is opened again: %s: %s", push.subscription, error)
+            return False
+        progress.heard_ms = now
+        return True
+
+    def _noted(self, event: Acknowledged | Refused | Silent, now: int) -> None:
+        if isinstance(event, Refused):
+            self._refused(event, now)
+        elif isinstance(event, Acknowledged):
+            self._acknowledged(self.progress[event.subscription.key], now)
+        else:
+            progress = self.progress[event.subscription.key]
+            self._lose(progress, "silence", progress.heard_ms)
 
     def lost(self, subscriptions: Sequence[Subscription], cause: str, heard_ms: int) -> None:
         """Take note that nothing comes of these any more."""
@@ -180,8 +201,16 @@ class Intake:
         channel, named = push.subscription.channel, push.subscription.named
         if channel.decode is None:
             raise Unreadable(f"{channel.name} has no rows")
-        rows = [channel.decode(row, named) for row in push.rows]
-        return [{"symbol": named.symbol, **row, "received_at": now} for row in rows]
+        rows: list[Row] = []
+        for row in push.rows:
+            found = channel.decode(row, named)
+            rows += found if isinstance(found, list) else [found]
+        return self._received(push.subscription, rows, now)
+
+    def _received(self, one: Subscription, rows: Sequence[Row], now: int) -> list[Row]:
+        """Return the rows that were asked for, with symbol and time of arrival."""
+        found = [{"symbol": one.named.symbol or None, **row, "received_at": now} for row in rows]
+        return [row for row in found if not one.only or row["symbol"] in one.only]
 
     def _trades(self, _connection: Connection, push: PushedRows, progress: SubscriptionProgress, now: int) -> None:
         rows = self._decoded(push, now)
@@ -232,6 +261,40 @@ class Intake:
             self._gaps.add(gap)
         self._deliver(progress, rows)
 
+    def _account(self, _connection: Connection, push: PushedRows, progress: SubscriptionProgress, now: int) -> None:
+        rows = self._decoded(push, now)
+        tail, channel = progress.account, push.subscription.channel
+        is_whole = channel.name == "positions" and channel.version == "v2" and push.action == "snapshot"
+        gone = tail.closed(rows) if is_whole else []
+        self._deliver(progress, [*tail.fresh(rows), *self._received(push.subscription, gone, now)])
+
+    def _acknowledged(self, progress: SubscriptionProgress, now: int) -> None:
+        """Reconcile a private channel over REST: pushes may be lost, and the first ones say nothing of what was."""
+        one = progress.subscription
+        if not one.channel.private:
+            return
+        if progress.since_ms is None:
+            progress.since_ms = progress.checked_ms = progress.account.began_ms = now
+            if one.channel.identity:
+                self._repairs.submit(lambda: self._note_earlier(progress, now))
+            return
+        gap = self._found(progress, now)
+        if gap is None:
+            return  # a connection that takes over before the old one ends
+        since_ms = min((progress.checked_ms, *progress.account.open_ms.values()))
+        progress.checked_ms = gap.start_ms
+        self._repair(progress, gap, lambda: (self._repairs.account(one, since_ms), True), now)
+
+    def _note_earlier(self, progress: SubscriptionProgress, now: int) -> None:
+        """Remember what was before the stream began: it is not given, and orders that were open may change unseen."""
+        try:
+            rows = self._repairs.account(progress.subscription, now)
+        except BgresearchError as error:
+            _log.warning("what was before %s began is not known: %s", progress.subscription, error)
+            return
+        with self._lock:
+            progress.account.note_earlier(rows)
+
     def _book(self, connection: Connection, push: PushedRows, progress: SubscriptionProgress, now: int) -> None:
         subscription, key = push.subscription, push.subscription.key
         book = connection.books.get(key)
@@ -255,7 +318,7 @@ class Intake:
         gap = self._found(progress, now)
         if gap is not None and not (gap.cause == "silence" and before == book.sequence > 0):
             self._gaps.add(gap)  # else the snapshot shows that nothing had changed
-        self._outlet.changed(key, now)
+        self._changed.add(key)
 
     def _deliver(self, progress: SubscriptionProgress, rows: list[Row]) -> None:
         if not progress.segments:
@@ -272,7 +335,6 @@ class Intake:
         self._gaps.add(gap)
         segment = _Segment()
         progress.segments.append(segment)
-        symbol = progress.subscription.named.symbol
 
         def job() -> None:
             rows: list[Row] = []
@@ -281,12 +343,18 @@ class Intake:
             except BgresearchError as error:
                 _log.warning("a gap of %s could not be repaired: %s", progress.subscription, error)
             finally:
-                self._repaired(progress, segment, [{"symbol": symbol, **row, "received_at": now} for row in rows])
+                self._repaired(progress, segment, rows, now, is_whole=gap.repaired)
 
         self._repairs.submit(job)
 
-    def _repaired(self, progress: SubscriptionProgress, segment: _Segment, rows: list[Row]) -> None:
+    def _repaired(
+        self, progress: SubscriptionProgress, segment: _Segment, rows: list[Row], now: int, *, is_whole: bool
+    ) -> None:  # fmt: skip
+        one, tail = progress.subscription, progress.account
         with self._lock:
-            segment.rows = rows
+            if one.channel.private:
+                gone = tail.closed(rows) if is_whole and one.channel.name == "positions" else []
+                rows = [*tail.fresh(rows, fetched=True), *gone]
+            segment.rows = self._received(one, rows, now)
             while progress.segments and progress.segments[0].rows is not None:
                 self._outlet.add(progress.segments.popleft().rows or [])

@@ -1,4 +1,4 @@
-"""One WebSocket connection that is kept alive: opens, reads, pings, renews before 24 hours, comes back after faults.
+"""One WebSocket connection that is kept alive: opens, reads, pings, renews before 24 hours, reconnects after faults.
 
 The library's own thread only receives; the thread of a `LiveLink` sends, decodes and hands events on. Decisions are
 made in `protocol_core` and `pacing`; here is the socket.
@@ -6,59 +6,41 @@ made in `protocol_core` and `pacing`; here is the socket.
 
 from __future__ import annotations
 
-import logging
 import random
 import threading
+import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from bgresearch.core.clock import Clock
-from bgresearch.core.version import release
-from bgresearch.errors import BgresearchError, ConfigurationError, NetworkError
-from bgresearch.http.transport import tls_context
+from bgresearch.errors import BgresearchError, ExchangeUnavailable, NetworkError, RateLimited
 from bgresearch.live.channels import Subscription
 from bgresearch.live.depth_book import DepthBook
 from bgresearch.live.hosts import LiveAccess
 from bgresearch.live.pacing import backoff_s
 from bgresearch.live.protocol_core import Event, ProtocolCore
+from bgresearch.live.websocket import Gone, Socket
 
-LARGEST_FRAME = 8 * 2**20  # bytes; the largest measured is 55 KB
 FIRST_ATTEMPTS = 5  # before the first connection; afterwards it is tried for as long as the stream runs
-_QUEUED_FRAMES = (20_000, 10_000)
 _POLL_S = 0.05  # real seconds: how soon a message that is due leaves
+_GATHER_S = 0.003  # on a busy connection: frames that are taken in together cost half as much
 _LOOK_S = 1.0  # between two looks at every subscription of a connection
+_TEMPORARY = (NetworkError, ExchangeUnavailable, RateLimited)  # worth another attempt
 _BATCH = 200  # frames between two looks at the clock
 
-_silent = logging.getLogger(f"{__name__}.frames")  # the library would log frames, and a login is one
-_silent.setLevel(logging.CRITICAL + 1)
-_silent.propagate = False
 
-
-class Gone(Exception):
-    """The other side closed the connection, or it broke."""
-
-
-class Socket(Protocol):
-    """What a connection needs of a WebSocket."""
-
-    def send(self, text: str) -> None:
-        """Send a text message."""
-
-    def receive(self, wait_s: float) -> str | bytes | None:
-        """Return the next message, None if none came in time."""
-
-    def close(self) -> None:
-        """Close; may be called from any thread."""
+Tap = Callable[[int, "str | bytes"], None]
+"""Takes a frame with the time at which it arrived."""
 
 
 class Handler(Protocol):
-    """Who takes what a link receives."""
+    """Takes what a link receives."""
 
     def happened(self, connection: Connection, events: Sequence[Event]) -> str:
         """Take in events of a connection; return why it has to end, empty if it need not."""
 
-    def opened(self, link: LiveLink) -> None:
-        """Take note that a link is connected."""
+    def tap(self, link: LiveLink) -> Tap | None:
+        """Return what takes the frames of a new connection as they arrive, if anything does."""
 
     def lost(self, link: LiveLink, cause: str, last_heard_ms: int) -> None:
         """Take note that a link is not connected any more."""
@@ -70,10 +52,11 @@ class Handler(Protocol):
 class Connection:
     """One open socket with the state of its protocol and its order books."""
 
-    def __init__(self, socket: Socket, core: ProtocolCore, clock: Clock) -> None:
-        self.socket, self.core, self._clock = socket, core, clock
+    def __init__(self, socket: Socket, core: ProtocolCore, clock: Clock, tap: Tap | None = None) -> None:
+        self.socket, self.core, self._clock, self._tap = socket, core, clock, tap
         self.books: dict[tuple[str, ...], DepthBook] = {}
         self.heard_ms = clock.now_ms()
+        self._is_busy = False
         self._looked_s = self._failed_s = clock.monotonic_s()
 
     def found_silent(self) -> list[Event]:
@@ -104,13 +87,18 @@ class Connection:
         for text in self.core.due(now_s):
             self.socket.send(text)
         events: list[Event] = []
-        for _ in range(_BATCH):
+        for place in range(_BATCH):
             message = self.socket.receive(wait_s)
             if message is None:
                 break
+            if not place and self._is_busy:
+                time.sleep(_GATHER_S)
             self.heard_ms = self._clock.now_ms()
+            if self._tap is not None:
+                self._tap(self.heard_ms, message)
             events += self.core.received(message, now_s)
             wait_s = 0.0
+        self._is_busy = len(events) > 1
         return events
 
 
@@ -133,12 +121,11 @@ class LiveLink:
 
     def __init__(
         self, subscriptions: Sequence[Subscription], access: LiveAccess, clock: Clock, *, handler: Handler,
-        chance: random.Random | None = None, opener: Callable[[str], Socket] | None = None,
+        chance: random.Random | None = None,
     ) -> None:  # fmt: skip
         self.subscriptions = tuple(subscriptions)
         self._access, self._clock, self._handler = access, clock, handler
         self._chance = chance or random.Random()  # noqa: S311 - jitter
-        self._open_socket = opener or open_websocket
         self._stopped = threading.Event()
         self._current: Connection | None = None
         self.was_open = False
@@ -151,13 +138,16 @@ class LiveLink:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the connection; may be called from any thread, and twice."""
+        """Begin to end the connection; may be called from any thread, and twice."""
         self._stopped.set()
         current = self._current
         if current is not None:
             current.socket.close()
+
+    def join(self, wait_s: float) -> None:
+        """Wait until the link's thread has ended, but not for longer; from that thread itself not at all."""
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
-            self._thread.join(timeout=10)
+            self._thread.join(timeout=wait_s)
 
     @property
     def connected(self) -> bool:
@@ -171,44 +161,42 @@ class LiveLink:
         return None if current is None else current.core.opened_s
 
     def _run(self) -> None:
-        attempt = 0
         try:
-            while not self._stopped.is_set():
-                try:
-                    connection = self._opened()
-                except NetworkError as error:
-                    attempt += 1
-                    if not self.was_open and attempt >= FIRST_ATTEMPTS:
-                        self._handler.failed(error)
-                        return
-                    self._pause(attempt)
-                    continue
-                self._last = connection
-                cause = self._carry(connection)
-                if self._stopped.is_set():
-                    return
-                attempt = 1 if self._last.core.ready else attempt + 1  # it worked; connects are limited anyway
-                self._handler.lost(self, cause, self._last.heard_ms)
-                self._pause(attempt)
+            self._connect_until_stopped()
         except BgresearchError as error:
             self._handler.failed(error)
+        finally:
+            if not self._stopped.is_set():  # whatever ended it, no reader waits for ever
+                self._handler.failed(NetworkError("live.connect", "the stream's connection has ended."))
+
+    def _connect_until_stopped(self) -> None:
+        attempt = 0
+        while not self._stopped.is_set():
+            try:
+                connection = self._opened()
+            except _TEMPORARY:
+                attempt += 1
+                if not self.was_open and attempt >= FIRST_ATTEMPTS:
+                    raise
+                self._pause(attempt)
+                continue
+            self._last = connection
+            cause = self._carry(connection)
+            if self._stopped.is_set():
+                return
+            attempt = 1 if self._last.core.ready else attempt + 1  # it worked; connects are limited anyway
+            self._handler.lost(self, cause, self._last.heard_ms)
+            self._pause(attempt)
 
     def _opened(self) -> Connection:
         channel = self.subscriptions[0].channel
-        login = None
-        if channel.private:
-            if self._access.login is None:
-                raise ConfigurationError("a private channel needs a key.", hint="Connect with key= and vault=.")
-            login = self._access.login.login_message(self._clock.now_ms() // 1000)
-        self._access.wait_for_turn()
-        socket = self._open_socket(self._access.url(channel.version, private=channel.private))
-        core = ProtocolCore(self.subscriptions, self._clock.monotonic_s(), login, pace=self._access.pace)
-        return Connection(socket, core, self._clock)
+        socket = self._access.open(channel.version, private=channel.private)
+        core = ProtocolCore(self.subscriptions, self._clock.monotonic_s(), pace=self._access.pace)
+        return Connection(socket, core, self._clock, self._handler.tap(self))
 
     def _carry(self, connection: Connection) -> str:
         """Carry a connection, and the ones that follow it before their 24 hours are over; return why it ended."""
         self._current, self.was_open = connection, True
-        self._handler.opened(self)
         fresh: Connection | None = None
         try:
             while not self._stopped.is_set():
@@ -251,64 +239,8 @@ class LiveLink:
         self._next_renewal_s = now_s + self._access.pace.renew_s / 100
         try:
             return self._opened()
-        except NetworkError:
+        except _TEMPORARY:
             return None
 
     def _pause(self, attempt: int) -> None:
-        self._stopped.wait(backoff_s(attempt, self._chance))
-
-
-class _WebSocket:
-    """A socket of the `websockets` library."""
-
-    def __init__(self, inner: Any, closed: type[Exception]) -> None:
-        self._inner, self._closed = inner, closed
-
-    def send(self, text: str) -> None:
-        try:
-            self._inner.send(text)
-        except (self._closed, OSError) as error:
-            raise Gone("no connection") from error
-
-    def receive(self, wait_s: float) -> str | bytes | None:
-        try:
-            message: str | bytes = self._inner.recv(timeout=wait_s)
-        except TimeoutError:
-            return None
-        except (self._closed, OSError) as error:
-            raise Gone("no connection") from error
-        return message
-
-    def close(self) -> None:
-        self._inner.close()
-
-
-def open_websocket(url: str) -> Socket:
-    """Return an open WebSocket: no proxy, no compression, no cookies, TLS verified against certifi's roots.
-
-    Raises
-    ------
-    ConfigurationError
-        The library is not installed.
-    NetworkError
-        There is no connection.
-    """
-    try:
-        from websockets.exceptions import ConnectionClosed, WebSocketException  # noqa: PLC0415 - an extra
-        from websockets.sync.client import connect  # noqa: PLC0415
-    except ImportError:
-        raise ConfigurationError(
-            "streams need the package websockets.", hint="pip install 'bgresearch[live]'"
-        ) from None
-    secure = tls_context() if url.startswith("wss:") else None
-    try:
-        inner = connect(
-            url, compression=None, max_size=LARGEST_FRAME, max_queue=_QUEUED_FRAMES, ping_interval=None, proxy=None,
-            open_timeout=10, close_timeout=1, user_agent_header=release(), logger=_silent, legacy=True, ssl=secure,
-        )  # fmt: skip
-    except (WebSocketException, OSError, TimeoutError) as error:
-        raise NetworkError("live.connect", f"{url} cannot be reached: {type(error).__name__}.", hint=_HINT) from None
-    return _WebSocket(inner, ConnectionClosed)
-
-
-_HINT = "Look at the network; ws_url= and BGRESEARCH_WS_URL choose the address."
+        self._stopped.wait(backoff_s(attempt, self._chance, self._access.pace.first_pause_s))

@@ -48,6 +48,7 @@ class LiveChart:
     def __init__(self, stream: Drawable, *, minutes: float) -> None:
         self._stream, self._span = stream, pd.Timedelta(minutes * MINUTE_MS, unit="ms")
         self._widget: Any = None
+        self._thread: threading.Thread | None = None
         self.drawn = 0
 
     def figure(self) -> Any:
@@ -79,8 +80,14 @@ class LiveChart:
         """
         if self._widget is None:
             self._widget = self._made()
-            threading.Thread(target=self._redraw, name="bgresearch-live-chart", daemon=True).start()
+            self._thread = threading.Thread(target=self._redraw, name="bgresearch-live-chart", daemon=True)
+            self._thread.start()
         return self._widget
+
+    @property
+    def is_drawing(self) -> bool:
+        """Whether the widget is still redrawn."""
+        return self._thread is not None and self._thread.is_alive()
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         return self.widget()._repr_mimebundle_(**options)

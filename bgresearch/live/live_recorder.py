@@ -1,6 +1,6 @@
 """A stream recorded into the store, so that the verbs of history read it.
 
-Every few seconds a small file is written, which the store takes in later; after a kill whoever reads next moves it in.
+Every few seconds a small file is written, which the store merges later; after a kill the next reader merges it.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, TextIO
 
 from bgresearch.errors import BgresearchError, IncompleteData, InvalidInput, StoreError
-from bgresearch.live.channels import Subscription
 from bgresearch.live.series_writers import WRITERS, SeriesWriter
 from bgresearch.live.stream import Stream
+from bgresearch.schemas import Row
 from bgresearch.session.session import Session
 
-COMMIT_S = 1.0  # real seconds between two looks at what can be written
+COMMIT_S = 1.0  # real seconds between two commits
 _PER_SYMBOL_S = 0.25  # or so much for each symbol, if that is more: trades of one cost a request
-_FLUSH_S, _FLUSH_SHARE = 30.0, 10.0  # the store takes pages in so often, and for at most a tenth of the time
+_FLUSH_S, _FLUSH_SHARE = 30.0, 10.0  # pages are merged into the store so often, and for at most a tenth of the time
 _TAKE_S = 0.1
 
 _log = logging.getLogger(__name__)
@@ -29,8 +29,8 @@ class Recorded(NamedTuple):
 
     Attributes
     ----------
-    symbol : str
-        As the exchange spells it.
+    channel, symbol : str
+        As the exchange spells the symbol.
     rows : int
         Trades, candles, or images of the order book.
     start_ms, end_ms : int or None
@@ -39,6 +39,7 @@ class Recorded(NamedTuple):
         What could not be had.
     """
 
+    channel: str
     symbol: str
     rows: int
     start_ms: int | None
@@ -50,45 +51,64 @@ Say = Callable[["LiveRecorder"], object]
 
 
 class LiveRecorder:
-    """Records a stream into the store until its time is over, it is stopped, or its thread is interrupted.
+    """Records streams into the store until its time is over, it is stopped, or its thread is interrupted.
 
     Parameters
     ----------
     source : Session
         Exchange and store.
-    stream : Stream
-        Of trades, candles or order books.
-    subscriptions : sequence of Subscription
-        What it streams.
+    streams : sequence of Stream
+        Each of trades, candles or order books.
+    raw : bool
+        Whether to store every frame as it arrives, too.
 
     Attributes
     ----------
-    stream : Stream
-        Its status and its gaps.
+    streams : tuple of Stream
+        Their status and their gaps.
     market : str
-        Of all its symbols.
+        Of all symbols.
 
     Raises
     ------
     InvalidInput
-        The channel has no place in the store.
+        A channel has no place in the store.
     """
 
-    def __init__(self, source: Session, stream: Stream, subscriptions: Sequence[Subscription]) -> None:
-        name = stream.channel.name
-        if name not in WRITERS:
-            raise InvalidInput("channel", f"{name} cannot be recorded.", hint=f"Use one of {', '.join(WRITERS)}.")
-        self._clock, self.stream = source.clock, stream
-        self.market = subscriptions[0].named.market
-        self._writers: list[SeriesWriter] = [WRITERS[name](source, stream, one) for one in subscriptions]
-        self._by_symbol = {one.named.symbol: one for one in self._writers}
-        self._every_s = max(COMMIT_S, _PER_SYMBOL_S * len(subscriptions))
+    def __init__(self, source: Session, streams: Sequence[Stream], *, raw: bool = False) -> None:
+        for name in (stream.channel.name for stream in streams):
+            if name not in WRITERS:
+                raise InvalidInput("channel", f"{name} cannot be recorded.", hint=f"Use one of {', '.join(WRITERS)}.")
+        self._clock, self.streams = source.clock, tuple(streams)
+        self.market = streams[0].subscriptions[0].named.market
+        self._writers: dict[tuple[str, str], SeriesWriter] = {
+            (stream.channel.name, one.named.symbol): WRITERS[stream.channel.name](source, stream, one)
+            for stream in streams
+            for one in stream.subscriptions
+        }
+        if raw:
+            for stream in streams:
+                stream.keep_raw(source.store.data_dir)
+        self._every_s = max(COMMIT_S, _PER_SYMBOL_S * len(self._writers))
         self._flushed_s, self._flush_after_s = source.clock.monotonic_s(), _FLUSH_S
 
     @property
+    def stream(self) -> Stream:
+        """The first of the streams."""
+        return self.streams[0]
+
+    @property
     def results(self) -> list[Recorded]:
-        """What was recorded so far, by symbol."""
-        return [Recorded(one.named.symbol, one.rows, one.first_ms, one.end_ms, one.gaps) for one in self._writers]
+        """What was recorded so far, by channel and symbol."""
+        return [
+            Recorded(channel, symbol, one.rows, one.first_ms, one.end_ms, one.gaps)
+            for (channel, symbol), one in self._writers.items()
+        ]
+
+    def stop(self) -> None:
+        """End the recording; from any thread."""
+        for stream in self.streams:
+            stream.stop()
 
     def run(self, seconds: float | None = None, *, say: Say = lambda _self: None) -> None:
         """Record; what is written stays, however it ends.
@@ -107,33 +127,41 @@ class LiveRecorder:
         StoreError
             The folder cannot be written any more.
         """
-        for one in self._writers:
+        for one in self._writers.values():
             one.flush()  # what an earlier recording left when it was killed
         began_s = last_s = self._clock.monotonic_s()
         try:
-            self.stream.start()
+            for stream in self.streams:
+                stream.start()
             while seconds is None or self._clock.monotonic_s() - began_s < seconds:
-                self._take()
+                self._take(_TAKE_S)
                 if self._clock.monotonic_s() - last_s >= self._every_s:
                     self._commit()
                     last_s = self._clock.monotonic_s()
                     say(self)
-                if self.stream.ended:
+                if any(stream.ended for stream in self.streams):
                     break
         finally:
-            self._take()
+            for stream in self.streams:
+                self._add(stream, stream.waiting_rows())
             self._commit()
-            self.stream.stop()
+            self.stop()
             self._flush(force=True)
 
-    def _take(self) -> None:
-        for row in self.stream.rows(_TAKE_S):
-            self._by_symbol[row["symbol"]].add(row)
-        for one in self._writers:
+    def _take(self, wait_s: float) -> None:
+        """Take in what came; the first stream is waited for."""
+        for stream in self.streams:
+            self._add(stream, stream.rows(wait_s))
+            wait_s = 0.0
+        for one in self._writers.values():
             one.tick(self._clock.now_ms())
 
+    def _add(self, stream: Stream, rows: Sequence[Row]) -> None:
+        for row in rows:
+            self._writers[stream.channel.name, row["symbol"]].add(row)
+
     def _commit(self) -> None:
-        for one in self._writers:
+        for one in self._writers.values():
             try:
                 one.commit(self._clock.now_ms())
             except StoreError:
@@ -145,28 +173,30 @@ class LiveRecorder:
         self._flush()
 
     def _flush(self, *, force: bool = False) -> None:
-        """Let the store take in the pages, so rarely that it costs a tenth of the time at most."""
+        """Let the store merge the pages, so rarely that it costs a tenth of the time at most."""
         began_s = self._clock.monotonic_s()
         if not force and began_s - self._flushed_s < self._flush_after_s:
             return
-        for one in self._writers:
+        for one in self._writers.values():
             one.flush()
         self._flushed_s = self._clock.monotonic_s()
         self._flush_after_s = max(_FLUSH_S, _FLUSH_SHARE * (self._flushed_s - began_s))
 
 
 def shown_progress(screen: TextIO) -> Say:
-    """Return what keeps a line on a terminal up to date: messages a second, lag, gaps, rows; elsewhere it is silent."""
+    """Return what updates a line on a terminal: messages a second, lag, gaps, rows; elsewhere nothing is written."""
     last = [time.monotonic(), 0.0]
 
     def say(recorder: LiveRecorder) -> None:
-        status, now = recorder.stream.status, time.monotonic()
-        rate = (status.messages - last[1]) / max(now - last[0], 1e-9)
-        last[:] = [now, float(status.messages)]
-        lag = "-" if status.latency_ms is None else f"{status.latency_ms:.0f} ms"
-        rows = sum(one.rows for one in recorder.results)
-        state = "" if status.connected else ", not connected"
-        screen.write(f"\r{rate:6.1f} messages/s, lag {lag}, {status.gaps} gaps, {rows} rows{state}\x1b[K")
+        statuses, now = [stream.status for stream in recorder.streams], time.monotonic()
+        messages = sum(status.messages for status in statuses)
+        rate = (messages - last[1]) / max(now - last[0], 1e-9)
+        last[:] = [now, float(messages)]
+        lags = [status.latency_ms for status in statuses if status.latency_ms is not None]
+        lag = f"{max(lags):.0f} ms" if lags else "-"
+        gaps, rows = sum(status.gaps for status in statuses), sum(one.rows for one in recorder.results)
+        state = "" if all(status.connected for status in statuses) else ", not connected"
+        screen.write(f"\r{rate:6.1f} messages/s, lag {lag}, {gaps} gaps, {rows} rows{state}\x1b[K")
         screen.flush()
 
     return say if screen.isatty() else lambda _recorder: None

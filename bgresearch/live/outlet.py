@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from bgresearch.schemas import Row
 
-MOST_WAITING = 100_000  # rows, half a kilobyte each; who reads too slowly for long loses the oldest, which is a gap
+MOST_WAITING = (
+    100_000  # rows, half a kilobyte each; a reader that is too slow for long loses the oldest, which is a gap
+)
 MOST_RECENT = 20_000
 _DROPPED_TOGETHER = 10_000
 _BATCH = 20_000
@@ -23,7 +25,7 @@ class Outlet:
     Parameters
     ----------
     dropped : callable
-        Told how many rows were dropped because the reader is too slow.
+        Called with the rows that were dropped because the reader is too slow.
     """
 
     def __init__(self, dropped: Callable[[list[Row]], None]) -> None:
@@ -49,11 +51,10 @@ class Outlet:
         if lost:
             self._dropped(lost)
 
-    def changed(self, key: Key, received_ms: int) -> None:
-        """Take note that a book changed; only its newest state is given."""
+    def changed(self, keys: Iterable[Key], received_ms: int) -> None:
+        """Take note that books changed; of each only the newest state is given."""
         with self._news:
-            self._changed.setdefault(key, received_ms)
-            self._changed[key] = received_ms
+            self._changed.update(dict.fromkeys(keys, received_ms))
             self._news.notify_all()
 
     def forming(self, symbol: str, bar: Row | None) -> None:

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-BACKOFF_S, LONGEST_BACKOFF_S = 0.5, 30.0
+LONGEST_BACKOFF_S = 30.0
 MESSAGES_PER_S = 10
 SUBSCRIBES_PER_HOUR = 240
 ARGUMENTS_PER_MESSAGE = 10  # 25 arguments of order books make the exchange drop the connection without a word
@@ -16,7 +16,7 @@ MESSAGE_BYTES = 4096
 
 LONGEST_QUIET_S = 3600.0
 
-Failure = Literal["no pong", "silence", "no data", "no login"]
+Failure = Literal["no pong", "silence", "no data"]
 
 
 class Pace(NamedTuple):
@@ -33,11 +33,11 @@ class Pace(NamedTuple):
     first_data_s : float
         For the first data: a subscription of a wrong kind is acknowledged and then silent.
     quiet_s : float
-        Of one subscription while others speak, before it is asked for again.
+        Of one subscription while others have data, before it is subscribed to again.
+    first_pause_s : float
+        Before the second attempt to connect; later pauses are longer.
     renew_s : float
         Age at which a successor is opened: the exchange cuts a connection after 24 h.
-    login_s : float
-        For a login to be answered.
     """
 
     ping_s: float = 22.0
@@ -45,16 +45,16 @@ class Pace(NamedTuple):
     silence_s: float = 60.0
     first_data_s: float = 30.0
     quiet_s: float = 60.0
+    first_pause_s: float = 0.5
     renew_s: float = 23 * 3600.0
-    login_s: float = 15.0
 
 
 USUAL = Pace()
 
 
-def backoff_s(attempt: int, chance: random.Random) -> float:
-    """Return how long to wait before the next attempt, the first being 1: doubled each time, with full jitter."""
-    longest: float = min(LONGEST_BACKOFF_S, BACKOFF_S * 2 ** min(attempt - 1, 16))
+def backoff_s(attempt: int, chance: random.Random, first_s: float = USUAL.first_pause_s) -> float:
+    """Return how long to wait before the next attempt, the first being 1: doubled each time, with jitter."""
+    longest: float = min(LONGEST_BACKOFF_S, first_s * 2 ** min(attempt - 1, 16))
     return longest * (0.5 + chance.random() / 2)
 
 

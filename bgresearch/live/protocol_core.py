@@ -40,7 +40,7 @@ class PushedRows(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """The exchange refuses a subscription, or a login (``subscription`` is None)."""
+    """The exchange refuses a subscription; ``subscription`` is None if it does not say which one."""
 
     subscription: Subscription | None
     code: str
@@ -53,13 +53,19 @@ class Silent(NamedTuple):
     subscription: Subscription
 
 
+class Acknowledged(NamedTuple):
+    """The exchange accepts a subscription: from now on everything is pushed."""
+
+    subscription: Subscription
+
+
 class Garbage(NamedTuple):
     """A text that is not what the exchange documents."""
 
     why: str
 
 
-Event = PushedRows | Refused | Garbage | Silent
+Event = PushedRows | Acknowledged | Refused | Garbage | Silent
 
 
 @dataclass
@@ -84,8 +90,6 @@ class ProtocolCore:
         What this connection carries.
     now_s : float
         When it was opened.
-    login : str or None
-        The login message of a private connection; it is sent first, and forgotten.
     budget : Budget
         Counts what is sent.
     pace : Pace
@@ -94,7 +98,6 @@ class ProtocolCore:
 
     subscriptions: Sequence[Subscription]
     now_s: float
-    login: str | None = field(default=None, repr=False)
     budget: Budget = field(default_factory=Budget)
     pace: Pace = USUAL
 
@@ -103,10 +106,10 @@ class ProtocolCore:
         self.opened_s = self.now_s
         self.messages = 0
         self._by_key = {one.key: one for one in self.subscriptions}
+        self._by_argument: dict[tuple[Any, ...], Subscription] = {}
         self._state = {one.key: _State(quiet_s=self.pace.quiet_s) for one in self.subscriptions}
         self._leaving: deque[Subscription] = deque()
         self._waiting = deque(self.subscriptions)
-        self._needs_login = self.login is not None
         self._next_subscribe_s = self.now_s
 
     @property
@@ -118,7 +121,7 @@ class ProtocolCore:
     def ready(self) -> bool:
         """Whether every subscription was acknowledged, and has data where data follows at once."""
         return not self._waiting and all(
-            state.refused or (state.has_data if self._by_key[key].channel.speaks_first else state.acknowledged)
+            state.refused or (state.has_data if self._by_key[key].channel.pushes_first else state.acknowledged)
             for key, state in self._state.items()
         )
 
@@ -129,11 +132,7 @@ class ProtocolCore:
             self.heartbeat.pinged(now_s)
             self.budget.count(now_s, subscribes=False)
             texts.append(PING)
-        if self.login is not None and self.budget.admits(now_s, subscribes=False):
-            self.budget.count(now_s, subscribes=False)
-            texts.append(self.login)
-            self.login = None
-        while not self._needs_login and (text := self._next_message(now_s)) is not None:
+        while (text := self._next_message(now_s)) is not None:
             texts.append(text)
         return texts
 
@@ -153,7 +152,7 @@ class ProtocolCore:
         found: list[Event] = []
         for key, state in self._state.items():
             one = self._by_key[key]
-            if not one.channel.speaks_first or not state.has_data or now_s - state.heard_s <= state.quiet_s:
+            if not one.channel.pushes_first or not state.has_data or now_s - state.heard_s <= state.quiet_s:
                 continue
             self.resubscribe(one)
             self._state[key] = _State(quiet_s=min(2 * state.quiet_s, LONGEST_QUIET_S))
@@ -176,12 +175,10 @@ class ProtocolCore:
         """Return why the connection has to be given up, None if it need not."""
         if (found := self.heartbeat.failure(now_s)) is not None:
             return found
-        if self._needs_login and now_s - self.opened_s > self.pace.login_s:
-            return "no login"
         late = any(
             state.sent_s is not None and now_s - state.sent_s > self.pace.first_data_s
             and not (state.refused or state.has_data)
-            and (self._by_key[key].channel.speaks_first or not state.acknowledged)
+            and (self._by_key[key].channel.pushes_first or not state.acknowledged)
             for key, state in self._state.items()
         )  # fmt: skip
         return "no data" if late else None
@@ -212,28 +209,37 @@ class ProtocolCore:
         argument, rows = frame.get("arg"), frame.get("data")
         if not isinstance(argument, dict) or not isinstance(rows, list) or not isinstance(frame.get("action"), str):
             raise Unreadable("a frame is neither a reply nor a push")
-        subscription = self._by_key.get(key_of(argument))
+        subscription = self._subscription_of(argument)
         if subscription is None:
             return []  # the rest of a subscription that was ended
         state = self._state[subscription.key]
         if state.has_data:
-            state.quiet_s = self.pace.quiet_s  # it speaks by itself, not only when it is asked
+            state.quiet_s = self.pace.quiet_s  # it pushes by itself, not only after a subscription
         state.has_data, state.heard_s = True, now_s
         time = frame.get("ts")
         return [PushedRows(subscription, frame["action"], rows, time if isinstance(time, int) else 0)]
 
+    def _subscription_of(self, argument: Mapping[str, Any]) -> Subscription | None:
+        """Return the subscription that a push echoes; the spellings that were seen are remembered."""
+        seen = tuple(argument.values())
+        try:
+            return self._by_argument[seen]
+        except KeyError:
+            found = self._by_key.get(key_of(argument))
+            if found is not None:
+                self._by_argument[seen] = found
+            return found
+        except TypeError:
+            return None  # a value that is no text
+
     def _reply(self, frame: Mapping[str, Any]) -> list[Event]:
         event, code = frame["event"], str(frame.get("code", ""))
-        if event == "login":
-            if code not in ("0", ""):
-                return [Refused(None, code, _printed(frame.get("msg")))]
-            self._needs_login = False
-            return []
         if event == "error":
             return [self._refusal(frame, code)]
         subscription = self._by_key.get(key_of(_argument_of(frame)))
         if event == "subscribe" and subscription is not None:
             self._state[subscription.key].acknowledged = True
+            return [Acknowledged(subscription)]
         return []
 
     def _refusal(self, frame: Mapping[str, Any], code: str) -> Refused:
@@ -241,12 +247,6 @@ class ProtocolCore:
         if subscription is not None:
             self._state[subscription.key].refused = True
         return Refused(subscription, code, _printed(frame.get("msg")))
-
-
-def login_message(api_key: str, passphrase: str, timestamp_s: int, sign: str) -> str:
-    """Return the text of a login; the caller signs."""
-    argument = {"apiKey": api_key, "passphrase": passphrase, "timestamp": str(timestamp_s), "sign": sign}
-    return json.dumps({"op": "login", "args": [argument]})
 
 
 def grouped(subscriptions: Iterable[Subscription], most: int) -> list[list[Subscription]]:

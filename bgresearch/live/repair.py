@@ -56,9 +56,7 @@ def _history(source: Session, gap: TradeGap) -> list[Row]:
     last_ms = max(row["time"] for row in gap.after)
     start_ms = gap.newest_ms // _SECOND_MS * _SECOND_MS
     span = Span(start_ms, max(start_ms, last_ms // _SECOND_MS * _SECOND_MS) + _SECOND_MS)
-    table = past_trades(source, gap.named, span, False)
-    at = table.column_names.index("time")
-    return cast("list[Row]", table.set_column(at, "time", table.column("time").cast(pa.int64())).to_pylist())
+    return in_milliseconds(past_trades(source, gap.named, span, False))
 
 
 def _between(rows: list[Row], gap: TradeGap, after: Collection[Any]) -> list[Row]:
@@ -68,6 +66,14 @@ def _between(rows: list[Row], gap: TradeGap, after: Collection[Any]) -> list[Row
         row for row in rows
         if row["trade_id"] not in gap.before and row["trade_id"] not in after and row["time"] >= start_ms
     ]  # fmt: skip
+
+
+def in_milliseconds(table: pa.Table) -> list[Row]:
+    """Return the rows of a table, with times as epoch milliseconds."""
+    for place, column in enumerate(table.schema):
+        if pa.types.is_timestamp(column.type):
+            table = table.set_column(place, column.name, table.column(place).cast(pa.int64()))
+    return cast("list[Row]", table.to_pylist())
 
 
 def missing_bars(source: Session, named: Named, interval: str, span: Span) -> list[Row]:

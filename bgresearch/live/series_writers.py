@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import cast
 
 import pyarrow as pa
 
@@ -22,6 +21,7 @@ from bgresearch.core.spans import Span
 from bgresearch.errors import InvalidInput
 from bgresearch.live.channels import Subscription
 from bgresearch.live.gap_log import LiveGap
+from bgresearch.live.repair import in_milliseconds
 from bgresearch.live.stream import Stream
 from bgresearch.market.candles.read_through import candles
 from bgresearch.market.history import TRADES, past_trades, recent_trades, trades_series
@@ -35,8 +35,8 @@ from bgresearch.store.pending_pages import PendingPages
 
 EXACT_TIME = "exact_time"
 _SECOND_MS = 1_000
-_MARGIN_MS = 2_000  # what is younger may still come
-_LONGEST_PENDING_MS = 10 * 60_000  # without REST; what is older is left to whoever asks for it
+_MARGIN_MS = 2_000  # what is younger may still arrive
+_LONGEST_PENDING_MS = 10 * 60_000  # without REST; what is older is left to later downloads
 _LATE_ROUNDS = 5  # a live trade that REST does not list after so many rounds is believed
 _TRADE_SCHEMA = TRADES.schema.append(pa.field(EXACT_TIME, TIME))
 
@@ -141,9 +141,7 @@ class TradeWriter(SeriesWriter):
         """Return the trades of a span as REST lists them, by id: the latest ones, or the history."""
         rows = recent_trades(self._source.sender, self.named)
         if not rows or _second(rows[0]) >= span.start_ms:
-            table = past_trades(self._source, self.named, span, False)
-            at = table.column_names.index("time")
-            rows = cast("list[Row]", table.set_column(at, "time", table["time"].cast(pa.int64())).to_pylist())
+            rows = in_milliseconds(past_trades(self._source, self.named, span, False))
         return {row["trade_id"]: row for row in rows if span.start_ms <= row["time"] < span.end_ms}
 
     def _agreed_ms(self, listed: dict[str, Row], wanted: Span) -> int:
@@ -157,7 +155,7 @@ class TradeWriter(SeriesWriter):
         return end_ms
 
     def _give_up(self, now_ms: int) -> None:
-        """Leave what could not be confirmed for long to whoever asks for it, so that memory does not grow."""
+        """Leave what could not be confirmed for long to later downloads, so that memory does not grow."""
         if self._begin_ms is not None and now_ms - self._begin_ms > _LONGEST_PENDING_MS:
             lost = Span(self._begin_ms, (now_ms - _MARGIN_MS) // _SECOND_MS * _SECOND_MS)
             self._stream.gap_log.add(LiveGap(self.named.symbol, lost.start_ms, lost.end_ms, "not confirmed"))

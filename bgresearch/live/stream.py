@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
@@ -15,25 +17,28 @@ from bgresearch.core.spans import iso
 from bgresearch.core.symbols import wire_symbol
 from bgresearch.core.thread_pool import ThreadPool
 from bgresearch.errors import (
-    AuthenticationError,
     BgresearchError,
     ExchangeError,
     InvalidInput,
     NetworkError,
     OfflineError,
+    PermissionDenied,
     UnknownSymbol,
 )
+from bgresearch.live.account_repair import AccountRepair
 from bgresearch.live.channels import Channel, Subscription
 from bgresearch.live.decoding import live_shape
 from bgresearch.live.gap_log import GapLog, LiveGap
 from bgresearch.live.hosts import LiveAccess
 from bgresearch.live.intake import Intake, Repairs, SubscriptionProgress
-from bgresearch.live.link import Connection, LiveLink
+from bgresearch.live.link import Connection, LiveLink, Tap
 from bgresearch.live.outlet import Outlet
 from bgresearch.live.pacing import CHANNELS_PER_CONNECTION
 from bgresearch.live.protocol_core import Refused, grouped
+from bgresearch.live.raw_frames import RawFile
 from bgresearch.live.repair import missing_bars, missing_trades
 from bgresearch.schemas import Row
+from bgresearch.session.identity import NO_PERMISSION
 from bgresearch.session.session import Session
 from bgresearch.session.unknown_symbol import unlisted
 
@@ -42,6 +47,7 @@ if TYPE_CHECKING:
 
 _UNKNOWN = "30001"  # the exchange's code of a subscription to what does not exist
 _FIRST_BOOK_S, _LOOK_S = 15.0, 0.02  # real seconds
+_LONGEST_END_S = 12.0  # a connection that is being opened is given up after ten
 
 
 @dataclass(frozen=True)
@@ -79,14 +85,14 @@ class Stream:
     ----------
     source : Session
         Exchange, store and clock of the client.
-    access : LiveAccess
-        Where and how to connect.
+    access : LiveAccess or None
+        Where and how to connect; None to connect nowhere.
     subscriptions : sequence of Subscription
         What is streamed: of one channel.
     """
 
     def __init__(
-        self, source: Session, access: LiveAccess, subscriptions: Sequence[Subscription], *,
+        self, source: Session, access: LiveAccess | None, subscriptions: Sequence[Subscription], *,
         chance: random.Random | None = None,
     ) -> None:  # fmt: skip
         self._source, self._subscriptions = source, tuple(subscriptions)
@@ -97,13 +103,16 @@ class Stream:
         self._pool = ThreadPool(1, "bgresearch-live-repair")
         repairs = Repairs(
             partial(missing_trades, source), lambda one, span: missing_bars(source, one.named, one.interval, span),
-            self._pool.submit,
+            AccountRepair(source).missed, self._pool.submit,
         )  # fmt: skip
         self.intake = Intake(
             self._subscriptions, outlet=self._outlet, gaps=self._gap_log, repairs=repairs, clock=source.clock
         )  # fmt: skip
-        groups = grouped(self._subscriptions, CHANNELS_PER_CONNECTION)
-        self.links = [LiveLink(group, access, source.clock, handler=self, chance=chance) for group in groups]
+        groups = grouped(self._subscriptions, CHANNELS_PER_CONNECTION) if access is not None else []
+        self.links = [
+            LiveLink(group, access, source.clock, handler=self, chance=chance) for group in groups if access is not None
+        ]
+        self._raw: RawFile | None = None
         self._reconnects = 0
         self._error: BgresearchError | None = None
         self._begun, self._ended = threading.Lock(), threading.Event()
@@ -155,6 +164,20 @@ class Stream:
         for link in self.links:
             link.stop()
         self._pool.dismiss()
+        until_s = time.monotonic() + _LONGEST_END_S
+        for link in self.links:
+            link.join(max(until_s - time.monotonic(), 0.0))
+        if self._raw is not None:
+            self._raw.close()
+
+    @property
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """What is streamed."""
+        return self._subscriptions
+
+    def keep_raw(self, data_dir: Path) -> None:
+        """Write every frame that arrives to a file of the store's folder; call it before the stream begins."""
+        self._raw = RawFile(data_dir, self._subscriptions, self._source.clock)
 
     @property
     def status(self) -> StreamStatus:
@@ -171,7 +194,7 @@ class Stream:
 
     @property
     def gap_log(self) -> GapLog:
-        """The gaps as they are kept."""
+        """The log of the gaps."""
         return self._gap_log
 
     @property
@@ -190,7 +213,7 @@ class Stream:
         Raises
         ------
         NetworkError
-            The exchange was never reached.
+            There never was a connection.
         UnknownSymbol, ExchangeError
             The exchange refuses a subscription.
         """
@@ -199,7 +222,7 @@ class Stream:
             found = self._outlet.take(wait_s)
             if found is None:
                 if self._error is not None:
-                    raise self._told()
+                    raise self._final_error()
                 return None
             if isinstance(found, list):
                 return self._framed(found)
@@ -211,8 +234,15 @@ class Stream:
         """Return the rows that came since the last call, without making a frame of them; for recorders."""
         found = self._outlet.take(wait_s)
         if found is None and self._error is not None:
-            raise self._told()
+            raise self._final_error()
         return found if isinstance(found, list) else []
+
+    def waiting_rows(self) -> list[Row]:
+        """Return all rows that came since the last call, at once and without raising why the stream ended."""
+        rows: list[Row] = []
+        while (found := self._outlet.take(0.0)) is not None:
+            rows += found if isinstance(found, list) else []
+        return rows
 
     def frame(self) -> pd.DataFrame:
         """Return what came recently: the last 20,000 rows, or the current order books."""
@@ -245,7 +275,7 @@ class Stream:
         waited_s = 0.0
         while (found := self._image(one.key, self._source.clock.now_ms())) is None:
             if self._error is not None:
-                raise self._told()
+                raise self._final_error()
             if waited_s >= _FIRST_BOOK_S or self._state == "stopped":
                 raise NetworkError("live.order_book", f"there is no order book of {one.named.symbol} now.")
             self._ended.wait(_LOOK_S)
@@ -281,13 +311,16 @@ class Stream:
             self.failed(self._refusal(self.intake.refusal))
         return cause
 
-    def opened(self, link: LiveLink) -> None:
-        """Take note of a connection; called by links."""
+    def tap(self, link: LiveLink) -> Tap | None:
+        """Return what takes the frames of a new connection as they arrive; called by links."""
+        return None if self._raw is None else self._raw.opened([one.named.symbol for one in link.subscriptions])
 
     def lost(self, link: LiveLink, cause: str, last_heard_ms: int) -> None:
         """Take note of a lost connection; called by links."""
         self._reconnects += 1
         self.intake.lost(link.subscriptions, cause, last_heard_ms)
+        if self._raw is not None:
+            self._raw.lost([one.named.symbol for one in link.subscriptions], cause, last_heard_ms)
 
     def failed(self, error: BgresearchError) -> None:
         """End with an error; called by links."""
@@ -347,18 +380,18 @@ class Stream:
             if one.named == named:
                 return one
         names = ", ".join(one.named.symbol for one in self._subscriptions)
-        said = f"{symbol!r} has no order book in this stream of {self.channel.name}."
-        raise InvalidInput("symbol", said, hint=f"It streams {names}.")
+        problem = f"{symbol!r} has no order book in this stream of {self.channel.name}."
+        raise InvalidInput("symbol", problem, hint=f"It streams {names}.")
 
     def _refusal(self, refused: Refused) -> BgresearchError:
         where = f"live.{self.channel.name}"
-        if refused.subscription is None:
-            return AuthenticationError(where, refused.code, refused.message)
+        if refused.code in NO_PERMISSION:
+            return PermissionDenied(where, refused.code, refused.message, hint="Tick the reading box of this market.")
         if refused.code == _UNKNOWN:
             return UnknownSymbol(where, refused.code, refused.message)
         return ExchangeError(where, refused.code, refused.message)
 
-    def _told(self) -> BgresearchError:
+    def _final_error(self) -> BgresearchError:
         """Return the error that ended the stream; of an unknown symbol with near names."""
         error = self._error
         if isinstance(error, UnknownSymbol) and self.intake.refusal is not None:

@@ -24,7 +24,7 @@ from bgresearch.sandbox.quotas import Quotas
 from bgresearch.sandbox.responders import RESPONDERS
 from bgresearch.sandbox.responders.books import level_texts
 from bgresearch.sandbox.streams.connection_limits import AddressLimits
-from bgresearch.sandbox.streams.served_connection import PATHS, ServedConnection, StreamDesk
+from bgresearch.sandbox.streams.served_connection import PATHS, ServedConnection, StreamContext
 from bgresearch.sandbox.traders.accounts import make_accounts
 from bgresearch.sandbox.traders.keys import SANDBOX_KEYS, SandboxKey
 from bgresearch.sandbox.world.markets import Kind, find
@@ -145,10 +145,10 @@ class Exchange:
             return 429
         lowered = {name.lower(): value for name, value in headers.items()}
         demo = lowered.get("paptrading") == "1" or lowered.get("host", "").startswith("wspap")
-        streams = StreamDesk(
+        context = StreamContext(
             self.clock, self.faults, self.world, self.accounts, self._keys, self._restricted, self._addresses
         )  # fmt: skip
-        return ServedConnection(streams, path, address=address, demo=demo, serial=next(self._connections))
+        return ServedConnection(context, path, address=address, demo=demo, serial=next(self._connections))
 
     def order_book(self, symbol: str, *, kind: Kind = "spot", now_ms: int, levels: int = DEEPEST) -> dict[str, Any]:
         """Return the true book of a market at an instant: ``bids`` and ``asks``, best first, as they are written.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +15,25 @@ from bgresearch.client.client import Client
 from bgresearch.sandbox import Exchange
 
 Fresh = Callable[..., Client]
+LONGEST_S = 300  # of one test: what takes longer hangs
+
+
+@pytest.fixture(autouse=True)
+def bounded() -> Iterator[None]:
+    """Fail a test that hangs, and one that leaves a thread of a stream behind."""
+
+    def ring(*_: object) -> None:
+        raise AssertionError(f"the test takes longer than {LONGEST_S} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(LONGEST_S)
+    yield
+    try:
+        while [one for one in threading.enumerate() if one.name.startswith("bgresearch-live")]:
+            time.sleep(0.05)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture

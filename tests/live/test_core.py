@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import itertools
 import json
@@ -18,16 +19,17 @@ from bgresearch.core.symbols import Named
 from bgresearch.errors import InvalidInput
 from bgresearch.live.channels import CHANNELS, Channel, Subscription, chosen_channel
 from bgresearch.live.continuity import BarTail, TradeTail
-from bgresearch.live.decoding import live_shape
+from bgresearch.live.decoding import Unreadable, live_shape
 from bgresearch.live.depth_book import BookBroken, DepthBook
 from bgresearch.live.outlet import MOST_WAITING, Outlet
 from bgresearch.live.pacing import MESSAGES_PER_S, SUBSCRIBES_PER_HOUR, Pace, backoff_s
+from bgresearch.live.private_decoding import market_of
 from bgresearch.live.protocol_core import Garbage, ProtocolCore, PushedRows, Refused, Silent, grouped
 
 PACE = Pace()
 PING_S, PONG_S, SILENCE_S, FIRST_DATA_S = PACE.ping_s, PACE.pong_s, PACE.silence_s, PACE.first_data_s
 SAMPLES = Path(__file__).parents[3] / "shared" / "bitget" / "samples"
-needs_samples = pytest.mark.skipif(not SAMPLES.exists(), reason="the exchange's documentation lies outside the repo")
+needs_samples = pytest.mark.skipif(not SAMPLES.exists(), reason="the samples are not part of the repository")
 BTC = Named("BTCUSDT", "spot")
 BOOK = chosen_channel("order_book", "spot")
 TRADE = chosen_channel("trades", "spot")
@@ -54,6 +56,13 @@ def channel_of(argument: dict[str, str]) -> Channel | None:
     return rows[0] if rows else None
 
 
+def decoded(channel: Channel, row: Any, named: Named) -> list[dict[str, Any]]:
+    """The rows that a pushed row means."""
+    assert channel.decode is not None
+    found = channel.decode(row, named)
+    return found if isinstance(found, list) else [found]
+
+
 @needs_samples
 def test_every_frame_of_the_samples_is_decoded_into_the_columns_of_its_verb() -> None:
     done: Counter[str] = Counter()
@@ -67,20 +76,54 @@ def test_every_frame_of_the_samples_is_decoded_into_the_columns_of_its_verb() ->
         if channel is None:
             done[f"not offered: {frame['arg'].get('channel') or frame['arg'].get('topic')}"] += 1
             continue
-        named = Named(frame["arg"].get("instId") or frame["arg"].get("symbol") or "", frame["arg"]["instType"].lower())
+        symbol = frame["arg"].get("instId") or frame["arg"].get("symbol") or ""
         for row in frame["data"]:
+            market = frame["arg"]["instType"].lower()
+            named = Named(symbol, market_of(row) if market == "uta" else market)
             if channel.decode is None:
                 assert DepthBook(channel.sides).push(frame["action"], row, frame["ts"]) == (
                     frame["action"] == "snapshot"
                 )
             else:
-                table = live_shape(channel.shape).table([channel.decode(row, named)])
-                assert table.num_rows == 1
+                assert live_shape(channel.shape).table(decoded(channel, row, named)).num_rows >= 1
             done[f"{channel.version} {channel.name}"] += 1
     print(dict(done))
     assert {"v2 trades", "v3 trades", "v2 candles", "v3 candles", "v2 tickers", "v3 tickers"} <= set(done)
-    private = "account equity orders positions positions-history position fill orders-algo"
-    assert {word.removeprefix("not offered: ") for word in done if word.startswith("not")} <= set(private.split())
+    private = {f"{version} {name}" for version in ("v2", "v3") for name in ("fills", "positions", "account")}
+    assert private | {"v2 orders"} <= set(done)
+    others = {word.removeprefix("not offered: ") for word in done if word.startswith("not")}
+    assert others <= {"equity", "positions-history", "orders-algo"}
+
+
+ODD = (None, [], {}, [[]], [{}], 7, -1, True, "", "x", "NaN", "1e999", [1, [2]], {"a": []})
+
+
+@needs_samples
+def test_a_row_with_any_odd_value_is_decoded_or_unreadable_and_nothing_else() -> None:
+    done: Counter[str] = Counter()
+    for _, frame in frames():
+        channel = None if "event" in frame else channel_of(frame["arg"])
+        if channel is None or channel.decode is None:
+            continue
+        market = frame["arg"]["instType"].lower()
+        for row in frame["data"][:1]:
+            named = Named("BTCUSDT", market_of(row) if market == "uta" else market)
+            names = range(len(row)) if isinstance(row, list) else list(row)
+            for name, odd in itertools.product(names, ODD):
+                broken = list(row) if isinstance(row, list) else dict(row)
+                broken[name] = odd
+                try:
+                    found = decoded(channel, broken, named)
+                except Unreadable:
+                    done["unreadable"] += 1
+                    continue
+                live_shape(channel.shape).table(found)
+                done["decoded"] += 1
+            for odd in ODD:
+                with contextlib.suppress(Unreadable):
+                    decoded(channel, odd, named)
+    print(dict(done))
+    assert min(done.values()) > 100
 
 
 def recording() -> Iterator[dict[str, Any]]:
@@ -110,7 +153,7 @@ def test_every_checksum_of_a_real_recording_is_met_and_every_other_row_is_decode
         for row in frame["data"]:
             done[channel.name] += 1
             if channel.decode is not None:
-                live_shape(channel.shape).table([channel.decode(row, named)])
+                live_shape(channel.shape).table(decoded(channel, row, named))
                 continue
             book = books.setdefault(named, DepthBook())
             assert book.push(frame["action"], row, 0)
@@ -335,20 +378,6 @@ def test_refusals_of_both_versions_name_their_subscription() -> None:
     assert {one.code for one in found if isinstance(one, Refused)} == {"30001"}
 
 
-def test_a_login_goes_first_and_its_success_may_be_a_number_or_a_text() -> None:
-    for code in (0, "0"):
-        _core, wanted = core(TRADE)
-        this = ProtocolCore(wanted, 0.0, login='{"op":"login"}')
-        assert this.due(0.0) == ['{"op":"login"}']
-        assert '"op"' not in repr(this)
-        assert this.failure(10.0) is None
-        assert this.failure(16.0) == "no login"
-        assert this.received(json.dumps({"event": "login", "code": code, "connId": "x"}), 1.0) == []
-        assert len(this.due(1.0)) == 1
-    refusal = this.received('{"event":"login","code":"30005","msg":"error"}', 1.0)
-    assert refusal == [Refused(None, "30005", "error")]
-
-
 def test_a_push_belongs_to_its_subscription_in_either_spelling() -> None:
     wanted = [Subscription(chosen_channel("candles", "spot", interval="3m"), BTC, "3m")]
     this = ProtocolCore(wanted, 0.0)
@@ -451,6 +480,5 @@ def test_a_reader_that_is_too_slow_loses_the_oldest_rows_and_is_told_of_what() -
 def test_only_the_newest_state_of_a_book_waits_for_its_reader() -> None:
     outlet = Outlet(lambda _rows: None)
     for number in range(5):
-        outlet.changed(("a",), number)
-        outlet.changed(("b",), number)
+        outlet.changed([("a",), ("b",)], number)
     assert [outlet.take(0.0), outlet.take(0.0), outlet.take(0.0)] == [(("a",), 4), (("b",), 4), None]

@@ -107,14 +107,14 @@ def test_an_order_book_is_true_again_after_each_fault_and_never_crossed(
 ) -> None:
     with live.stream("order_book", "BTCUSDT") as stream:
         next(stream)
-        for _ in range(3):
+        for _ in range(2):
             running.faults.inject(fault, endpoint="stream.order_book", times=1)
             if fault == "half_snapshot":
                 running.faults.inject("drop", endpoint="stream.order_book", times=1)
             seen = stream.status.messages
-            until(lambda seen=seen: stream.status.messages > seen + 5)
+            until(lambda seen=seen: stream.status.messages > seen + 2)
             assert_is_true(running, stream.book("BTCUSDT"))
-        for _ in range(20):
+        for _ in range(5):
             assert_is_true(running, next(stream))
     if fault not in ("duplicate", "reorder"):
         assert stream.status.gaps >= 1
@@ -129,16 +129,23 @@ def direct(exchange: Exchange, client: Client, channel: str, pace: Pace, server:
     return Stream(client._source, access, [one])
 
 
-@pytest.mark.parametrize("channel", ["order_book", "trades"])
-@pytest.mark.parametrize("endpoint", [None, "stream.{}"])
-def test_what_falls_silent_is_noticed_and_comes_back(
-    running: Exchange, live: Client, channel: str, endpoint: str | None
+@pytest.mark.parametrize(
+    ("channel", "endpoint"),
+    [
+        ("order_book", "stream.order_book"), ("trades", None),
+        pytest.param("order_book", None, marks=pytest.mark.slow),
+        pytest.param("trades", "stream.trades", marks=pytest.mark.slow),
+    ],
+)  # fmt: skip
+def test_what_falls_silent_is_noticed_and_subscribed_to_again(
+    running: Exchange, fast: Exchange, fresh: Fresh, channel: str, endpoint: str | None
 ) -> None:
-    pace = Pace(ping_s=0.3, pong_s=1.0, silence_s=5.0, quiet_s=3.0, first_data_s=3.0)
-    with Server(running) as server, direct(running, live, channel, pace, server) as stream:
+    exchange = running if channel == "order_book" else fast  # there are few trades
+    pace = Pace(ping_s=0.3, pong_s=2.0, silence_s=5.0, quiet_s=1.5, first_data_s=3.0, first_pause_s=0.05)
+    with Server(exchange) as server, direct(exchange, fresh(exchange), channel, pace, server) as stream:
         next(stream)
         seen = stream.status.messages
-        running.faults.inject("stall", endpoint=endpoint and endpoint.format(channel), times=1)
+        exchange.faults.inject("stall", endpoint=endpoint, times=1)
         more = 20 if channel == "order_book" else 1  # nothing comes any more unless the silence is noticed
         until(lambda: stream.status.messages > seen + more)
         next(stream)
@@ -151,7 +158,7 @@ def test_a_connection_is_renewed_before_the_exchange_cuts_it_and_nothing_is_miss
 ) -> None:
     with (
         Server(running) as server,
-        direct(running, live, "order_book", Pace(renew_s=1.0), server) as stream,
+        direct(running, live, "order_book", Pace(renew_s=0.6), server) as stream,
     ):
         first = stream.links[0]
         opened = until(lambda: first.opened_s)
@@ -236,7 +243,9 @@ def test_an_exchange_that_cannot_be_reached_is_named_after_some_attempts(tmp_pat
         free.bind(("127.0.0.1", 0))
         url = f"ws://127.0.0.1:{free.getsockname()[1]}"
     client = bgresearch.connect(base_url=url.replace("ws", "http"), ws_url=url, data_dir=tmp_path, clock=SandboxClock())
-    with client.stream("trades", "BTCUSDT") as stream, pytest.raises(NetworkError, match="cannot be reached"):
+    access = LiveAccess(lambda: url, LocalLimiter(SandboxClock()), pace=Pace(first_pause_s=0.01))
+    one = Subscription(chosen_channel("trades", "spot"), Named("BTCUSDT", "spot"))
+    with Stream(client._source, access, [one]) as stream, pytest.raises(NetworkError, match="not reachable"):
         next(stream)
 
 
@@ -264,18 +273,78 @@ def test_connections_are_counted_before_they_are_opened(running: Exchange, live:
         assert waits.is_alive()
 
 
-def test_the_chart_draws_what_came_and_its_button_stops_the_stream(live: Client) -> None:
+@pytest.mark.parametrize("channel", ["candles", "order_book", "trades", "tickers"])
+def test_a_chart_draws_what_came(live: Client, channel: str) -> None:
     pytest.importorskip("plotly")
-    for channel, interval in (("candles", "1m"), ("order_book", None), ("trades", None), ("tickers", None)):
-        stream = live.stream(channel, "BTCUSDT", interval=interval)
-        with stream:
-            next(stream)
-            chart = stream.chart(minutes=600)
-            widget = chart.widget()
-            until(lambda chart=chart: chart.drawn >= 2)
-            figure = chart.figure()
-            assert len(figure.data) >= 1
-            assert len(figure.data[0].x) >= 1
-            widget.children[0].click()
-            assert stream.ended
-        assert len(list(stream)) < 1000  # it ends
+    with live.stream(channel, "BTCUSDT", interval="1m" if channel == "candles" else None) as stream:
+        next(stream)
+        figure = stream.chart(minutes=600).figure()
+    assert len(figure.data) >= 1
+    assert len(figure.data[0].x) >= 1
+
+
+@pytest.mark.slow
+def test_the_button_of_a_chart_stops_the_stream_and_its_drawing(live: Client) -> None:
+    pytest.importorskip("plotly")
+    with live.stream("tickers", "BTCUSDT") as stream:
+        next(stream)
+        chart = stream.chart()
+        widget = chart.widget()
+        until(lambda: chart.drawn >= 1)
+        widget.children[0].click()
+        assert stream.ended
+        until(lambda: not chart.is_drawing)
+
+
+@pytest.mark.slow
+def test_an_order_book_through_two_hundred_gaps_is_that_of_the_exchange_and_never_crossed(
+    fast: Exchange, fresh: Fresh
+) -> None:
+    compared = through_gaps(fast, fresh(fast), gaps=60)
+    assert compared >= 30
+
+
+def through_gaps(exchange: Exchange, client: Client, *, gaps: int) -> int:
+    """Compare images with the exchange's own while updates are lost, and return how many were equal."""
+    exchange.faults.inject("gap", endpoint="stream.order_book", probability=0.05)
+    compared = 0
+    with client.stream("order_book", "BTCUSDT") as stream:
+        while stream.status.gaps < gaps:
+            image = next(stream)
+            assert image[image.side == "bid"].price.max() < image[image.side == "ask"].price.min()
+            if compared * 2 <= stream.status.gaps:
+                assert_is_true(exchange, image)
+                compared += 1
+    assert set(stream.gaps.cause) <= {"sequence gap", "no connection", "subscriptions used up", "silence"}
+    return compared
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_reader_does_not_wait_for_a_connection_whose_thread_has_failed(running: Exchange, live: Client) -> None:
+    def wrong() -> str:
+        raise LookupError("a defect")
+
+    one = Subscription(chosen_channel("trades", "spot"), Named("BTCUSDT", "spot"))
+    access = LiveAccess(wrong, LocalLimiter(running.clock))
+    with Stream(live._source, access, [one]) as stream, pytest.raises(NetworkError, match="has ended"):
+        next(stream)
+
+
+@pytest.mark.parametrize("by", ["stop", "close"])
+def test_no_thread_of_a_stream_outlives_it(running: Exchange, fresh: Fresh, by: str) -> None:
+    client = fresh(running)
+    streams = [client.stream(channel, "BTCUSDT") for channel in ("trades", "order_book")]
+    for stream in streams:
+        next(stream)
+    assert live_threads()
+    if by == "close":
+        client.close()
+    for stream in streams:
+        if by == "stop":
+            stream.stop()
+        assert stream.ended
+    until(lambda: not live_threads())
+
+
+def live_threads() -> list[str]:
+    return [one.name for one in threading.enumerate() if one.name.startswith("bgresearch-live")]

@@ -35,7 +35,7 @@ MAY_SPEAK = {  # module: what it may import of them
     "bgresearch/sandbox/adapter.py": {"requests", "urllib3", "http"},
     "bgresearch/sandbox/server.py": {"asyncio", "socket"},
     "bgresearch/sandbox/websocket_carrier.py": {"asyncio", "websockets"},
-    "bgresearch/live/link.py": {"websockets"},
+    "bgresearch/live/websocket.py": {"websockets"},
 }
 
 

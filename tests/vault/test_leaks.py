@@ -175,7 +175,7 @@ def test_vault_and_credential_have_no_dictionary_of_attributes(vault: Vault) -> 
     for thing in (vault, credential, Hidden("x")):
         with pytest.raises(TypeError):
             vars(thing)
-    assert dir(credential) == ["demo", "fingerprint", "headers", "host", "name"]
+    assert dir(credential) == ["demo", "fingerprint", "headers", "host", "login", "name"]
 
 
 def test_nothing_public_returns_a_secret_but_the_headers(vault: Vault) -> None:
@@ -189,7 +189,7 @@ def test_nothing_public_returns_a_secret_but_the_headers(vault: Vault) -> None:
         *("change_password", "reset_password", "rotate_data_key", "set_recovery", "set_keyring", "remove_unlock"),
     }
     assert {name for name in dir(Credential) if not name.startswith("_")} == {
-        *("demo", "fingerprint", "headers", "host", "name")
+        *("demo", "fingerprint", "headers", "host", "login", "name")
     }
 
 

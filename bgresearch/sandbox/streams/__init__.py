@@ -1,1 +1,1 @@
-"""The WebSocket side of the embedded exchange: what a connection is told, from the same markets as REST."""
+"""The WebSocket side of the embedded exchange: what a connection receives, from the same markets as REST."""

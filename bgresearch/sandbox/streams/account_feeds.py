@@ -1,7 +1,7 @@
-"""What happens on an account as pushes: balances, positions, orders and executions, from the history that REST tells.
+"""What happens on an account as pushes: balances, positions, orders and executions, from the history that REST shows.
 
-Orders and executions are told as they happen and nothing at first; balances and positions are told whole at first, and
-those of a unified account every five seconds again.
+Orders and executions are pushed as they happen, with no first push; balances and positions are pushed whole at first,
+and those of a unified account every five seconds again.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _ROWS = {  # channel to the row of the table that says who may read it
 
 
 def private_feed(world: World, wanted: Wanted, key: SandboxKey, account: Account) -> Feed:
-    """Return what a private subscription is told.
+    """Return the feed of a private subscription.
 
     Raises
     ------
@@ -127,7 +127,7 @@ class AccountFeed:
         Takes a history; returns the instants at which something happens.
     rows : callable
         Takes the instant of the push before (None the first time) and that of this one; returns rows, or None if
-        there is nothing to tell.
+        there is nothing to push.
     """
 
     def __init__(
@@ -138,12 +138,12 @@ class AccountFeed:
         self._account, self._moments_of, self._rows = account, moments, rows
         self._every_ms, self._later = every_ms, later
         self._known: tuple[TraderHistory | None, list[int]] = (None, [])
-        self._told_ms = 0
+        self._pushed_ms = 0
         self.due_ms: int | None = None
 
     def first(self, now_ms: int) -> Push | None:
         rows = self._rows(None, now_ms)
-        self._told_ms = now_ms
+        self._pushed_ms = now_ms
         self._plan(now_ms)
         return None if rows is None else Push("snapshot", rows, now_ms)
 
@@ -151,8 +151,8 @@ class AccountFeed:
         moment = self.due_ms or now_ms
         if self._every_ms is not None:  # a backlog of states is cut to the newest (changelog 2025-07-31)
             moment += (now_ms - moment) // self._every_ms * self._every_ms
-        rows = self._rows(self._told_ms, moment)
-        self._told_ms = moment
+        rows = self._rows(self._pushed_ms, moment)
+        self._pushed_ms = moment
         self._plan(moment)
         return None if rows is None else Push(self._later, rows, moment)
 
@@ -187,12 +187,12 @@ def _fill_moments(history: TraderHistory) -> Iterable[int]:
 
 
 def _balances(source: _Source) -> Feed:
-    told: dict[str, Any] = {}
+    pushed: dict[str, Any] = {}
 
     def changed(since_ms: int | None, now_ms: int) -> list[Any] | None:
         rows = _v2_balances(source, now_ms)
-        fresh = [row for row in rows if told.get(_coin(row)) != _settled(row)]
-        told.update({_coin(row): _settled(row) for row in rows})
+        fresh = [row for row in rows if pushed.get(_coin(row)) != _settled(row)]
+        pushed.update({_coin(row): _settled(row) for row in rows})
         return rows if since_ms is None else fresh or None
 
     def whole(since_ms: int | None, now_ms: int) -> list[Any]:
@@ -273,29 +273,29 @@ _ENDED = {"size": "0", "available": "0", "unrealisedPnl": "0", "positionStatus":
 
 
 def _v2_position(row: Valued) -> dict[str, Any]:
-    told = futures_account.position_row(row)
+    shown = futures_account.position_row(row)
     names = (
         "marginCoin", "marginSize", "marginMode", "holdSide", "posMode", "total", "available", "openPriceAvg",
         "achievedProfits", "unrealizedPL", "liquidationPrice", "keepMarginRate", "breakEvenPrice", "totalFee",
         "deductedFee", "markPrice", "assetMode", "cTime", "uTime",
     )  # fmt: skip
     return {
-        "posId": str(row.position.position_id), "instId": told["symbol"], **{name: told[name] for name in names},
-        "frozen": told["locked"], "leverage": LEVERAGE, "marginRate": told["marginRatio"],
+        "posId": str(row.position.position_id), "instId": shown["symbol"], **{name: shown[name] for name in names},
+        "frozen": shown["locked"], "leverage": LEVERAGE, "marginRate": shown["marginRatio"],
         "unrealizedPLR": f"{row.unrealised / max(row.margin, 1):.8f}", "autoMargin": "off",
     }  # fmt: skip
 
 
 def _unified_position(row: Valued) -> dict[str, Any]:
-    told = unified.position_row(row)
+    shown = unified.position_row(row)
     names = (
         "symbol", "leverage", "openFeeTotal", "mmr", "breakEvenPrice", "available", "marginMode", "unrealisedPnl",
         "markPrice", "createdTime", "avgPrice", "updatedTime", "marginCoin", "frozen", "profitRate", "closeFeeTotal",
         "curRealisedPnl", "positionStatus", "posSide", "holdMode",
     )  # fmt: skip
     return {
-        **{name: told[name] for name in names}, "liqPrice": told["liquidationPrice"],
-        "totalFundingFee": told["totalFunding"], "marginSize": told["positionBalance"], "size": told["total"],
+        **{name: shown[name] for name in names}, "liqPrice": shown["liquidationPrice"],
+        "totalFundingFee": shown["totalFunding"], "marginSize": shown["positionBalance"], "size": shown["total"],
     }  # fmt: skip
 
 
@@ -340,11 +340,11 @@ def _orders(source: _Source) -> Feed:
     def rows(since_ms: int | None, now_ms: int) -> list[Any] | None:
         if since_ms is None:
             return None
-        told = []
+        events = []
         for order in source.account.history(now_ms).orders:
             if order.ts_ms <= now_ms and order.done_ms > since_ms and source.concerns(order):
-                told += _order_events(source, order, since_ms, now_ms)
-        return [row for _, row in sorted(told, key=lambda one: one[0])] or None
+                events += _order_events(source, order, since_ms, now_ms)
+        return [row for _, row in sorted(events, key=lambda one: one[0])] or None
 
     return AccountFeed("stream.orders", source.account, moments=_order_moments, rows=rows)
 

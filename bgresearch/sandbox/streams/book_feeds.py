@@ -18,14 +18,14 @@ _LEVELS = {"v2": 500, "v3": 1000}
 _LEVELS_SMALL = 200  # v2, contracts margined in USDC or the coin
 _STEP_MS = {"v2": 100, "v3": 50}  # between updates
 _IMAGE_STEP_MS = 100  # between whole images
-_LATE_MS = 2_000  # further behind than this, changes are told together
+_LATE_MS = 2_000  # further behind than this, changes are pushed together
 _CHECKED = 25  # levels that the checksum covers
 _SEQ_EPOCH_MS = 1_435_725_920_677
 _SEQ_SHIFT = 22  # of coin futures, whose numbers are above 2**53
 
 
 def depth_of(channel: str, version: str, market: Market) -> int:
-    """Return how many levels of a side a channel tells: ``books`` all that it has, ``books5`` five."""
+    """Return how many levels of a side a channel has: ``books`` all that it has, ``books5`` five."""
     if channel != "books":
         return int(channel.removeprefix("books"))
     small = version == "v2" and market.kind in ("usdc-futures", "coin-futures")
@@ -50,8 +50,8 @@ def checksum(bids: list[list[str]], asks: list[list[str]]) -> int:
 class BookFeed:
     """One book on one connection.
 
-    The first push is an image with ``pseq`` 0. An update tells what changed since the push before and carries that
-    push's ``seq`` as its ``pseq``. A channel of fixed depth tells images alone, each with ``pseq`` 0.
+    The first push is an image with ``pseq`` 0. An update has what changed since the push before and carries that
+    push's ``seq`` as its ``pseq``. A channel of fixed depth pushes images alone, each with ``pseq`` 0.
     """
 
     stream = "stream.order_book"
@@ -60,14 +60,14 @@ class BookFeed:
         self._market, self._version = market, version
         self._channel, self._depth = channel, depth_of(channel, version, market)
         self._maker = BookMaker(world, market, levels=self._depth)
-        self._told: SandboxBook | None = None
+        self._pushed: SandboxBook | None = None
         self._seq = 0
         self.due_ms: int | None = None
 
     def first(self, now_ms: int) -> Push | None:
-        self._told, self._seq = self._maker.at(now_ms), sequence_at(self._market, now_ms)
+        self._pushed, self._seq = self._maker.at(now_ms), sequence_at(self._market, now_ms)
         self._plan(now_ms)
-        return self._whole(self._told, now_ms)
+        return self._whole(self._pushed, now_ms)
 
     def push(self, now_ms: int) -> Push | None:
         moment = self.due_ms or now_ms
@@ -77,12 +77,12 @@ class BookFeed:
         if self._market.delisted_at(moment):
             self.due_ms = None
             return None
-        before, now = self._told, self._maker.at(moment)
+        before, now = self._pushed, self._maker.at(moment)
         bids = before.bid_side.changes(now.bid_side) if before else []
         asks = before.ask_side.changes(now.ask_side) if before else []
         if not bids and not asks:
             return None
-        self._told, last, self._seq = now, self._seq, sequence_at(self._market, moment)
+        self._pushed, last, self._seq = now, self._seq, sequence_at(self._market, moment)
         if not self._incremental(moment):
             return self._whole(now, moment)
         sides = (_texts(self._market, bids[::-1]), _texts(self._market, asks))
@@ -113,9 +113,9 @@ class BookFeed:
 
     def _checksum(self, now_ms: int) -> int:
         """Return the checksum of the whole book as the receiver has it after this push; 0 on whole images."""
-        if self._told is None or not self._incremental(now_ms):
+        if self._pushed is None or not self._incremental(now_ms):
             return 0
-        bids, asks = self._told.bids()[:_CHECKED], self._told.asks()[:_CHECKED]
+        bids, asks = self._pushed.bids()[:_CHECKED], self._pushed.asks()[:_CHECKED]
         return checksum(level_texts(self._market, bids), level_texts(self._market, asks))
 
 

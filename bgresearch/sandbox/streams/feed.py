@@ -1,4 +1,4 @@
-"""What one subscription is told, and when: a first push, then a push at every instant that the feed names itself."""
+"""What one subscription receives, and when: a first push, then a push at every instant that the feed names itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Push(NamedTuple):
 
 
 class Feed(Protocol):
-    """A source of pushes; knows the future of its world, so that nobody has to ask it in vain.
+    """A source of pushes; knows the future of its world, so it is asked only when a push is due.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Feed(Protocol):
 
 
 class Silence:
-    """A feed that never tells anything: what a wrong product, or a channel of things that never happen, gives."""
+    """A feed without a push: what a wrong product, or a channel of things that never happen, gives."""
 
     stream = "stream.silence"
     due_ms: int | None = None

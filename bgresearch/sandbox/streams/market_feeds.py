@@ -230,9 +230,9 @@ class LiquidationFeed:
         return None
 
     def push(self, now_ms: int) -> Push | None:
-        told = Push("update", [self._row], self.due_ms or now_ms)
+        push = Push("update", [self._row], self.due_ms or now_ms)
         self._step()
-        return told
+        return push
 
     def _step(self) -> None:
         self.due_ms, self._row = next(self._coming)

@@ -1,4 +1,4 @@
-"""One WebSocket connection without its socket: texts in and the time, texts and goodbyes out.
+"""One WebSocket connection without its socket: texts and the time in, texts and closings out.
 
 It is as strict as the exchange: what is refused there is refused here, with its code and in its shape, and what ends a
 connection there ends it here. It never waits.
@@ -35,7 +35,7 @@ from bgresearch.sandbox.world.world import World
 
 PATHS = {f"/{version}/ws/{access}": (version, access) for version in ("v2", "v3") for access in ("public", "private")}
 ILLEGAL_REQUEST, UNKNOWN_OP, LOGIN_NEEDED, LOGIN_FAILED, OVER_LIMIT = 30002, 30003, 30004, 30005, 30007
-_MOST_AT_ONCE = 100  # looks at feeds in one step, so that a far jump of the clock does not hold up everybody else
+_MOST_AT_ONCE = 100  # feeds served in one step, so that a far jump of the clock does not delay other connections
 _GARBAGE = ('{"action":"upd', "<html><body>502 Bad Gateway</body></html>", '{"action":"update","data":17}', "\u0000")
 
 Ending = Literal["", "abort", "expired", "refused", "over_limit"]
@@ -57,7 +57,7 @@ class Outgoing(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class StreamDesk:
+class StreamContext:
     """What the connections of one exchange share."""
 
     clock: Clock
@@ -94,7 +94,7 @@ class ServedConnection:
 
     Parameters
     ----------
-    desk : StreamDesk
+    context : StreamContext
         Of the exchange.
     path : str
         One of `PATHS`.
@@ -106,13 +106,13 @@ class ServedConnection:
         Which connection of the exchange it is.
     """
 
-    def __init__(self, desk: StreamDesk, path: str, *, address: str, demo: bool = False, serial: int = 0) -> None:
+    def __init__(self, context: StreamContext, path: str, *, address: str, demo: bool = False, serial: int = 0) -> None:
         self.version, self.access = PATHS[path]
         self.ended = False
-        self._desk, self._address, self._demo = desk, address, demo
+        self._context, self._address, self._demo = context, address, demo
         self._id = _connection_id(serial)
-        self._opened_s = self._pinged_s = desk.clock.monotonic_s()
-        self._counts = _Counts() if desk.addresses is not None else None
+        self._opened_s = self._pinged_s = context.clock.monotonic_s()
+        self._counts = _Counts() if context.addresses is not None else None
         self._key: SandboxKey | None = None
         self._subscribed: dict[str, _Subscribed] = {}
         self._agenda: list[tuple[int, int, _Subscribed]] = []
@@ -120,10 +120,10 @@ class ServedConnection:
         self._silent_until_s = -math.inf
 
     def receive(self, message: str | bytes) -> list[Outgoing]:
-        """Return what one message from the other side brings about."""
+        """Return the replies to one message."""
         if self.ended:
             return []
-        now_s = self._desk.clock.monotonic_s()
+        now_s = self._context.clock.monotonic_s()
         if self._counts is not None and not self._counts.messages.admits(now_s):
             return self._over_limit("too many messages")
         if message == "ping":
@@ -141,7 +141,7 @@ class ServedConnection:
         """Return what has become due since the last step: pushes, or the end of the connection."""
         if self.ended:
             return []
-        now_s = self._desk.clock.monotonic_s()
+        now_s = self._context.clock.monotonic_s()
         if now_s - self._pinged_s > limits.PING_WITHIN_S:
             return self._end(Outgoing(ending="abort"))
         if now_s - self._opened_s >= limits.LONGEST_S:
@@ -157,11 +157,11 @@ class ServedConnection:
             push = one.feed.push(now_ms)
             self._plan(one)
             if push is not None:
-                out += self._told(one, push, now_s, first=False)
+                out += self._pushed(one, push, now_s, first=False)
         return out
 
     def behind(self, now_ms: int | None = None) -> bool:
-        """Return whether something is due that has not been told yet."""
+        """Return whether something is due that was not pushed yet."""
         return bool(self._agenda) and self._agenda[0][0] <= (self._now_ms() if now_ms is None else now_ms)
 
     def close(self) -> None:
@@ -185,7 +185,7 @@ class ServedConnection:
     def _subscribe(self, arguments: list[Any], size: int) -> list[Outgoing]:
         if size > limits.LARGEST_SUBSCRIBE:
             return self._over_limit("the message is longer than 4096 bytes")
-        if self._counts is not None and not self._counts.subscribes.admits(self._desk.clock.monotonic_s()):
+        if self._counts is not None and not self._counts.subscribes.admits(self._context.clock.monotonic_s()):
             return self._over_limit("too many subscriptions")
         if self.version == "v3" and sum(map(is_book, arguments)) > limits.MOST_BOOK_ARGUMENTS:
             return self._end(Outgoing(ending="abort"))
@@ -211,18 +211,18 @@ class ServedConnection:
             push = one.feed.first(now_ms)
             self._plan(one)
             if push is not None and not self.ended:
-                out += self._told(one, push, self._desk.clock.monotonic_s(), first=True)
+                out += self._pushed(one, push, self._context.clock.monotonic_s(), first=True)
         return out
 
     def _feed(self, wanted: Wanted, now_ms: int) -> Feed:
         if self.access == "public":
-            return public_feed(self._desk.world, wanted, now_ms)
+            return public_feed(self._context.world, wanted, now_ms)
         if self._key is None:
             raise StreamRefusal(LOGIN_NEEDED, "User needs to log in")
-        account = self._desk.accounts[self._key.account]
-        if code := self._desk.restricted.get(self._key.account):
+        account = self._context.accounts[self._key.account]
+        if code := self._context.restricted.get(self._key.account):
             raise StreamRefusal(int(code), "The account is restricted")
-        return private_feed(self._desk.world, wanted, self._key, account)
+        return private_feed(self._context.world, wanted, self._key, account)
 
     def _unsubscribe(self, argument: Any) -> Outgoing:
         try:
@@ -237,7 +237,7 @@ class ServedConnection:
             return [self._error(ILLEGAL_REQUEST, "Illegal request")]
         given = arguments[0] if isinstance(arguments[0], Mapping) else {}
         try:
-            self._key = self._desk.keys.log_in(given, self._now_ms(), address=self._address, demo=self._demo)
+            self._key = self._context.keys.log_in(given, self._now_ms(), address=self._address, demo=self._demo)
         except Refusal as refusal:
             return self._end(self._error(int(refusal.code), refusal.message), Outgoing(ending="refused"))
         if self.version == "v3":
@@ -247,30 +247,30 @@ class ServedConnection:
     # replies
 
     def _acknowledged(self, event: str, arg: dict[str, str]) -> Outgoing:
-        told: dict[str, Any] = {"event": event, "arg": arg}
-        return Outgoing(_text({**told, "connId": self._id} if self.version == "v3" else told))
+        reply: dict[str, Any] = {"event": event, "arg": arg}
+        return Outgoing(_text({**reply, "connId": self._id} if self.version == "v3" else reply))
 
     def _error(self, code: int, message: str) -> Outgoing:
         event: dict[str, Any] = {"event": "error", "code": code, "msg": message}
         return Outgoing(_text({**event, "connId": self._id} if self.version == "v3" else event))
 
     def _over_limit(self, what: str) -> list[Outgoing]:
-        told = self._error(OVER_LIMIT, f"Request over limit, connection close: {what}")
-        return self._end(told, Outgoing(ending="over_limit"))
+        error = self._error(OVER_LIMIT, f"Request over limit, connection close: {what}")
+        return self._end(error, Outgoing(ending="over_limit"))
 
     def _end(self, *last: Outgoing) -> list[Outgoing]:
         if not self.ended:
             self.ended = True
             self._subscribed.clear()
             self._agenda.clear()
-            if self._desk.addresses is not None:
-                self._desk.addresses.release(self._address)
+            if self._context.addresses is not None:
+                self._context.addresses.release(self._address)
         return list(last)
 
     # pushes
 
     def _now_ms(self) -> int:
-        return self._desk.clock.now_ms() + self._desk.faults.skew_ms
+        return self._context.clock.now_ms() + self._context.faults.skew_ms
 
     def _plan(self, one: _Subscribed) -> None:
         if one.feed.due_ms is not None:
@@ -281,38 +281,38 @@ class ServedConnection:
         """Return what leaves: nothing while the whole connection is stalled, not even a pong."""
         return [one for one in out if one.ending] if now_s < self._silent_until_s else out
 
-    def _told(self, one: _Subscribed, push: Push, now_s: float, *, first: bool) -> list[Outgoing]:
-        """Return a push as it leaves, with what befalls it."""
+    def _pushed(self, one: _Subscribed, push: Push, now_s: float, *, first: bool) -> list[Outgoing]:
+        """Return a push as it leaves, after the faults that apply to it."""
         if now_s < max(self._silent_until_s, one.silent_until_s):
             return []
         whole = {"action": push.action, "arg": one.wanted.arg, "data": push.rows, "ts": push.ts_ms}
         text = _text(whole)
-        mishaps = self._desk.faults.draw(one.feed.stream, _FIRST_FAULTS if first else _LATER_FAULTS)
-        if mishaps.amounts:
-            return self._spoilt(one, text, mishaps, now_s)
+        faults = self._context.faults.draw(one.feed.stream, _FIRST_FAULTS if first else _LATER_FAULTS)
+        if faults.amounts:
+            return self._after_faults(one, text, faults, now_s)
         held, one.held = one.held, ""
         return [Outgoing(text), Outgoing(held)] if held else [Outgoing(text)]
 
-    def _spoilt(self, one: _Subscribed, text: str, mishaps: Mishaps, now_s: float) -> list[Outgoing]:
+    def _after_faults(self, one: _Subscribed, text: str, faults: Mishaps, now_s: float) -> list[Outgoing]:
         for name, ending in _ENDINGS.items():
-            if name in mishaps:
+            if name in faults:
                 last = [Outgoing(text[: len(text) // 2])] if name == "half_snapshot" else []
                 return self._end(*last, Outgoing(ending=ending))
-        if "stall" in mishaps:
-            until_s = now_s + (mishaps.amounts["stall"] or math.inf)
-            if "stall" in mishaps.aimed:
+        if "stall" in faults:
+            until_s = now_s + (faults.amounts["stall"] or math.inf)
+            if "stall" in faults.aimed:
                 one.silent_until_s = until_s
             else:
                 self._silent_until_s = until_s
-        if "stall" in mishaps or "gap" in mishaps:
+        if "stall" in faults or "gap" in faults:
             return []
-        if "garbage" in mishaps:
-            return [Outgoing(_GARBAGE[mishaps.seed % len(_GARBAGE)])]
-        if "reorder" in mishaps and not one.held:
+        if "garbage" in faults:
+            return [Outgoing(_GARBAGE[faults.seed % len(_GARBAGE)])]
+        if "reorder" in faults and not one.held:
             one.held = text
             return []
         held, one.held = one.held, ""
-        return [Outgoing(each) for each in (text, text if "duplicate" in mishaps else "", held) if each]
+        return [Outgoing(each) for each in (text, text if "duplicate" in faults else "", held) if each]
 
 
 _ENDINGS: dict[FaultName, Ending] = {"drop": "abort", "cut_24h": "expired", "half_snapshot": "abort"}

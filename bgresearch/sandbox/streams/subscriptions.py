@@ -62,7 +62,7 @@ class Wanted(NamedTuple):
 
     @property
     def key(self) -> str:
-        """What tells it from other arguments."""
+        """What distinguishes it from other arguments."""
         return json.dumps(self.arg, sort_keys=True)
 
 
@@ -89,9 +89,9 @@ def is_book(arg: object) -> bool:
 
 
 def public_feed(world: World, wanted: Wanted, now_ms: int) -> Feed:
-    """Return what a public subscription is told.
+    """Return the feed of a public subscription.
 
-    A real symbol under the wrong product is accepted and never told anything, as on the exchange.
+    A real symbol under the wrong product is accepted and stays silent, as on the exchange.
 
     Raises
     ------
