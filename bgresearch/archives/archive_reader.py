@@ -219,12 +219,21 @@ def _trades(columns: _Columns) -> pa.Table:
     if kinds != [side.lower() for side in kinds]:
         sides = pc.utf8_lower(sides)
     for name, values in (("price", prices), ("size", sizes)):
-        if values.null_count or not pc.min(values).as_py() > 0:
+        if values.null_count:
             raise UnreadableFile(f"a trade has no {name}")
+        _refuse_odd(f"the {name} of a trade", values)
     ids = columns["trade_id"]
     if pc.min(pc.utf8_length(ids)).as_py() == 0:
         raise UnreadableFile("a trade has no id")
     return pa.Table.from_arrays([_times(columns), ids, sides, prices, sizes], schema=TRADE_SCHEMA)
+
+
+def _refuse_odd(what: str, values: pa.Array, *, zero: bool = False) -> None:
+    """Refuse numbers that are no prices and no amounts; those that are missing are passed over."""
+    numbers = pc.drop_null(values).to_numpy(zero_copy_only=False)
+    odd = numbers[~(np.isfinite(numbers) & ((numbers >= 0) if zero else (numbers > 0)))]
+    if len(odd):
+        raise UnreadableFile(f"{what} is {odd[0]:g}")
 
 
 def _klines(columns: _Columns) -> pa.Table:
@@ -237,6 +246,8 @@ def _klines(columns: _Columns) -> pa.Table:
 def _quotes(columns: _Columns) -> pa.Table:
     names = ("bid_price", "bid_volume", "ask_price", "ask_volume")
     values = [pc.if_else(pc.equal(columns[name], MISSING), None, columns[name]) for name in names]
+    for name, column in zip(names, values, strict=True):
+        _refuse_odd(f"the {name} of a quote", column, zero=name.endswith("volume"))
     times = _times(columns)
     return pa.Table.from_arrays([times, pa.array(np.zeros(len(times), np.int64)), *values], schema=QUOTE_SCHEMA)
 
@@ -252,6 +263,8 @@ def _books(columns: _Columns) -> pa.Table:
             parts["level"] += range(1, len(levels) + 1)
             parts["price"] += [price for price, _amount in levels]
             parts["amount"] += [amount for _price, amount in levels]
+    _refuse_odd("a price in an order book", pa.array(parts["price"], pa.float64()))
+    _refuse_odd("an amount in an order book", pa.array(parts["amount"], pa.float64()), zero=True)
     rows = np.array(parts["at"], dtype=np.int64)
     arrays = [
         pa.array(times[rows]).cast(TIME), pa.array(rows), pa.array(parts["side"], pa.string()),
@@ -265,7 +278,10 @@ def _levels(cell: str) -> list[tuple[float, float]]:
     if len(cell) > _MOST_CELL_BYTES:
         raise UnreadableFile("an order book is absurdly large")
     try:
-        return [(float(price), float(amount)) for price, amount in json.loads(cell or "[]")]
+        levels = json.loads(cell or "[]")
+        if any(isinstance(value, bool) for level in levels for value in level):
+            raise ValueError("true and false are no numbers")
+        return [(float(price), float(amount)) for price, amount in levels]
     except (ValueError, TypeError, RecursionError) as error:
         raise UnreadableFile(f"an order book cannot be read: {str(error)[:80]}") from error
 

@@ -17,13 +17,14 @@ import pyarrow.compute as pc
 
 from bgresearch.archives.archive_reader import BOOK_SCHEMA, QUOTE_SCHEMA
 from bgresearch.archives.container import UnreadableFile
-from bgresearch.archives.keys import ArchiveFile, file_days
+from bgresearch.archives.keys import ZONE_MS, ArchiveFile, file_days
 from bgresearch.core.grid import Grid
-from bgresearch.core.intervals import INTERVALS
+from bgresearch.core.intervals import DAY_MS, INTERVALS
 from bgresearch.core.spans import Span, iso, subtract
 from bgresearch.store.candle_checks import check_page
 from bgresearch.store.parquet_file import times_of, within
 
+NO_ROWS = "the file of the archive has no rows of that day"
 _HAIR = 1e-9  # two decimals written in different ways may differ by so much
 _STRAY_SHARE, _STRAY_FAR = 0.001, 0.005  # so many trades may lie so far outside their day's candle
 _BOOK_FAR = 0.03  # quotes may lie so far outside what was traded
@@ -103,11 +104,11 @@ def checked_klines(file: ArchiveFile, table: pa.Table, reference: Reference) -> 
     problems = [(hole, "not in the file of the archive") for hole in subtract(page.absent, [o.span for o in page.odd])]
     problems += [(odd.span, odd.problem) for odd in page.odd]
     foreign = []
-    for day in _days(span):
+    for day in days_in(span):
         rows = within(page.table, "open_time", day)
         if rows.num_rows and (why := _other_klines(rows, day, reference)):
             foreign.append((day, why))
-    if foreign and len(foreign) == len(list(_days(span))):
+    if foreign and len(foreign) == len(list(days_in(span))):
         raise ForeignRows(foreign[0][1])
     bad = [hole for hole, _why in (*problems, *foreign)]
     covered = subtract([span], bad)
@@ -127,19 +128,30 @@ def checked_trades(file: ArchiveFile, table: pa.Table, reference: Reference) -> 
     times = times_of(table, "time")
     _inside(file, times)
     prices = table.column("price").to_numpy()
-    for day in _days(file.span):
+    for day in days_in(file.span):
         inside = (times >= day.start_ms) & (times < day.end_ms)
         if inside.any() and (why := _other_prices(prices[inside], day, reference, _STRAY_SHARE, _STRAY_FAR)):
             raise ForeignRows(why)
     return table
 
 
-def lacking(table: pa.Table, day: Span, reference: Reference) -> float | None:
+def volumes_of(table: pa.Table) -> dict[int, float]:
+    """Return the volume of the trades of each day of files, by its start."""
+    starts, places = np.unique((times_of(table, "time") + ZONE_MS) // DAY_MS * DAY_MS - ZONE_MS, return_inverse=True)
+    sums = np.bincount(places, weights=table.column("amount").to_numpy(), minlength=len(starts))
+    return dict(zip(starts.tolist(), sums.tolist(), strict=True))
+
+
+def lacking(volume: float, day: Span, reference: Reference) -> float | None:
     """Return what share of a day's volume its trades lack, None where the volume is not known."""
     said = reference.daily.get(day.start_ms)
-    if said is None or not said.volume:
-        return None
-    return 1 - float(pc.sum(table.column("amount")).as_py() or 0.0) / said.volume
+    return 1 - volume / said.volume if said is not None and said.volume else None
+
+
+def may_be_empty(day: Span, reference: Reference, *, trades: bool) -> bool:
+    """Return whether the exchange's candles agree that there are no rows of a day: a file alone proves nothing."""
+    said = reference.daily.get(day.start_ms)
+    return bool(reference.daily) if said is None else trades and not said.volume
 
 
 def in_order(table: pa.Table) -> bool:
@@ -197,16 +209,19 @@ def checked_books(file: ArchiveFile, table: pa.Table, reference: Reference) -> C
         table = _numbered_quotes(table)
         bids, asks = (table.column(name).to_numpy(zero_copy_only=False) for name in ("bid", "ask"))
         times, prices = times_of(table, "time"), np.where(np.isnan(bids), asks, bids)
-    problems = []
-    for day in _days(file.span):
-        inside = (times >= day.start_ms) & (times < day.end_ms) & np.isfinite(prices)
-        if inside.any() and (why := _other_prices(prices[inside], day, reference, 0.5, _BOOK_FAR)):
-            problems.append((day, why))
-    if problems and len(problems) == len(list(_days(file.span))):
-        raise ForeignRows(problems[0][1])
-    covered = subtract([file.span], [day for day, _why in problems])
+    problems, foreign = [], []
+    for day in days_in(file.span):
+        of_day = (times >= day.start_ms) & (times < day.end_ms)
+        inside = of_day & np.isfinite(prices)
+        if not of_day.any() and not may_be_empty(day, reference, trades=False):
+            problems.append((day, NO_ROWS))
+        elif inside.any() and (why := _other_prices(prices[inside], day, reference, 0.5, _BOOK_FAR)):
+            foreign.append((day, why))
+    if foreign and len(foreign) == len(list(days_in(file.span))):
+        raise ForeignRows(foreign[0][1])
+    covered = subtract([file.span], [day for day, _why in (*problems, *foreign)])
     kept = pa.concat_tables([table.slice(0, 0), *(within(table, "time", part) for part in covered)])
-    return CheckedFile(kept, covered, tuple(problems), foreign=bool(problems))
+    return CheckedFile(kept, covered, (*problems, *foreign), foreign=bool(foreign))
 
 
 def _other_klines(rows: pa.Table, day: Span, reference: Reference) -> str:
@@ -259,7 +274,8 @@ def _inside(file: ArchiveFile, times: np.ndarray[Any, np.dtype[np.int64]]) -> No
         raise ForeignRows(f"its rows are of {first} to {last}, and its name says {file.span}")
 
 
-def _days(span: Span) -> Iterator[Span]:
+def days_in(span: Span) -> Iterator[Span]:
+    """Yield the days of files that a span touches, as spans."""
     for day in file_days(span):
         yield ArchiveFile("spot", "", "klines", day).span
 

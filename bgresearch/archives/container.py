@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ MOST_XLSX_BYTES = 256 * 1024**2  # a day of order books is the largest, about 60
 _MOST_RATIO = 250  # CSV packs ten to one, order books thirty to one; a bomb a thousand to one
 _RATIO_FROM_BYTES = 1024**2
 _ENCRYPTED = 0x1
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError, KeyError, RuntimeError)
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, KeyError, RuntimeError)
 
 
 class UnreadableFile(Exception):
@@ -76,6 +77,10 @@ def readable(name: str) -> Iterator[None]:
         raise
     except MemoryError as error:
         raise UnreadableFile(f"{name} does not fit into memory") from error
+    except OSError as error:
+        if error.errno is None:  # zipfile and Arrow report damage in that way
+            raise UnreadableFile(f"{name} is damaged: {str(error)[:200]}") from error
+        raise UnreadableFile(f"{name} cannot be read now: {os.strerror(error.errno)}") from error
     except _BROKEN as error:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UnreadableFile(f"{name} is damaged: {said[:200]}") from error

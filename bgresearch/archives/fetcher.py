@@ -21,7 +21,7 @@ from bgresearch.archives.container import UnreadableFile, table_inside
 from bgresearch.archives.fetched_files import FOLDER
 from bgresearch.archives.keys import ArchiveFile
 from bgresearch.archives.wanted import days_of
-from bgresearch.core.spans import Span
+from bgresearch.core.spans import Span, subtract
 from bgresearch.core.thread_pool import ThreadPool
 from bgresearch.errors import AccessBlocked, NetworkError
 from bgresearch.http.file_host import AT_ONCE, FileHost, FileInfo
@@ -48,8 +48,8 @@ class Delivered:
         In order.
     problem : str
         Why there is none; empty if there is.
-    whole_until_ms : int
-        Where what it holds ends.
+    short : list of (Span, str)
+        Where it is known to lack rows, and why.
     last_full : bool
         Whether the last part has as many rows as the others, so that there may be more.
     sort_whole : bool
@@ -59,17 +59,14 @@ class Delivered:
     file: ArchiveFile
     parts: list[tuple[FileInfo, Path]] = field(default_factory=list)
     problem: str = ""
-    whole_until_ms: int = 0
+    short: list[tuple[Span, str]] = field(default_factory=list)
     last_full: bool = False
     sort_whole: bool = False
 
-    def __post_init__(self) -> None:
-        self.whole_until_ms = self.file.span.end_ms
-
     @property
-    def span(self) -> Span:
-        """What of the file's span is whole."""
-        return Span(self.file.span.start_ms, self.whole_until_ms)
+    def whole(self) -> tuple[Span, ...]:
+        """What of the file's span has all its rows, as far as is known."""
+        return subtract([self.file.span], [span for span, _why in self.short])
 
     @property
     def size(self) -> int:

@@ -6,7 +6,8 @@ What a file holds of spans that are stored already is compared with that and nev
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,16 +18,20 @@ import pyarrow as pa
 
 from bgresearch.archives.archive_reader import BOOK_SCHEMA, QUOTE_SCHEMA, TRADE_SCHEMA, read_file
 from bgresearch.archives.checks import (
+    NO_ROWS,
     CheckedFile,
     ForeignRows,
     Reference,
     checked_books,
     checked_klines,
     checked_trades,
+    days_in,
     follows,
     in_order,
     lacking,
+    may_be_empty,
     sorted_trades,
+    volumes_of,
 )
 from bgresearch.archives.container import UnreadableFile
 from bgresearch.archives.fetched_files import FOLDER, FetchedFile, remember
@@ -147,6 +152,8 @@ class ArchiveImporter:
         try:
             empty = SCHEMAS[file.data].empty_table()
             table = pa.concat_tables([empty, *_numbered(read_file(path, file.data))])
+            if not table.num_rows:
+                raise UnreadableFile("it has no rows")
             checked: CheckedFile = check(file, table, self._reference)
         except (ForeignRows, UnreadableFile) as error:
             self._set_aside(delivered, error)
@@ -226,9 +233,8 @@ class ArchiveImporter:
         for one in waiting:
             if not one.problem and one.file.span.end_ms <= until_ms:
                 self._note(one, "")
-                if one.whole_until_ms < one.file.span.end_ms:
-                    why = LAST_PART_FULL if one.last_full else SHORT
-                    self._problem(Span(one.whole_until_ms, one.file.span.end_ms), why)
+                for span, why in one.short:
+                    self._problem(span, why)
         remember(self._store, self._entries)
         self._entries = []
         return [one for one in waiting if not one.problem and one.file.span.end_ms > until_ms]
@@ -237,7 +243,7 @@ class ArchiveImporter:
         """Name trades of a file that are stored otherwise, or not at all where all of them should be."""
         if delivered.file.length != "day":
             return
-        for span in subtract([delivered.span], self._wanted):
+        for span in subtract(delivered.whole, self._wanted):
             ours = self._store.read(self._series, span)
             try:
                 theirs = pa.concat_tables([TRADE_SCHEMA.empty_table(), *self._trades_of(delivered)])
@@ -252,8 +258,8 @@ class ArchiveImporter:
 
     def _write_period(self, waiting: list[Delivered], period: Span) -> None:
         while True:
-            files = [one for one in waiting if not one.problem and one.span.intersect(period)]
-            spans = [part for one in files if (part := one.span.intersect(period))]
+            files = [one for one in waiting if not one.problem and one.file.span.intersect(period)]
+            spans = [part for one in files for whole in one.whole if (part := whole.intersect(period))]
             covered = subtract(spans, subtract(spans, self._wanted))
             if not covered:
                 return
@@ -263,8 +269,8 @@ class ArchiveImporter:
                 self._store.write_in_order(self._series, rows, covered, schema=TRADE_SCHEMA, source=ARCHIVE)
             except _BadFile as bad:
                 self._set_aside(bad.delivered, bad.error)
-            except _Disorder as disorder:
-                disorder.delivered.sort_whole = True  # or it is known by now where it ends
+            except _ReadAgain:
+                continue  # now its order is known, or where it lacks trades
             else:
                 self.result.rows += counted.rows
                 self._wanted = subtract(self._wanted, covered)
@@ -272,10 +278,10 @@ class ArchiveImporter:
 
     def _trades(self, files: Sequence[Delivered], covered: Sequence[Span]) -> Iterator[pa.Table]:
         """Yield the trades of files that are to be written, clipped to that; the next day is read meanwhile."""
-        needed = [one for one in files if any(part.intersect(one.span) for part in covered)]
+        needed = [one for one in files if any(part.intersect(one.file.span) for part in covered)]
         for delivered, table in read_ahead(self._checked_days(needed)):
             for span in covered:
-                if clip := span.intersect(delivered.span):
+                if clip := span.intersect(delivered.file.span):
                     yield within(table, "time", clip)
 
     def _checked_days(self, files: Sequence[Delivered]) -> Iterator[tuple[Delivered, pa.Table]]:
@@ -287,27 +293,43 @@ class ArchiveImporter:
             except (ForeignRows, UnreadableFile) as error:
                 raise _BadFile(delivered, error) from error
 
-    def _judge_volume(self, delivered: Delivered, table: pa.Table) -> None:
+    def _judge(self, delivered: Delivered, table: pa.Table) -> None:
         """Compare the volume of a day's trades with the day's candle: much less means that the last ones lack.
 
         A last part that is as full as the others is a reason to look closer; where the volume of the day is not known,
         what may follow such a part is a gap.
         """
-        span = delivered.file.span
-        if delivered.file.length != "day" or delivered.whole_until_ms < span.end_ms or not table.num_rows:
+        span, volumes = delivered.file.span, volumes_of(table)
+        if delivered.file.length != "day" or not volumes:
+            self._judge_days(delivered, volumes)
             return
-        share = lacking(table, span, self._reference)
-        doubtful = delivered.last_full and share is None and not self._keep_files
-        if doubtful or (share or 0.0) > (_TOLD if delivered.last_full else _LACKING):
-            delivered.whole_until_ms = int(times_of(table, "time")[-1]) // 1000 * 1000
-            raise _Disorder(delivered)
-        if share is None:
-            words = f"{delivered.file}: its last part is full, so there may be more" if delivered.last_full else ""
-        else:
-            added = f"{delivered.file}: its trades add up to {1 - share:.4%} of the volume of the daily candle"
-            words = added if abs(share) > _TOLD else ""
-        if words and words not in self.result.differences:
-            self.result.differences.append(words)
+        share = lacking(volumes[span.start_ms], span, self._reference)
+        doubtful = delivered.last_full and share is None
+        if not delivered.short and (doubtful or (share or 0.0) > (_TOLD if delivered.last_full else _LACKING)):
+            last_ms = int(times_of(table, "time")[-1]) // 1000 * 1000
+            why = LAST_PART_FULL if delivered.last_full else SHORT
+            delivered.short.append((Span(last_ms, span.end_ms), why))
+            raise _ReadAgain
+        if share is not None and abs(share) > _TOLD:
+            words = f"{delivered.file}: its trades add up to {1 - share:.4%} of the volume of the daily candle"
+            if words not in self.result.differences:
+                self.result.differences.append(words)
+
+    def _judge_days(self, delivered: Delivered, volumes: Mapping[int, float]) -> None:
+        """Look for days that lack trades, given the volume of each day that has some: of those nothing is believed."""
+        if delivered.short:
+            return
+        for day in days_in(delivered.file.span):
+            if day.start_ms in volumes:
+                short = (lacking(volumes[day.start_ms], day, self._reference) or 0.0) > _LACKING
+            else:
+                short = not may_be_empty(day, self._reference, trades=True)
+            if short:
+                delivered.short.append((day, SHORT if day.start_ms in volumes else NO_ROWS))
+        if delivered.short and not volumes:
+            raise UnreadableFile("it has no rows")
+        if delivered.short:
+            raise _ReadAgain
 
     def _trades_of(self, delivered: Delivered) -> Iterator[pa.Table]:
         """Yield the trades of a file in order: of a day at once, of a month as they come."""
@@ -319,15 +341,19 @@ class ArchiveImporter:
                 raise UnreadableFile("it is not in order of time, and too large to be sorted: fetch its days")
             table = pa.concat_tables([TRADE_SCHEMA.empty_table(), *checked])
             table = table if in_order(table) else sorted_trades(table)
-            self._judge_volume(delivered, table)
+            self._judge(delivered, table)
             yield table
             return
         previous: pa.Table | None = None
+        volumes = Counter[int]()
         for rows in checked:
             if not in_order(rows) or (previous is not None and not follows(previous, rows)):
-                raise _Disorder(delivered)
+                delivered.sort_whole = True
+                raise _ReadAgain
+            volumes.update(volumes_of(rows))
             previous = rows
             yield rows
+        self._judge_days(delivered, volumes)
 
     # what becomes of a file
 
@@ -378,10 +404,8 @@ class _BadFile(Exception):
         self.delivered, self.error = delivered, error
 
 
-class _Disorder(Exception):
-    def __init__(self, delivered: Delivered) -> None:
-        super().__init__("not in order")
-        self.delivered = delivered
+class _ReadAgain(Exception):
+    """More is known of a file than before: that its rows are in no order, or where some lack."""
 
 
 class _Counted:

@@ -7,9 +7,11 @@ fetches what is missing over REST, instead of guessing.
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from bgresearch.core.symbols import Named
@@ -42,6 +44,8 @@ LIQUIDATIONS = Shape(
 )
 _MOST_DIGITS = 40
 
+_log = logging.getLogger(__name__)
+
 
 class Unreadable(ValueError):
     """A frame or a row that is not what the exchange documents."""
@@ -73,13 +77,16 @@ def parsed(text: str | bytes) -> Any:
         raise Unreadable(f"a frame is not JSON: {error}") from None
 
 
+_TRADE_V2 = ("ts", "price", "size", "side", "tradeId")
+
+
 def trade_v2(row: Any, _named: Named) -> Row:
     """Return a trade; the first version of the protocol sent lists without an id."""
     if isinstance(row, list):
         time, price, size, side, *_ = (*row, None, None, None, None)
-        row = {"ts": time, "price": price, "size": size, "side": side}
-    row = _object(row)
-    return _trade(row, ("ts", "price", "size", "side", "tradeId"))
+        row = {"ts": time, "price": price, "size": size, "side": side, "tradeId": "none"}
+        return {**_trade(row, _TRADE_V2), "trade_id": None}
+    return _trade(_object(row), _TRADE_V2)
 
 
 def trade_v3(row: Any, _named: Named) -> Row:
@@ -89,14 +96,19 @@ def trade_v3(row: Any, _named: Named) -> Row:
 
 def _trade(row: Mapping[str, Any], names: tuple[str, str, str, str, str]) -> Row:
     time, price, size, side, key = names
-    word = str(row.get(side, "")).lower()
-    if word not in ("buy", "sell"):
-        raise Unreadable(f"the side of a trade is {word[:20]!r}")
-    identity = row.get(key)
+    if (identity := row.get(key)) in (None, ""):
+        raise Unreadable("a trade has no id")
     return {
-        "time": milliseconds(row.get(time)), "trade_id": None if identity is None else str(identity), "side": word,
-        "price": number(row.get(price)), "amount": number(row.get(size)),
+        "time": milliseconds(row.get(time)), "trade_id": str(identity),
+        "side": _side(row.get(side)), "price": number(row.get(price)), "amount": number(row.get(size)),
     }  # fmt: skip
+
+
+def _side(value: Any) -> str:
+    word = str(value).lower()
+    if word not in ("buy", "sell"):
+        raise Unreadable(f"a side is {word[:20]!r}")
+    return word
 
 
 def bar_v2(row: Any, _named: Named) -> Row:
@@ -143,22 +155,37 @@ def ticker_v3(row: Any, named: Named) -> Row:
 
 
 def _ticker(row: Mapping[str, Any], named: Named, names: Mapping[str, tuple[str, ...]]) -> Row:
-    values: Row = {}
-    for ours, theirs in names.items():
-        given = next((row[name] for name in theirs if row.get(name) not in (None, "")), None)
-        values[ours] = None if given is None else number(given)
+    values = {ours: _value(row, named.symbol, theirs) for ours, theirs in names.items()}
     if values["last"] is None:
-        raise Unreadable("a ticker has no last price")
+        _report_once(named.symbol, names["last"][0], "the exchange sends none that can be read")
     time = milliseconds(row["ts"]) if row.get("ts") else None
     return {"symbol": named.symbol, "market": named.market, "time": time, **values}
+
+
+def _value(row: Mapping[str, Any], symbol: str, names: tuple[str, ...]) -> float | None:
+    """Return a number of a ticker, None where it is missing or cannot be read: the next push may repeat it for ever."""
+    name, given = next(((name, row[name]) for name in names if row.get(name) not in (None, "")), (names[0], None))
+    try:
+        return None if given is None else number(given)
+    except Unreadable as error:
+        _report_once(symbol, name, str(error))
+        return None
+
+
+@lru_cache(maxsize=1_000)
+def _report_once(symbol: str, field: str, why: str) -> None:
+    _log.warning("%s of the ticker of %s is missing: %s", field, symbol, why)
 
 
 def liquidation(row: Any, _named: Named) -> Row:
     """Return a liquidation; the channel serves a whole market, so the row names its symbol."""
     row = _object(row)
+    symbol = row.get("symbol")
+    if not isinstance(symbol, str) or not symbol:
+        raise Unreadable("a liquidation has no symbol")
     return {
-        "time": milliseconds(row.get("ts")), "side": str(row.get("side", "")).lower(),
-        "price": number(row.get("price")), "amount": number(row.get("amount")), "symbol": str(row.get("symbol", "")),
+        "time": milliseconds(row.get("ts")), "side": _side(row.get("side")), "price": number(row.get("price")),
+        "amount": number(row.get("amount")), "symbol": symbol,
     }  # fmt: skip
 
 

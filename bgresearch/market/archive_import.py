@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -16,7 +16,7 @@ from bgresearch.archives.checks import Reference
 from bgresearch.archives.container import UnreadableFile
 from bgresearch.archives.fetcher import Delivered
 from bgresearch.archives.file_names import file_of
-from bgresearch.archives.importer import ArchiveImporter
+from bgresearch.archives.importer import ArchiveImporter, Imported
 from bgresearch.archives.keys import ArchiveFile, Data, file_days, month_of
 from bgresearch.core.progress import Wish, shown
 from bgresearch.core.spans import Span, iso
@@ -93,7 +93,10 @@ def import_archive(
 
 def _found(paths: Paths) -> list[Path]:
     """Return the named files, and those in named folders."""
-    named = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    given: Any = paths  # whatever a caller without types passes
+    named = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+    if not all(isinstance(path, str | os.PathLike) for path in named):
+        raise InvalidInput("paths", f"{paths!r} is not a path.", hint="Name files, or a folder of them.")
     found: list[Path] = []
     for path in map(Path, named):
         if path.is_dir():
@@ -167,7 +170,7 @@ def _import(session: Session, kind: _Kind, locals_: Sequence[_Local], use: Archi
         result = importer.run(some)
         rows += result.rows
         for delivered in some:
-            _judge(locals_, delivered, result.set_aside, result.differences)
+            _judge(locals_, delivered, result)
         use.gaps += result.problems
         use.differences += result.differences
     return rows
@@ -185,16 +188,16 @@ def _disjoint(deliveries: Sequence[Delivered]) -> list[list[Delivered]]:
     return groups
 
 
-def _judge(
-    locals_: Sequence[_Local], delivered: Delivered, set_aside: Iterable[tuple[str, str]], differences: Sequence[str]
-) -> None:
+def _judge(locals_: Sequence[_Local], delivered: Delivered, result: Imported) -> None:
     """Set the result of the files of a delivery."""
-    reasons = dict(set_aside)
+    reasons = dict(result.set_aside)
     paths = {str(path) for _info, path in delivered.parts}
+    lacking = {why: span for span, why in result.problems if span.intersect(delivered.file.span)}
     for one in locals_:
         if str(one.path) in paths:
             one.stored = not delivered.problem
-            own = [words for words in differences if words.startswith((str(one.path), str(delivered.file)))]
+            own = [words for words in result.differences if words.startswith((str(one.path), str(delivered.file)))]
+            own += [f"{why}: {span}" for why, span in lacking.items()]
             one.reason = reasons.get(str(one.path)) or delivered.problem or "; ".join(own)
 
 
@@ -220,4 +223,6 @@ def _delivered(locals_: Sequence[_Local]) -> Iterable[Delivered]:
             continue
         for group in [parts] if file.parts else [[one] for one in parts]:
             infos = [(FileInfo(str(one.path), one.path.stat().st_size, "", ""), one.path) for one in group]
-            yield Delivered(file, infos)
+            delivered = Delivered(file, infos)
+            delivered.find_end()
+            yield delivered

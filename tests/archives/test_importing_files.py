@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -163,3 +164,19 @@ def test_the_command_imports_and_verifies(exchange: Exchange, folder: Path, tmp_
         status, told = run("verify", "--against-archive")
         assert status == 1
         assert {one["what"] for one in told["archive_changes"]} == {"it was uploaded again"}  # type: ignore[index,attr-defined]
+
+
+@pytest.mark.parametrize("paths", [None, 3, b"a.zip", [None], ["a.zip", 3], 1.5], ids=repr)
+def test_what_is_no_path_is_refused_by_name(connect: Connect, paths: object) -> None:
+    with pytest.raises(InvalidInput, match="paths"):
+        connect(offline=True).import_archive(paths)  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a name without a file behind it that is a file all the same")
+def test_a_file_that_cannot_be_read_now_is_not_called_damaged(connect: Connect, folder: Path) -> None:
+    good = packed(folder / "trades/SPBL/BTCUSDT/20260817_001.zip", "x.csv", csv(TRADES, "9,1786924800,57000,buy,57,1"))
+    path = good.with_name("20260818_001.zip")
+    path.symlink_to("/proc/self/mem")  # opens, and every read of it fails with EIO
+    found = connect(offline=True).import_archive([good, path]).set_index("file")
+    assert found.loc[str(good), "state"] == "stored"
+    assert "cannot be read now: Input/output error" in found.loc[str(path), "reason"]

@@ -17,13 +17,14 @@ ROOT = Path(__file__).parents[2]
 VERBS = {"POST", "PUT", "DELETE", "PATCH", "CONNECT"}
 SPEAKERS = {
     "adlfs", "aiobotocore", "aiohttp", "asyncio", "boto3", "botocore", "distributed", "fsspec", "ftplib", "gcsfs",
-    "http", "httpx", "imaplib", "poplib", "pycurl", "requests", "s3fs", "selectors", "smtplib", "socket",
+    "http", "httpx", "imaplib", "poplib", "pycurl", "redis", "requests", "s3fs", "selectors", "smtplib", "socket",
     "socketserver", "ssl", "telnetlib", "urllib3", "websockets", "xmlrpc",
 }  # fmt: skip
 MAY_SPEAK = {  # module: what it may import of them
     "bgresearch/http/transport.py": {"requests", "urllib3", "ssl", "http"},
     "bgresearch/http/sender.py": {"requests"},
     "bgresearch/http/file_host.py": {"requests"},
+    "bgresearch/http/ratelimit/redis_log.py": {"redis"},  # the request budget of several machines: times and labels
     "bgresearch/cli/run_notebook.py": {"asyncio"},
     "bgresearch/agent/server_connection.py": {"socket", "selectors"},
     "bgresearch/agent/connection.py": {"socket"},  # the agent's unix socket, which no other machine can reach
@@ -51,6 +52,8 @@ def imported(tree: ast.Module) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield node.module or ""
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            yield from (arg.value for arg in node.args if isinstance(arg, ast.Constant))
 
 
 def test_only_the_transport_and_the_sandbox_can_speak_to_a_network() -> None:
