@@ -54,12 +54,13 @@ def candles(
 ) -> None:
     """Write candles to a file, fetching what is not in the store. Memory use is small for any length of history."""
     from bgresearch.connect import connect
+    from bgresearch.core.intervals import interval_name
     from bgresearch.core.symbols import wire_symbol
     from bgresearch.exports import export_pieces
     from bgresearch.exports.export import checked_target
 
     with as_an_option(*ARGUMENTS), connect(data_dir=data_dir, offline=offline) as client:
-        named = wire_symbol(symbol, market)
+        named, interval = wire_symbol(symbol, market), interval_name(interval)
         about = {**named._asdict(), "verb": "candles", "interval": interval, "price": price}
         checked_target(to, about, format=format_, force=force)
         found = _history(client, named.symbol, interval, since, until, market=named.market, price=price)
@@ -85,12 +86,14 @@ def funding_rates(
 ) -> None:
     """Write funding rates to a file, fetching what is not in the store."""
     from bgresearch.connect import connect
+    from bgresearch.core.symbols import wire_symbol
     from bgresearch.exports import export
     from bgresearch.exports.export import checked_target
 
     with as_an_option(*ARGUMENTS), connect(data_dir=data_dir, offline=offline) as client:
-        checked_target(to, {"symbol": symbol, "market": market, "verb": "funding_rates"}, format=format_, force=force)
-        frame = client.funding_rates(symbol, since, until, market=market)
+        named = wire_symbol(symbol, market, default="usdt-futures")
+        checked_target(to, {**named._asdict(), "verb": "funding_rates"}, format=format_, force=force)
+        frame = client.funding_rates(named.symbol, since, until, market=named.market)
         path = export(frame, to, format=format_, force=force)
     _print_file(path, len(frame), len(frame.attrs["bgresearch"].get("gaps", [])), as_json)
 

@@ -17,8 +17,10 @@ from bgresearch.client.panel import PanelVerbs
 from bgresearch.client.recordings import KeptVerbs
 from bgresearch.client.statement import Statement, statement
 from bgresearch.core.clock import Clock, SystemClock
+from bgresearch.core.lengths import Duration
 from bgresearch.core.progress import Wish
 from bgresearch.core.timestamps import Moment
+from bgresearch.core.verbs import public_verbs
 from bgresearch.errors import ConfigurationError, OfflineError
 from bgresearch.http.confirming_sender import confirming
 from bgresearch.http.file_host import FileHost
@@ -83,13 +85,18 @@ class Client(CandleVerbs, KeptVerbs, LiveVerbs, PanelVerbs):
         self._need_key()
         return AccountVerbs(self._source, self._whose, self._progress)
 
-    def statement(self, start: Moment, end: Moment | None = None) -> Statement:
+    def statement(
+        self, start: Moment | None = None, end: Moment | None = None, *, last: Duration | None = None,
+    ) -> Statement:  # fmt: skip
         """Return all of the account's records of ``[start, end)`` together, and what can be said of them.
 
         Parameters
         ----------
         start, end : str, datetime, Timestamp or int
-            Naive means UTC, numbers are epoch milliseconds; without an end up to now.
+            Naive means UTC, numbers are epoch milliseconds; without an end up to now, without a start as far back as
+            all of it can be had.
+        last : str or timedelta, optional
+            Instead of a start, how long before the end: ``7d``, ``12h``, ``1mo``.
 
         Returns
         -------
@@ -115,6 +122,8 @@ class Client(CandleVerbs, KeptVerbs, LiveVerbs, PanelVerbs):
         >>> print(client.statement(client.now - pd.Timedelta(days=30)).reconciled)           # doctest: +SKIP
         """
         now_ms = self._source.clock.now_ms()
+        if start is None:
+            start = self.account._available_since("fills", "bills", "transfers")
         return statement(self.account, start, end, candles=self.candles, symbols=self.symbols, now_ms=now_ms)
 
     @cached_property
@@ -203,6 +212,9 @@ class Client(CandleVerbs, KeptVerbs, LiveVerbs, PanelVerbs):
         key = f", key {self.label!r}" if self.label else ""
         offline = ", offline" if self._source.offline else ""
         return f"<Client of {self.host}{key}{offline}, data in {self._source.store.place}>"
+
+    def _names(self) -> list[str]:
+        return [*public_verbs(type(self)), *public_verbs(AccountVerbs, "account.")]
 
     def _need_key(self) -> None:
         if self._source.sender.label is None:

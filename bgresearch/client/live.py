@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bgresearch.core.progress import Wish
 from bgresearch.core.symbols import chosen, wire_symbol
+from bgresearch.core.verbs import Verbs
 from bgresearch.errors import ConfigurationError, InvalidInput
 from bgresearch.live.channels import Subscription, chosen_channel
 from bgresearch.live.hosts import LiveAccess
@@ -31,7 +32,7 @@ _RECORDED = Shape(
 )
 
 
-class LiveVerbs:
+class LiveVerbs(Verbs):
     """Live data over WebSocket."""
 
     _source: Session
