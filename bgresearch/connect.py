@@ -303,6 +303,13 @@ def _say_reduced() -> None:
     )
 
 
+def sandbox_labels() -> tuple[str, ...]:
+    """Return the labels of the sandbox's own keys."""
+    from bgresearch.sandbox import SANDBOX_KEYS  # noqa: PLC0415 - only where the sandbox is wanted
+
+    return tuple(SANDBOX_KEYS)
+
+
 def _sandbox_signer(name: str) -> Signer:
     from bgresearch.sandbox import SANDBOX_KEYS  # noqa: PLC0415 - only where the sandbox is wanted
     from vault import loopback_credential  # noqa: PLC0415
