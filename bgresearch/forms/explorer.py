@@ -14,6 +14,7 @@ import ipywidgets as widgets
 import pandas as pd
 
 from bgresearch.charts.chart import chart
+from bgresearch.core.clock import LOOPBACK
 from bgresearch.core.intervals import INTERVALS
 from bgresearch.core.symbols import Named
 from bgresearch.errors import BgresearchError, ConfigurationError, InvalidInput
@@ -58,7 +59,7 @@ class Explorer(Form):
     def __init__(
         self, client: Client, *, run: Runner = in_thread, folder: Path | None = None, today: dt.date | None = None
     ) -> None:
-        super().__init__("Data explorer", broad=True)
+        super().__init__("Data explorer", broad=True, sandbox=client.host.startswith(LOOPBACK))
         self.frame: pd.DataFrame | None = None
         self._client, self._run, self._folder = client, run, folder or Path()
         self._stop = threading.Event()
