@@ -80,7 +80,7 @@ class Explorer(Form):
     @property
     def asked(self) -> dict[str, Any]:
         """The choices, as arguments of ``client.candles``."""
-        chosen = {name: str(field.value).strip() for name, field in self.fields.items()}
+        chosen = {name: "" if field.value is None else str(field.value).strip() for name, field in self.fields.items()}
         return {**chosen, "symbol": chosen["symbol"].upper(), "end": chosen["end"] or None}
 
     def _list_symbols(self) -> None:
@@ -164,6 +164,7 @@ class Explorer(Form):
         provenance = frame.attrs["bgresearch"]
         gaps = len(provenance["gaps"])
         missing = f"{gaps} spans have no candles at the exchange." if gaps else "No candle is missing."
+        self.cost.children = (subheading("Cost"), note("Everything is in the local store now."))
         title = f"{len(frame):,} closed candles of {provenance['symbol']}, {provenance['interval']}"
         return verdict("good", title, missing)
 
@@ -204,16 +205,15 @@ class Explorer(Form):
 
 def _fields(today: dt.date) -> dict[str, Labelled]:
     start = today - dt.timedelta(days=_DAYS)
-    when = "UTC: 2026-01-31 or 2026-01-31T12:00."
     return {
         "market": Labelled(widgets.Dropdown(options=get_args(Market), description="Market")),
         "symbol": Labelled(
             widgets.Combobox(value="BTCUSDT", description="Symbol", ensure_option=False), "Type a part of it to search."
         ),
         "interval": Labelled(widgets.Dropdown(options=list(INTERVALS), value="1h", description="Interval")),
-        "start": Labelled(widgets.Text(value=start.isoformat(), description="From"), when),
+        "start": Labelled(widgets.DatePicker(value=start, description="From"), "Midnight UTC."),
         "end": Labelled(
-            widgets.Text(value=today.isoformat(), description="To, not included"), f"{when} Empty means now."
+            widgets.DatePicker(value=today, description="To, not included"), "Midnight UTC. Empty means now."
         ),
     }  # fmt: skip
 
