@@ -346,6 +346,12 @@ def _adapter(exchange: Exchange) -> SandboxAdapter:
     return SandboxAdapter(exchange)
 
 
+def data_folder(data_dir: str | os.PathLike[str] | None = None) -> Path:
+    """Return the folder that a client without a key would use, whatever it holds; nothing is opened or checked."""
+    host = os.environ.get("BGRESEARCH_BASE_URL") or EXCHANGE_URL
+    return _folder(data_dir, loopback=host.startswith(LOOPBACK), demo=False)
+
+
 def _folder(data_dir: str | os.PathLike[str] | None, *, loopback: bool, demo: bool) -> Path:
     """Return where answers are kept: made-up data never lands in the folder of real data by default."""
     usual = os.environ.get("BGRESEARCH_DATA_DIR")

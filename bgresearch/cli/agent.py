@@ -42,11 +42,12 @@ def unlock(
         excludes("--recovery", ("--keyring", keyring), ("--password-file", password_file))
     if keyring:
         excludes("--keyring", ("--password-file", password_file))
-    place = existing_vault(path)
+    place = path or default_vault()
     status = running()
     if status is not None:
         check_vault(status, place)
     if status is None or not status.unlocked:
+        existing_vault(path)
         if recovery or keyring or password_file == KEYRING:
             status = _otherwise(path, stdin=stdin, recovery=recovery)
         else:

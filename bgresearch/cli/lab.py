@@ -105,10 +105,9 @@ def _environment(home: Path, url: str) -> dict[str, str]:
 
 def _banner(folder: Path) -> dict[str, str]:
     """Return the options that show the banner above every page of the lab; the user's own style sheet follows it."""
-    from jupyter_core.paths import jupyter_config_dir
-
     folder.mkdir()
-    own = Path(jupyter_config_dir()) / "custom" / "custom.css"
+    settings = os.environ.get("JUPYTER_CONFIG_DIR") or Path.home() / ".jupyter"
+    own = Path(settings) / "custom" / "custom.css"
     style = _BANNER.replace("TEXT", SANDBOX) + (own.read_text(encoding="utf-8") if own.is_file() else "")
     (folder / "custom.css").write_text(style, encoding="utf-8")
     overrides = {"static_custom_path": [str(folder)]}

@@ -108,7 +108,7 @@ def existing_vault(path: Path | None) -> Path:
 
     Raises
     ------
-    ConfigurationError
+    VaultMissing
         There is no vault yet.
     VaultError
         The file or its folder is open to other users, damaged, or gone while earlier generations are kept.
@@ -119,7 +119,7 @@ def existing_vault(path: Path | None) -> Path:
     except VaultMissing:
         if os.path.lexists(place.parent) and Vault.kept(place):
             raise
-        raise ConfigurationError(f"there is no vault yet at {place}.", hint=MAKE_VAULT) from None
+        raise VaultMissing(f"there is no vault yet at {place}. {MAKE_VAULT}") from None
     return place
 
 

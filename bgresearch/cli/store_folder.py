@@ -108,10 +108,9 @@ def move(
 
 
 def _root(data_dir: Path | None) -> Path:
-    from bgresearch.connect import connect
+    from bgresearch.connect import data_folder
 
-    with connect(data_dir=data_dir, offline=True) as client:
-        return Path(client.data_dir)
+    return data_folder(data_dir).absolute()
 
 
 def _spelled(symbol: str | None, market: str | None) -> tuple[str | None, str | None]:
