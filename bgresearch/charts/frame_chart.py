@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _MOST_BOXES, _MOST_NAMES, _MOST_LINES = 6, 30, 12
 _NAMES = ("symbol", "coin", "account", "market")  # columns that tell rows apart, best first
+_COMPARABLE = ("usd_value", "quote_volume_24h", "value")  # the same unit in every row
 
 
 class FigureChart:
@@ -153,7 +154,8 @@ def _depth(book: pd.DataFrame, title: str, theme: str, height: int | None) -> Fi
 
 def _ranking(frame: pd.DataFrame, names: str, title: str, theme: str) -> Figure:
     """Return the largest values of the first column of numbers."""
-    column = str(frame.select_dtypes("number").columns[0])
+    numbers = [str(name) for name in frame.select_dtypes("number").columns]
+    column = next((name for name in _COMPARABLE if name in numbers), numbers[0])
     values = frame.set_index(frame[names].astype("str"))[column].astype("float64")
     shown = values[values >= 0].nlargest(_MOST_NAMES)
     return ranking_figure(

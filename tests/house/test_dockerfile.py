@@ -9,10 +9,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 
+from tests.cli.test_serving import patient
 from tests.conftest import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
@@ -65,7 +65,6 @@ def test_its_steps_end_in_a_lab_that_answers(tmp_path: Path) -> None:
             assert lab.stderr is not None
             lines = (re.search(r"http://127\.0\.0\.1:\d+/lab\?token=\w+", line) for line in lab.stderr)
             address = next(found[0] for found in lines if found)
-            with urlopen(address, timeout=PATIENCE_S) as page:  # noqa: S310 - loopback
-                assert page.status == 200
+            assert patient().get(address, timeout=PATIENCE_S).status_code == 200
         finally:
             lab.terminate()
