@@ -19,6 +19,7 @@ from bgresearch.research.quality.provenance import name_of
 if TYPE_CHECKING:
     from plotly.graph_objs._figure import Figure
 
+_LARGE = 1_000_000
 _MOST_BOXES, _MOST_NAMES, _MOST_LINES = 6, 30, 12
 _NAMES = ("symbol", "coin", "account", "market")  # columns that tell rows apart, best first
 _COMPARABLE = ("usd_value", "quote_volume_24h", "value")  # the same unit in every row
@@ -158,9 +159,11 @@ def _ranking(frame: pd.DataFrame, names: str, title: str, theme: str) -> Figure:
     column = next((name for name in _COMPARABLE if name in numbers), numbers[0])
     values = frame.set_index(frame[names].astype("str"))[column].astype("float64")
     shown = values[values >= 0].nlargest(_MOST_NAMES)
-    return ranking_figure(
-        shown, title=title or column.replace("_", " "), subtitle=column.replace("_", " "), theme=theme
-    )
+    words = column.replace("_", " ")
+    figure = ranking_figure(shown, title=title or words, subtitle=words, theme=theme)
+    if float(shown.max()) >= _LARGE:  # every digit would not fit next to the longest bar
+        figure.update_traces(texttemplate="%{x:.3~s}", hovertemplate="%{y} %{x:,.8~g}<extra></extra>")
+    return figure
 
 
 def _plain_lines(frame: pd.DataFrame, title: str, theme: str, height: int | None) -> Figure:

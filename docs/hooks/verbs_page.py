@@ -26,8 +26,8 @@ MEMECOIN is LUNA2, ALT and MEME in futures: ccxt's spelling finds it under eithe
 
 What people type elsewhere is understood where it can mean one thing only: `BTC-USDT`, `btc_usdt`, `BTCUSDT_UMCBL`,
 `BTC-USDT-SWAP`; intervals `1H`, `60min`, `1hour`, `1D`; markets `USDT-FUTURES`, and `futures` or `perp` with a symbol
-that says which; times `"30d"` (ago), `"1mo"`, `"ytd"`, and `last="7d"` instead of a start. `m` is a minute and `M` a month,
-everywhere. Records of the account without a start go as far back as there is. A wrong name (`klines`, `balance`,
+that says which; times `"30d"` (ago), `"1mo"`, `"ytd"`, and `last="7d"` instead of a start. `m` is a minute and `M` a
+month, everywhere. Records of the account without a start go as far back as there is. A wrong name (`klines`, `balance`,
 `since=`, `limit=`) is answered with the right one, and Tab completes what stands in quotes in a notebook.
 
 Four verbs return something else: `client.candles` (index open_time; open, high, low, close, volume, quote_volume),
