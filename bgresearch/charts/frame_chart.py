@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from plotly.graph_objs._figure import Figure
 
 _LARGE = 1_000_000
+_TIME = "_time"  # a column name that no frame has
 _MOST_BOXES, _MOST_NAMES, _MOST_LINES = 6, 30, 12
 _NAMES = ("symbol", "coin", "account", "market")  # columns that tell rows apart, best first
 _COMPARABLE = ("usd_value", "quote_volume_24h", "value")  # the same unit in every row
@@ -124,16 +125,16 @@ def _boxes(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return what is drawn one below the other: a box per column, in it a line per symbol."""
     ordered = _by_time(frame)
     if ordered.columns.nlevels > 1:
-        return {str(field): ordered[field] for field in ordered.columns.unique(0)[:_MOST_BOXES]}
+        return {str(field): pd.DataFrame(ordered[field]) for field in ordered.columns.unique(0)[:_MOST_BOXES]}
     names = next((one for one in _NAMES if one in ordered.columns and ordered[one].nunique() > 1), None)
     numbers = [str(one) for one in ordered.select_dtypes("number").columns][:_MOST_BOXES]
     if names is None:
         return {one: ordered[[one]] for one in numbers}
     shown = list(ordered[names].value_counts().index[:_MOST_LINES])
     few = ordered[ordered[names].isin(shown)]
+    few = few.assign(**{_TIME: few.index})
     return {
-        one: few.pivot_table(index=few.index, columns=names, values=one, aggfunc="last", observed=True)
-        for one in numbers
+        one: few.pivot_table(index=_TIME, columns=names, values=one, aggfunc="last", observed=True) for one in numbers
     }
 
 

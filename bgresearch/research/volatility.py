@@ -47,20 +47,21 @@ def _takes_panels(estimate: _Estimate) -> _Estimate:
         found = {symbol: estimate(frame, window, **options) for symbol, frame in symbols.items()}
         if window is None:
             return pd.Series(found, name=estimate.__name__, dtype="float64").rename_axis("symbol")
-        return pd.DataFrame(found).rename_axis(columns="symbol").rename_axis(index=candles.index.names[0])
+        table = pd.DataFrame(found).rename_axis(columns="symbol")
+        table.index.name = candles.index.names[0]
+        return table
 
     return cast(_Estimate, of_each)
 
 
 def _symbols_of(candles: pd.DataFrame) -> dict[str, pd.DataFrame] | None:
     """Return each symbol's own columns of a panel, wide, long, or of closes alone; None of a frame of candles."""
-    if not isinstance(candles, pd.DataFrame):
-        return None
     about = candles.attrs
     if candles.index.nlevels == 2:
-        candles = candles.unstack("symbol")
+        candles = pd.DataFrame(candles.unstack("symbol"))
+    parts: dict[str, pd.DataFrame]
     if candles.columns.nlevels == 2:
-        parts = {str(one): candles.xs(one, axis=1, level=1) for one in candles.columns.unique(1)}
+        parts = {str(one): pd.DataFrame(candles.xs(one, axis=1, level=1)) for one in candles.columns.unique(1)}
     elif candles.columns.name == "symbol" and "close" not in candles.columns:
         parts = {str(one): candles[[one]].set_axis(["close"], axis=1) for one in candles.columns}
     else:
