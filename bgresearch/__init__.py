@@ -102,3 +102,8 @@ class _Package(ModuleType):
 
 
 sys.modules[__name__].__class__ = _Package
+
+if "IPython" in sys.modules:
+    from bgresearch.forms.completion import activate
+
+    activate()

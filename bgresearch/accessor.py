@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bgresearch.charts.chart import Chart
+    from bgresearch.charts.frame_chart import FigureChart
     from bgresearch.charts.overlays import Overlays
 
 
@@ -42,8 +43,11 @@ class Accessor(ExportMethods):
         self, *, overlays: Overlays | None = None, funding: pd.DataFrame | pd.Series | None = None,
         fills: pd.DataFrame | None = None, volume: bool = True, gaps: bool = True, title: str = "",
         theme: str = "auto", height: int | None = None, max_bars: int = FLUID_BARS,
-    ) -> Chart:  # fmt: skip
-        """Candlesticks with volume, lines, funding rates and own fills, fluid at any number of bars.
+    ) -> Chart | FigureChart:  # fmt: skip
+        """Candlesticks with volume, lines, funding rates and own fills; of any other frame its numbers.
+
+        Order books are drawn as depth, equity with its drawdown, frames by time as lines (a box per column, a line per
+        symbol), the present values of many symbols as a ranking.
 
         Parameters
         ----------
@@ -66,14 +70,16 @@ class Accessor(ExportMethods):
 
         Returns
         -------
-        Chart
-            Displayed in a notebook, finer when zoomed in; ``.figure`` is plotly's, ``.save("chart.html")`` writes a
+        Chart or FigureChart
+            Displayed in a notebook, finer when zoomed in; ``.show()`` displays it anywhere, outside a notebook in the
+            browser; ``.figure`` is plotly's, ``.save("chart.html")`` writes a
             page that needs no kernel, ``.picture("chart.svg")`` an image for print. No disk, no network.
 
         Raises
         ------
         InvalidInput
-            The frame does not hold candles in order, or an overlay cannot be drawn.
+            The frame does not hold candles in order, or an overlay cannot be drawn; it has no numbers; overlays,
+            funding or fills for a frame without candles.
         ConfigurationError
             Plotly is not installed.
 
@@ -83,7 +89,12 @@ class Accessor(ExportMethods):
         >>> client.candles("BTCUSDT", "1m", "2026-01-01", "2026-02-01").bg.chart(overlays=[20])    # doctest: +SKIP
         """
         from bgresearch.charts.chart import chart
+        from bgresearch.charts.frame_chart import frame_chart
 
+        if not {"open", "high", "low"} & {*self._frame.columns}:
+            if any(one is not None for one in (overlays, funding, fills)):
+                raise InvalidInput("overlays, funding, fills", "they go with candles, and this frame has none.")
+            return frame_chart(self._frame, title=title, theme=theme, height=height)
         return chart(
             self._frame, overlays=overlays, funding=funding, fills=fills, volume=volume, gaps=gaps, title=title,
             theme=theme, height=height, max_bars=max_bars,
@@ -125,7 +136,9 @@ class Accessor(ExportMethods):
         >>> client = bg.connect(sandbox=True)                                                # doctest: +SKIP
         >>> client.candles("BTCUSDT", "1h", "2026-01-01", "2026-02-01").bg.picture("btc.svg")    # doctest: +SKIP
         """
-        return self.chart(**drawn).picture(path, width=width, height=height, theme=theme, force=force)
+        from bgresearch.charts.chart import chart
+
+        return chart(self._frame, **drawn).picture(path, width=width, height=height, theme=theme, force=force)
 
     def resample(self, length: str, *, anchor: str | None = None, made_of: str | None = None) -> pd.DataFrame:
         """Longer candles, with a column ``complete``; see `bgresearch.research.resample.resample`.

@@ -6,9 +6,9 @@ import functools
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bgresearch.client.client import Client
 from bgresearch.core.clock import LOOPBACK, Clock, clock_of
@@ -319,6 +319,23 @@ def _say_reduced() -> None:
     )
 
 
+def sandbox_labels() -> tuple[str, ...]:
+    """Return the labels of the sandbox's own keys."""
+    from bgresearch.sandbox import SANDBOX_KEYS  # noqa: PLC0415 - only where the sandbox is wanted
+
+    return tuple(SANDBOX_KEYS)
+
+
+def sealed_sandbox_key(offer: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return one of the sandbox's keys, which have no value, sealed for the agent that made the offer."""
+    from bgresearch.sandbox import SANDBOX_KEYS  # noqa: PLC0415 - only where the sandbox is wanted
+    from vault import seal_box  # noqa: PLC0415
+
+    found = SANDBOX_KEYS[name]
+    texts = {"api_key": found.api_key, "secret_key": found.secret_key, "passphrase": found.passphrase}
+    return seal_box(offer, texts)
+
+
 def _sandbox_signer(name: str) -> Signer:
     from bgresearch.sandbox import SANDBOX_KEYS  # noqa: PLC0415 - only where the sandbox is wanted
     from vault import loopback_credential  # noqa: PLC0415
@@ -344,9 +361,21 @@ def _adapter(exchange: Exchange) -> SandboxAdapter:
     return SandboxAdapter(exchange)
 
 
+def data_folder(data_dir: str | os.PathLike[str] | None = None) -> Path:
+    """Return the folder that a client without a key would use, whatever it holds; nothing is opened or checked."""
+    host = os.environ.get("BGRESEARCH_BASE_URL") or EXCHANGE_URL
+    return _folder(data_dir, loopback=host.startswith(LOOPBACK), demo=False)
+
+
 def _folder(data_dir: str | os.PathLike[str] | None, *, loopback: bool, demo: bool) -> Path:
     """Return the data folder: by default, data of the sandbox never gets into the folder of real data."""
-    chosen = data_dir if data_dir is not None else os.environ.get("BGRESEARCH_DATA_DIR")
+    usual = os.environ.get("BGRESEARCH_DATA_DIR")
+    chosen = data_dir if data_dir is not None else usual
+    made_up = ("sandbox-demo" if demo else "sandbox") if loopback else "demo" if demo else ""
+    if chosen and made_up and usual and Path(chosen) == Path(usual):
+        owner = Store(Path(chosen)).owner()  # a folder that was given to the sandbox before stays its own
+        taken = owner is not None and owner.startswith(_LOOPBACK) == loopback and owner.endswith(_DEMO) == demo
+        return Path(chosen) if taken else Path(chosen) / f".{made_up}"
     if chosen:
         return Path(chosen)
     if loopback:

@@ -2,6 +2,8 @@
 
 * BgresearchError
   x InvalidInput (also a ValueError)
+    - WrongArguments (also a TypeError)
+    - UnknownName (also an AttributeError)
   x CatalogueError
   x ConfigurationError
   x AgentError
@@ -82,6 +84,26 @@ class InvalidInput(BgresearchError, ValueError):
     def __init__(self, field: str, cause: str, *, hint: str = "") -> None:
         self.field = field
         super().__init__(f"{field}: {cause}", hint=hint)
+
+
+class WrongArguments(InvalidInput, TypeError):
+    """A verb was called with an argument that it does not have, or without one that it needs."""
+
+
+class UnknownName(InvalidInput, AttributeError):
+    """There is no verb of that name.
+
+    Parameters
+    ----------
+    name : str
+        What was asked for.
+    near : str
+        The verb that was probably meant; may be empty.
+    """
+
+    def __init__(self, name: str, near: str = "") -> None:
+        InvalidInput.__init__(self, name, "there is no such verb.", hint=f"It is called {near}." if near else "")
+        self.name, self.near = name, near
 
 
 class CatalogueError(BgresearchError):

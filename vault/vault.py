@@ -189,6 +189,14 @@ class Vault(KeyVerbs, LockVerbs, TransferVerbs):
             return parse(file.read(MAX_FILE_BYTES)).header.vault_id
 
     @classmethod
+    def check_absent(cls, path: str | os.PathLike[str], *, surroundings: Surroundings | None = None) -> None:
+        """Raise `VaultExists` if a vault, or what is left of one, is at this path; needs no password."""
+        around = surroundings or Surroundings()
+        file = VaultFile(path, around.filesystem, around.lock_timeout_s)
+        if os.path.lexists(file.folder):
+            file.check_absent()
+
+    @classmethod
     def kept(cls, path: str | os.PathLike[str], *, surroundings: Surroundings | None = None) -> list[Generation]:
         """Return the kept generations next to a vault file, newest first; needs no password."""
         around = surroundings or Surroundings()

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from bgresearch.account.kinds import BILLS, KINDS
-from bgresearch.account.record_history import RecordHistory
+from bgresearch.account.record_history import SAFETY_MS, RecordHistory
 from bgresearch.account.record_type import RecordKind
 from bgresearch.core.spans import Span, iso, subtract, union
 from bgresearch.core.timestamps import Moment, moment_ms
@@ -30,7 +30,6 @@ from bgresearch.errors import (
 from bgresearch.session.identity import ABSENT, NO_PERMISSION, Identity
 from bgresearch.store import LostRows
 
-_SAFETY_MS = 60_000  # the look-back moves during the walk
 _DEAD_AFTER = 3  # consecutive lines without a connection
 NOT_OFFERED = "not offered"
 _HEADINGS = ("kind", "of", "records", "new", "complete from", "to", "run again before")
@@ -166,7 +165,7 @@ def archive(
     source = history.source
     if source.offline:
         raise OfflineError("an archive run needs the exchange, and offline=True forbids it.")
-    since_ms = None if since is None else moment_ms(since, "since")[0]
+    since_ms = None if since is None else moment_ms(since, "since", source.clock.now_ms())[0]
     if since_ms is not None and since_ms > source.clock.now_ms():
         raise InvalidInput("since", f"{iso(since_ms)} is in the future.")
     run, dead = _Run(history, history.identity(), since_ms), 0
@@ -213,11 +212,10 @@ class _Run:
 
     def _booked_coins(self) -> set[str]:
         """Return the coins of the stored ledger: a coin may have been held between two runs only."""
-        now = self.history.source.clock.now_ms()
         coins: set[str] = set()
         for book in self.history.lots(BILLS):
             series = BILLS.series(self.identity.uid, book)
-            answered = Span(now - BILLS.lookback_ms(self.identity.mode, book), now)
+            answered = self.history.answered(BILLS, book)
             store = self.history.source.store
             try:
                 table = store.read(series, answered)
@@ -249,24 +247,19 @@ class _Run:
                 line = replace(line, problem=NOT_OFFERED, hint="")
         return line, failure
 
-    def _answered_span(self, kind: RecordKind, lot: str) -> Span:
-        """Return the span that the exchange still serves."""
-        now = self.history.source.clock.now_ms()
-        return Span(now - kind.lookback_ms(self.identity.mode, lot), now)
-
     def _wanted(self, kind: RecordKind, lot: str) -> tuple[Span, ...]:
         """Return the spans that are not stored and can still be fetched."""
-        answered = self._answered_span(kind, lot)
-        start = max(answered.start_ms + _SAFETY_MS, self.since_ms or 0)
+        answered = self.history.answered(kind, lot)
+        start = max(answered.start_ms + SAFETY_MS, self.since_ms or 0)
         return self.history.missing(kind, lot, Span(start, answered.end_ms))
 
     def _state(self, kind: RecordKind, lot: str) -> dict[str, Any]:
         """Return the span that is stored completely, what is lost, and when the next loss is due."""
-        answered = self._answered_span(kind, lot)
+        answered = self.history.answered(kind, lot)
         kept = self.history.source.store.known(kind.series(self.identity.uid, lot))
         first = self.since_ms if self.since_ms is not None else kept[0].start_ms if kept else answered.start_ms
         damaged = self.history.source.store.lost(
-            kind.series(self.identity.uid, lot), Span(0, answered.start_ms + _SAFETY_MS)
+            kind.series(self.identity.uid, lot), Span(0, answered.start_ms + SAFETY_MS)
         )  # fmt: skip
         lost = subtract([Span(first, answered.start_ms)], kept) if first < answered.start_ms else ()
         lost = union([*lost, *(one.span for one in damaged)])

@@ -42,7 +42,7 @@ ASSETS = Shape(
         frozen number coin, in orders
         locked number coin, cannot be used
         total number coin, all of it; futures and unified accounts with unrealised profit
-        usd_value number USD, NaN where the exchange names none
+        usd_value number USD, by the last spot price in USDT where the exchange reports none
     """),
     (
         "spot.account_assets", "futures.account_accounts", "common.account_funding_assets", "uta.account_assets",

@@ -18,7 +18,7 @@ from bgresearch.account.record_type import RecordKind, RecordRoute
 from bgresearch.catalogue.answer_row import UNREADABLE, AnswerRow, KeyMissing, Problems
 from bgresearch.core.intervals import DAY_MS
 from bgresearch.core.progress import Wish, shown
-from bgresearch.core.spans import Span, after_instant, halves, iso, subtract, whole_seconds
+from bgresearch.core.spans import Span, after_instant, halves, iso, subtract, union, whole_seconds
 from bgresearch.errors import BadResponse, ExchangeError, IncompleteData, InvalidInput, NetworkError, OfflineError
 from bgresearch.http.pagination.paged_list import EndUnknown, PagedList
 from bgresearch.http.sender import Sender
@@ -31,6 +31,7 @@ _TOO_DEEP = "40303"  # spot/error-code/restapi
 Found = dict[str, Row]
 
 
+SAFETY_MS = 60_000  # the look-back moves during the walk
 FINAL_MS = 5 * 60_000  # a younger record may still be missing from a response: returned, but not stored
 _AT_ONCE = 20_000  # records that a window should not exceed by far
 _FIRST_MS = DAY_MS  # of an account with a million fills in 90 days, 11,000 records
@@ -143,6 +144,18 @@ class RecordHistory:
         if not kind.lot:
             return ("",)
         return self.source.store.values(f"account/{self.uid()}/{kind.name}", kind.lot)
+
+    def answered(self, kind: RecordKind, lot: str) -> Span:
+        """Return the span that the exchange still serves, by its documentation."""
+        now = self.source.clock.now_ms()
+        return Span(now - kind.lookback_ms(self.mode(), lot), now)
+
+    def available_since(self, kind: RecordKind, lot: str) -> int:
+        """Return the first instant from which records are served or stored up to now without a hole."""
+        answered, stored = self.answered(kind, lot), self.source.store.known(kind.series(self.uid(), lot))
+        if not answered.duration_ms:  # a list of the account's former mode: nothing more is served
+            return stored[-1].start_ms if stored else answered.start_ms - 1
+        return union([*stored, Span(answered.start_ms + SAFETY_MS, answered.end_ms)])[-1].start_ms
 
     def missing(self, kind: RecordKind, lot: str, span: Span) -> tuple[Span, ...]:
         """Return the parts of the span that are not stored; reads file footers only."""

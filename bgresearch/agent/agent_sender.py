@@ -8,7 +8,7 @@ from typing import NoReturn, SupportsIndex
 
 from bgresearch.agent.client import Agent, AgentKey
 from bgresearch.agent.requests import Fetch
-from bgresearch.agent.socket_path import UNLOCK
+from bgresearch.agent.socket_path import unlock_hint
 from bgresearch.catalogue import Endpoint
 from bgresearch.catalogue.response import unwrap
 from bgresearch.errors import AgentError, AgentUnavailable, ConfigurationError
@@ -121,7 +121,7 @@ def find_key(agent: Agent, label: str) -> AgentKey:
     """
     status = agent.status()
     if not status.unlocked:
-        raise AgentUnavailable("the vault is locked.", hint=UNLOCK)
+        raise AgentUnavailable("the vault is locked.", hint=unlock_hint())
     for key in status.keys:
         if key.label == label:
             return key

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 from bgresearch.agent.protocol import MAX_HEADER_BYTES, Header, decode_header
-from bgresearch.agent.socket_path import UNLOCK, Place, check_socket, peer_is_me
+from bgresearch.agent.socket_path import Place, check_socket, peer_is_me, unlock_hint
 from bgresearch.errors import AgentError, AgentUnavailable
 
 QUICK_S = 5.0  # for requests that do not involve the exchange
@@ -22,7 +22,7 @@ class AgentConnection:
             self._socket.connect(str(place.socket))
         except OSError:
             self._socket.close()
-            raise AgentUnavailable("no agent is running.", hint=UNLOCK) from None
+            raise AgentUnavailable("no agent is running.", hint=unlock_hint()) from None
         if not peer_is_me(self._socket):
             self._socket.close()
             raise AgentError(f"the process behind {place.socket} runs as another user; nothing was sent to it.")
@@ -55,4 +55,4 @@ class AgentConnection:
 
 
 def _gone() -> AgentUnavailable:
-    return AgentUnavailable("the agent closed the connection: it was locked or has ended.", hint=UNLOCK)
+    return AgentUnavailable("the agent closed the connection: it was locked or has ended.", hint=unlock_hint())

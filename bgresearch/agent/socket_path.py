@@ -17,10 +17,10 @@ import platformdirs
 
 from bgresearch.core.private_folders import make_private
 from bgresearch.core.user_folders import user_folder
-from bgresearch.errors import AgentError, AgentUnavailable
+from bgresearch.errors import AgentError, AgentUnavailable, ConfigurationError
 
 FOLDER_MODE, SOCKET_MODE = 0o700, 0o600
-UNLOCK = "Type: bgresearch vault unlock."
+MAKE_VAULT = "Make one: bgresearch setup, or bg.setup() in a notebook."
 ELSEWHERE = "Set BGRESEARCH_AGENT_DIR to a folder that only you can use."
 _PLATFORM: str = sys.platform
 _LONGEST_SOCKET_PATH = 100  # bytes; macOS allows 104, Linux 108, and a temporary name is longer
@@ -73,6 +73,15 @@ def default_vault() -> Path:
     if chosen := os.environ.get("BGRESEARCH_VAULT"):
         return Path(chosen).absolute()
     return user_folder("config", "BGRESEARCH_VAULT") / "vault"
+
+
+def unlock_hint() -> str:
+    """Return what to do where no unlocked agent is running: unlock the vault, or make one if there is none yet."""
+    try:
+        missing = not os.path.lexists(default_vault())
+    except ConfigurationError:  # there is no folder for it
+        missing = False
+    return f"There is no vault yet. {MAKE_VAULT}" if missing else "Type: bgresearch vault unlock."
 
 
 def need_sockets() -> None:
@@ -135,7 +144,7 @@ def _found(path: Path) -> os.stat_result:
     try:
         return path.lstat()
     except (FileNotFoundError, NotADirectoryError):
-        raise AgentUnavailable("no agent is running.", hint=UNLOCK) from None
+        raise AgentUnavailable("no agent is running.", hint=unlock_hint()) from None
     except OSError as error:
         raise _unusable(path, error) from None
 

@@ -69,6 +69,18 @@ class Chart:
 
         return live(self)
 
+    def show(self) -> None:
+        """Display the chart: in a notebook below the cell, elsewhere as a page in the browser.
+
+        Raises
+        ------
+        ConfigurationError
+            There is no browser; the message names the page.
+        """
+        from bgresearch.charts.widget import display_or_open
+
+        display_or_open(self, self.page)
+
     def page(self) -> str:
         """Return the chart as one self-contained HTML page that draws finer bars when zoomed in, without a kernel.
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import contextlib
 import html
 import sys
+import tempfile
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +26,8 @@ _CONFIG = {  # as wide as the pane, with few enough buttons not to cover the hea
     "responsive": True, "displaylogo": False, "scrollZoom": True,
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
 }  # fmt: skip
+_NEEDS_WIDGETS = "Charts that refine themselves need widgets."
+_INSTALL_WIDGETS = "Install them: pip install 'bgresearch[forms]'."
 
 
 def live(chart: Drawn) -> VBox:
@@ -40,9 +46,7 @@ def live(chart: Drawn) -> VBox:
 
         shown = go.FigureWidget(chart.figure)
     except ImportError:
-        raise ConfigurationError(
-            "Charts that refine themselves need widgets.", hint="Install them: pip install 'bgresearch[forms]'."
-        ) from None
+        raise ConfigurationError(_NEEDS_WIDGETS, hint=_INSTALL_WIDGETS) from None
     shown.update_layout(autosize=True, margin_t=96, title=_heading(chart, shown.layout.title.subtitle.text))
     shown._config = {**shown._config, **_CONFIG}
     shown.layout.on_change(lambda *_: refine(shown, chart), "xaxis.range", "xaxis.autorange")
@@ -83,11 +87,69 @@ def refine(shown: Any, chart: Drawn) -> None:
 
 def bundle(chart: Drawn, include: Any, exclude: Any) -> Any:
     """Return what a notebook shows: the widget if a kernel runs and widgets are installed, else the figure."""
-    ipython = sys.modules.get("IPython")  # a running kernel has loaded it
-    if ipython is not None and getattr(ipython.get_ipython(), "kernel", None) is not None:
+    if _kernel_runs():
         with contextlib.suppress(ConfigurationError):  # the plain figure needs no widgets
             return live(chart)._repr_mimebundle_(include=include, exclude=exclude)
     return chart.figure._repr_mimebundle_(include, exclude)
+
+
+def themed_bundle(figure: Any, theme: str, include: Any, exclude: Any) -> Any:
+    """Return what a notebook shows of a plain figure: a widget that takes the theme's colours if a kernel runs."""
+    if _kernel_runs():
+        with contextlib.suppress(ConfigurationError):
+            return themed(figure, theme)._repr_mimebundle_(include=include, exclude=exclude)
+    return figure._repr_mimebundle_(include, exclude)
+
+
+def themed(figure: Any, theme: str) -> VBox:
+    """Return a plain figure as a widget as wide as its pane, with the notebook's text colour in theme ``auto``.
+
+    Raises
+    ------
+    ConfigurationError
+        ipywidgets or anywidget is not installed.
+    """
+    go, _ = plotly()
+    try:
+        import ipywidgets as widgets
+
+        from bgresearch.charts.resize_widget import Fitting
+
+        shown = go.FigureWidget(figure)
+    except ImportError:
+        raise ConfigurationError(_NEEDS_WIDGETS, hint=_INSTALL_WIDGETS) from None
+    shown.update_layout(autosize=True)
+    shown._config = {**shown._config, **_CONFIG}
+    box = widgets.VBox([Fitting(), shown])
+    box.add_class("bg-chart")
+    if theme == "auto":
+        box.add_class("bg-auto")
+    return box
+
+
+def display_or_open(chart: Any, page: Callable[[], str]) -> None:
+    """Display a chart below the cell of a notebook; elsewhere open its page in the browser.
+
+    Parameters
+    ----------
+    chart : Chart
+        Anything with a notebook representation.
+    page : callable
+        Returns a self-contained HTML page.
+    """
+    if _kernel_runs():
+        sys.modules["IPython"].display.display(chart)
+        return
+    folder = Path(tempfile.mkdtemp(prefix="bgresearch-chart-"))  # the browser reads it after this call
+    place = folder / "chart.html"
+    place.write_text(page(), encoding="utf-8")
+    if not webbrowser.open(place.as_uri()):
+        raise ConfigurationError(f"no browser was found; the chart is in {place}.", hint="Open it by hand, or .save().")
+
+
+def _kernel_runs() -> bool:
+    ipython = sys.modules.get("IPython")  # a running kernel has loaded it
+    return ipython is not None and getattr(ipython.get_ipython(), "kernel", None) is not None
 
 
 def _heading(chart: Drawn, subtitle_of: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Annotated, TextIO
 import typer
 
 from bgresearch.cli import download as data
-from bgresearch.cli import export, keys, serve, store
+from bgresearch.cli import export, keys, serve, store, store_folder
 from bgresearch.cli import vault as keeping
 from bgresearch.cli.archive import archive
 from bgresearch.cli.check import check
@@ -28,6 +28,7 @@ from bgresearch.cli.record import record
 from bgresearch.cli.scan import scan
 from bgresearch.cli.setup import setup
 from bgresearch.cli.sql import sql
+from bgresearch.cli.uninstall import uninstall
 from bgresearch.core.version import release
 from bgresearch.errors import BgresearchError
 from vault import ReducedProtection, RollbackWarning, VaultError
@@ -76,7 +77,9 @@ app.command()(sql)
 app.command()(store.publish)
 app.add_typer(data.download, name="download")
 export.app.command()(ledger)
+app.command()(uninstall)
 app.add_typer(export.app, name="export")
+app.add_typer(store_folder.store, name="store")
 app.add_typer(keys.app, name="keys")
 app.add_typer(keeping.app, name="vault")
 

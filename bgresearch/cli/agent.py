@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bgresearch.agent.socket_path import default_vault
+from bgresearch.agent.socket_path import default_vault, unlock_hint
 from bgresearch.cli.options import excludes, needs
 from bgresearch.cli.output import AsJson, print_result, table
-from bgresearch.cli.prompts import KEYRING, PasswordFile, VaultPath, from_stdin, master_password, secret
-from bgresearch.errors import AgentUnavailable, ConfigurationError
+from bgresearch.cli.prompts import KEYRING, PasswordFile, VaultPath, existing_vault, from_stdin, master_password, secret
+from bgresearch.errors import AgentUnavailable
 
 if TYPE_CHECKING:
     from bgresearch.agent.client import AgentStatus
@@ -47,6 +47,7 @@ def unlock(
     if status is not None:
         check_vault(status, place)
     if status is None or not status.unlocked:
+        existing_vault(path)
         if recovery or keyring or password_file == KEYRING:
             status = _otherwise(path, stdin=stdin, recovery=recovery)
         else:
@@ -71,7 +72,7 @@ def status(as_json: AsJson = False) -> None:
     """Show whether the agent is running, which keys it holds, and when it locks."""
     found = running()
     if found is None:
-        print_result({"running": False}, as_json, lambda: "No agent is running. Next: bgresearch vault unlock")
+        print_result({"running": False}, as_json, lambda: f"No agent is running. {unlock_hint()}")
     else:
         print_result({"running": True, **asdict(found)}, as_json, lambda: _text(found))
 
@@ -93,8 +94,7 @@ def _otherwise(path: Path | None, *, stdin: bool, recovery: bool) -> AgentStatus
     from bgresearch.cli import agent_unlock as sealed
 
     with Agent() as agent:
-        if not sealed.ready(agent, path).exists:
-            raise ConfigurationError(f"There is no vault at {path or default_vault()}.")
+        sealed.ready(agent, path)
         if recovery:
             code = from_stdin(_CODE) if stdin else {_CODE: secret("Recovery code", hint="Use --stdin.")}
             sealed.send(agent, "recover", code)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bgresearch.agent.hardening import harden
 from bgresearch.agent.socket_path import default_vault
-from bgresearch.cli.prompts import KEYRING, Fields, master_password
+from bgresearch.cli.prompts import KEYRING, Fields, existing_vault, master_password
 from bgresearch.errors import AgentUnavailable
 from vault import Vault, open_reply, seal_box
 from vault.hidden import Hidden
@@ -51,6 +51,7 @@ def send(
 
 def unlock(agent: Agent, path: Path | None, password_file: str) -> None:
     """Unlock the vault with its master password, or with the code in the system's keyring (``@keyring``)."""
+    existing_vault(path)
     if password_file == KEYRING:
         unlock_with_keyring(agent, path)
     else:

@@ -27,6 +27,7 @@ from bgresearch.connect import connect
 from bgresearch.core.version import notebooks
 from bgresearch.errors import BgresearchError, InvalidInput
 from bgresearch.exports.output_path import checked_place
+from bgresearch.keys.onboarding.messages import SANDBOX
 from bgresearch.research.backcast_equity import holdings, spot_equity, unvalued
 from bgresearch.research.resample import resample
 from bgresearch.sandbox import SANDBOX_KEYS
@@ -83,7 +84,9 @@ class Demo:
             raise InvalidInput("--notebook", f"there is no file {notebook}.", hint=hint)
         started = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="bgresearch-demo-") as folder, Server() as server:
-            self._step("Exchange", f"sandbox at {server.url}; its data is synthetic, nothing leaves this machine")
+            self._step(
+                "Exchange", f"sandbox at {server.url}; its data is synthetic, nothing leaves this machine", SANDBOX
+            )
             with self._vault(Path(folder), server.url) as vault:
                 client = connect(key=LABEL, vault=vault, base_url=server.url, data_dir=Path(folder) / "data")
             with client:

@@ -11,6 +11,7 @@ import typer
 from bgresearch.cli.options import DataDir, Interval, PriceKind, as_an_option, excludes
 from bgresearch.cli.output import AsJson, print_result, table
 from bgresearch.cli.prompts import agreed, answer
+from bgresearch.core.symbols import known_market
 from bgresearch.errors import ConfigurationError, InvalidInput
 from bgresearch.market.candles.plan import Market, priced
 
@@ -46,8 +47,8 @@ def explore(
         others = {"SYMBOL": symbol, "--interval": interval, "--since": since, "--until": until, "--export": export}
         excludes("--search", *others.items(), ("--yes", yes), ("--price", price != "last"))
     _check_export(export)
-    if market not in get_args(Market):
-        raise InvalidInput("--market", f"{market!r} is no market.", hint=f"There is {', '.join(get_args(Market))}.")
+    with as_an_option():
+        market = known_market(market, [symbol] if symbol else [])
     with connect(data_dir=data_dir) as client:
         if search:
             found = _symbols(client, market, search)

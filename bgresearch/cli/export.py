@@ -16,6 +16,7 @@ from bgresearch.errors import InvalidInput
 
 if TYPE_CHECKING:
     from bgresearch.client.client import Client
+    from bgresearch.core.symbols import Named
     from bgresearch.exports.chunked import ChunkedCandles
 
 ARGUMENTS = ("symbol", "frame", "candles", "KIND")
@@ -54,17 +55,18 @@ def candles(
 ) -> None:
     """Write candles to a file, fetching what is not in the store. Memory use is small for any length of history."""
     from bgresearch.connect import connect
+    from bgresearch.core.intervals import interval_name
     from bgresearch.core.symbols import wire_symbol
     from bgresearch.exports import export_pieces
     from bgresearch.exports.export import checked_target
 
     with as_an_option(*ARGUMENTS), connect(data_dir=data_dir, offline=offline) as client:
-        named = wire_symbol(symbol, market)
+        named, interval = wire_symbol(symbol, market), interval_name(interval)
         about = {**named._asdict(), "verb": "candles", "interval": interval, "price": price}
         checked_target(to, about, format=format_, force=force)
         found = _history(client, named.symbol, interval, since, until, market=named.market, price=price)
         path = export_pieces(found, to, rows=found.rows, about=found.about, format=format_, force=force)
-    _print_file(path, found.rows, len(found.about["gaps"]), as_json)
+    _print_file(path, found.rows, len(found.about["gaps"]), as_json, pair=_pair(named, format_))
 
 
 @app.command("funding-rates")
@@ -85,14 +87,17 @@ def funding_rates(
 ) -> None:
     """Write funding rates to a file, fetching what is not in the store."""
     from bgresearch.connect import connect
+    from bgresearch.core.symbols import wire_symbol
     from bgresearch.exports import export
     from bgresearch.exports.export import checked_target
 
     with as_an_option(*ARGUMENTS), connect(data_dir=data_dir, offline=offline) as client:
-        checked_target(to, {"symbol": symbol, "market": market, "verb": "funding_rates"}, format=format_, force=force)
-        frame = client.funding_rates(symbol, since, until, market=market)
+        named = wire_symbol(symbol, market, default="usdt-futures")
+        checked_target(to, {**named._asdict(), "verb": "funding_rates"}, format=format_, force=force)
+        frame = client.funding_rates(named.symbol, since, until, market=named.market)
         path = export(frame, to, format=format_, force=force)
-    _print_file(path, len(frame), len(frame.attrs["bgresearch"].get("gaps", [])), as_json)
+    gaps = len(frame.attrs["bgresearch"].get("gaps", []))
+    _print_file(path, len(frame), gaps, as_json, pair=_pair(named, format_))
 
 
 @app.command()
@@ -155,8 +160,19 @@ def _history(
     )  # fmt: skip
 
 
-def _print_file(path: Path, rows: int, gaps: int, as_json: bool) -> None:
+def _pair(named: Named, format_: str | None) -> str:
+    """Return what freqtrade calls the symbol, empty for other formats."""
+    from bgresearch.core.symbols import ccxt_symbol
+
+    return ccxt_symbol(named.symbol, named.market) if format_ == "freqtrade" else ""
+
+
+def _print_file(path: Path, rows: int, gaps: int, as_json: bool, *, pair: str = "") -> None:
     size = path.stat().st_size
     result: dict[str, Any] = {"file": str(path), "rows": rows, "bytes": size, "gaps": gaps}
     shown = {"file": str(path), "rows": f"{rows:,}", "MB": f"{size / 1e6:.1f}", "gaps": str(gaps)}
-    print_result(result, as_json, lambda: table([shown]))
+    note = ""
+    if pair:
+        folder = path.parent.parent if ":" in pair else path.parent
+        result["pair"], note = pair, f"\n\nIn freqtrade: pair {pair}, --datadir {folder}"
+    print_result(result, as_json, lambda: table([shown]) + note)

@@ -11,13 +11,23 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from bgresearch.agent.client import Agent
+from bgresearch.agent.socket_path import Place
 from bgresearch.core.version import notebooks
 from bgresearch.errors import ConfigurationError
+from bgresearch.keys.onboarding.messages import SANDBOX
 from bgresearch.sandbox.server import Server
 
 FIRST_NOTEBOOK = "01_quickstart.ipynb"
 # LabApp.news_url=None fetches nothing, but the question whether to is a setting of the page
 _DEFAULTS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+_ADDRESSES = ("BGRESEARCH_WS_URL", "BGRESEARCH_ARCHIVE_URL")  # the sandbox has its own
+_BANNER = """body::after {
+  content: "TEXT"; position: fixed; top: 3px; left: 50%; transform: translateX(-50%); z-index: 10000;
+  padding: 2px 12px; border-radius: 4px; background: #f2c14e; color: #1b1f24; font: 600 13px/18px sans-serif;
+  pointer-events: none; white-space: nowrap;
+}
+"""
 _GOODBYE_S = 10  # time for JupyterLab to end its kernels
 
 
@@ -68,17 +78,40 @@ def open_lab(folder: Path, *, port: int = 8888, browser: bool = True, say: Calla
     """
     with Server() as server, tempfile.TemporaryDirectory(prefix="bgresearch-lab-") as scratch:
         say(f"The sandbox exchange answers at {server.url}; its data is synthetic, nothing leaves this machine.")
-        say("Every bg.connect() in this lab uses it. Ctrl-C ends both.")
-        places = {
-            "BGRESEARCH_BASE_URL": server.url,
-            "BGRESEARCH_DATA_DIR": str(Path(scratch) / "data"),
-            "JUPYTER_CONFIG_PATH": _with_defaults(Path(scratch) / "jupyter"),
-        }
-        process = subprocess.Popen(_command(folder, port, browser), env={**os.environ, **places})  # noqa: S603
+        say("Every bg.connect() in this lab uses it; vault, agent and data are scratch ones. Ctrl-C ends everything.")
+        say(SANDBOX)
+        home = Path(scratch)
+        options = _options(folder, port, browser) | _banner(home / "custom")
+        process = subprocess.Popen(_command(options), env=_environment(home, server.url))  # noqa: S603
         try:
             return process.wait()
         finally:
             _end(process)
+            with Agent(Place(home / "agent")) as agent:
+                if agent.is_there():
+                    agent.lock()
+
+
+def _environment(home: Path, url: str) -> dict[str, str]:
+    """Return the lab's environment: the sandbox's addresses, and folders that are removed with the lab."""
+    kept = {name: value for name, value in os.environ.items() if name not in _ADDRESSES}
+    places = {"BGRESEARCH_DATA_DIR": "data", "BGRESEARCH_VAULT": "keys/vault", "BGRESEARCH_AGENT_DIR": "agent",
+              "XDG_STATE_HOME": "state"}  # fmt: skip
+    return {
+        **kept, **{name: str(home / place) for name, place in places.items()}, "BGRESEARCH_BASE_URL": url,
+        "JUPYTER_CONFIG_PATH": _with_defaults(home / "jupyter"),
+    }  # fmt: skip
+
+
+def _banner(folder: Path) -> dict[str, str]:
+    """Return the options that show the banner above every page of the lab; the user's own style sheet follows it."""
+    folder.mkdir()
+    settings = os.environ.get("JUPYTER_CONFIG_DIR") or Path.home() / ".jupyter"
+    own = Path(settings) / "custom" / "custom.css"
+    style = _BANNER.replace("TEXT", SANDBOX) + (own.read_text(encoding="utf-8") if own.is_file() else "")
+    (folder / "custom.css").write_text(style, encoding="utf-8")
+    overrides = {"static_custom_path": [str(folder)]}
+    return {"--LabApp.custom_css": "True", "--ServerApp.tornado_settings": repr(overrides)}
 
 
 def _with_defaults(folder: Path) -> str:
@@ -89,8 +122,8 @@ def _with_defaults(folder: Path) -> str:
     return os.pathsep.join(filter(None, (os.environ.get("JUPYTER_CONFIG_PATH"), str(folder))))
 
 
-def _command(folder: Path, port: int, browser: bool) -> list[str]:
-    options = {
+def _options(folder: Path, port: int, browser: bool) -> dict[str, str]:
+    return {
         "--ServerApp.root_dir": str(folder.resolve()),
         "--ServerApp.ip": "127.0.0.1",
         "--ServerApp.port": str(port),
@@ -100,6 +133,9 @@ def _command(folder: Path, port: int, browser: bool) -> list[str]:
         "--LabApp.news_url": "None",
         "--LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
     }
+
+
+def _command(options: dict[str, str]) -> list[str]:
     as_root = ["--ServerApp.allow_root=True"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     return [sys.executable, "-m", "jupyterlab", *(f"{name}={value}" for name, value in options.items()), *as_root]
 

@@ -22,7 +22,7 @@ DataDir = Annotated[
     ),
 ]  # fmt: skip
 Since = Annotated[
-    str, typer.Option(metavar="TIME", help="First instant: 2024-01-01, 2024-01-01T12:00, epoch milliseconds. UTC.")
+    str, typer.Option(metavar="TIME", help="First instant: 2024-01-01, 2024-01-01T12:00, 30d (ago), ytd. UTC.")
 ]
 Until = Annotated[
     str | None, typer.Option(metavar="TIME", help="First instant that is no longer wanted.", show_default="now")

@@ -6,6 +6,7 @@ Results go to standard output, errors as one line to standard error. No secret i
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -23,6 +24,23 @@ _ARGUMENTS = {
     "offline=True": "--offline",
     "format=": "--format",
     "base_url ": "BGRESEARCH_BASE_URL ",
+}
+
+_OPTIONS = {
+    **dict.fromkeys(("--start", "--from", "--begin", "--start-time", "--last"), "--since"),
+    **dict.fromkeys(("--end", "--to", "--stop", "--end-time"), "--until"),
+    **dict.fromkeys(("--timeframe", "--granularity", "--freq"), "--interval"),
+    **dict.fromkeys(("--product-type", "--category", "--type"), "--market"),
+    **dict.fromkeys(("--output", "--out", "--file", "-o"), "--to"),
+}  # fmt: skip
+_COMMANDS = {
+    **dict.fromkeys(("klines", "kline", "ohlcv", "bars", "candles", "candle"), "download candles"),
+    **dict.fromkeys(("key", "label", "labels"), "keys list"),
+    **dict.fromkeys(("unlock", "lock", "init"), "vault unlock"),
+    **dict.fromkeys(("jupyter", "notebook", "notebooks"), "lab"),
+    **dict.fromkeys(("remove", "delete", "purge"), "uninstall"),
+    **dict.fromkeys(("live", "stream", "watch"), "record --live"),
+    **dict.fromkeys(("test", "status", "diagnose"), "check"),
 }
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and an error as a JSON object.")]
@@ -53,12 +71,25 @@ def complain(error: Exception, *, as_json: bool) -> int:
 
 def misused(error: Any, *, as_json: bool) -> int:
     """Print to standard error what is wrong in a command's usage; return the exit status."""
+    _name_the_right_one(error)
     if as_json:
         asked = error.ctx.command_path if error.ctx else "bgresearch"
         _as_object("WrongUsage", " ".join(error.format_message().split()), f"Try {asked} --help.")
     else:
         error.show()
     return WRONG_USAGE
+
+
+def _name_the_right_one(error: Any) -> None:
+    """Add the right name to the message about an option or a command of a common wrong one."""
+    option, known = getattr(error, "option_name", None), set()
+    if error.ctx is not None:
+        known = {name for one in error.ctx.command.params for name in one.opts}
+    if option is not None and _OPTIONS.get(option) in known:
+        error.possibilities = [_OPTIONS[option]]
+    command = re.search(r"No such command '([\w-]+)'", str(error.message))
+    if command and command[1] in _COMMANDS and error.ctx.parent is None:
+        error.message = f"{error.message} It is called: bgresearch {_COMMANDS[command[1]]}"
 
 
 def _as_object(kind: str, message: str, hint: str) -> None:

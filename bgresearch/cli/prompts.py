@@ -17,10 +17,10 @@ from typing import Annotated
 import typer
 
 from bgresearch.agent.hardening import harden
-from bgresearch.agent.socket_path import default_vault
+from bgresearch.agent.socket_path import MAKE_VAULT, default_vault
 from bgresearch.core.user_folders import expanded
 from bgresearch.errors import ConfigurationError, InvalidInput
-from vault import Vault
+from vault import Vault, VaultMissing
 from vault.hidden import Hidden
 
 PasswordFile = Annotated[
@@ -103,9 +103,29 @@ def from_stdin(*names: str) -> Fields:
     return {name: Hidden(given.value[name]) for name in names}
 
 
+def existing_vault(path: Path | None) -> Path:
+    """Return the vault's path after checking, before anything is typed, that the file is there and safe to open.
+
+    Raises
+    ------
+    VaultMissing
+        There is no vault yet.
+    VaultError
+        The file or its folder is open to other users, damaged, or gone while earlier generations are kept.
+    """
+    place = path or default_vault()
+    try:
+        Vault.id_of(place)
+    except VaultMissing:
+        if os.path.lexists(place.parent) and Vault.kept(place):
+            raise
+        raise VaultMissing(f"there is no vault yet at {place}. {MAKE_VAULT}") from None
+    return place
+
+
 def opened(path: Path | None, password_file: str) -> Vault:
     """Return the vault, opened with the password that was typed, or with the code in the system's keyring."""
-    place = path or default_vault()
+    place = existing_vault(path)
     if password_file == KEYRING:
         from bgresearch.keys import os_keyring as oskeyring
 

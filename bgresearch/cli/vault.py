@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -13,9 +14,18 @@ from bgresearch.agent.socket_path import default_vault
 from bgresearch.cli import agent, keys
 from bgresearch.cli.options import NoArguments, excludes, needs
 from bgresearch.cli.output import AsJson, print_result, table
-from bgresearch.cli.prompts import Fields, PasswordFile, VaultPath, from_stdin, master_password, opened, secret
+from bgresearch.cli.prompts import (
+    Fields,
+    PasswordFile,
+    VaultPath,
+    existing_vault,
+    from_stdin,
+    master_password,
+    opened,
+    secret,
+)
 from bgresearch.errors import ConfigurationError, InvalidInput
-from vault import Vault, calibrated, new_code
+from vault import DamagedVault, HostileHeader, NewerVersion, Vault, VaultMissing, calibrated, new_code
 from vault.hidden import Hidden
 
 CONFIRMED_GROUPS = 2  # of a recovery code
@@ -39,6 +49,7 @@ app = typer.Typer(
 def init(path: VaultPath = None, password_file: PasswordFile = "", as_json: AsJson = False) -> None:
     """Create a new, empty vault. It cannot be opened without its master password."""
     place = path or default_vault()
+    Vault.check_absent(place)
     password = master_password(password_file, question="New master password", twice=True)
     Vault.create(place, password.value, profile=calibrated()).close()
     print_result({"vault": str(place)}, as_json, lambda: f"Created {place}. Next: bgresearch keys add NAME")
@@ -56,7 +67,7 @@ def passwd(
     """Change the master password, and delete the kept generations, which open with the old one."""
     if stdin:
         excludes("--stdin", ("--password-file", password_file))
-    place = path or default_vault()
+    place = existing_vault(path)
     given = from_stdin("password", "new_password") if stdin else _both_passwords(password_file)
     with Vault.open(place, given["password"].value) as vault:
         vault.change_password(given["password"].value, given["new_password"].value)
@@ -83,8 +94,9 @@ def rotate(
         return
     of_a_key = {"--stdin": stdin, "--rsa-key": rsa_key, "--accept-trade": accept_trade, "--unchecked": unchecked}
     excludes("--data-key", *of_a_key.items())
+    place = existing_vault(path)
     password = master_password(password_file)
-    with Vault.open(path or default_vault(), password.value) as vault:
+    with Vault.open(place, password.value) as vault:
         vault.rotate_data_key(password.value)
     again = "Encrypted under a new data key. A recovery code or keyring has to be set up again."
     print_result({"rotated": "data key"}, as_json, lambda: again)
@@ -103,6 +115,8 @@ def restore(
         kept = [{"generation": str(one.number), "saved": one.saved} for one in Vault.kept(place)]
         print_result({"kept": kept}, as_json, lambda: table(kept) if kept else "No generation is kept.")
         return
+    with contextlib.suppress(VaultMissing, DamagedVault, HostileHeader, NewerVersion):  # what is restored from
+        existing_vault(path)
     with Vault.restore(place, generation, master_password(password_file).value) as vault:
         names, number = vault.names(), vault.generation
     text = f"Generation {generation} is restored, as generation {number}: {', '.join(names) or 'no keys'}."
@@ -138,7 +152,7 @@ def recovery(
         needs("--stdin", "--open", open_with)
     if open_with:
         excludes("--open", ("--remove", remove), ("--password-file", password_file))
-    place = path or default_vault()
+    place = existing_vault(path)
     if open_with:
         given = from_stdin("recovery_code", "new_password") if stdin else _code_and_password()
         with Vault.open_with_recovery(place, given["recovery_code"].value) as vault:
@@ -168,7 +182,7 @@ def keyring(
     """Let the operating system's keyring open the vault: from then on --password-file @keyring works."""
     from bgresearch.keys import os_keyring as oskeyring
 
-    place = path or default_vault()
+    place = existing_vault(path)
     backend = oskeyring.system_backend()
     password = master_password(password_file)
     with Vault.open(place, password.value) as vault:

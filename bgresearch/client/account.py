@@ -5,6 +5,7 @@ Own trades older than 90 days are gone from the exchange: what was loaded once i
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable
 
@@ -25,8 +26,9 @@ from bgresearch.account.holdings import (
 from bgresearch.client.account_holdings import HoldingVerbs
 from bgresearch.core.spans import Span, iso
 from bgresearch.core.timestamps import Moment
-from bgresearch.errors import InvalidInput, OfflineError
-from bgresearch.schemas import documented
+from bgresearch.errors import ExchangeError, InvalidInput, NetworkError, OfflineError
+from bgresearch.market.quotes import tickers
+from bgresearch.schemas import Row, documented
 from bgresearch.session.known_accounts import known_uid
 from bgresearch.store import LostRows, Series
 
@@ -94,7 +96,8 @@ class AccountVerbs(HoldingVerbs):
         -------
         DataFrame
             account (category: spot, funding, usdt-futures ..., unified), coin, available, frozen, locked, total,
-            usd_value (float64, NaN where the exchange names none). A coin that is absent is zero.
+            usd_value (float64; where the exchange names none, by the last spot price in USDT; NaN without one).
+            A coin that is absent is zero.
             ``df.attrs["bgresearch"]`` has ``asked`` (when), ``age_s``, and ``skipped``: accounts that the key lacks
             the permission for, or that this exchange does not have; kept with the snapshot, and said by a warning.
 
@@ -108,7 +111,7 @@ class AccountVerbs(HoldingVerbs):
         Notes
         -----
         A coin that is absent is zero.
-        Disk: every snapshot is kept under ``account/<uid>/assets``. Budget: two to five requests.
+        Disk: every snapshot is kept under ``account/<uid>/assets``. Budget: two to six requests.
         """
         now = self._source.clock.now_ms()
         if max_age is not None and not max_age >= 0:
@@ -128,6 +131,7 @@ class AccountVerbs(HoldingVerbs):
         load_assets = classic_assets if identity.mode == "classic" else unified_assets
         rows = sorted(load_assets(self._source.sender, skipped), key=lambda row: (row["account"], row["coin"]))
         _warn(skipped)
+        self._value_in_usd(rows)
         asked = self._source.clock.now_ms()
         schema = pa.schema([("time", pa.timestamp("ms", "UTC")), *ASSET_COLUMNS])
         table = pa.Table.from_pylist([{"time": asked, **row, "skipped": kept_with(skipped)} for row in rows], schema)
@@ -135,6 +139,20 @@ class AccountVerbs(HoldingVerbs):
             series = _assets_series(identity.uid)
             self._source.store.write(series, table, [Span(asked, asked + 1)], source=identity.mode)
         return self._assets_frame(table, age_ms=0, skipped=skipped)
+
+    def _value_in_usd(self, rows: list[Row]) -> None:
+        """Fill in what coins are worth, by the last spot price in USDT, where the exchange names no value."""
+        unknown = [row for row in rows if row["total"] and math.isnan(row["usd_value"])]
+        if not unknown:
+            return
+        try:
+            listed = tickers(self._source.sender, "spot", None) if any(one["coin"] != "USDT" for one in unknown) else []
+        except (ExchangeError, NetworkError):
+            return  # a value is an extra: the amounts are what was asked for
+        prices = {row["symbol"]: row["last"] for row in listed} | {"USDTUSDT": 1.0}
+        for row in unknown:
+            if (price := prices.get(f"{row['coin'].upper()}USDT")) is not None:
+                row["usd_value"] = row["total"] * price
 
     def _kept_assets(self) -> pa.Table | None:
         sender = self._source.sender

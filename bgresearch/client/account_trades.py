@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,10 +13,14 @@ import pyarrow.compute as pc
 from bgresearch.account.kinds import BILLS, CLOSED_POSITIONS, FILLS, KINDS, ORDERS, PLAN_ORDERS
 from bgresearch.account.record_history import RecordHistory
 from bgresearch.account.record_type import RecordKind
+from bgresearch.core.intervals import HOUR_MS
+from bgresearch.core.lengths import Duration
 from bgresearch.core.progress import Wish
 from bgresearch.core.spans import Span, iso
 from bgresearch.core.symbols import MARKETS, own_symbol
-from bgresearch.core.timestamps import Moment, span_of
+from bgresearch.core.timestamps import Moment, moment_ms, span_of
+from bgresearch.core.verbs import Verbs
+from bgresearch.errors import InvalidInput
 from bgresearch.market.listing_history import was_listed
 from bgresearch.schemas import documented
 from bgresearch.session.identity import AccountIdentity
@@ -24,10 +28,11 @@ from bgresearch.session.session import Session
 from bgresearch.session.unknown_symbol import unlisted_anywhere, unlisted_coin
 
 _NAME_NEEDED = "The exchange lists no {} of this account unless a {} is named, and none are stored: the frame is empty."
+_READING_MS = HOUR_MS  # what the look-backs may move on while several lists are read
 _log = logging.getLogger(__name__)
 
 
-class RecordVerbs:
+class RecordVerbs(Verbs):
     """The windowed histories of one account.
 
     Parameters
@@ -46,14 +51,18 @@ class RecordVerbs:
 
     @documented(FILLS.shape)
     def fills(
-        self, start: Moment, end: Moment | None = None, *, market: str | None = "spot", symbol: str | None = None
+        self, start: Moment | None = None, end: Moment | None = None, *, market: str | None = "spot",
+        symbol: str | None = None, last: Duration | None = None,
     ) -> pd.DataFrame:  # fmt: skip
         """Return the account's own trades in ``[start, end)``, in the order of their times.
 
         Parameters
         ----------
         start, end : str, datetime, Timestamp or int
-            Naive means UTC, numbers are epoch milliseconds; without an end up to now.
+            Naive means UTC, numbers are epoch milliseconds; without an end up to now. Without a start: as far back as
+            the exchange answers, and what is stored from before.
+        last : str or timedelta, optional
+            Instead of a start, how long before the end: ``7d``, ``12h``, ``1mo``.
         market : str or None
             ``spot``, ``usdt-futures``, ``usdc-futures`` or ``coin-futures``; None for all.
         symbol : str, optional
@@ -82,13 +91,14 @@ class RecordVerbs:
 
     @documented(ORDERS.shape)
     def orders(
-        self, start: Moment, end: Moment | None = None, *, market: str | None = "spot", symbol: str | None = None
+        self, start: Moment | None = None, end: Moment | None = None, *, market: str | None = "spot",
+        symbol: str | None = None, last: Duration | None = None,
     ) -> pd.DataFrame:  # fmt: skip
         """Return the account's orders that were placed in ``[start, end)`` and are over; `open_orders` has the others.
 
         Parameters
         ----------
-        start, end, market, symbol
+        start, end, last, market, symbol
             As of `fills`.
 
         Raises
@@ -105,13 +115,14 @@ class RecordVerbs:
 
     @documented(PLAN_ORDERS.shape)
     def plan_orders(
-        self, start: Moment, end: Moment | None = None, *, market: str | None = None, symbol: str | None = None
+        self, start: Moment | None = None, end: Moment | None = None, *, market: str | None = None,
+        symbol: str | None = None, last: Duration | None = None,
     ) -> pd.DataFrame:  # fmt: skip
         """Return the plan orders (trigger, trailing, take profit and stop loss) made in ``[start, end)`` that are over.
 
         Parameters
         ----------
-        start, end, symbol
+        start, end, last, symbol
             As of `fills`.
         market : str or None
             One market; None, the default, for all. Of unified accounts the exchange lists those of futures only.
@@ -129,14 +140,14 @@ class RecordVerbs:
 
     @documented(CLOSED_POSITIONS.shape)
     def closed_positions(
-        self, start: Moment, end: Moment | None = None, *, market: str | None = "usdt-futures",
-        symbol: str | None = None,
+        self, start: Moment | None = None, end: Moment | None = None, *, market: str | None = "usdt-futures",
+        symbol: str | None = None, last: Duration | None = None,
     ) -> pd.DataFrame:  # fmt: skip
         """Return the positions that were opened in ``[start, end)`` and are closed; `positions` has the open ones.
 
         Parameters
         ----------
-        start, end, symbol
+        start, end, last, symbol
             As of `fills`.
         market : str or None
             ``usdt-futures``, ``usdc-futures`` or ``coin-futures``; None for all.
@@ -158,13 +169,14 @@ class RecordVerbs:
 
     @documented(BILLS.shape)
     def bills(
-        self, start: Moment, end: Moment | None = None, *, book: str | None = None, coin: str | None = None
+        self, start: Moment | None = None, end: Moment | None = None, *, book: str | None = None,
+        coin: str | None = None, last: Duration | None = None,
     ) -> pd.DataFrame:  # fmt: skip
         """Return the lines of the account's ledger in ``[start, end)``: every change of a balance.
 
         Parameters
         ----------
-        start, end
+        start, end, last
             As of `fills`.
         book : str or None
             One ledger: ``spot`` or a futures market; unified accounts also have ``margin`` and ``other``. By default
@@ -187,7 +199,7 @@ class RecordVerbs:
         return self._records("bills", start, end, book, coin=coin)
 
     def _records(
-        self, name: str, start: Moment, end: Moment | None, lot: str | None = None, **only: str | None
+        self, name: str, start: Moment | None, end: Moment | None, lot: str | None = None, **only: str | None
     ) -> pd.DataFrame:  # fmt: skip
         """Return the records of one lot, or of all lots, in order; ``only`` narrows what is shown, not what is kept."""
         kind = KINDS[name]
@@ -198,15 +210,13 @@ class RecordVerbs:
         if lot is not None:
             kind.checked(lot)  # a wrong market is named before anything is asked
         now = self._source.clock.now_ms()
-        asked = span_of(start, end, now)
-        span = Span(asked.start_ms, min(asked.end_ms, now))
+        asked = None if start is None else span_of(start, end, now)
+        last_ms = now if end is None else min(moment_ms(end, "end", now)[0], now)
         named = self._named_by(kind, lot)
         if named and not self._source.offline and lot not in self._history.kept_lots(kind):
             self._must_be_listed(kind, lot, named)  # before an empty list of something unknown is stored
         lots = self._history.lots(kind) if lot is None else (lot,)
-        tables = [self._history.table(kind, one, span) for one in lots]
-        table = pa.concat_tables([kind.shape.schema.empty_table(), *tables])
-        table = table.sort_by([(kind.time, "ascending"), (kind.id, "ascending")])
+        table, span = self._read(kind, lots, None if asked is None else Span(asked.start_ms, last_ms), last_ms)
         for column, value in only.items():
             if value is not None:
                 table = table.filter(pc.equal(pc.utf8_upper(table.column(column)), value.upper()))
@@ -217,6 +227,32 @@ class RecordVerbs:
             words["not_told"] = _NAME_NEEDED.format(kind.title, kind.lot)
             _log.warning(words["not_told"])
         return self._source.framed(kind.shape, table, **words, asked=[iso(span.start_ms), iso(span.end_ms)])
+
+    def _read(
+        self, kind: RecordKind, lots: Sequence[str], asked: Span | None, last_ms: int
+    ) -> tuple[pa.Table, Span]:  # fmt: skip
+        """Return the records of several lots in order, and the span that they are of."""
+        tables, since_ms = [kind.shape.schema.empty_table()], last_ms if asked is None else asked.start_ms
+        for lot in lots:  # each look-back is taken just before its list is read: it moves on meanwhile
+            part = asked or self._answered(kind, lot, last_ms)
+            since_ms = min(since_ms, part.start_ms)
+            tables.append(self._history.table(kind, lot, part))
+        table = pa.concat_tables(tables).sort_by([(kind.time, "ascending"), (kind.id, "ascending")])
+        return table, Span(since_ms, last_ms)
+
+    def _available_since(self, *names: str) -> int:
+        """Return the first instant from which records of several kinds can all be had, while they are read."""
+        return _READING_MS + max(
+            self._history.available_since(KINDS[name], lot) for name in names for lot in self._history.lots(KINDS[name])
+        )
+
+    def _answered(self, kind: RecordKind, lot: str, last_ms: int) -> Span:
+        """Return what can be had of a lot up to an instant: the exchange's look-back, and what is stored before it."""
+        since_ms = self._history.available_since(kind, lot)
+        if last_ms <= since_ms:
+            cause = f"{iso(last_ms)} is before the first {kind.title} that can be had, {iso(since_ms)}."
+            raise InvalidInput("end", cause, hint="Give a start as well.")
+        return Span(since_ms, last_ms)
 
     def _named_by(self, kind: RecordKind, lot: str | None) -> dict[str, str]:
         """Return the symbol or the coins of a lot, by what they are; none for a market or a book."""

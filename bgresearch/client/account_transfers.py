@@ -17,6 +17,7 @@ from bgresearch.account.kinds import (
 )
 from bgresearch.catalogue.answer_row import spelled
 from bgresearch.client.account_trades import RecordVerbs
+from bgresearch.core.lengths import Duration
 from bgresearch.core.symbols import own_symbol
 from bgresearch.core.timestamps import Moment
 from bgresearch.errors import InvalidInput
@@ -27,12 +28,15 @@ class MovementVerbs(RecordVerbs):
     """The windowed histories of an account's money."""
 
     @documented(TRANSFERS.shape)
-    def transfers(self, start: Moment, end: Moment | None = None, *, coin: str | None = None) -> pd.DataFrame:
+    def transfers(
+        self, start: Moment | None = None, end: Moment | None = None, *, coin: str | None = None,
+        last: Duration | None = None,
+    ) -> pd.DataFrame:  # fmt: skip
         """Return what was moved between wallets of the same owner in ``[start, end)``.
 
         Parameters
         ----------
-        start, end
+        start, end, last
             As of `fills`.
         coin : str, optional
             Only this coin. By default those that the account holds or that transfers are kept of, and USDT: the
@@ -54,12 +58,15 @@ class MovementVerbs(RecordVerbs):
         return self._records("transfers", start, end, None if coin is None else spelled(coin))
 
     @documented(DEPOSITS.shape)
-    def deposits(self, start: Moment, end: Moment | None = None, *, coin: str | None = None) -> pd.DataFrame:
+    def deposits(
+        self, start: Moment | None = None, end: Moment | None = None, *, coin: str | None = None,
+        last: Duration | None = None,
+    ) -> pd.DataFrame:  # fmt: skip
         """Return what came in from outside in ``[start, end)``.
 
         Parameters
         ----------
-        start, end
+        start, end, last
             As of `fills`.
         coin : str, optional
             Only this coin.
@@ -77,12 +84,15 @@ class MovementVerbs(RecordVerbs):
         return self._records("deposits", start, end, coin=coin)
 
     @documented(WITHDRAWALS.shape)
-    def withdrawals(self, start: Moment, end: Moment | None = None, *, coin: str | None = None) -> pd.DataFrame:
+    def withdrawals(
+        self, start: Moment | None = None, end: Moment | None = None, *, coin: str | None = None,
+        last: Duration | None = None,
+    ) -> pd.DataFrame:  # fmt: skip
         """Return what went out in ``[start, end)``.
 
         Parameters
         ----------
-        start, end, coin
+        start, end, last, coin
             As of `deposits`.
 
         Raises
@@ -98,13 +108,14 @@ class MovementVerbs(RecordVerbs):
 
     @documented(CONVERSIONS.shape)
     def conversions(
-        self, start: Moment, end: Moment | None = None, *, source: str | None = None, target: str | None = None
+        self, start: Moment | None = None, end: Moment | None = None, *, source: str | None = None,
+        target: str | None = None, last: Duration | None = None,
     ) -> pd.DataFrame:  # fmt: skip
         """Return what was converted from one coin to another in ``[start, end)``.
 
         Parameters
         ----------
-        start, end
+        start, end, last
             As of `fills`.
         source, target : str, optional
             The coins given and received. Unified accounts need both: the exchange answers for one pair at a time.
@@ -128,12 +139,15 @@ class MovementVerbs(RecordVerbs):
         return self._records("conversions", start, end, f"{spelled(source)}/{spelled(target)}")
 
     @documented(LOANS.shape)
-    def loans(self, start: Moment, end: Moment | None = None, *, symbol: str | None = None) -> pd.DataFrame:
+    def loans(
+        self, start: Moment | None = None, end: Moment | None = None, *, symbol: str | None = None,
+        last: Duration | None = None,
+    ) -> pd.DataFrame:  # fmt: skip
         """Return what was borrowed on margin in ``[start, end)``.
 
         Parameters
         ----------
-        start, end
+        start, end, last
             As of `fills`.
         symbol : str, optional
             Isolated margin of this symbol; by default crossed margin, and the symbols requested before.
@@ -151,12 +165,15 @@ class MovementVerbs(RecordVerbs):
         return self._lent("loans", start, end, symbol)
 
     @documented(REPAYMENTS.shape)
-    def repayments(self, start: Moment, end: Moment | None = None, *, symbol: str | None = None) -> pd.DataFrame:
+    def repayments(
+        self, start: Moment | None = None, end: Moment | None = None, *, symbol: str | None = None,
+        last: Duration | None = None,
+    ) -> pd.DataFrame:  # fmt: skip
         """Return what was paid back of margin loans in ``[start, end)``.
 
         Parameters
         ----------
-        start, end, symbol
+        start, end, last, symbol
             As of `loans`.
 
         Raises
@@ -171,12 +188,15 @@ class MovementVerbs(RecordVerbs):
         return self._lent("repayments", start, end, symbol)
 
     @documented(INTEREST.shape)
-    def interest(self, start: Moment, end: Moment | None = None, *, symbol: str | None = None) -> pd.DataFrame:
+    def interest(
+        self, start: Moment | None = None, end: Moment | None = None, *, symbol: str | None = None,
+        last: Duration | None = None,
+    ) -> pd.DataFrame:  # fmt: skip
         """Return the interest that margin loans cost in ``[start, end)``.
 
         Parameters
         ----------
-        start, end, symbol
+        start, end, last, symbol
             As of `loans`.
 
         Raises
@@ -192,13 +212,14 @@ class MovementVerbs(RecordVerbs):
 
     @documented(EARN_RECORDS.shape)
     def earn_records(
-        self, start: Moment, end: Moment | None = None, *, product: str | None = None
+        self, start: Moment | None = None, end: Moment | None = None, *, product: str | None = None,
+        last: Duration | None = None,
     ) -> pd.DataFrame:  # fmt: skip
         """Return subscriptions, redemptions and interest of savings in ``[start, end)``; of classic accounts only.
 
         Parameters
         ----------
-        start, end
+        start, end, last
             As of `fills`.
         product : str or None
             ``flexible`` or ``fixed``; by default both.
@@ -215,12 +236,15 @@ class MovementVerbs(RecordVerbs):
         return self._records("earn_records", start, end, product)
 
     @documented(TAX_RECORDS.shape)
-    def tax_records(self, start: Moment, end: Moment | None = None, *, book: str | None = None) -> pd.DataFrame:
+    def tax_records(
+        self, start: Moment | None = None, end: Moment | None = None, *, book: str | None = None,
+        last: Duration | None = None,
+    ) -> pd.DataFrame:  # fmt: skip
         """Return the lines that the exchange keeps for tax in ``[start, end)``.
 
         Parameters
         ----------
-        start, end
+        start, end, last
             As of `fills`; the exchange answers a year back.
         book : str or None
             ``spot``, ``crossed-margin``, ``isolated-margin``, a futures market, ``p2p``; of unified accounts ``spot``,
@@ -240,7 +264,7 @@ class MovementVerbs(RecordVerbs):
         """
         return self._records("tax_records", start, end, book)
 
-    def _lent(self, name: str, start: Moment, end: Moment | None, symbol: str | None) -> pd.DataFrame:
+    def _lent(self, name: str, start: Moment | None, end: Moment | None, symbol: str | None) -> pd.DataFrame:
         plain = own_symbol("spot", symbol)[1]
         if plain is not None and not self._source.offline and self._history.identity().mode == "unified":
             return self._records(name, start, end, "unified", symbol=plain)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bgresearch.archives.fetched_files import ChangedFile
-from bgresearch.client.market import known_market
+from bgresearch.core.lengths import Duration
 from bgresearch.core.progress import Wish
-from bgresearch.core.symbols import chosen, wire_symbol
+from bgresearch.core.symbols import chosen, known_market, wire_symbol
 from bgresearch.core.timestamps import Moment, span_of
+from bgresearch.core.verbs import Verbs
 from bgresearch.market.archive_import import Paths, import_archive
 from bgresearch.market.archived import archive_changes
 from bgresearch.market.candles.bulk_download import WORKERS, download
@@ -24,16 +25,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class CandleVerbs:
+class CandleVerbs(Verbs):
     """Candles, and what is kept of them."""
 
     _source: Session
     _progress: Wish
 
     def candles(
-        self, symbol: str, interval: str, start: Moment, end: Moment | None = None, *, market: str = "spot",
-        price: str = "last", anchor: str = "utc", include_open: bool = False, progress: Wish | None = None,
-        fill: str = "none",
+        self, symbol: str, interval: str, start: Moment | None = None, end: Moment | None = None, *,
+        market: str = "spot", price: str = "last", anchor: str = "utc", include_open: bool = False,
+        progress: Wish | None = None, fill: str = "none", last: Duration | None = None,
     ) -> pd.DataFrame:  # fmt: skip
         """Return every candle that opens in ``[start, end)`` and is closed.
 
@@ -46,6 +47,8 @@ class CandleVerbs:
             1m 3m 5m 15m 30m 1h 2h 4h 6h 12h 1d 3d 1w 1M.
         start, end : str, datetime, Timestamp or int
             Naive means UTC, numbers are epoch milliseconds; the end is excluded, without one it is now.
+        last : str or timedelta, optional
+            Instead of a start, how long before the end: ``7d``, ``12h``, ``1mo``.
         market : str
             ``spot``, ``usdt-futures``, ``usdc-futures`` or ``coin-futures``.
         price : str
@@ -106,9 +109,9 @@ class CandleVerbs:
         )  # fmt: skip
 
     def download(
-        self, symbols: str | Sequence[str], interval: str, start: Moment, end: Moment | None = None, *,
+        self, symbols: str | Sequence[str], interval: str, start: Moment | None = None, end: Moment | None = None, *,
         market: str = "spot", price: str = "last", workers: int = WORKERS, source: str = "auto",
-        progress: Wish | None = None,
+        progress: Wish | None = None, last: Duration | None = None,
     ) -> pd.DataFrame:  # fmt: skip
         """Download closed candles of many symbols into the store and return what is stored, a row per symbol.
 
@@ -124,6 +127,8 @@ class CandleVerbs:
             1m 3m 5m 15m 30m 1h 2h 4h 6h 12h 1d 3d 1w 1M.
         start, end : str, datetime, Timestamp or int
             As for `candles`; the end is excluded, without one it is now.
+        last : str or timedelta, optional
+            Instead of a start, how long before the end: ``7d``, ``12h``, ``1mo``.
         market, price : str
             As for `candles`.
         workers : int
@@ -170,8 +175,9 @@ class CandleVerbs:
         )  # fmt: skip
 
     def plan(
-        self, symbol: str, interval: str, start: Moment, end: Moment | None = None, *, market: str = "spot",
-        price: str = "last", anchor: str = "utc", source: str = "auto",
+        self, symbol: str, interval: str, start: Moment | None = None, end: Moment | None = None, *,
+        market: str = "spot", price: str = "last", anchor: str = "utc", source: str = "auto",
+        last: Duration | None = None,
     ) -> Plan:  # fmt: skip
         """Return what `candles` would cost: ``.requests`` by endpoint, ``.rows``, ``.bytes``, ``.seconds`` at least.
 
@@ -266,7 +272,8 @@ class CandleVerbs:
         return import_archive(self._source, paths, market=market, symbol=symbol, progress=wish)
 
     def revisions(
-        self, start: Moment, end: Moment | None = None, *, symbols: tuple[str, ...] = ()
+        self, start: Moment | None = None, end: Moment | None = None, *, symbols: tuple[str, ...] = (),
+        last: Duration | None = None,
     ) -> list[Revision]:  # fmt: skip
         """Return the kept closed candles that the exchange answers differently today; fetches all of them again.
 
@@ -274,6 +281,8 @@ class CandleVerbs:
         ----------
         start, end : str, datetime, Timestamp or int
             Only what is kept of ``[start, end)`` is compared.
+        last : str or timedelta, optional
+            Instead of a start, how long before the end: ``7d``, ``12h``, ``1mo``.
         symbols : tuple of str
             Only these; all by default.
 

@@ -18,8 +18,10 @@ from bgresearch.client.panel import PanelVerbs
 from bgresearch.client.recordings import RecordingVerbs
 from bgresearch.client.statement import Statement, statement
 from bgresearch.core.clock import Clock, SystemClock
+from bgresearch.core.lengths import Duration
 from bgresearch.core.progress import Wish
 from bgresearch.core.timestamps import Moment
+from bgresearch.core.verbs import public_verbs
 from bgresearch.errors import ConfigurationError, OfflineError
 from bgresearch.http.confirming_sender import confirming
 from bgresearch.http.file_host import FileHost
@@ -30,7 +32,8 @@ from bgresearch.live.stream import Stream
 from bgresearch.query.lens import Lens
 from bgresearch.session.identity import AccountIdentity
 from bgresearch.session.session import Session
-from bgresearch.store import Store
+from bgresearch.store import Store, pins
+from bgresearch.store.pins import Pin
 
 
 class Client(CandleVerbs, RecordingVerbs, LiveVerbs, PanelVerbs):
@@ -86,13 +89,18 @@ class Client(CandleVerbs, RecordingVerbs, LiveVerbs, PanelVerbs):
         self._need_key()
         return AccountVerbs(self._source, self._whose, self._progress)
 
-    def statement(self, start: Moment, end: Moment | None = None) -> Statement:
+    def statement(
+        self, start: Moment | None = None, end: Moment | None = None, *, last: Duration | None = None,
+    ) -> Statement:  # fmt: skip
         """Return all of the account's records of ``[start, end)`` together, and what can be said of them.
 
         Parameters
         ----------
         start, end : str, datetime, Timestamp or int
-            Naive means UTC, numbers are epoch milliseconds; without an end up to now.
+            Naive means UTC, numbers are epoch milliseconds; without an end up to now, without a start as far back as
+            all of it can be had.
+        last : str or timedelta, optional
+            Instead of a start, how long before the end: ``7d``, ``12h``, ``1mo``.
 
         Returns
         -------
@@ -118,6 +126,8 @@ class Client(CandleVerbs, RecordingVerbs, LiveVerbs, PanelVerbs):
         >>> print(client.statement(client.now - pd.Timedelta(days=30)).reconciled)           # doctest: +SKIP
         """
         now_ms = self._source.clock.now_ms()
+        if start is None:
+            start = self.account._available_since("fills", "bills", "transfers")
         return statement(self.account, start, end, candles=self.candles, symbols=self.symbols, now_ms=now_ms)
 
     @cached_property
@@ -146,6 +156,41 @@ class Client(CandleVerbs, RecordingVerbs, LiveVerbs, PanelVerbs):
         if self._source.offline:
             raise OfflineError("what a key can do is known to the exchange alone, and offline=True forbids asking.")
         return permissions(self._source.sender, self._whose)
+
+    def pin(self, name: str, *, account: bool = False) -> Pin:
+        """Freeze what the store holds now under a name, and return the pin; `connect(pin=name)` reads it.
+
+        Parameters
+        ----------
+        name : str
+            Letters, digits, dots, hyphens and underscores, at most 64.
+        account : bool
+            Whether the records of your accounts are frozen as well.
+
+        Returns
+        -------
+        Pin
+            ``.name``, ``.digest`` (the same digest is the same data, on any machine), ``.rows``, ``.size``.
+
+        Raises
+        ------
+        InvalidInput
+            The name cannot be used, or is taken.
+        StoreError
+            There is nothing to freeze, or the folder cannot be written.
+
+        Notes
+        -----
+        Disk: hard links, which take no room of their own where the file system has them. Budget: no request.
+
+        Examples
+        --------
+        >>> client.pin("paper-2026").digest                                             # doctest: +SKIP
+        """
+        store = self._source.store
+        if store.frozen_by:
+            raise ConfigurationError(f"this client reads {store.place}, which is frozen already.")
+        return pins.create(store.data_dir, name, self._source.clock.now_ms(), private=account)
 
     @property
     def now(self) -> pd.Timestamp:
@@ -208,6 +253,9 @@ class Client(CandleVerbs, RecordingVerbs, LiveVerbs, PanelVerbs):
         key = f", key {self.label!r}" if self.label else ""
         offline = ", offline" if self._source.offline else ""
         return f"<Client of {self.host}{key}{offline}, data in {self._source.store.place}>"
+
+    def _names(self) -> list[str]:
+        return [*public_verbs(type(self)), *public_verbs(AccountVerbs, "account.")]
 
     def _need_key(self) -> None:
         if self._source.sender.label is None:

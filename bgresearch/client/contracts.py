@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from bgresearch.catalogue.answer_row import spelled
-from bgresearch.client.market import known_market
 from bgresearch.client.sentiment import SentimentVerbs
+from bgresearch.core.lengths import Duration
 from bgresearch.core.spans import iso
-from bgresearch.core.symbols import Named, wire_symbol
+from bgresearch.core.symbols import Named, known_market, wire_symbol
 from bgresearch.core.timestamps import Moment
 from bgresearch.errors import ExchangeError, InvalidInput, UnknownSymbol
 from bgresearch.market.fees_and_tiers import (
@@ -36,7 +36,8 @@ class ContractVerbs(SentimentVerbs):
 
     @documented(FUNDING_RATES)
     def funding_rates(
-        self, symbol: str, start: Moment, end: Moment | None = None, *, market: str = _DEFAULT
+        self, symbol: str, start: Moment | None = None, end: Moment | None = None, *, market: str = _DEFAULT,
+        last: Duration | None = None,
     ) -> pd.DataFrame:  # fmt: skip
         """Return the funding rates that were settled in ``[start, end)``, as far back as the contract was listed.
 
@@ -46,6 +47,8 @@ class ContractVerbs(SentimentVerbs):
             ``BTCUSDT``, or as ccxt writes it, ``BTC/USDT:USDT``.
         start, end : str, datetime, Timestamp or int
             Naive means UTC, numbers are epoch milliseconds; without an end up to now.
+        last : str or timedelta, optional
+            Instead of a start, how long before the end: ``7d``, ``12h``, ``1mo``.
         market : str
             ``usdt-futures``, ``usdc-futures`` or ``coin-futures``.
 

@@ -9,6 +9,7 @@ from weakref import WeakSet
 from bgresearch.core.progress import Wish
 from bgresearch.core.symbols import Named, chosen, wire_symbol
 from bgresearch.core.timestamps import Moment, span_of
+from bgresearch.core.verbs import Verbs
 from bgresearch.errors import ConfigurationError, InvalidInput, OfflineError
 from bgresearch.live.channels import Subscription, chosen_channel
 from bgresearch.live.hosts import LiveAccess, Version
@@ -36,7 +37,7 @@ _RECORDED = Shape(
 )
 
 
-class LiveVerbs:
+class LiveVerbs(Verbs):
     """Live data over WebSocket."""
 
     _source: Session

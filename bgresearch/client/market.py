@@ -10,10 +10,12 @@ import pandas as pd
 import pyarrow as pa
 
 from bgresearch.catalogue import load
+from bgresearch.core.lengths import Duration
 from bgresearch.core.progress import Wish
 from bgresearch.core.spans import Span, iso
-from bgresearch.core.symbols import MARKETS, Named, wire_symbol
+from bgresearch.core.symbols import MARKETS, Named, known_market, wire_symbol
 from bgresearch.core.timestamps import Moment, span_of
+from bgresearch.core.verbs import Verbs
 from bgresearch.errors import BadResponse, ExchangeError, InvalidInput, OfflineError, UnknownSymbol
 from bgresearch.http.rows import around
 from bgresearch.http.sender import Sender
@@ -39,7 +41,7 @@ _MOST_LEVELS = 200  # uta/public/OrderBook
 _T = TypeVar("_T")
 
 
-class MarketVerbs:
+class MarketVerbs(Verbs):
     """What everybody may ask."""
 
     _source: Session
@@ -193,7 +195,7 @@ class MarketVerbs:
     @documented(TRADES)
     def trades(
         self, symbol: str, start: Moment | None = None, end: Moment | None = None, *, market: str = "spot",
-        source: str = "auto",
+        source: str = "auto", last: Duration | None = None,
     ) -> pd.DataFrame:  # fmt: skip
         """Return public trades: the latest, or all in ``[start, end)``.
 
@@ -204,6 +206,8 @@ class MarketVerbs:
         start, end : str, datetime, Timestamp or int, optional
             Naive means UTC, numbers are epoch milliseconds; without a start the latest trades, at most 500 in spot and
             100 of a contract; without an end up to now.
+        last : str or timedelta, optional
+            Instead of a start, how long before the end: ``7d``, ``12h``, ``1mo``.
         source : str
             ``auto``: what the exchange does not answer any more (it answers 90 days back) comes from its bulk archive,
             and so does what would take much longer over REST; ``rest`` or ``archive``: that alone.
@@ -338,7 +342,7 @@ class MarketVerbs:
         if error is not None:
             raise error
 
-    def _span(self, start: Moment, end: Moment | None) -> Span:
+    def _span(self, start: Moment | None, end: Moment | None) -> Span:
         now = self._source.clock.now_ms()
         asked = span_of(start, end, now)
         return Span(asked.start_ms, min(asked.end_ms, now))
@@ -346,10 +350,3 @@ class MarketVerbs:
     def _online(self, why: str) -> None:
         if self._source.offline:
             raise OfflineError(f"{why}, and offline=True forbids requests.", hint="Connect without offline=True.")
-
-
-def known_market(market: str) -> str:
-    """Return the market, or raise `InvalidInput` if there is none of that name."""
-    if market not in MARKETS:
-        raise InvalidInput("market", f"{market!r} is unknown.", hint=f"Use one of {', '.join(MARKETS)}.")
-    return market

@@ -13,6 +13,7 @@ import pandas as pd
 
 from bgresearch.client.contracts import ContractVerbs
 from bgresearch.core.intervals import DAY_MS, HOUR_MS, interval
+from bgresearch.core.lengths import Duration
 from bgresearch.core.spans import Span, iso
 from bgresearch.core.symbols import Named, spot_of, wire_symbol
 from bgresearch.core.timestamps import Moment, span_of
@@ -43,9 +44,9 @@ class PanelVerbs(ContractVerbs):
     """The verb that puts the others' answers side by side."""
 
     def panel(
-        self, symbols: str | Sequence[str], interval: str, start: Moment, end: Moment | None = None, *,
+        self, symbols: str | Sequence[str], interval: str, start: Moment | None = None, end: Moment | None = None, *,
         fields: Sequence[str] = ("close",), market: str = "spot", fill: str | None = None, every: str | None = None,
-        long: bool = False,
+        long: bool = False, last: Duration | None = None,
     ) -> pd.DataFrame:  # fmt: skip
         """Return fields of many symbols side by side, each row as it was known at its time.
 
@@ -57,6 +58,8 @@ class PanelVerbs(ContractVerbs):
             1m 3m 5m 15m 30m 1h 2h 4h 6h 12h 1d 1w 1M, opening on UTC boundaries.
         start, end : str, datetime, Timestamp or int
             Rows for the candles that open in ``[start, end)`` and are closed; without an end up to now.
+        last : str or timedelta, optional
+            Instead of a start, how long before the end: ``7d``, ``12h``, ``1mo``.
         fields : sequence of str
             Of candles: open high low close volume quote_volume; in futures also mark and index (closes by those
             prices) and spot (close of the same coins in spot). Of contracts: funding_rate (the last one settled) and

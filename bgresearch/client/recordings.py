@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bgresearch.archives.keys import Data
-from bgresearch.client.market import known_market
+from bgresearch.core.lengths import Duration
 from bgresearch.core.progress import Wish
 from bgresearch.core.spans import Span
-from bgresearch.core.symbols import wire_symbol
+from bgresearch.core.symbols import known_market, wire_symbol
 from bgresearch.core.timestamps import Moment, span_of
+from bgresearch.core.verbs import Verbs
 from bgresearch.market.archived_books import archived_books
 from bgresearch.market.listing_history import ever_listed
 from bgresearch.market.listings import LISTINGS
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class RecordingVerbs:
+class RecordingVerbs(Verbs):
     """Recordings and kept lists."""
 
     _source: Session
@@ -62,8 +63,8 @@ class RecordingVerbs:
         return LISTINGS.frame(table, market=market, host=self._source.sender.host)
 
     def recorded(
-        self, kind: str, symbol: str, start: Moment, end: Moment | None = None, *, market: str | None = None,
-        every: str | None = None,
+        self, kind: str, symbol: str, start: Moment | None = None, end: Moment | None = None, *,
+        market: str | None = None, every: str | None = None, last: Duration | None = None,
     ) -> pd.DataFrame:  # fmt: skip
         """Return what was recorded in ``[start, end)`` of a snapshot-only endpoint.
 
@@ -78,6 +79,8 @@ class RecordingVerbs:
             As the exchange spells it.
         start, end : str, datetime, Timestamp or int
             Naive means UTC, numbers are epoch milliseconds; without an end up to now.
+        last : str or timedelta, optional
+            Instead of a start, how long before the end: ``7d``, ``12h``, ``1mo``.
         market : str, optional
             ``usdt-futures`` if not given, for order books ``spot``.
         every : str, optional
@@ -109,7 +112,10 @@ class RecordingVerbs:
         """
         return recorded(self._source, kind, symbol, start, end, market=market, every=every)
 
-    def quotes(self, symbol: str, start: Moment, end: Moment | None = None, *, market: str = "spot") -> pd.DataFrame:
+    def quotes(
+        self, symbol: str, start: Moment | None = None, end: Moment | None = None, *, market: str = "spot",
+        last: Duration | None = None,
+    ) -> pd.DataFrame:  # fmt: skip
         """Return best bids and asks of ``[start, end)``, some seconds apart, from the exchange's bulk archive.
 
         Parameters
@@ -118,6 +124,8 @@ class RecordingVerbs:
             As the exchange spells it, or ccxt.
         start, end : str, datetime, Timestamp or int
             Naive means UTC, numbers are epoch milliseconds; without an end up to now.
+        last : str or timedelta, optional
+            Instead of a start, how long before the end: ``7d``, ``12h``, ``1mo``.
         market : str
             ``spot``, ``usdt-futures``, ``usdc-futures`` or ``coin-futures``.
 
@@ -147,12 +155,15 @@ class RecordingVerbs:
         """
         return self._archived("quotes", symbol, start, end, market)
 
-    def books(self, symbol: str, start: Moment, end: Moment | None = None, *, market: str = "spot") -> pd.DataFrame:
+    def books(
+        self, symbol: str, start: Moment | None = None, end: Moment | None = None, *, market: str = "spot",
+        last: Duration | None = None,
+    ) -> pd.DataFrame:  # fmt: skip
         """Return order books of up to 500 levels in ``[start, end)``, about 20 s apart, from the bulk archive.
 
         Parameters
         ----------
-        symbol, start, end, market
+        symbol, start, end, last, market
             As of `quotes`.
 
         Returns
@@ -177,7 +188,7 @@ class RecordingVerbs:
         """
         return self._archived("books", symbol, start, end, market)
 
-    def _archived(self, data: Data, symbol: str, start: Moment, end: Moment | None, market: str) -> pd.DataFrame:
+    def _archived(self, data: Data, symbol: str, start: Moment | None, end: Moment | None, market: str) -> pd.DataFrame:
         now = self._source.clock.now_ms()
         named, asked = wire_symbol(symbol, market), span_of(start, end, now)
         span = Span(asked.start_ms, min(asked.end_ms, now))

@@ -13,6 +13,7 @@ from bgresearch.core.intervals import DAY_MS
 from bgresearch.core.intervals import interval as length_of
 from bgresearch.core.spans import Span, iso
 from bgresearch.core.timestamps import Moment, span_of
+from bgresearch.core.verbs import Verbs
 from bgresearch.errors import IncompleteData, OfflineError
 from bgresearch.research.pnl.earnings import Thing
 from bgresearch.research.pnl.equity_curve import equity_curve
@@ -29,7 +30,7 @@ _BEFORE = 2 * DAY_MS, 3  # ms and candles before the start, so that rarely trade
 
 
 @dataclass(frozen=True, repr=False)
-class Statement:
+class Statement(Verbs):
     """What happened in an account in a span.
 
     Attributes
@@ -147,8 +148,8 @@ class Statement:
 
 
 def statement(
-    account: AccountVerbs, start: Moment, end: Moment | None, *, candles: Candles, symbols: Callable[[], pd.DataFrame],
-    now_ms: int,
+    account: AccountVerbs, start: Moment | None, end: Moment | None, *, candles: Candles,
+    symbols: Callable[[], pd.DataFrame], now_ms: int,
 ) -> Statement:  # fmt: skip
     """Return the statement of a span, fetching what is not stored."""
     asked = span_of(start, end, now_ms)

@@ -9,9 +9,11 @@ Where three-day candles open is not documented; here they count from the epoch, 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from typing import Literal
 
+from bgresearch.core.lengths import Length, length_of
 from bgresearch.errors import InvalidInput
 
 Anchor = Literal["utc", "exchange"]
@@ -106,15 +108,43 @@ INTERVALS = {
 }  # fmt: skip
 
 
+_UTC = re.compile(r"utc$", re.IGNORECASE)
+
+
 def interval(name: str) -> Interval:
-    """Return the interval of that name.
+    """Return the interval of that name, in any spelling that `interval_name` takes.
 
     Raises
     ------
     InvalidInput
         If there is none; the message lists them all.
     """
-    try:
-        return INTERVALS[name]
-    except (KeyError, TypeError):
-        raise InvalidInput("interval", f"{name!r} is unknown.", hint=f"Use one of {', '.join(INTERVALS)}.") from None
+    return INTERVALS[interval_name(name)]
+
+
+def interval_name(value: object, *, anchor: object = "utc") -> str:
+    """Return this package's name of an interval: ``1h`` of ``1H``, ``60min``, ``1hour``, ``Timedelta("1h")``.
+
+    Parameters
+    ----------
+    value : str or timedelta
+        In any common spelling; the exchange's ``1Dutc`` only where ``anchor`` is "utc".
+    anchor : str
+        Where candles open.
+
+    Raises
+    ------
+    InvalidInput
+        There is no such interval; the message lists them all.
+    """
+    if isinstance(value, str) and value in INTERVALS:
+        return value
+    text = _UTC.sub("", value) if isinstance(value, str) and anchor == "utc" else value
+    length = length_of(text)
+    for one in INTERVALS.values():
+        if length == (Length(one.length_ms, 0) if one.length_ms is not None else Length(0, 1)):
+            return one.name
+    cause = f"{value!r} is unknown."
+    if length is not None and length.months > 1 and isinstance(value, str) and value.endswith("M"):
+        cause = f"{value!r} is {length.months} months, as M is a month; minutes are written {value[:-1]}m."
+    raise InvalidInput("interval", cause, hint=f"Use one of {', '.join(INTERVALS)}.")

@@ -6,7 +6,8 @@ coin itself. A symbol without a slash is in the exchange's own spelling.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from bgresearch.errors import InvalidInput
@@ -46,10 +47,9 @@ def wire_symbol(symbol: str, market: str, *, default: str = "spot") -> Named:
     InvalidInput
         If it is not a symbol, or names another market than ``market``.
     """
-    if market not in MARKETS:
-        raise InvalidInput("market", f"{market!r} is unknown.", hint=f"Use one of {', '.join(MARKETS)}.")
-    if not isinstance(symbol, str) or not symbol or symbol != symbol.strip():
+    if not isinstance(symbol, str) or not symbol.strip():
         raise InvalidInput("symbol", f"{symbol!r} is not a symbol.", hint=_HINT)
+    market, symbol = known_market(market, [symbol]), symbol_text(symbol)
     if "/" not in symbol:
         return Named(symbol.upper(), market)
     found = _from_ccxt(symbol)
@@ -111,6 +111,7 @@ def own_symbol(
     """Return market and symbol for a verb that accepts any symbol, both optional."""
     if symbol is None:
         return market, None
+    symbol = symbol_text(symbol)
     if market is None and "/" not in symbol:
         return None, symbol.upper()
     named = wire_symbol(symbol, market or default, default=default)
@@ -185,3 +186,97 @@ def product(market: str) -> dict[str, str]:
 def category(market: str) -> dict[str, str]:
     """Return v3's parameter value for a market."""
     return {"category": market.upper()}
+
+
+_QUOTES = "USDT|USDC|USDE|BTC|ETH|BGB|EUR|GBP|BRL|TRY|USD"
+_PAIR = re.compile(rf"([A-Z0-9$]+)[-_ ]({_QUOTES}|PERP)")
+_PERPETUAL = re.compile(r"([A-Z0-9$]+?)[-_]?(USDT|USDC|USD)[-_.](?:PERP|SWAP|P)")
+_FIRST_VERSION = re.compile(r"([A-Z0-9$]+)_(UMCBL|CMCBL|DMCBL|SPBL)")  # endings of the exchange's API until 2023
+_ENDING_MARKETS = {"SPBL": "spot", "UMCBL": "usdt-futures", "CMCBL": "usdc-futures", "DMCBL": "coin-futures"}
+
+
+def symbol_text(symbol: str) -> str:
+    """Return a symbol in the exchange's spelling, or in ccxt's where the spelling names the market as well.
+
+    Examples
+    --------
+    >>> symbol_text("btc-usdt"), symbol_text("BTCUSDT_UMCBL"), symbol_text("BTC-USDT-SWAP")
+    ('BTCUSDT', 'BTC/USDT:USDT', 'BTC/USDT:USDT')
+    """
+    text = symbol.strip()
+    upper = text.upper().removeprefix("BITGET:")
+    if found := _FIRST_VERSION.fullmatch(upper):
+        return ccxt_symbol(found[1], _ENDING_MARKETS[found[2]])
+    if found := _PERPETUAL.fullmatch(upper):
+        base, quote = found[1], found[2]
+        return f"{base}/{quote}:{base if quote == 'USD' else quote}"
+    if found := _PAIR.fullmatch(upper):
+        return found[1] + found[2]
+    return upper if upper != text.upper() else text
+
+
+_SPOKEN_MARKETS = {
+    "spbl": "spot",
+    **dict.fromkeys(("usdt-m", "usdt-margined", "usdt-perp", "usdt-perpetual", "usdt-swap", "umcbl"), "usdt-futures"),
+    **dict.fromkeys(("usdc-m", "usdc-margined", "usdc-perp", "usdc-perpetual", "usdc-swap", "cmcbl"), "usdc-futures"),
+    **dict.fromkeys(
+        ("coin-m", "coin-margined", "coin-perp", "coin-perpetual", "coin-swap", "dmcbl", "inverse"), "coin-futures"
+    ),
+    **{f"{coin}-m-futures": f"{coin}-futures" for coin in ("usdt", "usdc", "coin")},
+}
+_ANY_FUTURES = frozenset(
+    ("future", "futures", "perp", "perps", "perpetual", "perpetuals", "swap", "swaps", "contract", "contracts",
+     "derivatives", "linear", "mix")
+)  # fmt: skip
+_CONTRACTS = (("USDT", "usdt-futures"), ("PERP", "usdc-futures"), ("USD", "coin-futures"))
+
+
+def market_name(market: str, symbols: Iterable[str] = ()) -> str:
+    """Return this package's name of a market; of ``futures`` and the like the one that the symbols belong to.
+
+    Parameters
+    ----------
+    market : str
+        ``USDT-FUTURES``, ``usdt_futures``, ``perp`` ...; what is not known is returned as it is.
+    symbols : iterable of str
+        What is asked for there.
+
+    Raises
+    ------
+    InvalidInput
+        It may be any of the three futures markets, and the symbols do not say which.
+    """
+    plain = re.sub(r"[\s_-]+", "-", market.strip().lower())
+    if plain in MARKETS:
+        return plain
+    if plain not in _ANY_FUTURES:
+        return _SPOKEN_MARKETS.get(plain, market)
+    meant = {_contract_market(symbol_text(one)) for one in symbols}
+    if len(meant) == 1 and (only := meant.pop()) is not None:
+        return only
+    raise InvalidInput(
+        "market", f"{market!r} may be any of the three futures markets.", hint=f"Use one of {', '.join(FUTURES)}."
+    )
+
+
+def _contract_market(symbol: str) -> str | None:
+    """Return the futures market that a symbol's ending names."""
+    pair, colon, settle = symbol.upper().partition(":")
+    if "/" in pair:
+        endings = {"USDT": "usdt-futures", "USDC": "usdc-futures"}
+        return endings.get(settle, "coin-futures") if colon else None
+    return next((market for ending, market in _CONTRACTS if pair.endswith(ending)), None)
+
+
+def known_market(market: str, symbols: Iterable[str] = ()) -> str:
+    """Return the market in this package's spelling.
+
+    Raises
+    ------
+    InvalidInput
+        There is none of that name, or the name fits several; the message lists them all.
+    """
+    found = market_name(market, symbols) if isinstance(market, str) else market
+    if found not in MARKETS:
+        raise InvalidInput("market", f"{market!r} is unknown.", hint=f"Use one of {', '.join(MARKETS)}.")
+    return found

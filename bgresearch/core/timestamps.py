@@ -7,6 +7,7 @@ import operator
 import re
 from typing import SupportsIndex
 
+from bgresearch.core.lengths import length_of
 from bgresearch.core.spans import Span, iso
 from bgresearch.errors import InvalidInput
 
@@ -15,20 +16,26 @@ Moment = str | dt.date | SupportsIndex  # a datetime is a date, a pandas Timesta
 _SHORT = re.compile(r"(\d{4})(?:-(\d{1,2}))?")
 _EPOCH_MS = re.compile(r"\d{12,14}")
 _SECONDS = 10**11  # as milliseconds this is March 1973; smaller numbers are meant as seconds
-_HINT = "Write 2024-01-31, 2024-01-31T12:00, a datetime, a Timestamp or epoch milliseconds."
+_HINT = (
+    'Write 2024-01-31, 2024-01-31T12:00, "30d" or "1mo" (that long ago), "ytd", a datetime, a Timestamp or epoch '
+    "milliseconds."
+)
+_YEAR_TO_DATE = "ytd"
 
 
-def span_of(start: Moment, end: Moment | None, now_ms: int) -> Span:
-    """Return the requested half-open span; without an end it ends now.
+def span_of(start: Moment | None, end: Moment | None, now_ms: int) -> Span:
+    """Return the requested half-open span; without an end it ends now, and lengths like "30d" count back from now.
 
     Raises
     ------
     InvalidInput
         If a time cannot be parsed, naive and aware times are mixed, the end is not after the start, or the span is
-        entirely in the future.
+        entirely in the future; there is no start.
     """
-    start_ms, start_aware = moment_ms(start, "start")
-    end_ms, end_aware = (now_ms, None) if end is None else moment_ms(end, "end")
+    if start is None:
+        raise InvalidInput("start", "is missing.", hint='Give one, like "2024-01-31", or last="30d".')
+    start_ms, start_aware = moment_ms(start, "start", now_ms)
+    end_ms, end_aware = (now_ms, None) if end is None else moment_ms(end, "end", now_ms)
     if None not in (start_aware, end_aware) and start_aware != end_aware:
         raise InvalidInput(
             "start, end", f"one has a time zone and the other has none ({start!r}, {end!r}).",
@@ -43,9 +50,21 @@ def span_of(start: Moment, end: Moment | None, now_ms: int) -> Span:
     return Span(start_ms, end_ms)
 
 
-def moment_ms(value: Moment, field: str) -> tuple[int, bool | None]:
-    """Return epoch milliseconds, and whether a time zone was given (None for a number, which needs none)."""
+def moment_ms(value: Moment, field: str, now_ms: int | None = None) -> tuple[int, bool | None]:
+    """Return epoch milliseconds, and whether a time zone was given (None for what needs none).
+
+    Parameters
+    ----------
+    value : str, date, datetime, Timestamp or int
+        The point in time.
+    field : str
+        The name of the argument.
+    now_ms : int, optional
+        What ``30d``, ``1mo`` and ``ytd`` count from; without it they are refused.
+    """
     if isinstance(value, str):
+        if now_ms is not None and (relative := _before(value, now_ms)) is not None:
+            return relative, None
         return _from_text(value.strip(), field)
     if isinstance(value, dt.datetime):
         if value != value:  # noqa: PLR0124 - pandas' NaT is a datetime and unequal to itself
@@ -67,6 +86,17 @@ def moment_ms(value: Moment, field: str) -> tuple[int, bool | None]:
     if abs(number) > 253_402_300_799_999:  # the end of year 9999
         raise InvalidInput(field, f"{number} is after the year 9999.", hint="Numbers are epoch milliseconds.")
     return number, None
+
+
+def _before(text: str, now_ms: int) -> int | None:
+    """Return the instant that a text names relative to now, None if it does not."""
+    if text.strip().lower() == _YEAR_TO_DATE:
+        year = dt.datetime.fromtimestamp(now_ms / 1000, tz=dt.UTC).year
+        return int(dt.datetime(year, 1, 1, tzinfo=dt.UTC).timestamp()) * 1000
+    if text.strip().lower() == "now":
+        return now_ms
+    length = length_of(text)
+    return None if length is None else length.before(now_ms)
 
 
 def _from_text(text: str, field: str) -> tuple[int, bool | None]:

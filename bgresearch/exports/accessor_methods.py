@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from bgresearch.core.verbs import Verbs
 from bgresearch.exports import backtesters as bars
 from bgresearch.exports.export import export
 
 
-class ExportMethods:
+class ExportMethods(Verbs):
     """Part of the accessor; it reads ``_frame`` and does not change it."""
 
     _frame: pd.DataFrame

@@ -13,7 +13,7 @@ import pandas as pd
 from bgresearch.errors import StoreError
 from bgresearch.exports.backtesters import freqtrade_path
 from bgresearch.exports.content import Content, as_json
-from bgresearch.exports.formats import PROVENANCE_FILE_FOR, Format, chosen
+from bgresearch.exports.formats import PROVENANCE_FILE_FOR, Format, chosen, is_data_folder
 from bgresearch.exports.output_path import checked_place, expanded, placed, taken
 from bgresearch.store.atomic_files import ANYWHERE, in_words
 
@@ -33,7 +33,8 @@ def export(
         The result of any verb, or a frame derived from it; it is not changed.
     path : str or path
         Name of the file. Its suffix selects the format: .csv .feather .xlsx .parquet .sqlite .duckdb .json (ccxt). For
-        freqtrade also its data folder, ``user_data/data/bitget``: the file is then named by the provenance.
+        freqtrade also its data folder, ``user_data/data/bitget``, which is made if it is not there: the file is then
+        named by the provenance.
     format : str, optional
         ``csv``, ``feather``, ``excel``, ``parquet``, ``sqlite``, ``duckdb``; for candles also ``ccxt``, ``freqtrade``,
         ``nautilus``, ``backtesting``, ``vectorbt``, the last three as .csv, .feather or .parquet.
@@ -93,7 +94,7 @@ def export_pieces(
     suffix = target.suffix.lower()
     if found.name == "freqtrade":
         with in_words("make", target.parent, ANYWHERE):
-            target.parent.mkdir(exist_ok=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
     with placed(target, private=content.private, force=force) as temporary:
         found.writers[suffix](temporary, content)
         if suffix in PROVENANCE_FILE_FOR:
@@ -115,10 +116,8 @@ def checked_target(
     """
     asked = expanded(Path(path))
     found = chosen(format, asked)
-    if found.name == "freqtrade" and asked.is_dir():
-        target = freqtrade_path(asked.resolve(), dict(about))
-    else:
-        target = checked_place(asked)
+    in_folder = is_data_folder(found, asked)
+    target = freqtrade_path(asked.resolve(), dict(about)) if in_folder else checked_place(asked)
     if target.is_dir():
         raise StoreError(f"{target} is a folder.", hint="Name a file in it.")
     for there in (target, _provenance_path(target)) if target.suffix.lower() in PROVENANCE_FILE_FOR else (target,):

@@ -61,6 +61,11 @@ FORMATS: Mapping[str, Format] = {one.name: one for one in _ALL}
 _BY_SUFFIX = {suffix: one for one in reversed(_ALL) for suffix in one.writers}  # the first of several counts
 
 
+def is_data_folder(found: Format, path: Path) -> bool:
+    """Return whether a path is freqtrade's data folder, there or to be made, and not a file in it."""
+    return found.name == "freqtrade" and (path.is_dir() or not path.suffix)
+
+
 def chosen(name: str | None, path: Path) -> Format:
     """The format of that name, or the one that the path's suffix selects.
 
@@ -78,7 +83,7 @@ def chosen(name: str | None, path: Path) -> Format:
     if name not in FORMATS:
         raise InvalidInput("format", f"{name!r} is unknown.", hint=f"Use one of {', '.join(FORMATS)}.")
     found = FORMATS[name]
-    if suffix not in found.writers and not (found.name == "freqtrade" and path.is_dir()):
+    if suffix not in found.writers and not is_data_folder(found, path):
         fitting = " or ".join(found.writers)
         raise InvalidInput(
             "path", f"{path.name!r} is not a valid name for a {name} file.", hint=f"End it with {fitting}."

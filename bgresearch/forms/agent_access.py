@@ -12,6 +12,7 @@ from bgresearch.agent.client import Agent, AgentKey, AgentStatus
 from bgresearch.agent.launcher import start
 from bgresearch.agent.requests import Purpose
 from bgresearch.agent.socket_path import default_vault
+from bgresearch.core.clock import LOOPBACK
 from bgresearch.core.private_folders import make_private
 from bgresearch.core.user_folders import user_folder
 from bgresearch.errors import AgentUnavailable, ConfigurationError
@@ -45,6 +46,11 @@ class AgentAccess:
         self.host = os.environ.get("BGRESEARCH_BASE_URL", "") if host is None else host
         self.run = run
         self._memory = memory or user_folder("state", "XDG_STATE_HOME") / "setup.json"
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether new keys are for a server on this machine."""
+        return self.host.startswith(LOOPBACK)
 
     def status(self) -> AgentStatus:
         """Return the agent's status; a locked agent is started if there is none.

@@ -14,6 +14,7 @@ import ipywidgets as widgets
 import pandas as pd
 
 from bgresearch.charts.chart import chart
+from bgresearch.core.clock import LOOPBACK
 from bgresearch.core.intervals import INTERVALS
 from bgresearch.core.symbols import Named
 from bgresearch.errors import BgresearchError, ConfigurationError, InvalidInput
@@ -58,7 +59,7 @@ class Explorer(Form):
     def __init__(
         self, client: Client, *, run: Runner = in_thread, folder: Path | None = None, today: dt.date | None = None
     ) -> None:
-        super().__init__("Data explorer", broad=True)
+        super().__init__("Data explorer", broad=True, sandbox=client.host.startswith(LOOPBACK))
         self.frame: pd.DataFrame | None = None
         self._client, self._run, self._folder = client, run, folder or Path()
         self._stop = threading.Event()
@@ -79,7 +80,7 @@ class Explorer(Form):
     @property
     def asked(self) -> dict[str, Any]:
         """The choices, as arguments of ``client.candles``."""
-        chosen = {name: str(field.value).strip() for name, field in self.fields.items()}
+        chosen = {name: "" if field.value is None else str(field.value).strip() for name, field in self.fields.items()}
         return {**chosen, "symbol": chosen["symbol"].upper(), "end": chosen["end"] or None}
 
     def _list_symbols(self) -> None:
@@ -163,6 +164,7 @@ class Explorer(Form):
         provenance = frame.attrs["bgresearch"]
         gaps = len(provenance["gaps"])
         missing = f"{gaps} spans have no candles at the exchange." if gaps else "No candle is missing."
+        self.cost.children = (subheading("Cost"), note("Everything is in the local store now."))
         title = f"{len(frame):,} closed candles of {provenance['symbol']}, {provenance['interval']}"
         return verdict("good", title, missing)
 
@@ -203,16 +205,15 @@ class Explorer(Form):
 
 def _fields(today: dt.date) -> dict[str, Labelled]:
     start = today - dt.timedelta(days=_DAYS)
-    when = "UTC: 2026-01-31 or 2026-01-31T12:00."
     return {
         "market": Labelled(widgets.Dropdown(options=get_args(Market), description="Market")),
         "symbol": Labelled(
             widgets.Combobox(value="BTCUSDT", description="Symbol", ensure_option=False), "Type a part of it to search."
         ),
         "interval": Labelled(widgets.Dropdown(options=list(INTERVALS), value="1h", description="Interval")),
-        "start": Labelled(widgets.Text(value=start.isoformat(), description="From"), when),
+        "start": Labelled(widgets.DatePicker(value=start, description="From"), "Midnight UTC."),
         "end": Labelled(
-            widgets.Text(value=today.isoformat(), description="To, not included"), f"{when} Empty means now."
+            widgets.DatePicker(value=today, description="To, not included"), "Midnight UTC. Empty means now."
         ),
     }  # fmt: skip
 

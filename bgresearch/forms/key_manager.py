@@ -34,7 +34,7 @@ class Manager(Form):
     """
 
     def __init__(self, access: AgentAccess, *, today: dt.date | None = None) -> None:
-        super().__init__("Key manager", broad=True)
+        super().__init__("Key manager", broad=True, sandbox=access.is_sandbox)
         self.access = access
         self.today = today or dt.datetime.now(dt.UTC).date()
         self.chosen = Labelled(widgets.Dropdown(description="Key"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import ipywidgets as widgets
 
 from bgresearch.agent.error_codec import REFUSALS
-from bgresearch.connect import connect
+from bgresearch.connect import connect, sealed_sandbox_key
 from bgresearch.errors import AgentUnavailable, BgresearchError
 from bgresearch.forms.finding_widgets import Stages, balances_table, judged
 from bgresearch.forms.sealed_input import Answer, Box, SealedField, SealedInput
@@ -77,6 +77,12 @@ class Paste(FormPage):
         self.sealed.on_box(lambda box: self._open(label, box))
         self.body = (note(f"Name of the key: {label}", messages.KEY_HELP), self.sealed)
         self.buttons = (button("Change the name", lambda: self._rename(label)),)
+        if self._wizard.access.is_sandbox:
+            self.body = (note(messages.SANDBOX_KEY_HELP), *self.body)
+            self.buttons = (
+                button(messages.SANDBOX_KEY, lambda: self._use_sandbox_key(label), main=True),
+                *self.buttons,
+            )
         self._wizard.refresh()
 
     def _rename(self, label: str) -> None:
@@ -90,6 +96,11 @@ class Paste(FormPage):
         except AgentUnavailable as gone:
             self._wizard.resume(str(gone))
             raise
+
+    def _use_sandbox_key(self, label: str) -> None:
+        with self._wizard.asking():
+            offer = self._wizard.access.offer("key", label, demo=self._demo)["offer"]
+            self._open(label, sealed_sandbox_key(offer, "demo" if self._demo else "readonly"))
 
     def _open(self, label: str, box: Box) -> None:
         with self._wizard.asking():

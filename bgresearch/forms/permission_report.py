@@ -33,7 +33,7 @@ class PermissionReport(Form):
     """
 
     def __init__(self, access: AgentAccess, label: str) -> None:
-        super().__init__(f"Permission report of {label}", broad=True)
+        super().__init__(f"Permission report of {label}", broad=True, sandbox=access.is_sandbox)
         self.found: Permissions | None = None
         self._access, self._label = access, label
         access.key(label)  # a wrong name is an error in the cell that has it

@@ -68,7 +68,7 @@ class Unlock(Form):
     """The form of ``bg.unlock()``."""
 
     def __init__(self, access: AgentAccess) -> None:
-        super().__init__("Unlock the vault")
+        super().__init__("Unlock the vault", sandbox=access.is_sandbox)
         self._access = access
         self._show(quiet=True)
 

@@ -14,6 +14,8 @@ import anywidget
 import ipywidgets as widgets
 import traitlets
 
+from bgresearch.keys.onboarding.messages import SANDBOX
+
 Tone = Literal["good", "warn", "bad", "unknown"]
 
 ICONS: dict[Tone, str] = {"good": "✓", "warn": "▲", "bad": "✕", "unknown": "○"}
@@ -42,14 +44,16 @@ class Form(widgets.VBox):  # type: ignore[misc]  # its base has no types
         Its name for a screen reader.
     broad : bool
         Whether it may be wider than a column of text.
+    sandbox : bool
+        Whether it works with the sandbox, which a line above the heading says.
     """
 
-    def __init__(self, name: str, *, broad: bool = False) -> None:
+    def __init__(self, name: str, *, broad: bool = False, sandbox: bool = False) -> None:
         self.guide = Guide(name=name)
         self.body = widgets.VBox()
         self.nav = widgets.HBox()
         self.nav.add_class("bg-nav")
-        super().__init__([self.guide, self.body, self.nav])
+        super().__init__([*([_sandbox_banner()] if sandbox else []), self.guide, self.body, self.nav])
         self.add_class("bg-form")
         if broad:
             self.add_class("bg-broad")
@@ -112,6 +116,12 @@ class FormPage:
 
     def shown(self) -> None:
         """Start slow work; called once the page is on the screen."""
+
+
+def _sandbox_banner() -> widgets.HTML:
+    banner = widgets.HTML(f'<p role="note">{ICONS["warn"]} {html.escape(SANDBOX)}</p>')
+    banner.add_class("bg-sandbox")
+    return banner
 
 
 def note(*paragraphs: str) -> widgets.HTML:

@@ -70,7 +70,7 @@ class Wizard(Form):
     """
 
     def __init__(self, access: AgentAccess, *, today: dt.date | None = None) -> None:
-        super().__init__(messages.TITLE)
+        super().__init__(messages.TITLE, sandbox=access.is_sandbox)
         self.access = access
         self.today = today or dt.datetime.now(dt.UTC).date()
         self.found: Permissions | None = None

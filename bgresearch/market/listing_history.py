@@ -174,7 +174,7 @@ def _series(kind: str, market: str) -> Series:
 
 
 def _moment(at: Moment | None, now: int) -> int | None:
-    at_ms = None if at is None else moment_ms(at, "at")[0]
+    at_ms = None if at is None else moment_ms(at, "at", now)[0]
     if at_ms is not None and at_ms > now:
         raise InvalidInput("at", f"{iso(at_ms)} is in the future; it is now {iso(now)}.")
     return at_ms

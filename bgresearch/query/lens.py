@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bgresearch.core.symbols import chosen
 from bgresearch.core.timestamps import Moment, span_of
+from bgresearch.core.verbs import Verbs
 from bgresearch.errors import ConfigurationError
 from bgresearch.session.session import Session
 
@@ -22,7 +23,7 @@ _FIRST = "2010-01-01"  # before any exchange of this kind
 BLOCK_BYTES = 8 << 20  # of files: some 20 MB as a frame; a thousand symbol-months of 1m are some 140 tasks
 
 
-class Lens:
+class Lens(Verbs):
     """Queries over the whole store, not symbol by symbol; sends no requests, changes nothing.
 
     Parameters

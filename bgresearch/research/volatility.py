@@ -21,8 +21,10 @@ L. C. G. Rogers, S. E. Satchell, Ann. Appl. Probab. 1 (1991) 504-512. D. Yang, Q
 
 from __future__ import annotations
 
+import functools
 import math
-from typing import Any, overload
+from collections.abc import Callable
+from typing import Any, TypeVar, cast, overload
 
 import numpy as np
 import pandas as pd
@@ -30,6 +32,44 @@ import pandas as pd
 from bgresearch.errors import InvalidInput
 from bgresearch.research import regular_grid as grid
 from bgresearch.research.returns import log_prices
+
+_Estimate = TypeVar("_Estimate", bound=Callable[..., Any])
+
+
+def _takes_panels(estimate: _Estimate) -> _Estimate:
+    """Return an estimator that also takes a panel of many symbols, and estimates each by itself."""
+
+    @functools.wraps(estimate)
+    def of_each(candles: pd.DataFrame, window: int | None = None, **options: Any) -> Any:
+        symbols = _symbols_of(candles)
+        if symbols is None:
+            return estimate(candles, window, **options)
+        found = {symbol: estimate(frame, window, **options) for symbol, frame in symbols.items()}
+        if window is None:
+            return pd.Series(found, name=estimate.__name__, dtype="float64").rename_axis("symbol")
+        table = pd.DataFrame(found).rename_axis(columns="symbol")
+        table.index.name = candles.index.names[0]
+        return table
+
+    return cast(_Estimate, of_each)
+
+
+def _symbols_of(candles: pd.DataFrame) -> dict[str, pd.DataFrame] | None:
+    """Return each symbol's own columns of a panel, wide, long, or of closes alone; None of a frame of candles."""
+    about = candles.attrs
+    if candles.index.nlevels == 2:
+        candles = pd.DataFrame(candles.unstack("symbol"))
+    parts: dict[str, pd.DataFrame]
+    if candles.columns.nlevels == 2:
+        parts = {str(one): pd.DataFrame(candles.xs(one, axis=1, level=1)) for one in candles.columns.unique(1)}
+    elif candles.columns.name == "symbol" and "close" not in candles.columns:
+        parts = {str(one): candles[[one]].set_axis(["close"], axis=1) for one in candles.columns}
+    else:
+        return None
+    for part in parts.values():
+        part.attrs = about
+    return parts
+
 
 _PRICES = ("open", "high", "low", "close")
 Logs = pd.DataFrame
@@ -45,6 +85,7 @@ def close_to_close(
     candles: pd.DataFrame, window: int, *, periods_per_year: float | None = None,
     min_periods: int | None = None, interval: str | None = None,
 ) -> pd.Series: ...  # fmt: skip
+@_takes_panels
 def close_to_close(
     candles: pd.DataFrame, window: int | None = None, *, periods_per_year: float | None = None,
     min_periods: int | None = None, interval: str | None = None,
@@ -54,7 +95,9 @@ def close_to_close(
     Parameters
     ----------
     candles : DataFrame
-        Index ``open_time`` (UTC, ascending, unique); columns open, high, low, close (here close alone).
+        Index ``open_time`` (UTC, ascending, unique); columns open, high, low, close (here close alone). Or what
+        ``client.panel`` returned with these fields, wide or long, or its closes alone: each symbol is estimated by
+        itself.
     window : int, optional
         Number of bars of each estimate, including its own (1 or more; 2 for close_to_close and yang_zhang); without one
         the whole frame is one sample.
@@ -69,7 +112,7 @@ def close_to_close(
 
     Returns
     -------
-    Series or float
+    Series or float, of a panel DataFrame or Series by symbol
         Ratio per sqrt(year), 0.8 is 80 %. With a window: float64 by ``open_time``, one value per candle, from candles
         up to and including that one, so it is known when the candle closes. Without: one number, NaN if there are too
         few bars.
@@ -104,6 +147,7 @@ def parkinson(
     candles: pd.DataFrame, window: int, *, periods_per_year: float | None = None,
     min_periods: int | None = None, interval: str | None = None,
 ) -> pd.Series: ...  # fmt: skip
+@_takes_panels
 def parkinson(
     candles: pd.DataFrame, window: int | None = None, *, periods_per_year: float | None = None,
     min_periods: int | None = None, interval: str | None = None,
@@ -128,6 +172,7 @@ def garman_klass(
     candles: pd.DataFrame, window: int, *, periods_per_year: float | None = None,
     min_periods: int | None = None, interval: str | None = None,
 ) -> pd.Series: ...  # fmt: skip
+@_takes_panels
 def garman_klass(
     candles: pd.DataFrame, window: int | None = None, *, periods_per_year: float | None = None,
     min_periods: int | None = None, interval: str | None = None,
@@ -152,6 +197,7 @@ def rogers_satchell(
     candles: pd.DataFrame, window: int, *, periods_per_year: float | None = None,
     min_periods: int | None = None, interval: str | None = None,
 ) -> pd.Series: ...  # fmt: skip
+@_takes_panels
 def rogers_satchell(
     candles: pd.DataFrame, window: int | None = None, *, periods_per_year: float | None = None,
     min_periods: int | None = None, interval: str | None = None,
@@ -174,6 +220,7 @@ def yang_zhang(
     candles: pd.DataFrame, window: int, *, periods_per_year: float | None = None,
     min_periods: int | None = None, interval: str | None = None,
 ) -> pd.Series: ...  # fmt: skip
+@_takes_panels
 def yang_zhang(
     candles: pd.DataFrame, window: int | None = None, *, periods_per_year: float | None = None,
     min_periods: int | None = None, interval: str | None = None,

@@ -24,6 +24,12 @@ Symbols are written as the exchange does (`BTCUSDT`, with `market=`), or as ccxt
 `BTC/USDT` (spot), `BTC/USDT:USDT`, `BTC/USDC:USDC` and `BTC/USD:BTC` (futures). What spot calls LUNA, $ALT and
 MEMECOIN is LUNA2, ALT and MEME in futures: ccxt's spelling finds it under either name, and an error names the other.
 
+What people type elsewhere is understood where it can mean one thing only: `BTC-USDT`, `btc_usdt`, `BTCUSDT_UMCBL`,
+`BTC-USDT-SWAP`; intervals `1H`, `60min`, `1hour`, `1D`; markets `USDT-FUTURES`, and `futures` or `perp` with a symbol
+that says which; times `"30d"` (ago), `"1mo"`, `"ytd"`, and `last="7d"` instead of a start. `m` is a minute and `M` a
+month, everywhere. Records of the account without a start go as far back as there is. A wrong name (`klines`, `balance`,
+`since=`, `limit=`) is answered with the right one, and Tab completes what stands in quotes in a notebook.
+
 Four verbs return something else: `client.candles` (index open_time; open, high, low, close, volume, quote_volume),
 `client.panel` (index known_at; a column per field and symbol), `client.server_time()` (a Timestamp) and
 `client.permissions()`. [Live data](live.md) has the same columns: `client.stream`, `client.record`.

@@ -126,7 +126,7 @@ def test_a_killed_agent_is_said_and_another_one_goes_on(sender: AgentSender, age
     pid = agent.status().pid
     os.kill(pid, signal.SIGKILL)
     wait_for_end(pid)
-    with pytest.raises(AgentUnavailable, match="bgresearch vault unlock"):
+    with pytest.raises(AgentUnavailable, match="no agent is running"):
         sender.send(ASSETS, {})
     assert agent.place.socket.exists(), "what a killed agent leaves behind"
     assert begin().pid != pid
@@ -150,7 +150,7 @@ def test_after_a_lock_nothing_is_left(agent: Agent) -> None:
     agent.lock()
     wait_for_end(pid)
     assert not agent.place.socket.exists()
-    with pytest.raises(AgentUnavailable, match=r"no agent is running\. Type: bgresearch vault unlock"):
+    with pytest.raises(AgentUnavailable, match="no agent is running"):
         agent.status()
 
 

@@ -176,6 +176,17 @@ def test_the_search_finds_a_page_from_the_folder_too(wide: Opened, site: Path) -
     assert page.locator(".md-search-result__item").count() >= 2
 
 
+@pytest.mark.parametrize("word", [
+    "uninstall", "delete", "live", "docker", "backup", "proxy", "ssh", "vs code", "colab", "jupyterhub", "upgrade",
+    "move", "disk", "error", "40009", "klines", "unlock", "sandbox", "freqtrade", "excel",
+])  # fmt: skip
+def test_the_search_finds_what_users_type(wide: Opened, site: Path, word: str) -> None:
+    page = wide.show(site / "index.html")
+    page.get_by_role("textbox", name="Search").click()
+    page.keyboard.type(word)
+    page.wait_for_selector(".md-search-result__item")
+
+
 def test_on_a_telephone_no_page_is_wider_than_the_screen(telephone: Opened, site: Path) -> None:
     for file in sorted(site.rglob("*.html")):
         page = telephone.show(file)

@@ -65,7 +65,7 @@ def test_a_wrong_password_starts_no_agent(run: Run, stored: str) -> None:
     assert refused.status == 1
     assert "the password does not open it" in refused.err
     assert "not the password" not in refused.out + refused.err
-    assert run("vault", "status").out == "No agent is running. Next: bgresearch vault unlock\n"
+    assert run("vault", "status").out == "No agent is running. Type: bgresearch vault unlock.\n"
 
 
 @pytest.mark.slow

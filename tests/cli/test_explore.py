@@ -62,7 +62,7 @@ def test_without_a_symbol_it_searches_and_asks_before_it_downloads(converse: Con
     [
         (["BTCUSDT", "--interval", "7h", "--yes"], 2, "--interval: '7h' is unknown"),
         (["BTCUSDT", "--since", "soon", "--yes"], 2, "--since: 'soon' is not a time"),
-        (["BTCUSDT", "--market", "moon"], 2, "--market: 'moon' is no market"),
+        (["BTCUSDT", "--market", "moon"], 2, "--market: 'moon' is unknown"),
         (["BTCUSDT", "--export", "x.xls"], 2, "neither .csv nor .parquet"),
         (["BTCUSDT", "--export", "there.csv"], 2, "exists already"),
         (["NOPE", "--yes"], 1, "'NOPE' is not listed in the spot market"),

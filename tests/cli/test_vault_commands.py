@@ -71,7 +71,7 @@ def test_an_error_for_a_machine_is_an_object(run: Run, password_file: str) -> No
     assert (missing.status, missing.out, error["kind"]) == (1, "", "VaultMissing")
 
 
-def test_a_missing_password_file_is_named(run: Run) -> None:
+def test_a_missing_password_file_is_named(run: Run, vault: str) -> None:
     missing = run("vault", "list", "--password-file", "nowhere.txt")
     assert (missing.status, missing.err) == (1, "bgresearch: nowhere.txt: No such file or directory\n")
 

@@ -63,7 +63,7 @@ def test_the_environment_is_heard_and_arguments_win(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("BGRESEARCH_DATA_DIR", str(tmp_path / "env"))
     monkeypatch.setenv("BGRESEARCH_BASE_URL", "http://127.0.0.1:9")
     client = bgresearch.connect()
-    assert (client.host, client.data_dir) == ("http://127.0.0.1:9", str(tmp_path / "env"))
+    assert (client.host, client.data_dir) == ("http://127.0.0.1:9", str(tmp_path / "env" / ".sandbox"))
     other = bgresearch.connect(base_url="http://localhost:8", data_dir=tmp_path / "arg")
     assert (other.host, other.data_dir) == ("http://localhost:8", str(tmp_path / "arg"))
 
@@ -82,7 +82,7 @@ def test_a_folder_of_made_up_data_is_refused_for_real_data(client: Client, tmp_p
 
 def test_a_key_needs_the_agent_or_its_vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BGRESEARCH_AGENT_DIR", str(tmp_path / "agent"))
-    with pytest.raises(AgentUnavailable, match=r"no agent is running\. Type: bgresearch vault unlock"):
+    with pytest.raises(AgentUnavailable, match="no agent is running"):
         bgresearch.connect(key="research", data_dir=tmp_path)
     with pytest.raises(ConfigurationError, match=r"without key= signs nothing.*vault\.names"):
         bgresearch.connect(vault=Keys(), data_dir=tmp_path)

@@ -54,6 +54,28 @@ def test_demo_keys_have_a_folder_of_their_own(monkeypatch: pytest.MonkeyPatch, t
     assert not {*folders[2].parents} & {folders[0]}
 
 
+def test_the_usual_folder_has_a_subfolder_for_everything_that_is_made_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("BGRESEARCH_DATA_DIR", str(tmp_path))
+    real = bgresearch.connect(offline=True)
+    places = [Path(bgresearch.connect(sandbox=True, key=key).data_dir) for key in ("readonly", "demo")]
+    assert Path(real.data_dir) == tmp_path
+    assert places == [tmp_path / ".sandbox", tmp_path / ".sandbox-demo"]
+    for key in ("readonly", "demo"):
+        bgresearch.connect(sandbox=True, key=key).tickers("BTCUSDT")
+    assert not [one for one in tmp_path.iterdir() if not one.name.startswith(".sandbox")]
+
+
+def test_a_folder_that_already_holds_sandbox_data_stays_in_use(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    connect(data_dir=tmp_path).candles("BTCUSDT", "1d", last="5d")
+    monkeypatch.setenv("BGRESEARCH_DATA_DIR", str(tmp_path))
+    assert Path(connect(data_dir=None).data_dir) == tmp_path
+    assert Path(connect(data_dir=None, key="demo").data_dir) == tmp_path / ".sandbox-demo"
+
+
 @pytest.mark.parametrize("explicit", [True, False])
 def test_offline_the_agents_demo_key_is_read_from_where_its_data_lies(
     connect: Connect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, explicit: bool

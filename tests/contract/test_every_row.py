@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import coverage_page
+import errors_page
 import pandas as pd
 import pytest
 
@@ -166,6 +167,9 @@ def test_every_list_is_walked_to_its_end_in_pages_of_any_size(row: Endpoint, cal
 
 
 def test_the_page_of_documentation_is_the_one_that_the_table_makes():
+    assert (ROOT / "docs/errors.md").read_text(encoding="utf-8") == errors_page.page(), (
+        "make it again: python docs/hooks/errors_page.py docs/errors.md"
+    )
     assert (ROOT / "docs/coverage.md").read_text(encoding="utf-8") == coverage_page.page(), (
         "make it anew: python docs/hooks/coverage_page.py docs/coverage.md"
     )

@@ -83,7 +83,7 @@ def test_a_key_is_removed_here_and_the_exchange_is_not_forgotten(manager: Manage
 def test_a_leaked_key_is_deleted_at_the_exchange_before_the_vault_forgets_it(manager: Manager) -> None:
     choose(manager, "research")
     press(manager, "It may have leaked")
-    assert text_of(manager).startswith(f"✕ {words.COMPROMISED_FIRST}")
+    assert text_of(manager.body).startswith(f"✕ {words.COMPROMISED_FIRST}")
     press(manager, "Next")
     assert words.COMPROMISED_NOT_YET in text_of(manager)
     assert "Remove it here" not in buttons(manager)

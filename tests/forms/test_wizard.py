@@ -414,3 +414,38 @@ def test_a_stage_that_fails_at_the_exchange_stops_before_anything_can_be_saved(
         exchange.exchange.restrict("classic", "")
     assert f"{stage}: failed" in text_of(at_key)
     assert not {"See the verdict", "Save the key"} & set(buttons(at_key))
+
+
+def test_the_sandbox_says_so_and_fills_in_a_key_of_its_own_with_one_click(desk: AgentAccess) -> None:
+    wizard = start(desk)
+    assert text_of(wizard).startswith(f"▲ {words.SANDBOX}")
+    walk_to_vault(wizard)
+    assert isinstance(wizard.page, VaultPage)
+    fill(wizard.page.sealed, {"password": PASSWORD})
+    press(wizard, "Continue without a recovery code")
+    assert isinstance(wizard.page, Paste)
+    press(wizard, "Next")
+    press(wizard, words.SANDBOX_KEY)
+    press(wizard, "See the verdict")
+    press(wizard, "Save the key")
+    assert wizard.balances is not None
+    assert len(wizard.balances) > 0
+
+
+def test_the_sandbox_does_not_call_a_real_key_deleted(at_key: Wizard) -> None:
+    assert hand_in(at_key, "readonly", api_key="bg_" + "0123456789abcdef" * 2) == {}
+    assert "This is the sandbox, which knows its own keys only" in text_of(at_key)
+    assert "deleted or expired" not in text_of(at_key)
+
+
+def test_a_wizard_for_the_real_exchange_has_neither_banner_nor_sandbox_keys(
+    opened: AgentAccess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BGRESEARCH_BASE_URL")
+    wizard = start(AgentAccess(agent=opened.agent, run=opened.run, memory=opened._memory))
+    walk_to_vault(wizard)
+    assert words.SANDBOX not in text_of(wizard)
+    assert isinstance(wizard.page, Paste)
+    wizard.page.label.control.value = "mine"
+    press(wizard, "Next")
+    assert words.SANDBOX_KEY not in buttons(wizard)

@@ -46,18 +46,18 @@ def test_profit_and_transfers_are_the_change_of_equity_to_the_last_digit(seed: i
     assert pnl.unexplained == 0
     assert Fraction(pnl.opening) == one.equity(at_the_start=True)
     assert Fraction(pnl.closing) == one.equity(at_the_start=False)
-    moved = sum(pnl.attribution["transfers"], D(0))
+    moved = sum(pnl.exact["transfers"], D(0))
     assert pnl.total + moved == pnl.closing - pnl.opening
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_profit_of_futures_at_average_cost_is_what_the_exchange_booked(seed: int) -> None:
-    assert not any(told(seed, "average").attribution["rounding"])
+    assert not any(told(seed, "average").exact["rounding"])
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_both_methods_agree_on_all_but_when_it_was_earned(seed: int) -> None:
-    average, fifo = (told(seed, method).attribution.set_index(["market", "name"]) for method in ("average", "fifo"))
+    average, fifo = (told(seed, method).exact.set_index(["market", "name"]) for method in ("average", "fifo"))
     for kind in ("fees", "funding", "transfers", "other", "total"):
         pd.testing.assert_series_equal(average[kind], fifo[kind].reindex(average.index))
     assert told(seed, "average").total == told(seed, "fifo").total
@@ -109,7 +109,7 @@ def test_rows_and_prices_in_another_order_earn_the_same(seed: int) -> None:
             frames["fills"][::-1], bills[::-1], START_MS, one.end, prices=prices, marks=one.contract_marks(),
             method="fifo",
         )  # fmt: skip
-        pd.testing.assert_frame_equal(pnl.attribution, told(seed, "fifo").attribution)
+        pd.testing.assert_frame_equal(pnl.exact, told(seed, "fifo").exact)
         pd.testing.assert_frame_equal(pnl.open, told(seed, "fifo").open)
 
 
@@ -177,7 +177,7 @@ def earned(frame: pd.DataFrame, mark: float, *, method: Method = "average", coin
 
 
 def of(pnl: Pnl, kind: str, name: str = "BTCUSDT") -> Decimal:
-    return sum(pnl.attribution.set_index("name").loc[[name], kind], D(0))
+    return sum(pnl.exact.set_index("name").loc[[name], kind], D(0))
 
 
 def test_a_long_is_closed_in_part_and_the_rest_valued_at_the_mark() -> None:
@@ -317,3 +317,11 @@ def test_symbols_are_taken_apart_by_their_quote_coin_or_as_the_list_says() -> No
         pairs_of(odd)
     listed = pd.DataFrame([("spot", "ODDXYZ", "ODD", "XYZ")], columns=["market", "symbol", "base", "quote"])
     assert pairs_of(odd, listed)["spot", "ODDXYZ"] == ("ODD", "XYZ")
+
+
+def test_the_attribution_is_in_float64_and_the_exact_one_in_decimals() -> None:
+    pnl = told(1, "average")
+    kinds = [name for name in pnl.exact.columns if name not in ("market", "name")]
+    assert {str(kind) for kind in pnl.attribution[kinds].dtypes} == {"float64"}
+    assert all(isinstance(value, Decimal) for value in pnl.exact["total"])
+    assert pnl.attribution["total"].tolist() == [float(value) for value in pnl.exact["total"]]

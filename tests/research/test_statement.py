@@ -67,7 +67,7 @@ def test_the_ledger_ends_with_what_the_account_holds(client: Client, told: State
 def test_profit_adds_up_and_average_cost_is_what_the_exchange_books(told: Statement, method: str) -> None:
     pnl = told.pnl(method=method)  # type: ignore[arg-type]
     assert pnl.unexplained == 0
-    assert not any(pnl.attribution["rounding"])
+    assert not any(pnl.exact["rounding"])
     assert len(pnl.closes) > 300
 
 

@@ -41,7 +41,6 @@ def test_both_spellings_mean_one_market(symbol: str, market: str, expected: tupl
         ("BTC/USDT:BTC", "spot", "settled in a coin"),
         ("/USDT", "spot", "is not a symbol"), ("BTC/", "spot", "is not a symbol"), ("A/B/C", "spot", "is not a symbol"),
         ("BTC/USDT:", "spot", "is not a symbol"), ("", "spot", "is not a symbol"),
-        (" BTCUSDT", "spot", "is not a symbol"),
         (7, "spot", "is not a symbol"), ("BTCUSDT", "moon", "market: 'moon' is unknown"),
     ],
 )  # fmt: skip

@@ -42,6 +42,12 @@ UNKNOWN_KEY = Cause(
     "Copy the API key again, without spaces or line ends around it. Check on the exchange's API page whether the "
     "key is still in the list: a deleted or expired key cannot be restored, make a new one.",
 )
+NOT_OF_THE_SANDBOX = Cause(
+    "key",
+    "This is the sandbox, which knows its own keys only; whether this key works at the exchange was not checked.",
+    "Take one of the sandbox's keys: the wizard has a button for it, and bgresearch sandbox lists them. A real key is "
+    "set up where BGRESEARCH_BASE_URL is not set: bgresearch setup in a terminal, or bg.setup() outside the lab.",
+)
 MALFORMED_KEY = Cause(
     "key",
     "The exchange says that this is not an API key.",
@@ -186,8 +192,15 @@ _BY_GROUP: Mapping[Group, Cause] = {
 }  # fmt: skip
 
 
-def cause_of(error: BgresearchError) -> Cause:
+def cause_of(error: BgresearchError, *, sandbox: bool = False) -> Cause:
     """Return the stage of the check that this error belongs to, what it means and what helps.
+
+    Parameters
+    ----------
+    error : BgresearchError
+        Why the key was refused.
+    sandbox : bool
+        Whether a server on this machine refused it, which cannot know a real key.
 
     Examples
     --------
@@ -196,7 +209,8 @@ def cause_of(error: BgresearchError) -> Cause:
     'signature'
     """
     if isinstance(error, ExchangeError):
-        return _of_code(error)
+        cause = _of_code(error)
+        return NOT_OF_THE_SANDBOX if sandbox and cause in (UNKNOWN_KEY, MALFORMED_KEY) else cause
     if isinstance(error, NetworkError):
         return UNREACHABLE
     return NOT_USABLE if isinstance(error, ConfigurationError) else UNKNOWN_REASON

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable
 
 from bgresearch.catalogue import error_code, load
-from bgresearch.core.clock import Clock
+from bgresearch.core.clock import LOOPBACK, Clock
 from bgresearch.errors import BadResponse, BgresearchError, ExchangeError
 from bgresearch.http.sender import Sender
 from bgresearch.keys.onboarding.error_explanations import Cause, cause_of
@@ -76,13 +76,13 @@ def examine_key(sender: Sender, whose: AccountIdentity) -> tuple[tuple[Finding, 
     try:
         found = permissions(sender, whose)
     except BgresearchError as error:
-        findings = findings_of(error)
+        findings = findings_of(error, sandbox=sender.host.startswith(LOOPBACK))
         return tuple(one for one in findings if one.stage not in {"reach", "clock"} or one.passed is False), None
     return tuple(Finding(stage, True, _said(stage, found)) for stage in STAGES[2:]), found
 
 
-def findings_of(error: BgresearchError) -> tuple[Finding, ...]:
-    """Return one finding per stage, according to this error.
+def findings_of(error: BgresearchError, *, sandbox: bool = False) -> tuple[Finding, ...]:
+    """Return one finding per stage, according to this error; ``sandbox`` as of `cause_of`.
 
     Stages before the one that failed are passed, or open where the exchange's order of checks is not known; later ones
     are not checked.
@@ -93,7 +93,7 @@ def findings_of(error: BgresearchError) -> tuple[Finding, ...]:
     >>> [one.stage for one in findings_of(AuthenticationError("x", "40036", "")) if one.passed is False]
     ['passphrase']
     """
-    cause, code = cause_of(error), _code_of(error)
+    cause, code = cause_of(error, sandbox=sandbox), _code_of(error)
     failed = STAGES.index(cause.stage)
     before = tuple(_before(stage, cause) for stage in STAGES[:failed])
     after = tuple(Finding(stage, None, _NOT_CHECKED) for stage in STAGES[failed + 1 :])

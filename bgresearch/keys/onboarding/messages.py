@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from bgresearch.keys.onboarding.finding import Stage
 
+SANDBOX = "Sandbox: made-up data. Do not type a real key."
+SANDBOX_KEY = "Use a sandbox key"
+SANDBOX_KEY_HELP = "The sandbox has keys of its own, without value; one click takes a read-only one."
 TITLE = "Make a read-only key and keep it safely"
 STEP_TITLES = {
     "before": "Before you start",

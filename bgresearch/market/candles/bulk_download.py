@@ -118,8 +118,8 @@ class _Task:
 
 
 def download(
-    source: Session, symbols: str | Sequence[str], interval: str, start: Moment, end: Moment | None, *, market: str,
-    price: str, workers: int, progress: Wish, choice: str = "auto",
+    source: Session, symbols: str | Sequence[str], interval: str, start: Moment | None, end: Moment | None, *,
+    market: str, price: str, workers: int, progress: Wish, choice: str = "auto",
 ) -> pd.DataFrame:  # fmt: skip
     """Return the result of every symbol; the verb of the client, which documents it."""
     if not isinstance(workers, int) or workers < 1:

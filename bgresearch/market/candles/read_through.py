@@ -71,7 +71,7 @@ _ROUNDS = 3  # how often a partition that turns out damaged is fetched again
 
 
 def candles(
-    source: Session, symbol: str, interval: str, start: Moment, end: Moment | None, *, market: str, price: str,
+    source: Session, symbol: str, interval: str, start: Moment | None, end: Moment | None, *, market: str, price: str,
     anchor: str, include_open: bool, progress: Wish, fill: str = "none",
 ) -> pd.DataFrame:  # fmt: skip
     """Return candles; the verb of the client, which documents it."""
@@ -93,7 +93,7 @@ def candles(
 
 
 def foreseen(
-    source: Session, symbol: str, interval: str, start: Moment, end: Moment | None, *, market: str, price: str,
+    source: Session, symbol: str, interval: str, start: Moment | None, end: Moment | None, *, market: str, price: str,
     anchor: str, choice: str = "auto",
 ) -> Plan:  # fmt: skip
     """Return the requests that `candles` would begin with; reads the store's footers and sends nothing."""

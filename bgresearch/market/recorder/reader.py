@@ -5,12 +5,12 @@ Series: ``recorded/kind=open-interest/market=usdt-futures/symbol=BTCUSDT/every=5
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import pandas as pd
 
 from bgresearch.core.intervals import DAY_MS, HOUR_MS, MINUTE_MS
+from bgresearch.core.lengths import length_of
 from bgresearch.core.spans import Span, iso
 from bgresearch.core.symbols import wire_symbol
 from bgresearch.core.timestamps import Moment, span_of
@@ -25,7 +25,14 @@ _UNITS = {"s": 1_000, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 
 
 def recorded(
-    source: Session, kind: str, symbol: str, start: Moment, end: Moment | None, *, market: str | None, every: str | None
+    source: Session,
+    kind: str,
+    symbol: str,
+    start: Moment | None,
+    end: Moment | None,
+    *,
+    market: str | None,
+    every: str | None,
 ) -> pd.DataFrame:
     """Return what was recorded; the verb of the client, which documents it."""
     what = recordable(kind)
@@ -67,10 +74,10 @@ def length_ms(text: str, name: str) -> int:
     InvalidInput
         If it is no such length.
     """
-    found = re.fullmatch(r"([1-9][0-9]{0,5})([smhd])", text) if isinstance(text, str) else None
-    if found is None:
+    length = length_of(text)
+    if length is None or length.months:
         raise InvalidInput(name, f"{text!r} is no length.", hint="Write 30s, 5m, 1h or 1d.")
-    return int(found[1]) * _UNITS[found[2]]
+    return length.milliseconds
 
 
 def cadence_ms(text: str) -> int:

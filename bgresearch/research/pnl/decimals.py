@@ -160,7 +160,8 @@ def floats(frame: pd.DataFrame) -> pd.DataFrame:
     >>> floats(pd.DataFrame({"profit": [Decimal("0.1"), Decimal("0.2")]})).dtypes.to_dict()
     {'profit': dtype('float64')}
     """
-    decimals = [name for name in frame.columns if frame[name].map(lambda value: isinstance(value, Decimal)).any()]
+    objects = [name for name, kind in frame.dtypes.items() if pd.api.types.is_object_dtype(kind)]
+    decimals = [name for name in objects if any(isinstance(value, Decimal) for value in frame[name])]
     return frame.astype(dict.fromkeys(decimals, "float64"))
 
 

@@ -25,7 +25,7 @@ import pandas as pd
 from bgresearch.core.spans import iso
 from bgresearch.core.timestamps import Moment, moment_ms
 from bgresearch.errors import InvalidInput
-from bgresearch.research.pnl.decimals import ZERO, exactly, plain
+from bgresearch.research.pnl.decimals import ZERO, exactly, floats, plain
 from bgresearch.research.pnl.earnings import KINDS, Earnings, Thing
 from bgresearch.research.pnl.ledger_order import Link, booked_in_order
 from bgresearch.research.pnl.lots import Method
@@ -40,7 +40,7 @@ class Pnl:
 
     Attributes
     ----------
-    attribution : DataFrame
+    exact : DataFrame
         One row per coin of the spot account and per contract: market, name, then in the quote coin as decimals
         realised, unrealised, fees, funding, transfers, other, rounding and total. ``rounding`` is by how much the
         exchange booked more profit than the fills give.
@@ -63,7 +63,7 @@ class Pnl:
         at the end, and its value at the start, are unknown.
     """
 
-    attribution: pd.DataFrame
+    exact: pd.DataFrame
     closes: pd.DataFrame
     open: pd.DataFrame
     opening: Decimal
@@ -73,19 +73,24 @@ class Pnl:
     doubtful: tuple[Thing, ...] = ()
 
     @property
+    def attribution(self) -> pd.DataFrame:
+        """What was earned by kind, a row per market and name, in float64; ``exact`` has the same in decimals."""
+        return floats(self.exact)
+
+    @property
     @exactly
     def total(self) -> Decimal:
         """What was earned: everything but what was moved in and out."""
-        return sum((sum(self.attribution[kind], ZERO) for kind in KINDS if kind != "transfers"), ZERO)
+        return sum((sum(self.exact[kind], ZERO) for kind in KINDS if kind != "transfers"), ZERO)
 
     @property
     @exactly
     def unexplained(self) -> Decimal:
         """By how much equity changed beyond the attribution: 0, or records and ledger do not fit."""
-        return (self.closing - self.opening) - sum(self.attribution["total"], ZERO) or ZERO
+        return (self.closing - self.opening) - sum(self.exact["total"], ZERO) or ZERO
 
     def __repr__(self) -> str:
-        parts = ", ".join(f"{kind} {sum(self.attribution[kind], ZERO):,.2f}" for kind in KINDS)
+        parts = ", ".join(f"{kind} {sum(self.exact[kind], ZERO):,.2f}" for kind in KINDS)
         names = ", ".join(f"{name} ({market})" for market, name in self.doubtful)
         doubts = f"; closed what these fills did not open: {names}" if names else ""
         return (
