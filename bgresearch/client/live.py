@@ -13,6 +13,7 @@ from bgresearch.live.hosts import LiveAccess
 from bgresearch.live.live_recorder import LiveRecorder, Say
 from bgresearch.live.stream import Stream
 from bgresearch.schemas import Shape, fields
+from bgresearch.session.differences import say_differences
 from bgresearch.session.session import Session
 
 if TYPE_CHECKING:
@@ -178,6 +179,7 @@ class LiveVerbs:
             raise ConfigurationError(
                 "this client has no way to the exchange's streams.", hint="Connect without pin= and store=."
             )  # fmt: skip
+        say_differences(self._source, "stream")
         return Stream(self._source, self._live, wanted)
 
     def _wanted(

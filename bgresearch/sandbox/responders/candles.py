@@ -47,7 +47,7 @@ def recent(call: Call) -> list[list[str]]:
     What lies beyond the look-back is absent without a word, and so is everything if the window could hold more
     candles than the limit.
     """
-    interval, anchor = _interval(call)
+    interval, anchor = interval_of(call)
     market = market_of(call)
     limit = int(call.params.get("limit", "100"))
     start, end = _window(call, interval, anchor, limit)
@@ -63,11 +63,12 @@ def recent(call: Call) -> list[list[str]]:
 
 def history(call: Call) -> list[list[str]]:
     """Return closed candles that open before endTime, oldest first; startTime does not filter."""
-    interval, anchor = _interval(call)
+    interval, anchor = interval_of(call)
     market = market_of(call)
     limit = int(call.params.get("limit", "100"))
     end = _floored(call, interval, anchor, int(call.params.get("endTime", call.now_ms + 1)))
-    end = min(end, interval.floor(call.now_ms, anchor))  # the candle that is forming never appears
+    if "candles.history_has_no_open_bar" not in call.habits:
+        end = min(end, interval.floor(call.now_ms, anchor))
     if market.delisted_ms is not None:
         end = min(end, interval.ceil(market.delisted_ms, anchor))
     start = _earlier(interval, anchor, end, limit)
@@ -77,9 +78,13 @@ def history(call: Call) -> list[list[str]]:
     return _rows(call, market, bars.tail(limit))
 
 
-def _interval(call: Call) -> tuple[Interval, Anchor]:
+def interval_of(call: Call) -> tuple[Interval, Anchor]:
+    """Return the interval that a call asks for, and where its candles open."""
     word = call.params.get("granularity") or call.params["interval"]
-    return SPELLINGS[_FAMILIES[call.endpoint.area], word]
+    interval, anchor = SPELLINGS[_FAMILIES[call.endpoint.area], word]
+    if f"candles.{anchor}_anchor" in call.habits:
+        anchor = "utc" if anchor == "exchange" else "exchange"
+    return interval, anchor
 
 
 def _floored(call: Call, interval: Interval, anchor: Anchor, timestamp_ms: int) -> int:
@@ -144,7 +149,7 @@ def _premium_rows(world: World, market: Market, bars: Bars, call: Call) -> list[
     """Return how far the last price stood from the index at open and close, as shares of the index."""
     if not len(bars):
         return []
-    interval, anchor = _interval(call)
+    interval, anchor = interval_of(call)
     first, last = int(bars.open_ms[0]), int(bars.open_ms[-1])
     index = world.bars(market, interval, first, last + 1, now_ms=call.now_ms, price="index", anchor=anchor)
     rows = []
