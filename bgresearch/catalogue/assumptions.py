@@ -164,7 +164,7 @@ UNKNOWN_REFUSED = Assumption(
 FUNDING_PAGES = Assumption(
     "funding.pages", "Funding rates come newest first, and page 2 goes on right behind page 1.", True,
     "contract/market/Get-History-Funding-Rate", ("funding_rates", "panel"),
-    "A page that comes again, or leaves a hole, is an error.", warns=True,
+    "A page that comes again is an error; the verb warns that the pages were seen to differ.", warns=True,
 )  # fmt: skip
 FUNDING_ROWS = Assumption(
     "funding.page_rows", "A page of funding rates holds as many rows as the row of the table says.",

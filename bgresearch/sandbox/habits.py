@@ -168,13 +168,6 @@ def _worst_first(call: Call, data: Any) -> Any:
     return {name: side[::-1] if isinstance(side, list) else side for name, side in data.items()}
 
 
-def _later_end(call: Call, params: Mapping[str, str]) -> dict[str, str]:
-    if call.endpoint.id not in CANDLE_ROUTES.value or "endTime" not in params:
-        return {}
-    interval, anchor = interval_of(call)
-    return {"endTime": str(interval.next_open(interval.floor(int(params["endTime"]), anchor), anchor))}
-
-
 def _moved_cursor(by: int) -> Callable[[Call, Mapping[str, str]], dict[str, str]]:
     def moved(call: Call, params: Mapping[str, str]) -> dict[str, str]:
         if call.endpoint.id not in _PAST or "idLessThan" not in params:
@@ -184,9 +177,15 @@ def _moved_cursor(by: int) -> Callable[[Call, Mapping[str, str]], dict[str, str]
     return moved
 
 
+def _smaller_pages(call: Call, params: Mapping[str, str]) -> dict[str, str]:
+    if call.endpoint.id != "futures.history_fund_rate":
+        return {}
+    return {"pageSize": str(min(int(params.get("pageSize", "20")), (call.endpoint.paging.max_rows or 100) // 2))}
+
+
 _QUESTIONS: Mapping[str, Callable[[Call, Mapping[str, str]], dict[str, str]]] = {
-    "candles.end_excluded": _later_end,
     "funding.pages": lambda call, params: {"pageNo": "1"} if call.endpoint.id == "futures.history_fund_rate" else {},
+    "funding.page_rows": _smaller_pages,
     "trades.id_cursor": _moved_cursor(1),
     "trades.id_clock": _moved_cursor(-_ID_SHIFT),
 }
@@ -205,7 +204,6 @@ _ANSWERS: Mapping[str, Callable[[Call, Any], Any]] = {
     "candles.longest_span_days": _rows_of("futures.candles", "uta.candles")(_short_spans),
     "rows.fields": _rows_of("spot.tickers")(_other_fields),
     "symbols.whole_list": _rows_of("spot.symbols", "futures.contracts")(lambda call, rows: rows[: -(-len(rows) // 2)]),
-    "funding.page_rows": _rows_of("futures.history_fund_rate")(_half),
     "trades.lookback_days": _rows_of(*_PAST)(_shorter_past),
     "trades.newest_first": _rows_of(*_TRADES)(lambda call, rows: rows[::-1]),
     "trades.page_rows": _rows_of(*_PAST)(_half),

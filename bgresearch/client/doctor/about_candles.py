@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -69,22 +70,29 @@ def ends(prober: Prober) -> Iterator[Finding]:
     """Ask for a few minutes an hour ago, and look at the ends and the order of what comes."""
     start_ms = _minute(prober) - HOUR_MS
     end_ms = start_ms + _FEW * MINUTE_MS
-    without_start, with_end, disorder = [], [], []
+    without_start, with_end, disorder, seen = [], [], [], 0
     for family in _ROUTES:
         for row_id in (f"{family}.candles", _HISTORY[family]):
-            asked = {"endTime": str(end_ms), "limit": str(_FEW)}
+            asked = {"endTime": str(end_ms), "limit": str(_FEW + _EDGE_ROWS)}
             if row_id != "spot.history_candles":
                 asked["startTime"] = str(start_ms)
             opens = prober.opens(row_id, **fixed(row_id, "1m"), **asked)
             if not opens:
                 continue
+            seen += 1
             if row_id.endswith(".candles") and min(opens) > start_ms:
                 without_start.append(row_id)
             with_end += [row_id] if end_ms in opens else []
             disorder += [row_id] if opens != sorted(opens) else []
+    _need(seen)
     yield judged(START_INCLUDED.name, _each(without_start, "leaves it out"), "The first candle is there.")
     yield judged(END_EXCLUDED.name, _each(with_end, "has it"), "The candle at endTime is not there.")
     yield judged(OLDEST_FIRST.name, _each(disorder, "gives another order"), "All routes give the oldest first.")
+
+
+def _need(seen: int) -> None:
+    if not seen:
+        raise CouldNotAsk("no candles came.")
 
 
 def _each(rows: list[str], what: str) -> list[str]:
@@ -98,17 +106,20 @@ def anchors(prober: Prober) -> Iterator[Finding]:
         ("spot.candles", "1d", "exchange"), ("futures.candles", "1d", "exchange"), ("uta.candles", "1d", "exchange"),
     )  # fmt: skip
     wrong: dict[Anchor, list[str]] = {"utc": [], "exchange": []}
+    seen: Counter[str] = Counter()
     for row_id, name, anchor in asked:
         for opened in prober.opens(row_id, **fixed(row_id, name, anchor), limit="3")[-1:]:
+            seen[anchor] += 1
             if INTERVALS[name].floor(opened, anchor) != opened:
                 wrong[anchor].append(f"{row_id} {name} opens at {iso(opened)}")
+    _need(min(seen["utc"], seen["exchange"]))
     yield judged(UTC_WORDS.name, wrong["utc"], "Days and weeks open at 00:00 UTC.")
     yield judged(PLAIN_WORDS.name, wrong["exchange"], "Days open at 16:00 UTC.")
 
 
 def forming(prober: Prober) -> Iterator[Finding]:
     """Look at whether the newest candle of a route is closed."""
-    closed, still_open = [], []
+    closed, still_open, seen = [], [], 0
     for row_id in ("spot.candles", "futures.candles", "spot.history_candles", "futures.history_candles"):
         history = "history" in row_id
         before_ms = prober.clock.now_ms()
@@ -117,9 +128,11 @@ def forming(prober: Prober) -> Iterator[Finding]:
         hours = {INTERVALS["1h"].floor(at) for at in (before_ms, prober.clock.now_ms())}
         if not opens:
             continue
+        seen += 1
         shows = max(opens) in hours
         closed += [row_id] if not history and not shows else []
         still_open += [row_id] if history and shows else []
+    _need(seen)
     yield judged(FORMING_IN_RECENT.name, _each(closed, "ends with a closed one"), "Recent ones end with an open one.")
     yield judged(NO_FORMING_IN_HISTORY.name, _each(still_open, "has an open one"), "History has closed ones alone.")
 
@@ -134,7 +147,7 @@ class _Probe(NamedTuple):
 def _at_age(prober: Prober, row_id: str, name: str, age_ms: int) -> _Probe:
     length = INTERVALS[name].nominal_ms
     start_ms = (prober.clock.now_ms() - age_ms) // length * length
-    asked = {"endTime": str(start_ms + _FEW * length), "limit": str(_FEW)}
+    asked = {"endTime": str(start_ms + _FEW * length), "limit": str(_FEW + _EDGE_ROWS)}
     if row_id != "spot.history_candles":
         asked["startTime"] = str(start_ms)
     anchor: Anchor = "exchange" if row_id.startswith("uta.") else "utc"
@@ -193,7 +206,7 @@ def longest_span(prober: Prober) -> Iterator[Finding]:
     now_ms, tried = prober.clock.now_ms() // DAY_MS * DAY_MS, list[int]()
     for share in _DAY_BACK:
         days = LONGEST_SPAN_DAYS.value // share
-        window = {"startTime": str(now_ms - days * DAY_MS), "endTime": str(now_ms), "limit": str(days)}
+        window = {"startTime": str(now_ms - days * DAY_MS), "endTime": str(now_ms), "limit": str(days + _EDGE_ROWS)}
         try:
             found = prober.opens("futures.candles", **fixed("futures.candles", "1d"), **window)
         except (RateLimited, ExchangeUnavailable):

@@ -53,8 +53,6 @@ def one_day(prober: Prober, archive: FileHost) -> Iterator[Finding]:
     with tempfile.TemporaryDirectory(prefix="bgresearch-") as folder:
         path = Path(folder) / "day.zip"
         late = not _fetched(prober, archive, _file(newest), path)
-        wrong = [f"there is none of {newest}"] if late else []
-        yield judged(ARCHIVE_PUBLISHED_MS.name, wrong, f"That of {newest} is there.")
         file = _file(newest - dt.timedelta(days=_OLDER) if late else newest)
         if late and not _fetched(prober, archive, file, path):
             raise CouldNotAsk(f"there is no file of {file.day} either.")
@@ -63,6 +61,8 @@ def one_day(prober: Prober, archive: FileHost) -> Iterator[Finding]:
         except UnreadableFile as error:
             yield Finding(ARCHIVE_HEADER.name, "differs", str(error))
             return
+    wrong = [f"there is none of {newest}"] if late else []
+    yield judged(ARCHIVE_PUBLISHED_MS.name, wrong, f"That of {newest} is there.")
     yield Finding(ARCHIVE_HEADER.name, "holds", f"{sum(table.num_rows for table in tables)} trades could be read.")
     times = [int(time) for table in tables for time in table.column("time").cast(pa.int64()).to_pylist()]
     yield from _about_times(times, file.span)
@@ -73,8 +73,8 @@ def _about_times(times: list[int], span: Span) -> Iterator[Finding]:
         raise CouldNotAsk("the file has no rows.")
     outside = [time for time in times if not span.start_ms <= time < span.end_ms]
     wrong = [f"{len(outside)} of {len(times)} rows are outside of {span}"] if outside else []
-    if not outside and min(times) - span.start_ms > HOUR_MS:  # the first part of a busy market begins with its day
-        raise CouldNotAsk(f"the first trade is of {iso(min(times))} only.")
+    if min(times) - span.start_ms > HOUR_MS:  # the first part of a busy market begins with its day
+        wrong.append(f"the first trade is of {iso(min(times))}, and the day begins at {iso(span.start_ms)}")
     yield judged(ARCHIVE_ZONE_MS.name, wrong, f"All rows are of {span}.")
     parts = sum(time % 1000 != 0 for time in times)
     finer = [f"{parts} of {len(times)} times have milliseconds"] if parts else []

@@ -80,8 +80,9 @@ def fields(answers: Answers) -> Iterator[Finding]:
         except BgresearchError as error:
             refused.append(f"{row_id} ({type(error).__name__})")
             continue
-        compared += 1
-        wrong += field_changes(reply.endpoint, rows_of(reply.endpoint, reply.data))
+        rows = rows_of(reply.endpoint, reply.data)
+        compared += any(isinstance(row, dict) for row in rows)
+        wrong += field_changes(reply.endpoint, rows)
     if not compared:
         raise CouldNotAsk("no list was answered.")
     without = f"; not answered: {', '.join(refused)}" if refused else ""
@@ -123,6 +124,8 @@ def whole_lists(answers: Answers) -> Iterator[Finding]:
         product = {} if spot else {"productType": market.upper()}
         listed = set(texts_of(answers.rows(listing, **product), "symbol", listing))
         priced = set(texts_of(answers.rows(quotes, **product), "symbol", quotes))
+        if not priced:
+            raise CouldNotAsk(f"no symbol of {market} has a price.")
         absent = sorted(priced - listed)
         if len(absent) > _FEW_LATE + len(priced) // 50:
             wrong.append(f"{len(absent)} of {len(priced)} {market} symbols with a price are not listed")
@@ -209,16 +212,17 @@ def _traded(prober: Prober, row_id: str, age_days: int) -> bool:
 
 def book(answers: Answers) -> Iterator[Finding]:
     """Look at the order of the levels of a book."""
-    data = answers.reply("spot.orderbook", symbol=SYMBOL).data
+    row_id = "uta.orderbook"
+    data = answers.reply(row_id, **_ASKED[row_id]).data
     if not isinstance(data, dict):
-        raise BadResponse("spot.orderbook", "it is no object.")
+        raise BadResponse(row_id, "it is no object.")
     wrong = []
-    for side, downwards in (("asks", False), ("bids", True)):
+    for side, downwards in (("a", False), ("b", True)):
         levels = data.get(side) or []
         prices = [read_value("decimal", level[0]) for level in levels if isinstance(level, list) and level]
         if None in prices or not prices:
-            raise BadResponse("spot.orderbook", f"{side} have no prices.")
-        wrong += [] if prices == sorted(prices, reverse=downwards) else [f"{side} are in another order"]
+            raise BadResponse(row_id, f"{side} has no prices.")
+        wrong += [] if prices == sorted(prices, reverse=downwards) else [f"{side} is in another order"]
     yield judged(BOOK_SORTED.name, wrong, "Both sides come best first.")
 
 

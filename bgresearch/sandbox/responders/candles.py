@@ -53,6 +53,7 @@ def recent(call: Call) -> list[list[str]]:
     start, end = _window(call, interval, anchor, limit)
     if end - start > limit * interval.nominal_ms and "startTime" in call.params:
         return []
+    end = _last(call, interval, anchor, end)
     if call.endpoint.area == "uta":
         reach = _UTA_CANDLES * interval.nominal_ms
     else:
@@ -67,6 +68,7 @@ def history(call: Call) -> list[list[str]]:
     market = market_of(call)
     limit = int(call.params.get("limit", "100"))
     end = _floored(call, interval, anchor, int(call.params.get("endTime", call.now_ms + 1)))
+    end = _last(call, interval, anchor, end)
     if "candles.history_has_no_open_bar" not in call.habits:
         end = min(end, interval.floor(call.now_ms, anchor))
     if market.delisted_ms is not None:
@@ -90,6 +92,13 @@ def interval_of(call: Call) -> tuple[Interval, Anchor]:
 def _floored(call: Call, interval: Interval, anchor: Anchor, timestamp_ms: int) -> int:
     """Return the time as the route takes it: the contract routes round down to the granularity."""
     return interval.floor(timestamp_ms, anchor) if call.endpoint.area == "futures" else timestamp_ms
+
+
+def _last(call: Call, interval: Interval, anchor: Anchor, end_ms: int) -> int:
+    """Return the end of what is answered: one candle later where the candle at endTime is included."""
+    if "candles.end_excluded" not in call.habits or "endTime" not in call.params:
+        return end_ms
+    return interval.next_open(interval.floor(end_ms, anchor), anchor)
 
 
 def _earlier(interval: Interval, anchor: Anchor, end_ms: int, count: int) -> int:
