@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bgresearch.client.client import Client
-    from bgresearch.connect import connect
+    from bgresearch.connect import connect, doctor
     from bgresearch.errors import (
         AddressRejected,
         AgentError,
@@ -70,6 +70,7 @@ __all__ = [
     "__version__",
     "check",
     "connect",
+    "doctor",
     "explore",
     "keys",
     "setup",
@@ -77,7 +78,12 @@ __all__ = [
 ]
 
 _FORMS = dict.fromkeys(("check", "explore", "keys", "setup", "unlock"), "bgresearch.forms.entry_points")
-_HOMES = {"Client": "bgresearch.client.client", "connect": "bgresearch.connect", **_FORMS}
+_HOMES = {
+    "Client": "bgresearch.client.client",
+    "connect": "bgresearch.connect",
+    "doctor": "bgresearch.connect",
+    **_FORMS,
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -26,6 +26,7 @@ from bgresearch.store import Store
 
 if TYPE_CHECKING:
     from bgresearch.agent.agent_sender import AgentSender
+    from bgresearch.client.doctor.findings import DoctorReport
     from bgresearch.sandbox import Exchange, SandboxAdapter
     from bgresearch.sandbox.server import Server
     from bgresearch.store.remote.object_storage import Options
@@ -147,6 +148,37 @@ def connect(
     live = _live(wire, clock, ws_url, served=served)
     archive = _archive(archive_url, host, clock, demo=wire.demo, sandbox=exchange)
     return _client(wire, host, clock, data_dir, offline=offline, progress=progress, live=live, archive=archive)
+
+
+def doctor(client: Client | None = None, *, streams: bool = True) -> DoctorReport:
+    """Return whether this machine and the exchange are as the package assumes; shown as a table in a notebook.
+
+    Parameters
+    ----------
+    client : Client, optional
+        Whose exchange and data folder; with a key it is said what the key may do. By default one for public data.
+    streams : bool
+        Whether to listen to streams for a minute, too.
+
+    Raises
+    ------
+    OfflineError
+        The client is connected with ``offline=True``.
+
+    Notes
+    -----
+    As `Client.doctor`: at most 80 public requests; what differs is kept, and used or said by the verbs. In a terminal:
+    ``bgresearch doctor``.
+
+    Examples
+    --------
+    >>> import bgresearch as bg
+    >>> bg.doctor().save("bgresearch-doctor.json")                                               # doctest: +SKIP
+    """
+    if client is not None:
+        return client.doctor(streams=streams)
+    with connect() as made:
+        return made.doctor(streams=streams)
 
 
 class ServedSandbox:

@@ -22,6 +22,7 @@ import pyarrow.csv as pa_csv
 
 from bgresearch.archives.container import Inside, UnreadableFile, readable, table_inside, xlsx_rows
 from bgresearch.archives.keys import Data
+from bgresearch.catalogue.assumptions import ARCHIVE_HEADER
 from bgresearch.catalogue.value_types import TIME
 from bgresearch.frames import CANDLE_SCHEMA
 
@@ -55,7 +56,7 @@ BOOK_SCHEMA = pa.schema(
 )  # fmt: skip
 
 _HEADERS: Mapping[Data, tuple[str, ...]] = {
-    "trades": ("trade_id", "timestamp", "price", "side", "volume(quote)", "size(base)"),
+    "trades": ARCHIVE_HEADER.value,
     "klines": ("timestamp", "open", "high", "low", "close", "basevolume", "usdtvolume"),
     "quotes": ("timestamp", "ask_price", "bid_price", "ask_volume", "bid_volume"),
     "books": ("timestamp", "asks", "bids"),

@@ -15,15 +15,15 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 from urllib.parse import quote
 
-from bgresearch.core.intervals import DAY_MS, HOUR_MS
+from bgresearch.catalogue.assumptions import ARCHIVE_PUBLISHED_MS, ARCHIVE_ZONE_MS
+from bgresearch.core.intervals import DAY_MS
 from bgresearch.core.spans import Span
 
 Data = Literal["klines", "trades", "quotes", "books"]
 Length = Literal["day", "month"]
 DATA: tuple[Data, ...] = get_args(Data)
 
-ZONE_MS = 8 * HOUR_MS  # days and months begin at 16:00 UTC of the day before
-_PUBLISHED_MS = 2 * DAY_MS + 3 * HOUR_MS  # after midnight UTC of its day, or later
+ZONE_MS = ARCHIVE_ZONE_MS.value
 _ERA_STARTS = (dt.date.min, dt.date(2024, 4, 19), dt.date(2026, 8, 18))
 _TRADE_TOKENS = {"spot": "SPBL", "usdt-futures": "UMCBL", "coin-futures": "DMCBL", "usdc-futures": "CMCBL"}
 _FIRST_MONTH = {"books": dt.date(2025, 9, 1)}
@@ -103,7 +103,7 @@ class ArchiveFile:
     def published_ms(self) -> int:
         """When it is usually there."""
         last = _next_month(self.day) - dt.timedelta(days=1) if self.length == "month" else self.day
-        return _midnight_ms(last) + _PUBLISHED_MS
+        return _midnight_ms(last) + ARCHIVE_PUBLISHED_MS.value
 
     @property
     def parts(self) -> bool:

@@ -19,6 +19,7 @@ from bgresearch.cli import export, keys, serve, store, store_folder
 from bgresearch.cli import vault as keeping
 from bgresearch.cli.archive import archive
 from bgresearch.cli.check import check
+from bgresearch.cli.doctor import doctor
 from bgresearch.cli.explore import explore
 from bgresearch.cli.import_files import import_files
 from bgresearch.cli.ledger import ledger
@@ -65,6 +66,7 @@ app.command()(serve.sandbox)
 app.command()(serve.lab)
 app.command(cls=NoArguments)(setup)
 app.command(cls=NoArguments)(check)
+app.command()(doctor)
 app.command()(explore)
 app.command()(record)
 app.command(cls=NoArguments)(archive)

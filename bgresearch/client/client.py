@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakSet
 
 import pandas as pd
@@ -34,6 +34,9 @@ from bgresearch.session.identity import AccountIdentity
 from bgresearch.session.session import Session
 from bgresearch.store import Store, pins
 from bgresearch.store.pins import Pin
+
+if TYPE_CHECKING:
+    from bgresearch.client.doctor.findings import DoctorReport
 
 
 class Client(CandleVerbs, RecordingVerbs, LiveVerbs, PanelVerbs):
@@ -140,6 +143,40 @@ class Client(CandleVerbs, RecordingVerbs, LiveVerbs, PanelVerbs):
     def lens(self) -> Lens:
         """The whole store at once: ``lens.duckdb()`` for SQL, ``lens.polars()`` for lazy frames."""
         return Lens(self._source)
+
+    def doctor(self, *, streams: bool = True) -> DoctorReport:
+        """Return what holds and what differs of all that is assumed of the exchange, and of this machine.
+
+        Parameters
+        ----------
+        streams : bool
+            Whether to listen to streams for a minute, too.
+
+        Returns
+        -------
+        DoctorReport
+            ``.findings``, one per assumption: it holds, differs, or could not be asked. ``.save(path)`` writes a file
+            that can be attached to an issue: no secret is in it, and nothing of an account.
+
+        Raises
+        ------
+        OfflineError
+            Offline.
+
+        Notes
+        -----
+        What differs is kept in the data folder for 30 days: verbs use it, or say it when they are called.
+        Budget: at most 80 public requests, inside every limit; with a key two or three more.
+        Disk: one file of the archive, removed at the end.
+
+        Examples
+        --------
+        >>> import bgresearch as bg
+        >>> print(bg.connect(sandbox=True).doctor())                                     # doctest: +SKIP
+        """
+        from bgresearch.client.doctor.examination import Examination  # noqa: PLC0415 - rarely used
+
+        return Examination(self._source, self._live if streams else None, self._whose).run(self._progress)
 
     def permissions(self) -> Permissions:
         """Return what the key can do: ``.verdict`` in words, ``.can_trade``, ``.can_withdraw``, ``.addresses`` ...

@@ -26,6 +26,7 @@ from bgresearch.market.fees_and_tiers import (
 from bgresearch.market.history import FUNDING, FUNDING_RATES, funding, past_funding
 from bgresearch.market.quotes import OPEN_INTEREST, open_interest
 from bgresearch.schemas import documented
+from bgresearch.session.differences import say_differences
 from bgresearch.session.unknown_symbol import UNKNOWN_CODES, unlisted_coin
 
 _DEFAULT = "usdt-futures"
@@ -70,6 +71,7 @@ class ContractVerbs(SentimentVerbs):
         start: the pages are numbered from now.
         """
         named, span = self._contract(symbol, market), self._span(start, end)
+        say_differences(self._source, "funding_rates")
         table = self._named(named, lambda: past_funding(self._source, named, span, self._progress))
         asked = [iso(span.start_ms), iso(span.end_ms)]
         return self._source.framed(FUNDING_RATES, table, **named._asdict(), asked=asked)

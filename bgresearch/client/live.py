@@ -17,6 +17,7 @@ from bgresearch.live.live_recorder import LiveRecorder, Say
 from bgresearch.live.replay import raw_replay, stored_replay
 from bgresearch.live.stream import Stream
 from bgresearch.schemas import Shape, fields
+from bgresearch.session.differences import say_differences
 from bgresearch.session.identity import AccountIdentity
 from bgresearch.session.session import Session
 
@@ -255,6 +256,7 @@ class LiveVerbs(Verbs):
             raise ConfigurationError(
                 "this client has no way to the exchange's streams.", hint="Connect without pin= and store=."
             )  # fmt: skip
+        say_differences(self._source, "stream")
         stream = Stream(self._source, self._live, wanted)
         self._streams.add(stream)
         return stream

@@ -34,6 +34,7 @@ from bgresearch.market.listings import COINS, SYMBOLS, coins, symbols
 from bgresearch.market.quotes import ORDER_BOOK, PRICES, TICKERS, order_book, prices, tickers
 from bgresearch.schemas import Row, Shape, documented
 from bgresearch.session.cached_sender import CachedSender, checked_age
+from bgresearch.session.differences import say_differences
 from bgresearch.session.session import Session
 from bgresearch.session.unknown_symbol import UNKNOWN_CODES, unknown_symbol, unlisted
 
@@ -75,6 +76,7 @@ class MarketVerbs(Verbs):
         delisted stays known; ``df.attrs["bgresearch"]`` says when it was seen. Budget: one request per market.
         """
         chosen = MARKETS if market is None else (known_market(market),)
+        say_differences(self._source, "symbols")
         parts = [
             listed(self._source, "symbols", one, partial(symbols, self._source.sender, one), at=at, max_age=max_age)
             for one in chosen
@@ -185,6 +187,7 @@ class MarketVerbs(Verbs):
         if isinstance(levels, bool) or not isinstance(levels, int) or not 1 <= levels <= _MOST_LEVELS:
             raise InvalidInput("levels", f"{levels!r} is outside what there is.", hint=f"Give 1 to {_MOST_LEVELS}.")
         named = wire_symbol(symbol, market)
+        say_differences(self._source, "order_book")
         answers = CachedSender(self._source, checked_age(max_age), again=f"client.order_book({symbol!r})")
         rows, time = self._named(named, lambda: order_book(answers, named, levels))
         if not rows:
@@ -235,6 +238,7 @@ class MarketVerbs(Verbs):
         """
         named = wire_symbol(symbol, market)
         words = named._asdict()
+        say_differences(self._source, "trades")
         if start is None:
             if end is not None:
                 raise InvalidInput("start", "is missing, and end is given.", hint="Give both, or none.")
@@ -321,6 +325,7 @@ class MarketVerbs(Verbs):
     ) -> pd.DataFrame:  # fmt: skip
         """Ask, or take kept answers that are young enough."""
         answers = CachedSender(self._source, checked_age(max_age), again=f"client.{shape.verb}(...)")
+        say_differences(self._source, shape.verb)
         rows = ask(answers) if named is None else self._named(named, lambda: ask(answers))
         if named is not None and not rows:
             self._must_be_listed(named, shape)

@@ -25,6 +25,7 @@ from bgresearch.market.recorder.reader import cadence_ms, length_ms, recorded
 from bgresearch.research.asof import known
 from bgresearch.research.carry import LONGEST, annual_funding
 from bgresearch.research.panel import FLOWS, PRICES, Known, assembled
+from bgresearch.session.session import Session
 
 _CANDLES = {**dict.fromkeys(PRICES + FLOWS, "last"), "mark": "mark", "index": "index", "spot": "spot"}
 _FUNDING = ("funding_rate", "annual_funding")
@@ -109,7 +110,7 @@ class PanelVerbs(ContractVerbs):
         chosen = _chosen(fields, named[0].market)
         fill_ms = length_ms(fill, "fill") if fill is not None else 0
         asked = span_of(start, end, self._source.clock.now_ms())
-        span = _closed(named[0], _words(chosen), interval, asked, self._source.clock.now_ms())
+        span = _closed(self._source, named[0], _words(chosen), interval, asked)
         moments = _closes(interval, span)
         gaps: dict[str, Any] = {}
         sources: dict[str, list[Known]] = {}
@@ -232,12 +233,13 @@ def _price(word: str) -> str:
     return word if word in ("mark", "index") else "last"
 
 
-def _closed(one: Named, words: list[str], name: str, asked: Span, now_ms: int) -> Span:
+def _closed(source: Session, one: Named, words: list[str], name: str, asked: Span) -> Span:
     """Return the span of the candles that are closed for every requested price."""
     if interval(name).name == "3d":
         raise InvalidInput("interval", "where candles of three days open is not known beforehand.", hint="Use 1d.")
+    now_ms = source.clock.now_ms()
     parts = [
-        closed_part(subject(place.symbol, name, place.market, _price(word), "utc"), asked, now_ms)
+        closed_part(source, subject(place.symbol, name, place.market, _price(word), "utc"), asked, now_ms)
         for word in words or ["last"]
         for place in [_place(one, word)]
     ]

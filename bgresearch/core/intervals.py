@@ -23,7 +23,7 @@ MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 WEEK_MS = 7 * DAY_MS
-_EXCHANGE_OFFSET_MS = 8 * HOUR_MS  # UTC+8
+EXCHANGE_OFFSET_MS = 8 * HOUR_MS  # UTC+8
 _MONDAY_MS = 4 * DAY_MS  # 1970-01-05, the first Monday after the epoch
 
 
@@ -54,7 +54,7 @@ class Interval:
 
     def floor(self, timestamp_ms: int, anchor: Anchor = "utc") -> int:
         """Return the open of the candle that contains this instant."""
-        shift = _EXCHANGE_OFFSET_MS if anchor == "exchange" and self.anchored else 0
+        shift = EXCHANGE_OFFSET_MS if anchor == "exchange" and self.anchored else 0
         local = timestamp_ms + shift
         if self.length_ms is None:
             moment = dt.datetime.fromtimestamp(local / 1000, tz=dt.UTC)

@@ -16,6 +16,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 import requests
 
+from bgresearch.catalogue.assumptions import ARCHIVE_ABSENT
 from bgresearch.catalogue.endpoint import Endpoint, Limit, Paging
 from bgresearch.catalogue.response import printable
 from bgresearch.core.clock import Clock
@@ -201,7 +202,7 @@ class FileHost:
         if not body:
             again = self._paced(lambda: self._carry(key, cast("BinaryIO", _Nowhere()), 0))
             body = again.body if isinstance(again, FileAnswer) and again.status == 403 else b""
-        if b"<Code>AccessDenied</Code>" in body:
+        if ARCHIVE_ABSENT.value.encode() in body:
             return True
         self._blocked = printable(body[:80].decode("utf-8", "replace"))
         _log.warning("%s refuses this client; nothing more is asked of it", self.base_url)

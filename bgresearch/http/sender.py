@@ -79,7 +79,8 @@ class SignedLogin(Protocol):
 class Reply:
     """The result of a request: the value of ``data``, the whole body, the number of attempts.
 
-    ``asked_ms`` and ``received_ms`` are this machine's epoch milliseconds before and after the last attempt.
+    ``asked_ms`` and ``received_ms`` are this machine's epoch milliseconds before and after the last attempt;
+    ``remaining`` is how many calls are left by the exchange's own count, None where it does not say.
     """
 
     endpoint: Endpoint
@@ -88,6 +89,7 @@ class Reply:
     attempts: int
     received_ms: int
     asked_ms: int = 0
+    remaining: int | None = None
 
 
 class Sender(Protocol):
@@ -298,7 +300,7 @@ class Wire:
             self._answers += not isinstance(error, RateLimited)
             return _Failure(error, counted=answer.remaining is not None)
         self._answers += 1
-        return Reply(endpoint, data, body, attempt, received_ms, asked_ms)
+        return Reply(endpoint, data, body, attempt, received_ms, asked_ms, answer.remaining)
 
     def _try_again(self, endpoint: Endpoint, failure: _Failure, attempt: int, refusals: int) -> bool:
         """Prepare another attempt, and return whether there should be one."""

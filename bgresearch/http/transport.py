@@ -21,6 +21,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from bgresearch.catalogue.assumptions import REMAINING_HEADER
 from bgresearch.catalogue.response import MAX_BODY_BYTES
 from bgresearch.core.clock import Clock
 from bgresearch.errors import ConfigurationError
@@ -29,7 +30,6 @@ CONNECTIONS = 96  # as many as a download has threads; more than that would be o
 CONNECT_TIMEOUT_S = 3.05  # just above TCP's first retransmission
 READ_TIMEOUT_S = 20.0
 BODY_TIMEOUT_S = 120.0  # for a body that arrives slowly
-REMAINING_HEADER = "x-mbx-used-remain-limit"  # calls left, despite its name (documentation: common/faq Q11)
 _CHUNK_BYTES = 65_536
 _STANDARD_PORT = {"https": 443, "http": 80}
 _LAST_PORT = 65_535
@@ -212,7 +212,7 @@ def _read(response: requests.Response, clock: Clock) -> Answer | Mishap:
             return "too large"
         if clock.monotonic_s() > deadline_s:
             return "no answer in time"
-    left = response.headers.get(REMAINING_HEADER, "")
+    left = response.headers.get(REMAINING_HEADER.value, "")
     remaining = int(left) if left.isascii() and left.isdecimal() and len(left) < 9 else None
     return Answer(response.status_code, remaining, response.headers.get("Location", ""), bytes(body))
 

@@ -7,10 +7,12 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from bgresearch.catalogue.assumptions import SUBSCRIBE_ARGUMENTS
+
 LONGEST_BACKOFF_S = 30.0
 MESSAGES_PER_S = 10
 SUBSCRIBES_PER_HOUR = 240
-ARGUMENTS_PER_MESSAGE = 10  # 25 arguments of order books make the exchange drop the connection without a word
+ARGUMENTS_PER_MESSAGE = SUBSCRIBE_ARGUMENTS.value
 CHANNELS_PER_CONNECTION = 49  # fewer than 50 are recommended
 MESSAGE_BYTES = 4096
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from bgresearch.catalogue.assumptions import HEARTBEAT
 from bgresearch.live.channels import Subscription, key_of
 from bgresearch.live.decoding import Unreadable, parsed
 from bgresearch.live.pacing import (
@@ -26,7 +27,7 @@ from bgresearch.live.pacing import (
     Pace,
 )
 
-PING, PONG = "ping", "pong"
+PING, PONG = HEARTBEAT.value
 _SPACING_S = 1.0  # between two subscribe messages of the unified version
 
 

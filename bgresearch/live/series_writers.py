@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 
 import pyarrow as pa
 
+from bgresearch.catalogue.assumptions import FINAL_AFTER_MS
 from bgresearch.catalogue.value_types import TIME
 from bgresearch.core.intervals import INTERVALS
 from bgresearch.core.spans import Span
@@ -35,7 +36,7 @@ from bgresearch.store.pending_pages import PendingPages
 
 EXACT_TIME = "exact_time"
 _SECOND_MS = 1_000
-_MARGIN_MS = 2_000  # what is younger may still arrive
+_MARGIN_MS = FINAL_AFTER_MS.value["last"]  # what is younger may still arrive
 _LONGEST_PENDING_MS = 10 * 60_000  # without REST; what is older is left to later downloads
 _LATE_ROUNDS = 5  # a live trade that REST does not list after so many rounds is believed
 _TRADE_SCHEMA = TRADES.schema.append(pa.field(EXACT_TIME, TIME))

@@ -19,6 +19,7 @@ from bgresearch.archives.keys import ArchiveFile
 from bgresearch.archives.wanted import days_of, wanted_files
 from bgresearch.catalogue import load
 from bgresearch.catalogue.answer_row import UNREADABLE, AnswerRow, KeyMissing
+from bgresearch.catalogue.assumptions import TRADE_ID_CLOCK, TRADES_DAYS
 from bgresearch.catalogue.response import rows_of
 from bgresearch.catalogue.value_types import TIME
 from bgresearch.core.grid import windows
@@ -33,6 +34,7 @@ from bgresearch.http.sender import Sender
 from bgresearch.market.archived import ArchiveUse, Choice, checked_choice, reachable, whole_days, worth_it
 from bgresearch.market.archived_books import fetch_whole_files
 from bgresearch.schemas import Row, Shape, fields
+from bgresearch.session.differences import differences
 from bgresearch.session.session import Session
 from bgresearch.session.unknown_symbol import unlisted
 from bgresearch.store import Series
@@ -50,7 +52,6 @@ _SHALLOW = (
 )
 _LEAST_ARCHIVED_DAYS = 3
 _BYTES_OF_A_TRADE = 22  # in a packed file
-_ID_EPOCH_MS, _ID_BITS = 1_435_725_920_677, 22  # 2015-07-01: measured on trades whose time is known
 _ID_DIGITS = 18 + 1  # of ids until the year 2084; longer ones do not fit
 _DAILY = "futures.history_candles"
 
@@ -125,7 +126,8 @@ def past_trades(  # noqa: PLR0917 - the verb's arguments
     """
     row_id = "spot.fills_history" if named.market == "spot" else "futures.fills_history"
     endpoint = load()[row_id]
-    lookback = (endpoint.lookback_days or 90) * DAY_MS - _EDGE_MS
+    days = differences(source).value(TRADES_DAYS.name, row_id) or endpoint.lookback_days or 90
+    lookback = days * DAY_MS - _EDGE_MS
     longest = (endpoint.max_span_days or 7) * DAY_MS - _EDGE_MS
 
     use, chosen = use or ArchiveUse(), checked_choice(choice, source)
@@ -383,7 +385,8 @@ def times_of_ids(table: pa.Table) -> pa.Array:
     ids = table.column("trade_id").combine_chunks()
     plain = pc.and_(pc.utf8_is_digit(ids), pc.less_equal(pc.utf8_length(ids), _ID_DIGITS))
     numbers = pc.if_else(plain, ids, "0").cast(pa.int64()).to_numpy(zero_copy_only=False)
-    derived = (numbers >> _ID_BITS) + _ID_EPOCH_MS
+    epoch_ms, bits = TRADE_ID_CLOCK.value
+    derived = (numbers >> bits) + epoch_ms
     late = derived - table.column("time").cast(pa.int64()).to_numpy()
     return pa.array(derived, mask=(late < 0) | (late >= _SECOND_MS)).cast(TIME)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from math import isnan
 
 from bgresearch.catalogue import load
 from bgresearch.catalogue.answer_row import AnswerRow, read_rows
@@ -92,15 +93,24 @@ def order_book(sender: Sender, named: Named, levels: int) -> tuple[list[Row], in
     """Return the levels of an order book, best first, and its time."""
     params = {"category": named.market.upper(), "symbol": named.symbol, "limit": str(levels)}
     book = around(sender, "uta.orderbook", params)
-    rows = [
-        {"side": side, "level": place, "price": level.number("price", needed=True),
-         "amount": level.number("amount", needed=True)}
-        for side, key in (("bid", "b"), ("ask", "a"))
-        for place, level in enumerate(book.lists(key, "price", "amount"), start=1)
-    ]  # fmt: skip
+    rows: list[Row] = []
+    for side, key, upwards in (("bid", "b", False), ("ask", "a", True)):
+        read = [
+            {"side": side, "price": level.number("price", needed=True), "amount": level.number("amount", needed=True)}
+            for level in book.lists(key, "price", "amount")
+        ]  # fmt: skip
+        rows += [{**level, "level": place} for place, level in enumerate(_best_first(read, upwards=upwards), start=1)]
     time = book.time("ts")
     book.problems.warn()
     return rows, time
+
+
+def _best_first(levels: list[Row], *, upwards: bool) -> list[Row]:
+    """Return levels in the order of their prices; if a price cannot be read, as they came."""
+    prices = [level["price"] for level in levels]
+    if any(price is None or isnan(price) for price in prices):
+        return levels
+    return sorted(levels, key=lambda level: float(level["price"]), reverse=not upwards)
 
 
 def open_interest(sender: Sender, market: str, symbol: str | None) -> list[Row]:

@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS, WEEK_MS, Anchor, Interval, interval
+from bgresearch.core.intervals import (
+    DAY_MS,
+    EXCHANGE_OFFSET_MS,
+    INTERVALS,
+    WEEK_MS,
+    Anchor,
+    Interval,
+    interval,
+)
 from bgresearch.errors import InvalidInput
 from bgresearch.research.quality.provenance import (
     PRICES,
@@ -23,7 +31,6 @@ from bgresearch.research.quality.provenance import (
 
 FLUID_BARS = 1500  # candlesticks are SVG boxes: Chromium pans this many without a stutter
 _FIRST_MONDAY_MS = 4 * DAY_MS
-_EXCHANGE_OFFSET_MS = 8 * HOUR_MS
 
 _RULES = {
     "open": "first",
@@ -119,7 +126,7 @@ def fluid(candles: pd.DataFrame, *, max_bars: int = FLUID_BARS) -> tuple[pd.Data
 
 def opens_of(index: pd.DatetimeIndex, target: Interval, anchor: str) -> pd.DatetimeIndex:
     """Return the open of the longer candle that contains each time."""
-    shift = pd.Timedelta(_EXCHANGE_OFFSET_MS if anchor == "exchange" and target.anchored else 0, unit="ms")
+    shift = pd.Timedelta(EXCHANGE_OFFSET_MS if anchor == "exchange" and target.anchored else 0, unit="ms")
     local = index + shift
     if target.length_ms is None:
         days = local.normalize()

@@ -33,6 +33,8 @@ class Call(NamedTuple):
         The markets of this exchange.
     key : SandboxKey or None
         The key that signed it; None for public rows.
+    habits : frozenset of str
+        What this exchange does differently.
     """
 
     endpoint: Endpoint
@@ -41,6 +43,7 @@ class Call(NamedTuple):
     now_ms: int
     world: World
     key: SandboxKey | None = None
+    habits: frozenset[str] = frozenset()
 
 
 class Refusal(Exception):

@@ -12,13 +12,14 @@ from typing import Any
 
 from bgresearch.catalogue import Endpoint, load
 from bgresearch.core.clock import Clock, SandboxClock
-from bgresearch.sandbox import validate
+from bgresearch.sandbox import habits, validate
 from bgresearch.sandbox.archive.served_archive import PREFIX, ServedArchive
 from bgresearch.sandbox.authentication import KeyRing, admit
 from bgresearch.sandbox.call import Call, Refusal
 from bgresearch.sandbox.fast_clock import FastClock
 from bgresearch.sandbox.faults import FaultName, Faults, Mishaps
 from bgresearch.sandbox.generic_responder import invent
+from bgresearch.sandbox.habits import Habits
 from bgresearch.sandbox.messages import Request, Response, envelope
 from bgresearch.sandbox.quotas import Quotas
 from bgresearch.sandbox.responders import RESPONDERS
@@ -40,6 +41,7 @@ _REFUSED: dict[FaultName, tuple[int, str, str]] = {
     "unknown_code": (400, "99999", "Something new"),
 }
 _HTML = b"<!DOCTYPE html><html><head><title>Just a moment...</title></head><body>Checking your browser.</body></html>"
+_UNKNOWN = ("40034", "40309", "25100")
 _TOO_MANY = Refusal("429", "Too Many Requests", status=429)
 
 
@@ -68,6 +70,8 @@ class Exchange:
         As built; accounts by name: ``classic``, ``unified``, ``demo``.
     archive : ServedArchive
         Its downloadable history, below ``/online/``.
+    habits : Habits
+        In what it differs from what clients assume.
 
     Examples
     --------
@@ -92,7 +96,8 @@ class Exchange:
         self.faults = faults if faults is not None else Faults(seed)
         self.world = World(seed)
         self.accounts = make_accounts(self.world)
-        self.archive = ServedArchive(self.world, self.faults)
+        self.habits = Habits()
+        self.archive = ServedArchive(self.world, self.faults, self.habits)
         self._keys = KeyRing(keys)
         self._quotas = Quotas() if limits else None
         self._restricted: dict[str, str] = {}
@@ -146,7 +151,8 @@ class Exchange:
         lowered = {name.lower(): value for name, value in headers.items()}
         demo = lowered.get("paptrading") == "1" or lowered.get("host", "").startswith("wspap")
         context = StreamContext(
-            self.clock, self.faults, self.world, self.accounts, self._keys, self._restricted, self._addresses
+            self.clock, self.faults, self.world, self.accounts, self._keys, self._restricted, self._addresses,
+            self.habits,
         )  # fmt: skip
         return ServedConnection(context, path, address=address, demo=demo, serial=next(self._connections))
 
@@ -194,14 +200,21 @@ class Exchange:
         params = validate.check(endpoint, given, now_ms)
         if params.get("productType") in validate.WITHDRAWN_PRODUCTS:
             return _nothing(endpoint)
-        return RESPONDERS.get(endpoint.id, invent)(Call(endpoint, params, account, now_ms, self.world, key))
+        call = Call(endpoint, params, account, now_ms, self.world, key, self.habits.changed)
+        try:
+            return habits.answered(call, RESPONDERS.get(endpoint.id, invent)(habits.asked(call)))
+        except Refusal as refusal:
+            if refusal.code in _UNKNOWN and "symbols.unknown_refused" in call.habits:
+                return _nothing(endpoint)
+            raise
 
     def _count(self, endpoint: Endpoint, uid: str, address: str, counted_ms: int, headers: dict[str, str]) -> None:
         if self._quotas is None:
             return
         identity = uid if endpoint.limit.scope == "uid" else address
         left = self._quotas.take(endpoint, identity, counted_ms)
-        headers[REMAINING_HEADER] = str(left or 0)
+        if "limits.remaining_header" not in self.habits.changed:
+            headers[REMAINING_HEADER] = str(left or 0)
         if left is None:
             raise _TOO_MANY
 

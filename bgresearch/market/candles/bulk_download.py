@@ -131,7 +131,7 @@ def download(
     now = source.clock.now_ms()
     asked = span_of(start, end, now)
     source.store.check_host()
-    closed = closed_part(any_symbol, asked, now)
+    closed = closed_part(source, any_symbol, asked, now)
     tasks = [_task(name, any_symbol, closed, only_kept=only) for name, only in _named(source, symbols, market).items()]
     _price(source, tasks)
     total, limit_s = sum(task.rows for task in tasks), sum(task.seconds for task in tasks)

@@ -10,7 +10,9 @@ import threading
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from bgresearch.catalogue.assumptions import CANDLE_ROUTES, LONGEST_SPAN_DAYS
 from bgresearch.core.intervals import DAY_MS
+from bgresearch.session.differences import Differences
 
 _MISSES = 3  # single answers were seen empty by mistake
 _FORGET_MS = 30 * DAY_MS  # the exchange may have widened a look-back since
@@ -46,10 +48,13 @@ class Lookbacks:
     ----------
     known : mapping of str to Learned
         What earlier downloads stored, by ``endpoint interval``.
+    seen : Differences, optional
+        Where the exchange was found to differ from what is assumed of it.
     """
 
-    def __init__(self, known: Mapping[str, Learned] | None = None) -> None:
+    def __init__(self, known: Mapping[str, Learned] | None = None, seen: Differences | None = None) -> None:
         self._known = dict(known or {})
+        self._seen = seen or Differences({}, 0)
         self._news: set[str] = set()
         self._lock = threading.Lock()
 
@@ -59,6 +64,15 @@ class Lookbacks:
         if _is_limited(known):
             return min(max(documented_ms, known.good_ms), known.bad_ms or 0)
         return max(documented_ms, known.good_ms)
+
+    def page_rows(self, endpoint: str, documented: int) -> int:
+        """Return how many candles a page of a route holds."""
+        return min(documented, self._seen.value(CANDLE_ROUTES.name, endpoint) or documented)
+
+    def longest_ms(self, endpoint: str) -> int:
+        """Return how long a time one request of a route may be about."""
+        days = LONGEST_SPAN_DAYS.value
+        return min(days, self._seen.value(LONGEST_SPAN_DAYS.name, endpoint) or days) * DAY_MS
 
     def has_answered(self, endpoint: str, interval: str, age_ms: int) -> bool:
         """Return whether a route has returned rows of that age or older."""
@@ -85,6 +99,11 @@ class Lookbacks:
             if age_ms > known.good_ms:
                 bad_ms = min(age_ms, known.bad_ms or age_ms)
                 self._learn(f"{endpoint} {interval}", Learned(known.good_ms, bad_ms, known.misses + 1, now_ms))
+
+    def measured(self, endpoint: str, interval: str, age_ms: int, now_ms: int) -> None:
+        """Take in that a route was measured to answer less far back than that."""
+        for _ in range(_MISSES):
+            self.missed(endpoint, interval, age_ms, now_ms)
 
     def news(self) -> dict[str, Learned]:
         """Return what was learned since the last call, to be stored."""

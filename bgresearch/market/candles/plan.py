@@ -1,7 +1,7 @@
 """What is missing, as a plan of requests with their cost. Pure: decides which route fetches which page, sends nothing.
 
-Look-backs are the documented ones (spot/market/Get-Candle-Data), from 12h on those that ccxt 4.5.90 relies upon; the
-documentation states none there. Beyond the look-back the exchange answers with an empty list, not with an error.
+How far back routes answer, and how much of it at a time, are assumptions (`catalogue.assumptions`) that answers and
+``bgresearch doctor`` correct.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 
 from bgresearch.archives.wanted import NO_FILES, WantedFiles
 from bgresearch.catalogue import load
+from bgresearch.catalogue.assumptions import RECENT_DAYS, UNIFIED_CANDLES, UNIFIED_HISTORY_DAYS
 from bgresearch.core.grid import Grid
 from bgresearch.core.intervals import DAY_MS, HOUR_MS, Anchor, Family, Interval, interval
 from bgresearch.core.spans import Span, iso, subtract
@@ -26,15 +27,8 @@ STORED = "Everything is in the local store already: no request is needed."
 Market = Literal["spot", "usdt-futures", "usdc-futures", "coin-futures"]
 Price = Literal["last", "mark", "index"]
 
-_RECENT_DAYS = {
-    "1m": 30, "3m": 30, "5m": 30, "15m": 52, "30m": 62, "1h": 83, "2h": 120, "4h": 240, "6h": 360, "12h": 720,
-    "1d": 1440, "3d": 4320, "1w": 10080, "1M": 43200,
-}  # fmt: skip
 _EDGE_MS = HOUR_MS  # pages this close to the end of a look-back take a route that goes further
-_UNIFIED_HISTORY_DAYS = 90  # uta/public/Get-History-Candle-Data
-_UNIFIED_CANDLES = 1000  # in all, by uta/changelog of 2025-11-28
 _ROW_BYTES = 96  # of a candle in a response, as in the documentation's examples
-_FUTURES_SPAN_MS = 90 * DAY_MS  # longest request of futures and v3 candles
 
 
 @dataclass(frozen=True)
@@ -234,8 +228,8 @@ def subject(symbol: str, interval_name: str, market: str, price: str, anchor: st
 
 def routes(what: CandleSeries, lookbacks: Lookbacks | None = None) -> tuple[Route, ...]:
     """Return every route to these candles, with the learned look-back where there is one, else the documented one."""
-    documented = (*_classic(what), *_unified(what))
-    return tuple(_learned(route, what, lookbacks) for route in documented) if lookbacks else documented
+    seen = lookbacks or Lookbacks()
+    return tuple(_learned(route, what, seen) for route in (*_classic(what, seen), *_unified(what, seen)))
 
 
 def _learned(route: Route, what: CandleSeries, lookbacks: Lookbacks) -> Route:
@@ -310,46 +304,48 @@ def _freest_first(candidates: list[Route], taken: Counter[str]) -> tuple[Route, 
     return tuple(sorted(candidates, key=lambda route: (free_s(route), -route.rows)))
 
 
-def _classic(what: CandleSeries) -> list[Route]:
+def _classic(what: CandleSeries, seen: Lookbacks) -> list[Route]:
     family: Family = "spot" if what.market == "spot" else "futures"
     word = what.interval.spelling(family, what.anchor)
     if word is None:
         return []
-    lookback = _RECENT_DAYS[what.interval.name] * DAY_MS
+    lookback = RECENT_DAYS.value[what.interval.name] * DAY_MS
     fixed = {"symbol": what.symbol, "granularity": word}
     if family == "spot":
         return [
-            _route("spot.candles", what, lookback, fixed, starts=True),
-            _route("spot.history_candles", what, None, fixed, starts=False),
+            _route("spot.candles", what, lookback, fixed, seen, starts=True),
+            _route("spot.history_candles", what, None, fixed, seen, starts=False),
         ]
     fixed["productType"] = what.market.upper()
     kind = {} if what.price == "last" else {"kLineType": what.price.upper()}
     history = {"last": "history_candles", "mark": "history_mark_candles", "index": "history_index_candles"}
     return [
-        _route("futures.candles", what, lookback, fixed | kind, starts=True),
-        _route(f"futures.{history[what.price]}", what, None, fixed, starts=False),
+        _route("futures.candles", what, lookback, fixed | kind, seen, starts=True),
+        _route(f"futures.{history[what.price]}", what, None, fixed, seen, starts=False),
     ]
 
 
-def _unified(what: CandleSeries) -> list[Route]:
+def _unified(what: CandleSeries, seen: Lookbacks) -> list[Route]:
     word = what.interval.spelling("uta", what.anchor)
     if word is None:
         return []
     fixed = {"category": what.market.upper(), "symbol": what.symbol, "interval": word}
     if what.price != "last":
         fixed["type"] = what.price
-    recent = _UNIFIED_CANDLES * what.interval.nominal_ms
+    recent = UNIFIED_CANDLES.value * what.interval.nominal_ms
     return [
-        _route("uta.candles", what, recent, fixed, starts=True),
-        _route("uta.history_candles", what, _UNIFIED_HISTORY_DAYS * DAY_MS, fixed, starts=True),
+        _route("uta.candles", what, recent, fixed, seen, starts=True),
+        _route("uta.history_candles", what, UNIFIED_HISTORY_DAYS.value * DAY_MS, fixed, seen, starts=True),
     ]
 
 
-def _route(row_id: str, what: CandleSeries, lookback: int | None, fixed: dict[str, str], *, starts: bool) -> Route:
+def _route(
+    row_id: str, what: CandleSeries, lookback: int | None, fixed: dict[str, str], seen: Lookbacks, *, starts: bool
+) -> Route:  # fmt: skip
     endpoint, length = load()[row_id], what.interval.nominal_ms
-    most = rows = endpoint.paging.max_rows or 100
+    most = rows = seen.page_rows(row_id, endpoint.paging.max_rows or 100)
     if endpoint.max_span_days is not None or what.market != "spot":
-        rows = min(rows, _FUTURES_SPAN_MS // length)
+        rows = max(1, min(rows, seen.longest_ms(row_id) // length))
     spare = min(4 if what.grid.unaligned else 2, rows - 1)
     lookback_ms = lookback and lookback - length
     return Route(row_id, rows - spare, lookback_ms, fixed, starts, spare, most, lookback_ms)

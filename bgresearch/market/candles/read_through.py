@@ -18,6 +18,7 @@ import pyarrow as pa
 from bgresearch.archives.checks import Daily, Reference
 from bgresearch.archives.keys import ArchiveFile
 from bgresearch.archives.wanted import NO_FILES, WantedFiles, wanted_files
+from bgresearch.catalogue.assumptions import FINAL_AFTER_MS
 from bgresearch.catalogue.value_types import TIME
 from bgresearch.core.intervals import DAY_MS, INTERVALS
 from bgresearch.core.progress import Wish, shown
@@ -56,6 +57,7 @@ from bgresearch.market.candles.maintenance import began_ms
 from bgresearch.market.candles.page_fetcher import Failure, Fetcher
 from bgresearch.market.candles.page_request import PageRequester
 from bgresearch.market.candles.plan import CandleSeries, Plan, may_be_archived, plan, routes, subject, with_archive
+from bgresearch.session.differences import differences, say_differences
 from bgresearch.session.session import Session
 from bgresearch.session.unknown_symbol import UNKNOWN_CODES, did_you_mean, list_of, symbols_of
 from bgresearch.store import Gap, Series
@@ -65,7 +67,6 @@ from bgresearch.store.pending_pages import PendingPages
 
 _log = logging.getLogger(__name__)
 
-_MARGIN_MS = {"last": 2_000, "mark": 60_000, "index": 60_000}  # mark and index candles are finished late
 _NO_MARKET = ("before listing", "delisted")  # there was nothing to fill
 _ROUNDS = 3  # how often a partition that turns out damaged is fetched again
 
@@ -80,8 +81,9 @@ def candles(
     now = source.clock.now_ms()
     asked = span_of(start, end, now)
     base = base_of(what)
+    say_differences(source, "candles")
     report = CandleReport(source, what, base, asked)
-    span, closed_span = what.grid.outer(asked), closed_part(what, asked, now)
+    span, closed_span = what.grid.outer(asked), closed_part(source, what, asked, now)
     table = _closed(source, base, closed_span, progress, report)
     if include_open and closed_span.end_ms < span.end_ms and not source.offline:
         table = pa.concat_tables([table, _still_open(source, base, Span(closed_span.end_ms, span.end_ms), report)])
@@ -99,14 +101,15 @@ def foreseen(
     """Return the requests that `candles` would begin with; reads the store's footers and sends nothing."""
     what, chosen = subject(symbol, interval, market, price, anchor), checked_choice(choice, source)
     now = source.clock.now_ms()
-    todo = planned(source, base_of(what), closed_part(what, span_of(start, end, now), now))
+    todo = planned(source, base_of(what), closed_part(source, what, span_of(start, end, now), now))
     return with_archive(todo, base_of(what), _archive_share(source, base_of(what), todo, chosen), chosen, now)
 
 
-def closed_part(what: CandleSeries, asked: Span, now_ms: int) -> Span:
-    """Return the part of a span whose candles are closed, cut where they open."""
-    span = what.grid.outer(asked)
-    closed = min(span.end_ms, what.grid.closed_before(now_ms - _MARGIN_MS[what.price]))
+def closed_part(source: Session, what: CandleSeries, asked: Span, now_ms: int) -> Span:
+    """Return the part of a span whose candles are final, cut where they open."""
+    span, assumed = what.grid.outer(asked), FINAL_AFTER_MS.value[what.price]
+    late_ms = max(assumed, differences(source).value(FINAL_AFTER_MS.name, what.price) or assumed)
+    closed = min(span.end_ms, what.grid.closed_before(now_ms - late_ms))
     return Span(span.start_ms, max(span.start_ms, closed))
 
 
@@ -120,7 +123,7 @@ def planned(source: Session, what: CandleSeries, span: Span) -> Plan:
     missing = [
         part for hole in wanted for _name, period in series.periods(hole) if (part := hole.intersect(period))
     ]  # fmt: skip
-    return plan(what, span, missing, source.clock.now_ms(), _known_lookbacks(source))
+    return plan(what, span, missing, source.clock.now_ms(), lookbacks_of(source))
 
 
 def series_of(what: CandleSeries) -> Series:
@@ -214,7 +217,7 @@ def _fetch(
     start_ms = todo.missing[0].start_ms
     due = source.store.due(series_of(what), todo.asked)
     needed = subtract(todo.missing, [gap.span for gap in due])  # absences confirmed before may fail to be checked again
-    lookbacks = _known_lookbacks(source)
+    lookbacks = lookbacks_of(source)
     unknown_symbol = partial(_unlisted_symbol, source, what)
     maintained = partial(began_ms, source.sender, what)
     kept = partial(source.store.kept, series_of(what), Span(0, source.clock.now_ms()))
@@ -235,7 +238,7 @@ def _fetch(
             raise
         raise better from error
     finally:
-        _remember(source, lookbacks)
+        remember_lookbacks(source, lookbacks)
     report.late = outcome.late
     failed = [failure for failure in outcome.failed if any(failure.span.intersect(part) for part in needed)]
     if failed:
@@ -252,7 +255,7 @@ def _archive_share(source: Session, what: CandleSeries, todo: Plan, choice: Choi
     missing = union(todo.missing)
 
     def seconds(spans: Sequence[Span]) -> float:
-        return plan(what, todo.asked, spans, source.clock.now_ms(), _known_lookbacks(source)).seconds
+        return plan(what, todo.asked, spans, source.clock.now_ms(), lookbacks_of(source)).seconds
 
     return share_of_archive(source, what.market, what.symbol, "klines", missing, choice, seconds)
 
@@ -346,16 +349,18 @@ def _look_later(source: Session, series: Series, due: Sequence[Gap]) -> None:
     source.store.write(series, CANDLE_SCHEMA.empty_table(), (), [gap._replace(noticed_ms=now) for gap in due])
 
 
-def _known_lookbacks(source: Session) -> Lookbacks:
+def lookbacks_of(source: Session) -> Lookbacks:
     """Return the look-backs that earlier downloads into this folder learned."""
     text = source.store.read_file(FILE)
     try:
-        return Lookbacks(from_json(json.loads(text or b"{}")))
+        known = from_json(json.loads(text or b"{}"))
     except (ValueError, RecursionError):
-        return Lookbacks()
+        known = {}
+    return Lookbacks(known, differences(source))
 
 
-def _remember(source: Session, lookbacks: Lookbacks) -> None:
+def remember_lookbacks(source: Session, lookbacks: Lookbacks) -> None:
+    """Store the look-backs that were learned."""
     news = lookbacks.news()
     if not any(learned.bad_ms is not None or learned.good_ms > DAY_MS for learned in news.values()):
         return

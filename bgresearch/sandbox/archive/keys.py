@@ -93,6 +93,7 @@ class ArchiveKey:
     first: dt.date
     last: dt.date
     part: int
+    zone_ms: int = ZONE_MS
 
     @property
     def monthly(self) -> bool:
@@ -102,12 +103,12 @@ class ArchiveKey:
     @property
     def start_ms(self) -> int:
         """The first instant that it covers."""
-        return _midnight_ms(self.first) - ZONE_MS
+        return _midnight_ms(self.first) - self.zone_ms
 
     @property
     def end_ms(self) -> int:
         """The first instant after what it covers."""
-        return _midnight_ms(self.last) + DAY_MS - ZONE_MS
+        return _midnight_ms(self.last) + DAY_MS - self.zone_ms
 
     @property
     def published_ms(self) -> int:

@@ -42,10 +42,13 @@ class Amounts:
         Trades of a part. The exchange cuts after 100,000; much less is traded here.
     book_every_s : int
         Seconds between images of a book. On the exchange about 20; here files would be too large for a test.
+    cut : bool
+        Whether times of trades are cut to seconds since 2024.
     """
 
     part_rows: int = 2000
     book_every_s: int = 3600
+    cut: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,12 @@ class Table:
     rows: list[tuple[str, ...]]
 
 
-def table_of(world: World, key: ArchiveKey, amounts: Amounts) -> Table | None:
-    """Return what a file holds; None for a part after the last one, or a day without anything."""
+def table_of(world: World, key: ArchiveKey, amounts: Amounts, *, cut: bool = True) -> Table | None:
+    """Return what a file holds; None for a part after the last one, or a day without anything.
+
+    ``cut`` is whether times of trades are cut to seconds since 2024.
+    """
+    amounts = amounts if cut else replace(amounts, cut=False)
     made = {"trades": _trades, "candles": _candles, "quotes": _quotes, "books": _books}[key.data](world, key, amounts)
     return made if made.rows else None
 
@@ -74,15 +81,16 @@ def swapped(key: ArchiveKey) -> ArchiveKey:
 
 def _trades(world: World, key: ArchiveKey, amounts: Amounts) -> Table:
     first = (key.part - 1) * amounts.part_rows if key.part else 0
-    wanted = islice(_every_trade(world, key), first, first + amounts.part_rows if key.part else None)
+    wanted = islice(_every_trade(world, key, cut=amounts.cut), first, first + amounts.part_rows if key.part else None)
     return Table(TRADES, list(wanted))
 
 
-def _every_trade(world: World, key: ArchiveKey) -> Iterator[tuple[str, ...]]:
+def _every_trade(world: World, key: ArchiveKey, *, cut: bool) -> Iterator[tuple[str, ...]]:
     market = key.market
     places = market.price_places + market.size_places
     for trade in world.trades_in_order(market, key.start_ms, key.end_ms):
-        stamp = trade.ts_ms if trade.ts_ms < _CUT_TO_SECONDS_MS else trade.ts_ms // 1000 * 1000
+        whole = trade.ts_ms < _CUT_TO_SECONDS_MS or not cut
+        stamp = trade.ts_ms if whole else trade.ts_ms // 1000 * 1000
         yield (
             str(trade.trade_id), str(stamp), text(trade.price, market.price_places, strip=True),
             "buy" if trade.buy else "sell", text(trade.price * trade.size, places, strip=True),

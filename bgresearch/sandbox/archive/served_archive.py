@@ -18,12 +18,14 @@ from bgresearch.sandbox.archive.containers import zipped
 from bgresearch.sandbox.archive.keys import ArchiveKey, parse
 from bgresearch.sandbox.archive.rows import Amounts, swapped, table_of
 from bgresearch.sandbox.faults import ARCHIVE_FAULTS, FaultName, Faults, Mishaps
+from bgresearch.sandbox.habits import Habits
 from bgresearch.sandbox.messages import Request, Response
 from bgresearch.sandbox.world.world import World
 
 PREFIX = "/online/"
 _KEPT_BYTES = 96 * 2**20
 _REUPLOADED_AFTER_MS = 3_600_000
+_LATER_MS = 20 * 86_400_000
 _PART_BYTES = 8 * 2**20  # of an upload in parts, whose tag is not the MD5 of the whole
 _S3 = {"Content-Type": "application/xml", "Server": "AmazonS3"}
 _CONTENT_FAULTS: tuple[FaultName, ...] = ("swapped_instrument", "unsorted", "truncated", "bad_crc")
@@ -50,6 +52,8 @@ class ServedArchive:
         The markets.
     faults : Faults
         The exchange's.
+    habits : Habits, optional
+        The exchange's.
 
     Attributes
     ----------
@@ -57,9 +61,9 @@ class ServedArchive:
         How long parts are and how often books are kept; may be replaced before the first request.
     """
 
-    def __init__(self, world: World, faults: Faults) -> None:
+    def __init__(self, world: World, faults: Faults, habits: Habits | None = None) -> None:
         self.amounts = Amounts()
-        self._world, self._faults = world, faults
+        self._world, self._faults, self._habits = world, faults, habits or Habits()
         self._kept: OrderedDict[tuple[object, ...], ArchiveObject] = OrderedDict()
         self._bytes = 0
         self._reuploaded: dict[str, int] = {}
@@ -73,21 +77,25 @@ class ServedArchive:
         mishaps = self._faults.draw(f"archive.{key.data}" if key else "archive", _DRAWN, name)
         if (refused := _refused(request, mishaps)) is not None:
             return refused
-        if key is None or query_mark or "absent" in mishaps or not key.exists(now_ms):
-            return absent()
+        late_ms = _LATER_MS if "archive.published_after_ms" in self._habits.changed else 0
+        if key is None or query_mark or "absent" in mishaps or not key.exists(now_ms - late_ms):
+            return self._absent()
         if "reuploaded" in mishaps:
             self._reuploaded.setdefault(name, max(key.published_ms + _REUPLOADED_AFTER_MS, now_ms))
         found = self._get(key, tuple(fault for fault in _CONTENT_FAULTS if fault in mishaps))
         if found is None:
-            return absent()
+            return self._absent()
         headers = {
             "Content-Type": "application/zip", "Server": "AmazonS3", "ETag": f'"{found.tag}"',
             "Last-Modified": email.utils.formatdate(found.modified_ms // 1000, usegmt=True),
         }  # fmt: skip
         return Response(200, headers, found.body, "truncate" if "truncation" in mishaps else "", mishaps.delay_s)
 
+    def _absent(self) -> Response:
+        return Response(404, dict(_S3), b"") if "archive.absent" in self._habits.changed else absent()
+
     def _get(self, key: ArchiveKey, spoilt: tuple[FaultName, ...]) -> ArchiveObject | None:
-        wanted = (key.name, self.amounts, spoilt, self._reuploaded.get(key.name))
+        wanted = (key.name, self.amounts, spoilt, self._reuploaded.get(key.name), self._habits.changed)
         with self._lock:
             if wanted in self._kept:
                 self._kept.move_to_end(wanted)
@@ -108,9 +116,13 @@ class ServedArchive:
 
     def _make(self, key: ArchiveKey, spoilt: tuple[FaultName, ...]) -> ArchiveObject | None:
         shown = swapped(key) if "swapped_instrument" in spoilt else key
-        table = table_of(self._world, shown, self.amounts)
+        if "archive.zone" in self._habits.changed:  # a day of UTC
+            shown = replace(shown, zone_ms=0)
+        table = table_of(self._world, shown, self.amounts, cut="archive.whole_seconds" not in self._habits.changed)
         if table is None:
             return None
+        if "archive.header" in self._habits.changed:
+            table = replace(table, header=tuple(f"new_{name}" for name in table.header))
         if "unsorted" in spoilt:
             table = replace(table, rows=table.rows[1::2] + table.rows[::2])
         again_ms = self._reuploaded.get(key.name)

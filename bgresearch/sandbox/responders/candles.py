@@ -47,12 +47,13 @@ def recent(call: Call) -> list[list[str]]:
     Candles beyond the look-back are absent without an error, and so are all if the window could hold more candles than
     the limit.
     """
-    interval, anchor = _interval(call)
+    interval, anchor = interval_of(call)
     market = market_of(call)
     limit = int(call.params.get("limit", "100"))
     start, end = _window(call, interval, anchor, limit)
     if end - start > limit * interval.nominal_ms and "startTime" in call.params:
         return []
+    end = _last(call, interval, anchor, end)
     if call.endpoint.area == "uta":
         lookback_ms = _UTA_CANDLES * interval.nominal_ms
     else:
@@ -63,11 +64,13 @@ def recent(call: Call) -> list[list[str]]:
 
 def history(call: Call) -> list[list[str]]:
     """Return closed candles that open before endTime, oldest first; startTime does not filter."""
-    interval, anchor = _interval(call)
+    interval, anchor = interval_of(call)
     market = market_of(call)
     limit = int(call.params.get("limit", "100"))
     end = _floored(call, interval, anchor, int(call.params.get("endTime", call.now_ms + 1)))
-    end = min(end, interval.floor(call.now_ms, anchor))  # the candle that is forming never appears
+    end = _last(call, interval, anchor, end)
+    if "candles.history_has_no_open_bar" not in call.habits:
+        end = min(end, interval.floor(call.now_ms, anchor))
     if market.delisted_ms is not None:
         end = min(end, interval.ceil(market.delisted_ms, anchor))
     start = _earlier(interval, anchor, end, limit)
@@ -77,14 +80,25 @@ def history(call: Call) -> list[list[str]]:
     return _rows(call, market, bars.tail(limit))
 
 
-def _interval(call: Call) -> tuple[Interval, Anchor]:
+def interval_of(call: Call) -> tuple[Interval, Anchor]:
+    """Return the interval that a call asks for, and where its candles open."""
     word = call.params.get("granularity") or call.params["interval"]
-    return SPELLINGS[_FAMILIES[call.endpoint.area], word]
+    interval, anchor = SPELLINGS[_FAMILIES[call.endpoint.area], word]
+    if f"candles.{anchor}_anchor" in call.habits:
+        anchor = "utc" if anchor == "exchange" else "exchange"
+    return interval, anchor
 
 
 def _floored(call: Call, interval: Interval, anchor: Anchor, timestamp_ms: int) -> int:
     """Return the time as the route takes it: the contract routes round down to the granularity."""
     return interval.floor(timestamp_ms, anchor) if call.endpoint.area == "futures" else timestamp_ms
+
+
+def _last(call: Call, interval: Interval, anchor: Anchor, end_ms: int) -> int:
+    """Return the end of what is answered: one candle later where the candle at endTime is included."""
+    if "candles.end_excluded" not in call.habits or "endTime" not in call.params:
+        return end_ms
+    return interval.next_open(interval.floor(end_ms, anchor), anchor)
 
 
 def _earlier(interval: Interval, anchor: Anchor, end_ms: int, count: int) -> int:
@@ -144,7 +158,7 @@ def _premium_rows(world: World, market: Market, bars: Bars, call: Call) -> list[
     """Return how far the last price stood from the index at open and close, as shares of the index."""
     if not len(bars):
         return []
-    interval, anchor = _interval(call)
+    interval, anchor = interval_of(call)
     first, last = int(bars.open_ms[0]), int(bars.open_ms[-1])
     index = world.bars(market, interval, first, last + 1, now_ms=call.now_ms, price="index", anchor=anchor)
     rows = []

@@ -17,6 +17,7 @@ from bgresearch.core.clock import Clock
 from bgresearch.sandbox.authentication import KeyRing
 from bgresearch.sandbox.call import Refusal
 from bgresearch.sandbox.faults import STREAM_FAULTS, FaultName, Faults, Mishaps
+from bgresearch.sandbox.habits import Habits
 from bgresearch.sandbox.streams import connection_limits as limits
 from bgresearch.sandbox.streams.account_feeds import private_feed
 from bgresearch.sandbox.streams.feed import Feed, Push
@@ -67,6 +68,7 @@ class StreamContext:
     keys: KeyRing
     restricted: Mapping[str, str]
     addresses: limits.AddressLimits | None
+    habits: Habits
 
 
 @dataclass(slots=True, eq=False)
@@ -128,7 +130,8 @@ class ServedConnection:
             return self._over_limit("too many messages")
         if message == "ping":
             self._pinged_s = now_s
-            return self._sent([Outgoing("pong")], now_s)
+            quiet = "stream.heartbeat" in self._context.habits.changed
+            return self._sent([] if quiet else [Outgoing("pong")], now_s)
         try:
             asked = json.loads(message)
         except ValueError:
@@ -210,7 +213,8 @@ class ServedConnection:
         for one in fresh:
             push = one.feed.first(now_ms)
             self._plan(one)
-            if push is not None and not self.ended:
+            late = "stream.snapshot_first" in self._context.habits.changed
+            if push is not None and not self.ended and not late:
                 out += self._pushed(one, push, self._context.clock.monotonic_s(), first=True)
         return out
 
@@ -285,7 +289,12 @@ class ServedConnection:
         """Return a push as it leaves, after the faults that apply to it."""
         if now_s < max(self._silent_until_s, one.silent_until_s):
             return []
-        whole = {"action": push.action, "arg": one.wanted.arg, "data": push.rows, "ts": push.ts_ms}
+        rows = (
+            [_otherwise(row, self._context.habits.changed) for row in push.rows]
+            if is_book(one.wanted.arg)
+            else push.rows
+        )
+        whole = {"action": push.action, "arg": one.wanted.arg, "data": rows, "ts": push.ts_ms}
         text = _text(whole)
         faults = self._context.faults.draw(one.feed.stream, _FIRST_FAULTS if first else _LATER_FAULTS)
         if faults.amounts:
@@ -313,6 +322,13 @@ class ServedConnection:
             return []
         held, one.held = one.held, ""
         return [Outgoing(each) for each in (text, text if "duplicate" in faults else "", held) if each]
+
+
+def _otherwise(row: dict[str, Any], habits: frozenset[str]) -> dict[str, Any]:
+    """Return a book as an exchange with these habits sends it."""
+    if "stream.book_sequence" in habits and row.get("pseq"):
+        row = row | {"pseq": row["pseq"] + 1}
+    return row | {"checksum": 1} if "stream.book_checksum" in habits else row
 
 
 _ENDINGS: dict[FaultName, Ending] = {"drop": "abort", "cut_24h": "expired", "half_snapshot": "abort"}
