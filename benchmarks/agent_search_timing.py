@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from bgresearch.agent.constant_time_search import BlindSieve
+from bgresearch.agent.constant_time_search import ConstantTimeSieve
 from vault import Searcher
 from vault.contents import iso_utc
 from vault.entries import Slot, Triple
@@ -41,7 +41,7 @@ def main() -> None:
     }
     told = {
         f"{name} {field}": round(abs(_t(Searcher([slot], sieve).find, *pair, rounds)), 1)
-        for name, sieve in (("agent", BlindSieve), ("control", Sieve))
+        for name, sieve in (("agent", ConstantTimeSieve), ("control", Sieve))
         for field, pair in pairs.items()
     }
     holds = all(told[f"agent {field}"] < BOUND < told[f"control {field}"] for field in pairs)

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bgresearch.catalogue import load
 from bgresearch.core.clock import SystemClock
-from bgresearch.http.ratelimit.limiter import Book, LogLimiter, MemoryLogStore
+from bgresearch.http.ratelimit.limiter import LogLimiter, LogStore, MemoryLogStore
 from bgresearch.http.ratelimit.sqlite_log import SqliteLogStore
 
 PROMISED_MS = 1.0
@@ -40,7 +40,7 @@ class Ahead(SystemClock):
         self.ahead_s += seconds
 
 
-def measured(book: Callable[[Ahead], Book], per_s: float, requests: int) -> list[float]:
+def measured(book: Callable[[Ahead], LogStore], per_s: float, requests: int) -> list[float]:
     clock = Ahead()
     limiter, spent_ms = LogLimiter(clock, book(clock)), []
     for number in range(requests):
@@ -58,7 +58,7 @@ def main() -> int:
     parser.parse_args()
     kept = True
     with tempfile.TemporaryDirectory() as folder:
-        books: dict[str, Callable[[Ahead], Book]] = {
+        books: dict[str, Callable[[Ahead], LogStore]] = {
             "memory": MemoryLogStore,
             "file": lambda clock: SqliteLogStore(Path(folder) / "budget", f"host {id(clock)}", clock),
         }

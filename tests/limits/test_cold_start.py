@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bgresearch.core.clock import ManualClock
-from bgresearch.http.ratelimit.limiter import LONGEST_OUT_S, Book, LogLimiter, MemoryLogStore, Slot
+from bgresearch.http.ratelimit.limiter import LONGEST_OUT_S, LogLimiter, LogStore, MemoryLogStore, Slot
 from bgresearch.http.ratelimit.sqlite_log import SqliteLogStore
 from bgresearch.http.transport import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from tests.http.conftest import NOW_MS
@@ -24,7 +24,7 @@ GIVEN_UP_S = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
 class Trips(ManualClock):
     """A clock with requests on their way: whoever waits takes in the answers that come meanwhile."""
 
-    def __init__(self, book: Callable[[ManualClock], Book] = MemoryLogStore, processes: int = 1) -> None:
+    def __init__(self, book: Callable[[ManualClock], LogStore] = MemoryLogStore, processes: int = 1) -> None:
         super().__init__(NOW_MS)
         self.limiters = [LogLimiter(self, book(self)) for _ in range(processes)]
         self.turns = itertools.cycle(self.limiters)
@@ -101,7 +101,7 @@ def test_a_strict_server_never_sees_too_many_however_requests_are_held_up(
 def test_a_strict_server_that_stands_still_for_a_while_does_not_find_too_many_afterwards(
     processes: int, stall_s: float, tmp_path: Path
 ) -> None:
-    def book(clock: ManualClock) -> Book:
+    def book(clock: ManualClock) -> LogStore:
         return SqliteLogStore(tmp_path / "budget", HOST, clock)
 
     for begin_s in (0.0, 0.5, 1.02, 2.5):
