@@ -23,7 +23,7 @@ from bgresearch.live.websocket import Gone, Socket
 
 FIRST_ATTEMPTS = 5  # before the first connection; afterwards it is tried for as long as the stream runs
 _POLL_S = 0.05  # real seconds: how soon a message that is due leaves
-_GATHER_S = 0.003  # on a busy connection: frames that are taken in together cost half as much
+_GATHER_S = 0.005  # on a busy connection: frames that are taken in together cost half as much
 _LOOK_S = 1.0  # between two looks at every subscription of a connection
 _TEMPORARY = (NetworkError, ExchangeUnavailable, RateLimited)  # worth another attempt
 _BATCH = 200  # frames between two looks at the clock
