@@ -234,7 +234,7 @@ def test_a_private_channel_needs_a_key_an_exchange_and_a_market_that_has_it(
         connected().record("fills", "BTCUSDT", seconds=1)
 
 
-def test_a_key_that_may_not_read_a_market_is_told_so(connected: Connected) -> None:
+def test_a_key_that_may_not_read_a_market_is_refused(connected: Connected) -> None:
     with connected("spot_only").stream("orders", market="usdt-futures") as stream, pytest.raises(PermissionDenied):
         next(stream)
 
