@@ -69,7 +69,7 @@ class OwnLogin:
             There is no connection, or the login is refused.
         """
         base = self.base_url()
-        check_login_address(self.signer.host, base, demo=self.signer.demo)
+        check_login_address(self.signer.host, base, demo=self.signer.demo, own=True)
         wait_to_connect(self.limiter)
         return open_private(private_url(base, version), self.signer.login, demo=self.signer.demo)
 
@@ -131,7 +131,7 @@ def private_url(base: str, version: str) -> str:
     return f"{ws_origin(base)}/{version}/ws/private"
 
 
-def check_login_address(host: str, base: str, *, demo: bool) -> None:
+def check_login_address(host: str, base: str, *, demo: bool, own: bool = False) -> None:
     """Refuse an address that a key must not be sent to.
 
     Parameters
@@ -142,13 +142,16 @@ def check_login_address(host: str, base: str, *, demo: bool) -> None:
         The WebSocket address.
     demo : bool
         Whether it is a demo key.
+    own : bool
+        Whether the address was chosen by who holds the key: then a key of this machine may go to any port of it. The
+        agent does not let its callers choose, as one of them could listen there.
 
     Raises
     ------
     ConfigurationError
-        It is not the WebSocket address of the key's exchange; a key of this machine may be sent to this machine.
+        It is not the WebSocket address of the key's exchange.
     """
-    here = host.startswith(LOOPBACK) and ws_origin(base).startswith("ws://")
+    here = own and host.startswith(LOOPBACK) and ws_origin(base).startswith("ws://")
     if not here and ws_origin(base) != ws_origin(ws_url_of(host, demo=demo)):
         raise ConfigurationError(
             f"The key is bound to {host}, and its login is never sent to {base[:80]!r}.",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -23,7 +22,6 @@ from bgresearch.live.websocket import Gone, Socket
 
 FIRST_ATTEMPTS = 5  # before the first connection; afterwards it is tried for as long as the stream runs
 _POLL_S = 0.05  # real seconds: how soon a message that is due leaves
-_GATHER_S = 0.003  # on a busy connection: frames that are taken in together cost half as much
 _LOOK_S = 1.0  # between two looks at every subscription of a connection
 _TEMPORARY = (NetworkError, ExchangeUnavailable, RateLimited)  # worth another attempt
 _BATCH = 200  # frames between two looks at the clock
@@ -56,7 +54,6 @@ class Connection:
         self.socket, self.core, self._clock, self._tap = socket, core, clock, tap
         self.books: dict[tuple[str, ...], DepthBook] = {}
         self.heard_ms = clock.now_ms()
-        self._is_busy = False
         self._looked_s = self._failed_s = clock.monotonic_s()
 
     def found_silent(self) -> list[Event]:
@@ -87,18 +84,15 @@ class Connection:
         for text in self.core.due(now_s):
             self.socket.send(text)
         events: list[Event] = []
-        for place in range(_BATCH):
+        for _ in range(_BATCH):
             message = self.socket.receive(wait_s)
             if message is None:
                 break
-            if not place and self._is_busy:
-                time.sleep(_GATHER_S)
             self.heard_ms = self._clock.now_ms()
             if self._tap is not None:
                 self._tap(self.heard_ms, message)
             events += self.core.received(message, now_s)
             wait_s = 0.0
-        self._is_busy = len(events) > 1
         return events
 
 

@@ -87,7 +87,9 @@ def test_the_agent_sends_only_pings_and_subscriptions(agent: Agent, exchange_url
     assert frames_of(agent, name, "ping") == ["pong"]
 
 
-@pytest.mark.parametrize("base", ["wss://ws.bitget.com", "wss://elsewhere.example", "http://127.0.0.1:9", ""])
+@pytest.mark.parametrize(
+    "base", ["wss://ws.bitget.com", "wss://elsewhere.example", "ws://127.0.0.1:9", "http://127.0.0.1:9", ""]
+)
 def test_the_agent_logs_in_at_the_key_s_own_exchange_alone(agent: Agent, exchange_url: str, base: str) -> None:
     with pytest.raises(ConfigurationError):
         agent.open_socket(OpenSocket("research", exchange_url, base, "v2"))

@@ -226,7 +226,7 @@ def test_a_book_that_cannot_be_continued_is_not_shown_until_the_next_snapshot(
     assert book.image() is not None
 
 
-def test_numbers_that_begin_anew_are_no_endless_repetition() -> None:
+def test_numbers_that_begin_again_are_no_endless_repetition() -> None:
     book = snapshot(1000)
     for number in range(3):
         assert not book.push("update", {"asks": [], "bids": [], "seq": 11 + number, "pseq": 10 + number}, 0)
@@ -234,7 +234,7 @@ def test_numbers_that_begin_anew_are_no_endless_repetition() -> None:
         book.push("update", {"asks": [], "bids": [], "seq": 14, "pseq": 13}, 0)
 
 
-def test_a_random_book_equals_one_that_is_sorted_anew_each_time() -> None:
+def test_a_random_book_equals_one_that_is_sorted_again_each_time() -> None:
     chance = random.Random(3)  # noqa: S311
     book, plain, last = snapshot(10), {"asks": {101.0: 1.0}, "bids": {99.0: 2.0}}, 10
     for number in range(11, 600):
@@ -463,7 +463,7 @@ def test_a_connection_carries_one_version_and_fewer_than_fifty_channels() -> Non
     assert all(len({one.channel.version for one in group}) == 1 for group in groups)
 
 
-def test_a_reader_that_is_too_slow_loses_the_oldest_rows_and_is_told_of_what() -> None:
+def test_a_reader_that_is_too_slow_loses_the_oldest_rows_and_learns_which() -> None:
     lost: list[dict[str, Any]] = []
     outlet = Outlet(lost.extend)
     for start in range(0, MOST_WAITING + 30_000, 1_000):

@@ -234,7 +234,7 @@ def test_a_private_channel_needs_a_key_an_exchange_and_a_market_that_has_it(
         connected().record("fills", "BTCUSDT", seconds=1)
 
 
-def test_a_key_that_may_not_read_a_market_is_told_so(connected: Connected) -> None:
+def test_a_key_that_may_not_read_a_market_is_refused(connected: Connected) -> None:
     with connected("spot_only").stream("orders", market="usdt-futures") as stream, pytest.raises(PermissionDenied):
         next(stream)
 
@@ -276,15 +276,17 @@ def test_a_login_that_is_too_old_is_signed_again_by_the_exchange_s_clock(
         ("https://api.bitget.com", "ws://127.0.0.1:9", False, False),
         ("https://other.example", "wss://other.example", False, True),
         ("http://127.0.0.1:1", "ws://127.0.0.1:9", False, True),
+        ("http://127.0.0.1:1", "ws://127.0.0.1:1", False, True),
         ("http://127.0.0.1:1", "wss://ws.bitget.com", False, False),
     ],
 )
 def test_a_login_goes_to_the_key_s_own_exchange_alone(host: str, base: str, demo: bool, fits: bool) -> None:
-    if fits:
-        check_login_address(host, base, demo=demo)
-        return
-    with pytest.raises(ConfigurationError, match="never sent"):
-        check_login_address(host, base, demo=demo)
+    for own in (False, True):
+        if fits and (own or not base.endswith(":9")):
+            check_login_address(host, base, demo=demo, own=own)
+            continue
+        with pytest.raises(ConfigurationError, match="never sent"):
+            check_login_address(host, base, demo=demo, own=own)
 
 
 def test_the_agent_s_list_of_topics_is_that_of_the_channels() -> None:

@@ -1,4 +1,4 @@
-"""What private streams tell of an account is what REST tells of it."""
+"""What private streams push of an account is what REST has of it."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ def test_spot_fills_of_a_day_are_those_of_rest(exchange: Exchange) -> None:
         len(listener.subscribe({"instType": "SPOT", "channel": "fill", "instId": "default"})) == 1
     )  # nothing at first
     rows = [row for push in a_day(listener) for row in push["data"]]
-    told = {
+    came = {
         row["tradeId"]: row for row in rest(exchange, "/api/v2/spot/trade/fills", startTime=START_MS + 1, limit=100)
     }
-    assert len(rows) == len(told) > 3
+    assert len(rows) == len(came) > 3
     for row in rows:
-        same = told[row["tradeId"]]
+        same = came[row["tradeId"]]
         [detail] = row["feeDetail"]
         assert {**row, "feeDetail": detail} == {name: same[name] for name in row}
 
@@ -80,12 +80,12 @@ def test_contract_fills_of_a_day_are_those_of_rest(exchange: Exchange) -> None:
     listener.subscribe({"instType": "USDT-FUTURES", "channel": "fill", "instId": "default"})
     rows = [row for push in a_day(listener) for row in push["data"]]
     answer = rest(exchange, "/api/v2/mix/order/fills", **CROSSED, startTime=START_MS + 1, limit=100)
-    told = {row["tradeId"]: row for row in answer["fillList"]}
-    assert len(rows) == len(told) > 3
+    came = {row["tradeId"]: row for row in answer["fillList"]}
+    assert len(rows) == len(came) > 3
     own = {"clientOid", "orderType", "uTime"}
     for row in rows:
         assert {name: value for name, value in row.items() if name not in own} == {
-            name: told[row["tradeId"]][name] for name in row if name not in own
+            name: came[row["tradeId"]][name] for name in row if name not in own
         }
 
 
@@ -94,13 +94,13 @@ def test_unified_fills_of_a_day_are_those_of_rest(exchange: Exchange) -> None:
     listener.subscribe({"instType": "UTA", "topic": "fill"})
     rows = [row for push in a_day(listener) for row in push["data"]]
     answer = rest(exchange, "/api/v3/trade/fills", key="unified", startTime=START_MS + 1, limit=100)
-    told = {row["execId"]: row for row in answer["list"]}
-    assert len(rows) == len(told) > 6
+    came = {row["execId"]: row for row in answer["list"]}
+    assert len(rows) == len(came) > 6
     assert {row["category"] for row in rows} == {"SPOT", "USDT-FUTURES"}
     own = {"holdSide", "execTime", "isRPI", "tradeSide"}
     for row in rows:
         assert {name: value for name, value in row.items() if name not in own} == {
-            name: told[row["execId"]][name] for name in row if name not in own
+            name: came[row["execId"]][name] for name in row if name not in own
         }
         assert row["execTime"] == row["createdTime"]
 
@@ -121,18 +121,18 @@ def test_the_last_push_of_an_order_is_what_rest_says_of_it(exchange: Exchange, a
     assert len(listener.subscribe(argument)) == 1
     rows = [row for push in a_day(listener) for row in push["data"]]
     if argument is ORDERS:
-        told, same = (
+        came, same = (
             rest(exchange, "/api/v2/spot/trade/history-orders", startTime=START_MS + 1, limit=100),
             SAME_IN_SPOT,
         )
     else:
         answer = rest(exchange, "/api/v2/mix/order/orders-history", **CROSSED, startTime=START_MS + 1, limit=100)
-        told, same = answer["entrustedList"], SAME_IN_CONTRACTS
+        came, same = answer["entrustedList"], SAME_IN_CONTRACTS
     latest = {row["orderId"]: row for row in rows}
     ended = {known: row for known, row in latest.items() if row["status"] not in ("live", "partially_filled")}
-    assert ended.keys() == {row["orderId"] for row in told}
+    assert ended.keys() == {row["orderId"] for row in came}
     assert ended
-    for row in told:
+    for row in came:
         pushed = ended[row["orderId"]]
         assert {name: pushed[name].lower() for name in same} == {
             name: row[rest_].lower() for name, rest_ in same.items()
@@ -146,16 +146,16 @@ def test_the_last_push_of_a_unified_order_is_what_rest_says_of_it(exchange: Exch
     listener = logged_in(exchange, "unified")
     listener.subscribe({"instType": "UTA", "topic": "order"})
     rows = [row for push in a_day(listener) for row in push["data"]]
-    told = {}
+    came = {}
     for category in ("SPOT", "USDT-FUTURES"):
         asked = {"category": category, "startTime": START_MS + 1, "limit": 100}
         answer = rest(exchange, "/api/v3/trade/history-orders", key="unified", **asked)
-        told |= {row["orderId"]: row for row in answer["list"]}
+        came |= {row["orderId"]: row for row in answer["list"]}
     latest = {row["orderId"]: row for row in rows}
-    assert len(told) > 6
+    assert len(came) > 6
     names = ("category", "symbol", "qty", "side", "orderType", "cumExecQty", "cumExecValue", "avgPrice", "orderStatus",
              "feeDetail", "createdTime", "updatedTime", "reduceOnly")  # fmt: skip
-    for known, row in told.items():
+    for known, row in came.items():
         assert {name: latest[known][name] for name in names} == {name: row[name] for name in names}
 
 
@@ -164,13 +164,13 @@ def test_a_symbol_narrows_orders_and_fills(exchange: Exchange) -> None:
     every = {"instType": "USDT-FUTURES", "channel": "fill", "instId": "default"}
     one = {**every, "instId": "BTCUSDT"}
     listener.subscribe(every, one)
-    told = a_day(listener)
-    symbols = [{row["symbol"] for push in told if push["arg"] == arg for row in push["data"]} for arg in (every, one)]
+    came = a_day(listener)
+    symbols = [{row["symbol"] for push in came if push["arg"] == arg for row in push["data"]} for arg in (every, one)]
     assert len(symbols[0]) > 1
     assert symbols[1] == {"BTCUSDT"}
 
 
-def test_balances_of_a_spot_wallet_are_told_whole_and_then_as_they_change(exchange: Exchange) -> None:
+def test_balances_of_a_spot_wallet_are_pushed_whole_and_then_as_they_change(exchange: Exchange) -> None:
     listener = logged_in(exchange)
     _, first = listener.subscribe({"instType": "SPOT", "channel": "account", "coin": "default"})
     names = ("coin", "available", "frozen", "locked", "limitAvailable", "uTime")
@@ -178,9 +178,9 @@ def test_balances_of_a_spot_wallet_are_told_whole_and_then_as_they_change(exchan
     assert held == {
         row["coin"]: {name: row[name] for name in names} for row in rest(exchange, "/api/v2/spot/account/assets")
     }
-    told = a_day(listener)
-    assert len(told) > 3
-    for push in told:
+    came = a_day(listener)
+    assert len(came) > 3
+    for push in came:
         held.update({row["coin"]: row for row in push["data"]})
     assert held == {row["coin"]: row for row in rest(exchange, "/api/v2/spot/account/assets")}
 
@@ -206,14 +206,14 @@ def test_positions_are_those_of_rest_until_the_last_one_is_closed(exchange: Exch
             counts.append(len(push["data"]))
             moment = Exchange(clock=ManualClock(push["ts"]), limits=False)
             moment.world, moment.accounts = exchange.world, exchange.accounts
-            told = rest(moment, "/api/v2/mix/position/all-position", **CROSSED)
+            came = rest(moment, "/api/v2/mix/position/all-position", **CROSSED)
             shown = [{name: row[name] for name in same_names} for row in push["data"]]
-            assert shown == [{name: row[name] for name in same_names} for row in told]
-            assert len({row["posId"] for row in push["data"]}) == len(told)
+            assert shown == [{name: row[name] for name in same_names} for row in came]
+            assert len({row["posId"] for row in push["data"]}) == len(came)
     assert len(set(counts)) > 2
 
 
-def test_a_unified_account_is_told_every_five_seconds(exchange: Exchange) -> None:
+def test_a_unified_account_is_pushed_every_five_seconds(exchange: Exchange) -> None:
     listener = logged_in(exchange, "unified")
     answers = listener.subscribe({"instType": "UTA", "topic": "account"}, {"instType": "UTA", "topic": "position"})
     first = {push["arg"]["topic"]: push for push in pushes(answers)}
@@ -224,13 +224,13 @@ def test_a_unified_account_is_told_every_five_seconds(exchange: Exchange) -> Non
     assert {each["coin"]: (each["balance"], each["available"], each["equity"]) for each in row["coin"]} == {
         each["coin"]: (each["balance"], each["available"], each["equity"]) for each in same["assets"]
     }
-    told = pushes(listener.wait(31, step_s=1))
-    assert [push["ts"] for push in told if push["arg"]["topic"] == "account"] == [
+    came = pushes(listener.wait(31, step_s=1))
+    assert [push["ts"] for push in came if push["arg"]["topic"] == "account"] == [
         START_MS + 5000 * at for at in range(1, 7)
     ]
 
 
-def test_a_closed_unified_position_is_told_as_ended_once(exchange: Exchange) -> None:
+def test_a_closed_unified_position_is_pushed_as_ended_once(exchange: Exchange) -> None:
     listener = logged_in(exchange, "unified")
     listener.subscribe({"instType": "UTA", "topic": "position"})
     held: set[tuple[str, str, str]] = set()

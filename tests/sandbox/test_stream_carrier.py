@@ -51,20 +51,20 @@ def heard(connection: ClientConnection) -> Any:
     return json.loads(connection.recv(timeout=PATIENCE_S))
 
 
-def told(connection: ClientConnection, *arguments: dict[str, str], op: str = "subscribe") -> None:
+def request(connection: ClientConnection, *arguments: dict[str, str], op: str = "subscribe") -> None:
     connection.send(json.dumps({"op": op, "args": arguments}))
 
 
 def test_a_ping_and_a_subscription(socket: ClientConnection) -> None:
     socket.send("ping")
     assert socket.recv(timeout=PATIENCE_S) == "pong"
-    told(socket, v2("books1"))
+    request(socket, v2("books1"))
     assert heard(socket) == {"event": "subscribe", "arg": v2("books1")}
     assert heard(socket)["action"] == "snapshot"
 
 
 def test_pushes_come_when_the_clock_of_the_exchange_moves(socket: ClientConnection, exchange: Exchange) -> None:
-    told(socket, v2("ticker"))
+    request(socket, v2("ticker"))
     heard(socket), heard(socket)
     exchange.clock.sleep(5)
     assert heard(socket)["ts"] == NOW_MS + 5000
@@ -105,7 +105,7 @@ def test_compression_is_not_offered_and_no_protocol_pings_are_sent(server: Serve
             super().process_event(event)
 
     with opened(server, create_connection=Watching) as watching:
-        told(watching, v2("ticker"))
+        request(watching, v2("ticker"))
         for _ in range(3):
             heard(watching)
             exchange.clock.sleep(40)
@@ -116,7 +116,7 @@ def test_compression_is_not_offered_and_no_protocol_pings_are_sent(server: Serve
 def test_a_cut_connection_ends_without_a_closing_handshake(server: Server, exchange: Exchange, fault: str) -> None:
     exchange.faults.inject(fault, times=1)
     with opened(server) as connection, pytest.raises(ConnectionClosed) as ended:  # noqa: PT012
-        told(connection, v2("books"))
+        request(connection, v2("books"))
         while True:
             connection.recv(timeout=PATIENCE_S)
     assert ended.value.rcvd is None
@@ -140,10 +140,10 @@ def test_other_ends_have_a_closing_handshake(server: Server, exchange: Exchange,
             for _ in range(11):
                 connection.send("ping")
         elif cause == "too long":
-            told(connection, v2("x" * 5000))
+            request(connection, v2("x" * 5000))
         elif cause == "cut_24h":
             exchange.faults.inject("cut_24h", times=1)
-            told(connection, v2("ticker"))
+            request(connection, v2("ticker"))
         else:
             keep_alive(connection, exchange)
         with pytest.raises(ConnectionClosed) as ended:  # noqa: PT012
@@ -183,7 +183,7 @@ def test_a_demo_key_logs_in_where_the_handshake_says_demo(server: Server, exchan
 def test_rest_is_answered_while_streams_flow(server: Server) -> None:
     server.exchange = Exchange(speed=20)
     with opened(server) as connection:
-        told(connection, v2("books"), v2("ticker"))
+        request(connection, v2("books"), v2("ticker"))
         for _ in range(20):
             heard(connection)
             assert requests.get(server.url + "/api/v2/public/time", timeout=PATIENCE_S).status_code == 200
@@ -194,7 +194,7 @@ def test_the_server_stops_with_connections_open(exchange: Exchange) -> None:
         with Server(exchange) as own:
             connections = [held.enter_context(opened(own)) for _ in range(3)]
             for connection in connections:
-                told(connection, v2("ticker"))
+                request(connection, v2("ticker"))
                 heard(connection)
         for connection in connections:
             with pytest.raises(ConnectionClosed):  # noqa: PT012
@@ -203,11 +203,11 @@ def test_the_server_stops_with_connections_open(exchange: Exchange) -> None:
 
 
 @pytest.mark.slow
-def test_many_connections_are_told_the_same(server: Server, exchange: Exchange) -> None:
+def test_many_connections_receive_the_same(server: Server, exchange: Exchange) -> None:
     with contextlib.ExitStack() as held:
         connections = [held.enter_context(opened(server)) for _ in range(8)]
         for connection in connections:
-            told(connection, v2("trade"), v2("candle1m"))
+            request(connection, v2("trade"), v2("candle1m"))
             for _ in range(4):
                 heard(connection)
         exchange.clock.sleep(100)
@@ -236,7 +236,7 @@ def test_a_speed_is_positive(speed: float) -> None:
 def test_ten_minutes_of_the_markets_pass_at_speed_and_equal_rest(server: Server) -> None:
     exchange = server.exchange = Exchange(clock=ManualClock(NOW_MS), speed=60)
     with opened(server, "/v3/ws/public") as connection:
-        told(connection, v3("kline", interval="1m"))
+        request(connection, v3("kline", interval="1m"))
         heard(connection), heard(connection)
         latest: dict[str, Any] = {}
         exchange.clock.sleep(10)  # seconds of the machine
@@ -257,7 +257,7 @@ def test_the_command_serves_streams_at_a_speed() -> None:
     ) as process:  # fmt: skip
         addresses = json.loads(process.stdout.readline())
         with connect(addresses["ws_url"] + V2, compression=None, proxy=None) as connection:
-            told(connection, v2("ticker"))
+            request(connection, v2("ticker"))
             heard(connection)
             first, second = heard(connection)["ts"], heard(connection)["ts"]
             assert second > first

@@ -53,9 +53,9 @@ def test_cut_24h_closes_in_good_order(listener: Listener) -> None:
 
 def test_gap_loses_one_push_and_the_chain_shows_it(listener: Listener) -> None:
     listener.exchange.faults.inject("gap", times=1)
-    told, whole = pushes(listener.wait(2)), undisturbed(2)
-    assert told == whole[1:]
-    assert told[0]["data"][0]["pseq"] == whole[0]["data"][0]["seq"]
+    came, whole = pushes(listener.wait(2)), undisturbed(2)
+    assert came == whole[1:]
+    assert came[0]["data"][0]["pseq"] == whole[0]["data"][0]["seq"]
 
 
 def test_duplicate_sends_a_push_twice(listener: Listener) -> None:
@@ -72,9 +72,9 @@ def test_reorder_sends_a_push_after_the_next_one(listener: Listener) -> None:
 
 def test_garbage_comes_instead_of_a_push(listener: Listener) -> None:
     listener.exchange.faults.inject("garbage", times=8)
-    told = listener.wait(3)
-    assert [one for one in told if isinstance(one, dict) and isinstance(one.get("data"), list)] == undisturbed(3)[8:]
-    assert len({str(one) for one in told[:8]}) > 1
+    came = listener.wait(3)
+    assert [one for one in came if isinstance(one, dict) and isinstance(one.get("data"), list)] == undisturbed(3)[8:]
+    assert len({str(one) for one in came[:8]}) > 1
     assert not listener.connection.ended
 
 
@@ -88,17 +88,17 @@ def test_stall_of_everything_silences_pongs_and_acknowledgements_too(listener: L
 
 def test_stall_ends_after_its_seconds_and_what_was_in_between_is_lost(listener: Listener) -> None:
     listener.exchange.faults.inject("stall", times=1, amount=3)
-    told, whole = pushes(listener.wait(10)), undisturbed(10)
-    assert told == [push for push in whole if push["ts"] >= told[0]["ts"]]
-    assert 3000 <= told[0]["ts"] - whole[0]["ts"] < 3500
+    came, whole = pushes(listener.wait(10)), undisturbed(10)
+    assert came == [push for push in whole if push["ts"] >= came[0]["ts"]]
+    assert 3000 <= came[0]["ts"] - whole[0]["ts"] < 3500
 
 
 def test_stall_of_one_stream_leaves_the_others_and_the_pongs(exchange: Exchange) -> None:
     listener = Listener(exchange)
     listener.subscribe(v2("books"), v2("ticker"))
     exchange.faults.inject("stall", endpoint="stream.order_book", times=1)
-    told = pushes(listener.wait(20))
-    assert {push["arg"]["channel"] for push in told} == {"ticker"}
+    came = pushes(listener.wait(20))
+    assert {push["arg"]["channel"] for push in came} == {"ticker"}
     assert listener.send("ping") == ["pong"]
 
 
@@ -168,13 +168,13 @@ def test_faults_reach_private_streams(exchange: Exchange) -> None:
 
 
 def test_chances_are_the_same_for_the_same_seed() -> None:
-    told = []
+    came = []
     for _ in range(2):
         exchange = Exchange(clock=ManualClock(NOW_MS), limits=False)
         exchange.faults.inject("gap", probability=0.3)
         listener = Listener(exchange, V2)
         listener.subscribe(v2("books"))
-        told.append(pushes(listener.wait(10)))
+        came.append(pushes(listener.wait(10)))
     whole = undisturbed(10)
-    assert told[0] == told[1]
-    assert len(whole) * 0.5 < len(told[0]) < len(whole) * 0.9
+    assert came[0] == came[1]
+    assert len(whole) * 0.5 < len(came[0]) < len(whole) * 0.9

@@ -1,4 +1,4 @@
-"""What streams tell is what REST of the same exchange tells for the same instants, to the character."""
+"""What streams push is what REST of the same exchange has for the same instants, to the character."""
 
 from __future__ import annotations
 
@@ -96,9 +96,9 @@ def test_trades_are_those_of_rest_none_missing_and_none_twice(
 ) -> None:
     listener = listening(exchange, version)
     _, first = listener.subscribe(asked(version, "publicTrade" if version == "v3" else "trade", kind, symbol))
-    told = all_trades(exchange, version, kind, symbol)
+    came = all_trades(exchange, version, kind, symbol)
     assert first["action"] == "snapshot"
-    assert first["data"] == list(told.values())[:50]  # newest first, as on REST
+    assert first["data"] == list(came.values())[:50]  # newest first, as on REST
     seen = [row.get("tradeId") or row["i"] for row in first["data"]]
     name = "i" if version == "v3" else "tradeId"
     for push in pushes(listener.wait(600, step_s=0.1)):
@@ -107,14 +107,14 @@ def test_trades_are_those_of_rest_none_missing_and_none_twice(
         assert times == sorted(times, reverse=True)
         assert 0 < push["ts"] - times[0] <= 100
         seen = [row[name] for row in push["data"]] + seen
-    told = all_trades(exchange, version, kind, symbol)
+    came = all_trades(exchange, version, kind, symbol)
     pushed_ms = listener.clock.now_ms() // 100 * 100
-    told = {known: row for known, row in told.items() if int(row.get("ts") or row["T"]) < pushed_ms}
-    assert seen[: len(told)] == list(told)[: len(seen)]
+    came = {known: row for known, row in came.items() if int(row.get("ts") or row["T"]) < pushed_ms}
+    assert seen[: len(came)] == list(came)[: len(seen)]
     rows = {row[name]: row for push in pushes(listener.heard) for row in push["data"]}
-    common = rows.keys() & told.keys()
-    assert {known: rows[known] for known in common} == {known: told[known] for known in common}
-    assert common == set(told) & set(seen)
+    common = rows.keys() & came.keys()
+    assert {known: rows[known] for known in common} == {known: came[known] for known in common}
+    assert common == set(came) & set(seen)
 
 
 def test_trade_ids_tell_their_millisecond(exchange: Exchange) -> None:
@@ -223,10 +223,10 @@ def test_the_first_push_of_v3_candles_is_that_of_rest(model: Exchange, word: str
 def test_a_closed_bar_comes_once_more_less_than_a_second_after_its_end(exchange: Exchange) -> None:
     listener = Listener(exchange)
     listener.subscribe(v2("candle1m"))
-    told = [(push["ts"], int(push["data"][0][0])) for push in pushes(listener.wait(300, step_s=0.01))]
-    closing = [moment for moment, opened in told if moment >= opened + MINUTE_MS]
+    came = [(push["ts"], int(push["data"][0][0])) for push in pushes(listener.wait(300, step_s=0.01))]
+    closing = [moment for moment, opened in came if moment >= opened + MINUTE_MS]
     assert [moment % MINUTE_MS for moment in closing] == [430] * 5
-    following = [min(ts for ts, opened in told if opened == moment - 430) for moment in closing]
+    following = [min(ts for ts, opened in came if opened == moment - 430) for moment in closing]
     assert all(moment < later <= moment - 430 + 1000 for moment, later in zip(closing, following, strict=True))
 
 
@@ -235,14 +235,14 @@ def test_an_hour_of_maintenance_has_no_bars_and_the_last_one_before_is_closed(mo
     exchange = exchange_at(model, start - 30_000)
     listener = Listener(exchange)
     listener.subscribe(v2("candle1m"), v2("trade"))
-    told = pushes(listener.wait((stop - start) / 1000 + 120, step_s=1))
-    opens = {int(push["data"][0][0]) for push in told if push["arg"]["channel"] == "candle1m"}
+    came = pushes(listener.wait((stop - start) / 1000 + 120, step_s=1))
+    opens = {int(push["data"][0][0]) for push in came if push["arg"]["channel"] == "candle1m"}
     assert not [opened for opened in opens if start <= opened < stop]
     assert {start - MINUTE_MS, stop} <= opens
-    candles = [push for push in told if push["arg"]["channel"] == "candle1m"]
+    candles = [push for push in came if push["arg"]["channel"] == "candle1m"]
     last = [push["ts"] for push in candles if push["data"][0][0] == str(start - MINUTE_MS)][-1]
     assert last == start + 430
-    trades = [int(row["ts"]) for push in told if push["arg"]["channel"] == "trade" for row in push["data"]]
+    trades = [int(row["ts"]) for push in came if push["arg"]["channel"] == "trade" for row in push["data"]]
     assert not [ts for ts in trades if start <= ts < stop]
     assert trades
 
@@ -260,10 +260,10 @@ def test_a_ticker_is_that_of_rest_at_the_instant_of_the_push(
     listener.clock.advance((1000 - NOW_MS % 1000) / 1000)
     listener.wait(0, step_s=1)
     listener.wait(20, step_s=1)
-    told = pushes(listener.heard)
-    assert len(told) == 22
-    assert {push["action"] for push in told} == {"snapshot"}
-    for push in told:
+    came = pushes(listener.heard)
+    assert len(came) == 22
+    assert {push["action"] for push in came} == {"snapshot"}
+    for push in came:
         moment = exchange_as_of(exchange, push["ts"])
         [row] = push["data"]
         if version == "v3":
@@ -314,7 +314,7 @@ class Book:
                 if size == "0":
                     del self.sides[name][price]  # only what was there is taken away
                 else:
-                    assert self.sides[name].get(price) != size  # only what changed is told
+                    assert self.sides[name].get(price) != size  # only what changed is pushed
                     self.sides[name][price] = size
 
     def image(self) -> dict[str, list[list[str]]]:
@@ -344,8 +344,8 @@ def test_a_kept_book_is_the_exchanges_at_every_push(
     _, first = listener.subscribe(asked(version, channel, kind, symbol))
     book, levels = Book(), depth(version, channel, kind)
     seconds, every = (60, 1) if levels <= 50 else (12, 7)
-    told = [first, *pushes(listener.wait(seconds, step_s=0.5))]
-    for place, push in enumerate(told):
+    came = [first, *pushes(listener.wait(seconds, step_s=0.5))]
+    for place, push in enumerate(came):
         book.apply(push)
         if place % every == 0:
             true = exchange.order_book(symbol, kind=kind, now_ms=push["ts"], levels=levels)
@@ -353,10 +353,10 @@ def test_a_kept_book_is_the_exchanges_at_every_push(
             assert len(true["asks"]) == levels
             assert float(true["bids"][0][0]) < float(true["asks"][0][0])
     incremental = channel in ("books", "books50")
-    assert {push["action"] for push in told[1:]} == {"update" if incremental else "snapshot"}
-    assert len(told) > 10
-    assert all((push["data"][0]["seq"] > 2**53) is (kind == "coin-futures") for push in told)
-    assert book.image() == exchange.order_book(symbol, kind=kind, now_ms=told[-1]["ts"], levels=levels)
+    assert {push["action"] for push in came[1:]} == {"update" if incremental else "snapshot"}
+    assert len(came) > 10
+    assert all((push["data"][0]["seq"] > 2**53) is (kind == "coin-futures") for push in came)
+    assert book.image() == exchange.order_book(symbol, kind=kind, now_ms=came[-1]["ts"], levels=levels)
 
 
 @pytest.mark.parametrize(("kind", "symbol"), MARKETS)
@@ -366,9 +366,9 @@ def test_the_true_book_is_that_of_rest_and_around_the_last_price(exchange: Excha
         now_ms = exchange.clock.now_ms()
         true = exchange.order_book(symbol, kind=kind, now_ms=now_ms, levels=50)
         if kind == "spot":
-            told = rest(exchange, "/api/v2/spot/market/orderbook", symbol=symbol, limit=50)
+            came = rest(exchange, "/api/v2/spot/market/orderbook", symbol=symbol, limit=50)
             last = rest(exchange, "/api/v2/spot/market/tickers", symbol=symbol)[0]["lastPr"]
-            assert (told["bids"], told["asks"]) == (true["bids"], true["asks"])
+            assert (came["bids"], came["asks"]) == (true["bids"], true["asks"])
         else:
             last = rest(exchange, "/api/v2/mix/market/ticker", symbol=symbol, productType=product(kind))[0]["lastPr"]
         unified = rest(exchange, "/api/v3/market/orderbook", category=product(kind), symbol=symbol, limit=50)
@@ -438,8 +438,8 @@ def test_liquidations_of_a_product_are_at_its_trades_and_of_no_symbol(exchange: 
     listener = Listener(exchange, V3)
     [answer] = listener.subscribe({"instType": product, "topic": "liquidation"})
     assert answer["event"] == "subscribe"
-    told = pushes(listener.wait(1800, step_s=1))
-    rows = [row for push in told for row in push["data"]]
+    came = pushes(listener.wait(1800, step_s=1))
+    rows = [row for push in came for row in push["data"]]
     assert rows
     assert all(set(row) == {"symbol", "side", "price", "amount", "ts"} for row in rows)
     assert [int(row["ts"]) for row in rows] == sorted(int(row["ts"]) for row in rows)
@@ -452,16 +452,16 @@ def test_liquidations_of_a_product_are_at_its_trades_and_of_no_symbol(exchange: 
 # time
 
 
-def test_what_is_told_does_not_depend_on_how_often_one_looks(exchange: Exchange) -> None:
+def test_what_is_pushed_does_not_depend_on_how_often_one_looks(exchange: Exchange) -> None:
     arguments = [v2("trade"), v2("candle1m"), v2("books")]
-    told = []
+    came = []
     for step_s in (0.05, 0.5, 1.5):
         listener = Listener(exchange_at(exchange, NOW_MS))
         listener.subscribe(*arguments)
         listener.wait(60, step_s=step_s)
-        told.append(pushes(listener.heard))
-    assert told[0] == told[1] == told[2]
-    times = [push["ts"] for push in told[0]]
+        came.append(pushes(listener.heard))
+    assert came[0] == came[1] == came[2]
+    times = [push["ts"] for push in came[0]]
     assert times == sorted(times)
 
 

@@ -231,7 +231,7 @@ def test_every_argument_is_acknowledged_before_the_first_push(exchange: Exchange
         assert all(isinstance(one["ts"], int) for one in answers[4:])
 
 
-def test_what_is_subscribed_already_is_acknowledged_and_not_told_anew(exchange: Exchange) -> None:
+def test_what_is_subscribed_already_is_acknowledged_and_not_pushed_again(exchange: Exchange) -> None:
     listener = Listener(exchange)
     assert len(listener.subscribe(v2("books"))) == 2
     assert len(listener.subscribe(v2("books"))) == 1
@@ -345,7 +345,7 @@ def test_private_channels_need_a_login(exchange: Exchange, path: str) -> None:
     assert listener.subscribe(argument)[0]["event"] == "subscribe"
 
 
-def test_a_login_is_told_as_text_on_v2_and_as_number_on_v3(exchange: Exchange) -> None:
+def test_a_login_is_answered_as_text_on_v2_and_as_number_on_v3(exchange: Exchange) -> None:
     assert Listener(exchange, V2_PRIVATE).send(login("readonly", NOW_S)) == [{"event": "login", "code": "0"}]
     [answer] = Listener(exchange, V3_PRIVATE).send(login("unified", NOW_S))
     assert answer.pop("connId")
@@ -425,7 +425,7 @@ def test_private_sockets_have_no_public_channels_and_public_ones_no_private(exch
     assert Listener(exchange).subscribe(v2("orders", "default"))[0]["code"] == 30016
 
 
-def test_a_restricted_account_is_told_nothing(exchange: Exchange) -> None:
+def test_a_restricted_account_receives_nothing(exchange: Exchange) -> None:
     listener = Listener(exchange, V2_PRIVATE)
     listener.send(login("readonly", NOW_S))
     exchange.restrict("classic", "40023")
