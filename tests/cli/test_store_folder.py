@@ -95,7 +95,10 @@ def test_uninstalling_says_what_lies_where_and_leaves_what_is_not_of_this_packag
 def test_uninstalling_asks_for_each_place_and_for_the_vault_by_name(
     converse: Converse, stored: Path, vault: str, environment: dict[str, str]
 ) -> None:
-    shown = converse(("uninstall",), [("Delete data (BGRESEARCH_DATA_DIR)?", "y"), ("with every key in it", "n")])
+    shown = converse(
+        ("uninstall",),
+        [("Delete data (BGRESEARCH_DATA_DIR)?", "y"), ("Delete state?", "n"), ("with every key in it", "n")],
+    )
     assert shown.status == 0
     assert "Removed: data (BGRESEARCH_DATA_DIR)." in " ".join(shown.out.split())
     assert Path(environment["BGRESEARCH_VAULT"]).exists()
