@@ -38,22 +38,9 @@ def live(chart: Drawn) -> VBox:
     ConfigurationError
         ipywidgets or anywidget is not installed.
     """
-    go, _ = plotly()
-    try:
-        import ipywidgets as widgets
-
-        from bgresearch.charts.resize_widget import Fitting
-
-        shown = go.FigureWidget(chart.figure)
-    except ImportError:
-        raise ConfigurationError(_NEEDS_WIDGETS, hint=_INSTALL_WIDGETS) from None
-    shown.update_layout(autosize=True, margin_t=96, title=_heading(chart, shown.layout.title.subtitle.text))
-    shown._config = {**shown._config, **_CONFIG}
+    box, shown = _boxed(chart.figure, chart.theme)
+    shown.update_layout(margin_t=96, title=_heading(chart, shown.layout.title.subtitle.text))
     shown.layout.on_change(lambda *_: refine(shown, chart), "xaxis.range", "xaxis.autorange")
-    box = widgets.VBox([Fitting(), shown])
-    box.add_class("bg-chart")
-    if chart.theme == "auto":
-        box.add_class("bg-auto")
     return box
 
 
@@ -97,12 +84,12 @@ def themed_bundle(figure: Any, theme: str, include: Any, exclude: Any) -> Any:
     """Return what a notebook shows of a plain figure: a widget that takes the theme's colours if a kernel runs."""
     if _kernel_runs():
         with contextlib.suppress(ConfigurationError):
-            return themed(figure, theme)._repr_mimebundle_(include=include, exclude=exclude)
+            return _boxed(figure, theme)[0]._repr_mimebundle_(include=include, exclude=exclude)
     return figure._repr_mimebundle_(include, exclude)
 
 
-def themed(figure: Any, theme: str) -> VBox:
-    """Return a plain figure as a widget as wide as its pane, with the notebook's text colour in theme ``auto``.
+def _boxed(figure: Any, theme: str) -> tuple[VBox, Any]:
+    """Return a figure as a widget, in a box as wide as its pane; in theme ``auto`` with the notebook's text colour.
 
     Raises
     ------
@@ -124,7 +111,7 @@ def themed(figure: Any, theme: str) -> VBox:
     box.add_class("bg-chart")
     if theme == "auto":
         box.add_class("bg-auto")
-    return box
+    return box, shown
 
 
 def display_or_open(chart: Any, page: Callable[[], str]) -> None:

@@ -89,7 +89,7 @@ def _name_the_right_one(error: Any) -> None:
         error.possibilities = [_OPTIONS[option]]
     command = re.search(r"No such command '([\w-]+)'", str(error.message))
     if command and command[1] in _COMMANDS and error.ctx.parent is None:
-        error.message = f"{error.message} It is called: bgresearch {_COMMANDS[command[1]]}"
+        error.message = f"{command[0]}. It is called: bgresearch {_COMMANDS[command[1]]}"
 
 
 def _as_object(kind: str, message: str, hint: str) -> None:

@@ -87,8 +87,8 @@ def _of_vault(path: Path, file: Path) -> bool:
 
 def _question(place: Place) -> str:
     if place.name == _KEYS:
-        return f"Delete the vault {place.where} with every key in it? Nothing brings them back. Delete it?"
-    return f"Delete {place.name}, {place.where}?"
+        return "Delete the vault with every key in it, for good?"
+    return f"Delete {place.name}?"
 
 
 def _remove(place: Place) -> None:

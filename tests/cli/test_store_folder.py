@@ -96,7 +96,8 @@ def test_uninstalling_asks_for_each_place_and_for_the_vault_by_name(
     converse: Converse, stored: Path, vault: str, environment: dict[str, str]
 ) -> None:
     shown = converse(
-        ("uninstall",), [(f"Delete data (BGRESEARCH_DATA_DIR), {stored}?", "y"), ("with every key in it?", "n")]
+        ("uninstall",),
+        [("Delete data (BGRESEARCH_DATA_DIR)?", "y"), ("Delete state?", "n"), ("with every key in it", "n")],
     )
     assert shown.status == 0
     assert "Removed: data (BGRESEARCH_DATA_DIR)." in " ".join(shown.out.split())

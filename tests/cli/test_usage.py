@@ -42,3 +42,22 @@ def test_wrong_usage_is_an_object_for_a_machine(run: Run, arguments: tuple[str, 
 
 def test_the_version_is_told(run: Run) -> None:
     assert run("--version") == (0, f"bgresearch {bgresearch.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "right"),
+    [
+        (("klines",), "bgresearch download candles"), (("unlock",), "bgresearch vault unlock"),
+        (("delete",), "bgresearch uninstall"), (("live",), "bgresearch record --live"),
+        (("download", "candles", "BTCUSDT", "--start", "1d"), "--since"),
+        (("download", "candles", "BTCUSDT", "--since", "1d", "--timeframe", "1h"), "--interval"),
+        (("export", "candles", "BTCUSDT", "--since", "1d", "--to", "x.csv", "--end", "now"), "--until"),
+        (("explore", "--category", "spot"), "--market"),
+    ],
+)  # fmt: skip
+def test_a_common_wrong_name_is_answered_with_the_right_one(run: Run, arguments: tuple[str, ...], right: str) -> None:
+    refused = run(*arguments)
+    assert refused.status == 2
+    assert right in refused.err
+    machine = run(*arguments, "--json")
+    assert right in json.loads(machine.err)["error"]["message"]
