@@ -63,6 +63,7 @@ def archived_books(session: Session, data: Data, named: Named, span: Span, wish:
     shape, schema, _unique = _SHAPES[data]
     session.store.check_host()
     table, _ = session.store.read_after(lambda: _bring(session, data, named, series, span, wish, use), series, span)
+    session.store.refuse_lost(series, span)  # was kept, was damaged, and the archive has it no more
     missing = session.store.missing(series, span)
     rows = schema.empty_table() if table is None else table.cast(schema)
     return shape.frame(
