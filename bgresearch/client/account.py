@@ -24,8 +24,9 @@ from bgresearch.account.holdings import (
 from bgresearch.client.account_holdings import StandingVerbs
 from bgresearch.core.spans import Span, iso
 from bgresearch.core.timestamps import Moment
-from bgresearch.errors import InvalidInput, OfflineError
+from bgresearch.errors import OfflineError
 from bgresearch.schemas import Shape, documented, fields
+from bgresearch.session.cached_sender import checked_age
 from bgresearch.session.known_accounts import known_uid
 from bgresearch.store import LostRows, Series
 
@@ -127,8 +128,7 @@ class AccountVerbs(StandingVerbs):
         Disk: every snapshot is kept under ``account/<uid>/assets``. Budget: two to five requests.
         """
         now = self._source.clock.now_ms()
-        if max_age is not None and not max_age >= 0:
-            raise InvalidInput("max_age", f"{max_age!r} is negative.", hint="Give seconds, or None to ask always.")
+        checked_age(max_age)
         if max_age is not None or self._source.offline:
             kept = self._kept_assets()
             if kept is not None:

@@ -15,7 +15,7 @@ from bgresearch.account.record_history import RecordHistory
 from bgresearch.account.record_type import RecordKind
 from bgresearch.core.progress import Wish
 from bgresearch.core.spans import Span, iso
-from bgresearch.core.symbols import MARKETS, own_symbol
+from bgresearch.core.symbols import MARKETS, checked_coin, own_symbol
 from bgresearch.core.timestamps import Moment, span_of
 from bgresearch.market.listing_history import was_listed
 from bgresearch.schemas import Shape, documented
@@ -191,6 +191,9 @@ class RecordVerbs:
     ) -> pd.DataFrame:  # fmt: skip
         """Return the records of one lot, or of all lots, in order; ``only`` narrows what is shown, not what is kept."""
         kind = KINDS[name]
+        for name_of, value in only.items():
+            if name_of != "symbol":
+                checked_coin(value, name_of)
         market, symbol = own_symbol(lot if kind.lot == "market" else None, only.get("symbol"))
         lot = market if kind.lot == "market" else lot
         if "symbol" in only:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bgresearch.archives.fetched_files import ChangedFile
 from bgresearch.client.market import known_market
 from bgresearch.core.progress import Wish
-from bgresearch.core.symbols import chosen, wire_symbol
+from bgresearch.core.symbols import chosen, several, wire_symbol
 from bgresearch.core.timestamps import Moment, span_of
 from bgresearch.market.archive_import import Paths, import_archive
 from bgresearch.market.archived import archive_changes
@@ -283,7 +283,7 @@ class CandleVerbs:
             Part of it could not be fetched.
         """
         span = span_of(start, end, self._source.clock.now_ms())
-        return list(revisions(self._source, span, symbols=symbols))
+        return list(revisions(self._source, span, symbols=several("symbols", symbols)))
 
     def publish(
         self, url: str, *, symbols: str | Sequence[str] | None = None, market: str | None = None, exact: bool = False,

@@ -12,7 +12,7 @@ import pyarrow as pa
 from bgresearch.catalogue import load
 from bgresearch.core.progress import Wish
 from bgresearch.core.spans import Span, iso
-from bgresearch.core.symbols import MARKETS, Named, wire_symbol
+from bgresearch.core.symbols import MARKETS, Named, checked_coin, wire_symbol
 from bgresearch.core.timestamps import Moment, span_of
 from bgresearch.errors import BadResponse, ExchangeError, InvalidInput, OfflineError, UnknownSymbol
 from bgresearch.http.rows import around
@@ -106,7 +106,7 @@ class MarketVerbs:
         -----
         Disk: the newest answer is kept. Budget: one request, three per second.
         """
-        return self._asked(COINS, lambda sender: coins(sender, coin), max_age)
+        return self._asked(COINS, lambda sender: coins(sender, checked_coin(coin)), max_age)
 
     @documented(TICKERS)
     def tickers(

@@ -6,7 +6,7 @@ coin itself. A symbol without a slash is in the exchange's own spelling.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from bgresearch.errors import InvalidInput
@@ -111,6 +111,8 @@ def own_symbol(
     """Return market and symbol for a verb that accepts any symbol, both optional."""
     if symbol is None:
         return market, None
+    if not isinstance(symbol, str):
+        raise InvalidInput("symbol", f"{symbol!r} is not a symbol.", hint=_HINT)
     if market is None and "/" not in symbol:
         return None, symbol.upper()
     named = wire_symbol(symbol, market or default, default=default)
@@ -136,7 +138,34 @@ def chosen(symbols: str | Sequence[str] | None) -> tuple[str, ...]:
     """
     if symbols is not None and not symbols:
         raise InvalidInput("symbols", "the list is empty.", hint="Leave it out for all symbols.")
-    return (symbols,) if isinstance(symbols, str) else tuple(symbols or ())
+    return () if symbols is None else several("symbols", symbols)
+
+
+def several(name: str, texts: str | Iterable[str]) -> tuple[str, ...]:
+    """Return one text or several as a tuple.
+
+    Raises
+    ------
+    InvalidInput
+        It is something else; the message has the argument's name.
+    """
+    found = (texts,) if isinstance(texts, str) or not isinstance(texts, Iterable) else tuple(texts)
+    if wrong := [one for one in found if not isinstance(one, str)]:
+        raise InvalidInput(name, f"{wrong[0]!r} is no text.", hint="Give a text, or several in a list.")
+    return found
+
+
+def checked_coin(coin: str | None, name: str = "coin") -> str | None:
+    """Return the coin, None for all.
+
+    Raises
+    ------
+    InvalidInput
+        It is no text, or blank.
+    """
+    if coin is not None and (not isinstance(coin, str) or not coin.strip()):
+        raise InvalidInput(name, f"{coin!r} is no coin.", hint="Write it as the exchange does, like USDT.")
+    return coin
 
 
 def spot_of(named: Named) -> Named:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 from bgresearch.catalogue import Endpoint
@@ -129,12 +130,11 @@ class CachedSender:
 
 
 def checked_age(max_age: float | None) -> float | None:
-    """Return the age, or raise `InvalidInput` if it is negative."""
-    if max_age is not None and not max_age >= 0:
-        raise InvalidInput(
-            "max_age", f"{max_age!r} is negative.", hint="Give seconds, or None to always ask the exchange."
-        )
-    return max_age
+    """Return the age, or raise `InvalidInput` if it is no number, or negative."""
+    if max_age is None or (isinstance(max_age, Real) and not isinstance(max_age, bool) and max_age >= 0):
+        return max_age
+    cause = "is negative" if isinstance(max_age, Real) and not isinstance(max_age, bool) else "is no number of seconds"
+    raise InvalidInput("max_age", f"{max_age!r} {cause}.", hint="Give seconds, or None to always ask the exchange.")
 
 
 def _written(reply: Reply, params: Mapping[str, object]) -> bytes:
