@@ -26,9 +26,10 @@ from bgresearch.account.holdings import (
 from bgresearch.client.account_holdings import HoldingVerbs
 from bgresearch.core.spans import Span, iso
 from bgresearch.core.timestamps import Moment
-from bgresearch.errors import ExchangeError, InvalidInput, NetworkError, OfflineError
+from bgresearch.errors import ExchangeError, NetworkError, OfflineError
 from bgresearch.market.quotes import tickers
 from bgresearch.schemas import Row, documented
+from bgresearch.session.cached_sender import checked_age
 from bgresearch.session.known_accounts import known_uid
 from bgresearch.store import LostRows, Series
 
@@ -114,8 +115,7 @@ class AccountVerbs(HoldingVerbs):
         Disk: every snapshot is kept under ``account/<uid>/assets``. Budget: two to six requests.
         """
         now = self._source.clock.now_ms()
-        if max_age is not None and not max_age >= 0:
-            raise InvalidInput("max_age", f"{max_age!r} is negative.", hint="Give seconds, or None to ask always.")
+        checked_age(max_age)
         if max_age is not None or self._source.offline:
             kept = self._kept_assets()
             if kept is not None:

@@ -17,7 +17,7 @@ from bgresearch.core.intervals import HOUR_MS
 from bgresearch.core.lengths import Duration
 from bgresearch.core.progress import Wish
 from bgresearch.core.spans import Span, iso
-from bgresearch.core.symbols import MARKETS, own_symbol
+from bgresearch.core.symbols import MARKETS, checked_coin, own_symbol
 from bgresearch.core.timestamps import Moment, moment_ms, span_of
 from bgresearch.core.verbs import Verbs
 from bgresearch.errors import InvalidInput
@@ -203,6 +203,9 @@ class RecordVerbs(Verbs):
     ) -> pd.DataFrame:  # fmt: skip
         """Return the records of one lot, or of all lots, in order; ``only`` narrows what is shown, not what is kept."""
         kind = KINDS[name]
+        for name_of, value in only.items():
+            if name_of != "symbol":
+                checked_coin(value, name_of)
         market, symbol = own_symbol(lot if kind.lot == "market" else None, only.get("symbol"))
         lot = market if kind.lot == "market" else lot
         if "symbol" in only:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bgresearch.archives.fetched_files import ChangedFile
 from bgresearch.core.lengths import Duration
 from bgresearch.core.progress import Wish
-from bgresearch.core.symbols import chosen, known_market, wire_symbol
+from bgresearch.core.symbols import chosen, known_market, several, wire_symbol
 from bgresearch.core.timestamps import Moment, span_of
 from bgresearch.core.verbs import Verbs
 from bgresearch.market.archive_import import Paths, import_archive
@@ -292,7 +292,7 @@ class CandleVerbs(Verbs):
             Part of it could not be fetched.
         """
         span = span_of(start, end, self._source.clock.now_ms())
-        return list(revisions(self._source, span, symbols=symbols))
+        return list(revisions(self._source, span, symbols=several("symbols", symbols)))
 
     def publish(
         self, url: str, *, symbols: str | Sequence[str] | None = None, market: str | None = None, exact: bool = False,

@@ -8,7 +8,7 @@ from bgresearch.catalogue.answer_row import spelled
 from bgresearch.client.sentiment import SentimentVerbs
 from bgresearch.core.lengths import Duration
 from bgresearch.core.spans import iso
-from bgresearch.core.symbols import Named, known_market, wire_symbol
+from bgresearch.core.symbols import Named, checked_coin, known_market, wire_symbol
 from bgresearch.core.timestamps import Moment
 from bgresearch.errors import ExchangeError, InvalidInput, UnknownSymbol
 from bgresearch.market.fees_and_tiers import (
@@ -243,10 +243,8 @@ class ContractVerbs(SentimentVerbs):
         -----
         Disk: the newest answer is kept. Budget: one request.
         """
-        if not isinstance(coin, str) or not coin.strip():
-            raise InvalidInput("coin", f"{coin!r} is no coin.", hint="Write it as the exchange does, like USDT.")
-        name = spelled(coin.strip())
-        source, refusal = INTEREST_RATES.sources[history], None
+        name = spelled(str(checked_coin("" if coin is None else coin)).strip())
+        source, refusal = INTEREST_RATES.sources[bool(history)], None
         try:
             frame = self._asked(INTEREST_RATES, lambda sender: interest_rates(sender, name, history=history), max_age)
         except ExchangeError as error:

@@ -13,7 +13,7 @@ from bgresearch.catalogue import load
 from bgresearch.core.lengths import Duration
 from bgresearch.core.progress import Wish
 from bgresearch.core.spans import Span, iso
-from bgresearch.core.symbols import MARKETS, Named, known_market, wire_symbol
+from bgresearch.core.symbols import MARKETS, Named, checked_coin, known_market, wire_symbol
 from bgresearch.core.timestamps import Moment, span_of
 from bgresearch.core.verbs import Verbs
 from bgresearch.errors import BadResponse, ExchangeError, InvalidInput, OfflineError, UnknownSymbol
@@ -110,7 +110,7 @@ class MarketVerbs(Verbs):
         -----
         Disk: the newest answer is kept. Budget: one request, three per second.
         """
-        return self._asked(COINS, lambda sender: coins(sender, coin), max_age)
+        return self._asked(COINS, lambda sender: coins(sender, checked_coin(coin)), max_age)
 
     @documented(TICKERS)
     def tickers(

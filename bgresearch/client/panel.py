@@ -15,7 +15,7 @@ from bgresearch.client.contracts import ContractVerbs
 from bgresearch.core.intervals import DAY_MS, HOUR_MS, interval
 from bgresearch.core.lengths import Duration
 from bgresearch.core.spans import Span, iso
-from bgresearch.core.symbols import Named, spot_of, wire_symbol
+from bgresearch.core.symbols import Named, several, spot_of, wire_symbol
 from bgresearch.core.timestamps import Moment, span_of
 from bgresearch.errors import InvalidInput
 from bgresearch.market.candles.bulk_download import WORKERS, download
@@ -193,8 +193,7 @@ def _named(symbols: str | Sequence[str], market: str) -> list[Named]:
     InvalidInput
         There is none, or they are of several markets.
     """
-    asked = [symbols] if isinstance(symbols, str) else list(symbols)
-    named = list(dict.fromkeys(wire_symbol(one, market) for one in asked))
+    named = list(dict.fromkeys(wire_symbol(one, market) for one in several("symbols", symbols)))
     if len({one.market for one in named}) != 1:
         cause = "they are of several markets." if named else "there is none."
         raise InvalidInput("symbols", cause, hint='Ask for one market at a time: ["BTCUSDT", "ETHUSDT"], market=.')
@@ -209,7 +208,7 @@ def _chosen(fields: Sequence[str], market: str) -> tuple[str, ...]:
     InvalidInput
         There is none, or one is unknown or not of this market.
     """
-    chosen = tuple(dict.fromkeys([fields] if isinstance(fields, str) else fields))
+    chosen = tuple(dict.fromkeys(several("fields", fields)))
     unknown = [one for one in chosen if one not in FIELDS]
     if unknown or not chosen:
         cause = f"{unknown[0]!r} is unknown." if unknown else "there is none."

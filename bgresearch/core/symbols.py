@@ -137,7 +137,34 @@ def chosen(symbols: str | Sequence[str] | None) -> tuple[str, ...]:
     """
     if symbols is not None and not symbols:
         raise InvalidInput("symbols", "the list is empty.", hint="Leave it out for all symbols.")
-    return (symbols,) if isinstance(symbols, str) else tuple(symbols or ())
+    return () if symbols is None else several("symbols", symbols)
+
+
+def several(name: str, texts: str | Iterable[str]) -> tuple[str, ...]:
+    """Return one text or several as a tuple.
+
+    Raises
+    ------
+    InvalidInput
+        It is something else; the message has the argument's name.
+    """
+    found = (texts,) if isinstance(texts, str) or not isinstance(texts, Iterable) else tuple(texts)
+    if wrong := [one for one in found if not isinstance(one, str)]:
+        raise InvalidInput(name, f"{wrong[0]!r} is not a text.", hint="Give a text, or several in a list.")
+    return found
+
+
+def checked_coin(coin: str | None, name: str = "coin") -> str | None:
+    """Return the coin, None for all.
+
+    Raises
+    ------
+    InvalidInput
+        It is not a text, or blank.
+    """
+    if coin is not None and (not isinstance(coin, str) or not coin.strip()):
+        raise InvalidInput(name, f"{coin!r} is not a coin.", hint="Write it as the exchange does, like USDT.")
+    return coin
 
 
 def spot_of(named: Named) -> Named:
@@ -203,6 +230,8 @@ def symbol_text(symbol: str) -> str:
     >>> symbol_text("btc-usdt"), symbol_text("BTCUSDT_UMCBL"), symbol_text("BTC-USDT-SWAP")
     ('BTCUSDT', 'BTC/USDT:USDT', 'BTC/USDT:USDT')
     """
+    if not isinstance(symbol, str):
+        raise InvalidInput("symbol", f"{symbol!r} is not a symbol.", hint=_HINT)
     text = symbol.strip()
     upper = text.upper().removeprefix("BITGET:")
     if found := _FIRST_VERSION.fullmatch(upper):

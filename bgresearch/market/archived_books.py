@@ -63,6 +63,7 @@ def archived_books(session: Session, data: Data, named: Named, span: Span, wish:
     shape, schema, _unique = _SHAPES[data]
     session.store.check_host()
     table, _ = session.store.read_after(lambda: _fetch(session, data, named, series, span, wish, use), series, span)
+    session.store.refuse_lost(series, span)  # it was stored, was damaged, and the archive no longer has it
     missing = session.store.missing(series, span)
     rows = schema.empty_table() if table is None else table.cast(schema)
     return shape.frame(

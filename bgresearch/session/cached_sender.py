@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 from bgresearch.catalogue import Endpoint
@@ -128,13 +129,13 @@ class CachedSender:
         return f"Run {what} once on a client that is connected without offline=True."
 
 
-def checked_age(max_age: float | None) -> float | None:
-    """Return the age, or raise `InvalidInput` if it is negative."""
-    if max_age is not None and not max_age >= 0:
-        raise InvalidInput(
-            "max_age", f"{max_age!r} is negative.", hint="Give seconds, or None to always ask the exchange."
-        )
-    return max_age
+def checked_age(max_age: Any) -> float | None:
+    """Return the age, or raise `InvalidInput` if it is not a number, or negative."""
+    is_number = isinstance(max_age, Real) and not isinstance(max_age, bool)
+    if max_age is None or (is_number and max_age >= 0):
+        return max_age  # type: ignore[no-any-return]  # a number, as just checked
+    cause = "is negative" if is_number else "is not a number of seconds"
+    raise InvalidInput("max_age", f"{max_age!r} {cause}.", hint="Give seconds, or None to always ask the exchange.")
 
 
 def _written(reply: Reply, params: Mapping[str, object]) -> bytes:

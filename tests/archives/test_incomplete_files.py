@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import pandas as pd
 import pytest
 
 from bgresearch.client.client import Client
-from bgresearch.errors import OfflineError
+from bgresearch.errors import OfflineError, StoreError
 from bgresearch.sandbox import Exchange
-from tests.archives.conftest import KLINES, QUOTES, TRADES, csv, packed
+from bgresearch.store import StoreWarning
+from tests.archives.conftest import KLINES, QUOTES, TRADES, Served, csv, packed
 from tests.archives.test_importing_files import DAY, downloaded, parts
+from tests.completeness.test_damaged_files import HOW, hurt
 from tests.conftest import Connect
 
 BOOKS = "timestamp,asks,bids"
@@ -123,3 +126,24 @@ def test_a_side_that_is_missing_is_no_bad_value(connect: Connect, tmp_path: Path
     assert connect(offline=True).import_archive(path)["state"].tolist() == ["stored"]
     quotes = read(connect(offline=True), "quotes")
     assert quotes["ask"].isna().tolist() == [True, False]
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize(("data", "day"), [("quotes", "2026-08-17"), ("books", "2026-09-01")])
+def test_what_was_kept_and_is_damaged_is_an_error_where_the_archive_has_it_no_more(  # noqa: PLR0917 - fixtures
+    served: Served, exchange: Exchange, tmp_path: Path, data: str, day: str, how: str
+) -> None:
+    def ask() -> pd.DataFrame:
+        return getattr(served(), data)("BTCUSDT", f"{day}T15:00", f"{day}T15:10")
+
+    whole = ask()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", StoreWarning)
+        hurt(tmp_path / "served", "recorded", how)
+        exchange.faults.inject("absent", endpoint=f"archive.{data}")
+        for _ in range(2):
+            with pytest.raises(StoreError, match=r"was in a damaged file that was set aside") as lost:
+                ask()
+            assert lost.value.missing
+        exchange.faults.clear()
+        pd.testing.assert_frame_equal(ask(), whole)

@@ -130,7 +130,7 @@ WRONG: dict[str, tuple[Ask, str]] = {
     "kind": (lambda c: c.announcements("gossip"), "kind: 'gossip' is unknown"),
     "language": (lambda c: c.announcements(language="fr"), "language: 'fr' is unknown"),
     "account": (lambda c: c.discount_rates("mine"), "account: 'mine' is unknown"),
-    "coin": (lambda c: c.interest_rates(""), "coin: '' is no coin"),
+    "coin": (lambda c: c.interest_rates(""), "coin: '' is not a coin"),
     "fee market": (lambda c: c.fee_rates("moon"), "market: 'moon' is unknown"),
     "symbols market": (lambda c: c.symbols("moon"), "market: 'moon' is unknown"),
 }

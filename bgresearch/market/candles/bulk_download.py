@@ -18,7 +18,7 @@ import pyarrow as pa
 from bgresearch.catalogue.value_types import TIME
 from bgresearch.core.progress import Wish, shown
 from bgresearch.core.spans import Span, iso, union
-from bgresearch.core.symbols import wire_symbol
+from bgresearch.core.symbols import several, wire_symbol
 from bgresearch.core.thread_pool import ThreadPool
 from bgresearch.core.timestamps import Moment, span_of
 from bgresearch.errors import (
@@ -151,10 +151,10 @@ def download(
 def _named(source: Session, symbols: str | Sequence[str], market: str) -> dict[str, bool]:
     """Return the requested symbols, each once, and whether only the store has them."""
     if symbols != ALL:
-        names = [symbols] if isinstance(symbols, str) else list(symbols)
+        names = several("symbols", symbols)
         if not names:
             raise InvalidInput("symbols", "no symbol is named.", hint="Name some, or ALL.")
-        return dict.fromkeys((name.upper() if isinstance(name, str) else name for name in names), False)
+        return dict.fromkeys((name.upper() for name in names), False)
     kept = source.store.symbols(market)
     if source.offline:
         return dict.fromkeys(kept, True)
