@@ -30,8 +30,8 @@ print(report.summary)
 report.save("bgresearch-doctor.json")
 ```
 
-First comes this machine: Python, the data folder, the certificate, the clock, whether the exchange answers. Then at most
-80 public requests, inside every rate limit and counted with those of all your processes; a minute of trades and an
+First comes this machine: Python, the data folder, the certificate, the clock, whether the exchange answers. Then at
+most 80 public requests, inside every rate limit and counted with those of all your processes; a minute of trades and an
 order book; the trades of one day from the archive. It takes about a minute and a half.
 
 | result | meaning |
@@ -73,10 +73,7 @@ with bg.connect(sandbox=exchange, data_dir="another-folder") as client:
 
 def page() -> str:
     """Return the page."""
-    parts = [_HEAD]
-    for one in ASSUMPTIONS:
-        parts.append(_section(one))
-    return "\n".join(parts)
+    return "\n".join([_HEAD, *map(_section, ASSUMPTIONS)])
 
 
 def _section(one: Assumption[Any]) -> str:
