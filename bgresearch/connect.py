@@ -158,7 +158,7 @@ def doctor(client: Client | None = None, *, streams: bool = True) -> DoctorRepor
     client : Client, optional
         Whose exchange and data folder; with a key it is said what the key may do. By default one for public data.
     streams : bool
-        Whether to listen to streams for a minute, too.
+        Whether to take a minute: to listen to streams, and to look twice at candles.
 
     Raises
     ------

@@ -248,4 +248,4 @@ class StoreError(BgresearchError):
 
 
 class UndocumentedData(UserWarning):
-    """The exchange sent data that the table does not describe; it is returned as text or, if unreadable, missing."""
+    """The exchange sent values that cannot be read (they are missing), or differs from what a verb rests on."""

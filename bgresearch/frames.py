@@ -3,16 +3,16 @@
 Every documented column is present, null if the response lacks it, so that frames of one endpoint are compatible.
 Times are ``datetime64[ms, UTC]``, decimals and percentages (as fractions) float64, whole numbers Int64, flags boolean,
 enums categories, everything else text. Objects inside a row become ``feeDetail.totalFee``; lists inside a row stay
-JSON text. Fields that the table does not know are kept as text, and named in one warning. Values that are not of their
-column's kind are missing, and a warning names them with their rows.
+JSON text. Fields that the table does not know are kept as text, and named in the log, once a day. Values that are not
+of their column's kind are missing, and a warning names them with their rows.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import math
 import threading
-import warnings
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -23,10 +23,12 @@ import pyarrow.compute as pc
 
 from bgresearch.catalogue import Column, Endpoint
 from bgresearch.catalogue.answer_row import AnswerRow, Problems, shown
-from bgresearch.catalogue.response import rows_key, rows_of, unwrap, without_secrets
+from bgresearch.catalogue.response import printable, rows_key, rows_of, unwrap, without_secrets
 from bgresearch.catalogue.value_types import TIME, as_text, to_array
 from bgresearch.core import exact_json
-from bgresearch.errors import BadResponse, UndocumentedData
+from bgresearch.core.clock import SystemClock
+from bgresearch.core.intervals import DAY_MS
+from bgresearch.errors import BadResponse
 
 _CANDLE_NUMBERS = ("open", "high", "low", "close", "volume", "quote_volume")
 CANDLE_SCHEMA = pa.schema([("open_time", TIME), *((name, pa.float64()) for name in _CANDLE_NUMBERS)])
@@ -36,8 +38,9 @@ _FRACTION = "ratio (1=100%)"
 NO_CATEGORIES = pd.CategoricalDtype(pd.Index([], dtype="str"))  # pandas names no type for none, and Parquet loses it
 _NO_NUMBERS = (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError)
 
-_warned: set[tuple[str, str]] = set()
-_warning = threading.Lock()
+_log = logging.getLogger(__name__)
+_said: set[tuple[str, str, int]] = set()  # endpoint, field, day
+_saying = threading.Lock()
 
 _Tree = dict[str, "Leaf | _Tree"]
 
@@ -95,7 +98,7 @@ def to_table(endpoint: Endpoint, data: Any) -> pa.Table:
             row[time.label] = common[time.label]
     for label in dict.fromkeys(label for row in rows for label in row if label not in leaves):
         leaves[label] = Leaf(label, Column(label, "string"))
-        _warn(endpoint, label, "is not documented; it is returned as text.")
+        _say_new(endpoint, label)
     return _table(endpoint, list(leaves.values()), rows, common)
 
 
@@ -292,10 +295,11 @@ def _table(endpoint: Endpoint, leaves: list[Leaf], rows: list[dict[str, Any]], c
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields, metadata={_ANSWER: answer.encode()}))
 
 
-def _warn(endpoint: Endpoint, field: str, what: str) -> None:
-    """Warn once per endpoint and field."""
-    with _warning:
-        if (endpoint.id, field) in _warned:
+def _say_new(endpoint: Endpoint, field: str) -> None:
+    """Say once a day in the log that the table does not know a field."""
+    new = (endpoint.id, field, SystemClock().now_ms() // DAY_MS)
+    with _saying:
+        if new in _said:
             return
-        _warned.add((endpoint.id, field))
-    warnings.warn(f"{endpoint.id}: {field} {what}", UndocumentedData, stacklevel=4)
+        _said.add(new)
+    _log.warning("%s: %s is not in the table; it is returned as text", endpoint.id, printable(field))

@@ -21,7 +21,7 @@ def doctor(
     key: Annotated[
         str, typer.Option(metavar="NAME", help="The label of a key: say what it may do, too.", show_default="no key")
     ] = "",
-    streams: Annotated[bool, typer.Option(help="Whether to listen to streams for a minute, too.")] = True,
+    streams: Annotated[bool, typer.Option(help="Whether to take a minute for streams and candles.")] = True,
     report: Annotated[
         Path, typer.Option(metavar="FILE", help="Where the report goes that can be attached to an issue.")
     ] = Path("bgresearch-doctor.json"),

@@ -150,7 +150,7 @@ class Client(CandleVerbs, RecordingVerbs, LiveVerbs, PanelVerbs):
         Parameters
         ----------
         streams : bool
-            Whether to listen to streams for a minute, too.
+            Whether to take a minute: to listen to streams, and to look twice at candles.
 
         Returns
         -------
@@ -174,9 +174,10 @@ class Client(CandleVerbs, RecordingVerbs, LiveVerbs, PanelVerbs):
         >>> import bgresearch as bg
         >>> print(bg.connect(sandbox=True).doctor())                                     # doctest: +SKIP
         """
-        from bgresearch.client.doctor.examination import Examination  # noqa: PLC0415 - rarely used
+        from bgresearch.client.doctor.examination import Doctor  # noqa: PLC0415 - rarely used
 
-        return Examination(self._source, self._live if streams else None, self._whose).run(self._progress)
+        doctor = Doctor(self._source, self._live if streams else None, self._whose, waits=streams)
+        return doctor.run(self._progress)
 
     def permissions(self) -> Permissions:
         """Return what the key can do: ``.verdict`` in words, ``.can_trade``, ``.can_withdraw``, ``.addresses`` ...

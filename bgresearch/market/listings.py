@@ -19,7 +19,7 @@ SYMBOLS = Shape(
         market category spot or one of the futures markets
         base category coin that is traded
         quote category coin that it is priced in
-        kind category spot, perpetual, delivery
+        kind category spot, stock (a stock token of the spot market), perpetual, delivery
         status category as the exchange names it: online, normal, halt, off ...
         trading flag whether it can be traded now
         price_places count decimals of a price
@@ -104,7 +104,7 @@ def _spot(row: AnswerRow) -> Row:
     price_places = row.count("pricePrecision", needed=True)
     amount_places = row.count("quantityPrecision", needed=True)
     return {
-        **_names(row, "spot"), "kind": "spot", "status": row.word("status"),
+        **_names(row, "spot"), "kind": "stock" if row.flag("isRwa") else "spot", "status": row.word("status"),
         "trading": row.word("status") == "online", "price_places": price_places,
         "price_step": _step(1.0, price_places), "amount_places": amount_places,
         "amount_step": _step(1.0, amount_places),

@@ -5,14 +5,15 @@ The exchange states neither how many rows it returns nor how far back they go; `
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bgresearch.catalogue import load
 from bgresearch.catalogue.answer_row import AnswerRow
-from bgresearch.errors import InvalidInput
+from bgresearch.errors import ExchangeError, InvalidInput
 from bgresearch.http.rows import rows_from, shaped
 from bgresearch.http.sender import Sender
 from bgresearch.schemas import Row, Shape, fields
+from bgresearch.session.identity import ABSENT
 
 _SIDES = ("trades", "accounts", "positions", "margin")
 _LONG_SHORT_ROWS = {
@@ -74,7 +75,7 @@ MARGIN_SERIES = Shape(
         loan_growth number ratio; how much more is borrowed, crossed margin
         borrow_rate number ratio; what of isolated margin is borrowed
     """),
-    ("data.margin_loan_growth", "data.futures_isolated_borrow_rate"),
+    ("data.margin_loan_growth", "data.margin_isolated_borrow_rate", "data.futures_isolated_borrow_rate"),
     index="time",
 )
 
@@ -110,13 +111,26 @@ def net_flow(sender: Sender, symbol: str, *, whales: bool) -> list[Row]:
 def margin_series(sender: Sender, symbol: str, period: str) -> list[Row]:
     """Return how borrowing on margin develops: two series, joined by time."""
     joined: dict[int | None, Row] = {}
-    for row_id, column, theirs in (
-        ("data.margin_loan_growth", "loan_growth", "growthRate"),
-        ("data.futures_isolated_borrow_rate", "borrow_rate", "borrowRate"),
+    for row_ids, column, theirs in (
+        (("data.margin_loan_growth",), "loan_growth", "growthRate"),
+        (("data.margin_isolated_borrow_rate", "data.futures_isolated_borrow_rate"), "borrow_rate", "borrowRate"),
     ):
-        for row in _series(sender, row_id, _of(row_id, symbol, period), {column: theirs}):
+        for row in _first_there(sender, row_ids, symbol, period, {column: theirs}):
             joined.setdefault(row["time"], {}).update(row)
     return [joined[time] for time in sorted(joined, key=lambda time: time or 0)]
+
+
+def _first_there(
+    sender: Sender, row_ids: Sequence[str], symbol: str, period: str, columns: Mapping[str, str]
+) -> list[Row]:
+    """Return a series by the first of several paths that the exchange has: some were moved."""
+    for row_id in row_ids[:-1]:
+        try:
+            return _series(sender, row_id, _of(row_id, symbol, period), columns)
+        except ExchangeError as error:
+            if error.code not in ABSENT:
+                raise
+    return _series(sender, row_ids[-1], _of(row_ids[-1], symbol, period), columns)
 
 
 def _series(

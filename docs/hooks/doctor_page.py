@@ -73,9 +73,7 @@ with bg.connect(sandbox=exchange, data_dir="another-folder") as client:
 
 def page() -> str:
     """Return the page."""
-    parts = [_HEAD]
-    parts.extend(_section(one) for one in ASSUMPTIONS)
-    return "\n".join(parts)
+    return "\n".join([_HEAD, *map(_section, ASSUMPTIONS)])
 
 
 def _section(one: Assumption[Any]) -> str:

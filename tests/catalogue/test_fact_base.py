@@ -24,7 +24,16 @@ DROPPED_COLUMNS = {
     "broker.manage_subaccount_apikey_list": "secretKey",
 }
 
-LEFT_OUT = {"/api/v3/broker/query-sub-apikey"}  # its answer is a key with its SecretKey; no documentation page names it
+LEFT_OUT = {
+    "/api/v3/broker/query-sub-apikey",  # its answer is a key with its SecretKey; no documentation page names it
+    "/api/v3/account/max-open-available",  # a POST in all current clients but one
+}
+# What clients of November 2026 know better than the facts of December 2025.
+ADDED = {"data.margin_isolated_borrow_rate"}
+OPTIONAL_NOW = {
+    ("uta.current_fund_rate", "symbol"), ("uta.fills", "symbol"), ("common.all_trade_rate", "symbol"),
+    ("uta.account_convert_records", "fromCoin"), ("uta.account_convert_records", "toCoin"),
+}  # fmt: skip
 
 
 # The page counts by user id, but the row is public and nobody says who asks.
@@ -50,7 +59,7 @@ def test_every_documented_get_has_a_row_and_nothing_else_is_called_documented(fa
     print(f"\ncompared {len(documented)} documented rows and {len(pairs) - len(documented)} known to clients alone")
     assert len(documented) == 269
     assert documented == {row.id for row in load() if row.documented}
-    assert len(load()) == len(facts)
+    assert len(load()) == len(facts) + len(ADDED)
 
 
 def test_pages_and_titles_are_the_documentation_s(pairs):
@@ -99,7 +108,8 @@ def test_parameters_keep_name_obligation_maximum_default_and_values(pairs):
             seen = (param.required, param.maximum, param.default, param.enum)
             default = stated.get("default")
             enum = tuple(str(value) for value in stated.get("enum") or ())
-            want = (bool(stated["required"]), stated.get("max"), None if default is None else str(default), enum)
+            required = bool(stated["required"]) and (row.id, stated["name"]) not in OPTIONAL_NOW
+            want = (required, stated.get("max"), None if default is None else str(default), enum)
             if seen != want:
                 wrong.append((row.id, stated["name"], want, seen))
         if len(row.params) != len(entry["params"]):
@@ -139,6 +149,8 @@ def test_history_windows_are_as_stated(pairs):
 def test_shapes_are_as_stated(pairs):
     wrong = []
     for entry, row in pairs:
+        if not entry["fields"]:  # nothing is known of it but what clients have
+            continue
         want = (entry["response"] or "object", entry["rows_at"] or "", entry["time_field"] or "")
         if want != (row.response, row.rows_at, row.time):
             wrong.append((row.id, want, (row.response, row.rows_at, row.time)))

@@ -10,7 +10,8 @@ import pandas as pd
 
 from bgresearch.catalogue.assumptions import assumption
 from bgresearch.client.client import Client
-from bgresearch.client.doctor.findings import DoctorReport, Finding
+from bgresearch.client.doctor.examination import Doctor
+from bgresearch.client.doctor.findings import DoctorReport, Observation
 from bgresearch.errors import BgresearchError
 from tests.conftest import NOW
 
@@ -85,5 +86,10 @@ def same(given: pd.DataFrame, truth: pd.DataFrame | None, verb: str) -> bool:
     return False
 
 
-def finding(report: DoctorReport, name: str) -> Finding:
+def finding(report: DoctorReport, name: str) -> Observation:
     return next(one for one in report.findings if one.name == name)
+
+
+def examined(client: Client) -> DoctorReport:
+    """Return what doctor finds without streams; the minute between two looks at candles is the test's own clock's."""
+    return Doctor(client._source, None, client._whose).run(False)

@@ -11,7 +11,7 @@ from bgresearch.core.clock import ManualClock
 from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.habits import HABITS
 from tests.conftest import Connect
-from tests.doctor.conftest import NOT_WITHOUT_DOCTOR, Answered, finding, resting_on, same
+from tests.doctor.conftest import NOT_WITHOUT_DOCTOR, Answered, examined, finding, resting_on, same
 
 REST = [name for name in HABITS if not name.startswith("stream.")]
 QUICK = ["candles.page_rows", "symbols.whole_list", "trades.lookback_days"]
@@ -26,7 +26,7 @@ def test_every_assumption_has_one_name_a_source_and_verbs_that_exist() -> None:
 
 
 def test_all_hold_against_the_sandbox_with_few_requests(client: Client) -> None:
-    report = client.doctor(streams=False)
+    report = examined(client)
     asked = [one for one in report.findings if not one.name.startswith("stream.")]
     assert [(one.name, one.text) for one in asked if one.status != "holds"] == []
     assert {one.name for one in report.findings if one.claim} == set(HABITS)
@@ -43,7 +43,7 @@ def found_and_survived(habit: str, exchange: Exchange, clock: ManualClock, conne
     for when in ("before", "after"):
         one = connect(data_dir=f"{connect().data_dir}-{when}")
         if when == "after":
-            report = one.doctor(streams=False)
+            report = examined(one)
             assert finding(report, habit).status == "differs", str(report)
             assert report.requests <= 80
         for name, verb in resting_on(habit).items():

@@ -37,7 +37,7 @@ Change = Callable[[Any, random.Random], Any]
 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(frames, "_warned", set())
+    monkeypatch.setattr(frames, "_said", set())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UndocumentedData)
         yield

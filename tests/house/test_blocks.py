@@ -30,6 +30,7 @@ PASSWORD = "four words which nobody guesses together"
 NEED_SOMETHING = {
     "archive": "minutes, at the limits of the exchange; tests/cli runs it",
     "demo": "tests/cli runs it",
+    "doctor": "listens for a minute; tests/cli runs it",
     "explore": "asks a person",
     "export ledger": "asks the agent, or for the master password; tests/cli runs it",
     "keys": "asks a person, or for the agent",

@@ -25,7 +25,7 @@ from bgresearch.catalogue.assumptions import (
     UNIFIED_HISTORY_DAYS,
     UTC_WORDS,
 )
-from bgresearch.client.doctor.findings import Finding, judged
+from bgresearch.client.doctor.findings import Observation, judged
 from bgresearch.client.doctor.prober import CouldNotAsk, Prober, opens_of
 from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS, MINUTE_MS, Anchor, Family
 from bgresearch.core.spans import iso
@@ -51,7 +51,7 @@ def fixed(row_id: str, interval: str, anchor: Anchor = "utc") -> dict[str, str]:
     return {"symbol": SYMBOL, "granularity": word, **product}
 
 
-def page_rows(prober: Prober) -> Iterator[Finding]:
+def page_rows(prober: Prober) -> Iterator[Observation]:
     """Ask every route for its largest page."""
     end_ms, wrong, values, full = _minute(prober), [], {}, 0
     for row_id in CANDLE_ROUTES.value:
@@ -66,7 +66,7 @@ def page_rows(prober: Prober) -> Iterator[Finding]:
     yield judged(CANDLE_ROUTES.name, wrong, f"{full} routes gave full pages.", values)
 
 
-def ends(prober: Prober) -> Iterator[Finding]:
+def ends(prober: Prober) -> Iterator[Observation]:
     """Ask for a few minutes an hour ago, and look at the ends and the order of what comes."""
     start_ms = _minute(prober) - HOUR_MS
     end_ms = start_ms + _FEW * MINUTE_MS
@@ -99,7 +99,7 @@ def _each(rows: list[str], what: str) -> list[str]:
     return [f"{row} {what}" for row in rows]
 
 
-def anchors(prober: Prober) -> Iterator[Finding]:
+def anchors(prober: Prober) -> Iterator[Observation]:
     """Look at where days and weeks open."""
     asked: tuple[tuple[str, str, Anchor], ...] = (
         ("spot.candles", "1d", "utc"), ("spot.candles", "1w", "utc"), ("futures.candles", "1d", "utc"),
@@ -117,7 +117,7 @@ def anchors(prober: Prober) -> Iterator[Finding]:
     yield judged(PLAIN_WORDS.name, wrong["exchange"], "Days open at 16:00 UTC.")
 
 
-def forming(prober: Prober) -> Iterator[Finding]:
+def forming(prober: Prober) -> Iterator[Observation]:
     """Look at whether the newest candle of a route is closed."""
     closed, still_open, seen = [], [], 0
     for row_id in ("spot.candles", "futures.candles", "spot.history_candles", "futures.history_candles"):
@@ -160,7 +160,7 @@ def _at_age(prober: Prober, row_id: str, name: str, age_ms: int) -> _Probe:
     return _Probe(sum(start_ms <= opened < start_ms + _FEW * length for opened in opens))
 
 
-def lookbacks(prober: Prober, learned: Lookbacks) -> Iterator[Finding]:
+def lookbacks(prober: Prober, learned: Lookbacks) -> Iterator[Observation]:
     """Ask near the end of each look-back; what is not there, and is elsewhere, is remembered as a shorter one."""
     shorter, refused = [], []
     for name in _DOUBTED:
@@ -188,7 +188,7 @@ def _lacks(prober: Prober, row_id: str, name: str, age_ms: int) -> bool:
     return True
 
 
-def unified_lookbacks(prober: Prober, learned: Lookbacks) -> Iterator[Finding]:
+def unified_lookbacks(prober: Prober, learned: Lookbacks) -> Iterator[Observation]:
     """The same of the routes of v3."""
     for one, row_id, name, age_ms in (
         (UNIFIED_CANDLES, "uta.candles", "1m", (UNIFIED_CANDLES.value - 3 * _FEW) * MINUTE_MS),
@@ -201,7 +201,7 @@ def unified_lookbacks(prober: Prober, learned: Lookbacks) -> Iterator[Finding]:
         yield judged(one.name, wrong, f"{row_id} {name} has what is {age_ms // HOUR_MS} hours old.")
 
 
-def longest_span(prober: Prober) -> Iterator[Finding]:
+def longest_span(prober: Prober) -> Iterator[Observation]:
     """Ask for a whole span of days at once, and for less until something comes."""
     now_ms, tried = prober.clock.now_ms() // DAY_MS * DAY_MS, list[int]()
     for share in _DAY_BACK:
@@ -234,7 +234,7 @@ def first_look(prober: Prober) -> FirstLook:
     return FirstLook(prober.clock.now_ms(), prober.candles("spot.candles", **fixed("spot.candles", "1m"), limit="10"))
 
 
-def final(prober: Prober, before: FirstLook) -> Iterator[Finding]:
+def final(prober: Prober, before: FirstLook) -> Iterator[Observation]:
     """Look again a minute later: what was closed then may not have changed."""
     prober.clock.sleep(max(0.0, (before.at_ms + MINUTE_MS - prober.clock.now_ms()) / 1000))
     now_ms, margin_ms = prober.clock.now_ms(), FINAL_AFTER_MS.value["last"]
@@ -268,4 +268,4 @@ def _minute(prober: Prober) -> int:
     return prober.clock.now_ms() // MINUTE_MS * MINUTE_MS
 
 
-Check = Callable[[Prober], Iterator[Finding]]
+Check = Callable[[Prober], Iterator[Observation]]

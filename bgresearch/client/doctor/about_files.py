@@ -20,7 +20,7 @@ from bgresearch.catalogue.assumptions import (
     ARCHIVE_ZONE_MS,
 )
 from bgresearch.client.doctor.about_candles import SYMBOL
-from bgresearch.client.doctor.findings import Finding, judged
+from bgresearch.client.doctor.findings import Observation, judged
 from bgresearch.client.doctor.prober import CouldNotAsk, Prober
 from bgresearch.core.intervals import DAY_MS, HOUR_MS
 from bgresearch.core.spans import Span, iso
@@ -33,7 +33,7 @@ _OLDER = 30  # days: where the newest is not there
 _MOST_BYTES = 64 * 1024**2
 
 
-def absence(prober: Prober, archive: FileHost) -> Iterator[Finding]:
+def absence(prober: Prober, archive: FileHost) -> Iterator[Observation]:
     """Ask for a file that cannot exist."""
     prober.check_budget()
     try:
@@ -41,13 +41,13 @@ def absence(prober: Prober, archive: FileHost) -> Iterator[Finding]:
     except AccessBlocked:
         raise
     except BadResponse as error:
-        yield Finding(ARCHIVE_ABSENT.name, "differs", str(error))
+        yield Observation(ARCHIVE_ABSENT.name, "differs", str(error))
         return
     wrong = ["it is there"] if found is not None else []
     yield judged(ARCHIVE_ABSENT.name, wrong, "It is answered with 403 and AccessDenied.")
 
 
-def one_day(prober: Prober, archive: FileHost) -> Iterator[Finding]:
+def one_day(prober: Prober, archive: FileHost) -> Iterator[Observation]:
     """Fetch the trades of the newest day that should be there, and read them."""
     newest = _day(prober.clock.now_ms() - ARCHIVE_PUBLISHED_MS.value - _SPARE_MS)
     with tempfile.TemporaryDirectory(prefix="bgresearch-") as folder:
@@ -59,16 +59,16 @@ def one_day(prober: Prober, archive: FileHost) -> Iterator[Finding]:
         try:
             tables = list(read_file(path, "trades"))
         except UnreadableFile as error:
-            yield Finding(ARCHIVE_HEADER.name, "differs", str(error))
+            yield Observation(ARCHIVE_HEADER.name, "differs", str(error))
             return
     wrong = [f"there is none of {newest}"] if late else []
     yield judged(ARCHIVE_PUBLISHED_MS.name, wrong, f"That of {newest} is there.")
-    yield Finding(ARCHIVE_HEADER.name, "holds", f"{sum(table.num_rows for table in tables)} trades could be read.")
+    yield Observation(ARCHIVE_HEADER.name, "holds", f"{sum(table.num_rows for table in tables)} trades could be read.")
     times = [int(time) for table in tables for time in table.column("time").cast(pa.int64()).to_pylist()]
     yield from _about_times(times, file.span)
 
 
-def _about_times(times: list[int], span: Span) -> Iterator[Finding]:
+def _about_times(times: list[int], span: Span) -> Iterator[Observation]:
     if not times:
         raise CouldNotAsk("the file has no rows.")
     outside = [time for time in times if not span.start_ms <= time < span.end_ms]

@@ -24,7 +24,7 @@ from bgresearch.catalogue.assumptions import (
 from bgresearch.catalogue.response import printable, rows_of
 from bgresearch.catalogue.value_types import is_blank, read_value
 from bgresearch.client.doctor.about_candles import SYMBOL, fixed
-from bgresearch.client.doctor.findings import Finding, judged
+from bgresearch.client.doctor.findings import Observation, judged
 from bgresearch.client.doctor.prober import CouldNotAsk, Prober, numbers_of, texts_of
 from bgresearch.core.intervals import DAY_MS, HOUR_MS
 from bgresearch.core.spans import iso
@@ -68,7 +68,7 @@ class Answers:
         return rows_of(reply.endpoint, reply.data)
 
 
-def fields(answers: Answers) -> Iterator[Finding]:
+def fields(answers: Answers) -> Iterator[Observation]:
     """Compare the fields of some rows with the table."""
     wrong: list[str] = []
     compared, refused = 0, []
@@ -115,7 +115,7 @@ def _is_other_type(kind: str, value: Any) -> bool:
     return read_value(kind, value) is None and str(value) not in ("0", "-1")
 
 
-def whole_lists(answers: Answers) -> Iterator[Finding]:
+def whole_lists(answers: Answers) -> Iterator[Observation]:
     """Compare the list of symbols of a market with those that have a price."""
     wrong, seen = [], []
     for market in WHOLE_LISTS.value:
@@ -133,7 +133,7 @@ def whole_lists(answers: Answers) -> Iterator[Finding]:
     yield judged(WHOLE_LISTS.name, wrong, f"Listed: {', '.join(seen)}.")
 
 
-def unknown_symbol(prober: Prober) -> Iterator[Finding]:
+def unknown_symbol(prober: Prober) -> Iterator[Observation]:
     """Ask for a symbol that does not exist."""
     asked = {**fixed("spot.candles", "1h"), "symbol": "NOSUCHCOINUSDT", "limit": "2"}
     try:
@@ -141,12 +141,12 @@ def unknown_symbol(prober: Prober) -> Iterator[Finding]:
     except (RateLimited, ExchangeUnavailable):
         raise
     except ExchangeError as error:
-        yield Finding(UNKNOWN_REFUSED.name, "holds", f"It is refused with {printable(error.code)}.")
+        yield Observation(UNKNOWN_REFUSED.name, "holds", f"It is refused with {printable(error.code)}.")
         return
-    yield Finding(UNKNOWN_REFUSED.name, "differs", f"It is answered with success and {found} rows.")
+    yield Observation(UNKNOWN_REFUSED.name, "differs", f"It is answered with success and {found} rows.")
 
 
-def funding(answers: Answers) -> Iterator[Finding]:
+def funding(answers: Answers) -> Iterator[Observation]:
     """Look at two pages of funding rates: they go on from each other."""
     row_id = "futures.history_fund_rate"
     pages = [
@@ -166,7 +166,7 @@ def funding(answers: Answers) -> Iterator[Finding]:
     yield judged(FUNDING_ROWS.name, short, f"A page has {len(first)} rows.", {row_id: len(first)} if short else {})
 
 
-def past_trades(prober: Prober) -> Iterator[Finding]:
+def past_trades(prober: Prober) -> Iterator[Observation]:
     """Look at a page of past trades and the one behind it."""
     row_id = "spot.fills_history"
     most = load()[row_id].paging.max_rows or 1000
@@ -187,7 +187,7 @@ def past_trades(prober: Prober) -> Iterator[Finding]:
     yield judged(TRADE_ID_CLOCK.name, wrong, f"{fitting} of {len(ids)} ids fit the time.")
 
 
-def trades_lookback(prober: Prober) -> Iterator[Finding]:
+def trades_lookback(prober: Prober) -> Iterator[Observation]:
     """Ask for trades near the end of their look-back; where none come, for younger ones."""
     wrong, values = [], {}
     for row_id in TRADES_DAYS.value:
@@ -210,7 +210,7 @@ def _traded(prober: Prober, row_id: str, age_days: int) -> bool:
     return any(start_ms - 1000 <= time <= start_ms + 6 * HOUR_MS for time in times)
 
 
-def book(answers: Answers) -> Iterator[Finding]:
+def book(answers: Answers) -> Iterator[Observation]:
     """Look at the order of the levels of a book."""
     row_id = "uta.orderbook"
     data = answers.reply(row_id, **_ASKED[row_id]).data
@@ -226,7 +226,7 @@ def book(answers: Answers) -> Iterator[Finding]:
     yield judged(BOOK_SORTED.name, wrong, "Both sides come best first.")
 
 
-def remaining(prober: Prober) -> Iterator[Finding]:
+def remaining(prober: Prober) -> Iterator[Observation]:
     """Look at the header of every answer so far."""
     seen = prober.remaining
     if not seen:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from bgresearch.client.doctor.findings import Finding
+from bgresearch.client.doctor.findings import Observation
 from bgresearch.client.doctor.prober import Prober, numbers_of
 from bgresearch.core.clock import LOOPBACK
 from bgresearch.keys.permissions import permissions
@@ -33,39 +33,39 @@ def versions() -> Mapping[str, str]:
     return found
 
 
-def machine(source: Session) -> Iterator[Finding]:
+def machine(source: Session) -> Iterator[Observation]:
     """Look at the Python version and at the data folder."""
     old = sys.version_info < (3, 11)
-    yield Finding("machine.python", "differs" if old else "holds", f"Python {platform.python_version()}.")
+    yield Observation("machine.python", "differs" if old else "holds", f"Python {platform.python_version()}.")
     folder = _existing(Path(source.store.data_dir))
     free = shutil.disk_usage(folder).free
     text = f"{_without_home(folder)} has {free / 1e9:.1f} GB free."
-    yield Finding("machine.data_folder", "holds" if free >= _LEAST_BYTES else "differs", text)
+    yield Observation("machine.data_folder", "holds" if free >= _LEAST_BYTES else "differs", text)
 
 
-def reach(prober: Prober, source: Session) -> Iterator[Finding]:
+def reach(prober: Prober, source: Session) -> Iterator[Observation]:
     """Ask for the exchange's clock: it can be reached, its certificate is trusted, and the machine's clock is right."""
     row_id = "common.time"
     reply = prober.reply(row_id)
-    yield Finding("machine.exchange", "holds", f"It answers after {reply.received_ms - reply.asked_ms} ms.")
+    yield Observation("machine.exchange", "holds", f"It answers after {reply.received_ms - reply.asked_ms} ms.")
     plain = source.sender.host.startswith(LOOPBACK)
     tls = "No TLS: the exchange is this machine." if plain else f"The certificate is trusted; {ssl.OPENSSL_VERSION}."
-    yield Finding("machine.tls", "holds", tls)
+    yield Observation("machine.tls", "holds", tls)
     time = numbers_of([reply.data], "serverTime", row_id)[0]
     off_ms = (reply.asked_ms + reply.received_ms) // 2 - time
     where = "ahead of" if off_ms > 0 else "behind"
     text = f"It is {abs(off_ms)} ms {where} the exchange's."
-    yield Finding("machine.clock", "holds" if abs(off_ms) <= _CLOCK_MS else "differs", text)
+    yield Observation("machine.clock", "holds" if abs(off_ms) <= _CLOCK_MS else "differs", text)
 
 
-def key(source: Session, whose: AccountIdentity) -> Iterator[Finding]:
+def key(source: Session, whose: AccountIdentity) -> Iterator[Observation]:
     """Say what the key may do; neither its label nor anything of the account."""
     found = permissions(source.sender, whose)
     codes = ", ".join(sorted({one.code for one in found.authorities})) or "none"
     unknown = sorted({one.code for one in found.authorities if not one.known})
     said = f"{found.mode} account, {found.verdict}; authorities: {codes}."
     said += f" Not in the table: {', '.join(unknown)}." if unknown else ""
-    yield Finding("key.permissions", "differs" if unknown or not found.read_only else "holds", said)
+    yield Observation("key.permissions", "differs" if unknown or not found.read_only else "holds", said)
 
 
 def _existing(folder: Path) -> Path:

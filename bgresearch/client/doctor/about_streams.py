@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from bgresearch.catalogue.assumptions import BOOK_CHECKSUM, BOOK_SEQUENCE, HEARTBEAT, SNAPSHOT_FIRST
 from bgresearch.client.doctor.about_candles import SYMBOL
-from bgresearch.client.doctor.findings import Finding, judged
+from bgresearch.client.doctor.findings import Observation, judged
 from bgresearch.client.doctor.prober import CouldNotAsk
 from bgresearch.core.clock import Clock
 from bgresearch.core.intervals import MINUTE_MS
@@ -75,7 +75,7 @@ class _Minute:
             self.broken = broken.cause
 
 
-def streams(access: LiveAccess, clock: Clock, tick: Callable[[], None] = lambda: None) -> Iterator[Finding]:
+def streams(access: LiveAccess, clock: Clock, tick: Callable[[], None] = lambda: None) -> Iterator[Observation]:
     """Listen for a minute of the exchange's time; ``tick`` is called now and then."""
     wanted = [Subscription(chosen_channel(name, "spot"), Named(SYMBOL, "spot")) for name in ("trades", "order_book")]
     socket = _Heard(access.open("v2", private=False))
@@ -97,7 +97,7 @@ def streams(access: LiveAccess, clock: Clock, tick: Callable[[], None] = lambda:
     yield from _judged(heard, socket)
 
 
-def _judged(heard: _Minute, socket: _Heard) -> Iterator[Finding]:
+def _judged(heard: _Minute, socket: _Heard) -> Iterator[Observation]:
     if not heard.pushes and heard.ended:
         raise CouldNotAsk(f"nothing came: {heard.ended}.")
     silent = [] if socket.pongs else [f"{socket.pings} pings had no answer in {_PONG_S:.0f} s"]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from bgresearch.catalogue import assumptions as known
 from bgresearch.catalogue.assumptions import Assumption
 from bgresearch.client.doctor import about_candles, about_files, about_lists, about_machine, about_streams
-from bgresearch.client.doctor.findings import DoctorReport, Finding
+from bgresearch.client.doctor.findings import DoctorReport, Observation
 from bgresearch.client.doctor.prober import CouldNotAsk, Prober
 from bgresearch.core.progress import Wish, shown
 from bgresearch.errors import BgresearchError, OfflineError
@@ -25,10 +25,10 @@ class _Check(NamedTuple):
     """One check: the names of what it finds, and how."""
 
     names: tuple[str, ...]
-    run: Callable[[], Iterator[Finding]]
+    run: Callable[[], Iterator[Observation]]
 
 
-class Examination:
+class Doctor:
     """Compares what is assumed with live answers.
 
     Parameters
@@ -39,10 +39,14 @@ class Examination:
         How streams connect; None leaves them out.
     whose : AccountIdentity
         Of the key, if there is one.
+    waits : bool
+        Whether it may take a minute until candles are looked at again.
     """
 
-    def __init__(self, source: Session, live: LiveAccess | None, whose: AccountIdentity) -> None:
-        self._source, self._live, self._whose = source, live, whose
+    def __init__(
+        self, source: Session, live: LiveAccess | None, whose: AccountIdentity, *, waits: bool = True
+    ) -> None:  # fmt: skip
+        self._source, self._live, self._whose, self._waits = source, live, whose, waits
         self._looks: list[about_candles.FirstLook] = []
 
     def run(self, progress: Wish) -> DoctorReport:
@@ -58,7 +62,7 @@ class Examination:
             raise OfflineError("assumptions are compared with the exchange's answers, and offline=True forbids asking.")
         source.store.check_host()
         prober = Prober(source.sender, source.clock, lambda: source.sender.sent + (archive.sent if archive else 0))
-        learned, findings = lookbacks_of(source), list[Finding]()
+        learned, findings = lookbacks_of(source), list[Observation]()
         checks = [*self._about_machine(prober), *self._about_exchange(prober, learned)]
         with shown(progress, len(checks) + 1, "doctor", unit="checks", least=1) as done:
             for check in checks:
@@ -123,22 +127,24 @@ class Examination:
             _check(day, about_files.one_day, prober, archive),
         ]
 
-    def _look(self, prober: Prober) -> Iterator[Finding]:
+    def _look(self, prober: Prober) -> Iterator[Observation]:
         self._looks.append(about_candles.first_look(prober))
         yield from ()
 
-    def _look_again(self, prober: Prober) -> Iterator[Finding]:
+    def _look_again(self, prober: Prober) -> Iterator[Observation]:
         if not self._looks:
             raise CouldNotAsk("the first look at candles failed.")
+        if not self._waits:
+            raise CouldNotAsk("it takes a minute, which was not wanted.")
         return about_candles.final(prober, self._looks[0])
 
-    def _streams(self, prober: Prober) -> Iterator[Finding]:
+    def _streams(self, prober: Prober) -> Iterator[Observation]:
         prober.check_answered()
         if self._live is None:
-            raise CouldNotAsk("it was not wanted.")
+            raise CouldNotAsk("it takes a minute, which was not wanted.")
         return about_streams.streams(self._live, self._source.clock)
 
-    def _remember(self, findings: Iterable[Finding], learned: Lookbacks) -> None:
+    def _remember(self, findings: Iterable[Observation], learned: Lookbacks) -> None:
         """Keep what differs from an assumption, and forget what holds again."""
         about = [one for one in findings if one.claim]
         differing = {
@@ -150,21 +156,21 @@ class Examination:
         remember_lookbacks(self._source, learned)
 
 
-def _check(about: Iterable[Assumption[Any]], run: Callable[..., Iterator[Finding]], *arguments: object) -> _Check:
+def _check(about: Iterable[Assumption[Any]], run: Callable[..., Iterator[Observation]], *arguments: object) -> _Check:
     return _Check(tuple(one.name for one in about), partial(run, *arguments))
 
 
-def _no_archive() -> Iterator[Finding]:
+def _no_archive() -> Iterator[Observation]:
     raise CouldNotAsk("the archive's address is not known; archive_url= names it.")
 
 
-def _found(check: _Check) -> list[Finding]:
+def _found(check: _Check) -> list[Observation]:
     """Return what a check finds; what it does not come to could not be asked."""
-    found: list[Finding] = []
+    found: list[Observation] = []
     why = "The answers did not show it."
     try:
         found.extend(check.run())  # what is yielded before an error counts
     except BgresearchError as error:
         why = str(error)
     names = {one.name for one in found}
-    return found + [Finding(name, "could not be asked", why) for name in check.names if name not in names]
+    return found + [Observation(name, "could not be asked", why) for name in check.names if name not in names]

@@ -22,7 +22,7 @@ _WIDEST = 100
 
 
 @dataclass(frozen=True)
-class Finding:
+class Observation:
     """What is known of one assumption, or of one thing that this machine needs.
 
     Attributes
@@ -55,7 +55,7 @@ class Finding:
         return {"name": self.name, "status": self.status, "text": self.text, **values, **about}
 
 
-def judged(name: str, wrong: Iterable[str], seen: str, values: Mapping[str, int] | None = None) -> Finding:
+def judged(name: str, wrong: Iterable[str], seen: str, values: Mapping[str, int] | None = None) -> Observation:
     """Return that an assumption holds, or how it differs.
 
     Parameters
@@ -70,7 +70,11 @@ def judged(name: str, wrong: Iterable[str], seen: str, values: Mapping[str, int]
         Numbers that were seen instead.
     """
     found = list(wrong)
-    return Finding(name, "differs", f"{'; '.join(found[:4])}.", values or {}) if found else Finding(name, "holds", seen)
+    return (
+        Observation(name, "differs", f"{'; '.join(found[:4])}.", values or {})
+        if found
+        else Observation(name, "holds", seen)
+    )
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ class DoctorReport:
 
     Attributes
     ----------
-    findings : tuple of Finding
+    findings : tuple of Observation
         In the order in which they were found.
     host : str
         The exchange's address.
@@ -91,14 +95,14 @@ class DoctorReport:
         When.
     """
 
-    findings: tuple[Finding, ...]
+    findings: tuple[Observation, ...]
     host: str
     versions: Mapping[str, str]
     requests: int
     finished_ms: int
 
     @property
-    def differing(self) -> tuple[Finding, ...]:
+    def differing(self) -> tuple[Observation, ...]:
         """What differs from what is assumed."""
         return tuple(one for one in self.findings if one.status == "differs")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from bgresearch.core.intervals import DAY_MS, MINUTE_MS
 from bgresearch.sandbox.call import Call, Responder
-from bgresearch.sandbox.responders.lookup import market_of
+from bgresearch.sandbox.responders.lookup import market_of, markets_of
 from bgresearch.sandbox.traders.records import text
 from bgresearch.sandbox.world.markets import Market
 from bgresearch.sandbox.world.order_books import Level, order_book
@@ -96,13 +96,15 @@ def trade_row(market: Market, trade: Trade, *, second: bool = False, title: bool
 
 def recent_trades(call: Call) -> list[dict[str, str]]:
     """Return the latest public trades, newest first."""
-    return [trade_row(market_of(call), trade) for trade in _latest(call)]
+    market = market_of(call)
+    return [trade_row(market, trade) for trade in _latest(call, market)]
 
 
 def unified_trades(call: Call) -> list[dict[str, str]]:
-    """Return the latest public trades in v3 spelling, newest first."""
-    market = market_of(call)
-    return [unified_trade_row(trade_row(market, trade)) for trade in _latest(call)]
+    """Return the latest public trades in v3 spelling, newest first; without a symbol those of all markets."""
+    latest = [(trade, market) for market in markets_of(call) for trade in _latest(call, market)]
+    latest.sort(key=lambda pair: pair[0].trade_id, reverse=True)
+    return [unified_trade_row(trade_row(market, trade)) for trade, market in latest[: _asked(call)]]
 
 
 def unified_trade_row(row: dict[str, str]) -> dict[str, str]:
@@ -113,9 +115,12 @@ def unified_trade_row(row: dict[str, str]) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _latest(call: Call) -> list[Trade]:
-    trades = call.world.trades(market_of(call), call.now_ms - _RECENT_MS, call.now_ms + 1)
-    return list(islice(trades, int(call.params.get("limit", "100"))))
+def _asked(call: Call) -> int:
+    return int(call.params.get("limit", "100"))
+
+
+def _latest(call: Call, market: Market) -> list[Trade]:
+    return list(islice(call.world.trades(market, call.now_ms - _RECENT_MS, call.now_ms + 1), _asked(call)))
 
 
 def past_trades(call: Call) -> list[dict[str, str]]:

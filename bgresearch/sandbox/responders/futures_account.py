@@ -81,7 +81,7 @@ def positions(call: Call) -> list[dict[str, Any]]:
     ]
     if call.endpoint.id == "futures.position_single_position":
         targets = ("takeProfit", "stopLoss", "takeProfitId", "stopLossId")
-        rows = [{**{k: v for k, v in row.items() if k not in targets}, "autoMargin": "off"} for row in rows]
+        rows = [{k: v for k, v in row.items() if k not in targets} for row in rows]
     return rows
 
 
@@ -94,6 +94,7 @@ def position_row(row: Valued) -> dict[str, Any]:
     return {
         "symbol": market.symbol, "marginCoin": "USDT", "holdSide": "long" if position.long else "short",
         "openDelegateSize": "0", "marginSize": money(row.margin), "available": size_text(market, row.size),
+        "cashDividend": "0", "autoMargin": "off",
         "locked": "0", "total": size_text(market, row.size), "leverage": str(LEVERAGE),
         "achievedProfits": money(row.realised), "openPriceAvg": mean, "marginMode": "crossed", **_MODE,
         "unrealizedPL": money(row.unrealised), "liquidationPrice": "0", "keepMarginRate": row.maintenance_ratio,
@@ -120,6 +121,7 @@ def _closed_row(position: PositionRecord) -> dict[str, str]:
         "positionId": str(position.position_id), "symbol": market.symbol, "marginCoin": "USDT",
         "holdSide": "long" if position.long else "short", **_MODE, "openAvgPrice": average(market, position.opening),
         "closeAvgPrice": average(market, position.closing), "marginMode": "crossed",
+        "cashDividend": "0",
         "openTotalPos": size_text(market, size), "closeTotalPos": size_text(market, size), "pnl": money(profit),
         "netProfit": money(profit + funding - open_fee - close_fee), "totalFunding": money(funding),
         "openFee": money(-open_fee), "closeFee": money(-close_fee), "ctime": str(position.opened_ms),

@@ -32,6 +32,7 @@ def _symbol_row(market: Market, now_ms: int) -> dict[str, str]:
         "quotePrecision": str(market.price_places + market.size_places), "minTradeUSDT": "1",
         "status": "offline" if market.delisted_at(now_ms) else "online", "buyLimitPriceRatio": "0.05",
         "sellLimitPriceRatio": "0.05", "orderQuantity": "200", "areaSymbol": "no",
+        "maxLimitOrderValue": str(10**7), "maxMarketOrderValue": str(10**6), "isRwa": "NO",
         "offTime": str(market.delisted_ms or ""), "openTime": str(market.listed_ms),
     }  # fmt: skip
 

@@ -107,6 +107,7 @@ def _one(name: str, time: str, centre: int, places: int) -> Responder:
 MOOD_RESPONDERS: dict[str, Responder] = {
     **dict.fromkeys(_NAMES, long_short),
     "data.futures_isolated_borrow_rate": _one("borrowRate", "ts", 3000, 5),
+    "data.margin_isolated_borrow_rate": _one("borrowRate", "ts", 3000, 5),
     "data.futures_taker_buy_sell": taker_volume,
     "data.margin_loan_growth": _one("growthRate", "ts", 5000, 5),
     "data.margin_long_short_ratio": margin_long_short,

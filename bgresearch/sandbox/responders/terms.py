@@ -63,7 +63,10 @@ def _daily(call: Call, coin: str, at: int) -> int:
 def loan_terms(call: Call) -> dict[str, str]:
     """Return what borrowing a coin costs now."""
     daily = _daily(call, call.params["coin"], call.now_ms)
-    return {"dailyInterest": f"{daily / 10**8:.8f}", "annualInterest": f"{daily * 365 / 10**8:.8f}", "limit": "250000"}
+    return {
+        "dailyInterest": f"{daily / 10**8:.8f}", "annualInterest": f"{daily * 365 / 10**8:.8f}", "limit": "250000",
+        "masterSubLimit": "250000", "platformRemaingQuota": "100000000",
+    }  # fmt: skip
 
 
 def past_loan_terms(call: Call) -> dict[str, Any]:

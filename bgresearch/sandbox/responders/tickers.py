@@ -119,6 +119,7 @@ def unified_ticker_row(call: Call, market: Market) -> dict[str, str]:
         "highPrice24h": text(now.high_24h, places), "ask1Price": text(ask[0], places),
         "bid1Price": text(bid[0], places), "bid1Size": text(bid[1], sizes), "ask1Size": text(ask[1], sizes),
         "price24hPcnt": change(now.last, now.open_24h), "turnover24h": text(now.quote_volume, QUOTE_PLACES),
+        "platformTurnover24h": text(now.quote_volume, QUOTE_PLACES),
         "volume24h": text(now.volume, sizes), **contract, "deliveryStartTime": "", "deliveryTime": "",
         "deliveryStatus": "", "ts": str(call.now_ms),
     }  # fmt: skip

@@ -56,6 +56,7 @@ def _asset_row(call: Call, coin: str, row: Holding, unrealised: int, margin: int
     return {
         "coin": coin, "equity": money(equity),
         "usdValue": money(equity * coin_price(call.world, coin, call.now_ms) // UNIT), "balance": money(row.total),
+        "bonus": "0",
         "debt": "0", "available": money(free), "locked": money(row.frozen), "positionValue": "", "leverage": "",
     }  # fmt: skip
 
@@ -191,6 +192,7 @@ def position_row(row: Valued) -> dict[str, str]:
         "unrealisedPnl": money(row.unrealised), "liquidationPrice": "0", "mmr": row.maintenance_ratio,
         "profitRate": f"{row.unrealised / max(row.margin, 1):.8f}", "markPrice": price_text(market, row.mark),
         "breakEvenPrice": mean, "totalFunding": money(row.funding),
+        "cashDividend": "0",
         "openFeeTotal": money(-filled(position.opening)[2]), "closeFeeTotal": money(-filled(position.closing)[2]),
         "createdTime": str(position.opening[0].ts_ms), "updatedTime": str(latest),
     }  # fmt: skip
@@ -214,6 +216,7 @@ def _closed_row(position: PositionRecord) -> dict[str, str]:
         "closePriceAvg": average(market, position.closing), "openTotalPos": size_text(market, size),
         "closeTotalPos": size_text(market, size), "marginMode": "crossed", **_HEDGED, "cumRealisedPnl": money(profit),
         "netProfit": money(profit + funding - open_fee - close_fee), "totalFunding": money(funding),
+        "cashDividend": "0",
         "openFeeTotal": money(-open_fee), "closeFeeTotal": money(-close_fee), "createdTime": str(position.opened_ms),
         "updatedTime": str(position.closed_ms),
     }  # fmt: skip
