@@ -42,6 +42,7 @@ NEED_SOMETHING = {
     "setup": "asks a person",
     "store move": "moves the store away; tests/cli runs it",
     "store rm": "needs stored data; tests/cli runs it",
+    "uninstall": "asks a person; tests/cli runs it",
     "vault": "asks a person for the master password",
 }
 """Commands that are taken apart and not run, and why. All others run, on a sandbox that is served on loopback."""
