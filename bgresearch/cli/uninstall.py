@@ -23,7 +23,7 @@ _LAST = (
 
 
 @dataclass(frozen=True)
-class StoredPlace:
+class InstalledPlace:
     """One thing that this package made: what it is, where, and the files or folders to delete."""
 
     name: str
@@ -58,7 +58,7 @@ def uninstall(
     print_result({"places": rows, "removed": removed}, as_json, lambda: _summary(removed))
 
 
-def found_places() -> list[StoredPlace]:
+def found_places() -> list[InstalledPlace]:
     """Return what is there, the vault last."""
     from bgresearch.agent.socket_path import default_vault
     from bgresearch.core.user_folders import user_folder
@@ -70,13 +70,13 @@ def found_places() -> list[StoredPlace]:
               ("data of the sandbox, cached publications", user_folder("cache", "BGRESEARCH_DATA_DIR")),
               ("request budget, wizard's progress", default_folder()),
               ("state", user_folder("state", "XDG_STATE_HOME"))]  # fmt: skip
-    found = [StoredPlace(name, where, (where,)) for name, where in dict(places).items() if where.is_dir()]
+    found = [InstalledPlace(name, where, (where,)) for name, where in dict(places).items() if where.is_dir()]
     if chosen := os.environ.get("BGRESEARCH_DATA_DIR"):
         root = Path(chosen).expanduser().absolute()
-        found.insert(0, StoredPlace("data (BGRESEARCH_DATA_DIR)", root, tuple(own_entries(root))))
+        found.insert(0, InstalledPlace("data (BGRESEARCH_DATA_DIR)", root, tuple(own_entries(root))))
     file = default_vault()
     keys = tuple(sorted(one for one in file.parent.glob("*") if _of_vault(one, file))) if file.parent.is_dir() else ()
-    found.append(StoredPlace(_KEYS, file, keys))
+    found.append(InstalledPlace(_KEYS, file, keys))
     unique = {one.where: one for one in found if one.paths}
     return list(unique.values())
 
@@ -85,13 +85,13 @@ def _of_vault(path: Path, file: Path) -> bool:
     return path.name == file.name or path.name.removeprefix(".").startswith(f"{file.name}.")
 
 
-def _question(place: StoredPlace) -> str:
+def _question(place: InstalledPlace) -> str:
     if place.name == _KEYS:
         return "Delete the vault with every key in it, for good?"
     return f"Delete {place.name}?"
 
 
-def _remove(place: StoredPlace) -> None:
+def _remove(place: InstalledPlace) -> None:
     for path in place.paths:
         try:
             if path.is_dir() and not path.is_symlink():
