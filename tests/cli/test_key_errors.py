@@ -166,6 +166,7 @@ def test_an_interpreter_finds_its_own_libraries_and_no_others(
         agent.lock()
 
 
+@pytest.mark.usefixtures("vault")
 def test_a_password_that_is_no_text_is_said(environment: dict[str, str], tmp_path: Path) -> None:
     words = ["-X", "utf8", "-m", "bgresearch", "vault", "list", "--password-file", "-"]
     done = subprocess.run(  # noqa: S603 - our own command

@@ -33,7 +33,7 @@ def said(child: Child) -> list[str]:
 
 
 def read(server: Server, places: dict[str, str]) -> pd.DataFrame:
-    with bgresearch.connect(base_url=server.url, data_dir=places["BGRESEARCH_DATA_DIR"]) as client:
+    with bgresearch.connect(base_url=server.url, data_dir=Path(places["BGRESEARCH_DATA_DIR"]) / ".sandbox") as client:
         return client.recorded("open-interest", "BTCUSDT", client.now - pd.Timedelta("1h"))
 
 

@@ -42,7 +42,7 @@ def test_verify_and_pin_tell_what_is_wrong_and_what_has_changed(run: Run, url: s
     assert run("pin", "paper-v1", **places).status == 2  # a pin never changes
     assert "Nothing has changed" in run("pin", "diff", "paper-v1", **places).out
 
-    path = tmp_path / FILE
+    path = tmp_path / ".sandbox" / FILE
     path.write_bytes(path.read_bytes()[:-50])
     assert run("pin", "verify", "paper-v1", **places).status == 1  # the same file, spoiled in place
     flawed = run("verify", "--json", **places)
