@@ -140,7 +140,7 @@ class Desk:
     def open(self) -> Desk:
         """With a vault of its own, empty and unlocked."""
         shutil.copytree(_empty_vault().path.parent, self.path.parent)
-        self.service._held.adopt(self.vault(), ())
+        self.service._session.adopt(self.vault(), ())
         return self
 
     def vault(self) -> Vault:

@@ -59,8 +59,8 @@ def test_names_that_change_places_meanwhile_give_no_key_anothers_verdict(stored:
             stored.ask(Rename(old, new))
 
     deed: list[Callable[[], object]] = [swap]
-    make = stored.service._held._make_sender
-    stored.service._held._make_sender = lambda *given: Meanwhile(make(*given), deed)
+    make = stored.service._session._make_sender
+    stored.service._session._make_sender = lambda *given: Meanwhile(make(*given), deed)
     stored.ask(request_)
     assert not deed
     stored.ask(Check("mine"))
@@ -92,7 +92,7 @@ def test_keys_for_ever_new_hosts_are_refused_after_a_while(desk: Desk) -> None:
         stage(number)
     with pytest.raises(AgentError, match=f"{MOST_HOSTS} addresses"):
         stage(MOST_HOSTS + 1)
-    assert len(desk.service._held._limiters) == MOST_HOSTS
+    assert len(desk.service._session._limiters) == MOST_HOSTS
     assert desk.examined("readonly"), "an address that is known goes on"
 
 

@@ -96,6 +96,6 @@ def test_it_shows_nothing_and_cannot_be_copied() -> None:
 def test_the_agent_searches_blindly(desk: Desk) -> None:
     with desk.open().vault() as vault:
         vault.add("mine", **triple_of("readonly"), host=HERE)
-    searcher = desk.service._held.searcher()
+    searcher = desk.service._session.searcher()
     kinds = {type(getattr(searcher, f"_Searcher__{name}")) for name in ("needles", "split")}
     assert kinds == {ConstantTimeSieve}
