@@ -29,6 +29,7 @@ from bgresearch.live.protocol_core import Acknowledged, Garbage, PushedRows, Ref
 from bgresearch.live.repair import TradeGap
 from bgresearch.schemas import Row
 
+_OVER_LIMIT = ("30006", "30007")  # messages that were sent in time may arrive together
 Key = tuple[str, ...]
 Job = Callable[[], None]
 
@@ -127,6 +128,8 @@ class Intake:
                 if isinstance(event, Garbage):
                     _log.warning("a live connection is opened again: %s", event.why)
                     return "unreadable"
+                if isinstance(event, Refused) and event.code in _OVER_LIMIT:
+                    return "over limit"
                 if not isinstance(event, PushedRows):
                     self._noted(event, now)
                 elif not self._pushed(connection, event, now):

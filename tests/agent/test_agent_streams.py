@@ -70,29 +70,24 @@ def test_no_frame_and_no_answer_of_the_agent_has_a_secret(agent: Agent, exchange
     assert agent.use_socket(UseSocket(name, "", waits=False))[0].result["ended"]
 
 
-@pytest.mark.parametrize(
-    "message",
-    [
-        "login", '{"op":"login","args":[{}]}', '{"op":"trade","args":[{"channel":"orders","instType":"SPOT"}]}',
-        SUBSCRIBE.replace("account", "place-order"), SUBSCRIBE.replace("SPOT", "SPOT\\u0000") + " ", "[]",
-    ],
+NOT_SENT = (
+    "login", '{"op":"login","args":[{}]}', '{"op":"trade","args":[{"channel":"orders","instType":"SPOT"}]}',
+    SUBSCRIBE.replace("account", "place-order"), "[]",
 )  # fmt: skip
-def test_the_agent_sends_only_pings_and_subscriptions(agent: Agent, exchange_url: str, message: str) -> None:
+OTHER_ADDRESSES = ("wss://ws.bitget.com", "wss://elsewhere.example", "ws://127.0.0.1:9", "http://127.0.0.1:9", "")
+
+
+def test_the_agent_sends_only_pings_and_subscriptions_and_logs_in_at_the_key_s_own_exchange_alone(
+    agent: Agent, exchange_url: str
+) -> None:
     name = opened(agent, exchange_url)
-    if message.endswith(" "):  # it is one, and goes out
-        assert frames_of(agent, name, message)
-        return
-    with pytest.raises(InvalidInput, match="only pings"):
-        agent.use_socket(UseSocket(name, message, waits=False))
+    for message in NOT_SENT:
+        with pytest.raises(InvalidInput, match="only pings"):
+            agent.use_socket(UseSocket(name, message, waits=False))
     assert frames_of(agent, name, "ping") == ["pong"]
-
-
-@pytest.mark.parametrize(
-    "base", ["wss://ws.bitget.com", "wss://elsewhere.example", "ws://127.0.0.1:9", "http://127.0.0.1:9", ""]
-)
-def test_the_agent_logs_in_at_the_key_s_own_exchange_alone(agent: Agent, exchange_url: str, base: str) -> None:
-    with pytest.raises(ConfigurationError):
-        agent.open_socket(OpenSocket("research", exchange_url, base, "v2"))
+    for base in OTHER_ADDRESSES:
+        with pytest.raises(ConfigurationError):
+            agent.open_socket(OpenSocket("research", exchange_url, base, "v2"))
     with pytest.raises(ConfigurationError, match="bound"):
         agent.open_socket(OpenSocket("research", "https://api.bitget.com", ws(exchange_url), "v2"))
     with pytest.raises(InvalidInput):

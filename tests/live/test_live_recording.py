@@ -181,7 +181,7 @@ def test_a_kill_damages_no_file_and_what_it_cost_is_named(running: Exchange, fre
 def test_many_kills_damage_no_file_and_what_they_cost_is_named(
     running: Exchange, fresh: Fresh, tmp_path: Path, channel: str
 ) -> None:
-    losses = killed(running, fresh, tmp_path / "recorded", channel, 6)
+    losses = killed(running, fresh, tmp_path / "recorded", channel, 4)
     print(f"{channel}: at most {max(losses)} s lost")
 
 

@@ -315,7 +315,7 @@ def through_gaps(exchange: Exchange, client: Client, *, gaps: int) -> int:
             if compared * 2 <= stream.status.gaps:
                 assert_is_true(exchange, image)
                 compared += 1
-    assert set(stream.gaps.cause) <= {"sequence gap", "no connection", "subscriptions used up", "silence"}
+    assert set(stream.gaps.cause) <= {"sequence gap", "no connection", "subscriptions used up", "silence", "over limit"}
     return compared
 
 
