@@ -173,7 +173,7 @@ def doctor(client: Client | None = None, *, streams: bool = True) -> DoctorRepor
     Examples
     --------
     >>> import bgresearch as bg
-    >>> bg.doctor().save("bgresearch-doctor.json")                                               # doctest: +SKIP
+    >>> print(bg.doctor(bg.connect(sandbox=True), streams=False).summary)                        # doctest: +SKIP
     """
     if client is not None:
         return client.doctor(streams=streams)

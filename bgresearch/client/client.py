@@ -172,7 +172,8 @@ class Client(CandleVerbs, RecordingVerbs, LiveVerbs, PanelVerbs):
         Examples
         --------
         >>> import bgresearch as bg
-        >>> print(bg.connect(sandbox=True).doctor())                                     # doctest: +SKIP
+        >>> client = bg.connect(sandbox=True)
+        >>> print(client.doctor(streams=False).summary)                                  # doctest: +SKIP
         """
         from bgresearch.client.doctor.examination import Doctor  # noqa: PLC0415 - rarely used
 

@@ -25,7 +25,7 @@ bgresearch doctor --key research    # what the key may do is said, too
 ```python
 import bgresearch as bg
 
-report = bg.doctor(bg.connect(sandbox=True), streams=False)   # without a client: the exchange itself
+report = bg.doctor(bg.connect(sandbox=True), streams=False)  # without a client: the exchange itself
 print(report.summary)
 report.save("bgresearch-doctor.json")
 ```

@@ -38,7 +38,9 @@ def test_the_new_path_is_asked(client: Client) -> None:
 @pytest.mark.parametrize("code", ["404", "40404"])
 def test_the_old_path_is_asked_where_the_new_one_is_not(client: Client, code: str) -> None:
     sent = Sent(client, ExchangeError(NEW, code, "not found"))
-    assert margin_series(sent, "BTCUSDT", "24h") == margin_series(client._source.sender, "BTCUSDT", "24h")  # type: ignore[arg-type]
+    rows = margin_series(sent, "BTCUSDT", "24h")  # type: ignore[arg-type]
+    assert rows
+    assert all("borrow_rate" in row for row in rows)
     assert OLD in sent.asked
     assert load()[NEW].columns == load()[OLD].columns
 
