@@ -350,7 +350,7 @@ class ArchiveImporter:
             if not in_order(rows) or (previous is not None and not follows(previous, rows)):
                 delivered.sort_whole = True
                 raise _ReadAgain
-            volumes.update(volumes_of(rows))  # type: ignore[arg-type]  # it adds any numbers
+            volumes.update(volumes_of(rows))
             previous = rows
             yield rows
         self._judge_days(delivered, volumes)

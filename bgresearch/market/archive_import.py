@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -93,8 +93,9 @@ def import_archive(
 
 def _found(paths: Paths) -> list[Path]:
     """Return the files that are meant: those named, and those in folders that are named."""
-    one = isinstance(paths, str | os.PathLike) or not isinstance(paths, Iterable)
-    named = [paths] if one else list(paths)
+    given: Any = paths
+    one = isinstance(given, str | os.PathLike) or not isinstance(given, Iterable)
+    named = [given] if one else list(given)
     if not all(isinstance(path, str | os.PathLike) for path in named):
         raise InvalidInput("paths", f"{paths!r} is no path.", hint="Name files, or a folder of them.")
     found: list[Path] = []

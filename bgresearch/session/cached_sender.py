@@ -131,9 +131,11 @@ class CachedSender:
 
 def checked_age(max_age: float | None) -> float | None:
     """Return the age, or raise `InvalidInput` if it is no number, or negative."""
-    if max_age is None or (isinstance(max_age, Real) and not isinstance(max_age, bool) and max_age >= 0):
+    given: Any = max_age
+    is_number = isinstance(given, Real) and not isinstance(given, bool)
+    if given is None or (is_number and given >= 0):
         return max_age
-    cause = "is negative" if isinstance(max_age, Real) and not isinstance(max_age, bool) else "is no number of seconds"
+    cause = "is negative" if is_number else "is no number of seconds"
     raise InvalidInput("max_age", f"{max_age!r} {cause}.", hint="Give seconds, or None to always ask the exchange.")
 
 
