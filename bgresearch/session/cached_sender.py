@@ -129,11 +129,12 @@ class CachedSender:
         return f"Run {what} once on a client that is connected without offline=True."
 
 
-def checked_age(max_age: Any) -> float | None:
+def checked_age(max_age: float | None) -> float | None:
     """Return the age, or raise `InvalidInput` if it is not a number, or negative."""
-    is_number = isinstance(max_age, Real) and not isinstance(max_age, bool)
-    if max_age is None or (is_number and max_age >= 0):
-        return max_age  # type: ignore[no-any-return]  # a number, as just checked
+    given: Any = max_age
+    is_number = isinstance(given, Real) and not isinstance(given, bool)
+    if given is None or (is_number and given >= 0):
+        return max_age
     cause = "is negative" if is_number else "is not a number of seconds"
     raise InvalidInput("max_age", f"{max_age!r} {cause}.", hint="Give seconds, or None to always ask the exchange.")
 
