@@ -106,6 +106,7 @@ def test_again_it_asks_only_for_what_is_new(connect: Connect, exchange: Exchange
     assert later.new == sum(len(ids) for (kind, _), ids in expected.items() if kind in FEW) > 0
 
 
+@pytest.mark.slow
 def test_what_a_key_may_not_read_is_named_with_its_box_and_the_rest_is_kept_and_filled_later(
     connect: Connect, clock: ManualClock
 ) -> None:
@@ -130,6 +131,7 @@ def test_what_a_key_may_not_read_is_named_with_its_box_and_the_rest_is_kept_and_
     assert by["fills", "usdt-futures"].new == by["fills", "usdt-futures"].rows > 100
 
 
+@pytest.mark.slow
 def test_what_is_due_is_what_would_be_lost_next(connect: Connect, clock: ManualClock) -> None:
     move_to(clock, 20)
     first = run(connect(), kinds=FEW)
@@ -141,6 +143,7 @@ def test_what_is_due_is_what_would_be_lost_next(connect: Connect, clock: ManualC
     assert all(line.lost == () for line in run(connect(), kinds=FEW).lines)
 
 
+@pytest.mark.slow
 def test_what_was_forgotten_between_two_runs_is_told_every_time(connect: Connect, clock: ManualClock) -> None:
     move_to(clock, 20)
     run(connect(), kinds=["fills"])
@@ -239,6 +242,7 @@ def test_a_full_disk_ends_it_and_the_next_run_goes_on(connect: Connect, exchange
     assert kept(connect()._source, "4100200301", "fills", "spot", span) == expected
 
 
+@pytest.mark.slow
 def test_everything_it_writes_is_private(connect: Connect, clock: ManualClock, tmp_path: Path) -> None:
     move_to(clock, 10)
     found = run(connect())

@@ -22,6 +22,7 @@ def client(agent: Agent, place: Place, tmp_path: Path, monkeypatch: pytest.Monke
     return bg.connect(key="research", data_dir=tmp_path / "data")
 
 
+@pytest.mark.slow
 def test_kernel_and_agent_together_never_exceed_the_address_budget(client: bg.Client, exchange_url: str) -> None:
     book = SqliteLogStore(default_folder(), exchange_url, SystemClock())
     clock = Impatient()
@@ -46,6 +47,7 @@ def test_kernel_and_agent_together_never_exceed_the_address_budget(client: bg.Cl
     assert clock.waited_s > 30, "six requests are all that were left of this minute"
 
 
+@pytest.mark.slow
 def test_a_429_elsewhere_pauses_the_agent(client: bg.Client, exchange_url: str) -> None:
     clock = SystemClock()
     book = SqliteLogStore(default_folder(), exchange_url, clock)

@@ -131,6 +131,7 @@ def test_a_full_vault_file_is_no_reason_to_refuse_an_answer(stored: Desk) -> Non
     assert stored.ask(Fetch("decoy", HERE, "spot.account_info", {}))["attempts"] == 1
 
 
+@pytest.mark.slow
 def test_a_trail_that_somebody_made_long_still_crosses(stored: Desk) -> None:
     with stored.vault() as vault:
         vault._change_slots(lambda slots: slots, *[Happening("edited")] * 80_000)

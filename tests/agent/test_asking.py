@@ -53,6 +53,7 @@ def direct(vault_file: Path) -> Wire:
     return Wire(key.host, limiter=LocalLimiter(clock), clock=clock, signer=key)
 
 
+@pytest.mark.slow
 def test_the_body_is_the_same_to_the_byte(sender: AgentSender, vault_file: Path) -> None:
     with direct(vault_file) as wire:
         expected = wire.send(ASSETS, {"coin": "BTC"})
@@ -89,6 +90,7 @@ def test_values_that_cannot_be_sent_are_refused_here(sender: AgentSender) -> Non
     assert sender.sent == 0
 
 
+@pytest.mark.slow
 def test_many_threads_share_one_sender(sender: AgentSender) -> None:
     coins = ["BTC", "ETH", "USDT"] * 8
     with ThreadPoolExecutor(8) as pool:
@@ -162,6 +164,7 @@ def test_a_signal_ends_it_in_good_order(agent: Agent, number: signal.Signals) ->
     assert not agent.place.socket.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limits", [{"idle_s": 0.5}, {"longest_s": 3.0}])
 def test_an_agent_whose_time_is_over_ends(begin: Start, place: Place, limits: dict[str, float]) -> None:
     wait_for_end(begin(**limits).pid)
@@ -240,6 +243,7 @@ def test_the_first_use_of_a_day_is_noted_once(folder: Path, place: Place, exchan
         assert path.stat().st_mtime_ns == saved
 
 
+@pytest.mark.slow
 def test_an_agent_whose_password_was_changed_ends(folder: Path, place: Place) -> None:
     path = folder / "keys" / "vault"
     with Vault.create(path, PASSWORD, profile=FLOOR) as vault, Agent(place) as agent:

@@ -104,6 +104,7 @@ def test_from_nothing_to_a_first_answer(fresh: Heard, exchange_url: str) -> None
     _no_secret(fresh, code)
 
 
+@pytest.mark.slow
 def test_a_refused_key_is_examined_and_not_kept(fresh: Heard, exchange_url: str) -> None:
     fresh.seal("create", password=PASSWORD)
     wrong = {**triple_of("readonly"), "passphrase": "notthisone"}
@@ -156,6 +157,7 @@ def test_a_vault_is_not_made_twice_and_has_no_recovery_code_unasked(opened: Hear
         opened.seal("recover", recovery_code=new_code().value)
 
 
+@pytest.mark.slow
 def test_a_secret_is_found_wherever_long_data_is_cut(opened: Heard) -> None:
     secret = triple_of("readonly")["secret_key"].encode()
     scattered = b'",\n    "'.join(secret[at : at + 7] for at in range(0, len(secret), 7))

@@ -35,6 +35,7 @@ def test_of_many_starters_one_agent_comes_and_all_are_served() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @needs_proc
 def test_broken_frames_do_no_harm() -> None:
     found = figures("agent_fuzz.py", "--frames", "2000")

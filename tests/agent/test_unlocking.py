@@ -112,6 +112,7 @@ def test_a_recovery_code_needs_the_password_and_an_open_vault(desk: Desk) -> Non
     assert desk.new_code()
 
 
+@pytest.mark.slow
 def test_every_way_in_waits_after_a_wrong_one(desk: Desk) -> None:
     desk.open()
     confirm(desk, desk.new_code())

@@ -106,6 +106,7 @@ def test_a_month_that_is_absent_is_fetched_as_days(connect: Connect, exchange: E
     assert told["gaps"] == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["auto", "archive"])
 def test_a_block_stops_politely(connect: Connect, exchange: Exchange, truth: pd.DataFrame, source: str) -> None:
     exchange.faults.inject("block")

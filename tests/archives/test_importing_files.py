@@ -66,6 +66,7 @@ def test_every_kind_of_file_is_imported(connect: Connect, exchange: Exchange, fo
     )
 
 
+@pytest.mark.slow
 def test_a_monthly_file_and_daily_ones_are_compared(connect: Connect, exchange: Exchange, folder: Path) -> None:
     month = downloaded(exchange, folder, "kline_month/BTCUSDT/SP/BTCUSDT_SP_1min_202608.zip")
     day = downloaded(exchange, folder, "kline/BTCUSDT/SP/20260817.zip")
@@ -135,6 +136,7 @@ def test_a_spot_symbol_that_is_not_quoted_in_usdt_is_refused(
     assert (row["state"], "USDT" in row["reason"]) == ("set aside", True)
 
 
+@pytest.mark.slow
 def test_the_command_imports_and_verifies(exchange: Exchange, folder: Path, tmp_path: Path) -> None:
     good, bad = downloaded(exchange, folder, "kline/BTCUSDT/SP/20260817.zip", "kline/ETHUSDT/SP/20260817.zip")
     bad.write_bytes(bad.read_bytes()[:-100])

@@ -72,6 +72,7 @@ def without_days(path: Path, lost: list[str]) -> None:
     packed(path, name, table[~times.dt.strftime("%Y-%m-%d").isin(lost)].to_csv(index=False).encode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offline", [pytest.param(False, marks=pytest.mark.slow), True], ids=["online", "offline"])
 @pytest.mark.parametrize(
     ("data", "key", "span"),

@@ -73,6 +73,7 @@ def test_trades_are_equal_bit_for_bit(  # noqa: PLR0917 - fixtures and cases
     assert len(ours) > 5_000
 
 
+@pytest.mark.slow
 def test_what_rest_answers_and_what_only_the_archive_has_make_one_series(connect: Connect) -> None:
     client = connect()
     edge = pd.Timestamp(NOW_MS, unit="ms", tz="UTC") - pd.Timedelta(days=90)

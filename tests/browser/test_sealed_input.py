@@ -48,6 +48,7 @@ def fill(stage: Stage) -> None:
         stage.field(label).fill(text)
 
 
+@pytest.mark.slow
 def test_what_is_typed_arrives_at_the_intake_and_is_nowhere_else(stage: Stage) -> None:
     stage.show(TRIPLE, "key", submit="Seal the key")
     fill(stage)
@@ -182,6 +183,7 @@ def test_a_browser_without_x25519_says_so(context: BrowserContext) -> None:
     stage.page.close()
 
 
+@pytest.mark.slow
 def test_the_keyboard_alone_is_enough(stage: Stage) -> None:
     stage.show(TRIPLE, "key")
     keyboard = stage.page.keyboard

@@ -19,6 +19,7 @@ needs_chromium = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_a_png_has_the_size_that_was_asked_for_and_a_white_ground(tmp_path: Path) -> None:
     made = walk(100).bg.picture(tmp_path / "chart.png", width=400, height=300)
@@ -36,6 +37,7 @@ def test_an_svg_holds_its_words_as_text_and_loads_nothing(tmp_path: Path) -> Non
     assert 'href="http' not in text
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_the_axis_of_funding_rates_has_more_numbers_than_0(tmp_path: Path) -> None:
     candles = walk(100)

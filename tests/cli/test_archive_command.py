@@ -55,6 +55,7 @@ def test_through_the_agent_and_again_only_what_is_new(run: Run, keys: tuple[str,
     assert not any(secret in first.out for secret in (key.api_key, key.secret_key, key.passphrase, PASSWORD))
 
 
+@pytest.mark.slow
 def test_what_a_key_may_not_read_is_named_with_its_box_and_the_status_is_1(run: Run, keys: tuple[str, str]) -> None:
     shown = run("archive", "spot_only", *LITTLE, *keys)
     assert shown.status == 1
@@ -67,6 +68,7 @@ def test_what_a_key_may_not_read_is_named_with_its_box_and_the_status_is_1(run: 
     assert "fills (spot): " in shown.err  # said as it goes
 
 
+@pytest.mark.slow
 def test_wrong_words_are_said_in_words(run: Run, keys: tuple[str, str]) -> None:
     refused = run("archive", "readonly", "--since", "2999-01-01", *keys)
     assert (refused.status, "--since: 2999-01-01T00:00:00Z is in the future" in refused.err) == (2, True)

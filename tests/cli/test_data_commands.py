@@ -129,6 +129,7 @@ def test_an_interrupted_download_ends_quietly_with_130(environment: dict[str, st
     assert "Traceback" not in process.said
 
 
+@pytest.mark.slow
 def test_an_exchange_that_does_not_answer_is_said_in_one_line(run: Run) -> None:
     refused = run("download", "candles", "BTCUSDT", *WEEK, BGRESEARCH_BASE_URL="http://127.0.0.1:1")
     assert (refused.status, refused.err.count("\n")) == (1, 1)
@@ -158,6 +159,7 @@ def test_the_exit_status_tells_what_a_key_can_do(
     assert not any(secret in checked.out for secret in (key.api_key, key.secret_key, key.passphrase))
 
 
+@pytest.mark.slow
 def test_the_password_can_be_typed(converse: Converse, keys: tuple[str, ...]) -> None:
     checked = converse(["check", "trader", *keys[:2]], [("Master password:", PASSWORD)])
     assert checked.status == 3

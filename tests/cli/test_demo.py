@@ -48,6 +48,7 @@ def test_the_demo_runs_on_any_day(run: Run, day: str) -> None:
     assert figures["fills"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("until", "ending"),
     [
@@ -68,12 +69,14 @@ def test_an_interrupted_demo_cleans_up(
     assert list(scratch.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_notebook_that_does_not_exist_is_refused_before_the_work_begins(run: Run) -> None:
     refused = run("demo", "--notebook", "nowhere.ipynb", "--json")
     assert refused.status == 2
     assert "there is no file nowhere.ipynb" in json.loads(refused.err)["error"]["message"]
 
 
+@pytest.mark.slow
 def test_a_page_that_cannot_be_written_is_said_before_the_work_begins(run: Run, scratch: Path) -> None:
     refused = run("demo", "--page", str(scratch / "nowhere" / "page.html"), "--json")
     assert refused.status == 1

@@ -76,6 +76,7 @@ DOORS: dict[str, Callable[[Command, Path, SandboxKey, str], Ran]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "status"), [("withdrawer", 4), ("unified_trader", 4), ("trader", 3)])
 @pytest.mark.parametrize("door", quick_of(*DOORS))
 def test_a_key_that_can_do_more_than_read_stays_outside(  # noqa: PLR0917 - fixtures
@@ -93,6 +94,7 @@ def test_a_key_that_can_do_more_than_read_stays_outside(  # noqa: PLR0917 - fixt
         assert SANDBOX_KEYS[name].secret_key in (tmp_path / ".env").read_text(), "the only copy stays"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [("add", "new"), ("rotate", "old")], ids=" ".join)
 def test_a_key_that_can_trade_is_refused_with_the_option_that_keeps_it(  # noqa: PLR0917 - fixtures
     words: tuple[str, str], command: Command, path: Path, tmp_path: Path, agent_folder: str, url: str

@@ -58,6 +58,7 @@ def test_freqtrade_s_folder_gets_files_under_its_names(run: Run, server: Server,
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_records_of_an_account_are_for_its_owner_alone(
     run: Run, server: Server, environment: dict[str, str], password_file: str, tmp_path: Path
 ) -> None:
@@ -81,6 +82,7 @@ def test_records_of_an_account_are_for_its_owner_alone(
     assert "KIND: 'moods' is unknown. Use one of fills, orders" in unknown.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", quick_of("page", "footer"))
 def test_damaged_records_are_not_exported_as_fewer(
     run: Run, server: Server, environment: dict[str, str], password_file: str, *, tmp_path: Path, damage: str

@@ -54,6 +54,7 @@ def dotenv(folder: Path, passphrase: str = KEY["passphrase"]) -> Path:
     return source
 
 
+@pytest.mark.slow
 def test_what_the_exchange_accepted_is_saved_and_taken_out(bring: Import, path: Path, tmp_path: Path, url: str) -> None:
     ran = bring(dotenv(tmp_path), url)
     assert (ran.status, json.loads(ran.out)["removed"], names(path)) == (0, True, ["bitget"])

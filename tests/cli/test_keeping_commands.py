@@ -23,6 +23,7 @@ def clean(*texts: str) -> bool:
     return not any(secret in text for secret in SECRETS for text in texts)
 
 
+@pytest.mark.slow
 def test_a_key_is_renamed_described_and_audited(run: Run, vault: str) -> None:
     assert run("vault", "rename", "research", "main", "--password-file", vault).status == 0
     assert (
@@ -65,6 +66,7 @@ def test_a_key_rotates_when_the_exchange_accepts_the_new_one(run: Run, password_
         assert names(run, password_file) == ["k"]
 
 
+@pytest.mark.slow
 def test_a_new_data_key_keeps_the_keys(run: Run, vault: str) -> None:
     assert run("vault", "rotate", "--data-key", "--password-file", vault).status == 0
     assert names(run, vault) == ["research"]
@@ -86,6 +88,7 @@ def test_a_copy_goes_out_and_comes_in(run: Run, vault: str, tmp_path: Path) -> N
     assert clean(shown.out, saved.out)
 
 
+@pytest.mark.slow
 def test_a_plain_file_is_shown_first_then_saved_then_emptied(run: Run, vault: str, tmp_path: Path) -> None:
     source = tmp_path / ".env"
     source.write_text("A=1\n" + "".join(f"BITGET_{field.upper()}={text}\n" for field, text in NEW.items()))

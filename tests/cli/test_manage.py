@@ -36,6 +36,7 @@ def test_the_table_shows_every_key_and_no_secret(run: Run) -> None:
     assert clean(ran, *HELD)
 
 
+@pytest.mark.slow
 def test_a_locked_vault_is_unlocked_on_the_way(run: Run, converse: Converse) -> None:
     assert run("vault", "lock").status == 0
     ran = converse(["keys", "list"], [("Master password:", PASSWORD)])
@@ -58,6 +59,7 @@ def test_a_check_through_the_agent_reports_stages_rights_and_areas_and_is_writte
     assert clean(ran, SPOT_ONLY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "status", "colour"), [("trader", 3, "red"), ("withdrawer", 4, "red"), ("unified", 0, "green")]
 )

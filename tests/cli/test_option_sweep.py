@@ -94,6 +94,7 @@ def pem() -> str:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", quick_of("keys add", "vault add", "keys rotate", "vault rotate"))
 def test_the_private_key_of_a_file_is_used_beside_standard_input(
     command: str, places: dict[str, str], pem: str, tmp_path: Path

@@ -41,6 +41,7 @@ def times(frame: pd.DataFrame) -> list[str]:
     return [at.strftime("%Y-%m-%dT%H:%M:%SZ") for at in frame.index]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_an_ended_recorder_keeps_everything_says_what_and_ends_with_0(
     places: dict[str, str], tmp_path: Path, server: Server, ending: signal.Signals

@@ -46,6 +46,7 @@ def test_the_sandbox_answers_until_it_is_stopped(
             requests.get(announced["url"], timeout=PATIENCE_S)
 
 
+@pytest.mark.slow
 def test_a_taken_port_is_said_in_one_line(environment: dict[str, str], tmp_path: Path) -> None:
     with started(environment, tmp_path, "sandbox", "--json") as first:
         port = json.loads(first.line_with(r"^\{.*\}$")[0])["url"].rpartition(":")[2]

@@ -168,6 +168,7 @@ def test_after_a_mistake_the_key_can_be_typed_again(converse: Converse, opened: 
     assert clean(ran, READONLY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "purpose"), [("demo", "demo"), ("unified", "unified"), ("no_address_list", "spot")])
 def test_other_kinds_of_keys_are_brought_in_by_a_script(
     run: Run, kept: Kept, opened: Path, name: str, purpose: str
@@ -196,6 +197,7 @@ def test_a_script_is_held_to_the_same_verdicts(
     assert (ran.status, ran.json()["saved"]) == ended, ran.err
 
 
+@pytest.mark.slow
 def test_a_script_gets_errors_as_json_and_can_make_the_vault(run: Run, tmp_path: Path) -> None:
     wrong = as_json(replace(READONLY, secret_key="1" * 64))
     ran = run("setup", "--stdin", "--json", "--password-file", "-", stdin=f"{PASSWORD}\n{wrong}")

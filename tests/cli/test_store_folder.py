@@ -43,6 +43,7 @@ def test_the_contents_are_listed_with_sizes(run: Run, stored: Path) -> None:
     assert " kB in " in run("store", "list", "--data-dir", str(stored)).out
 
 
+@pytest.mark.slow
 def test_a_part_is_removed_after_it_was_shown_and_agreed_to(run: Run, converse: Converse, stored: Path) -> None:
     whole = kept(run, stored)
     command = ("store", "rm", "ETHUSDT", "--data-dir", str(stored))
@@ -58,6 +59,7 @@ def test_a_part_is_removed_after_it_was_shown_and_agreed_to(run: Run, converse: 
     assert (stored / "mine.txt").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("arguments", "words"), [
     (("rm",), "nothing is chosen"), (("rm", "XRPUSDT", "--yes"), "nothing of it is stored"),
     (("move", "{root}"), "exists already"), (("move", "{root}/inside"), "is inside"),

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import PASSWORD, TRIPLE, Converse, Run
 
 SECRETS = (*TRIPLE.values(), PASSWORD)
@@ -117,6 +119,7 @@ def test_a_key_with_a_typing_error_names_the_field_alone(run: Run, vault: str) -
     assert not any(secret in refused.out + refused.err for secret in SECRETS)
 
 
+@pytest.mark.slow
 def test_nothing_typed_at_a_prompt_is_echoed(converse: Converse) -> None:
     made = converse(["vault", "init"], [("New master password:", PASSWORD), ("New master password, again:", PASSWORD)])
     assert made.status == 0, made.out

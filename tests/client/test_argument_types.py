@@ -43,6 +43,8 @@ def test_a_wrong_type_is_refused_by_name(connect: Connect, of: str, name: str, a
         one.name: GOOD[one.name] for one in inspect.signature(verb).parameters.values()
         if one.default is one.empty and one.name in GOOD
     }  # fmt: skip
+    if "start" in inspect.signature(verb).parameters:
+        needed["start"] = GOOD["start"]
     if {"source", "target"} <= inspect.signature(verb).parameters.keys():
         needed |= {"source": "BTC", "target": "USDT"}
     for wrong in WRONG[argument]:

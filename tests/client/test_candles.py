@@ -6,6 +6,7 @@ import asyncio
 import copy
 import json
 import pickle
+import sys
 from collections.abc import Callable
 
 import pandas as pd
@@ -246,7 +247,10 @@ def test_progress_counts_every_row_to_the_end(connect: Connect) -> None:
     assert [done for done, _total in told] == sorted(done for done, _total in told)
 
 
-def test_a_bar_is_drawn_where_it_is_wanted(client: Client, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bar_is_drawn_where_it_is_wanted(
+    client: Client, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)  # a test before this one may have imported it
     client.candles("BTCUSDT", "1m", "2026-11-18", "2026-11-20", progress=True)
     assert "BTCUSDT 1m" in capsys.readouterr().err
     client.candles("ETHUSDT", "1m", "2026-11-18", "2026-11-20", progress="auto")

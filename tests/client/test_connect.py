@@ -42,6 +42,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.mark.slow
 def test_no_module_hides_an_exported_name() -> None:
     lines = "import importlib, pkgutil, bgresearch\n"
     lines += "for found in pkgutil.walk_packages(bgresearch.__path__, 'bgresearch.'):\n"

@@ -164,6 +164,7 @@ def test_many_of_them_cost_few_requests(start: Start) -> None:
     assert len(exchange.requests) < 6 * 15
 
 
+@pytest.mark.slow
 def test_an_answer_to_another_question_is_not_taken_for_one_to_this(start: Start) -> None:
     exchange, client = start()
     exchange.habits.odd = dict.fromkeys(range(OLD[0] - DAY, OLD[1] + DAY, MINUTE), LEFT_OUT["off the grid"])

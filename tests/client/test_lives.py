@@ -105,6 +105,7 @@ def test_it_holds_for_every_market_price_and_length(
     assert gaps(got) == [(*HOLE, "exchange has none")]
 
 
+@pytest.mark.slow
 def test_skipping_the_hole_costs_little_and_minutes_are_whole(start: Start) -> None:
     exchange, client = start()
     exchange.markets["BTCUSDT"] = TWO
@@ -140,6 +141,7 @@ def test_the_order_of_questions_changes_nothing(
     assert len(exchange.requests) == before
 
 
+@pytest.mark.slow
 def test_a_remembered_listing_is_looked_at_again_when_older_rows_contradict_it(
     start: Start, clock: ManualClock
 ) -> None:

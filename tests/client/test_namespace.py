@@ -94,6 +94,7 @@ def test_every_form_has_its_own_signature_and_words(client: Client) -> None:
     assert repr(call.all).startswith("<spot.trade_fills.all(*, symbol=None")
 
 
+@pytest.mark.slow
 def test_ipython_completes_areas_calls_forms_and_parameters(client: Client) -> None:
     pytest.importorskip("jedi")
     completing = pytest.importorskip("IPython.core.completer")

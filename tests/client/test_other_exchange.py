@@ -276,6 +276,7 @@ def test_a_storm_of_faults_changes_nothing(start: Start, seed: int, listed_after
         same(client.candles("BTCUSDT", "1m", *span), truth(exchange, span))
 
 
+@pytest.mark.slow
 def test_a_recent_month_of_minutes_costs_less_than_a_hundred_requests_and_a_second_look_none(start: Start) -> None:
     exchange, client = start()
     span = (TODAY - 29 * DAY, TODAY)

@@ -31,6 +31,7 @@ def closed(sessions: tuple[tuple[int, int], ...], span: tuple[int, int]) -> tupl
     return tuple(holes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whole", quick_of(True, False), ids=["whole candles", "candles that open in a session"])
 @pytest.mark.parametrize("market", quick_of("spot", "usdt-futures"))
 @pytest.mark.parametrize("month", MONTHS)

@@ -260,6 +260,7 @@ def test_records_that_the_exchange_has_forgotten_are_an_error_and_the_archive_na
     assert line.lost[0][0] < NOW.isoformat()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize(
     ("kinds", "how"),

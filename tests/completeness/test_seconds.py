@@ -117,6 +117,7 @@ def test_a_second_with_more_than_is_served_of_it_is_an_error(tmp_path: Path, row
         call.all(resume=False, **params)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("named", [Named("BTCUSDT", "spot"), Named("BTCUSDT", "usdt-futures")], ids=["spot", "futures"])
 @pytest.mark.parametrize("pages", quick_of(1, 3, 10**6))
 @pytest.mark.parametrize("border", quick_of(0, 1, 500, 999, every=2))

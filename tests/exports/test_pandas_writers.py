@@ -127,6 +127,7 @@ def test_a_verb_s_frame_is_written_whole(client: Client, verb: str) -> None:
     check(VERBS[verb][0](client))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", [reckoned, kept], ids=lambda group: group.__name__)
 def test_frames_that_are_made_of_others_are_written_whole(
     client: Client, group: Callable[[Client], dict[str, pd.DataFrame]]

@@ -55,7 +55,7 @@ def test_a_file_beside_is_not_replaced_either(candles: pd.DataFrame, tmp_path: P
             "parquet",
             "is not a valid name for a parquet file. End it with .parquet or .pq.",
         ),
-        ("rows", "freqtrade", "is not a valid name for a freqtrade file. End it with .feather."),
+        ("rows.csv", "freqtrade", "is not a valid name for a freqtrade file. End it with .feather."),
     ],
 )
 def test_a_wrong_name_is_said_in_words(
@@ -162,6 +162,7 @@ def test_an_interruption_half_way_leaves_nothing(candles: pd.DataFrame, suffix: 
     assert names(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_what_is_public_may_be_read_by_others_and_nothing_else(frames: dict[str, pd.DataFrame], tmp_path: Path) -> None:
     umask = os.umask(0o022)
     try:

@@ -151,6 +151,7 @@ def test_without_a_vault_the_way_to_one_is_named(desk: AgentAccess) -> None:
     assert "bg.setup() makes one" in text_of(Unlock(desk))
 
 
+@pytest.mark.slow
 def test_the_report_has_rights_areas_and_what_the_rest_would_need(opened: AgentAccess) -> None:
     report = PermissionReport(opened, "research")
     said = text_of(report)

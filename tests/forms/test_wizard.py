@@ -87,6 +87,7 @@ def test_from_nothing_to_balances_with_a_new_vault(desk: AgentAccess, folder: Pa
     assert str(wizard.balances["coin"].iloc[0]) in text_of(wizard)
 
 
+@pytest.mark.slow
 def test_a_recovery_code_is_shown_sealed_and_two_groups_are_asked_back(desk: AgentAccess) -> None:
     wizard = start(desk)
     walk_to_vault(wizard)
@@ -314,6 +315,7 @@ def test_a_key_that_is_in_the_vault_already_is_refused_in_words(at_key: Wizard) 
     assert "research" in text_of(at_key.body.children[0])
 
 
+@pytest.mark.slow
 def test_a_reminder_that_is_no_date_is_said_beside_it(at_key: Wizard) -> None:
     hand_in(at_key, "readonly")
     press(at_key, "See the verdict")
@@ -352,6 +354,7 @@ def test_an_agent_that_locks_in_the_middle_costs_the_typed_secret_alone(at_key: 
     assert at_key.page.label.value == "mine"
 
 
+@pytest.mark.slow
 def test_an_agent_that_locks_before_the_verdict_is_noticed_at_once(at_key: Wizard) -> None:
     hand_in(at_key, "readonly")
     end_agent(at_key.access.agent)
@@ -416,6 +419,7 @@ def test_a_stage_that_fails_at_the_exchange_stops_before_anything_can_be_saved(
     assert not {"See the verdict", "Save the key"} & set(buttons(at_key))
 
 
+@pytest.mark.slow
 def test_the_sandbox_says_so_and_fills_in_a_key_of_its_own_with_one_click(desk: AgentAccess) -> None:
     wizard = start(desk)
     assert text_of(wizard).startswith(f"▲ {words.SANDBOX}")

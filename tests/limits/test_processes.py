@@ -43,6 +43,7 @@ def forked(work) -> int:
     return child
 
 
+@pytest.mark.slow
 def test_four_processes_at_once_are_never_refused_by_a_strict_server(folder: Path) -> None:
     with Server(Exchange()) as server:
         processes = [begin(folder, "ask", server.url, 15) for _ in range(4)]
@@ -62,6 +63,7 @@ def test_a_429_in_one_process_pauses_the_others(folder: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_ban_of_the_address_holds_for_processes_that_start_later(folder: Path) -> None:
     clock = Impatient()
     until_ms = ended(begin(folder, "rejected", "address"))

@@ -106,6 +106,7 @@ def test_a_trade_that_the_stream_lost_without_a_word_is_found_by_its_id_and_name
     pd.testing.assert_frame_equal(kept, fresh(fast).trades("BTCUSDT", *span))
 
 
+@pytest.mark.slow
 def test_order_books_are_recorded_every_second_and_what_was_missed_has_a_cause(
     running: Exchange, fresh: Fresh, tmp_path: Path
 ) -> None:
@@ -185,6 +186,7 @@ def test_many_kills_damage_no_file_and_what_they_cost_is_named(
     print(f"{channel}: at most {max(losses)} s lost")
 
 
+@pytest.mark.slow
 def test_the_command_records_and_says_what_in_json(running: Exchange, fresh: Fresh, tmp_path: Path) -> None:
     folder = tmp_path / "recorded"
     with Server(running) as server:
@@ -212,6 +214,7 @@ def test_a_time_that_means_nothing_is_refused(live: Client, seconds: float) -> N
         live.record("trades", "BTCUSDT", seconds=seconds)
 
 
+@pytest.mark.slow
 def test_recorded_trades_keep_their_milliseconds_next_to_the_seconds_of_history(
     fast: Exchange, fresh: Fresh, tmp_path: Path
 ) -> None:

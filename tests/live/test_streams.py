@@ -74,6 +74,7 @@ def test_a_frame_has_the_columns_and_dtypes_of_the_verb_of_the_same_name(
     assert str(frame.received_at.dtype) == "datetime64[ms, UTC]"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [None, 1, 5, 15, 50])
 def test_an_order_book_is_that_of_the_exchange_at_its_own_time(
     running: Exchange, live: Client, depth: int | None
@@ -129,6 +130,7 @@ def direct(exchange: Exchange, client: Client, channel: str, pace: Pace, server:
     return Stream(client._source, access, [one])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("channel", "endpoint"),
     [
@@ -153,6 +155,7 @@ def test_what_falls_silent_is_noticed_and_subscribed_to_again(
             assert_is_true(running, stream.book("BTCUSDT"))
 
 
+@pytest.mark.slow
 def test_a_connection_is_renewed_before_the_exchange_cuts_it_and_nothing_is_missed(
     running: Exchange, live: Client
 ) -> None:
@@ -169,6 +172,7 @@ def test_a_connection_is_renewed_before_the_exchange_cuts_it_and_nothing_is_miss
         assert stream.status.gaps == 0
 
 
+@pytest.mark.slow
 def test_trades_that_were_missed_while_the_connection_was_down_are_fetched_in_their_place(
     fast: Exchange, fresh: Fresh
 ) -> None:

@@ -241,7 +241,7 @@ def test_nothing_recorded_is_said_with_what_to_run_and_nobody_is_asked(connect: 
     ("options", "words"),
     [
         ({"every": "7m"}, "every: a day is no whole number of 7m"),
-        ({"every": "5 minutes"}, "every: '5 minutes' is no length. Write 30s, 5m"),
+        ({"every": "5 moons"}, "every: '5 moons' is no length. Write 30s, 5m"),
         ({"kind": "order-book", "every": "1s"}, "every: 1s is too short. order-book takes 10s at least"),
         ({"kind": "moon"}, "kind: 'moon' is unknown. Use one of open-interest"),
         ({"market": "spot"}, "market: 'spot' has no open interest. Use one of usdt-futures"),

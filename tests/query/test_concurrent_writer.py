@@ -73,6 +73,7 @@ def test_a_query_always_answers_and_sees_whole_files(folder: Path) -> None:
     assert any(looked(seen, tuple(client.lens.sql(_QUERY).iloc[0])) for _ in range(MOST_LOOKS))
 
 
+@pytest.mark.slow
 def test_a_connection_sees_whole_files_or_says_that_one_was_replaced(folder: Path) -> None:
     connection, seen = offline(folder).lens.duckdb(), set[float]()
     for look in range(MOST_LOOKS):
@@ -85,6 +86,7 @@ def test_a_connection_sees_whole_files_or_says_that_one_was_replaced(folder: Pat
     assert len(seen) >= VERSIONS
 
 
+@pytest.mark.slow
 def test_a_pin_made_beside_a_writer_stays_one_version_without_an_error(folder: Path) -> None:
     pins.create(folder, "now", JAN_MS)
     pinned, seen = offline(folder, pin="now"), set[float]()

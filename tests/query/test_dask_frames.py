@@ -103,6 +103,7 @@ def client(request: pytest.FixtureRequest) -> Client:
     return found
 
 
+@pytest.mark.slow
 def test_a_symbol_s_rows_are_those_of_the_verb_types_included(client: Client, local: Client) -> None:
     rows = client.lens.dask(symbols="$ALTUSDT", interval="1m").compute(scheduler="synchronous")
     verb = local.candles("$ALTUSDT", "1m", SPAN.start_ms, SPAN.end_ms)

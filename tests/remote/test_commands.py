@@ -24,6 +24,7 @@ def ran(*arguments: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_what_was_sent_is_said_to_people_and_to_machines(folder: Path, tmp_path: Path) -> None:
     url = f"file://{tmp_path}/far"
     done = ran("publish", url, "--symbols", "BTCUSDT, ETHUSDT", "--market", "spot", tmp_path=tmp_path)
@@ -54,6 +55,7 @@ def test_a_published_store_is_looked_at_object_by_object(local: Client, tmp_path
     assert f"bgresearch publish {url}" in json.loads(flawed.stderr)["error"]["hint"]
 
 
+@pytest.mark.slow
 def test_wrong_usage_has_its_status(tmp_path: Path) -> None:
     for arguments in (("publish", "nowhere"), ("verify", "memory://x", "--repair")):
         refused = ran(*arguments, tmp_path=tmp_path)

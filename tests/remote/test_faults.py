@@ -60,6 +60,7 @@ def test_an_address_where_nobody_listens_is_said_to_be_one(aws: S3Server) -> Non
         bg.connect(store="s3://some-bucket/x", storage_options=quick)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "code", "words"),
     [
@@ -257,6 +258,7 @@ def test_a_publication_on_a_web_server_is_read_and_never_written(local: Client, 
         thread.join()
 
 
+@pytest.mark.slow
 def test_credentials_are_in_nothing_that_is_said_kept_or_published(
     bucket: str, server: S3Server, local: Client, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

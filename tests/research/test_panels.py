@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -69,6 +70,7 @@ def test_nothing_that_becomes_known_later_changes_a_row(
     pd.testing.assert_frame_equal(told[told.index <= moment], other[other.index <= moment])
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(TIMES, TIMES, TIMES)
 def test_each_value_is_the_last_one_known_and_not_too_old(candles: set[int], funding: set[int], held: set[int]) -> None:

@@ -236,6 +236,7 @@ def test_a_digit_changed_in_a_line_is_found_and_the_line_named(seed: int, column
     assert set(found.problems["bill_id"].dropna()) & {bill["bill_id"], *near}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["deposits", "withdrawals", "transfers", "funding"])
 def test_a_dropped_movement_or_funding_leaves_its_line_unexplained(name: str) -> None:
     tried = 0

@@ -53,6 +53,7 @@ def test_bars_open_where_the_interval_says(name: str, anchor: str) -> None:
     assert list(resample(source, name, anchor=anchor).index.as_unit("ms").asi8) == expected
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.integers(0, 5000), min_size=1, max_size=60, unique=True).map(sorted),
     st.sampled_from(["5m", "1h", "1d"]),
@@ -91,6 +92,7 @@ def test_provenance_stays_with_the_frame_and_says_what_became_of_it() -> None:
     assert once.attrs["bgresearch"]["interval"] == "5m"
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.integers(0, 4000), min_size=1, max_size=80, unique=True).map(sorted),
     st.sampled_from(["1m", "3m", "15m", "1h", "4h", "12h", "1d", "3d", "1w", "1M"]),

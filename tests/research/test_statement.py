@@ -131,6 +131,7 @@ def test_what_is_kept_is_not_asked_for_again(client: Client, told: Statement) ->
     assert client.requests_sent - before < 12  # lists of symbols, and who asks
 
 
+@pytest.mark.slow
 def test_a_statement_of_what_is_kept_needs_no_exchange(exchange: Exchange, tmp_path: Path) -> None:
     clock = ManualClock(int(NOW.timestamp() * 1000))
     span = (NOW - pd.Timedelta(days=2), NOW - pd.Timedelta(hours=1))

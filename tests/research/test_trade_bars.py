@@ -92,6 +92,7 @@ def test_imbalance_is_what_takers_bought_more_than_they_sold() -> None:
     assert bars["known_at"].tolist() == [START + pd.Timedelta(second, unit="s") for second in (1, 3)]
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(TRADES, st.integers(0, 200))
 def test_trades_to_come_change_no_bar_that_was_over(rows: Rows, now: int) -> None:

@@ -44,6 +44,7 @@ def test_any_request_gets_an_envelope(method, target, headers, body):
     assert (answer.status == 200) == (whole["code"] == "00000")
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=400, deadline=None, derandomize=True)
 def test_any_parameters_are_answered_or_refused(data):

@@ -263,6 +263,7 @@ def test_both_names_of_the_day_between_two_eras_hold_the_same(model: Exchange) -
     assert table(model, "trades/SPBL/BTCUSDT/20240418_001.zip") == first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["1", "2"])
 def test_quotes_are_the_best_levels_of_their_second_in_no_order(model: Exchange, folder: str) -> None:
     header, rows = table(model, f"depth/ETHUSDT/{folder}/20250110.zip")
@@ -296,6 +297,7 @@ def test_books_are_the_true_images_of_their_second_in_no_order(model: Exchange) 
             ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("month", "day"),
     [("kline_month/LTCUSDT/SP/LTCUSDT_SP_1min_202609.zip", "kline/LTCUSDT/SP/LTCUSDT_SP_1min_202609{}.zip"),

@@ -159,6 +159,7 @@ def test_faults_of_rest_do_not_touch_streams_nor_streams_rest(exchange: Exchange
     assert len(exchange.faults._on) == len(STREAM_FAULTS)
 
 
+@pytest.mark.slow
 def test_faults_reach_private_streams(exchange: Exchange) -> None:
     listener = Listener(exchange, V2_PRIVATE)
     listener.send(login("readonly", NOW_MS // 1000))

@@ -130,6 +130,7 @@ def serve(tmp_path: Path, place: Place) -> Iterator[Callable[..., Jupyter]]:
             os.killpg(process.pid, signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_a_notebook_with_a_secret_is_not_saved_and_nothing_of_it_is_said_or_logged(
     serve: Callable[..., Jupyter], place: Place, vault: Path
 ) -> None:

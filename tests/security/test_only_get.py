@@ -23,6 +23,7 @@ SPEAKERS = {
 MAY_SPEAK = {  # module: what it may import of them
     "bgresearch/http/transport.py": {"requests", "urllib3", "ssl", "http"},
     "bgresearch/http/sender.py": {"requests"},
+    "bgresearch/client/doctor/about_machine.py": {"ssl"},  # the version of OpenSSL, for the report
     "bgresearch/http/file_host.py": {"requests"},
     "bgresearch/http/ratelimit/redis_log.py": {"redis"},  # the request budget of several machines: times and labels
     "bgresearch/cli/run_notebook.py": {"asyncio"},

@@ -74,6 +74,7 @@ def test_an_intact_store_is_sound(client: Client) -> None:
     assert (found.files, found.flaws) == (3, [])
 
 
+@pytest.mark.slow
 def test_no_changed_byte_is_overlooked_that_changes_a_row_or_the_ledger(client: Client, tmp_path: Path) -> None:
     path = tmp_path / "candles/market=spot/price=last/symbol=BTCUSDT/interval=1month/all.parquet"
     whole = path.read_bytes()
@@ -162,6 +163,7 @@ def test_a_repair_that_cannot_be_made_says_why(client: Client, exchange: Exchang
     assert "offline" in why
 
 
+@pytest.mark.slow
 def test_locks_and_pins_are_no_partitions(client: Client, tmp_path: Path) -> None:
     hidden = tmp_path / ".pins" / "x" / "candles"
     hidden.mkdir(parents=True)

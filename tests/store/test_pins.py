@@ -33,6 +33,7 @@ def client(tmp_path: Path, exchange: Exchange) -> Client:
     return client
 
 
+@pytest.mark.slow
 def test_a_pin_is_read_bit_for_bit_after_the_store_has_changed(client: Client, tmp_path: Path) -> None:
     before = client.candles("BTCUSDT", "1m", *SPAN)
     digest = pins.create(tmp_path, "paper-v1", NOW_MS).digest
@@ -60,6 +61,7 @@ def test_the_same_data_has_the_same_digest_anywhere(exchange: Exchange, tmp_path
     assert first.digest == second.digest
 
 
+@pytest.mark.slow
 def test_the_difference_names_what_was_added_removed_and_changed(client: Client, tmp_path: Path) -> None:
     pin = pins.create(tmp_path, "x", NOW_MS)
     assert pins.diff(tmp_path, pin) == []

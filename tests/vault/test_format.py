@@ -42,6 +42,7 @@ def read(raw: bytes, secret: str, kind: str = "password") -> list[dict[str, obje
     return list(body["keys"])
 
 
+@pytest.mark.slow
 def test_a_reader_made_from_the_table_alone_reads_every_way_to_unlock(folder: Path, triple: dict[str, str]) -> None:
     path, password, codes = folder / "vault", "pa\u0308sswörd of some length", [new_code().value for _ in range(2)]
     vault = Vault.create(path, password, profile=FLOOR)

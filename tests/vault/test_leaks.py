@@ -183,7 +183,7 @@ def test_nothing_public_returns_a_secret_but_the_headers(vault: Vault) -> None:
     assert verbs == {
         *("create", "open", "open_with_recovery", "open_with_keyring", "restore", "kept", "id_of"),
         *("reload", "close"),
-        *("path", "generation", "vault_id", "unlocks", "audit", "names", "describe"),
+        *("path", "generation", "vault_id", "unlocks", "audit", "names", "describe", "check_absent"),
         *("export", "preview", "import_keys"),
         *("searcher", "get", "add", "rename", "edit", "record_check", "record_use", "rotate", "remove"),
         *("change_password", "reset_password", "rotate_data_key", "set_recovery", "set_keyring", "remove_unlock"),

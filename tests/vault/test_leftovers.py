@@ -205,6 +205,7 @@ def test_an_older_file_in_its_place_does_not_delete_the_newer_generations(
     assert set(newer) < set(kept(path))
 
 
+@pytest.mark.slow
 def test_generations_of_another_vault_are_left_alone(made: Path, tmp_path: Path) -> None:
     shutil.copytree(made.parent, tmp_path / "keys")
     path = tmp_path / "keys" / "vault"

@@ -40,6 +40,7 @@ def kept(path: Path) -> list[Path]:
     return sorted(path.parent.glob("*.kept"))
 
 
+@pytest.mark.slow
 def test_nothing_kept_opens_with_the_old_password(vault: Vault, path: Path, password: str) -> None:
     vault.remove("demo")
     assert kept(path)
@@ -71,6 +72,7 @@ def test_a_new_data_key_needs_the_password(vault: Vault, path: Path) -> None:
     assert path.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_recovery_code_opens_and_sets_a_new_password(vault: Vault, path: Path, password: str, code: str) -> None:
     vault.set_recovery(password, code)
     assert vault.unlocks() == ["password", "recovery"]
@@ -246,6 +248,7 @@ def test_a_forgetful_vault_writes_nothing_elsewhere(folder: Path, password: str,
     assert not (tmp_path / "state").exists()
 
 
+@pytest.mark.slow
 def test_a_restored_generation_keeps_its_ways_to_unlock(vault: Vault, path: Path, password: str, code: str) -> None:
     vault.set_recovery(password, code)
     vault.remove("demo")

@@ -116,6 +116,7 @@ def test_what_a_slow_parser_would_read_for_minutes_is_refused_before(text: str) 
         from_text(Hidden(text))
 
 
+@pytest.mark.slow
 def test_a_large_file_of_a_fast_parser_is_read() -> None:
     names = ",".join(f'"k{number}": {number}' for number in range(200_000))
     assert len(from_text(Hidden(f'{{"bitget": {json.dumps(KEY)}, {names}}}'))) == 1

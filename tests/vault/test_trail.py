@@ -47,6 +47,7 @@ def test_the_trail_tells_what_happened_to_which_key(told: Vault) -> None:
     assert [event.number for event in found.events] == [*range(1, 11)]
 
 
+@pytest.mark.slow
 def test_opening_by_recovery_is_written_down(vault: Vault, password: str) -> None:
     code = new_code().value
     vault.set_recovery(password, code)
@@ -61,6 +62,7 @@ def test_the_trail_holds_neither_values_nor_labels(told: Vault, triple: dict[str
     assert trail(told).stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.slow
 def test_every_cut_of_the_trail_is_noticed(told: Vault) -> None:
     whole = trail(told).read_bytes()
     unnoticed = 0

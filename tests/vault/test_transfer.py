@@ -50,6 +50,7 @@ def fingerprints(vault: Vault) -> dict[str, str]:
     return {info.label: info.fingerprint for info in vault.describe()}
 
 
+@pytest.mark.slow
 def test_a_copy_opens_with_its_own_password_and_comes_back_whole(
     vault: Vault, path: Path, tmp_path: Path, password: str
 ) -> None:
@@ -68,6 +69,7 @@ def test_a_copy_opens_with_its_own_password_and_comes_back_whole(
     assert [event.event for event in other.audit().events][-2:] == ["imported", "imported"]
 
 
+@pytest.mark.slow
 def test_a_copy_overwrites_nothing_and_says_no_secret(vault: Vault, tmp_path: Path, triple: dict[str, str]) -> None:
     (tmp_path / "there").write_text("mine")
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")

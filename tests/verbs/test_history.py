@@ -198,6 +198,7 @@ def test_a_window_with_more_than_one_list_serves_is_halved(tmp_path: Path) -> No
     assert sorted(map(int, got.column("transfer_id").to_pylist())) == list(range(7_000))
 
 
+@pytest.mark.slow
 def test_where_there_are_many_records_windows_grow_short_and_where_there_are_few_long_again(tmp_path: Path) -> None:
     start = NOW_MS - 80 * DAY_MS
     times = [start + n * 10_000 for n in range(60_000)] + [start + (20 + n) * DAY_MS for n in range(59)]
