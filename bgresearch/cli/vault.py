@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -115,8 +114,14 @@ def restore(
         kept = [{"generation": str(one.number), "saved": one.saved} for one in Vault.kept(place)]
         print_result({"kept": kept}, as_json, lambda: table(kept) if kept else "No generation is kept.")
         return
-    with contextlib.suppress(VaultMissing, DamagedVault, HostileHeader, NewerVersion):  # what is restored from
+    try:
         existing_vault(path)
+    except VaultMissing:
+        # a file that is gone can be restored from its generations
+        if not (place.parent.is_dir() and Vault.kept(place)):
+            raise
+    except (DamagedVault, HostileHeader, NewerVersion):
+        pass  # a reason to restore
     with Vault.restore(place, generation, master_password(password_file).value) as vault:
         names, number = vault.names(), vault.generation
     text = f"Generation {generation} is restored, as generation {number}: {', '.join(names) or 'no keys'}."

@@ -101,7 +101,7 @@ def test_a_page_keeps_the_theme_that_was_chosen(browser: Browser, tmp_path: Path
     assert (ink < paper) == (theme == "light")
 
 
-CELL = """import numpy as np, pandas as pd, bgresearch.charts
+CELL = """import numpy as np, pandas as pd, bgresearch.accessor
 index = pd.date_range("2024-01-01", periods=43_200, freq="1min", tz="UTC", name="open_time")
 close = 50_000 + 1_000 * np.sin(np.arange(43_200) / 500)
 prices = {"open": close, "high": close + 5, "low": close - 5, "close": close + 2, "volume": 1.0}

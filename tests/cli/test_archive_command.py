@@ -45,11 +45,11 @@ def test_through_the_agent_and_again_only_what_is_new(run: Run, keys: tuple[str,
     assert by["fills", "spot"]["new"] == by["fills", "spot"]["rows"]
     assert found["new"] > 0
     assert found["due"]
-    assert Path(found["folder"]) == tmp_path / "data" / "account" / "4100200301"
+    assert Path(found["folder"]) == tmp_path / "data" / ".sandbox" / "account" / "4100200301"
     again = run("archive", "readonly", *LITTLE, "--json").json()
     assert again["new"] <= found["new"] / 2  # the sandbox's trader may have traded meanwhile
     assert all(line["rows"] >= by[line["kind"], line["lot"]]["rows"] for line in again["lines"])
-    for path in (tmp_path / "data" / "account").rglob("*"):
+    for path in (tmp_path / "data" / ".sandbox" / "account").rglob("*"):
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
     key = SANDBOX_KEYS["readonly"]
     assert not any(secret in first.out for secret in (key.api_key, key.secret_key, key.passphrase, PASSWORD))

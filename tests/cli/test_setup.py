@@ -138,7 +138,7 @@ def test_a_withdrawing_key_is_never_kept_and_another_can_be_typed(converse: Conv
 WRONG = {
     "secret": (replace(READONLY, secret_key="0" * 64), "SecretKey does not match"),
     "passphrase": (replace(READONLY, passphrase="not the right one"), "Either the passphrase is wrong"),
-    "key": (replace(READONLY, api_key="bg_" + "0" * 32), "does not know this API key"),
+    "key": (replace(READONLY, api_key="bg_" + "0" * 32), "Take one of the sandbox's keys"),
     "address": (SANDBOX_KEYS["other_address"], "other network addresses only"),
     "environment": (SANDBOX_KEYS["demo"], "Demo and live are mixed"),
 }
