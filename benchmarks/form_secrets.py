@@ -41,15 +41,9 @@ def onboard(sheet: Sheet) -> str:
     """Go through the wizard to the first balances; return the recovery code, which no process but the agent made."""
     walk = Walk(sheet.page)
     walk.choose("My own spot history", "8.8.8.8")
-    walk.type("New master password", PASSWORD)
-    walk.form.get_by_label("again").first.fill(PASSWORD)
-    walk.see("Strength:")
-    walk.press("Make the vault")
-    walk.see("Your vault is made and open.")
-    walk.type("Master password, once more", PASSWORD)
-    walk.press("Show a recovery code")
+    walk.make_vault(with_recovery=True)
     code = walk.form.locator(".bgs-secret").inner_text(timeout=harness.PATIENCE_MS)
-    walk.press("I have written it down: put it away")
+    walk.press("I have written it down: hide it")
     asked = walk.form.locator(".bgs-label", has_text="Group ")
     walk.form.get_by_role("button", name="Compare").wait_for()
     sheet.page.wait_for_function(
@@ -62,7 +56,7 @@ def onboard(sheet: Sheet) -> str:
     walk.see(words.CHECK_PASSED)
     walk.press("See the verdict")
     walk.press("Save the key")
-    walk.see("Worth in USD")
+    walk.see("Value in USD")
     return code
 
 
