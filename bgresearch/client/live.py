@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
+from bgresearch.core.lengths import Duration
 from bgresearch.core.progress import Wish
 from bgresearch.core.symbols import Named, chosen, wire_symbol
 from bgresearch.core.timestamps import Moment, span_of
@@ -202,8 +203,8 @@ class LiveVerbs(Verbs):
         return LiveRecorder(self._source, streams, raw=raw)
 
     def replay(
-        self, channel: str, symbols: str | Sequence[str], start: Moment, end: Moment | None = None, *,
-        market: str = "spot", interval: str | None = None, raw: bool = False,
+        self, channel: str, symbols: str | Sequence[str], start: Moment | None = None, end: Moment | None = None, *,
+        market: str = "spot", interval: str | None = None, raw: bool = False, last: Duration | None = None,
     ) -> Stream:  # fmt: skip
         """Return what `record` stored, as the iterator of DataFrames that `stream` returns; nothing is connected.
 
@@ -216,6 +217,8 @@ class LiveVerbs(Verbs):
         raw : bool
             Whether to decode the raw frames again, with the order books update by update; without it the stored rows
             are given.
+        last : str or timedelta, optional
+            Instead of a start, how long before the end: ``7d``, ``12h``, ``1mo``.
 
         Returns
         -------

@@ -172,7 +172,7 @@ def outcome(verb: Callable[..., Any], given: dict[str, Any]) -> Any:
     except BgresearchError as error:
         return type(error).__name__, str(error)
     if isinstance(found, pd.DataFrame):
-        return found.to_csv()
+        return found.drop(columns="requests", errors="ignore").to_csv()  # what is stored by then costs fewer
     return vars(found).get("asked", type(found).__name__) if hasattr(found, "__dict__") else type(found).__name__
 
 
