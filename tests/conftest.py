@@ -87,9 +87,9 @@ def child(*command: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def until(condition: Callable[[], Any]) -> Any:
+def until(condition: Callable[[], Any], *, within_s: float = PATIENCE_S) -> Any:
     """Wait for an event with a generous bound, and return what the condition gave."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + within_s
     while not (found := condition()):
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.02)

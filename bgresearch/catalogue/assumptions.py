@@ -1,7 +1,7 @@
 """What the code assumes of the exchange beyond the rows of the table: one named entry each, with its source.
 
 Code reads ``.value``; the documentation lists every entry; ``bgresearch doctor`` compares with live answers those that
-few requests can show; the sandbox can be told to break each. What a row says of itself (page size, limit, columns)
+few requests can show; the sandbox can be made to break each. What a row says of itself (page size, limit, columns)
 stays in the row: an entry about rows names them.
 """
 

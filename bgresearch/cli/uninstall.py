@@ -1,4 +1,4 @@
-"""``bgresearch uninstall``: says what of this package lies where on this machine, and removes it on yes."""
+"""``bgresearch uninstall``: lists what this package has stored on this machine, and removes it on yes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class InstalledPlace:
 def uninstall(
     yes: Annotated[bool, typer.Option("--yes", help="Remove everything but the vault without asking.")] = False,
     vault: Annotated[bool, typer.Option("--vault", help="With --yes: the vault and its keys as well.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what lies where.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what is stored where.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say what of this package is on this machine and remove it: data, caches, state, the vault last."""

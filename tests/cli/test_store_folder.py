@@ -1,4 +1,4 @@
-"""``bgresearch store`` and ``bgresearch uninstall``: what lies where, how large it is, and removing it."""
+"""``bgresearch store`` and ``bgresearch uninstall``: what is stored where, how large it is, and removing it."""
 
 from __future__ import annotations
 

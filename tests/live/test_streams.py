@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -30,19 +30,14 @@ from bgresearch.live.stream import Stream
 from bgresearch.research import order_book
 from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.server import Server
+from tests import conftest
 from tests.live.conftest import Fresh
 
 PATIENCE_S = 120.0
 CONTRACTS = {"spot": "BTCUSDT", "usdt-futures": "BTCUSDT", "usdc-futures": "BTCPERP", "coin-futures": "BTCUSD"}
 
 
-def until(condition: Callable[[], Any]) -> Any:
-    """Wait for an event with a generous bound, and return it."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
-    return found
+until = functools.partial(conftest.until, within_s=PATIENCE_S)
 
 
 def history(client: Client, channel: str, symbol: str, market: str) -> pd.DataFrame:
