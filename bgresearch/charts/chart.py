@@ -16,6 +16,7 @@ from bgresearch.charts.equity import equity_figure
 from bgresearch.charts.figure import Drawing
 from bgresearch.charts.overlays import Overlays, lines_of, marks_of, rates_of
 from bgresearch.charts.theme import look_of, plotly
+from bgresearch.charts.widget import PageChart, bundle, live
 from bgresearch.core.spans import Span
 from bgresearch.errors import InvalidInput
 from bgresearch.research.quality.gaps import gaps as gaps_of
@@ -31,7 +32,7 @@ _LEAST = {"max_bars": 1, "height": 100}  # bars, pixels
 __all__ = ["Chart", "candles_figure", "chart", "equity_figure"]
 
 
-class Chart:
+class Chart(PageChart):
     """One chart; the last line of a notebook cell shows it. `chart` makes it.
 
     Parameters
@@ -65,21 +66,7 @@ class Chart:
         ConfigurationError
             Widgets are not installed.
         """
-        from bgresearch.charts.widget import live
-
         return live(self)
-
-    def show(self) -> None:
-        """Display the chart: in a notebook below the cell, elsewhere as a page in the browser.
-
-        Raises
-        ------
-        ConfigurationError
-            There is no browser; the message names the page.
-        """
-        from bgresearch.charts.widget import display_or_open
-
-        display_or_open(self, self.page)
 
     def page(self) -> str:
         """Return the chart as one self-contained HTML page that draws finer bars when zoomed in, without a kernel.
@@ -90,18 +77,6 @@ class Chart:
 
         return page(self.drawing.title or "Chart", [Panel({"chart": self})], theme=self.theme, heading=False)
 
-    def save(self, path: str | Path, *, force: bool = False) -> Path:
-        """Write the page and return its absolute path; see `page`.
-
-        Raises
-        ------
-        StoreError
-            The file exists and ``force`` is not set, or the folder is not writable.
-        """
-        from bgresearch.exports.output_path import written
-
-        return written(Path(path), self.page().encode(), force=force)
-
     def picture(
         self, path: str | Path, *, width: int = 1000, height: int = 600, theme: str = "print", force: bool = False
     ) -> Path:  # fmt: skip
@@ -110,13 +85,7 @@ class Chart:
 
         return picture(self, Path(path), width=width, height=height, theme=theme, force=force)
 
-    def to_json(self) -> str:
-        """Return the figure as plotly's JSON."""
-        return str(self.figure.to_json())
-
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
-        from bgresearch.charts.widget import bundle
-
         return bundle(self, include, exclude)
 
 

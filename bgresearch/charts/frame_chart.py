@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -11,7 +10,7 @@ from bgresearch.charts.cross_section import ranking_figure
 from bgresearch.charts.equity import equity_figure
 from bgresearch.charts.lines import lines_figure
 from bgresearch.charts.theme import DOWN, UP, apply_layout, look_of, plotly
-from bgresearch.charts.widget import display_or_open, themed_bundle
+from bgresearch.charts.widget import PageChart, themed_bundle
 from bgresearch.errors import InvalidInput
 from bgresearch.research.pnl.decimals import floats
 from bgresearch.research.quality.provenance import name_of
@@ -26,7 +25,7 @@ _NAMES = ("symbol", "coin", "account", "market")  # columns that tell rows apart
 _COMPARABLE = ("usd_value", "quote_volume_24h", "value")  # the same unit in every row
 
 
-class FigureChart:
+class FigureChart(PageChart):
     """A plotly figure in the colours of its surroundings; `frame_chart` makes it.
 
     Parameters
@@ -40,31 +39,11 @@ class FigureChart:
     def __init__(self, figure: Figure, title: str, theme: str) -> None:
         self.figure, self.title, self.theme = figure, title, theme
 
-    def show(self) -> None:
-        """Display it: in a notebook below the cell, elsewhere as a page in the browser."""
-        display_or_open(self, self.page)
-
     def page(self) -> str:
         """Return a self-contained HTML page."""
         from bgresearch.charts.html_page import Panel, page
 
         return page(self.title or "Chart", [Panel({"chart": self.figure})], theme=self.theme, heading=False)
-
-    def save(self, path: str | Path, *, force: bool = False) -> Path:
-        """Write the page and return its absolute path.
-
-        Raises
-        ------
-        StoreError
-            The file exists and ``force`` is not set, or the folder is not writable.
-        """
-        from bgresearch.exports.output_path import written
-
-        return written(Path(path), self.page().encode(), force=force)
-
-    def to_json(self) -> str:
-        """Return the figure as plotly's JSON."""
-        return str(self.figure.to_json())
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         return themed_bundle(self.figure, self.theme, include, exclude)

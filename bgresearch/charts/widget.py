@@ -7,7 +7,6 @@ import html
 import sys
 import tempfile
 import webbrowser
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,24 +113,48 @@ def _boxed(figure: Any, theme: str) -> tuple[VBox, Any]:
     return box, shown
 
 
-def display_or_open(chart: Any, page: Callable[[], str]) -> None:
-    """Display a chart below the cell of a notebook; elsewhere open its page in the browser.
+class PageChart:
+    """A chart that has a page of its own; a subclass says what is on the page."""
 
-    Parameters
-    ----------
-    chart : Chart
-        Anything with a notebook representation.
-    page : callable
-        Returns a self-contained HTML page.
-    """
-    if _kernel_runs():
-        sys.modules["IPython"].display.display(chart)
-        return
-    folder = Path(tempfile.mkdtemp(prefix="bgresearch-chart-"))  # the browser reads it after this call
-    place = folder / "chart.html"
-    place.write_text(page(), encoding="utf-8")
-    if not webbrowser.open(place.as_uri()):
-        raise ConfigurationError(f"no browser was found; the chart is in {place}.", hint="Open it by hand, or .save().")
+    figure: Any
+
+    def show(self) -> None:
+        """Display the chart: in a notebook below the cell, elsewhere as a page in the browser.
+
+        Raises
+        ------
+        ConfigurationError
+            There is no browser; the message names the page.
+        """
+        if _kernel_runs():
+            sys.modules["IPython"].display.display(self)
+            return
+        folder = Path(tempfile.mkdtemp(prefix="bgresearch-chart-"))  # the browser reads it after this call
+        place = folder / "chart.html"
+        place.write_text(self.page(), encoding="utf-8")
+        if not webbrowser.open(place.as_uri()):
+            hint = "Open it by hand, or .save()."
+            raise ConfigurationError(f"no browser was found; the chart is in {place}.", hint=hint)
+
+    def page(self) -> str:
+        """Return a self-contained HTML page."""
+        raise NotImplementedError
+
+    def save(self, path: str | Path, *, force: bool = False) -> Path:
+        """Write the page and return its absolute path; see `page`.
+
+        Raises
+        ------
+        StoreError
+            The file exists and ``force`` is not set, or the folder is not writable.
+        """
+        from bgresearch.exports.output_path import written
+
+        return written(Path(path), self.page().encode(), force=force)
+
+    def to_json(self) -> str:
+        """Return the figure as plotly's JSON."""
+        return str(self.figure.to_json())
 
 
 def _kernel_runs() -> bool:
