@@ -66,7 +66,7 @@ test: check ## run what a change can break: the static checks, tests, notebooks
 test-all: test-long test-days ## run the long proofs, then the tests on other days and in other time zones
 
 test-long: $(VENV)/.test-all ## run the long proofs: kill matrices, fuzzing counts, the browser matrix, peers
-	@echo "== pytest, the long ones" && $(PY) -m pytest -n $(JOBS) -m slow
+	@echo "== pytest, the long ones" && $(PY) -m pytest -n $(JOBS) -m "slow or hypothesis" --hypothesis-profile thorough
 
 test-days: $(VENV)/.test-all ## run the tests on other days and in other time zones (needs faketime)
 	@echo "== pytest, on other days" && $(PY) tests/other_days.py --jobs $(JOBS)
@@ -84,8 +84,8 @@ pictures: $(VENV)/.test ## take the README's screenshots again (needs Chromium)
 benchmarks: $(VENV)/.test-all ## measure what is promised about speed
 	@for script in benchmarks/*.py; do echo "== $$script" && $(PY) "$$script" || exit 1; done
 
-# The same tests, in environments of the oldest and of the newest versions. Types are checked with the newest alone: the
-# oldest stubs know less of the packages than the code needs.
+# The same tests, in environments of the oldest and of the newest versions. Types are not checked with the oldest: those
+# stubs know less of the packages than the code needs.
 test-lowest: ## run the tests with the oldest versions that pyproject.toml allows (needs Python 3.11)
 	@$(MAKE) .venv-lowest/.test VENV=.venv-lowest CONSTRAINTS=constraints/lowest.txt PYTHON="$(or $(PYTHON),python3.11)"
 	@echo "== pytest, oldest versions" && .venv-lowest/bin/python -m pytest -n $(JOBS) -m "not slow"

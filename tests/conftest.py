@@ -29,8 +29,10 @@ PATIENCE_S = 600  # whatever takes longer hangs: a busy machine is a dozen times
 Connect = Callable[..., Client]
 SessionOf = Callable[[Client], Session]
 
-settings.register_profile("patient", deadline=None)  # tests share a machine, and claim nothing about time
-settings.load_profile("patient")
+# Tests share a machine, and claim nothing about time. `make test-long` tries as many examples as Hypothesis proposes.
+settings.register_profile("quick", deadline=None, max_examples=30)
+settings.register_profile("thorough", deadline=None)
+settings.load_profile("quick")
 _tests = count()
 
 
@@ -108,8 +110,22 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest: the last of the workers would go on alone with one of them."""
+    """Mark slow what ``quick_cases`` leaves out, evenly spread, and begin with the files that take longest.
+
+    The last of the workers would go on alone with one of these files.
+    """
+    matrices: dict[tuple[Path, str], list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("quick_cases") and not item.get_closest_marker("slow"):
+            matrices.setdefault((item.path, item.name.partition("[")[0]), []).append(item)
+    for cases in matrices.values():
+        (wanted,) = next(cases[0].iter_markers("quick_cases")).args
+        quick = {at * len(cases) // wanted for at in range(wanted)}
+        for place, case in enumerate(cases):
+            if place not in quick:
+                case.add_marker("slow")
     items.sort(key=lambda item: item.path.parent.name not in LONG)
 
 

@@ -14,6 +14,7 @@ from tests.conftest import Connect
 WEEK_S = 7 * 86_400
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("kind", ["orders", "closed_positions"])
 def test_the_instants_of_what_is_not_over_are_asked_only_when_it_is(
     connect: Connect, exchange: Exchange, clock: ManualClock, kind: str

@@ -31,6 +31,7 @@ def covered(opened: pd.Timestamp, spans: list[tuple[str, str]]) -> bool:
     return any(pd.Timestamp(start) <= opened < pd.Timestamp(end) for start, end in spans)
 
 
+@pytest.mark.quick_cases(4)
 @pytest.mark.parametrize("name", [*DAMAGE, *PASSING])
 def test_candles_are_exact_or_a_gap_is_named(
     connect: Connect, exchange: Exchange, truth: pd.DataFrame, name: str
@@ -58,6 +59,7 @@ def test_candles_are_exact_or_a_gap_is_named(
     assert client.verify().sound
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize("name", DAMAGE)
 def test_trades_are_exact_or_a_gap_is_named(connect: Connect, exchange: Exchange, tmp_path: Path, name: str) -> None:
     right = connect(data_dir=tmp_path / "truth").trades("BTCUSDT", START, "2026-08-17")

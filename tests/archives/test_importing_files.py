@@ -44,6 +44,7 @@ def parts(day: str, count: int) -> list[str]:
     return [f"trades/SPBL/BTCUSDT/{day}_{part:03}.zip" for part in range(1, count + 1)]
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("offline", [False, True])
 def test_every_kind_of_file_is_imported(connect: Connect, exchange: Exchange, folder: Path, offline: bool) -> None:
     downloaded(

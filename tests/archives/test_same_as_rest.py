@@ -24,6 +24,7 @@ CANDLES = {  # across the three ways of naming, months and days, both containers
 }
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("kind", CANDLES)
 def test_candles_are_equal_bit_for_bit(connect: Connect, tmp_path: Path, kind: str) -> None:
     market, symbol, start, end = CANDLES[kind]
@@ -43,6 +44,7 @@ def test_candles_are_equal_bit_for_bit(connect: Connect, tmp_path: Path, kind: s
     assert ours.verify().sound
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(
     ("market", "symbol", "start", "end"),
     [

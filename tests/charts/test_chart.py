@@ -147,6 +147,7 @@ def test_fills_of_one_bar_are_one_mark_at_their_average_price() -> None:
     assert list(drawn["own sells"].text) == ["sell 1 at 50, taker"]
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("market", ["spot", "usdt-futures"])
 def test_what_the_client_returns_can_be_drawn_at_once(tmp_path: Path, market: str) -> None:
     client = connect(sandbox=True, data_dir=tmp_path)

@@ -61,6 +61,7 @@ def test_what_the_exchange_accepted_is_saved_and_taken_out(bring: Import, path: 
     assert (tmp_path / ".env").read_text() == "A=1\n"
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize("passphrase", ["Tr0ub4dor#3x", r'"pa\"ss\\wd9"', "${NO_SUCH}", "pa$$word", "notthisone"])
 def test_what_it_does_not_accept_is_not_saved_and_stays(
     passphrase: str, bring: Import, path: Path, tmp_path: Path, url: str
@@ -72,6 +73,7 @@ def test_what_it_does_not_accept_is_not_saved_and_stays(
     assert source.read_text() == before
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize("passphrase", ["Tr0ub4dor#3x", r'"pa\"ss\\wd9"', "${NO_SUCH}"])
 @pytest.mark.parametrize("options", [(), ("--yes", "--remove-source", "--unchecked")])
 def test_a_doubtful_text_is_not_saved_without_the_exchange(
@@ -118,6 +120,7 @@ def test_a_link_is_followed_and_hard_links_are_refused(bring: Import, tmp_path: 
     assert KEY["secret_key"] in target.read_text()
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize("text", ["bitget:\n  api_key: bg_1\n", "BITGET_API_KEY=bg_1\n", '{"a": '])
 def test_what_is_not_understood_or_not_whole_is_an_error(text: str, bring: Import, tmp_path: Path) -> None:
     (tmp_path / "source").write_text(text)

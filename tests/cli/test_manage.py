@@ -126,6 +126,7 @@ def test_a_compromised_key_is_deleted_on_the_exchange_first(kept: Kept, converse
     assert "trader" not in kept()
 
 
+@pytest.mark.quick_cases(4)
 @pytest.mark.parametrize("command", [["remove", "--yes"], ["compromised", "--yes"], ["rotate"], ["rename"], ["check"]])
 def test_a_key_that_is_not_there_is_named_and_so_are_those_that_are(run: Run, command: list[str]) -> None:
     ran = run("keys", command[0], "nobody", *command[1:], *(["other"] if command[0] == "rename" else []))

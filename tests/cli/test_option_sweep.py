@@ -80,6 +80,7 @@ def places(tmp_path: Path) -> dict[str, str]:
     }  # fmt: skip
 
 
+@pytest.mark.quick_cases(3)
 @pytest.mark.parametrize("words", quick_of(*REFUSED, every=3))
 def test_an_option_that_would_do_nothing_is_refused(words: str, places: dict[str, str]) -> None:
     done = CliRunner().invoke(app, [places.get(word, word) for word in words.split()], env=places)

@@ -30,6 +30,7 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_the_sandbox_answers_until_it_is_stopped(
     environment: dict[str, str], tmp_path: Path, ending: signal.Signals

@@ -28,6 +28,7 @@ def truth(exchange: Exchange, account: str, market: str, now_ms: int, start: str
     return sorted((str(f.fill_id), f.ts_ms) for f in fills if f.market.kind == market and f.ts_ms >= since)
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize("market", ["spot", "usdt-futures"])
 @pytest.mark.parametrize("key", KEYS)
 def test_every_fill_comes_once(connect: Connect, exchange: Exchange, clock: ManualClock, key: str, market: str) -> None:
@@ -58,6 +59,7 @@ def test_fills_have_the_same_shape_whichever_version_answers(connect: Connect, t
         assert (frame.price * frame.amount - frame.value).abs().max() <= 0.01
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("market", ["spot", "usdt-futures"])
 def test_the_same_trades_look_the_same_in_classic_and_unified_accounts(connect: Connect, market: str) -> None:
     classic, unified = (connect(key=key).account.fills(START, market=market) for key in ("readonly", "unified"))

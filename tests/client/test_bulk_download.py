@@ -47,6 +47,7 @@ def test_every_symbol_is_in_the_store_exactly_and_counted_without_reading(
     assert got["error"].isna().all()
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("interval", ["1m", "2h", "1d", "3d", "1w", "1M"])
 def test_what_is_counted_is_what_is_read_gaps_and_listing_included(client: Client, interval: str) -> None:
     span = ("2026-03-10T13:00", "2026-03-12") if interval == "1m" else ("2020-02-02", "2026-03-12")
@@ -223,6 +224,7 @@ class Jumping:
         return self._clock.now_ms() + self.by_ms
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("jump", [-3 * DAY, 2 * DAY], ids=["back", "forward"])
 def test_a_clock_that_is_set_in_the_middle_loses_nothing(
     connect: Connect, clock: ManualClock, truth: Truth, jump: int

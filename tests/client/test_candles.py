@@ -36,6 +36,7 @@ def same(got: pd.DataFrame, expected: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(got, expected, check_exact=True, check_freq=False)
 
 
+@pytest.mark.quick_cases(16)
 @pytest.mark.parametrize("interval", ["1m", "1h", "1d"])
 @pytest.mark.parametrize(("market", "price"), KINDS)
 def test_every_market_and_price_is_exact_up_to_the_last_closed_candle(
@@ -46,6 +47,7 @@ def test_every_market_and_price_is_exact_up_to_the_last_closed_candle(
     same(client.candles(*asked, market=market, price=price), truth(*asked, market=market, price=price))
 
 
+@pytest.mark.quick_cases(4)
 @pytest.mark.parametrize("interval", list(INTERVALS))
 def test_every_interval_is_exact_across_the_border_of_recent_and_history(
     client: Client, truth: Truth, interval: str

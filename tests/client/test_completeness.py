@@ -94,6 +94,7 @@ def check(start: Start, seed: int) -> None:
     assert not lost, f"{len(lost)} minutes from {lost[0]}, {gaps(got)[:5]}"
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize("seed", quick_of(*range(30), every=3))
 def test_nothing_that_a_route_can_give_is_lost(start: Start, seed: int) -> None:
     check(start, seed)

@@ -61,6 +61,7 @@ def offline(exchange: OtherExchange, client: Client, clock: ManualClock) -> Clie
     return bgresearch.connect(base_url=exchange.url, **options)
 
 
+@pytest.mark.quick_cases(5)
 @pytest.mark.parametrize("span", [RECENT, OLD], ids=["recent", "old"])
 @pytest.mark.parametrize("kind", FLAGGED.values(), ids=FLAGGED)
 def test_a_readable_one_is_given_as_sent_and_flagged(
@@ -86,6 +87,7 @@ def test_a_readable_one_is_given_as_sent_and_flagged(
     assert client.verify().sound
 
 
+@pytest.mark.quick_cases(3)
 @pytest.mark.parametrize("span", [RECENT, OLD], ids=["recent", "old"])
 @pytest.mark.parametrize("kind", LEFT_OUT.values(), ids=LEFT_OUT)
 def test_an_unreadable_one_is_left_out_and_named(

@@ -66,6 +66,7 @@ def offline(exchange: OtherExchange, client: Client, clock: ManualClock) -> Clie
     return bgresearch.connect(base_url=exchange.url, **options)
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize("habit", quick_of(*HABITS, every=2))
 @pytest.mark.parametrize("case", quick_of(*CASES, every=3))
 def test_every_life_is_whole_and_what_lies_between_is_named(
@@ -88,6 +89,7 @@ def test_every_life_is_whole_and_what_lies_between_is_named(
     assert client.verify().sound
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(
     ("market", "price", "interval", "length"),
     [("spot", "last", "4h", 4 * HOUR), ("spot", "last", "1d", DAY), ("usdt-futures", "last", "1h", HOUR),
@@ -121,6 +123,7 @@ PARTS = {
 }  # fmt: skip
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("second", quick_of(*PARTS, every=3))
 @pytest.mark.parametrize("first", quick_of(*PARTS, every=3))
 def test_the_order_of_questions_changes_nothing(

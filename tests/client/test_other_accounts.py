@@ -79,6 +79,7 @@ FILLS_HABITS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize("habits", FILLS_HABITS.values(), ids=FILLS_HABITS)
 @pytest.mark.parametrize("market", ["spot", "usdt-futures"])
 def test_classic_and_unified_accounts_tell_the_same_fills(account: Start, habits: dict[str, Any], market: str) -> None:

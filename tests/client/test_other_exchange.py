@@ -63,6 +63,7 @@ HABITS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+@pytest.mark.quick_cases(5)
 @pytest.mark.parametrize("span", [RECENT, OLD], ids=["recent", "old"])
 @pytest.mark.parametrize("habits", HABITS.values(), ids=HABITS)
 def test_what_the_documentation_leaves_open_changes_nothing(
@@ -87,6 +88,7 @@ def test_futures_are_exact_within_ninety_days_a_request(
     same(client.candles("BTCUSDT", interval, *span, market="usdt-futures"), truth(exchange, span, length))
 
 
+@pytest.mark.quick_cases(5)
 @pytest.mark.parametrize(
     ("empty", "windowed"),
     [([], False), ([], True), (None, True), ("", False), ("missing", True), ({}, False)],
@@ -186,6 +188,7 @@ def test_many_small_gaps_cost_few_questions(start: Start) -> None:
     assert len(exchange.requests) < 4 * 15
 
 
+@pytest.mark.quick_cases(4)
 @pytest.mark.parametrize("windowed", [False, True])
 @pytest.mark.parametrize("daily", [None, "400171", "40034"], ids=["daily candles", "400171", "40034"])
 @pytest.mark.parametrize("span", [RECENT, OLD], ids=["recent", "old"])

@@ -53,6 +53,7 @@ def test_minutes_cost_what_is_planned(
     assert len(exchange.requests) == real
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("seed", range(2))
 def test_false_blanks_do_not_hide_a_session(start: Start, seed: int) -> None:
     habits: dict[str, Any] = {"whole_candles": True, "faults": {"false_empty": 0.1, "duplicates": 0.1, "shuffle": 0.1}}

@@ -171,6 +171,7 @@ def test_offline_it_is_an_error_with_the_spans_every_time(
     assert not whole or any(flaw.kind == "lost" and flaw.span for flaw in flaws)
 
 
+@pytest.mark.quick_cases(3)
 @pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize("aside", [False, True], ids=["in place", "set aside"])
 @pytest.mark.parametrize("name", LENSES)

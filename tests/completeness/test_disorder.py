@@ -106,6 +106,7 @@ def walks() -> list[Any]:
     return params
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(("order", "named", "deep"), walks())
 def test_trades_are_whole_or_an_error_says_that_they_are_not(
     tmp_path: Path, order: str, named: Named, deep: int
@@ -131,6 +132,7 @@ def test_trades_are_whole_or_an_error_says_that_they_are_not(
         assert found.num_rows == len(set(found.column("trade_id").to_pylist()) & set(inside))
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(
     ("order", "refused"),
     [

@@ -63,6 +63,7 @@ def bent() -> Bent:
     return exchange
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(("verb", "bend"), a_third(PRIVATE, BENDS))
 def test_private_records_are_whole_or_an_error_says_that_they_are_not(
     bent: Bent, tmp_path: Path, verb: str, bend: Bend
@@ -132,6 +133,7 @@ def told_wrong(bent: Bent, folder: Path, rows: list[Endpoint], bend: Bend) -> di
     return found
 
 
+@pytest.mark.quick_cases(3)
 @pytest.mark.parametrize("bend", BENDS)
 def test_raw_lists_are_whole_or_an_error_says_that_they_are_not(bent: Bent, tmp_path: Path, bend: Bend) -> None:
     assert told_wrong(bent, tmp_path, lists()[::6], bend) == {}
@@ -163,6 +165,7 @@ def refused() -> Any:
     raise ExchangeError("futures.history_fund_rate", "40017", "pageNo")
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(
     ("after", "kind"),
     [(list, IncompleteData), (refused, ExchangeError), (lambda: SETTLED[:100], BadResponse),

@@ -51,6 +51,7 @@ def answer(ask: Ask, client: Client) -> pd.DataFrame | None:
             return None
 
 
+@pytest.mark.quick_cases(10)
 @pytest.mark.parametrize(("verb", "how"), CASES)
 def test_a_verb_never_gives_less(connect: Connect, tmp_path: Path, verb: str, how: str) -> None:
     ask, root = VERBS[verb], tmp_path / "data"

@@ -57,6 +57,7 @@ def test_every_verb_that_gives_a_frame_is_here() -> None:
     assert set(VERBS) >= public | {f"account.{name}" for name in private}
 
 
+@pytest.mark.quick_cases(8)
 @pytest.mark.parametrize(
     ("verb", "kind"),
     [

@@ -43,6 +43,7 @@ COIN: dict[str, Callable[[Client, str], Any]] = {
 CASES = [(key, verb) for key in ("readonly", "unified_trader") for verb in [*SYMBOL, *COIN]]
 
 
+@pytest.mark.quick_cases(15)
 @pytest.mark.parametrize(("key", "verb"), CASES)
 def test_a_filter_that_names_nothing_listed_is_an_error_with_near_names_every_time(
     connect: Connect, key: str, verb: str
@@ -53,6 +54,7 @@ def test_a_filter_that_names_nothing_listed_is_an_error_with_near_names_every_ti
             SYMBOL[verb](client, "BTCUSTD") if verb in SYMBOL else COIN[verb](client, "USDX")
 
 
+@pytest.mark.quick_cases(18)
 @pytest.mark.parametrize(("key", "verb"), CASES)
 def test_a_filter_that_names_something_listed_may_find_nothing(
     connect: Connect, exchange: Exchange, key: str, verb: str

@@ -27,6 +27,7 @@ def ordered(frame: pd.DataFrame) -> pd.DataFrame:
     return plain.sort_values(list(plain.columns)).reset_index(drop=True)
 
 
+@pytest.mark.quick_cases(12)
 @pytest.mark.parametrize("verb", VERBS)
 def test_rows_that_come_twice_and_in_another_order_are_given_once(model: Exchange, tmp_path: Path, verb: str) -> None:
     def asked(*faults: FaultName) -> pd.DataFrame:

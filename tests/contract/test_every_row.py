@@ -135,6 +135,7 @@ def test_the_sandbox_answers_with_what_becomes_a_typed_frame(row: Endpoint, call
     assert frame.attrs["bgresearch"]["endpoint"] == row.id
 
 
+@pytest.mark.quick_cases(15)
 @pytest.mark.parametrize(
     "row", quick_of(*(row for row in ROWS if row.paging.kind != "none"), every=3, name=lambda row: row.id)
 )

@@ -53,6 +53,7 @@ def found_and_survived(habit: str, exchange: Exchange, clock: ManualClock, conne
             assert right or told or (when == "before" and habit in NOT_WITHOUT_DOCTOR), (when, name, given.refused)
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("habit", QUICK)
 def test_a_changed_habit_is_found_and_verbs_stay_right(
     habit: str, exchange: Exchange, clock: ManualClock, connect: Connect

@@ -122,6 +122,7 @@ def test_categories_without_values_stay_categories_of_text() -> None:
     assert wrong == []
 
 
+@pytest.mark.quick_cases(15)
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_verb_s_frame_is_written_whole(client: Client, verb: str) -> None:
     check(VERBS[verb][0](client))

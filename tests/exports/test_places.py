@@ -25,6 +25,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.quick_cases(4)
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_file_is_not_replaced_unless_that_is_said(candles: pd.DataFrame, suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"rows{suffix}"
@@ -177,6 +178,7 @@ def test_what_is_public_may_be_read_by_others_and_nothing_else(frames: dict[str,
         os.umask(umask)
 
 
+@pytest.mark.quick_cases(8)
 @pytest.mark.parametrize(
     ("frame", "name", "words"),
     [

@@ -39,6 +39,7 @@ def _same_in_excel(found: object, wanted: object) -> bool:
     return found == (wanted.replace("\r\n", "\n").replace("\r", "\n") if isinstance(wanted, str) else wanted)
 
 
+@pytest.mark.quick_cases(8)
 @pytest.mark.parametrize("suffix", READERS)
 @pytest.mark.parametrize("verb", VERBS)
 def test_what_a_verb_returned_reads_back_equal(
@@ -162,6 +163,7 @@ def columns(length: int) -> st.SearchStrategy[pd.DataFrame]:
 FRAMES = st.integers(0, 8).flatmap(columns)
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize("suffix", READERS)
 @settings(max_examples=15)
 @given(frame=FRAMES, indexed=st.booleans())

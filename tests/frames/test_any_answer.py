@@ -142,6 +142,7 @@ def test_changed_answers_keep_the_row_s_types(row: Endpoint) -> None:
                 assert str(frame[label].dtype) == dtype, (name, seed, label)
 
 
+@pytest.mark.quick_cases(17)
 @pytest.mark.parametrize("row", quick_of(*ROWS, every=3, name=lambda row: row.id))
 def test_answers_of_another_shape_become_frames_or_say_that_they_make_no_sense(row: Endpoint) -> None:
     made, expected = answer(row), labels(row)

@@ -74,6 +74,7 @@ def code(page: Path) -> str:
     return "\n".join(block.text for block in blocks(page) if block.language == "python")
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("page", [timed(page) for page in PAGES if code(page)])
 def test_the_code_on_a_page_runs_from_top_to_bottom_and_shows_what_the_page_says(page: Path, home: Path) -> None:
     if not APART.search(code(page)):
@@ -132,6 +133,7 @@ def runnable(page: Path) -> list[tuple[str, list[str]]]:
     ]
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize("page", [timed(page) for page in PAGES if runnable(page)])
 def test_the_commands_on_a_page_run_one_after_the_other(
     page: Path, home: Path, exchange: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -77,6 +77,7 @@ def run(example: doctest.DocTest) -> Any:
     return pytest.param(example, marks=[pytest.mark.slow] if "vectorbt" in example.name else [], id=example.name)
 
 
+@pytest.mark.quick_cases(6)
 @pytest.mark.parametrize("example", [run(one) for one in filter(stands_alone, ALL)])
 def test_the_example_runs_and_shows_what_it_says(example: doctest.DocTest, names: Mapping[str, Any]) -> None:
     if gone := not_installed(one.source for one in example.examples):

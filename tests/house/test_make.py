@@ -49,6 +49,7 @@ def dry_run(clone: Path, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.quick_cases(3)
 @pytest.mark.parametrize("purpose", PURPOSES)
 def test_a_command_installs_once_and_again_when_the_ranges_or_versions_change(clone: Path, purpose: str) -> None:
     assert "--editable" in planned(clone, purpose, "UV=uv")

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(
     "before",
     [

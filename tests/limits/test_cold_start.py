@@ -96,6 +96,7 @@ def test_a_strict_server_never_sees_too_many_however_requests_are_held_up(
         assert fullest_second(clock.arrivals) <= 20
 
 
+@pytest.mark.quick_cases(4)
 @pytest.mark.parametrize("processes", [1, 3])
 @pytest.mark.parametrize("stall_s", [0.4, 0.9, 1.7, 6.0])
 def test_a_strict_server_that_stands_still_for_a_while_does_not_find_too_many_afterwards(

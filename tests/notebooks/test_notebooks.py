@@ -41,6 +41,7 @@ def code_cells(notebook: Any) -> Iterator[Any]:
     return (cell for cell in notebook.cells if cell.cell_type == "code")
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize("path", [timed(path) for path in NOTEBOOKS])
 def test_it_runs_from_top_to_bottom_without_a_warning(path: Path, tmp_path: Path) -> None:
     sources = (re.sub(r"^%.*", "", cell.source, flags=re.MULTILINE) for cell in code_cells(read(path)))

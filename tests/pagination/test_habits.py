@@ -85,6 +85,7 @@ CURSORS = [
 ]  # fmt: skip
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize("row_id", CURSORS)
 @FAST
 @given(

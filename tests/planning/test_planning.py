@@ -48,6 +48,7 @@ def test_every_page_can_be_had_on_its_roads(what: CandleSeries, candles: int, ag
             assert road.lookback_ms is None or page.span.start_ms > NOW_MS - road.lookback_ms
 
 
+@pytest.mark.quick_cases(6)
 @pytest.mark.parametrize("interval", list(INTERVALS))
 def test_no_request_is_wider_than_ninety_days_or_its_limit(interval: str) -> None:
     for what in [one for one in subjects() if one.interval.name == interval]:

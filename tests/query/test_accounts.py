@@ -46,6 +46,7 @@ def client(exchange: Exchange, folder: Path) -> Client:
     return client
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("market", ["spot", "usdt-futures"])
 def test_records_are_those_of_the_verb_to_the_last_bit(client: Client, market: str) -> None:
     expected = client.account.fills(SINCE, market=market).reset_index()

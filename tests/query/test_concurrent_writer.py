@@ -105,6 +105,7 @@ def test_coverage_counts_one_version(folder: Path) -> None:
     assert lengths <= {ROWS - number for number in range(7)}
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("once", [False, True], ids=["made for each look", "made once"])
 def test_a_lazy_frame_sees_whole_files(folder: Path, *, once: bool) -> None:
     scans = offline(folder).lens.polars()

@@ -149,6 +149,7 @@ def opened(lazy: Any) -> list[File]:
     return [file for block in expression.operand("iterables")[0] for file in block]
 
 
+@pytest.mark.quick_cases(1)
 def test_only_files_of_the_wanted_symbols_markets_and_months_are_in_the_graph(client: Client) -> None:
     lens = client.lens
     assert len(opened(lens.dask(market=MARKETS))) == 2 * len(SYMBOLS) + 2
@@ -258,6 +259,7 @@ def test_a_file_that_has_gone_since_the_graph_was_made_is_named(tmp_path: Path) 
         lazy.compute(scheduler="synchronous")
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("values", [["x"], [[1.0]]], ids=["text", "lists"])
 def test_a_file_whose_columns_are_others_is_an_error_in_words(tmp_path: Path, values: list[Any]) -> None:
     keep(tmp_path, "BTCUSDT", Span(JAN_MS, JAN_MS + 60_000), base=3.0)

@@ -62,6 +62,7 @@ def client(tmp_path: Path) -> Client:
     return offline(tmp_path)
 
 
+@pytest.mark.quick_cases(6)
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("price", ["last", "mark", "index"])
 def test_a_table_of_candles_has_one_kind_of_price(client: Client, door: Callable[..., Kept], price: str) -> None:
@@ -142,6 +143,7 @@ def test_several_markets_are_named_with_a_list(both: Client) -> None:
     assert len(both.lens.dask(symbols="ETHUSDT")) == ROWS
 
 
+@pytest.mark.quick_cases(11)
 @pytest.mark.parametrize(
     ("query", "mixes"),
     [
@@ -192,6 +194,7 @@ QUERIES: list[Any] = [
 ]  # fmt: skip
 
 
+@pytest.mark.quick_cases(13)
 @pytest.mark.parametrize("query", QUERIES, ids=ascii)
 def test_no_query_raises_another_error_than_this_package_s(tmp_path: Path, query: Any) -> None:
     keep(tmp_path, "BTCUSDT")

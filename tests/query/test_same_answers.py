@@ -77,6 +77,7 @@ def realised_volatility(client: Client, candles: pd.DataFrame) -> tuple[pd.DataF
     return expected, client.lens.sql(query), lazy.agg(volatility=pl.col("squared").sum().sqrt()).collect().to_pandas()
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("question", [volume_by_day, rows_by_month, close_as_of, realised_volatility])
 @settings(max_examples=12)
 @given(shapes=shapes)

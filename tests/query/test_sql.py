@@ -133,6 +133,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.quick_cases(10)
 @pytest.mark.parametrize("statement", REFUSED.values(), ids=REFUSED.keys())
 def test_a_connection_is_locked_to_the_folders_of_its_views(tmp_path: Path, statement: str) -> None:
     store, outside = tmp_path / "store", tmp_path / "outside"

@@ -45,6 +45,7 @@ def everything(client: Client, symbols: tuple[str, ...] = SYMBOLS) -> pd.DataFra
     return pd.concat(frames)
 
 
+@pytest.mark.quick_cases(2)
 def test_what_was_published_is_read_back_exactly(url: str, local: Client, tmp_path: Path) -> None:
     done = local.publish(url)
     assert (done.files, done.sent, done.rows) == (FILES, FILES, FILES * 2 * 1440)
@@ -56,6 +57,7 @@ def test_what_was_published_is_read_back_exactly(url: str, local: Client, tmp_pa
     assert far.verify().sound
 
 
+@pytest.mark.quick_cases(1)
 def test_publishing_again_sends_only_what_has_changed(url: str, local: Client, folder: Path, tmp_path: Path) -> None:
     first = local.publish(url)
     assert local.publish(url).sent == 0

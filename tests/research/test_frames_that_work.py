@@ -33,6 +33,7 @@ FRAMES: dict[str, tuple[Callable[[Client], pd.DataFrame], int]] = {
 }  # fmt: skip
 
 
+@pytest.mark.quick_cases(8)
 @pytest.mark.parametrize("what", FRAMES)
 def test_every_frame_with_numbers_has_a_chart(client: Client, what: str, tmp_path: Path) -> None:
     ask, least = FRAMES[what]
@@ -59,6 +60,7 @@ def test_depth_adds_up_from_the_best_price_outwards(client: Client) -> None:
     assert asks.y[-1] == pytest.approx(book[book.side == "ask"].amount.sum())
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("candles", [True, False])
 def test_a_chart_shows_itself_outside_a_notebook(tmp_path: Path, candles: bool) -> None:
     browser = tmp_path / "browser"

@@ -43,6 +43,7 @@ def test_each_field_is_that_of_its_verb_when_it_was_known(client: Client) -> Non
             assert rate == rates[rates.index <= moment].iloc[-1]
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize("moment", ["2026-11-19T00:00", "2026-11-19T08:00", "2026-11-19T15:00"])
 def test_numbers_that_become_known_later_change_no_earlier_row(
     moment: str, connect: Connect, model: Exchange, clock: ManualClock, tmp_path: Path

@@ -39,6 +39,7 @@ def told(seed: int, method: Method) -> Pnl:
     )  # fmt: skip
 
 
+@pytest.mark.quick_cases(13)
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("method", ["average", "fifo"])
 def test_profit_and_transfers_are_the_change_of_equity_to_the_last_digit(seed: int, method: Method) -> None:

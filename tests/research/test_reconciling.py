@@ -199,6 +199,7 @@ def test_a_dropped_line_is_named_by_its_record(seed: int) -> None:
     assert problem["record_id"] in {records[place], *same}
 
 
+@pytest.mark.quick_cases(21)
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("renamed", [False, True])
 def test_a_doubled_line_is_named_whatever_its_id(seed: int, renamed: bool) -> None:
@@ -215,6 +216,7 @@ def test_a_doubled_line_is_named_whatever_its_id(seed: int, renamed: bool) -> No
     assert (found.ok, found.unexplained) == (False, {})
 
 
+@pytest.mark.quick_cases(13)
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("column", ["amount", "fee", "balance"])
 def test_a_digit_changed_in_a_line_is_found_and_the_line_named(seed: int, column: str) -> None:

@@ -42,6 +42,7 @@ def told(client: Client) -> Statement:
     return client.statement(START)
 
 
+@pytest.mark.quick_cases(1)
 def test_every_line_of_the_ledger_is_explained_and_the_difference_is_zero(told: Statement) -> None:
     found = told.reconciled
     assert found.ok, str(found)
@@ -124,6 +125,7 @@ def test_the_ledger_for_tax_tools_sums_up_to_the_change_of_all_balances(told: St
     }
 
 
+@pytest.mark.quick_cases(1)
 def test_what_is_kept_is_not_asked_for_again(client: Client, told: Statement) -> None:
     before = client.requests_sent
     again = client.statement(START, NOW - pd.Timedelta(hours=1))

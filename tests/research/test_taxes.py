@@ -40,6 +40,7 @@ def read_back(path: Path) -> Iterable[dict[str, str]]:
         yield from csv.DictReader(file)
 
 
+@pytest.mark.quick_cases(10)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_written_ledger_read_back_sums_up_to_the_change_of_every_balance(seed: int, tmp_path: Path) -> None:
     one = Synthetic(seed)

@@ -64,6 +64,7 @@ def test_tick_bars_have_so_many_trades(rows: Rows, count: int) -> None:
     assert (bars["trades"] == count).all()
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("kind", [volume_bars, dollar_bars])
 @settings(max_examples=60)
 @given(TRADES, st.integers(1, 10**6))

@@ -72,6 +72,7 @@ def test_each_window_is_the_papers_formula_on_its_own_bars(name: str) -> None:
         assert told.iloc[at] == pytest.approx(math.sqrt(expected), rel=1e-9)
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(("drift", "jump", "unbiased"), [
     (0.0, 0.0, (*ALL,)),
     (0.005, 0.0, ("close_to_close", "rogers_satchell", "yang_zhang")),
@@ -94,6 +95,7 @@ def test_known_variance_is_found_within_its_standard_error(
             assert error > 5, (name, error)  # the drift is taken for volatility
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(("name", "efficiency"), [
     ("parkinson", 2 / (9 * 1.2020569031595942 / (16 * math.log(2) ** 2) - 1)),  # 4.91: fourth moment of the range
     ("garman_klass", 7.4),  # Garman & Klass 1980
@@ -111,6 +113,7 @@ def test_yang_zhang_is_the_most_efficient_where_openings_jump() -> None:
     assert spread["close_to_close"] / spread["yang_zhang"] > 5
 
 
+@pytest.mark.quick_cases(4)
 @every
 @settings(max_examples=25)
 @given(scale=st.floats(1e-6, 1e6), seed=st.integers(0, 1000))
@@ -119,6 +122,7 @@ def test_the_unit_of_the_price_does_not_matter(name: str, scale: float, seed: in
     assert ALL[name](frame * scale) == pytest.approx(ALL[name](frame), rel=1e-6)
 
 
+@pytest.mark.quick_cases(4)
 @every
 @settings(max_examples=25)
 @given(factor=st.floats(0.1, 10), seed=st.integers(0, 1000))

@@ -116,6 +116,7 @@ def day_of(text: str) -> tuple[int, int]:
 # which there are
 
 
+@pytest.mark.quick_cases(16)
 @pytest.mark.parametrize("key", THERE)
 def test_a_file_under_the_name_of_its_era_is_there(model: Exchange, key: str) -> None:
     answer = asked(model, key)
@@ -177,6 +178,7 @@ def test_a_hole_and_a_launch_day_are_absent_and_their_neighbours_are_there(model
 # rows
 
 
+@pytest.mark.quick_cases(3)
 @pytest.mark.parametrize("era", CANDLE_KEYS)
 @pytest.mark.parametrize(
     ("symbol", "token", "params"),
@@ -209,6 +211,7 @@ def test_candles_of_a_day_are_those_of_rest(
     assert (noisy > 0) is (era == 1)
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(
     ("key", "symbol", "params"),
     [

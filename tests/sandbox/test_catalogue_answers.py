@@ -37,6 +37,7 @@ def key_for(endpoint: Endpoint) -> str | None:
     return "unified_trader" if endpoint.permission.endswith(":read_write") else "unified"
 
 
+@pytest.mark.quick_cases(1)
 def test_every_row_of_the_table_answers(unlimited):
     rows = list(load())
     assert len(rows) >= 400

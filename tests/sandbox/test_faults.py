@@ -84,6 +84,7 @@ def test_shuffled_rows_are_never_in_their_old_order_by_chance():
         assert sorted(faults.draw(endpoint.id).spoil(endpoint, [1, 2, 3])) == [1, 2, 3]
 
 
+@pytest.mark.quick_cases(3)
 @pytest.mark.parametrize(
     ("name", "rows"), [("false_empty", []), ("empty_string", ""), ("wrong_type", [17, "not a row", None])]
 )

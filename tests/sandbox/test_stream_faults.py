@@ -127,6 +127,7 @@ def test_what_befalls_a_sequence_spares_the_first_push(exchange: Exchange, name:
     assert image["action"] == "snapshot"
 
 
+@pytest.mark.quick_cases(11)
 @pytest.mark.parametrize("name", sorted(STREAM_FAULTS))
 @pytest.mark.parametrize("stream", CHANNELS)
 def test_a_fault_of_one_stream_hits_that_stream_and_counts_down(exchange: Exchange, stream: str, name: str) -> None:

@@ -157,6 +157,7 @@ def candle_of(version: str, row: Any) -> list[str]:
     return list(row[:7])
 
 
+@pytest.mark.quick_cases(17)
 @pytest.mark.parametrize(("kind", "symbol"), MARKETS)
 @pytest.mark.parametrize(("version", "word"), [("v2", "1m"), ("v3", "1m"), ("v2", "5m"), ("v3", "3m")])
 def test_a_pushed_candle_is_that_of_rest_at_the_instant_of_the_push(
@@ -335,6 +336,7 @@ def depth(version: str, channel: str, kind: Kind) -> int:
     return DEPTHS[version][channel] or (200 if small else 500)
 
 
+@pytest.mark.quick_cases(10)
 @pytest.mark.parametrize(("kind", "symbol"), MARKETS)
 @pytest.mark.parametrize(("version", "channel"), [(one, channel) for one, all_ in DEPTHS.items() for channel in all_])
 def test_a_kept_book_is_the_exchanges_at_every_push(

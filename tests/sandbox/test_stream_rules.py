@@ -334,6 +334,7 @@ def test_symbols_of_other_letters_and_those_gone_do_not_exist(exchange: Exchange
 # login
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("path", [V2_PRIVATE, V3_PRIVATE])
 def test_private_channels_need_a_login(exchange: Exchange, path: str) -> None:
     listener = Listener(exchange, path)

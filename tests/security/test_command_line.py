@@ -78,6 +78,7 @@ TYPED: dict[str, bytes] = {
 }
 
 
+@pytest.mark.quick_cases(3)
 @pytest.mark.parametrize("name", TYPED)
 def test_a_malformed_key_is_refused_and_not_repeated(name: str, run: Run, password_file: Path) -> None:
     words = ("vault", "add", "one", "--stdin", "--password-file", str(password_file))
@@ -88,6 +89,7 @@ def test_a_malformed_key_is_refused_and_not_repeated(name: str, run: Run, passwo
     assert "Traceback" not in done.said
 
 
+@pytest.mark.quick_cases(3)
 @pytest.mark.parametrize("half", ["\\ud800", "\\udfff"])
 @pytest.mark.parametrize("field", ["api_key", "secret_key", "passphrase"])
 def test_half_a_character_is_named_by_its_field(field: str, half: str, run: Run, password_file: Path) -> None:

@@ -235,6 +235,7 @@ def texts_of(error: BaseException) -> Iterator[tuple[str, str]]:
         yield "pickle", pickle.dumps(error, 0).decode("latin-1")
 
 
+@pytest.mark.quick_cases(5)
 @pytest.mark.parametrize("path", PATHS)
 def test_no_error_shows_a_secret_to_any_tool(
     path: str, make_scripted: Callable[[], tuple[Wire, Scripted]], caplog: pytest.LogCaptureFixture

@@ -54,6 +54,7 @@ class Reads(io.BytesIO):
         return super().read(size)
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize("way", ["ledger", "rows", "any", "columns"])
 def test_a_file_is_read_by_the_thread_that_asks_and_by_no_other(client: Client, tmp_path: Path, way: str) -> None:
     path, *_ = files_of(tmp_path)

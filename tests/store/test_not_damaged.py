@@ -50,6 +50,7 @@ except StoreError as error:
 """
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
 @pytest.mark.parametrize(
     ("kind", "amount"), [("memory", 0), ("memory", 4000), ("memory", 20000), ("files", 3), ("files", 5), ("threads", 1)]
@@ -107,6 +108,7 @@ class Broken(io.FileIO):
         raise OSError(self.number, os.strerror(self.number))
 
 
+@pytest.mark.quick_cases(7)
 @pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.EMFILE, errno.ENOMEM, errno.ESTALE])
 @pytest.mark.parametrize("at", ["opening", "reading"])
 def test_an_error_of_the_system_is_no_damage(tmp_path: Path, series: Series, at: str, number: int) -> None:
@@ -185,6 +187,7 @@ for number, ask in enumerate(asks):
 """
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.skipif(os.name == "nt", reason="modes of files are POSIX's")
 @pytest.mark.parametrize("what", ["file", "folder"])
 def test_what_may_not_be_read_is_neither_damaged_nor_absent(tmp_path: Path, series: Series, what: str) -> None:

@@ -106,6 +106,7 @@ READS: dict[str, Callable[[Client], Any]] = {
 }
 
 
+@pytest.mark.quick_cases(3)
 @pytest.mark.parametrize(
     ("read", "where"), [("candles", 100), ("sql", 100), ("candles", -2), ("sql", -2), ("coverage", -2)]
 )

@@ -28,6 +28,7 @@ SAVES: dict[str, Callable[[Vault, str], None]] = {
 }
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("verb", quick_of(*SAVES, every=3))
 def test_whatever_asks_for_the_password_writes_what_is_promised(verb: str, folder: Path, password: str) -> None:
     path = folder / "vault"

@@ -70,6 +70,7 @@ def test_folder_file_lock_and_kept_files_are_the_owners_alone(
     assert modes == {"vault": 0o600, "vault.1.kept": 0o600, "vault.audit": 0o600, ".vault.lock": 0o600}
 
 
+@pytest.mark.quick_cases(5)
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660, 0o606, 0o610, 0o601, 0o666, 0o700, 0o777])
 def test_a_file_that_others_could_touch_is_refused_with_the_command_to_type(
     path: Path, password: str, vault: Vault, mode: int

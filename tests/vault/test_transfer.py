@@ -84,6 +84,7 @@ def test_a_copy_overwrites_nothing_and_says_no_secret(vault: Vault, tmp_path: Pa
     assert not any(secret in text for secret in triple.values())
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(
     "changed",
     quick_of(

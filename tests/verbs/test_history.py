@@ -26,6 +26,7 @@ DAY_MS = 86_400_000
 NOW_MS = 1_795_165_230_000  # 2026-11-20T09:00:30Z
 
 
+@pytest.mark.quick_cases(3)
 @pytest.mark.parametrize("key", ["readonly", "unified_trader"])
 @pytest.mark.parametrize(
     "case", [("orders", "spot"), ("orders", "usdt-futures"), ("closed_positions", "usdt-futures")], ids=str

@@ -167,6 +167,7 @@ def test_every_verb_is_swept() -> None:
     assert private <= set(PRIVATE)
 
 
+@pytest.mark.quick_cases(8)
 @pytest.mark.parametrize("case", quick_of(*CASES, every=3, name=" ".join))
 def test_some_altered_answers_end_in_a_frame_or_in_an_error_of_this_package(
     model: Exchange, tmp_path: Path, case: tuple[str, str]

@@ -115,6 +115,7 @@ ASKS: dict[str, Callable[[Client, str, str], Any]] = {
 }  # fmt: skip
 
 
+@pytest.mark.quick_cases(3)
 @pytest.mark.parametrize("ask", ASKS)
 @pytest.mark.parametrize(
     ("symbol", "market", "near"), [("BTCUSDTT", "spot", "BTCUSDT"), ("LUNAUSDT", "usdt-futures", "LUNA2USDT")]
