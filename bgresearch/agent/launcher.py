@@ -97,8 +97,11 @@ def _start_process(order: Hidden[dict[str, object]], interpreter: str) -> dict[s
         try:
             said, complaint = process.communicate(json.dumps(order.value).encode("ascii") + b"\n", timeout=_PATIENCE_S)
         except subprocess.TimeoutExpired:
-            process.kill()
             raise AgentUnavailable("the agent did not start in time.", hint="Try again.") from None
+        finally:
+            if process.poll() is None:  # Ctrl-C too leaves nothing that starts
+                process.kill()
+                process.wait()
     try:
         started = json.loads(said)
     except ValueError:
