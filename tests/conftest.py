@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -112,9 +113,10 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark slow what ``quick_cases`` leaves out, evenly spread, and begin with the files that take longest.
+    """Mark slow what ``quick_cases`` leaves out, and begin with the files that take longest.
 
-    The last of the workers would go on alone with one of these files.
+    The last of the workers would go on alone with one of these files. The quick cases are the same in every run, and
+    chosen by their names' checksums: an even spread over pairs of parameters can meet the same one of a pair each time.
     """
     matrices: dict[tuple[Path, str], list[pytest.Item]] = {}
     for item in items:
@@ -122,10 +124,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             matrices.setdefault((item.path, item.name.partition("[")[0]), []).append(item)
     for cases in matrices.values():
         (wanted,) = next(cases[0].iter_markers("quick_cases")).args
-        quick = {at * len(cases) // wanted for at in range(wanted)}
-        for place, case in enumerate(cases):
-            if place not in quick:
-                case.add_marker("slow")
+        for case in sorted(cases, key=lambda case: zlib.crc32(case.name.encode()))[wanted:]:
+            case.add_marker("slow")
     items.sort(key=lambda item: item.path.parent.name not in LONG)
 
 

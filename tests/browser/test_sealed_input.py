@@ -16,7 +16,6 @@ from bgresearch.forms import SealedField
 from tests.browser.conftest import FOREIGN_NAME
 from tests.browser.harness import assert_accessible
 from tests.browser.stage import PASSWORD, TRIPLE, Stage
-from tests.quick import a_third
 from vault.contents import Surroundings
 from vault.hidden import Hidden
 from vault.intake import Intake
@@ -478,7 +477,9 @@ def test_a_closed_form_takes_nothing_and_one_that_is_left_keeps_nothing(stage: S
     assert left == ["", 0]
 
 
-@pytest.mark.parametrize(("theme", "width"), a_third(["light", "dark"], [320, 900]))
+@pytest.mark.quick_cases(1)
+@pytest.mark.parametrize("width", [320, 900])
+@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_it_can_be_read_by_everybody_in_every_theme_and_width(stage: Stage, theme: str, width: int) -> None:
     stage.page.set_viewport_size({"width": width, "height": 900})
     if theme == "dark":

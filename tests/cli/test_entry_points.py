@@ -16,7 +16,6 @@ from bgresearch.sandbox.server import Server
 from bgresearch.sandbox.traders.keys import SandboxKey
 from tests.cli.conftest import Ran
 from tests.cli.sandboxed import PASSWORD, as_json, open_vault, triple, with_password
-from tests.quick import quick_of
 from vault import FLOOR, Checked, KeyRefused, Staged, Vault, from_found, read_copy
 from vault.hidden import Hidden
 from vault.keys import CAN_WITHDRAW
@@ -78,7 +77,7 @@ DOORS: dict[str, Callable[[Command, Path, SandboxKey, str], Ran]] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "status"), [("withdrawer", 4), ("unified_trader", 4), ("trader", 3)])
-@pytest.mark.parametrize("door", quick_of(*DOORS))
+@pytest.mark.parametrize("door", DOORS)
 def test_a_key_that_can_do_more_than_read_stays_outside(  # noqa: PLR0917 - fixtures
     door: str, name: str, status: int, command: Command, path: Path, tmp_path: Path, url: str
 ) -> None:
@@ -108,7 +107,8 @@ def test_a_key_that_can_trade_is_refused_with_the_option_that_keeps_it(  # noqa:
     assert (done.exit_code, "use --accept-trade" in done.stdout) == (3, True), done.stdout
 
 
-@pytest.mark.parametrize("door", quick_of(*DOORS))
+@pytest.mark.quick_cases(2)
+@pytest.mark.parametrize("door", DOORS)
 def test_a_key_that_only_reads_comes_in_with_its_verdict(
     door: str, command: Command, path: Path, tmp_path: Path, url: str
 ) -> None:

@@ -14,7 +14,6 @@ from bgresearch.sandbox.server import Server
 from tests.cli.conftest import PASSWORD, Run
 from tests.completeness.test_damaged_files import HOW
 from tests.conftest import NOW
-from tests.quick import quick_of
 from vault import FLOOR, Vault
 
 WEEK = ("--since", "2026-01-01", "--until", "2026-01-08")
@@ -83,7 +82,7 @@ def test_records_of_an_account_are_for_its_owner_alone(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("damage", quick_of("page", "footer"))
+@pytest.mark.parametrize("damage", ["page", "footer"])
 def test_damaged_records_are_not_exported_as_fewer(
     run: Run, server: Server, environment: dict[str, str], password_file: str, *, tmp_path: Path, damage: str
 ) -> None:

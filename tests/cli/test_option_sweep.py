@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 from bgresearch.cli import app
 from bgresearch.errors import InvalidInput
 from tests.cli.sandboxed import PASSWORD
-from tests.quick import quick_of
 from vault import FLOOR, InvalidField, Vault
 
 KEY = {"api_key": "bg_0123456789abcdef", "secret_key": "f00dfeedf00dfeed", "passphrase": "swordfish9"}
@@ -81,7 +80,7 @@ def places(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.mark.quick_cases(3)
-@pytest.mark.parametrize("words", quick_of(*REFUSED, every=3))
+@pytest.mark.parametrize("words", REFUSED)
 def test_an_option_that_would_do_nothing_is_refused(words: str, places: dict[str, str]) -> None:
     done = CliRunner().invoke(app, [places.get(word, word) for word in words.split()], env=places)
     assert isinstance(done.exception, InvalidInput), done.output
@@ -96,7 +95,7 @@ def pem() -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", quick_of("keys add", "vault add", "keys rotate", "vault rotate"))
+@pytest.mark.parametrize("command", ["keys add", "vault add", "keys rotate", "vault rotate"])
 def test_the_private_key_of_a_file_is_used_beside_standard_input(
     command: str, places: dict[str, str], pem: str, tmp_path: Path
 ) -> None:

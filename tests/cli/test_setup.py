@@ -14,7 +14,6 @@ from bgresearch.sandbox import SANDBOX_KEYS
 from bgresearch.sandbox.server import Server
 from tests.cli.conftest import Answer, Converse, Kept, Run
 from tests.cli.sandboxed import PASSWORD, Dialogue, as_json, clean, open_vault, texts
-from tests.quick import quick_of
 
 CTRL_C = "\x03"
 
@@ -144,7 +143,8 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("name", quick_of(*WRONG, every=3))
+@pytest.mark.quick_cases(2)
+@pytest.mark.parametrize("name", WRONG)
 def test_what_the_exchange_refuses_is_said_at_its_stage_and_nothing_is_saved(
     converse: Converse, kept: Kept, opened: Path, name: str
 ) -> None:

@@ -10,7 +10,6 @@ import pytest
 from bgresearch.errors import BgresearchError
 from tests.client.other_exchange import DAY, HOUR, MINUTE, Habits, Lack, Market, OtherExchange, _merged
 from tests.client.test_other_exchange import NOW_MS, TODAY, Start, gaps
-from tests.quick import quick_of
 
 RECENT, HISTORY, V3 = "/api/v2/spot/market/candles", "/api/v2/spot/market/history-candles", "/api/v3/market"
 ALL = (MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR, DAY)
@@ -95,7 +94,7 @@ def check(start: Start, seed: int) -> None:
 
 
 @pytest.mark.quick_cases(2)
-@pytest.mark.parametrize("seed", quick_of(*range(30), every=3))
+@pytest.mark.parametrize("seed", range(30))
 def test_nothing_that_a_route_can_give_is_lost(start: Start, seed: int) -> None:
     check(start, seed)
 

@@ -23,7 +23,6 @@ from bgresearch.store import Gap, Series, Store
 from bgresearch.store.coverage import Cause
 from tests.client.other_exchange import DAY, HOUR, MINUTE, Habits, Market, OtherExchange
 from tests.client.test_other_exchange import NO_V3, TODAY, Start, gaps, same, truth
-from tests.quick import quick_of
 
 
 def at(day: str) -> int:
@@ -67,8 +66,8 @@ def offline(exchange: OtherExchange, client: Client, clock: ManualClock) -> Clie
 
 
 @pytest.mark.quick_cases(2)
-@pytest.mark.parametrize("habit", quick_of(*HABITS, every=2))
-@pytest.mark.parametrize("case", quick_of(*CASES, every=3))
+@pytest.mark.parametrize("habit", HABITS)
+@pytest.mark.parametrize("case", CASES)
 def test_every_life_is_whole_and_what_lies_between_is_named(
     start: Start, clock: ManualClock, case: str, habit: str
 ) -> None:  # fmt: skip
@@ -124,8 +123,8 @@ PARTS = {
 
 
 @pytest.mark.quick_cases(1)
-@pytest.mark.parametrize("second", quick_of(*PARTS, every=3))
-@pytest.mark.parametrize("first", quick_of(*PARTS, every=3))
+@pytest.mark.parametrize("second", PARTS)
+@pytest.mark.parametrize("first", PARTS)
 def test_the_order_of_questions_changes_nothing(
     start: Start, clock: ManualClock, first: str, second: str
 ) -> None:  # fmt: skip

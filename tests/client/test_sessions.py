@@ -8,7 +8,6 @@ import pytest
 
 from tests.client.other_exchange import DAY, HOUR, MINUTE, Habits, Market
 from tests.client.test_other_exchange import TODAY, Start, gaps, same, truth
-from tests.quick import quick_of
 
 MONTHS = {"recent": (TODAY - 28 * DAY, TODAY), "old": (TODAY - 150 * DAY, TODAY - 120 * DAY)}
 SESSIONS = {  # when it opens and closes, minutes of the day in UTC
@@ -32,8 +31,8 @@ def closed(sessions: tuple[tuple[int, int], ...], span: tuple[int, int]) -> tupl
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("whole", quick_of(True, False), ids=["whole candles", "candles that open in a session"])
-@pytest.mark.parametrize("market", quick_of("spot", "usdt-futures"))
+@pytest.mark.parametrize("whole", [True, False], ids=["whole candles", "candles that open in a session"])
+@pytest.mark.parametrize("market", ["spot", "usdt-futures"])
 @pytest.mark.parametrize("month", MONTHS)
 @pytest.mark.parametrize("sessions", SESSIONS.values(), ids=SESSIONS)
 def test_minutes_cost_what_is_planned(

@@ -28,7 +28,6 @@ from bgresearch.store import Store
 from tests.completeness.bent import BENDS, SIZES, Bend, Bent
 from tests.conftest import NOW_MS
 from tests.contract.test_every_row import suitable
-from tests.quick import a_third
 from tests.verbs.scripted_answers import ScriptedSender
 
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000
@@ -64,7 +63,8 @@ def bent() -> Bent:
 
 
 @pytest.mark.quick_cases(1)
-@pytest.mark.parametrize(("verb", "bend"), a_third(PRIVATE, BENDS))
+@pytest.mark.parametrize("bend", BENDS)
+@pytest.mark.parametrize("verb", PRIVATE)
 def test_private_records_are_whole_or_an_error_says_that_they_are_not(
     bent: Bent, tmp_path: Path, verb: str, bend: Bend
 ) -> None:

@@ -24,7 +24,6 @@ from bgresearch.session.session import Session
 from bgresearch.store import Store
 from tests.conftest import NOW_MS
 from tests.contract.test_every_row import suitable
-from tests.quick import quick_of
 from tests.verbs.scripted_answers import ScriptedSender
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
@@ -81,7 +80,8 @@ def timed_lists() -> list[Endpoint]:
     return found
 
 
-@pytest.mark.parametrize("row", quick_of(*timed_lists(), name=lambda row: row.id))
+@pytest.mark.quick_cases(15)
+@pytest.mark.parametrize("row", timed_lists(), ids=lambda row: row.id)
 def test_raw_lists_that_are_served_no_deeper_lose_nothing_within_a_second(tmp_path: Path, row: Endpoint) -> None:
     way, found, deep = way_of(row, {}), events(60, 220), Deep(3)
 
@@ -119,8 +119,8 @@ def test_a_second_with_more_than_is_served_of_it_is_an_error(tmp_path: Path, row
 
 @pytest.mark.slow
 @pytest.mark.parametrize("named", [Named("BTCUSDT", "spot"), Named("BTCUSDT", "usdt-futures")], ids=["spot", "futures"])
-@pytest.mark.parametrize("pages", quick_of(1, 3, 10**6))
-@pytest.mark.parametrize("border", quick_of(0, 1, 500, 999, every=2))
+@pytest.mark.parametrize("pages", [1, 3, 10**6])
+@pytest.mark.parametrize("border", [0, 1, 500, 999])
 def test_trades_of_a_second_that_a_border_divides_are_all_there(
     tmp_path: Path, named: Named, pages: int, border: int
 ) -> None:
@@ -167,8 +167,9 @@ FILL = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("pages", quick_of(1, 2, 10**6))
-@pytest.mark.parametrize("border", quick_of(0, 1, 500, 999, every=2))
+@pytest.mark.quick_cases(2)
+@pytest.mark.parametrize("pages", [1, 2, 10**6])
+@pytest.mark.parametrize("border", [0, 1, 500, 999])
 def test_own_records_of_a_second_that_a_border_divides_are_all_there(pages: int, border: int) -> None:
     found, deep = events(900, 30), Deep(pages)
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.quick import quick_of
 from vault import (
     FLOOR,
     DamagedVault,
@@ -134,7 +133,7 @@ def assert_nothing_former(path: Path, verb: str, after: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("after", ["opening", "saving"])
-@pytest.mark.parametrize("verb", quick_of(*VERBS, every=2))
+@pytest.mark.parametrize("verb", VERBS)
 def test_a_kill_before_the_former_generations_are_deleted_is_made_good(
     verb: str, after: str, made: Path, tmp_path: Path
 ) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from tests.quick import quick_of
 from vault import (
     FLOOR,
     DamagedVault,
@@ -87,13 +86,13 @@ def test_a_copy_overwrites_nothing_and_says_no_secret(vault: Vault, tmp_path: Pa
 @pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(
     "changed",
-    quick_of(
+    [
         {"name": "\x1b[31mred"}, {"name": "a/b"}, {"note": "\x1b]0;title\x07"}, {"account": "x\u202ey"},
         {"verdict": "read-only\x1b[2J"}, {"host": "https://elsewhere.example"}, {"rotate_by": "soon"},
         {"created": "never"}, {"checked": "\x9b1m"}, {"used": "today"}, {"note": "my OrchardLane42"},
         {"triple": Triple(Hidden("bg_1\r\nx: y"), Hidden("s" * 9), Hidden("p" * 9))},
-        name=lambda changed: next(iter(changed)),
-    ),
+    ],
+    ids=lambda changed: next(iter(changed)),
 )  # fmt: skip
 def test_a_copy_that_somebody_else_made_is_held_to_the_rules(
     vault: Vault, tmp_path: Path, changed: dict[str, Any]

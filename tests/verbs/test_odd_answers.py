@@ -30,7 +30,6 @@ from bgresearch.market.recorder.series import RECORDABLE
 from bgresearch.sandbox import SANDBOX_KEYS, Exchange, SandboxAdapter
 from bgresearch.store import Store
 from tests.conftest import NOW_MS
-from tests.quick import quick_of
 from tests.verbs import test_account_verbs, test_market_verbs
 from tests.verbs.altered import SHAPELESS, WRONG, Altering, altered, is_scalar, places
 from vault import loopback_credential
@@ -168,7 +167,7 @@ def test_every_verb_is_swept() -> None:
 
 
 @pytest.mark.quick_cases(8)
-@pytest.mark.parametrize("case", quick_of(*CASES, every=3, name=" ".join))
+@pytest.mark.parametrize("case", CASES, ids=" ".join)
 def test_some_altered_answers_end_in_a_frame_or_in_an_error_of_this_package(
     model: Exchange, tmp_path: Path, case: tuple[str, str]
 ) -> None:

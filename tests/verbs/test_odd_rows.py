@@ -16,7 +16,6 @@ from bgresearch.core.clock import ManualClock
 from bgresearch.errors import BadResponse, UndocumentedData
 from bgresearch.sandbox import Exchange
 from tests.conftest import NOW_MS
-from tests.quick import a_third
 from tests.verbs.altered import DROPPED, Altering, altered
 from tests.verbs.altered import Path as Place
 from tests.verbs.test_odd_answers import FUTURES, SINCE
@@ -83,13 +82,17 @@ def asked(model: Exchange, tmp_path: Path) -> Asks:
     return Asks(model, tmp_path)
 
 
-@pytest.mark.parametrize(("case", "wrong"), a_third(FIELDS, [DROPPED, *ODD], name_of))
+@pytest.mark.quick_cases(18)
+@pytest.mark.parametrize("wrong", [DROPPED, *ODD])
+@pytest.mark.parametrize("case", FIELDS, ids=name_of)
 def test_a_needed_value_that_cannot_be_read_is_missing_and_named(asked: Asks, case: Case, wrong: Any) -> None:
     said = one_is_missing(asked, case, wrong)
     assert said.startswith(f"{case[0][0]}: row 1 (symbol ")
 
 
-@pytest.mark.parametrize(("case", "wrong"), a_third(OPTIONAL, FILLED, name_of))
+@pytest.mark.quick_cases(13)
+@pytest.mark.parametrize("wrong", FILLED)
+@pytest.mark.parametrize("case", OPTIONAL, ids=name_of)
 def test_any_value_that_cannot_be_read_is_missing_and_named(asked: Asks, case: Case, wrong: Any) -> None:
     one_is_missing(asked, case, wrong)
 
@@ -174,7 +177,9 @@ RECORDS: dict[str, tuple[str, Ask, str, Place]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "wrong"), a_third(RECORDS, FILLED))
+@pytest.mark.quick_cases(19)
+@pytest.mark.parametrize("wrong", FILLED)
+@pytest.mark.parametrize("name", RECORDS)
 def test_an_amount_that_was_booked_and_cannot_be_read_is_an_error_that_names_record_and_field(
     asked: Asks, name: str, wrong: Any
 ) -> None:
