@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,9 +32,7 @@ MAY_SPEAK = {  # module: what it may import of them
     "bgresearch/agent/connection.py": {"socket"},  # the agent's unix socket, which no other machine can reach
     "bgresearch/agent/socket_path.py": {"socket"},
     "bgresearch/agent/server.py": {"socket", "selectors"},
-    "bgresearch/store/remote/object_storage.py": {
-        "fsspec"
-    },  # object storage at an address that the user names: never the exchange
+    "bgresearch/store/remote/object_storage.py": {"fsspec"},  # at an address that the user names: never the exchange
     "bgresearch/sandbox/adapter.py": {"requests", "urllib3", "http"},
     "bgresearch/sandbox/server.py": {"asyncio", "socket"},
     "bgresearch/sandbox/websocket_carrier.py": {"asyncio", "websockets"},
@@ -41,13 +40,18 @@ MAY_SPEAK = {  # module: what it may import of them
 }
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
-    for package in ("bgresearch", "vault"):
-        for file in sorted((ROOT / package).rglob("*.py")):
-            yield file.relative_to(ROOT).as_posix(), ast.parse(file.read_text("utf-8"))
+@cache
+def modules() -> tuple[tuple[str, ast.Module], ...]:
+    files = sorted(file for package in ("bgresearch", "vault") for file in (ROOT / package).rglob("*.py"))
+    return tuple((file.relative_to(ROOT).as_posix(), ast.parse(file.read_text("utf-8"))) for file in files)
 
 
-def imported(tree: ast.Module) -> Iterator[str]:
+@cache
+def imported(tree: ast.Module) -> frozenset[str]:
+    return frozenset(_imported(tree))
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
