@@ -7,6 +7,7 @@ export PYTHONDONTWRITEBYTECODE :=
 export MALLOC_ARENA_MAX := 2
 PY := $(VENV)/bin/python
 JOBS := 3# tests wait more than they work: for limits, kernels, browsers; each takes up to 0.8 GB
+DAYS :=# --clock runs only the tests of what has the machine's clock
 CANDIDATES := $(PYTHON) python3.14 python3.13 python3.12 python3.11 python3
 
 # What each purpose installs: extras of the package, dependency groups, and the smaller purposes that come with it.
@@ -69,7 +70,7 @@ test-long: $(VENV)/.test-all ## run the long proofs: kill matrices, fuzzing coun
 	@echo "== pytest, the long ones" && $(PY) -m pytest -n $(JOBS) -m "slow or hypothesis" --hypothesis-profile thorough
 
 test-days: $(VENV)/.test-all ## run the tests on other days and in other time zones (needs faketime)
-	@echo "== pytest, on other days" && $(PY) tests/other_days.py --jobs $(JOBS)
+	@echo "== pytest, on other days" && $(PY) tests/other_days.py --jobs $(JOBS) $(DAYS)
 
 fmt: $(VENV)/.test ## format the code, apply ruff's fixes, strip the outputs of notebooks
 	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
