@@ -67,7 +67,7 @@ class ApiCall:
         from bgresearch.frames import decode  # noqa: PLC0415 - pandas, only where a frame is wanted
 
         reply, words = self._send(params)
-        frame = decode(self.endpoint, reply.body)
+        frame = decode(self.endpoint, reply.body, self._context.clock)
         frame.attrs["bgresearch"] = {
             **frame.attrs.get("bgresearch", {}), "endpoint": self.endpoint.id, "host": self._context.sender.host,
             "label": self._context.sender.label, "received_ms": reply.received_ms, **words,
