@@ -22,6 +22,7 @@ from bgresearch.core.clock import ManualClock
 from bgresearch.errors import IncompleteData, UndocumentedData
 from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.responders import RESPONDERS
+from tests.conftest import call_of
 from tests.quick import quick_of
 
 ROOT = Path(__file__).parents[2]
@@ -62,7 +63,7 @@ def calls(clients: dict[str, Client]) -> Calls:
         key = "readonly" if row.version == "v2" else "unified"
         if row.permission.endswith(":read_write"):
             key = "unified_trader"
-        return getattr(getattr(clients[key].api, row.area), row.name)
+        return call_of(clients[key], row)
 
     return call
 
