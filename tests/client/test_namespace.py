@@ -34,7 +34,7 @@ def test_an_endpoint_with_an_assumed_limit_is_called_only_on_request(client: Cli
         with pytest.raises(AttributeError, match=rf"{row.id} is not documented .* call {row.call}\("):
             getattr(getattr(client.api, row.area), row.name)
         assert row.name not in dir(getattr(client.api, row.area))
-    assert "symbols" not in dir(client.api.undocumented.spot)
+    assert "tickers" not in dir(client.api.undocumented.uta)
     assert client.requests_sent == 0
 
 
