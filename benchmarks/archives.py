@@ -95,7 +95,7 @@ def year() -> dict[str, Any]:
     """Measure a year of 1m candles from the archive against REST."""
     exchange = Exchange()
     exchange.faults.inject("latency", amount=0.05)
-    result: dict[str, Any] = {}
+    told: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name, Server(exchange) as server:
         for source in ("archive", "rest"):
             with bg.connect(
@@ -105,10 +105,10 @@ def year() -> dict[str, Any]:
                 start = end.replace(year=end.year - 1)
                 begun = time.perf_counter()
                 frame = client.download("BTCUSDT", "1m", start, end, source=source)
-                result[f"{source}_seconds"] = time.perf_counter() - begun
-                result[f"{source}_candles"] = int(frame["candles"].iloc[0])
-    result["times"] = result["rest_seconds"] / result["archive_seconds"]
-    return result | {"memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
+                told[f"{source}_seconds"] = time.perf_counter() - begun
+                told[f"{source}_candles"] = int(frame["candles"].iloc[0])
+    told["times"] = told["rest_seconds"] / told["archive_seconds"]
+    return told | {"memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
 
 
 def _run(code: str, *arguments: str) -> list[str]:
@@ -121,12 +121,12 @@ def main() -> int:
     options.add_argument("--trades", type=int, default=0)
     options.add_argument("--year", action="store_true")
     wanted = options.parse_args()
-    result: dict[str, Any] = {}
+    told: dict[str, Any] = {}
     if wanted.trades:
-        result["trades"] = trades(wanted.trades)
+        told["trades"] = trades(wanted.trades)
     if wanted.year:
-        result["year"] = year()
-    print(json.dumps(result))
+        told["year"] = year()
+    print(json.dumps(told))
     return 0
 
 
