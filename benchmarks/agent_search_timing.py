@@ -39,13 +39,13 @@ def main() -> None:
         "passphrase": (passphrase[1:5].encode() * 2, b"jxbv" * 2),
         "secret_key": (secret_key[8:12].encode().hex().encode(), b"!!!!".hex().encode()),
     }
-    told = {
+    result = {
         f"{name} {field}": round(abs(_t(Searcher([slot], sieve).find, *pair, rounds)), 1)
         for name, sieve in (("agent", ConstantTimeSieve), ("control", Sieve))
         for field, pair in pairs.items()
     }
-    holds = all(told[f"agent {field}"] < BOUND < told[f"control {field}"] for field in pairs)
-    sys.stdout.write(json.dumps({"rounds": rounds, "bound": BOUND, "t": told, "holds": holds}) + "\n")
+    holds = all(result[f"agent {field}"] < BOUND < result[f"control {field}"] for field in pairs)
+    sys.stdout.write(json.dumps({"rounds": rounds, "bound": BOUND, "t": result, "holds": holds}) + "\n")
     sys.exit(not holds)
 
 

@@ -105,10 +105,10 @@ def main() -> None:
                 stdout=subprocess.PIPE,
                 text=True,
             )
-            told = json.loads(done.stdout)
-            print(f"{way:7} {told['rows']:,} rows, {told['requests']:,} requests: {told['mb']:.0f} MB at most, "
-                  f"{told['seconds']:.0f} s")  # fmt: skip
-            kept &= way == "read" or told["mb"] < PROMISED_MB
+            result = json.loads(done.stdout)
+            print(f"{way:7} {result['rows']:,} rows, {result['requests']:,} requests: {result['mb']:.0f} MB at most, "
+                  f"{result['seconds']:.0f} s")  # fmt: skip
+            kept &= way == "read" or result["mb"] < PROMISED_MB
     sys.exit(not kept)
 
 

@@ -63,10 +63,10 @@ def main() -> int:
             took_s = time.perf_counter() - began
         finally:
             server.terminate()
-    told = json.loads(said.stdout)
-    print(json.dumps(told | {"seconds": round(took_s, 1), "promised_mb": PROMISED_MB}))
-    whole = told["rows"] == wanted.symbols * wanted.days * 1440 and not told["errors"]
-    return 0 if whole and told["peak_mb"] < PROMISED_MB else 1
+    result = json.loads(said.stdout)
+    print(json.dumps(result | {"seconds": round(took_s, 1), "promised_mb": PROMISED_MB}))
+    whole = result["rows"] == wanted.symbols * wanted.days * 1440 and not result["errors"]
+    return 0 if whole and result["peak_mb"] < PROMISED_MB else 1
 
 
 if __name__ == "__main__":

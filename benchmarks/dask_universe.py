@@ -84,8 +84,8 @@ def figures(rows: pd.DataFrame) -> pd.DataFrame:
     groups = rows.groupby("symbol", observed=True, sort=False)
     returns = np.log(rows["close"]).groupby(rows["symbol"], observed=True, sort=False).diff()
     squares = (returns**2).groupby(rows["symbol"], observed=True, sort=False).sum()
-    told = {"volatility": np.sqrt(squares), "turnover": groups["quote_volume"].sum()}
-    found = pd.DataFrame({**told, "high": groups["high"].max(), "low": groups["low"].min(), "rows": groups.size()})
+    outcome = {"volatility": np.sqrt(squares), "turnover": groups["quote_volume"].sum()}
+    found = pd.DataFrame({**outcome, "high": groups["high"].max(), "low": groups["low"].min(), "rows": groups.size()})
     return found.reset_index().astype({"symbol": "str"})
 
 
@@ -103,8 +103,8 @@ FROM moves GROUP BY symbol ORDER BY symbol
 
 def peak_mb() -> float:
     """Return the most memory that this process ever had."""
-    told = Path("/proc/self/status").read_text(encoding="ascii")  # what getrusage tells survives an exec
-    return int(told.partition("VmHWM:")[2].split()[0]) / 1024
+    outcome = Path("/proc/self/status").read_text(encoding="ascii")  # what getrusage tells survives an exec
+    return int(outcome.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def computed(url: str, cache: Path) -> tuple[pd.DataFrame, dict[str, float]]:
@@ -144,19 +144,19 @@ def main() -> None:
         again = bg.connect(data_dir=folder, offline=True, progress=False).publish(url)
         moments.append(time.perf_counter())
         assert (done.sent, again.sent) == (chosen.symbols, 0)
-        ours, told = computed(url, Path(made) / "reader")
+        ours, outcome = computed(url, Path(made) / "reader")
         began = time.perf_counter()
         theirs = duckdb.sql(SQL.format(files=f"{folder}/candles/*/*/*/*/*.parquet")).to_arrow_table().to_pandas()
-        told["duckdb_s"] = time.perf_counter() - began
+        outcome["duckdb_s"] = time.perf_counter() - began
         difference = compared(ours, theirs.set_index("symbol"))
         fill_s, publish_s, again_s = np.diff(moments).tolist()
         print(json.dumps({
             "symbols": chosen.symbols, "rows": rows, "mb": round(done.bytes / 1e6, 1),
             "bytes_per_row": round(done.bytes / rows, 1), "fill_s": round(fill_s, 1), "publish_s": round(publish_s, 1),
-            "publish_again_s": round(again_s, 1), **{name: round(value, 1) for name, value in told.items()},
+            "publish_again_s": round(again_s, 1), **{name: round(value, 1) for name, value in outcome.items()},
             "largest_difference": difference,
         }, indent=1))  # fmt: skip
-    if difference > TERMS * 2**-53 or told["peak_mb"] > 600:
+    if difference > TERMS * 2**-53 or outcome["peak_mb"] > 600:
         sys.exit(1)
 
 

@@ -111,8 +111,10 @@ def main() -> int:
         ):
             for symbol in symbols:
                 wrong += not kept.candles(symbol, "1m", start, END).equals(truth.candles(symbol, "1m", start, END))
-    told = {"kills": kills, "symbols": len(symbols), "damaged": damaged, "wrong": wrong}
-    print(json.dumps(told | {"pages_asked_again_after_a_kill_at_most": asked_again, "on_their_way_at_most": IN_FLIGHT}))
+    result = {"kills": kills, "symbols": len(symbols), "damaged": damaged, "wrong": wrong}
+    print(
+        json.dumps(result | {"pages_asked_again_after_a_kill_at_most": asked_again, "on_their_way_at_most": IN_FLIGHT})
+    )
     return 0 if not damaged and not wrong and asked_again <= IN_FLIGHT else 1
 
 

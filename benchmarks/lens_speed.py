@@ -120,8 +120,8 @@ def one_way(way: str, question: str, folder: Path, symbols: int) -> None:
         took.append(round(time.perf_counter() - began, 2))
     answer.to_parquet(folder / f"{way}-{question}.answer")
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    told = {"question": question, "way": way, "first_s": took[0], "again_s": min(took), "peak_mb": round(peak_mb)}
-    print(json.dumps({**told, "before_mb": round(before_mb)}))
+    result = {"question": question, "way": way, "first_s": took[0], "again_s": min(took), "peak_mb": round(peak_mb)}
+    print(json.dumps({**result, "before_mb": round(before_mb)}))
 
 
 def main() -> int:
@@ -144,8 +144,8 @@ def main() -> int:
         print(json.dumps({"symbols": asked.symbols, "rows": asked.symbols * ROWS, "mb": round(size / 1e6)}), flush=True)
         for question in ("volatility", "volume"):
             for way in WAYS:
-                told = ["--way", way, "--question", question, "--folder", name, "--symbols", str(asked.symbols)]
-                subprocess.run([sys.executable, __file__, *told], check=True)  # noqa: S603 - this script
+                result = ["--way", way, "--question", question, "--folder", name, "--symbols", str(asked.symbols)]
+                subprocess.run([sys.executable, __file__, *result], check=True)  # noqa: S603 - this script
             first, *others = [pd.read_parquet(folder / f"{way}-{question}.answer") for way in WAYS]
             for other in others:
                 pd.testing.assert_frame_equal(other, first, check_dtype=False, rtol=1e-10, atol=0)

@@ -82,10 +82,10 @@ def main() -> int:
         store.write(series_of(what), whole, [span for _table, span in pages], source=row.id)
         spool.drop(kept)
         written_ms = (time.perf_counter() - began) * 1000 / PAGES
-    told = {name: statistics.median(times) for name, times in spent.items()} | {"partition": written_ms}
-    for name, milliseconds in told.items():
+    result = {name: statistics.median(times) for name, times in spent.items()} | {"partition": written_ms}
+    for name, milliseconds in result.items():
         print(f"{name:>9}: {milliseconds:.2f} ms")
-    total = sum(told.values())
+    total = sum(result.values())
     print(f"    total: {total:.2f} ms a request of {ROWS} rows (promised: {PROMISED_MS} ms)")
     return 0 if total <= PROMISED_MS else 1
 

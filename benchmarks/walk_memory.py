@@ -72,10 +72,10 @@ def main() -> None:
         done = subprocess.run(  # noqa: S603
             [sys.executable, __file__, "--one", way, str(rows)], check=True, capture_output=True, text=True
         )
-        told = json.loads(done.stdout)
-        print(f".{way:6} {told['rows']:,} rows, {told['requests']:,} requests: {told['mb']:.0f} MB at most, "
-              f"{told['seconds']:.0f} s (promised: under {PROMISED_MB} MB)")  # fmt: skip
-        kept &= told["mb"] < PROMISED_MB
+        result = json.loads(done.stdout)
+        print(f".{way:6} {result['rows']:,} rows, {result['requests']:,} requests: {result['mb']:.0f} MB at most, "
+              f"{result['seconds']:.0f} s (promised: under {PROMISED_MB} MB)")  # fmt: skip
+        kept &= result["mb"] < PROMISED_MB
     sys.exit(not kept)
 
 

@@ -46,36 +46,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "AddressRejected",
-    "AgentError",
-    "AgentUnavailable",
-    "AuthenticationError",
-    "BadResponse",
-    "BgresearchError",
-    "CatalogueError",
-    "Client",
-    "ConfigurationError",
-    "ExchangeError",
-    "ExchangeUnavailable",
-    "IncompleteData",
-    "InvalidInput",
-    "NetworkError",
-    "OfflineError",
-    "ParameterRejected",
-    "PermissionDenied",
-    "RateLimited",
-    "StoreError",
-    "TimestampError",
-    "UnknownSymbol",
-    "__version__",
-    "check",
-    "connect",
-    "doctor",
-    "explore",
-    "keys",
-    "setup",
-    "unlock",
-]
+    "AddressRejected", "AgentError", "AgentUnavailable", "AuthenticationError", "BadResponse", "BgresearchError",
+    "CatalogueError", "Client", "ConfigurationError", "ExchangeError", "ExchangeUnavailable", "IncompleteData",
+    "InvalidInput", "NetworkError", "OfflineError", "ParameterRejected", "PermissionDenied", "RateLimited",
+    "StoreError", "TimestampError", "UnknownSymbol", "__version__", "check", "connect", "doctor", "explore", "keys",
+    "setup", "unlock",
+]  # fmt: skip
 
 _FORMS = dict.fromkeys(("check", "explore", "keys", "setup", "unlock"), "bgresearch.forms.entry_points")
 _HOMES = {

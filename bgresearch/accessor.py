@@ -12,8 +12,8 @@ import pandas as pd
 
 from bgresearch.core.spans import Span
 from bgresearch.core.timestamps import Moment, moment_ms
+from bgresearch.core.verbs import Verbs, composed_of
 from bgresearch.errors import InvalidInput
-from bgresearch.exports.accessor_methods import ExportMethods
 from bgresearch.research.quality.provenance import span_of
 from bgresearch.research.quality.report import THRESHOLD, Quality, quality
 from bgresearch.research.resample import FLUID_BARS, resample
@@ -24,10 +24,17 @@ if TYPE_CHECKING:
     from bgresearch.charts.chart import Chart
     from bgresearch.charts.frame_chart import FigureChart
     from bgresearch.charts.overlays import Overlays
+    from bgresearch.exports.accessor_methods import ExportMethods as _Parts
+else:
+    _Parts = Verbs
 
 
 @pd.api.extensions.register_dataframe_accessor("bg")
-class Accessor(ExportMethods):
+@composed_of({
+    "bgresearch.exports.accessor_methods:ExportMethods":
+        "export to_backtesting to_vectorbt to_ccxt to_nautilus to_freqtrade",
+})  # fmt: skip
+class Accessor(_Parts):
     """The verbs of one frame; `pandas.DataFrame.bg` makes it.
 
     Parameters
@@ -37,7 +44,7 @@ class Accessor(ExportMethods):
     """
 
     def __init__(self, frame: pd.DataFrame) -> None:
-        self._frame = frame
+        self._frame = self._shared = frame
 
     def chart(
         self, *, overlays: Overlays | None = None, funding: pd.DataFrame | pd.Series | None = None,

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import threading
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -26,8 +25,8 @@ from bgresearch.catalogue.answer_row import AnswerRow, Problems, shown
 from bgresearch.catalogue.response import printable, rows_key, rows_of, unwrap, without_secrets
 from bgresearch.catalogue.value_types import TIME, as_text, to_array
 from bgresearch.core import exact_json
-from bgresearch.core.clock import SystemClock
-from bgresearch.core.intervals import DAY_MS
+from bgresearch.core.clock import Clock, SystemClock
+from bgresearch.core.once_a_day import OncePerDay
 from bgresearch.errors import BadResponse
 
 _CANDLE_NUMBERS = ("open", "high", "low", "close", "volume", "quote_volume")
@@ -39,8 +38,8 @@ NO_CATEGORIES = pd.CategoricalDtype(pd.Index([], dtype="str"))  # pandas names n
 _NO_NUMBERS = (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError)
 
 _log = logging.getLogger(__name__)
-_said: set[tuple[str, str, int]] = set()  # endpoint, field, day
-_saying = threading.Lock()
+_said = OncePerDay()  # by endpoint and field
+_MACHINE = SystemClock()
 
 _Tree = dict[str, "Leaf | _Tree"]
 
@@ -52,7 +51,7 @@ class Leaf(NamedTuple):
     column: Column
 
 
-def decode(endpoint: Endpoint, body: bytes) -> pd.DataFrame:
+def decode(endpoint: Endpoint, body: bytes, clock: Clock = _MACHINE) -> pd.DataFrame:
     """Return the rows of a response body as a typed frame, columns in the exchange's spelling and documented order.
 
     Parameters
@@ -61,6 +60,8 @@ def decode(endpoint: Endpoint, body: bytes) -> pd.DataFrame:
         The row of the endpoint.
     body : bytes
         The whole response body.
+    clock : Clock
+        Fields that are not in the table are named in the log once on each of its days.
 
     Returns
     -------
@@ -82,10 +83,10 @@ def decode(endpoint: Endpoint, body: bytes) -> pd.DataFrame:
     0  BTCUSDT       0.0005
     """
     body = without_secrets(body) if endpoint.private else body  # whatever its source, as the sender does
-    return to_frame(to_table(endpoint, unwrap(endpoint, 200, body)), source=endpoint.page or "other clients")
+    return to_frame(to_table(endpoint, unwrap(endpoint, 200, body), clock), source=endpoint.page or "other clients")
 
 
-def to_table(endpoint: Endpoint, data: Any) -> pa.Table:
+def to_table(endpoint: Endpoint, data: Any, clock: Clock = _MACHINE) -> pa.Table:
     """Return the rows inside ``data`` as an Arrow table with every documented column, and unknown ones as text."""
     tree = _tree(endpoint)
     leaves = {leaf.label: leaf for leaf in _leaves(tree)}
@@ -98,7 +99,8 @@ def to_table(endpoint: Endpoint, data: Any) -> pa.Table:
             row[time.label] = common[time.label]
     for label in dict.fromkeys(label for row in rows for label in row if label not in leaves):
         leaves[label] = Leaf(label, Column(label, "string"))
-        _say_new(endpoint, label)
+        if _said.is_due(clock, endpoint.id, label):
+            _log.warning("%s: %s is not in the table; it is returned as text", endpoint.id, printable(label))
     return _table(endpoint, list(leaves.values()), rows, common)
 
 
@@ -293,13 +295,3 @@ def _table(endpoint: Endpoint, leaves: list[Leaf], rows: list[dict[str, Any]], c
     problems.warn()
     answer = exact_json.dumps({"endpoint": endpoint.id, "beside": common})
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields, metadata={_ANSWER: answer.encode()}))
-
-
-def _say_new(endpoint: Endpoint, field: str) -> None:
-    """Say once a day in the log that the table does not know a field."""
-    new = (endpoint.id, field, SystemClock().now_ms() // DAY_MS)
-    with _saying:
-        if new in _said:
-            return
-        _said.add(new)
-    _log.warning("%s: %s is not in the table; it is returned as text", endpoint.id, printable(field))

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import settings
 
 import bgresearch
+from bgresearch.catalogue import Endpoint
 from bgresearch.client.client import Client
 from bgresearch.core.clock import AHEAD, ManualClock
 from bgresearch.sandbox import Exchange
@@ -97,6 +98,11 @@ def until(condition: Callable[[], Any], *, within_s: float = PATIENCE_S) -> Any:
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.02)
     return found
+
+
+def call_of(client: Client, row: Endpoint) -> Any:
+    """The callable of a row of the table in the raw namespace."""
+    return getattr(getattr(client.api if row.documented else client.api.undocumented, row.area), row.name)
 
 
 def pytest_configure() -> None:

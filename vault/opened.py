@@ -32,8 +32,6 @@ from vault.hidden import Hidden, NoCopies
 from vault.leftovers import delete_foreign
 from vault.storage import VaultFile
 
-Happenings = tuple[trail.Happening, ...]
-
 
 @dataclass(frozen=True, slots=True)
 class Draft:

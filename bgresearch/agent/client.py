@@ -12,30 +12,11 @@ from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 from bgresearch.agent import models
+from bgresearch.agent import requests as ask
 from bgresearch.agent.connection import QUICK_S, AgentConnection
 from bgresearch.agent.models import AgentKey, AgentStatus, Examination
 from bgresearch.agent.protocol import MAX_SEARCHED_BYTES, Header, encode_request
-from bgresearch.agent.requests import (
-    Audit,
-    Check,
-    CloseSocket,
-    Discard,
-    Edit,
-    Examine,
-    Fetch,
-    Keep,
-    Lock,
-    Offer,
-    Open,
-    OpenSocket,
-    Purpose,
-    Remove,
-    Rename,
-    Request,
-    Search,
-    Status,
-    UseSocket,
-)
+from bgresearch.agent.requests import Purpose
 from bgresearch.agent.socket_path import Place, default_place, need_sockets
 from bgresearch.errors import AgentError, AgentUnavailable
 from bgresearch.keys.onboarding.finding import Finding
@@ -48,7 +29,7 @@ __all__ = ["Agent", "AgentKey", "AgentStatus", "AgentVerbs", "Examination"]
 
 _PATIENCE_S = 900.0  # a request may wait for a slot, and five minutes after a refused address
 _VAULT_S = 60.0  # what reads or saves the vault, or derives a key
-_REPEATABLE = (Fetch, Status, Lock, Offer, Check, Audit, Search)
+_REPEATABLE = (ask.Fetch, ask.Status, ask.Lock, ask.Offer, ask.Check, ask.Audit, ask.Search)
 
 
 class AgentVerbs(ABC):
@@ -64,7 +45,7 @@ class AgentVerbs(ABC):
         AgentError
             Folder, socket or the process behind it could belong to another user.
         """
-        return models.status_of(self._result(Status()))
+        return models.status_of(self._result(ask.Status()))
 
     def offer(
         self, purpose: Purpose = "unlock", label: str = "unlock", *, host: str = "", demo: bool = False
@@ -92,7 +73,7 @@ class AgentVerbs(ABC):
         AgentError
             ``confirm`` without a new recovery code that waits for it.
         """
-        answer = self._result(Offer(purpose, label, host, demo))
+        answer = self._result(ask.Offer(purpose, label, host, demo))
         if not isinstance(answer.get("offer"), dict) or not isinstance(answer.get("fingerprint"), str):
             raise AgentError("the agent's offer is malformed.")
         return answer
@@ -113,7 +94,7 @@ class AgentVerbs(ABC):
         VaultError, AgentError
             Any other failure.
         """
-        return self._result(Open(box), _VAULT_S)
+        return self._result(ask.Open(box), _VAULT_S)
 
     def unlock(self, box: Mapping[str, Any]) -> AgentStatus:
         """Return its status after it opened the vault with a sealed password or code; otherwise as `open`."""
@@ -144,35 +125,35 @@ class AgentVerbs(ABC):
         InvalidField, DuplicateKey, TooManyKeys, VaultError
             The vault cannot accept it.
         """
-        said = self._result(Keep(staged, note, account, rotate_by, accept_trade), _VAULT_S)
+        said = self._result(ask.Keep(staged, note, account, rotate_by, accept_trade), _VAULT_S)
         return models.key_of(said.get("key") or {})
 
     def discard(self, staged: str) -> None:
         """Make the agent discard a staged key; one that is gone already is no error."""
-        self._result(Discard(staged))
+        self._result(ask.Discard(staged))
 
     def check(self, key: str) -> tuple[tuple[Finding, ...], Permissions | None]:
         """Return the findings about a stored key and what it may do (None if it was refused); the verdict is saved."""
-        said = self._result(Check(key), _PATIENCE_S)
+        said = self._result(ask.Check(key), _PATIENCE_S)
         return models.findings_of(said), models.permissions_of(said)
 
     def rename(self, key: str, new: str) -> AgentStatus:
         """Give a key another name."""
-        return models.status_of(self._result(Rename(key, new), _VAULT_S))
+        return models.status_of(self._result(ask.Rename(key, new), _VAULT_S))
 
     def edit(
         self, key: str, *, note: str | None = None, account: str | None = None, rotate_by: str | None = None
     ) -> AgentStatus:
         """Change the note, account or rotation date of a key; what is None stays."""
-        return models.status_of(self._result(Edit(key, note, account, rotate_by), _VAULT_S))
+        return models.status_of(self._result(ask.Edit(key, note, account, rotate_by), _VAULT_S))
 
     def remove(self, key: str) -> AgentStatus:
         """Remove a key from the vault; at the exchange it stays valid until it is deleted there."""
-        return models.status_of(self._result(Remove(key), _VAULT_S))
+        return models.status_of(self._result(ask.Remove(key), _VAULT_S))
 
     def trail(self) -> AuditTrail:
         """Return the newest 20,000 events of the vault's audit trail and the problems found in all of it."""
-        header, body = self._asked(Audit(), _VAULT_S)
+        header, body = self._asked(ask.Audit(), _VAULT_S)
         return models.trail_of(header.result, json.loads(body))
 
     def audit(self) -> tuple[AuditEvent, ...]:
@@ -190,48 +171,48 @@ class AgentVerbs(ABC):
         found: dict[tuple[str, str, str], Leak] = {}
         for start in range(0, max(len(data) - OVERLAP, 1), MAX_SEARCHED_BYTES - OVERLAP):
             part = data[start : start + MAX_SEARCHED_BYTES]
-            for leak in models.leaks_of(self._result(Search(part), _VAULT_S)):
+            for leak in models.leaks_of(self._result(ask.Search(part), _VAULT_S)):
                 offset = leak.offset + start if leak.offset >= 0 else leak.offset
                 found.setdefault((leak.label, leak.field, leak.form), Leak(leak.label, leak.field, leak.form, offset))
         whole = {(leak.label, leak.field) for leak in found.values() if leak.offset >= 0}
         return [leak for leak in found.values() if leak.offset >= 0 or (leak.label, leak.field) not in whole]
 
-    def fetch(self, request: Fetch) -> tuple[Header, bytes]:
+    def fetch(self, request: ask.Fetch) -> tuple[Header, bytes]:
         """Return what the exchange answered to one row of the table, or a header with the error."""
         return self._ask(request, _PATIENCE_S)
 
-    def open_socket(self, request: OpenSocket) -> str:
+    def open_socket(self, request: ask.OpenSocket) -> str:
         """Return the agent's name for a private WebSocket that is logged in."""
         name = self._result(request, _PATIENCE_S).get("socket")
         if not isinstance(name, str):
             raise AgentError("the agent's answer is malformed.")
         return name
 
-    def use_socket(self, request: UseSocket) -> tuple[Header, bytes]:
+    def use_socket(self, request: ask.UseSocket) -> tuple[Header, bytes]:
         """Return the frames that came on a private WebSocket, as a JSON list of texts."""
         return self._asked(request, _VAULT_S)
 
-    def close_socket(self, request: CloseSocket) -> None:
+    def close_socket(self, request: ask.CloseSocket) -> None:
         """Make the agent close a private WebSocket."""
         self._result(request)
 
     def _examined(self, staged: str) -> Generator[Finding, None, Permissions | None]:
-        yield from models.findings_of(self._result(Examine(staged, "reach"), _PATIENCE_S))
-        said = self._result(Examine(staged, "key"), _PATIENCE_S)
+        yield from models.findings_of(self._result(ask.Examine(staged, "reach"), _PATIENCE_S))
+        said = self._result(ask.Examine(staged, "key"), _PATIENCE_S)
         yield from models.findings_of(said)
         return models.permissions_of(said)
 
-    def _result(self, request: Request, patience_s: float = QUICK_S) -> dict[str, Any]:
+    def _result(self, request: ask.Request, patience_s: float = QUICK_S) -> dict[str, Any]:
         return self._asked(request, patience_s)[0].result
 
-    def _asked(self, request: Request, patience_s: float) -> tuple[Header, bytes]:
+    def _asked(self, request: ask.Request, patience_s: float) -> tuple[Header, bytes]:
         header, body = self._ask(request, patience_s)
         if header.error is not None:
             raise header.error
         return header, body
 
     @abstractmethod
-    def _ask(self, request: Request, patience_s: float) -> tuple[Header, bytes]:
+    def _ask(self, request: ask.Request, patience_s: float) -> tuple[Header, bytes]:
         """Send a request, return header and body of the answer."""
 
 
@@ -264,7 +245,7 @@ class Agent(AgentVerbs):
 
     def lock(self) -> None:
         """Make the agent discard everything and end."""
-        self._result(Lock())
+        self._result(ask.Lock())
         self.close()
 
     def close(self) -> None:
@@ -281,7 +262,7 @@ class Agent(AgentVerbs):
     def __repr__(self) -> str:
         return f"<Agent at {str(self.place.socket)!r}>"
 
-    def _ask(self, request: Request, patience_s: float) -> tuple[Header, bytes]:
+    def _ask(self, request: ask.Request, patience_s: float) -> tuple[Header, bytes]:
         message = encode_request(request)
         if not isinstance(request, _REPEATABLE):  # never sent twice, so on a connection of its own
             with closing(AgentConnection(self.place)) as connection:

@@ -14,30 +14,11 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, get_args
 
+from bgresearch.agent import requests as ask
 from bgresearch.agent.error_codec import described, rebuilt
-from bgresearch.agent.requests import (
-    PURPOSES,
-    Audit,
-    Check,
-    CloseSocket,
-    Discard,
-    Edit,
-    Examine,
-    Fetch,
-    Keep,
-    Lock,
-    Offer,
-    Open,
-    OpenSocket,
-    Remove,
-    Rename,
-    Request,
-    Search,
-    Status,
-    UseSocket,
-)
+from bgresearch.agent.requests import PURPOSES
 from bgresearch.catalogue.response import MAX_BODY_BYTES
 from bgresearch.errors import AgentError
 
@@ -52,11 +33,9 @@ _ENDPOINT = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 _PARAM = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _SEARCH_START = f'{{"v":{VERSION},"op":"search",'.encode("ascii")
 _LOCK_AND_UNLOCK = "Type: bgresearch vault lock, then: bgresearch vault unlock."
-_OPERATIONS: dict[str, type[Request]] = {
-    "fetch": Fetch, "status": Status, "lock": Lock, "offer": Offer, "open": Open, "examine": Examine, "keep": Keep,
-    "discard": Discard, "check": Check, "rename": Rename, "edit": Edit, "remove": Remove, "audit": Audit,
-    "search": Search, "open_socket": OpenSocket, "use_socket": UseSocket, "close_socket": CloseSocket,
-}  # fmt: skip
+_OPERATIONS: dict[str, type[ask.Request]] = {  # OpenSocket is "open_socket" in a line
+    re.sub(r"\B(?=[A-Z])", "_", kind.__name__).lower(): kind for kind in get_args(ask.Request)
+}
 _NAMES = {kind: name for name, kind in _OPERATIONS.items()}
 
 
@@ -70,7 +49,7 @@ class Header:
     sent: int = 0
 
 
-def encode_request(request: Request) -> bytes:
+def encode_request(request: ask.Request) -> bytes:
     """Return a request as a line.
 
     Raises
@@ -79,7 +58,7 @@ def encode_request(request: Request) -> bytes:
         It is longer than a line may be.
     """
     message = {one.name: getattr(request, one.name) for one in fields(request)}
-    if isinstance(request, Search):
+    if isinstance(request, ask.Search):
         message["data"] = base64.b64encode(request.data).decode("ascii")
     line = _line({"v": VERSION, "op": _NAMES[type(request)], **message})
     if len(line) > (most := longest(line)):
@@ -92,7 +71,7 @@ def longest(start: bytes | bytearray) -> int:
     return MAX_SEARCH_LINE_BYTES if start.startswith(_SEARCH_START) else MAX_LINE_BYTES
 
 
-def decode_request(line: bytes) -> Request:
+def decode_request(line: bytes) -> ask.Request:
     """Return the request in a line.
 
     Raises

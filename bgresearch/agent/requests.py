@@ -146,21 +146,6 @@ class CloseSocket:
 
 
 Request = (
-    Fetch
-    | Status
-    | Lock
-    | Offer
-    | Open
-    | Examine
-    | Keep
-    | Discard
-    | Check
-    | Rename
-    | Edit
-    | Remove
-    | Audit
-    | Search
-    | OpenSocket
-    | UseSocket
-    | CloseSocket
-)
+    Fetch | Status | Lock | Offer | Open | Examine | Keep | Discard | Check | Rename | Edit | Remove | Audit | Search
+    | OpenSocket | UseSocket | CloseSocket
+)  # fmt: skip

@@ -12,32 +12,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from bgresearch.agent import requests as ask
 from bgresearch.agent.leak_search import Searching
 from bgresearch.agent.lifetime import Lifetime
 from bgresearch.agent.live_sockets import LiveSockets
 from bgresearch.agent.password_strength import strength
 from bgresearch.agent.pending_keys import Staging
 from bgresearch.agent.protocol import encode_answer, encode_error
-from bgresearch.agent.requests import (
-    Audit,
-    Check,
-    CloseSocket,
-    Discard,
-    Edit,
-    Examine,
-    Fetch,
-    Keep,
-    Lock,
-    Offer,
-    Open,
-    OpenSocket,
-    Remove,
-    Rename,
-    Request,
-    Search,
-    Status,
-    UseSocket,
-)
 from bgresearch.agent.sealed_offers import Offers
 from bgresearch.agent.unlocking import Opening
 from bgresearch.agent.vault_session import MakeSender, VaultSession, wire
@@ -83,12 +64,13 @@ class Service:
         self._opening = Opening(self._session, clock=clock, lifetime=lifetime, profile=profile)
         self._staging = Staging(self._session, clock=clock)
         self._searching = Searching(self._session, clock=clock)
-        self._answers: dict[type[Request], Callable[[Any], bytes]] = {
-            Fetch: self._fetch, Status: self._answer_status, Lock: self._answer_status,
-            Offer: self._offer, Open: self._open,
-            Examine: self._examine, Keep: self._keep, Discard: self._discard, Check: self._check,
-            Rename: self._rename, Edit: self._edit, Remove: self._remove, Audit: self._audit, Search: self._search,
-            OpenSocket: self._sockets.open, UseSocket: self._sockets.use, CloseSocket: self._sockets.close,
+        self._answers: dict[type[ask.Request], Callable[[Any], bytes]] = {
+            ask.Fetch: self._fetch, ask.Status: self._answer_status, ask.Lock: self._answer_status,
+            ask.Offer: self._offer, ask.Open: self._open,
+            ask.Examine: self._examine, ask.Keep: self._keep, ask.Discard: self._discard, ask.Check: self._check,
+            ask.Rename: self._rename, ask.Edit: self._edit, ask.Remove: self._remove, ask.Audit: self._audit,
+            ask.Search: self._search, ask.OpenSocket: self._sockets.open, ask.UseSocket: self._sockets.use,
+            ask.CloseSocket: self._sockets.close,
         }  # fmt: skip
 
     def unlock(self, password: Hidden[str]) -> None:
@@ -102,14 +84,14 @@ class Service:
         self._session.adopt(opened, seen)
         return opened
 
-    def answer(self, request: Request) -> bytes:
+    def answer(self, request: ask.Request) -> bytes:
         """Return the encoded answer, which may be an error."""
         try:
             return self._answers[type(request)](request)
         except (BgresearchError, VaultError) as error:
             return encode_error(error)
 
-    def _fetch(self, request: Fetch) -> bytes:
+    def _fetch(self, request: ask.Fetch) -> bytes:
         if request.endpoint not in load():
             raise InvalidInput(
                 "endpoint", f"{request.endpoint!r} is not in the table.", hint="Only its rows are asked."
@@ -136,11 +118,11 @@ class Service:
             return
         self._session.note_check(key, fingerprint, found.verdict, has_addresses=bool(found.addresses))
 
-    def _offer(self, request: Offer) -> bytes:
+    def _offer(self, request: ask.Offer) -> bytes:
         asked = {"asked": self._opening.asked()} if request.purpose == "confirm" else {}
         return encode_answer({**self._offers.offer(request), **asked})
 
-    def _open(self, request: Open) -> bytes:
+    def _open(self, request: ask.Open) -> bytes:
         promise, texts, reply = self._offers.open(request.box)
         self._lifetime.used()
         if promise.purpose == "strength":
@@ -157,53 +139,53 @@ class Service:
         verbs[promise.purpose](text)
         return encode_answer(self._status())
 
-    def _examine(self, request: Examine) -> bytes:
+    def _examine(self, request: ask.Examine) -> bytes:
         self._lifetime.used()
         return encode_answer(self._staging.examine(request.staged, request.stage))
 
-    def _keep(self, request: Keep) -> bytes:
+    def _keep(self, request: ask.Keep) -> bytes:
         self._lifetime.used()
         label = self._staging.keep(request)
         with self._session.vault() as vault:
             (kept,) = (info for info in vault.describe() if info.label == label)
         return encode_answer({"key": self._key(kept)})
 
-    def _discard(self, request: Discard) -> bytes:
+    def _discard(self, request: ask.Discard) -> bytes:
         self._staging.discard(request.staged)
         return encode_answer({"discarded": True})
 
-    def _check(self, request: Check) -> bytes:
+    def _check(self, request: ask.Check) -> bytes:
         self._lifetime.used()
         return encode_answer(self._staging.check(request.key))
 
-    def _rename(self, request: Rename) -> bytes:
+    def _rename(self, request: ask.Rename) -> bytes:
         self._lifetime.used()
         with self._session.changing() as vault:
             vault.rename(request.key, request.new)
         return encode_answer(self._status())
 
-    def _edit(self, request: Edit) -> bytes:
+    def _edit(self, request: ask.Edit) -> bytes:
         self._lifetime.used()
         with self._session.changing() as vault:
             vault.edit(request.key, note=request.note, account=request.account, rotate_by=request.rotate_by)
         return encode_answer(self._status())
 
-    def _remove(self, request: Remove) -> bytes:
+    def _remove(self, request: ask.Remove) -> bytes:
         self._lifetime.used()
         with self._session.changing() as vault:
             vault.remove(request.key)
         return encode_answer(self._status())
 
-    def _audit(self, _: Audit) -> bytes:
+    def _audit(self, _: ask.Audit) -> bytes:
         with self._session.vault() as vault:
             trail = vault.audit()
         events = json.dumps([asdict(event) for event in trail.events[-MOST_EVENTS:]]).encode("ascii")
         return encode_answer({"problems": list(trail.problems)}, events)
 
-    def _search(self, request: Search) -> bytes:
+    def _search(self, request: ask.Search) -> bytes:
         return encode_answer(self._searching.find(request.data))
 
-    def _answer_status(self, _: Status | Lock) -> bytes:
+    def _answer_status(self, _: ask.Status | ask.Lock) -> bytes:
         return encode_answer(self._status())
 
     def _status(self) -> dict[str, Any]:

@@ -106,6 +106,11 @@ class Endpoint:
         return f"<Endpoint {self.id}: {self.method} {self.path}>"
 
     @property
+    def call(self) -> str:
+        """How it is called by its id."""
+        return f"client.api.{self.id}" if self.documented else f"client.api.undocumented.{self.id}"
+
+    @property
     def area(self) -> str:
         """The part of the id before the dot."""
         return self.id.partition(".")[0]

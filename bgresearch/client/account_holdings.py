@@ -21,8 +21,9 @@ from bgresearch.account.kinds.orders import OPEN_ORDERS, OPEN_PLAN_ORDERS
 from bgresearch.account.kinds.positions import OPEN_POSITIONS
 from bgresearch.account.record_history import walked
 from bgresearch.account.record_type import RecordKind
-from bgresearch.client.account_transfers import MovementVerbs
+from bgresearch.client.account_records import AccountRecords
 from bgresearch.core.symbols import MARKETS, own_symbol, wire_symbol
+from bgresearch.core.verbs import Verbs
 from bgresearch.errors import ExchangeError, UnknownSymbol
 from bgresearch.http.sender import Sender
 from bgresearch.schemas import Row, Shape, documented
@@ -33,8 +34,11 @@ from bgresearch.session.unknown_symbol import UNKNOWN_CODES, unknown_symbol, unl
 _RATES = "common.trade_rate"
 
 
-class HoldingVerbs(MovementVerbs):
+class HoldingVerbs(Verbs):
     """What an account has now; every call asks, unless a kept answer is young enough."""
+
+    def __init__(self, records: AccountRecords) -> None:
+        self._records, self._source, self._history = records, records.source, records.history
 
     @documented(BALANCES)
     def balances(self, *, max_age: float | None = None) -> pd.DataFrame:
@@ -232,5 +236,5 @@ class HoldingVerbs(MovementVerbs):
 
         frame = self._now(shape, ask, max_age)
         if plain is not None and frame.empty:
-            self._must_be_listed(kind, market, {"symbol": plain})
+            self._records.must_be_listed(kind, market, {"symbol": plain})
         return frame

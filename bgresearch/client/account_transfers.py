@@ -16,16 +16,20 @@ from bgresearch.account.kinds import (
     WITHDRAWALS,
 )
 from bgresearch.catalogue.answer_row import spelled
-from bgresearch.client.account_trades import RecordVerbs
+from bgresearch.client.account_records import AccountRecords
 from bgresearch.core.lengths import Duration
 from bgresearch.core.symbols import checked_coin, own_symbol
 from bgresearch.core.timestamps import Moment
+from bgresearch.core.verbs import Verbs
 from bgresearch.errors import InvalidInput
 from bgresearch.schemas import documented
 
 
-class MovementVerbs(RecordVerbs):
+class MovementVerbs(Verbs):
     """The windowed histories of an account's money."""
+
+    def __init__(self, records: AccountRecords) -> None:
+        self._records, self._source, self._history = records, records.source, records.history
 
     @documented(TRANSFERS.shape)
     def transfers(
@@ -54,8 +58,8 @@ class MovementVerbs(RecordVerbs):
         Disk: kept under ``account/<uid>/transfers``. Budget: one to three requests per coin and 90 days.
         """
         if checked_coin(coin) is not None and self._history.identity().mode == "unified":
-            return self._records("transfers", start, end, "all", coin=coin)
-        return self._records("transfers", start, end, None if coin is None else spelled(coin))
+            return self._records.frame("transfers", start, end, "all", coin=coin)
+        return self._records.frame("transfers", start, end, None if coin is None else spelled(coin))
 
     @documented(DEPOSITS.shape)
     def deposits(
@@ -81,7 +85,7 @@ class MovementVerbs(RecordVerbs):
         Disk: kept under ``account/<uid>/deposits``, those on their way excepted. Budget: one request per 100, three
         per 90 days (classic) or 30 days (unified) where there is none.
         """
-        return self._records("deposits", start, end, coin=coin)
+        return self._records.frame("deposits", start, end, coin=coin)
 
     @documented(WITHDRAWALS.shape)
     def withdrawals(
@@ -104,7 +108,7 @@ class MovementVerbs(RecordVerbs):
         -----
         Disk: kept under ``account/<uid>/withdrawals``, those on their way excepted. Budget: as `deposits`.
         """
-        return self._records("withdrawals", start, end, coin=coin)
+        return self._records.frame("withdrawals", start, end, coin=coin)
 
     @documented(CONVERSIONS.shape)
     def conversions(
@@ -133,10 +137,10 @@ class MovementVerbs(RecordVerbs):
         if (source is None) != (target is None):
             raise InvalidInput("source, target", "one is given and the other is not.", hint="Give both coins, or none.")
         if checked_coin(source, "source") is None or checked_coin(target, "target") is None:
-            return self._records("conversions", start, end)
+            return self._records.frame("conversions", start, end)
         if not self._source.offline and self._history.identity().mode == "classic":
-            return self._records("conversions", start, end, source_coin=source, target_coin=target)
-        return self._records("conversions", start, end, f"{spelled(str(source))}/{spelled(str(target))}")
+            return self._records.frame("conversions", start, end, source_coin=source, target_coin=target)
+        return self._records.frame("conversions", start, end, f"{spelled(str(source))}/{spelled(str(target))}")
 
     @documented(LOANS.shape)
     def loans(
@@ -233,7 +237,7 @@ class MovementVerbs(RecordVerbs):
         -----
         Disk: kept under ``account/<uid>/earn_records``. Budget: one request per 100.
         """
-        return self._records("earn_records", start, end, product)
+        return self._records.frame("earn_records", start, end, product)
 
     @documented(TAX_RECORDS.shape)
     def tax_records(
@@ -262,10 +266,10 @@ class MovementVerbs(RecordVerbs):
         Disk: kept under ``account/<uid>/tax_records``. Budget: one request per second and 500 lines, in windows of 30
         days (classic) or 7 days (unified): a year of all books takes some minutes.
         """
-        return self._records("tax_records", start, end, book)
+        return self._records.frame("tax_records", start, end, book)
 
     def _lent(self, name: str, start: Moment | None, end: Moment | None, symbol: str | None) -> pd.DataFrame:
         plain = own_symbol("spot", symbol)[1]
         if plain is not None and not self._source.offline and self._history.identity().mode == "unified":
-            return self._records(name, start, end, "unified", symbol=plain)
-        return self._records(name, start, end, plain)
+            return self._records.frame(name, start, end, "unified", symbol=plain)
+        return self._records.frame(name, start, end, plain)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from bgresearch.catalogue import Endpoint, load
@@ -67,7 +68,7 @@ class ApiCall:
         from bgresearch.frames import decode  # noqa: PLC0415 - pandas, only where a frame is wanted
 
         reply, words = self._send(params)
-        frame = decode(self.endpoint, reply.body)
+        frame = decode(self.endpoint, reply.body, self._context.clock)
         frame.attrs["bgresearch"] = {
             **frame.attrs.get("bgresearch", {}), "endpoint": self.endpoint.id, "host": self._context.sender.host,
             "label": self._context.sender.label, "received_ms": reply.received_ms, **words,
@@ -134,7 +135,10 @@ class Area:
     def __getattr__(self, name: str) -> ApiCall:
         endpoint = self.__dict__.get("_endpoints", {}).get(name)
         if endpoint is None:
-            raise AttributeError(_unknown(f"endpoint {self.__dict__.get('_name')}.{name}", name, self))
+            row = f"{self.__dict__.get('_name')}.{name}"
+            if row in load() and not load()[row].documented:
+                raise AttributeError(f"{row} is not documented by the exchange; call client.api.undocumented.{row}().")
+            raise AttributeError(_unknown(f"endpoint {row}", name, self))
         call: ApiCall = self.__dict__.setdefault(name, ApiCall(self._context, endpoint))
         return call
 
@@ -146,13 +150,25 @@ class Area:
 
 
 class Api:
-    """Every endpoint of the table, by area."""
+    """Every endpoint that the exchange documents, by area; ``undocumented`` has the others."""
 
-    def __init__(self, context: ApiContext) -> None:
+    def __init__(self, context: ApiContext, *, documented: bool = True) -> None:
         endpoints: dict[str, list[Endpoint]] = {}
         for endpoint in load():
-            endpoints.setdefault(endpoint.area, []).append(endpoint)
+            if endpoint.documented == documented:
+                endpoints.setdefault(endpoint.area, []).append(endpoint)
+        self._context, self._documented = context, documented
         self._areas = {name: Area(name, context, group) for name, group in endpoints.items()}
+
+    @cached_property
+    def undocumented(self) -> Api:
+        """The endpoints that other clients call and the documentation lacks: their rate limits are assumed.
+
+        Examples
+        --------
+        >>> client.api.undocumented.uta.account_info()                                  # doctest: +SKIP
+        """
+        return Api(self._context, documented=False)
 
     def __getattr__(self, name: str) -> Area:
         try:
@@ -161,7 +177,8 @@ class Api:
             raise AttributeError(_unknown(f"area {name}", name, self)) from None
 
     def __dir__(self) -> list[str]:
-        return sorted(self.__dict__.get("_areas", ()))
+        others = ("undocumented",) if self.__dict__.get("_documented") else ()
+        return sorted((*self.__dict__.get("_areas", ()), *others))
 
     def __repr__(self) -> str:
         return f"<api: {', '.join(dir(self))}>"

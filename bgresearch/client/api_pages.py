@@ -88,7 +88,7 @@ def gathered(
             for page in walk.pages():
                 grow(len(page))
                 rows += len(page)
-        table = _table(endpoint, kept)
+        table = _table(endpoint, kept, context.clock)
         about = _about(context, endpoint, walk, kept)
         kept.drop()
     frame = to_frame(table, **about)
@@ -106,7 +106,8 @@ def paged(
 
     with _walk(context, endpoint, params, resume=resume) as (walk, kept):
         for rows in _known_and_new(walk, kept):
-            yield to_frame(to_table(endpoint, _wrapped(endpoint, rows)), **_about(context, endpoint, walk, kept))
+            table = to_table(endpoint, _wrapped(endpoint, rows), context.clock)
+            yield to_frame(table, **_about(context, endpoint, walk, kept))
         kept.drop()
 
 
@@ -165,7 +166,7 @@ def _about(context: ApiContext, endpoint: Endpoint, walk: Paginator, kept: Check
     }  # fmt: skip
 
 
-def _table(endpoint: Endpoint, kept: CheckpointFile) -> pa.Table:
+def _table(endpoint: Endpoint, kept: CheckpointFile, clock: Clock) -> pa.Table:
     """Return all kept rows as one table, decoded some thousand at a time."""
     import pyarrow as pa  # noqa: PLC0415
 
@@ -175,10 +176,10 @@ def _table(endpoint: Endpoint, kept: CheckpointFile) -> pa.Table:
     for line in kept.lines():
         waiting += fresh_rows(line)
         if len(waiting) >= _ROWS_A_TABLE:
-            tables.append(to_table(endpoint, _wrapped(endpoint, waiting)))
+            tables.append(to_table(endpoint, _wrapped(endpoint, waiting), clock))
             waiting = []
     if waiting or not tables:
-        tables.append(to_table(endpoint, _wrapped(endpoint, waiting)))
+        tables.append(to_table(endpoint, _wrapped(endpoint, waiting), clock))
     if len(tables) == 1:
         return tables[0]
     return pa.concat_tables(tables, promote_options="default").unify_dictionaries()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bgresearch.archives.fetched_files import ChangedFile
+from bgresearch.client.context import ClientContext
 from bgresearch.core.lengths import Duration
 from bgresearch.core.progress import Wish
 from bgresearch.core.symbols import chosen, known_market, several, wire_symbol
@@ -17,7 +18,6 @@ from bgresearch.market.candles.bulk_download import WORKERS, download
 from bgresearch.market.candles.plan import Plan
 from bgresearch.market.candles.read_through import candles, foreseen
 from bgresearch.market.candles.verify import Revision, Verified, revisions, verify
-from bgresearch.session.session import Session
 from bgresearch.store.remote.object_storage import Options, Remote
 from bgresearch.store.remote.upload import Choice, Published, publish
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 class CandleVerbs(Verbs):
     """Candles, and what is kept of them."""
 
-    _source: Session
-    _progress: Wish
+    def __init__(self, context: ClientContext) -> None:
+        self._source, self._progress = context.source, context.progress
 
     def candles(
         self, symbol: str, interval: str, start: Moment | None = None, end: Moment | None = None, *,

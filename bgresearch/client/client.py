@@ -9,37 +9,75 @@ from weakref import WeakSet
 import pandas as pd
 
 import bgresearch.accessor  # noqa: F401 - makes df.bg
-from bgresearch.client.account import AccountVerbs
-from bgresearch.client.api import Api
-from bgresearch.client.api_pages import ApiContext
-from bgresearch.client.candles import CandleVerbs
-from bgresearch.client.live import LiveVerbs
-from bgresearch.client.panel import PanelVerbs
-from bgresearch.client.recordings import RecordingVerbs
-from bgresearch.client.statement import Statement, statement
+from bgresearch.client.context import ClientContext
 from bgresearch.core.clock import Clock, SystemClock
 from bgresearch.core.lengths import Duration
 from bgresearch.core.progress import Wish
 from bgresearch.core.timestamps import Moment
-from bgresearch.core.verbs import public_verbs
+from bgresearch.core.verbs import Verbs, composed_of, public_verbs
 from bgresearch.errors import ConfigurationError, OfflineError
 from bgresearch.http.confirming_sender import confirming
 from bgresearch.http.file_host import FileHost
 from bgresearch.http.sender import Sender
-from bgresearch.keys.permissions import Permissions, permissions
-from bgresearch.live.hosts import LiveAccess
-from bgresearch.live.stream import Stream
-from bgresearch.query.lens import Lens
 from bgresearch.session.identity import AccountIdentity
 from bgresearch.session.session import Session
-from bgresearch.store import Store, pins
-from bgresearch.store.pins import Pin
+from bgresearch.store import Store
 
 if TYPE_CHECKING:
+    from bgresearch.client.account import AccountVerbs
+    from bgresearch.client.api import Api
+    from bgresearch.client.candles import CandleVerbs
+    from bgresearch.client.contracts import ContractVerbs
     from bgresearch.client.doctor.findings import DoctorReport
+    from bgresearch.client.live import LiveVerbs
+    from bgresearch.client.market import MarketVerbs
+    from bgresearch.client.panel import PanelVerbs
+    from bgresearch.client.recordings import RecordingVerbs
+    from bgresearch.client.sentiment import SentimentVerbs
+    from bgresearch.client.statement import Statement
+    from bgresearch.keys.permissions import Permissions
+    from bgresearch.live.hosts import LiveAccess
+    from bgresearch.query.lens import Lens
+    from bgresearch.store.pins import Pin
+
+    class _MarketParts(CandleVerbs, RecordingVerbs, MarketVerbs, ContractVerbs, SentimentVerbs, PanelVerbs):
+        """What type checkers, editors and the documentation see: the verbs of these parts."""
+
+    class _Parts(_MarketParts, LiveVerbs):
+        """The same, of all parts."""
+else:
+    _MarketParts = _Parts = Verbs
+
+_MARKET = {
+    "bgresearch.client.candles:CandleVerbs":
+        "candles download plan verify archive_changes import_archive revisions publish",
+    "bgresearch.client.market:MarketVerbs":
+        "symbols coins tickers prices order_book trades announcements server_time",
+    "bgresearch.client.contracts:ContractVerbs":
+        "funding_rates funding open_interest position_tiers fee_rates risk_reserve discount_rates interest_rates",
+    "bgresearch.client.sentiment:SentimentVerbs": "long_short taker_volume fund_flow net_flow margin_series",
+    "bgresearch.client.panel:PanelVerbs": "panel",
+    "bgresearch.client.recordings:RecordingVerbs": "listings recorded quotes books recorder",
+}  # fmt: skip
+_LIVE = {"bgresearch.client.live:LiveVerbs": "stream record recorder_of replay"}
 
 
-class Client(CandleVerbs, RecordingVerbs, LiveVerbs, PanelVerbs):
+@composed_of(_MARKET)
+class MarketData(_MarketParts):
+    """What ``client.market`` is: the verbs that need no key; each of them is a verb of the client as well.
+
+    Parameters
+    ----------
+    context : ClientContext
+        What the client is connected to.
+    """
+
+    def __init__(self, context: ClientContext) -> None:
+        self._shared = context
+
+
+@composed_of(_MARKET | _LIVE)
+class Client(_Parts):
     """Asks the exchange, keeps what it answers, returns plain DataFrames; `bgresearch.connect` makes it.
 
     Every call works in a script, in a notebook and inside a running event loop, and may be made from several threads.
@@ -65,6 +103,8 @@ class Client(CandleVerbs, RecordingVerbs, LiveVerbs, PanelVerbs):
     ----------
     account : AccountVerbs
         The verbs that need a key.
+    market : MarketData
+        The verbs that need none, which are also the client's own.
     api : Api
         Every endpoint of the table as a callable.
     """
@@ -75,10 +115,8 @@ class Client(CandleVerbs, RecordingVerbs, LiveVerbs, PanelVerbs):
     ) -> None:  # fmt: skip
         sender = confirming(sender)
         self._source = Session(sender, store, clock or SystemClock(), offline, archive)
-        self._progress = progress
-        self._live = live
-        self._whose = AccountIdentity(sender)
-        self._streams: WeakSet[Stream] = WeakSet()
+        self._whose, self._progress, self._live = AccountIdentity(sender), progress, live
+        self._shared = ClientContext(self._source, progress, self._whose, live, WeakSet())
 
     @cached_property
     def account(self) -> AccountVerbs:
@@ -90,7 +128,14 @@ class Client(CandleVerbs, RecordingVerbs, LiveVerbs, PanelVerbs):
             Connected without a key.
         """
         self._need_key()
-        return AccountVerbs(self._source, self._whose, self._progress)
+        from bgresearch.client.account import AccountVerbs  # noqa: PLC0415 - only for a key
+
+        return AccountVerbs(self._shared)
+
+    @cached_property
+    def market(self) -> MarketData:
+        """The verbs that need no key: ``client.market.candles`` is ``client.candles``."""
+        return MarketData(self._shared)
 
     def statement(
         self, start: Moment | None = None, end: Moment | None = None, *, last: Duration | None = None,
@@ -128,20 +173,27 @@ class Client(CandleVerbs, RecordingVerbs, LiveVerbs, PanelVerbs):
         >>> client = bg.connect(sandbox=True)
         >>> print(client.statement(client.now - pd.Timedelta(days=30)).reconciled)           # doctest: +SKIP
         """
-        now_ms = self._source.clock.now_ms()
+        from bgresearch.client.statement import statement  # noqa: PLC0415 - only for a key
+
+        now_ms, account = self._source.clock.now_ms(), self.account
         if start is None:
-            start = self.account._available_since("fills", "bills", "transfers")
-        return statement(self.account, start, end, candles=self.candles, symbols=self.symbols, now_ms=now_ms)
+            start = account._shared.available_since("fills", "bills", "transfers")
+        return statement(account, start, end, candles=self.candles, symbols=self.symbols, now_ms=now_ms)
 
     @cached_property
     def api(self) -> Api:
         """Every endpoint of the table as a callable: ``client.api.spot.tickers()``."""
+        from bgresearch.client.api import Api  # noqa: PLC0415 - only for raw answers
+        from bgresearch.client.api_pages import ApiContext  # noqa: PLC0415
+
         source = self._source
         return Api(ApiContext(source.sender, source.store, source.clock, source.offline, self._progress))
 
     @cached_property
     def lens(self) -> Lens:
         """The whole store at once: ``lens.duckdb()`` for SQL, ``lens.polars()`` for lazy frames."""
+        from bgresearch.query.lens import Lens  # noqa: PLC0415 - only for the whole store
+
         return Lens(self._source)
 
     def doctor(self, *, streams: bool = True) -> DoctorReport:
@@ -191,6 +243,8 @@ class Client(CandleVerbs, RecordingVerbs, LiveVerbs, PanelVerbs):
         ConfigurationError
             Connected without a key.
         """
+        from bgresearch.keys.permissions import permissions  # noqa: PLC0415 - only for a key
+
         self._need_key()
         if self._source.offline:
             raise OfflineError("what a key can do is known to the exchange alone, and offline=True forbids asking.")
@@ -226,6 +280,8 @@ class Client(CandleVerbs, RecordingVerbs, LiveVerbs, PanelVerbs):
         --------
         >>> client.pin("paper-2026").digest                                             # doctest: +SKIP
         """
+        from bgresearch.store import pins  # noqa: PLC0415 - rarely used
+
         store = self._source.store
         if store.frozen_by:
             raise ConfigurationError(f"this client reads {store.place}, which is frozen already.")
@@ -266,7 +322,7 @@ class Client(CandleVerbs, RecordingVerbs, LiveVerbs, PanelVerbs):
 
     def close(self) -> None:
         """Stop streams and recordings, and close connections; using the client again opens new ones."""
-        for stream in list(self._streams):
+        for stream in list(self._shared.streams):
             stream.stop()
         close = getattr(self._source.sender, "close", None)
         if close is not None:
@@ -294,6 +350,8 @@ class Client(CandleVerbs, RecordingVerbs, LiveVerbs, PanelVerbs):
         return f"<Client of {self.host}{key}{offline}, data in {self._source.store.place}>"
 
     def _names(self) -> list[str]:
+        from bgresearch.client.account import AccountVerbs  # noqa: PLC0415 - only to name a near verb
+
         return [*public_verbs(type(self)), *public_verbs(AccountVerbs, "account.")]
 
     def _need_key(self) -> None:

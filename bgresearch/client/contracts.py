@@ -5,11 +5,13 @@ from __future__ import annotations
 import pandas as pd
 
 from bgresearch.catalogue.answer_row import spelled
-from bgresearch.client.sentiment import SentimentVerbs
+from bgresearch.client.context import ClientContext
+from bgresearch.client.public_data import PublicData
 from bgresearch.core.lengths import Duration
 from bgresearch.core.spans import iso
 from bgresearch.core.symbols import Named, checked_coin, known_market, wire_symbol
 from bgresearch.core.timestamps import Moment
+from bgresearch.core.verbs import Verbs
 from bgresearch.errors import ExchangeError, InvalidInput, UnknownSymbol
 from bgresearch.market.fees_and_tiers import (
     DISCOUNT_RATES,
@@ -32,8 +34,12 @@ from bgresearch.session.unknown_symbol import UNKNOWN_CODES, unlisted_coin
 _DEFAULT = "usdt-futures"
 
 
-class ContractVerbs(SentimentVerbs):
-    """What everybody may ask of contracts and terms."""
+class ContractVerbs(Verbs):
+    """Public data of contracts and terms."""
+
+    def __init__(self, context: ClientContext) -> None:
+        self._source, self._progress = context.source, context.progress
+        self._public = PublicData(context.source)
 
     @documented(FUNDING_RATES)
     def funding_rates(
@@ -70,9 +76,9 @@ class ContractVerbs(SentimentVerbs):
         Disk: kept under ``funding_rates/market=.../symbol=...``. Budget: one request per 100 settlements since the
         start: the pages are numbered from now.
         """
-        named, span = self._contract(symbol, market), self._span(start, end)
+        named, span = self._contract(symbol, market), self._public.span(start, end)
         say_differences(self._source, "funding_rates")
-        table = self._named(named, lambda: past_funding(self._source, named, span, self._progress))
+        table = self._public.named(named, lambda: past_funding(self._source, named, span, self._progress))
         asked = [iso(span.start_ms), iso(span.end_ms)]
         return self._source.framed(FUNDING_RATES, table, **named._asdict(), asked=asked)
 
@@ -97,7 +103,7 @@ class ContractVerbs(SentimentVerbs):
         Disk: the newest answer is kept. Budget: one request. `tickers` has the rates of all contracts.
         """
         named = self._contract(symbol, market)
-        return self._asked(FUNDING, lambda sender: funding(sender, named), max_age, named=named)
+        return self._public.asked(FUNDING, lambda sender: funding(sender, named), max_age, named=named)
 
     @documented(OPEN_INTEREST)
     def open_interest(
@@ -124,7 +130,7 @@ class ContractVerbs(SentimentVerbs):
         """
         if symbol is not None or market == "spot":
             self._contract(symbol or "-", market)
-        return self._of_market(OPEN_INTEREST, open_interest, symbol, market, max_age, default=_DEFAULT)
+        return self._public.of_market(OPEN_INTEREST, open_interest, symbol, market, max_age, default=_DEFAULT)
 
     @documented(POSITION_TIERS)
     def position_tiers(
@@ -147,7 +153,7 @@ class ContractVerbs(SentimentVerbs):
         Disk: the newest answer is kept. Budget: one request.
         """
         named = self._contract(symbol, market)
-        return self._asked(POSITION_TIERS, lambda sender: position_tiers(sender, named), max_age, named=named)
+        return self._public.asked(POSITION_TIERS, lambda sender: position_tiers(sender, named), max_age, named=named)
 
     @documented(FEE_RATES)
     def fee_rates(self, market: str = "spot", *, max_age: float | None = None) -> pd.DataFrame:
@@ -170,7 +176,7 @@ class ContractVerbs(SentimentVerbs):
         Disk: the newest answer is kept. Budget: one request.
         """
         known_market(market)
-        return self._asked(FEE_RATES, lambda sender: fee_rates(sender, market), max_age, market=market)
+        return self._public.asked(FEE_RATES, lambda sender: fee_rates(sender, market), max_age, market=market)
 
     @documented(RISK_RESERVE)
     def risk_reserve(
@@ -193,7 +199,7 @@ class ContractVerbs(SentimentVerbs):
         Disk: the newest answer is kept. Budget: one request.
         """
         named = self._contract(symbol, market)
-        return self._asked(RISK_RESERVE, lambda sender: risk_reserve(sender, named), max_age, named=named)
+        return self._public.asked(RISK_RESERVE, lambda sender: risk_reserve(sender, named), max_age, named=named)
 
     @documented(DISCOUNT_RATES)
     def discount_rates(self, account: str = "unified", *, max_age: float | None = None) -> pd.DataFrame:
@@ -217,7 +223,9 @@ class ContractVerbs(SentimentVerbs):
         """
         if account not in ("unified", "classic"):
             raise InvalidInput("account", f"{account!r} is unknown.", hint="Use unified or classic.")
-        return self._asked(DISCOUNT_RATES, lambda sender: discount_rates(sender, account), max_age, account=account)
+        return self._public.asked(
+            DISCOUNT_RATES, lambda sender: discount_rates(sender, account), max_age, account=account
+        )
 
     @documented(INTEREST_RATES)
     def interest_rates(self, coin: str, *, history: bool = False, max_age: float | None = None) -> pd.DataFrame:
@@ -246,7 +254,9 @@ class ContractVerbs(SentimentVerbs):
         name = spelled(str(checked_coin("" if coin is None else coin)).strip())
         source, refusal = INTEREST_RATES.sources[bool(history)], None
         try:
-            frame = self._asked(INTEREST_RATES, lambda sender: interest_rates(sender, name, history=history), max_age)
+            frame = self._public.asked(
+                INTEREST_RATES, lambda sender: interest_rates(sender, name, history=history), max_age
+            )
         except ExchangeError as error:
             if error.code not in UNKNOWN_CODES and not isinstance(error, UnknownSymbol):
                 raise

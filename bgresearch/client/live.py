@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
-from weakref import WeakSet
 
+from bgresearch.client.context import ClientContext
 from bgresearch.core.lengths import Duration
-from bgresearch.core.progress import Wish
 from bgresearch.core.symbols import Named, chosen, wire_symbol
 from bgresearch.core.timestamps import Moment, span_of
 from bgresearch.core.verbs import Verbs
 from bgresearch.errors import ConfigurationError, InvalidInput, OfflineError
 from bgresearch.live.channels import Subscription, chosen_channel
-from bgresearch.live.hosts import LiveAccess, Version
+from bgresearch.live.hosts import Version
 from bgresearch.live.live_recorder import LiveRecorder, Say
 from bgresearch.live.replay import raw_replay, stored_replay
 from bgresearch.live.stream import Stream
 from bgresearch.schemas import Shape, fields
 from bgresearch.session.differences import say_differences
-from bgresearch.session.identity import AccountIdentity
-from bgresearch.session.session import Session
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,11 +39,9 @@ _RECORDED = Shape(
 class LiveVerbs(Verbs):
     """Live data over WebSocket."""
 
-    _source: Session
-    _progress: Wish
-    _live: LiveAccess | None
-    _whose: AccountIdentity
-    _streams: WeakSet[Stream]
+    def __init__(self, context: ClientContext) -> None:
+        self._source, self._live = context.source, context.live
+        self._whose, self._streams = context.identity, context.streams
 
     def stream(
         self, channel: str, symbols: str | Sequence[str] | None = None, *, market: str = "spot",

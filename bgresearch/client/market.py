@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pandas as pd
 import pyarrow as pa
 
 from bgresearch.catalogue import load
+from bgresearch.client.context import ClientContext
+from bgresearch.client.public_data import PublicData
 from bgresearch.core.lengths import Duration
-from bgresearch.core.progress import Wish
-from bgresearch.core.spans import Span, iso
-from bgresearch.core.symbols import MARKETS, Named, checked_coin, known_market, wire_symbol
-from bgresearch.core.timestamps import Moment, span_of
+from bgresearch.core.spans import iso
+from bgresearch.core.symbols import MARKETS, checked_coin, known_market, wire_symbol
+from bgresearch.core.timestamps import Moment
 from bgresearch.core.verbs import Verbs
-from bgresearch.errors import BadResponse, ExchangeError, InvalidInput, OfflineError, UnknownSymbol
+from bgresearch.errors import BadResponse, InvalidInput
 from bgresearch.http.rows import around
-from bgresearch.http.sender import Sender
 from bgresearch.market.archived import ArchiveUse, archived_words
 from bgresearch.market.fees_and_tiers import ANNOUNCEMENTS, announcements
 from bgresearch.market.history import (
@@ -32,21 +31,20 @@ from bgresearch.market.history import (
 from bgresearch.market.listing_history import listed
 from bgresearch.market.listings import COINS, SYMBOLS, coins, symbols
 from bgresearch.market.quotes import ORDER_BOOK, PRICES, TICKERS, order_book, prices, tickers
-from bgresearch.schemas import Row, Shape, documented
+from bgresearch.schemas import documented
 from bgresearch.session.cached_sender import CachedSender, checked_age
 from bgresearch.session.differences import say_differences
-from bgresearch.session.session import Session
-from bgresearch.session.unknown_symbol import UNKNOWN_CODES, unknown_symbol, unlisted
 
 _MOST_LEVELS = 200  # uta/public/OrderBook
 _T = TypeVar("_T")
 
 
 class MarketVerbs(Verbs):
-    """What everybody may ask."""
+    """Public data of every market."""
 
-    _source: Session
-    _progress: Wish
+    def __init__(self, context: ClientContext) -> None:
+        self._source, self._progress = context.source, context.progress
+        self._public = PublicData(context.source)
 
     @documented(SYMBOLS)
     def symbols(
@@ -110,7 +108,7 @@ class MarketVerbs(Verbs):
         -----
         Disk: the newest answer is kept. Budget: one request, three per second.
         """
-        return self._asked(COINS, lambda sender: coins(sender, checked_coin(coin)), max_age)
+        return self._public.asked(COINS, lambda sender: coins(sender, checked_coin(coin)), max_age)
 
     @documented(TICKERS)
     def tickers(
@@ -138,7 +136,7 @@ class MarketVerbs(Verbs):
         -----
         Disk: the newest answer is kept. Budget: one request.
         """
-        return self._of_market(TICKERS, tickers, symbol, market, max_age)
+        return self._public.of_market(TICKERS, tickers, symbol, market, max_age)
 
     @documented(PRICES)
     def prices(
@@ -160,7 +158,7 @@ class MarketVerbs(Verbs):
         -----
         Disk: the newest answer is kept. Budget: one request.
         """
-        return self._of_market(PRICES, prices, symbol, market, max_age, default="usdt-futures")
+        return self._public.of_market(PRICES, prices, symbol, market, max_age, default="usdt-futures")
 
     @documented(ORDER_BOOK)
     def order_book(
@@ -189,9 +187,9 @@ class MarketVerbs(Verbs):
         named = wire_symbol(symbol, market)
         say_differences(self._source, "order_book")
         answers = CachedSender(self._source, checked_age(max_age), again=f"client.order_book({symbol!r})")
-        rows, time = self._named(named, lambda: order_book(answers, named, levels))
+        rows, time = self._public.named(named, lambda: order_book(answers, named, levels))
         if not rows:
-            self._must_be_listed(named, ORDER_BOOK)
+            self._public.must_be_listed(named, ORDER_BOOK)
         at = None if time is None else iso(time)
         return self._source.framed(ORDER_BOOK, ORDER_BOOK.table(rows), **named._asdict(), time=at, **answers.words())
 
@@ -242,14 +240,14 @@ class MarketVerbs(Verbs):
         if start is None:
             if end is not None:
                 raise InvalidInput("start", "is missing, and end is given.", hint="Give both, or none.")
-            self._online("the latest trades are not kept")
-            rows = self._named(named, lambda: recent_trades(self._source.sender, named))
+            self._public.online("the latest trades are not kept")
+            rows = self._public.named(named, lambda: recent_trades(self._source.sender, named))
             if not rows:
-                self._must_be_listed(named, TRADES)
+                self._public.must_be_listed(named, TRADES)
             return self._source.framed(TRADES, TRADES.table(rows), **words, time_precision="ms")
-        span = self._span(start, end)
+        span = self._public.span(start, end)
         use = ArchiveUse()
-        table = self._named(named, lambda: past_trades(self._source, named, span, self._progress, source, use))
+        table = self._public.named(named, lambda: past_trades(self._source, named, span, self._progress, source, use))
         archived = self._source.store.archived(trades_series(named), span)
         frame = self._source.framed(
             TRADES, table, **words, **archived_words(archived), asked=[iso(span.start_ms), iso(span.end_ms)],
@@ -288,7 +286,7 @@ class MarketVerbs(Verbs):
             allowed = param.enum if param else ()
             if value is not None and value not in allowed:
                 raise InvalidInput(field, f"{value!r} is unknown.", hint=f"Use one of {', '.join(allowed)}.")
-        return self._asked(ANNOUNCEMENTS, lambda sender: announcements(sender, params), max_age)
+        return self._public.asked(ANNOUNCEMENTS, lambda sender: announcements(sender, params), max_age)
 
     def server_time(self) -> pd.Timestamp:
         """Return the exchange's clock (UTC).
@@ -303,55 +301,8 @@ class MarketVerbs(Verbs):
         Budget: one request.
         Source: common/public/Get-Server-Time.
         """
-        self._online("the exchange's clock is known to it alone")
+        self._public.online("the exchange's clock is known to it alone")
         time = around(self._source.sender, "common.time").time("serverTime", needed=True)
         if time is None:
             raise BadResponse("common.time", "no serverTime in the answer.")
         return pd.Timestamp(time, unit="ms", tz="UTC")
-
-    def _of_market(
-        self, shape: Shape, ask: Callable[[Sender, str, str | None], list[Row]], symbol: str | None, market: str,
-        max_age: float | None, *, default: str = "spot",
-    ) -> pd.DataFrame:  # fmt: skip
-        """Ask for one symbol, or for a whole market."""
-        if symbol is None:
-            return self._asked(shape, lambda sender: ask(sender, known_market(market), None), max_age, market=market)
-        named = wire_symbol(symbol, market, default=default)
-        return self._asked(shape, lambda sender: ask(sender, named.market, named.symbol), max_age, named=named)
-
-    def _asked(
-        self, shape: Shape, ask: Callable[[Sender], list[Row]], max_age: float | None, *, named: Named | None = None,
-        **words: Any,
-    ) -> pd.DataFrame:  # fmt: skip
-        """Ask, or take kept answers that are young enough."""
-        answers = CachedSender(self._source, checked_age(max_age), again=f"client.{shape.verb}(...)")
-        say_differences(self._source, shape.verb)
-        rows = ask(answers) if named is None else self._named(named, lambda: ask(answers))
-        if named is not None and not rows:
-            self._must_be_listed(named, shape)
-        words |= {} if named is None else named._asdict()
-        return self._source.framed(shape, shape.table(rows), **words, **answers.words())
-
-    def _named(self, named: Named, ask: Callable[[], _T]) -> _T:
-        """Ask; a symbol that the exchange refuses is named with near ones."""
-        try:
-            return ask()
-        except ExchangeError as error:
-            if error.code not in UNKNOWN_CODES and not isinstance(error, UnknownSymbol):
-                raise
-            raise unknown_symbol(self._source.sender, named, error) from None
-
-    def _must_be_listed(self, named: Named, shape: Shape) -> None:
-        """Raise `UnknownSymbol` if an answer was empty because there is no such symbol."""
-        error = None if self._source.offline else unlisted(self._source.sender, named, shape.sources[0])
-        if error is not None:
-            raise error
-
-    def _span(self, start: Moment | None, end: Moment | None) -> Span:
-        now = self._source.clock.now_ms()
-        asked = span_of(start, end, now)
-        return Span(asked.start_ms, min(asked.end_ms, now))
-
-    def _online(self, why: str) -> None:
-        if self._source.offline:
-            raise OfflineError(f"{why}, and offline=True forbids requests.", hint="Connect without offline=True.")

@@ -11,12 +11,14 @@ from typing import Any
 
 import pandas as pd
 
+from bgresearch.client.context import ClientContext
 from bgresearch.client.contracts import ContractVerbs
 from bgresearch.core.intervals import DAY_MS, HOUR_MS, interval
 from bgresearch.core.lengths import Duration
 from bgresearch.core.spans import Span, iso
 from bgresearch.core.symbols import Named, several, spot_of, wire_symbol
 from bgresearch.core.timestamps import Moment, span_of
+from bgresearch.core.verbs import Verbs
 from bgresearch.errors import InvalidInput
 from bgresearch.market.candles.bulk_download import WORKERS, download
 from bgresearch.market.candles.plan import subject
@@ -41,8 +43,12 @@ _RECORDED_BEFORE_MS = 2 * DAY_MS  # recordings are at least daily
 _LATE = 1.5  # a recorded value counts for one and a half times its cadence, so one that was missed is missing
 
 
-class PanelVerbs(ContractVerbs):
+class PanelVerbs(Verbs):
     """The verb that puts the others' answers side by side."""
+
+    def __init__(self, context: ClientContext) -> None:
+        self._source, self._progress = context.source, context.progress
+        self._contracts = ContractVerbs(context)
 
     def panel(
         self, symbols: str | Sequence[str], interval: str, start: Moment | None = None, end: Moment | None = None, *,
@@ -168,7 +174,7 @@ class PanelVerbs(ContractVerbs):
         if not columns:
             return []
         until = min(span.end_ms + 1, self._source.clock.now_ms())
-        rates = self.funding_rates(one.symbol, span.start_ms - _BEFORE_MS, until, market=one.market)
+        rates = self._contracts.funding_rates(one.symbol, span.start_ms - _BEFORE_MS, until, market=one.market)
         yearly = rates[["funding_rate"]].assign(annual_funding=annual_funding(rates))
         return [Known(known(yearly), columns, LONGEST)]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bgresearch.archives.keys import Data
+from bgresearch.client.context import ClientContext
 from bgresearch.core.lengths import Duration
-from bgresearch.core.progress import Wish
 from bgresearch.core.spans import Span
 from bgresearch.core.symbols import known_market, wire_symbol
 from bgresearch.core.timestamps import Moment, span_of
@@ -17,7 +17,6 @@ from bgresearch.market.listings import LISTINGS
 from bgresearch.market.recorder.reader import cadence_ms, named, recorded
 from bgresearch.market.recorder.recorder import Recorder, Say
 from bgresearch.market.recorder.series import recordable
-from bgresearch.session.session import Session
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
 class RecordingVerbs(Verbs):
     """Recordings and kept lists."""
 
-    _source: Session
-    _progress: Wish
+    def __init__(self, context: ClientContext) -> None:
+        self._source, self._progress = context.source, context.progress
 
     def listings(self, market: str = "spot") -> pd.DataFrame:
         """Return everything that was ever seen listed in a market, also what is gone, from the lists that are kept.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from bgresearch.client.market import MarketVerbs
+from bgresearch.client.context import ClientContext
+from bgresearch.client.public_data import PublicData
 from bgresearch.core.symbols import only_of
+from bgresearch.core.verbs import Verbs
 from bgresearch.market.sentiment import (
     FUND_FLOW,
     LONG_SHORT,
@@ -23,8 +25,11 @@ from bgresearch.schemas import documented
 _DEFAULT = "usdt-futures"
 
 
-class SentimentVerbs(MarketVerbs):
-    """What everybody may ask of crowds and flows; one request a second."""
+class SentimentVerbs(Verbs):
+    """Public data of positions and flows; one request a second."""
+
+    def __init__(self, context: ClientContext) -> None:
+        self._source, self._public = context.source, PublicData(context.source)
 
     @documented(LONG_SHORT)
     def long_short(
@@ -54,7 +59,7 @@ class SentimentVerbs(MarketVerbs):
         Disk: the newest answer is kept. Budget: one request, one per second.
         """
         named = only_of("spot" if of == "margin" else _DEFAULT, symbol)
-        return self._asked(
+        return self._public.asked(
             LONG_SHORT, lambda sender: long_short(sender, named.symbol, period, of), max_age, named=named, of=of
         )  # fmt: skip
 
@@ -79,7 +84,7 @@ class SentimentVerbs(MarketVerbs):
         Disk: the newest answer is kept. Budget: one request, one per second.
         """
         named = only_of(_DEFAULT, symbol)
-        return self._asked(
+        return self._public.asked(
             TAKER_VOLUME, lambda sender: taker_volume(sender, named.symbol, period), max_age, named=named
         )
 
@@ -105,7 +110,9 @@ class SentimentVerbs(MarketVerbs):
         Disk: the newest answer is kept. Budget: one request, one per second.
         """
         named = only_of("spot", symbol)
-        return self._asked(FUND_FLOW, lambda sender: fund_flow(sender, named.symbol, period), max_age, named=named)
+        return self._public.asked(
+            FUND_FLOW, lambda sender: fund_flow(sender, named.symbol, period), max_age, named=named
+        )
 
     @documented(NET_FLOW)
     def net_flow(self, symbol: str, *, whales: bool = False, max_age: float | None = None) -> pd.DataFrame:
@@ -128,7 +135,7 @@ class SentimentVerbs(MarketVerbs):
         Disk: the newest answer is kept. Budget: one request, one per second.
         """
         named = only_of("spot", symbol)
-        return self._asked(
+        return self._public.asked(
             NET_FLOW, lambda sender: net_flow(sender, named.symbol, whales=whales), max_age, named=named, whales=whales
         )  # fmt: skip
 
@@ -153,6 +160,6 @@ class SentimentVerbs(MarketVerbs):
         Disk: the newest answers are kept. Budget: two requests, one per second each.
         """
         named = only_of("spot", symbol)
-        return self._asked(
+        return self._public.asked(
             MARGIN_SERIES, lambda sender: margin_series(sender, named.symbol, period), max_age, named=named
         )

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import difflib
 import functools
+import importlib
 import inspect
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NoReturn, TypeVar
 
 from bgresearch.core.intervals import interval_name
 from bgresearch.core.lengths import length_of
@@ -66,6 +67,7 @@ _VERBS: dict[str, str] = {
     **dict.fromkeys(("to_csv", "save"), "export"),
 }  # fmt: skip
 _PREFIXES = ("get_", "fetch_", "load_", "query_", "list_", "watch_", "my_")
+_Whole = TypeVar("_Whole")
 
 
 class Verbs:
@@ -92,6 +94,46 @@ class Verbs:
 def public_verbs(kind: type, prefix: str = "") -> list[str]:
     """Return the names of a class's public methods and properties."""
     return [f"{prefix}{name}" for name in dir(kind) if not name.startswith("_")]
+
+
+class PartVerb:
+    """A verb of a part, as an attribute of the whole: there it has the signature and the words that the part gives it.
+
+    Parameters
+    ----------
+    part : str
+        Module and class of the part, with a colon between; it is made of what ``_shared`` of the whole is.
+    name : str
+        The verb.
+    """
+
+    def __init__(self, part: str, name: str) -> None:
+        self._part, self._name = part, name
+
+    def __get__(self, whole: Any, owner: type | None = None) -> Any:
+        if whole is None:
+            return getattr(self.kind(), self._name)
+        parts = whole.__dict__.setdefault("_parts", {})
+        if self._part not in parts:
+            parts[self._part] = self.kind()(whole._shared)
+        return getattr(parts[self._part], self._name)
+
+    def kind(self) -> Any:
+        """Return the class of the part."""
+        module, _, name = self._part.partition(":")
+        return getattr(importlib.import_module(module), name)
+
+
+def composed_of(parts: Mapping[str, str]) -> Callable[[type[_Whole]], type[_Whole]]:
+    """Give a class the verbs of its parts, each named once: ``{"module:Class": "verb verb"}``."""
+
+    def compose(whole: type[_Whole]) -> type[_Whole]:
+        for part, verbs in parts.items():
+            for name in verbs.split():
+                setattr(whole, name, PartVerb(part, name))
+        return whole
+
+    return compose
 
 
 def _near_verbs(name: str, known: Sequence[str]) -> str:

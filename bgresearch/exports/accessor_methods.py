@@ -13,9 +13,10 @@ from bgresearch.exports.export import export
 
 
 class ExportMethods(Verbs):
-    """Part of the accessor; it reads ``_frame`` and does not change it."""
+    """Part of the accessor; the frame is read and not changed."""
 
-    _frame: pd.DataFrame
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self._frame = frame
 
     def export(
         self, path: str | os.PathLike[str], *,

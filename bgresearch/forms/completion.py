@@ -9,6 +9,7 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, get_args
 
 from bgresearch.errors import BgresearchError
@@ -112,19 +113,18 @@ def _parameter(function: Callable[..., Any], arguments: str) -> str | None:
 
 
 def _symbols(function: Callable[..., Any], arguments: str) -> list[str]:
-    from bgresearch.client.market import MarketVerbs  # noqa: PLC0415 - pandas is not loaded for a market's name
-    from bgresearch.core.symbols import MARKETS, known_market  # noqa: PLC0415
+    from bgresearch.core.symbols import MARKETS, known_market  # noqa: PLC0415 - pandas is not loaded for a market's name
+    from bgresearch.market.listing_history import listed  # noqa: PLC0415
+    from bgresearch.market.listings import symbols  # noqa: PLC0415
 
-    client = getattr(function, "__self__", None)
-    if not hasattr(client, "_source"):
+    source = getattr(getattr(function, "__self__", None), "_source", None)
+    if source is None:
         return []
     found = _MARKET.search(arguments)
     usual = inspect.signature(function).parameters.get("market")
     market = known_market(found[1]) if found else usual.default if usual and usual.default in MARKETS else "spot"
-    lists = MarketVerbs.__new__(MarketVerbs)
-    lists._source, lists._progress = client._source, False  # type: ignore[union-attr]
-    frame = lists.symbols(market, max_age=_DAY_S)
-    return sorted(frame["symbol"].astype(str))
+    ask = partial(symbols, source.sender, market)
+    return sorted(listed(source, "symbols", market, ask, max_age=_DAY_S).table.column("symbol").to_pylist())
 
 
 def _intervals(_function: Callable[..., Any], _arguments: str) -> Iterable[str]:

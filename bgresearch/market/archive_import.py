@@ -26,7 +26,7 @@ from bgresearch.http.file_host import FileInfo
 from bgresearch.market.archived import ArchiveUse
 from bgresearch.market.archived_books import series_of_books
 from bgresearch.market.candles.plan import may_be_archived, subject
-from bgresearch.market.candles.read_through import daily_reference, series_of
+from bgresearch.market.candles.read_through import daily_reference
 from bgresearch.market.history import trades_series
 from bgresearch.session.session import Session
 from bgresearch.store import Series
@@ -203,7 +203,7 @@ def _judge(locals_: Sequence[_Local], delivered: Delivered, result: Imported) ->
 
 def _series(data: Data, named: Named) -> Series:
     if data == "klines":
-        return series_of(subject(named.symbol, "1m", named.market, "last", "utc"))
+        return subject(named.symbol, "1m", named.market, "last", "utc").stored
     return trades_series(named) if data == "trades" else series_of_books(data, named)
 
 

@@ -24,7 +24,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar, cast, overload
+from typing import Any, Protocol, cast, overload
 
 import numpy as np
 import pandas as pd
@@ -33,10 +33,23 @@ from bgresearch.errors import InvalidInput
 from bgresearch.research import regular_grid as grid
 from bgresearch.research.returns import log_prices
 
-_Estimate = TypeVar("_Estimate", bound=Callable[..., Any])
+
+class Estimator(Protocol):
+    """How an estimator is called: it returns a number for the whole sample, or a series by windows."""
+
+    @overload
+    def __call__(
+        self, candles: pd.DataFrame, window: None = None, *, periods_per_year: float | None = None,
+        min_periods: int | None = None, interval: str | None = None,
+    ) -> float: ...  # fmt: skip
+    @overload
+    def __call__(
+        self, candles: pd.DataFrame, window: int, *, periods_per_year: float | None = None,
+        min_periods: int | None = None, interval: str | None = None,
+    ) -> pd.Series: ...  # fmt: skip
 
 
-def _takes_panels(estimate: _Estimate) -> _Estimate:
+def _takes_panels(estimate: Callable[..., pd.Series | float]) -> Estimator:
     """Return an estimator that also takes a panel of many symbols, and estimates each by itself."""
 
     @functools.wraps(estimate)
@@ -51,7 +64,7 @@ def _takes_panels(estimate: _Estimate) -> _Estimate:
         table.index.name = candles.index.names[0]
         return table
 
-    return cast(_Estimate, of_each)
+    return cast(Estimator, of_each)
 
 
 def _symbols_of(candles: pd.DataFrame) -> dict[str, pd.DataFrame] | None:
@@ -75,16 +88,6 @@ _PRICES = ("open", "high", "low", "close")
 Logs = pd.DataFrame
 
 
-@overload
-def close_to_close(
-    candles: pd.DataFrame, window: None = None, *, periods_per_year: float | None = None,
-    min_periods: int | None = None, interval: str | None = None,
-) -> float: ...  # fmt: skip
-@overload
-def close_to_close(
-    candles: pd.DataFrame, window: int, *, periods_per_year: float | None = None,
-    min_periods: int | None = None, interval: str | None = None,
-) -> pd.Series: ...  # fmt: skip
 @_takes_panels
 def close_to_close(
     candles: pd.DataFrame, window: int | None = None, *, periods_per_year: float | None = None,
@@ -137,16 +140,6 @@ def close_to_close(
     return sample.annualised(sample.variance(sample.logs["close"].diff()), "close_to_close")
 
 
-@overload
-def parkinson(
-    candles: pd.DataFrame, window: None = None, *, periods_per_year: float | None = None,
-    min_periods: int | None = None, interval: str | None = None,
-) -> float: ...  # fmt: skip
-@overload
-def parkinson(
-    candles: pd.DataFrame, window: int, *, periods_per_year: float | None = None,
-    min_periods: int | None = None, interval: str | None = None,
-) -> pd.Series: ...  # fmt: skip
 @_takes_panels
 def parkinson(
     candles: pd.DataFrame, window: int | None = None, *, periods_per_year: float | None = None,
@@ -162,16 +155,6 @@ def parkinson(
     )
 
 
-@overload
-def garman_klass(
-    candles: pd.DataFrame, window: None = None, *, periods_per_year: float | None = None,
-    min_periods: int | None = None, interval: str | None = None,
-) -> float: ...  # fmt: skip
-@overload
-def garman_klass(
-    candles: pd.DataFrame, window: int, *, periods_per_year: float | None = None,
-    min_periods: int | None = None, interval: str | None = None,
-) -> pd.Series: ...  # fmt: skip
 @_takes_panels
 def garman_klass(
     candles: pd.DataFrame, window: int | None = None, *, periods_per_year: float | None = None,
@@ -187,16 +170,6 @@ def garman_klass(
     return sample.annualised(sample.mean(0.5 * width**2 - (2 * math.log(2) - 1) * change**2), "garman_klass")
 
 
-@overload
-def rogers_satchell(
-    candles: pd.DataFrame, window: None = None, *, periods_per_year: float | None = None,
-    min_periods: int | None = None, interval: str | None = None,
-) -> float: ...  # fmt: skip
-@overload
-def rogers_satchell(
-    candles: pd.DataFrame, window: int, *, periods_per_year: float | None = None,
-    min_periods: int | None = None, interval: str | None = None,
-) -> pd.Series: ...  # fmt: skip
 @_takes_panels
 def rogers_satchell(
     candles: pd.DataFrame, window: int | None = None, *, periods_per_year: float | None = None,
@@ -210,16 +183,6 @@ def rogers_satchell(
     return sample.annualised(sample.mean(_rogers_satchell_terms(sample.logs)), "rogers_satchell")
 
 
-@overload
-def yang_zhang(
-    candles: pd.DataFrame, window: None = None, *, periods_per_year: float | None = None,
-    min_periods: int | None = None, interval: str | None = None,
-) -> float: ...  # fmt: skip
-@overload
-def yang_zhang(
-    candles: pd.DataFrame, window: int, *, periods_per_year: float | None = None,
-    min_periods: int | None = None, interval: str | None = None,
-) -> pd.Series: ...  # fmt: skip
 @_takes_panels
 def yang_zhang(
     candles: pd.DataFrame, window: int | None = None, *, periods_per_year: float | None = None,

@@ -125,7 +125,7 @@ class CachedSender:
         return None if uid is None else f"account/{uid}/snapshots/{name}"
 
     def _hint(self, endpoint: Endpoint) -> str:
-        what = self._again or f"client.api.{endpoint.id}(..., max_age=0)"
+        what = self._again or f"{endpoint.call}(..., max_age=0)"
         return f"Run {what} once on a client that is connected without offline=True."
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bgresearch.catalogue.assumptions import ASSUMPTIONS
 from bgresearch.core.intervals import DAY_MS
+from bgresearch.core.once_a_day import OncePerDay
 from bgresearch.errors import UndocumentedData
 from bgresearch.session.session import Session
 from bgresearch.store import Store
@@ -23,8 +23,7 @@ FORGOTTEN_MS = 30 * DAY_MS  # the exchange may have changed again since
 MOST_TEXT = 300
 
 _log = logging.getLogger(__name__)
-_said: set[tuple[str, str, int]] = set()
-_saying = threading.Lock()
+_said = OncePerDay()
 
 
 class Differences:
@@ -84,15 +83,11 @@ def remember(store: Store, differing: Mapping[str, Mapping[str, Any]], held: Ite
 
 def say_differences(source: Session, verb: str) -> None:
     """Say, once a day and process, how the exchange was seen to differ from what a verb rests on."""
-    seen, day = differences(source), source.clock.now_ms() // DAY_MS
+    seen = differences(source)
     for one in ASSUMPTIONS:
         text = seen.text(one.name) if verb in one.verbs else None
-        if text is None:
+        if text is None or not _said.is_due(source.clock, str(source.store.data_dir), one.name):
             continue
-        with _saying:
-            if (place := (str(source.store.data_dir), one.name, day)) in _said:
-                continue
-            _said.add(place)
         said = f"{one.name} does not hold at {source.sender.host}: {text} {one.otherwise}"
         if one.warns:
             warnings.warn(f"{said} `bgresearch doctor` asks again.", UndocumentedData, stacklevel=4)

@@ -18,8 +18,8 @@ Every GET endpoint of the exchange that this package knows, made from the table 
 `python docs/hooks/coverage_page.py docs/coverage.md`; a test compares this page with the table. How to use them is
 described in [the raw namespace](raw.md).
 
-* **Call**: `client.api.` before it. An asterisk marks endpoints that the exchange does not document but other clients
-  call: they may disappear or change, and their limit is assumed to be low.
+* **Call**: `client.api.` before it; where an asterisk follows, `client.api.undocumented.`: other clients call it and
+  the exchange does not document it. It may disappear or change, and its limit is assumed to be low.
 * **Version**: v2 serves classic accounts, v3 unified ones; public rows serve both.
 * **Permission**: the authority that a key needs; v2 pages do not name it, so it is inferred from the path.
 * **Limit**: requests per second (or per the seconds behind it), counted by address (ip) or by account (uid).

@@ -75,8 +75,8 @@ def _called(row: Endpoint) -> str:
     parameters = signature(row).parameters.values()
     words = ", ".join(map(str, parameters))
     if len(words) < _LINE:
-        return f"client.api.{row.id}({words})"
-    return "\n".join([f"client.api.{row.id}(", *(f"    {one}," for one in parameters), ")"])
+        return f"{row.call}({words})"
+    return "\n".join([f"{row.call}(", *(f"    {one}," for one in parameters), ")"])
 
 
 def _cell(text: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bgresearch.client.account import AccountVerbs
-from bgresearch.client.contracts import ContractVerbs
+from bgresearch.client.client import Client
 from bgresearch.schemas import DTYPES, Shape, pages_of
 
 _HEAD = """# The verbs
@@ -73,7 +73,7 @@ def page() -> str:
     """Return the page."""
     parts = [_HEAD]
     for title, prefix, verbs in (
-        ("Markets", "client", _verbs(ContractVerbs)), ("Accounts", "client.account", _verbs(AccountVerbs)),
+        ("Markets", "client", _verbs(Client)), ("Accounts", "client.account", _verbs(AccountVerbs)),
     ):  # fmt: skip
         parts.append(f"## {title}\n")
         parts += [_section(prefix, name, verb) for name, verb in verbs]
@@ -81,9 +81,8 @@ def page() -> str:
 
 
 def _verbs(cls: type) -> Iterator[tuple[str, Any]]:
-    """Yield the verbs of a class by name, those of its parents too."""
-    found = {name: verb for parent in reversed(cls.__mro__) for name, verb in vars(parent).items()}
-    yield from sorted((name, verb) for name, verb in found.items() if hasattr(verb, "shape"))
+    """Yield the verbs of a class by name."""
+    yield from ((name, getattr(cls, name)) for name in sorted(dir(cls)) if hasattr(getattr(cls, name), "shape"))
 
 
 def _section(prefix: str, name: str, verb: Any) -> str:

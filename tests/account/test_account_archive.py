@@ -254,10 +254,10 @@ def test_everything_it_writes_is_private(connect: Connect, clock: ManualClock, t
 
 def test_the_words_and_the_frame_say_the_same(connect: Connect, clock: ManualClock) -> None:
     move_to(clock, 10)
-    told: list[str] = []
-    found = run(connect(key="spot_only"), kinds=["fills"], say=told.append)
+    messages: list[str] = []
+    found = run(connect(key="spot_only"), kinds=["fills"], say=messages.append)
     frame = found.frame()
-    assert len(told) == len(frame) == len(found.lines) == 4
+    assert len(messages) == len(frame) == len(found.lines) == 4
     assert frame.new.sum() == found.new
     assert str(frame["first"].dtype) == str(frame["due"].dtype)
     assert str(found).splitlines()[0].split() == ["kind", "of", "records", "new", "complete", "from", "to",

@@ -78,9 +78,9 @@ def test_an_error_of_the_exchange_crosses_whole(sender: AgentSender, vault_file:
         with pytest.raises(ParameterRejected) as expected:
             wire.send(row, {"limit": "many"})
         sent = wire.sent
-    with pytest.raises(ParameterRejected) as told:
+    with pytest.raises(ParameterRejected) as received:
         sender.send(row, {"limit": "many"})
-    assert (str(told.value), vars(told.value)) == (str(expected.value), vars(expected.value))
+    assert (str(received.value), vars(received.value)) == (str(expected.value), vars(expected.value))
     assert sender.sent == sent
 
 

@@ -252,14 +252,14 @@ def test_of_an_unexpected_error_only_its_kind_crosses() -> None:
 
 
 @given(JSON)
-def test_an_error_that_makes_no_sense_is_one_of_the_agents_own(told: Any) -> None:
-    assert isinstance(rebuilt(told), AgentError)
+def test_an_error_that_makes_no_sense_is_one_of_the_agents_own(payload: Any) -> None:
+    assert isinstance(rebuilt(payload), AgentError)
 
 
 def test_a_forged_error_sets_no_foreign_attribute() -> None:
-    told = {
+    payload = {
         "kind": "AgentError",
         "message": "x",
         "state": {"__class__": "y", "other": 1, "hint": {"a": 1}, "code": "2"},
     }
-    assert vars(rebuilt(told)) == {"code": "2"}
+    assert vars(rebuilt(payload)) == {"code": "2"}

@@ -20,8 +20,8 @@ def frame(**columns: list[float]) -> pd.DataFrame:
 def test_every_column_is_a_line_in_its_own_box_with_its_values() -> None:
     prices, rates = frame(spot=[1, 2, 3, 4], contract=[5, 6, 7, 8]), frame(rate=[0.1, 0.2, 0.3, 0.4])
     figure = lines_figure({"USDT": prices, "%": rates})
-    told = {line.name: (line.yaxis, list(line.y)) for line in figure.data}
-    assert told == {"spot": ("y", [1, 2, 3, 4]), "contract": ("y", [5, 6, 7, 8]), "rate": ("y2", [0.1, 0.2, 0.3, 0.4])}
+    drawn = {line.name: (line.yaxis, list(line.y)) for line in figure.data}
+    assert drawn == {"spot": ("y", [1, 2, 3, 4]), "contract": ("y", [5, 6, 7, 8]), "rate": ("y2", [0.1, 0.2, 0.3, 0.4])}
     assert [figure.layout.yaxis.title.text, figure.layout.yaxis2.title.text] == ["USDT", "%"]
     assert figure.data[0].x[0] == "2026-01-01T00:00:00"
 

@@ -22,6 +22,7 @@ import pytest
 
 from bgresearch.agent.client import Agent, AgentKey
 from bgresearch.agent.socket_path import Place
+from bgresearch.sandbox.server import Server
 from tests.cli.forking import begin
 from tests.conftest import PATIENCE_S, child, inherited
 from vault import FLOOR, Vault
@@ -95,6 +96,19 @@ Answer = str | Callable[[str], str]  # what is typed, or what makes it of all th
 Converse = Callable[[Sequence[str], Sequence[tuple[str, Answer]]], Ran]
 
 
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """The address of an embedded exchange that serves."""
+    with Server() as server:
+        yield server.url
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the vault is."""
+    return tmp_path / "keys" / "vault"
+
+
 @pytest.fixture
 def agent_folder() -> Iterator[str]:
     """Short, as the path of a socket has to be; whatever agent was left there is ended."""
@@ -106,8 +120,8 @@ def agent_folder() -> Iterator[str]:
 
 
 @pytest.fixture
-def environment(tmp_path: Path, agent_folder: str) -> dict[str, str]:
-    places = {"BGRESEARCH_VAULT": str(tmp_path / "keys" / "vault"), "BGRESEARCH_DATA_DIR": str(tmp_path / "data")}
+def environment(path: Path, tmp_path: Path, agent_folder: str) -> dict[str, str]:
+    places = {"BGRESEARCH_VAULT": str(path), "BGRESEARCH_DATA_DIR": str(tmp_path / "data")}
     places["BGRESEARCH_AGENT_DIR"] = agent_folder
     return {**inherited(), **places, **SHOWN, "HOME": str(tmp_path)}
 

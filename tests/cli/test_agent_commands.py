@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 
 import pytest
 
 from bgresearch.sandbox import SANDBOX_KEYS
-from bgresearch.sandbox.server import Server
 from tests.cli.conftest import PASSWORD, Converse, Run
 
 KEY = SANDBOX_KEYS["readonly"]
 SECRETS = (PASSWORD, KEY.api_key, KEY.secret_key, KEY.passphrase)
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with Server() as server:
-        yield server.url
 
 
 @pytest.fixture

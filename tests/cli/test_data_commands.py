@@ -91,18 +91,18 @@ def test_a_symbol_that_fails_does_not_stop_the_others(run: Run, server: Server) 
     assert [line.split()[:2] for line in shown.out.splitlines()[1:3]] == [["BTCUSDT", "24"], ["ETHUSDT", "24"]]
     assert "1 of 3 symbols failed. NOPEUSDT: " in shown.err
 
-    told = run(*arguments, "--json", BGRESEARCH_BASE_URL=server.url)
-    assert told.status == 1
-    assert [one["symbol"] for one in told.json()["series"]] == ["BTCUSDT", "ETHUSDT"]
-    assert [(one["symbol"], one["kind"]) for one in told.json()["failed"]] == [("NOPEUSDT", "UnknownSymbol")]
-    assert json.loads(told.err)["error"]["kind"] == "SymbolsFailed"
+    result = run(*arguments, "--json", BGRESEARCH_BASE_URL=server.url)
+    assert result.status == 1
+    assert [one["symbol"] for one in result.json()["series"]] == ["BTCUSDT", "ETHUSDT"]
+    assert [(one["symbol"], one["kind"]) for one in result.json()["failed"]] == [("NOPEUSDT", "UnknownSymbol")]
+    assert json.loads(result.err)["error"]["kind"] == "SymbolsFailed"
 
 
 def test_all_symbols_of_a_market_come_with_one_word(run: Run, server: Server) -> None:
     asked = ("--interval", "1d", "--since", "2026-11-01", "--until", "2026-11-10", "--market", "coin-futures")
-    told = run("download", "candles", "--symbols", "ALL", *asked, "--json", BGRESEARCH_BASE_URL=server.url)
-    assert (told.status, told.err) == (0, "")
-    series = told.json()["series"]
+    result = run("download", "candles", "--symbols", "ALL", *asked, "--json", BGRESEARCH_BASE_URL=server.url)
+    assert (result.status, result.err) == (0, "")
+    series = result.json()["series"]
     assert {"BTCUSD", "ETHUSD"} <= {one["symbol"] for one in series}
     assert {one["candles"] for one in series} == {9}
     both = run("download", "candles", "BTCUSD", "--symbols", "ETHUSD,BTCUSD", *asked, "--json",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 from bgresearch.cli import app
 from bgresearch.keys.permissions import Permissions, classify
 from bgresearch.sandbox import SANDBOX_KEYS
-from bgresearch.sandbox.server import Server
 from bgresearch.sandbox.traders.keys import SandboxKey
 from tests.cli.conftest import Ran
 from tests.cli.sandboxed import PASSWORD, as_json, open_vault, triple, with_password
@@ -23,18 +22,6 @@ from vault.sources import from_environment
 
 COPY_PASSWORD = "a password for the copy"
 Command = Callable[..., Ran]
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with Server() as running:
-        yield running.url
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A vault with the key ``old``."""
-    return tmp_path / "keys" / "vault"
 
 
 @pytest.fixture

@@ -39,11 +39,11 @@ def test_the_cost_stands_before_the_download_and_the_second_time_it_is_nothing(r
         "96 closed candles of BTCUSDT"
     )
     assert "1 request (1 to spot." in first.out
-    told = run("explore", "BTCUSDT", *SPAN, "--json", "--export", str(tmp_path / "x.parquet")).json()
-    assert told["costs"] == ["Everything is in the local store already: no request is needed."]
-    assert (told["candles"], told["first"], told["last"]) == (96, "2026-10-01T00:00:00Z", "2026-10-04T23:00:00Z")
+    result = run("explore", "BTCUSDT", *SPAN, "--json", "--export", str(tmp_path / "x.parquet")).json()
+    assert result["costs"] == ["Everything is in the local store already: no request is needed."]
+    assert (result["candles"], result["first"], result["last"]) == (96, "2026-10-01T00:00:00Z", "2026-10-04T23:00:00Z")
     parquet, csv = pd.read_parquet(tmp_path / "x.parquet"), pd.read_csv(tmp_path / "x.csv")
-    assert (len(csv), told["high"]) == (96, parquet["high"].max())
+    assert (len(csv), result["high"]) == (96, parquet["high"].max())
     assert csv["close"].tolist() == parquet["close"].tolist()
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from bgresearch.sandbox import SANDBOX_KEYS
-from bgresearch.sandbox.server import Server
 from tests.cli.conftest import Ran
 from tests.cli.sandboxed import PASSWORD, triple, with_password
 from vault import FLOOR, Vault
@@ -17,17 +16,6 @@ from vault import FLOOR, Vault
 KEY = triple(SANDBOX_KEYS["readonly"])
 NOBODY = "http://127.0.0.1:9"
 Import = Callable[..., Ran]
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with Server() as running:
-        yield running.url
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "keys" / "vault"
 
 
 @pytest.fixture

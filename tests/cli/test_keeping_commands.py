@@ -33,17 +33,17 @@ def test_a_key_is_renamed_described_and_audited(run: Run, vault: str) -> None:
     listed = run("vault", "list", "--password-file", vault)
     assert "main: rotate it: due since 2020-01-31" in listed.out
     assert "charts" in listed.out
-    told = run("vault", "audit", "--password-file", vault)
-    assert told.status == 0
-    assert [line.split()[2] for line in told.out.splitlines()[1:]] == ["vault", "added", "renamed", "edited"]
-    assert clean(listed.out, told.out)
+    result = run("vault", "audit", "--password-file", vault)
+    assert result.status == 0
+    assert [line.split()[2] for line in result.out.splitlines()[1:]] == ["vault", "added", "renamed", "edited"]
+    assert clean(listed.out, result.out)
 
 
 def test_a_changed_trail_ends_with_status_1(run: Run, vault: str, environment: dict[str, str]) -> None:
     Path(environment["BGRESEARCH_VAULT"] + ".audit").write_text("")
-    told = run("vault", "audit", "--json", "--password-file", vault)
-    assert told.status == 1
-    assert "missing" in told.json()["problems"][0]
+    result = run("vault", "audit", "--json", "--password-file", vault)
+    assert result.status == 1
+    assert "missing" in result.json()["problems"][0]
 
 
 @pytest.mark.slow

@@ -35,11 +35,11 @@ def test_the_ledger_is_written_for_its_owner_alone_and_said_to_add_up(
         assert "all explained, difference 0." in spoken.out
         done = run(*common, "--to", "tax.csv", "--force", "--internal", "--json")
         assert (done.status, done.err) == (0, "")
-    told = done.json()
-    assert (told["file"], told["adds_up"], told["problems"]) == (str(tmp_path / "tax.csv"), True, 0)
+    result = done.json()
+    assert (result["file"], result["adds_up"], result["problems"]) == (str(tmp_path / "tax.csv"), True, 0)
     with (tmp_path / "tax.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == told["rows"]
+    assert len(rows) == result["rows"]
     assert Counter(row["Label"] for row in rows)["realized gain"] > 5
     for name in ("tax.csv", "tax.csv.provenance.json"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600

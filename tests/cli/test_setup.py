@@ -176,9 +176,9 @@ def test_other_kinds_of_keys_are_brought_in_by_a_script(
     key = SANDBOX_KEYS[name]
     ran = run("setup", name, "--for", purpose, "--stdin", "--note", "by a script", "--json", stdin=as_json(key))
     assert (ran.status, ran.err) == (0, "")
-    told = ran.json()
-    assert (told["saved"], told["verdict"], told["lacking"]) == (name, "read-only", [])
-    assert told["colour"] == ("amber" if name == "no_address_list" else "green")
+    result = ran.json()
+    assert (result["saved"], result["verdict"], result["lacking"]) == (name, "read-only", [])
+    assert result["colour"] == ("amber" if name == "no_address_list" else "green")
     assert clean(ran, key)
     assert (kept()[name].demo, kept()[name].note) == (name == "demo", "by a script")
 

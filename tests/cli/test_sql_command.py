@@ -22,8 +22,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_program_gets_the_rows_as_json(run: Run, folder: Path) -> None:
-    told = run("sql", COUNT, "--json").json()
-    assert told == {
+    result = run("sql", COUNT, "--json").json()
+    assert result == {
         "columns": ["symbol", "n", "last"],
         "rows": [
             {"symbol": "BTCUSDT", "n": 30, "last": "2026-01-02T05:00:00Z"},
@@ -37,11 +37,11 @@ def test_a_program_gets_the_rows_as_json(run: Run, folder: Path) -> None:
 
 def test_csv_has_every_row_and_every_digit(run: Run, folder: Path) -> None:
     ran = run("sql", "-", "--csv", stdin="SELECT * FROM candles ORDER BY symbol, open_time")
-    told = pd.read_csv(io.StringIO(ran.out), parse_dates=["open_time"])
+    result = pd.read_csv(io.StringIO(ran.out), parse_dates=["open_time"])
     kept = offline(folder).candles("ETHUSDT", "1h", "2026-01-01", "2026-01-02T16:00").reset_index()
-    assert len(told) == 70
-    assert told[30:].close.tolist() == kept.close.tolist()
-    assert (told[30:].open_time.reset_index(drop=True) == kept.open_time).all()
+    assert len(result) == 70
+    assert result[30:].close.tolist() == kept.close.tolist()
+    assert (result[30:].open_time.reset_index(drop=True) == kept.open_time).all()
 
 
 def test_a_person_gets_a_table_that_ends(run: Run, folder: Path) -> None:

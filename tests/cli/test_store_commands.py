@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from bgresearch.sandbox.server import Server
 from tests.cli.conftest import Run
 
 FILE = "candles/market=spot/price=last/symbol=BTCUSDT/interval=1h/2026.parquet"
 WHAT = ("BTCUSDT", "--interval", "1h", "--since", "2026-09-01", "--until", "2026-09-03")
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with Server() as server:
-        yield server.url
 
 
 def test_a_plan_is_what_the_download_does_and_then_nothing(run: Run, url: str, tmp_path: Path) -> None:

@@ -82,9 +82,9 @@ def test_the_folder_moves_whole(run: Run, stored: Path, tmp_path: Path) -> None:
 def test_uninstalling_says_what_lies_where_and_leaves_what_is_not_of_this_package(
     run: Run, stored: Path, vault: str, environment: dict[str, str]
 ) -> None:
-    told = run("uninstall", "--dry-run", "--json").json()
-    assert {str(stored), environment["BGRESEARCH_VAULT"]} <= {one["where"] for one in told["places"]}
-    assert told["removed"] == []
+    result = run("uninstall", "--dry-run", "--json").json()
+    assert {str(stored), environment["BGRESEARCH_VAULT"]} <= {one["where"] for one in result["places"]}
+    assert result["removed"] == []
     done = run("uninstall", "--yes")
     assert "Delete the keys on the exchange as well" in done.out
     assert [one.name for one in stored.iterdir()] == ["mine.txt"]

@@ -85,9 +85,9 @@ def test_offline_the_agents_demo_key_is_read_from_where_its_data_lies(
         monkeypatch.setenv(name, str(tmp_path))
     folder = tmp_path / "demo" if explicit else None
     options = {"offline": True, "base_url": SANDBOX_URL, "data_dir": folder}
-    told = connect(key="demo", data_dir=folder).account.assets()
+    fetched = connect(key="demo", data_dir=folder).account.assets()
     kept = bgresearch.connect(key="demo", **options)
-    assert kept.account.assets().equals(told)
+    assert kept.account.assets().equals(fetched)
     assert kept.account.assets().attrs["bgresearch"]["demo"] is True
     if not explicit:
         with pytest.raises(OfflineError):

@@ -68,7 +68,7 @@ def test_a_young_absence_is_reported_but_not_kept(
     same(client.candles(*asked), truth(*asked))
 
 
-def test_a_road_that_is_closed_is_gone_around(client: Client, exchange: Exchange, truth: Truth) -> None:
+def test_a_route_that_is_closed_is_gone_around(client: Client, exchange: Exchange, truth: Truth) -> None:
     asked = ("BTCUSDT", "1h", "2026-11-01", "2026-11-10")
     exchange.faults.inject("html", endpoint="spot.candles")
     same(client.candles(*asked), truth(*asked))

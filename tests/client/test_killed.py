@@ -22,5 +22,5 @@ def test_a_killed_download_loses_nothing_damages_nothing_and_asks_only_again_wha
         [sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    told = json.loads(done.stdout)
-    assert (told["kills"], told["damaged"], told["wrong"]) == (4, 0, 0)
+    outcome = json.loads(done.stdout)
+    assert (outcome["kills"], outcome["damaged"], outcome["wrong"]) == (4, 0, 0)

@@ -36,13 +36,13 @@ class Listed:
         self.days, self.asked, self._windowed = days, 0, windowed
         self._false_empty, self._broken, self._rng = false_empty, broken, random.Random(7)  # noqa: S311 - mishaps
 
-    def ask(self, road: Route, span: Span, grid: Grid) -> Checked:
+    def ask(self, route: Route, span: Span, grid: Grid) -> Checked:
         self.asked += 1
         if self._broken:
-            raise BadResponse(road.endpoint, "not JSON")
-        first = span.end_ms - road.rows * DAY_MS if self._windowed else 0
+            raise BadResponse(route.endpoint, "not JSON")
+        first = span.end_ms - route.rows * DAY_MS if self._windowed else 0
         days = [day for day in self.days if first <= day * DAY_MS < span.end_ms and day < NOW_MS // DAY_MS]
-        days = days[-road.rows :]
+        days = days[-route.rows :]
         days = [] if self._rng.random() < self._false_empty else days
         times = pa.array([day * DAY_MS for day in days], pa.timestamp("ms", "UTC"))
         table = pa.Table.from_arrays([times, *([pa.array([1.0] * len(days))] * 6)], schema=CANDLE_SCHEMA)

@@ -18,7 +18,6 @@ from bgresearch.market.candles.downloader import Download
 from bgresearch.market.candles.lookback import FILE
 from bgresearch.market.candles.page_fetcher import Fetched
 from bgresearch.market.candles.plan import Page, plan, routes, subject
-from bgresearch.market.candles.read_through import series_of
 from bgresearch.store import Gap, Series, Store
 from bgresearch.store.coverage import Cause
 from tests.client.other_exchange import DAY, HOUR, MINUTE, Habits, Market, OtherExchange
@@ -231,7 +230,7 @@ def test_a_skipped_hole_that_turns_out_to_hold_candles_is_not_kept_as_one(
 ) -> None:
     store, what = Store(tmp_path, clock=clock), subject("BTCUSDT", "1h", "spot", "last", "utc")
     span = Span(FIRST[1], FIRST[1] + 20 * DAY)
-    series, todo = series_of(what), plan(what, span, [span], clock.now_ms())
+    series, todo = what.stored, plan(what, span, [span], clock.now_ms())
     fetcher: Any = Refuted(span.end_ms, cause)
     outcome = Download(fetcher, store, clock, series, routes(what)).run(todo, lambda _rows: None)
     assert outcome.refuted == (span,)

@@ -13,17 +13,29 @@ import pytest
 from bgresearch.catalogue import load
 from bgresearch.client.client import Client
 from bgresearch.errors import InvalidInput, OfflineError
+from tests.conftest import call_of
 
 Connect = Callable[..., Client]
 
 
 def test_every_row_is_there_with_its_parameters_and_page(client: Client) -> None:
     for row in load():
-        call = getattr(getattr(client.api, row.area), row.name)
+        call = call_of(client, row)
         assert set(inspect.signature(call).parameters) == {param.name for param in row.params}
         assert row.path in inspect.getdoc(call)
-        assert row.name in dir(getattr(client.api, row.area))
-    assert set(dir(client.api)) == {row.area for row in load()}
+        assert row.name in dir(getattr(client.api if row.documented else client.api.undocumented, row.area))
+    assert set(dir(client.api)) == {row.area for row in load()} | {"undocumented"}
+
+
+def test_an_endpoint_with_an_assumed_limit_is_called_only_on_request(client: Client) -> None:
+    rows = [row for row in load() if not row.documented]
+    assert len(rows) > 100
+    for row in rows:
+        with pytest.raises(AttributeError, match=rf"{row.id} is not documented .* call {row.call}\("):
+            getattr(getattr(client.api, row.area), row.name)
+        assert row.name not in dir(getattr(client.api, row.area))
+    assert "tickers" not in dir(client.api.undocumented.uta)
+    assert client.requests_sent == 0
 
 
 def test_a_call_gives_a_typed_frame_and_raw_gives_the_exchanges_words(client: Client) -> None:

@@ -57,7 +57,7 @@ class Bent(Exchange):
             return whole[-1]
         if self._bend == "refused":
             return Response(400, response.headers, b'{"code":"40017","msg":"wrong parameter","data":null}')
-        told = json.loads(response.body)
-        data = told["data"]
-        told["data"] = {**data, endpoint.rows_at: []} if isinstance(data, dict) and endpoint.rows_at else []
-        return response._replace(body=json.dumps(told).encode())
+        answer = json.loads(response.body)
+        data = answer["data"]
+        answer["data"] = {**data, endpoint.rows_at: []} if isinstance(data, dict) and endpoint.rows_at else []
+        return response._replace(body=json.dumps(answer).encode())

@@ -26,7 +26,7 @@ from bgresearch.sandbox.traders.heavy_trader import HeavyTrading, with_heavy_tra
 from bgresearch.session.session import Session
 from bgresearch.store import Store
 from tests.completeness.bent import BENDS, SIZES, Bend, Bent
-from tests.conftest import NOW_MS
+from tests.conftest import NOW_MS, call_of
 from tests.contract.test_every_row import suitable
 from tests.verbs.scripted_answers import ScriptedSender
 
@@ -103,9 +103,7 @@ def told_wrong(bent: Bent, folder: Path, rows: list[Endpoint], bend: Bend) -> di
     found: dict[str, Any] = {}
     for row in rows:
         key = "readonly" if row.version == "v2" else "unified"
-        call = getattr(
-            getattr(clients["unified_trader" if ":read_write" in row.permission else key].api, row.area), row.name
-        )
+        call = call_of(clients["unified_trader" if ":read_write" in row.permission else key], row)
         params = suitable(row, without=turning(row))
         size = next((name for name in SIZES if row.param(name)), None)
         params |= {"startTime": NOW_MS - 5 * DAY_MS, "endTime": NOW_MS} if row.param("endTime") else {}

@@ -15,10 +15,10 @@ from bgresearch.catalogue import Endpoint, load
 from bgresearch.client.account import AccountVerbs
 from bgresearch.client.api_signatures import turning
 from bgresearch.client.client import Client
-from bgresearch.client.contracts import ContractVerbs
 from bgresearch.core.clock import ManualClock
 from bgresearch.sandbox import Exchange
 from bgresearch.schemas import Shape
+from tests.conftest import call_of
 from tests.contract.test_every_row import DAY_MS, NOW_MS, suitable
 from tests.verbs.test_account_verbs import CALLS as ACCOUNT
 from tests.verbs.test_market_verbs import CALLS as PUBLIC
@@ -34,26 +34,26 @@ def account_verb(verb: str) -> Ask:
 
 
 VERBS: dict[str, tuple[Ask, Shape]] = {
-    **{verb: (ask, getattr(ContractVerbs, verb).shape) for verb, ask in PUBLIC.items()},
-    "tickers of futures": (lambda c: c.tickers(market="usdt-futures"), ContractVerbs.tickers.shape),
-    "ticker of a contract": (lambda c: c.tickers("BTCUSDT", market="usdt-futures"), ContractVerbs.tickers.shape),
-    "all open interest": (lambda c: c.open_interest(), ContractVerbs.open_interest.shape),
-    "trades of a span": (lambda c: c.trades("BTCUSDT", "2026-11-20 08:30"), ContractVerbs.trades.shape),
+    **{verb: (ask, getattr(Client, verb).shape) for verb, ask in PUBLIC.items()},
+    "tickers of futures": (lambda c: c.tickers(market="usdt-futures"), Client.tickers.shape),
+    "ticker of a contract": (lambda c: c.tickers("BTCUSDT", market="usdt-futures"), Client.tickers.shape),
+    "all open interest": (lambda c: c.open_interest(), Client.open_interest.shape),
+    "trades of a span": (lambda c: c.trades("BTCUSDT", "2026-11-20 08:30"), Client.trades.shape),
     "trades of a contract": (
-        lambda c: c.trades("BTCUSDT", "2026-11-20 08:30", market="usdt-futures"), ContractVerbs.trades.shape,
+        lambda c: c.trades("BTCUSDT", "2026-11-20 08:30", market="usdt-futures"), Client.trades.shape,
     ),
-    **{f"long_short {of}": (lambda c, of=of: c.long_short("BTCUSDT", of=of), ContractVerbs.long_short.shape)
+    **{f"long_short {of}": (lambda c, of=of: c.long_short("BTCUSDT", of=of), Client.long_short.shape)
        for of in ("accounts", "positions")},
-    "interest_rates history": (lambda c: c.interest_rates("USDT", history=True), ContractVerbs.interest_rates.shape),
-    "discount_rates classic": (lambda c: c.discount_rates("classic"), ContractVerbs.discount_rates.shape),
+    "interest_rates history": (lambda c: c.interest_rates("USDT", history=True), Client.interest_rates.shape),
+    "discount_rates classic": (lambda c: c.discount_rates("classic"), Client.discount_rates.shape),
     **{f"account.{verb}": (account_verb(verb), getattr(AccountVerbs, verb).shape) for verb in ACCOUNT},
     "account.assets": (lambda c: c.account.assets(), AccountVerbs.assets.shape),
 }  # type: ignore[attr-defined]  # fmt: skip
 
 
 def test_every_verb_that_gives_a_frame_is_here() -> None:
-    public = {name for cls in ContractVerbs.__mro__ for name, verb in vars(cls).items() if hasattr(verb, "shape")}
-    private = {name for cls in AccountVerbs.__mro__ for name, verb in vars(cls).items() if hasattr(verb, "shape")}
+    public = {name for name in dir(Client) if hasattr(getattr(Client, name), "shape")}
+    private = {name for name in dir(AccountVerbs) if hasattr(getattr(AccountVerbs, name), "shape")}
     assert set(VERBS) >= public | {f"account.{name}" for name in private}
 
 
@@ -118,7 +118,7 @@ def differing(rows: list[Endpoint], folder: Path) -> dict[str, Any]:
     for row in rows:
         key = "readonly" if row.version == "v2" else "unified"
         key = "unified_trader" if row.permission.endswith(":read_write") else key
-        call = getattr(getattr(clients[key].api, row.area), row.name)
+        call = call_of(clients[key], row)
         times = {"startTime": NOW_MS - DAY_MS // 12, "endTime": NOW_MS} if row.param("endTime") else {}
         walk = suitable(row, without=turning(row)) | times
         for ask, params in ((call, suitable(row)), (call.all, walk)):

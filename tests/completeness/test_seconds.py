@@ -154,9 +154,9 @@ LISTS = sorted({
 def test_windows_of_own_records_hold_whole_seconds(kind: str, mode: Any, lot: str) -> None:
     span = Span(NOW_MS - HOUR_MS + 300, NOW_MS - 2_300)
     for route in KINDS[kind].routes(mode, lot):
-        told = ScriptedSender(lambda _row_id, _params: [])
-        walked(KINDS[kind], route, told, span)
-        asked = told.asked[0][1]
+        sender = ScriptedSender(lambda _row_id, _params: [])
+        walked(KINDS[kind], route, sender, span)
+        asked = sender.asked[0][1]
         assert int(str(asked["startTime"])) <= span.start_ms // 1_000 * 1_000
         assert int(str(asked["endTime"])) >= -(-span.end_ms // 1_000) * 1_000
 
@@ -178,6 +178,6 @@ def test_own_records_of_a_second_that_a_border_divides_are_all_there(pages: int,
         return [FILL | {"tradeId": str(one.id), "orderId": str(one.id), "cTime": one.shown} for one in page]
 
     middle = found[450].at // 1_000 * 1_000 + border
-    route, told = FILLS.routes("classic", "spot")[0], ScriptedSender(answer)
-    came = [walked(FILLS, route, told, span) for span in (Span(NOW_MS - DAY_MS, middle), Span(middle, NOW_MS))]
+    route, sender = FILLS.routes("classic", "spot")[0], ScriptedSender(answer)
+    came = [walked(FILLS, route, sender, span) for span in (Span(NOW_MS - DAY_MS, middle), Span(middle, NOW_MS))]
     assert sum(map(len, came)) == len(found)

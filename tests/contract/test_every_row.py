@@ -22,6 +22,7 @@ from bgresearch.core.clock import ManualClock
 from bgresearch.errors import IncompleteData, UndocumentedData
 from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.responders import RESPONDERS
+from tests.conftest import call_of
 
 ROOT = Path(__file__).parents[2]
 NOW_MS = 1_795_165_230_000  # 2026-11-20
@@ -61,7 +62,7 @@ def calls(clients: dict[str, Client]) -> Calls:
         key = "readonly" if row.version == "v2" else "unified"
         if row.permission.endswith(":read_write"):
             key = "unified_trader"
-        return getattr(getattr(clients[key].api, row.area), row.name)
+        return call_of(clients[key], row)
 
     return call
 

@@ -131,13 +131,13 @@ READERS: dict[str, Callable[[Path, Columns], Columns]] = {
 def provenance(path: Path) -> dict[str, Any]:
     """What a file says of where its rows come from, as key and value."""
     if path.suffix in (".csv", ".json"):
-        told = json.loads(Path(f"{path}.provenance.json").read_text("utf-8"))
+        result = json.loads(Path(f"{path}.provenance.json").read_text("utf-8"))
     elif path.suffix in (".parquet", ".feather"):
         read = pq.read_table if path.suffix == ".parquet" else feather.read_table
-        told = json.loads(read(path).schema.metadata[b"bgresearch.provenance"])
+        result = json.loads(read(path).schema.metadata[b"bgresearch.provenance"])
     else:
         return {key: _json(value) for key, value in _provenance_rows(path)}
-    return {**told.pop("source"), **told}
+    return {**result.pop("source"), **result}
 
 
 def _provenance_rows(path: Path) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ import pytest
 
 from bgresearch import frames
 from bgresearch.catalogue import Endpoint, load
+from bgresearch.core.once_a_day import OncePerDay
 from bgresearch.errors import BadResponse, UndocumentedData
 from bgresearch.frames import decode
 from bgresearch.sandbox.call import Call
@@ -36,7 +37,7 @@ Change = Callable[[Any, random.Random], Any]
 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(frames, "_said", set())
+    monkeypatch.setattr(frames, "_said", OncePerDay())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UndocumentedData)
         yield

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bgresearch import frames
 from bgresearch.catalogue import Endpoint, load, parse
+from bgresearch.core.once_a_day import OncePerDay
 from bgresearch.errors import AuthenticationError, BadResponse, UndocumentedData
 from bgresearch.frames import candle_table, decode, to_frame, to_table
 
@@ -45,7 +46,7 @@ raw json'''"""
 
 @pytest.fixture(autouse=True)
 def forget_warnings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(frames, "_said", set())
+    monkeypatch.setattr(frames, "_said", OncePerDay())
     return
 
 
@@ -197,6 +198,13 @@ def test_unknown_fields_are_kept_as_text_and_said_once_in_the_log(row, caplog):
     assert frame["brandNew"].isna().tolist() == [False, False, True]
     decode(row, body([{"brandNew": 1}]))
     assert new_fields(caplog) == ["spot.made_up: brandNew"]
+
+
+def test_an_unknown_field_is_said_again_on_the_next_day_of_the_clock(row, caplog, clock):
+    for hours in (0, 1, 24, 1):
+        clock.advance(hours * 3600)
+        decode(row, body([{"brandNew": 1}]), clock)
+    assert new_fields(caplog) == ["spot.made_up: brandNew"] * 2
 
 
 def test_unknown_fields_inside_objects_are_dotted(row, caplog):

@@ -86,9 +86,9 @@ def test_the_wheel_works_in_an_empty_environment(version: str, wheel: Path, tmp_
 
     code = "import bgresearch, vault; print(bgresearch.__file__)"
     assert run([own, "-W", "error", "-c", code], folder, away).startswith(str(place.resolve()))
-    told = run([str(place / "bin" / "bgresearch"), "demo"], folder, away)
-    assert "01_quickstart.ipynb ran from top to bottom" in told
-    assert "Next: bgresearch lab" in told
+    output = run([str(place / "bin" / "bgresearch"), "demo"], folder, away)
+    assert "01_quickstart.ipynb ran from top to bottom" in output
+    assert "Next: bgresearch lab" in output
     assert (folder / "bgresearch-demo.html").is_file()
     lab = [str(place / "bin" / "bgresearch"), "lab", "--no-browser"]
     refused = subprocess.run(lab, cwd=folder, env=away, capture_output=True, text=True, check=False)  # noqa: S603

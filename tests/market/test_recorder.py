@@ -30,8 +30,8 @@ def read(client: Client, symbol: str = "BTCUSDT", start: str = DAY, **options: A
 
 def gaps(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
     """Where nothing was recorded although somebody was recording."""
-    told = [(gap["start"], gap["end"], gap["cause"]) for gap in frame.attrs["bgresearch"]["gaps"]]
-    return [gap for gap in told if gap[2] != "not recorded"]
+    result = [(gap["start"], gap["end"], gap["cause"]) for gap in frame.attrs["bgresearch"]["gaps"]]
+    return [gap for gap in result if gap[2] != "not recorded"]
 
 
 def minutes(frame: pd.DataFrame) -> list[str]:

@@ -64,16 +64,16 @@ def test_the_stop_button_ends_a_download_and_what_was_complete_is_not_asked_for_
     pressed: list[int] = []
 
     def press(message: dict[str, Any]) -> None:
-        told = message["content"].get("text", "").split()
-        if not pressed and message["msg_type"] == "stream" and int(told[-1]) > 1_000:
-            pressed.append(int(told[-1]))
+        result = message["content"].get("text", "").split()
+        if not pressed and message["msg_type"] == "stream" and int(result[-1]) > 1_000:
+            pressed.append(int(result[-1]))
             manager.interrupt_kernel()
 
     assert run(client, "client.candles(*asked)", press)["ename"] == "KeyboardInterrupt"
-    told: list[str] = []
+    result: list[str] = []
     assert run(client, "before = client.requests_sent")["status"] == "ok"
     again = "print(len(client.candles(*asked, progress=False)), client.requests_sent - before)"
-    run(client, again, lambda message: told.append(message["content"].get("text", "")))
-    rows, requests = map(int, "".join(told).split())
+    run(client, again, lambda message: result.append(message["content"].get("text", "")))
+    rows, requests = map(int, "".join(result).split())
     assert rows == 14 * 24 * 60
     assert requests < (rows - pressed[0]) / 198 + 20  # pages of 198 new rows; what was on its way when it was stopped

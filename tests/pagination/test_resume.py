@@ -192,11 +192,11 @@ def test_a_killed_process_leaves_its_pages_to_the_next_one(
 
 
 def test_progress_counts_the_rows(tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
+    result: list[tuple[int, int]] = []
     sender = ListSender(BILLS, bills(25), time="cTime", known_by="billId", habits=Habits())
     call = desk(tmp_path, sender, ManualClock(NOW_MS))
-    call.all(startTime=NOW_MS - DAY_MS, limit=10, progress=lambda done, total: told.append((done, total)))
-    assert told == [(10, 0), (20, 0), (25, 0)]
+    call.all(startTime=NOW_MS - DAY_MS, limit=10, progress=lambda done, total: result.append((done, total)))
+    assert result == [(10, 0), (20, 0), (25, 0)]
 
 
 def test_what_the_exchange_forgot_during_an_interruption_is_named_and_not_asked_for(tmp_path: Path) -> None:

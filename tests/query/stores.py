@@ -15,7 +15,6 @@ from bgresearch.core.intervals import INTERVALS
 from bgresearch.core.spans import Span
 from bgresearch.frames import CANDLE_SCHEMA
 from bgresearch.market.candles.plan import subject
-from bgresearch.market.candles.read_through import series_of
 from bgresearch.store import Gap, Store
 
 JAN_MS = 1_767_225_600_000  # 2026-01-01, a Thursday
@@ -44,7 +43,7 @@ def keep(
     times = start_ms + np.delete(np.arange(rows, dtype=np.int64), absent) * step
     span = Span(start_ms, start_ms + rows * step)
     what = subject(symbol, interval, market, price, anchor)
-    Store(folder, host=HOST).write(series_of(what), bars(times, seed), [span], gaps, source="spot.candles")
+    Store(folder, host=HOST).write(what.stored, bars(times, seed), [span], gaps, source="spot.candles")
     return span
 
 

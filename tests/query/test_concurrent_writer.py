@@ -25,11 +25,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from tests.query.stores import HOST, JAN_MS, MINUTE_MS, bars
-from bgresearch.market.candles.read_through import series_of
 from bgresearch.market.candles.plan import subject
 from bgresearch.core.spans import Span
 from bgresearch.store import Store
-store, series = Store(sys.argv[1], host=HOST), series_of(subject("BTCUSDT", "1m", "spot", "last", "utc"))
+store, series = Store(sys.argv[1], host=HOST), subject("BTCUSDT", "1m", "spot", "last", "utc").stored
 span = Span(JAN_MS, JAN_MS + {rows} * MINUTE_MS)
 table = bars(np.arange(span.start_ms, span.end_ms, MINUTE_MS))
 for version in itertools.count(1):

@@ -23,9 +23,9 @@ def test_gaps_are_those_that_the_client_reports(tmp_path: Path) -> None:
     span = keep(tmp_path, "BTCUSDT", rows=40 * 1440, absent=absent, gaps=gaps)
     client = offline(tmp_path)
     reported = client.candles("BTCUSDT", "1m", *span).attrs["bgresearch"]["gaps"]
-    told = client.lens.sql("SELECT * FROM gaps ORDER BY start")
-    assert told.cause.tolist() == ["before listing", "exchange has none"]
-    (inside,) = told[told.cause != "before listing"].to_dict("records")
+    result = client.lens.sql("SELECT * FROM gaps ORDER BY start")
+    assert result.cause.tolist() == ["before listing", "exchange has none"]
+    (inside,) = result[result.cause != "before listing"].to_dict("records")
     assert reported == [{
         "start": _iso(inside["start"]), "end": _iso(inside["end"]), "cause": inside["cause"],
         "noticed": _iso(inside["noticed"]), "again": _iso(inside["again"]),
@@ -36,9 +36,9 @@ def test_gaps_are_those_that_the_client_reports(tmp_path: Path) -> None:
         "BTCUSDT",
         "1m",
     )
-    assert told.again.isna().tolist() == [True, False]  # what lies before a listing is never looked at again
-    assert told.equals(
-        client.lens.polars().gaps().collect().to_pandas().sort_values("start").astype(told.dtypes.to_dict())
+    assert result.again.isna().tolist() == [True, False]  # what lies before a listing is never looked at again
+    assert result.equals(
+        client.lens.polars().gaps().collect().to_pandas().sort_values("start").astype(result.dtypes.to_dict())
     )
 
 
@@ -50,8 +50,8 @@ def test_a_hole_between_rows_is_called_one_whatever_was_noted(tmp_path: Path, ca
     span = keep(tmp_path, "BTCUSDT", rows=40 * 1440, absent=absent, gaps=gaps)
     client = offline(tmp_path)
     [reported] = client.candles("BTCUSDT", "1m", *span).attrs["bgresearch"]["gaps"]
-    for told in (client.lens.sql("SELECT * FROM gaps"), client.lens.polars().gaps().collect().to_pandas()):
-        assert told.cause.tolist() == [reported["cause"]] == ["exchange has none"]
+    for result in (client.lens.sql("SELECT * FROM gaps"), client.lens.polars().gaps().collect().to_pandas()):
+        assert result.cause.tolist() == [reported["cause"]] == ["exchange has none"]
 
 
 def _iso(time: pd.Timestamp) -> str:
@@ -62,15 +62,15 @@ def test_coverage_counts_what_is_there(tmp_path: Path) -> None:
     keep(tmp_path, "BTCUSDT", rows=40 * 1440, absent=(0, 7))
     keep(tmp_path, "ETHUSDT", "1M", 1, price="last")
     client = offline(tmp_path)
-    told = client.lens.sql("SELECT * FROM coverage ORDER BY symbol")
+    result = client.lens.sql("SELECT * FROM coverage ORDER BY symbol")
     counted = client.lens.sql(
         "SELECT symbol, interval, count(*) AS rows, min(open_time) AS first, max(open_time) AS last "
         "FROM candles GROUP BY ALL ORDER BY symbol"
     )
-    assert told[counted.columns].equals(counted)
-    assert told.files.tolist() == [2, 1]
-    assert told.bytes.sum() == sum(file.stat().st_size for file in tmp_path.glob("candles/**/*.parquet"))
-    assert told.interval.tolist() == ["1m", "1M"]
+    assert result[counted.columns].equals(counted)
+    assert result.files.tolist() == [2, 1]
+    assert result.bytes.sum() == sum(file.stat().st_size for file in tmp_path.glob("candles/**/*.parquet"))
+    assert result.interval.tolist() == ["1m", "1M"]
 
 
 def test_only_footers_are_read(tmp_path: Path) -> None:

@@ -31,8 +31,8 @@ def test_what_was_sent_is_said_to_people_and_to_machines(folder: Path, tmp_path:
     assert (done.returncode, done.stderr) == (0, "")
     assert "6 files, 17,280 rows" in done.stdout
     assert f"bg.connect(store='{url}')" in done.stdout
-    told = json.loads(ran("publish", url, "--json", tmp_path=tmp_path).stdout)
-    assert (told["url"], told["files"], told["sent"], told["removed"]) == (url, FILES, 3, 0)
+    result = json.loads(ran("publish", url, "--json", tmp_path=tmp_path).stdout)
+    assert (result["url"], result["files"], result["sent"], result["removed"]) == (url, FILES, 3, 0)
     exact = json.loads(
         ran("publish", url, "--symbols", "BTCUSDT", "--exact", "--prune", "--json", tmp_path=tmp_path).stdout
     )

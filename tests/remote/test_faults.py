@@ -212,11 +212,11 @@ def test_what_is_kept_of_a_publication_on_this_machine_is_looked_at_before_it_is
 def test_a_manifest_that_was_changed_or_is_newer_is_refused(local: Client, memory: str) -> None:
     local.publish(memory)
     intact = Remote(memory).read("manifest.json")
-    told = json.loads(intact)
+    manifest = json.loads(intact)
     for text, words in [
         (intact[:-30], "is damaged"),
-        (json.dumps({**told, "files": told["files"][1:]}).encode(), "its digest is another one"),
-        (json.dumps({**told, "format": 2}).encode(), "newer version"),
+        (json.dumps({**manifest, "files": manifest["files"][1:]}).encode(), "its digest is another one"),
+        (json.dumps({**manifest, "format": 2}).encode(), "newer version"),
         (b"[]", "is damaged"),
     ]:
         Remote(memory).write("manifest.json", text)
@@ -265,14 +265,14 @@ def test_credentials_are_in_nothing_that_is_said_kept_or_published(
     caplog.set_level(logging.DEBUG, logger="bgresearch")
     options = {"key": CREDENTIALS["AWS_ACCESS_KEY_ID"], "secret": SECRET, "endpoint_url": server.url}
     url = f"s3://{bucket}/x"
-    told: list[object] = [local.publish(url, storage_options=options)]
+    seen: list[object] = [local.publish(url, storage_options=options)]
     far = bg.connect(store=url, data_dir=tmp_path / "reader", storage_options=options)
     frame = far.candles(SYMBOLS[0], "1m", *SPAN)
-    told += [far, far._source, far._source.store, far._source.store.remote, frame.attrs, Remote(url, options).found()]
+    seen += [far, far._source, far._source.store, far._source.store.remote, frame.attrs, Remote(url, options).found()]
     with pytest.raises(StoreError) as caught:
         Remote(f"s3://{bucket}x/y", options).write("x", b"x")
-    told += [caught.value, pickle.dumps(caught.value), caught.value.__cause__, caplog.text]
-    assert SECRET not in "\n".join(map(repr, told))
+    seen += [caught.value, pickle.dumps(caught.value), caught.value.__cause__, caplog.text]
+    assert SECRET not in "\n".join(map(repr, seen))
     remote = Remote(url, options)
     published = [remote.read(name) for name in remote.found()]
     kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]

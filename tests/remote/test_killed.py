@@ -53,8 +53,8 @@ def killed_after(folder: Path, url: str, objects: int) -> None:
 def published(folder: Path, url: str, *options: str) -> dict[str, int]:
     command = [sys.executable, "-m", "bgresearch", "publish", url, "--data-dir", str(folder), "--json", *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=True)  # noqa: S603
-    told: dict[str, int] = json.loads(done.stdout)
-    return told
+    outcome: dict[str, int] = json.loads(done.stdout)
+    return outcome
 
 
 @pytest.fixture

@@ -119,8 +119,8 @@ class Synthetic:
 
     def remember_prices(self) -> None:
         """Keep what coins and contracts cost now, as candles would tell it."""
-        told = {coin: float(self.price(coin, 10 if coin == "PEPE" else 6)) for coin in self.levels if coin != "USDT"}
-        self.marks.append({"time": self.now, **told})
+        result = {coin: float(self.price(coin, 10 if coin == "PEPE" else 6)) for coin in self.levels if coin != "USDT"}
+        self.marks.append({"time": self.now, **result})
 
     def at(self, coin: str) -> Decimal:
         """Return the price of a coin as it was remembered last."""
@@ -281,7 +281,7 @@ class Synthetic:
         kind, change = ("transfer_in", amount) if incoming else ("transfer_out", -amount)
         bill_id = self._book("spot", coin, change, fee, kind, word, record_id, "", f"{name}s")
         if self.unified:  # its ledger tells them as transfers, too
-            self._told_transfer(bill_id, coin, amount, None if incoming else "unified", "unified" if incoming else None)
+            self._transfer_row(bill_id, coin, amount, None if incoming else "unified", "unified" if incoming else None)
 
     def _transfer(self, source: str, target: str, coin: str, amount: Decimal) -> None:
         if self.unified and target != "funding":
@@ -293,13 +293,11 @@ class Synthetic:
             kind = "transfer_in" if change > 0 else "transfer_out"
             bill_id = self._book(account, coin, change, Decimal(0), kind, kind.upper(), record_id, "", "transfers")
         if self.unified:
-            self._told_transfer(bill_id, coin, amount, "unified", None)
+            self._transfer_row(bill_id, coin, amount, "unified", None)
         else:
-            self._told_transfer(record_id, coin, amount, source, target)
+            self._transfer_row(record_id, coin, amount, source, target)
 
-    def _told_transfer(
-        self, record_id: str, coin: str, amount: Decimal, source: str | None, target: str | None
-    ) -> None:
+    def _transfer_row(self, record_id: str, coin: str, amount: Decimal, source: str | None, target: str | None) -> None:
         self.transfers.append({"time": self.now, "transfer_id": record_id, "coin": coin, "amount": float(amount),
                                "source": source, "target": target, "status": "success"})  # fmt: skip
 
@@ -371,9 +369,9 @@ class Synthetic:
 
     def equity(self, *, at_the_start: bool) -> Fraction:
         row = self.marks[0 if at_the_start else -1]
-        told = {(bill["account"], bill["coin"]) for bill in self.bills}
+        result = {(bill["account"], bill["coin"]) for bill in self.bills}
         total = Fraction(0)
-        for book in told:
+        for book in result:
             amount = self.first[book] if at_the_start else self.books[book]
             total += exact(amount) * (1 if book[1] == "USDT" else Fraction(repr(row[book[1]])))
         if at_the_start:

@@ -32,8 +32,8 @@ def test_the_last_known_row_is_the_one_that_pandas_finds(
     left, right = pd.DataFrame({"at": at(sorted(moments))}), rows(minutes).reset_index()
     tolerance = None if age is None else pd.Timedelta(age, unit="min")
     expected = pd.merge_asof(left, right, left_on="at", right_on="known_at", tolerance=tolerance)
-    told = asof(at(sorted(moments)), rows(minutes), no_older_than=tolerance)
-    assert told["value"].fillna(-1).tolist() == expected["value"].fillna(-1).tolist()
+    aligned = asof(at(sorted(moments)), rows(minutes), no_older_than=tolerance)
+    assert aligned["value"].fillna(-1).tolist() == expected["value"].fillna(-1).tolist()
 
 
 @given(MINUTES, MINUTES, st.integers(0, 500))

@@ -49,9 +49,9 @@ def test_a_missing_settlement_is_no_long_interval() -> None:
 
 def test_a_trailing_year_needs_every_settlement_of_its_span() -> None:
     frame = rates([(8, 0.0001)] * 12)
-    told = annual_funding(frame, over="1D")
-    assert told.isna().tolist() == [True] * 3 + [False] * 9  # the first row's hours are not known
-    assert told.dropna().to_numpy() == pytest.approx(np.full(9, 3 * 0.0001 * 365))
+    result = annual_funding(frame, over="1D")
+    assert result.isna().tolist() == [True] * 3 + [False] * 9  # the first row's hours are not known
+    assert result.dropna().to_numpy() == pytest.approx(np.full(9, 3 * 0.0001 * 365))
     holed = annual_funding(frame.drop(index=frame.index[6]), over="1D")
     assert holed.isna().sum() == 3 + 3
     unknown = frame.copy()
@@ -61,8 +61,8 @@ def test_a_trailing_year_needs_every_settlement_of_its_span() -> None:
 
 def test_a_trailing_year_holds_intervals_of_any_length() -> None:
     steps = [(8, 0.0008), (8, 0.0008), (4, 0.0004), (4, 0.0004), (1, 0.0001), *[(1, 0.0001)] * 11, (8, 0.0008)]
-    told = annual_funding(rates(steps), over="24h").dropna()
-    assert told.to_numpy() == pytest.approx(0.0001 * 8760)
+    result = annual_funding(rates(steps), over="24h").dropna()
+    assert result.to_numpy() == pytest.approx(0.0001 * 8760)
 
 
 @given(STEPS, st.floats(1, 1e6))
@@ -136,7 +136,7 @@ def test_later_candles_and_settlements_change_no_earlier_row() -> None:
     steps = [(4.0, float(rate)) for rate in random.normal(0, 1e-4, 12)]
     now = START + pd.Timedelta(20, unit="h")
 
-    def told(factor: float) -> pd.DataFrame:
+    def result(factor: float) -> pd.DataFrame:
         frames = [candles(one) for one in prices]
         for frame in frames:
             frame[frame.index + pd.Timedelta(1, unit="h") > now] *= factor
@@ -145,8 +145,8 @@ def test_later_candles_and_settlements_change_no_earlier_row() -> None:
         spot, last, mark, index = frames
         return carry(spot=spot, last=last, mark=mark, index=index, funding=funding)
 
-    pd.testing.assert_frame_equal(told(3.0).loc[:now], told(1.0).loc[:now])
-    assert not told(3.0).equals(told(1.0))
+    pd.testing.assert_frame_equal(result(3.0).loc[:now], result(1.0).loc[:now])
+    assert not result(3.0).equals(result(1.0))
 
 
 def test_what_means_nothing_is_refused_in_words() -> None:

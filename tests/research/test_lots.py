@@ -75,11 +75,11 @@ def test_an_unknown_method_is_refused() -> None:
         OpenPosition("lifo")  # type: ignore[arg-type]
 
 
-def brute_fifo(told: list[tuple[bool, int, int]]) -> tuple[Fraction, deque[Fraction], bool]:
+def brute_fifo(orders: list[tuple[bool, int, int]]) -> tuple[Fraction, deque[Fraction], bool]:
     """Return profit, cost of each unit held, and its side, one unit after the other."""
     held: deque[Fraction] = deque()
     long, profit = True, Fraction(0)
-    for buy, amount, cents in told:
+    for buy, amount, cents in orders:
         each = Fraction(cents, 100) / amount
         for _ in range(amount):
             if held and buy != long:
@@ -93,15 +93,15 @@ def brute_fifo(told: list[tuple[bool, int, int]]) -> tuple[Fraction, deque[Fract
 
 @given(trades)
 def test_fifo_is_what_closing_unit_by_unit_gives_but_for_rounding_to_eight_decimals(
-    told: list[tuple[bool, int, int]],
+    orders: list[tuple[bool, int, int]],
 ) -> None:  # fmt: skip
     position = OpenPosition("fifo")
     closes = [
         close
-        for at, (buy, amount, cents) in enumerate(told)
+        for at, (buy, amount, cents) in enumerate(orders)
         for close in position.trade(at, buy=buy, amount=D(amount), value=D(cents) / 100)
     ]
-    profit, held, long = brute_fifo(told)
+    profit, held, long = brute_fifo(orders)
     slack = Fraction(len(closes) * 2 + 1, 10**8)
     assert abs(Fraction(sum((close.profit for close in closes), D(0))) - profit) <= slack
     assert position.amount == len(held)
@@ -110,28 +110,28 @@ def test_fifo_is_what_closing_unit_by_unit_gives_but_for_rounding_to_eight_decim
 
 
 @given(trades, st.integers(1, 10_000))
-def test_both_methods_earn_the_same_in_all_to_the_last_digit(told: list[tuple[bool, int, int]], mark: int) -> None:
+def test_both_methods_earn_the_same_in_all_to_the_last_digit(orders: list[tuple[bool, int, int]], mark: int) -> None:
     totals = []
     for method in ("average", "fifo"):
         position = OpenPosition(method)  # type: ignore[arg-type]
         realised = sum(
             (
                 close.profit
-                for at, (buy, amount, cents) in enumerate(told)
+                for at, (buy, amount, cents) in enumerate(orders)
                 for close in position.trade(at, buy=buy, amount=D(amount), value=D(cents) / 100)
             ),
             D(0),
         )
         totals.append(realised + position.unrealised(position.amount * D(mark) / 100))
-    cash = sum((D(-cents if buy else cents) / 100 for buy, _, cents in told), D(0))
-    held = sum(amount if buy else -amount for buy, amount, _ in told)
+    cash = sum((D(-cents if buy else cents) / 100 for buy, _, cents in orders), D(0))
+    held = sum(amount if buy else -amount for buy, amount, _ in orders)
     assert totals[0] == totals[1] == cash + held * D(mark) / 100
 
 
 @given(trades)
-def test_the_average_is_that_of_everything_bought_since_it_was_flat(told: list[tuple[bool, int, int]]) -> None:
+def test_the_average_is_that_of_everything_bought_since_it_was_flat(orders: list[tuple[bool, int, int]]) -> None:
     position, cost, held = OpenPosition("average"), Fraction(0), 0
-    for at, (buy, amount, cents) in enumerate(told):
+    for at, (buy, amount, cents) in enumerate(orders):
         position.trade(at, buy=buy, amount=D(amount), value=D(cents) / 100)
         sign = 1 if buy else -1
         if held * sign >= 0:

@@ -92,7 +92,7 @@ def test_a_mirrored_book_leans_the_other_way(bids: Levels, asks: Levels) -> None
 
 def test_a_book_with_an_empty_side_says_so_with_nan() -> None:
     frame = book([(1, 1000)], [])
-    assert all(math.isnan(told) for told in (mid(frame), spread_bps(frame), microprice(frame)))
+    assert all(math.isnan(figure) for figure in (mid(frame), spread_bps(frame), microprice(frame)))
     assert imbalance(frame) == 1
     assert np.isnan(depth(frame)[:2]).all()  # what lies near a mid that is none?
     assert math.isnan(market_order(frame, "sell", amount=0.5).bps)
@@ -116,8 +116,13 @@ def test_every_book_of_a_recording_is_measured_by_when_it_was_known() -> None:
 def test_a_book_of_now_is_a_recording_of_one(client: Client) -> None:
     levels = client.order_book("BTCUSDT", levels=20)
     table = measures(levels, levels=3, bps=2, value=1_000)
-    told = (mid(levels), microprice(levels), imbalance(levels, levels=3), market_order(levels, "sell", value=1_000).bps)
-    assert table[["mid", "microprice", "imbalance", "sell_bps"]].iloc[0].tolist() == list(told)
+    figure = (
+        mid(levels),
+        microprice(levels),
+        imbalance(levels, levels=3),
+        market_order(levels, "sell", value=1_000).bps,
+    )
+    assert table[["mid", "microprice", "imbalance", "sell_bps"]].iloc[0].tolist() == list(figure)
     assert table.index[0] == pd.Timestamp(levels.attrs["bgresearch"]["asked"])
     assert [len(table), table["bid_depth"].iloc[0]] == [1, depth(levels, bps=2).bid]
 

@@ -65,9 +65,9 @@ def test_nothing_that_becomes_known_later_changes_a_row(
 ) -> None:
     inputs = {f"S{number}": sources(*times, seed=number) for number, times in enumerate(what)}
     moment, patience = START + pd.Timedelta(now, unit="h"), pd.Timedelta(fill, unit="h")
-    told = assembled(HOURS, inputs, FIELDS, fill=patience)
+    table = assembled(HOURS, inputs, FIELDS, fill=patience)
     other = assembled(HOURS, altered(inputs, moment, how), FIELDS, fill=patience)
-    pd.testing.assert_frame_equal(told[told.index <= moment], other[other.index <= moment])
+    pd.testing.assert_frame_equal(table[table.index <= moment], other[other.index <= moment])
 
 
 @pytest.mark.slow
@@ -75,31 +75,31 @@ def test_nothing_that_becomes_known_later_changes_a_row(
 @given(TIMES, TIMES, TIMES)
 def test_each_value_is_the_last_one_known_and_not_too_old(candles: set[int], funding: set[int], held: set[int]) -> None:
     inputs = {"S": sources(candles, funding, held, seed=1)}
-    told = assembled(HOURS, inputs, FIELDS)
+    table = assembled(HOURS, inputs, FIELDS)
     lasting = {"close": pd.Timedelta(0), "funding_rate": EIGHT, "open_interest": pd.Timedelta(90, unit="min")}
     for known in inputs["S"]:
         for field, column in known.columns.items():
             for moment in HOURS:
                 past = known.frame[known.frame.index <= moment]
                 young = len(past) and moment - past.index[-1] <= lasting.get(field, pd.Timedelta(0))
-                value = told.loc[moment, (field, "S")]
+                value = table.loc[moment, (field, "S")]
                 assert value == past[column].iloc[-1] if young else np.isnan(value)
 
 
 def test_candles_carry_on_their_last_close_and_no_volume() -> None:
     candles = numbers(at([1, 2, 6]), NAMES, 1)
     inputs = {"S": [Known(candles, {name: name for name in NAMES})]}
-    told = assembled(HOURS[:7], inputs, tuple(NAMES), fill=pd.Timedelta(2, unit="h")).xs("S", axis=1, level="symbol")
-    assert told["close"].isna().tolist() == [False, False, False, False, True, False, False]
+    table = assembled(HOURS[:7], inputs, tuple(NAMES), fill=pd.Timedelta(2, unit="h")).xs("S", axis=1, level="symbol")
+    assert table["close"].isna().tolist() == [False, False, False, False, True, False, False]
     for hour in (3, 4):
-        assert set(told.loc[START + pd.Timedelta(hour, unit="h"), NAMES[:4]]) == {candles["close"].iloc[1]}
-    assert told["volume"].iloc[2:4].tolist() == [0, 0]
-    assert told["open"].iloc[1] == candles["open"].iloc[1]
+        assert set(table.loc[START + pd.Timedelta(hour, unit="h"), NAMES[:4]]) == {candles["close"].iloc[1]}
+    assert table["volume"].iloc[2:4].tolist() == [0, 0]
+    assert table["open"].iloc[1] == candles["open"].iloc[1]
 
 
 def test_columns_are_in_the_order_that_was_asked_for() -> None:
     inputs = {"B": sources({1}, {1}, {1}, 1), "A": sources({1}, {1}, {1}, 2)}
-    told = assembled(HOURS, inputs, ("funding_rate", "close"))
-    assert told.columns.tolist() == [("funding_rate", "B"), ("funding_rate", "A"), ("close", "B"), ("close", "A")]
-    assert told.columns.names == ["field", "symbol"]
-    assert told.index.equals(HOURS)
+    table = assembled(HOURS, inputs, ("funding_rate", "close"))
+    assert table.columns.tolist() == [("funding_rate", "B"), ("funding_rate", "A"), ("close", "B"), ("close", "A")]
+    assert table.columns.names == ["field", "symbol"]
+    assert table.index.equals(HOURS)

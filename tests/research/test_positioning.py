@@ -53,19 +53,19 @@ def test_what_is_recorded_later_changes_no_earlier_row() -> None:
     now = START + pd.Timedelta("10min")
     altered = whole.copy()
     altered.loc[altered["asked"] > now, "open_interest"] = 99.0
-    told, other = (positioning(candles(4), open_interest=one) for one in (whole, altered))
-    pd.testing.assert_frame_equal(told.loc[:now], other.loc[:now])
-    assert not told.equals(other)
+    original, other = (positioning(candles(4), open_interest=one) for one in (whole, altered))
+    pd.testing.assert_frame_equal(original.loc[:now], other.loc[:now])
+    assert not original.equals(other)
 
 
 def test_rows_of_an_hour_are_not_known_before_that_is_over_and_hold_until_the_next() -> None:
     index = pd.date_range(START, periods=3, freq="1h", unit="ms", name="time")
     shares = pd.DataFrame({"ratio": [1.0, 2.0, 3.0]}, index=index)
-    told = positioning(candles(35), long_short=shares)["long_short"]
+    original = positioning(candles(35), long_short=shares)["long_short"]
     hour = START + pd.Timedelta("1h")
-    assert told[told.index < hour].isna().all()
-    assert told[hour : hour + pd.Timedelta("55min")].eq(1).all()
-    assert told[hour + pd.Timedelta("1h") :].eq(2).all()
+    assert original[original.index < hour].isna().all()
+    assert original[hour : hour + pd.Timedelta("55min")].eq(1).all()
+    assert original[hour + pd.Timedelta("1h") :].eq(2).all()
     with pytest.raises(InvalidInput, match="period"):
         positioning(candles(4), long_short=shares.iloc[:1])
     assert positioning(candles(12), long_short=shares.iloc[:1], period="1h")["long_short"].iloc[-1] == 1

@@ -15,7 +15,7 @@ from bgresearch.research.quality.report import modified_z
 from tests.charts.random_candles import walk
 
 
-def told(frame: pd.DataFrame, start: str, end: str, *holes: tuple[str, str, str]) -> pd.DataFrame:
+def reported(frame: pd.DataFrame, start: str, end: str, *holes: tuple[str, str, str]) -> pd.DataFrame:
     """The frame with what the client would have noted."""
     named = [{"start": f"{begin}:00Z", "end": f"{stop}:00Z", "cause": cause} for begin, stop, cause in holes]
     frame.attrs["bgresearch"] = {
@@ -26,7 +26,7 @@ def told(frame: pd.DataFrame, start: str, end: str, *holes: tuple[str, str, str]
 
 
 def test_a_whole_frame_is_sound() -> None:
-    report = told(walk(1440), "2024-01-01T00:00", "2024-01-02T00:00").bg.quality()
+    report = reported(walk(1440), "2024-01-01T00:00", "2024-01-02T00:00").bg.quality()
     assert report.sound
     assert (report.expected, report.candles, report.coverage) == (1440, 1440, 1.0)
     assert set(report.frame()["found"][2:]) == {0}
@@ -34,7 +34,7 @@ def test_a_whole_frame_is_sound() -> None:
 
 def test_gaps_carry_the_cause_that_was_noted_and_are_cut_where_it_changes() -> None:
     bars = walk(60)
-    bars = told(
+    bars = reported(
         bars.drop(index=[*bars.index[:5], *bars.index[10:20], *bars.index[40:43]]),
         "2024-01-01T00:00", "2024-01-01T01:00",
         ("2024-01-01T00:00", "2024-01-01T00:05", "before listing"),
@@ -56,7 +56,7 @@ def test_gaps_carry_the_cause_that_was_noted_and_are_cut_where_it_changes() -> N
 @given(st.sets(st.integers(0, 199), max_size=199))
 def test_gaps_and_candles_together_are_the_whole(absent: set[int]) -> None:
     bars = walk(200)
-    found = gaps(told(bars.drop(index=bars.index[sorted(absent)]), "2024-01-01T00:00", "2024-01-01T03:20"))
+    found = gaps(reported(bars.drop(index=bars.index[sorted(absent)]), "2024-01-01T00:00", "2024-01-01T03:20"))
     minutes = [
         minute
         for start, end in zip(found["start"], found["end"], strict=True)
@@ -74,12 +74,12 @@ def test_rows_that_were_filled_in_are_absent() -> None:
 
 
 def test_a_candle_that_is_still_forming_is_neither_present_nor_too_much() -> None:
-    report = told(walk(60), "2024-01-01T00:00", "2024-01-01T00:59").bg.quality()
+    report = reported(walk(60), "2024-01-01T00:00", "2024-01-01T00:59").bg.quality()
     assert (report.expected, report.candles, report.forming, report.outside, report.sound) == (59, 59, 1, 0, True)
 
 
 def test_a_part_of_what_was_asked_for_is_judged_by_the_span_that_is_said() -> None:
-    bars = told(walk(1440), "2024-01-01T00:00", "2024-01-02T00:00").loc["2024-01-01 12:00":"2024-01-01 12:59"]
+    bars = reported(walk(1440), "2024-01-01T00:00", "2024-01-02T00:00").loc["2024-01-01 12:00":"2024-01-01 12:59"]
     assert bars.bg.quality().coverage == pytest.approx(60 / 1440)
     assert bars.bg.quality("2024-01-01T12:00", "2024-01-01T13:00").coverage == 1.0
 
@@ -96,8 +96,8 @@ def test_duplicates_disorder_and_rows_off_the_grid_are_counted() -> None:
     moved = bars.iloc[[7]].set_axis(bars.index[[7]] + pd.Timedelta(seconds=20))
     report = pd.concat([bars.iloc[:10], bars.iloc[3:5], bars.iloc[10:], moved]).bg.quality()
     assert (report.duplicates, report.disorder, report.candles, report.expected) == (2, 2, 20, 20)
-    told_bars = told(pd.concat([bars, moved]).sort_index(), "2024-01-01T00:00", "2024-01-01T00:20")
-    assert told_bars.bg.quality().off_grid == 1
+    reported_bars = reported(pd.concat([bars, moved]).sort_index(), "2024-01-01T00:00", "2024-01-01T00:20")
+    assert reported_bars.bg.quality().off_grid == 1
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_the_score_is_that_of_iglewicz_and_hoaglin() -> None:
 
 
 def test_the_report_shows_what_it_was_handed_as_text_and_as_escaped_html() -> None:
-    bars = told(walk(10), "2024-01-01T00:00", "2024-01-01T00:10")
+    bars = reported(walk(10), "2024-01-01T00:00", "2024-01-01T00:10")
     bars.attrs["bgresearch"]["symbol"] = "<script>alert(1)</script>"
     report = bars.bg.quality()
     assert repr(report).startswith("<script>alert(1)</script> · spot · last · 1m: sound\n")
@@ -172,7 +172,7 @@ def test_coverage_is_never_rounded_up_to_all() -> None:
 
 def test_an_empty_frame_of_an_answered_call_has_the_gap_it_was_told() -> None:
     hole = ("2024-01-01T00:00", "2024-01-01T00:10", "before listing")
-    report = told(walk(10).iloc[:0], "2024-01-01T00:00", "2024-01-01T00:10", hole).bg.quality()
+    report = reported(walk(10).iloc[:0], "2024-01-01T00:00", "2024-01-01T00:10", hole).bg.quality()
     assert (report.candles, report.gaps["candles"].tolist(), report.sound) == (0, [10], False)
 
 

@@ -87,8 +87,8 @@ def test_decades_still_fit() -> None:
 def test_provenance_stays_with_the_frame_and_says_what_became_of_it() -> None:
     once = resample(candles([0, 1]), "5m")
     twice = resample(once, "1h")
-    told = {"symbol": "BTCUSDT", "interval": "1h", "anchor": "utc", "resampled_from": "1m"}
-    assert twice.attrs == {"bgresearch": told}
+    provenance = {"symbol": "BTCUSDT", "interval": "1h", "anchor": "utc", "resampled_from": "1m"}
+    assert twice.attrs == {"bgresearch": provenance}
     assert once.attrs["bgresearch"]["interval"] == "5m"
 
 

@@ -37,15 +37,15 @@ def test_log_returns_add_up_to_that_of_the_whole_span(closes: list[float]) -> No
 
 
 def test_no_return_is_taken_across_a_missing_bar() -> None:
-    told = simple_returns(candles([100.0, 110.0, 1.0, 121.0, 133.1], gone=(2,)))
-    assert told.round(9).tolist()[1] == 0.1
-    assert np.isnan(told.iloc[2])
-    assert told.iloc[3] == pytest.approx(0.1)
+    computed = simple_returns(candles([100.0, 110.0, 1.0, 121.0, 133.1], gone=(2,)))
+    assert computed.round(9).tolist()[1] == 0.1
+    assert np.isnan(computed.iloc[2])
+    assert computed.iloc[3] == pytest.approx(0.1)
 
 
 def test_a_return_across_gaps_spans_them_when_asked_for() -> None:
-    told = simple_returns(candles([100.0, 110.0, 1.0, 121.0], gone=(2,)), across_gaps=True)
-    assert told.iloc[2] == pytest.approx(0.1)
+    computed = simple_returns(candles([100.0, 110.0, 1.0, 121.0], gone=(2,)), across_gaps=True)
+    assert computed.iloc[2] == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize("put_in", [math.nan, 110.0])

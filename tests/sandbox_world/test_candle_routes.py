@@ -150,11 +150,11 @@ def test_days_weeks_and_months_open_where_the_documentation_says(ask: Ask) -> No
     assert (week + 3 * DAY_MS) % WEEK_MS == 0
 
 
-def test_mark_and_index_candles_come_by_either_road_and_trade_nothing(ask: Ask) -> None:
+def test_mark_and_index_candles_come_by_either_route_and_trade_nothing(ask: Ask) -> None:
     last = ask("futures.candles", **FUTURES, endTime=FORMING_MS)
-    for kind, road in (("MARK", "futures.history_mark_candles"), ("INDEX", "futures.history_index_candles")):
+    for kind, one_route in (("MARK", "futures.history_mark_candles"), ("INDEX", "futures.history_index_candles")):
         recent = ask("futures.candles", **FUTURES, kLineType=kind, endTime=FORMING_MS)
-        assert recent == ask(road, **FUTURES, endTime=FORMING_MS)
+        assert recent == ask(one_route, **FUTURES, endTime=FORMING_MS)
         assert recent == ask("uta.candles", **UTA, type=kind.lower(), endTime=FORMING_MS)
         assert recent == ask("uta.history_candles", **UTA, type=kind, endTime=FORMING_MS)
         assert opens(recent) == opens(last)

@@ -52,9 +52,9 @@ def test_nobody_trades_during_maintenance(history: TraderHistory) -> None:
 
 @pytest.mark.slow
 def test_balances_never_fall_below_zero_even_after_years() -> None:
-    told = history_of(World(SEED), "live", utc_ms(2028, 1, 1) // DAY_MS)
-    assert min(entry.balance for entry in told.entries) >= 0
-    assert min(entry.unified for entry in told.entries) >= 0
+    long_history = history_of(World(SEED), "live", utc_ms(2028, 1, 1) // DAY_MS)
+    assert min(entry.balance for entry in long_history.entries) >= 0
+    assert min(entry.unified for entry in long_history.entries) >= 0
 
 
 def test_the_ledger_is_the_running_sum_of_itself(history: TraderHistory) -> None:

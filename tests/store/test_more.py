@@ -61,8 +61,8 @@ def test_a_column_that_came_later_is_missing_in_older_rows_and_none_is_lost(stor
     store.write(recording, rows(JAN_MS + 5, new=2.0), [two])
     read = store.read(recording, Span(JAN_MS, JAN_MS + DAY_MS))
     assert read is not None
-    told = [(row.get("old"), row.get("new")) for row in read.to_pylist()]
-    assert told == [("a", None), (None, 2.0)]
+    pairs = [(row.get("old"), row.get("new")) for row in read.to_pylist()]
+    assert pairs == [("a", None), (None, 2.0)]
 
 
 def test_whoever_holds_a_series_alone_keeps_the_others_waiting(store: Store, recording: Series) -> None:

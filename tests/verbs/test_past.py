@@ -24,8 +24,8 @@ PAIR, CONTRACT = Named("BTCUSDT", "spot"), Named("BTCUSDT", "usdt-futures")
 
 
 def source(tmp_path: Path, answer: Answer) -> tuple[Session, ScriptedSender]:
-    told, clock = ScriptedSender(answer), ManualClock(NOW_MS)
-    return Session(told, Store(tmp_path, clock=clock), clock), told
+    sender, clock = ScriptedSender(answer), ManualClock(NOW_MS)
+    return Session(sender, Store(tmp_path, clock=clock), clock), sender
 
 
 def trades(count: int, per_second: int) -> list[dict[str, str]]:
@@ -54,13 +54,13 @@ def serving(rows: list[dict[str, str]], size: int) -> Answer:
 @pytest.mark.slow
 def test_a_list_that_is_kept_on_the_way_loses_nothing_and_has_nothing_twice(tmp_path: Path) -> None:
     rows = trades(46_000, per_second=700)  # a second is longer than what is left of a page
-    place, told = source(tmp_path, serving(rows, 1000))
+    place, sender = source(tmp_path, serving(rows, 1000))
     span = Span(NOW_MS - 2 * DAY_MS, NOW_MS - DAY_MS + HOUR_MS)
     got = past_trades(place, CONTRACT, span, False)
     assert got.column("trade_id").to_pylist() == [row["tradeId"] for row in rows]
-    asked = told.sent
+    asked = sender.sent
     assert past_trades(place, CONTRACT, span, False).num_rows == len(rows)
-    assert told.sent == asked
+    assert sender.sent == asked
 
 
 @pytest.mark.slow
@@ -75,13 +75,13 @@ def test_what_was_kept_before_an_interruption_is_not_asked_for_again(tmp_path: P
             raise BadResponse(row_id, "on purpose")
         return serve(row_id, params)
 
-    place, told = source(tmp_path, stumbling)
+    place, sender = source(tmp_path, stumbling)
     span = Span(NOW_MS - 2 * DAY_MS, NOW_MS - DAY_MS + HOUR_MS)
     with pytest.raises(BadResponse, match="on purpose"):
         past_trades(place, CONTRACT, span, False)
-    before = told.sent
+    before = sender.sent
     assert past_trades(place, CONTRACT, span, False).column("trade_id").to_pylist() == [row["tradeId"] for row in rows]
-    assert told.sent - before < 30  # of 47 pages
+    assert sender.sent - before < 30  # of 47 pages
 
 
 def test_pages_shorter_than_documented_are_no_end(tmp_path: Path) -> None:

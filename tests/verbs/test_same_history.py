@@ -27,9 +27,9 @@ def equal(classic: pd.DataFrame, unified: pd.DataFrame, *, untold: dict[str, str
     assert list(classic.columns) == list(unified.columns)
     assert classic.dtypes.astype(str).to_list() == unified.dtypes.astype(str).to_list()
     for column, version in untold.items():
-        lacking, told = (classic, unified) if version == "v2" else (unified, classic)
+        lacking, having = (classic, unified) if version == "v2" else (unified, classic)
         assert lacking[column].isna().all(), column
-        assert told[column].notna().any(), column
+        assert having[column].notna().any(), column
     pd.testing.assert_frame_equal(
         classic.drop(columns=list(untold)), unified.drop(columns=list(untold)), check_categorical=False
     )
@@ -83,12 +83,12 @@ def test_bills(both: tuple[Client, Client]) -> None:
     assert set(unified.account) == {"unified"}
     assert set(classic.account) == {"spot", "usdt-futures"}
     own = ["account", "word", "balance"]  # about the wallet; in the exchange's own words
-    told = classic[classic.symbol.notna()]
-    assert (told.account == "usdt-futures").all()  # classic spot lines name no symbol
+    having = classic[classic.symbol.notna()]
+    assert (having.account == "usdt-futures").all()  # classic spot lines name no symbol
     pd.testing.assert_frame_equal(
         classic.drop(columns=[*own, "symbol"]), unified.drop(columns=[*own, "symbol"]), check_categorical=False
     )
-    merged = told.merge(unified, on="bill_id", suffixes=("", "_v3"))
+    merged = having.merge(unified, on="bill_id", suffixes=("", "_v3"))
     assert (merged.symbol.astype(str) == merged.symbol_v3.astype(str)).all()
 
 
@@ -107,12 +107,12 @@ def test_transfers(both: tuple[Client, Client]) -> None:
     crossing = classic[~(classic.source.isin(joined) & classic.target.isin(joined))]
     money = [both[1].account.deposits(START), both[1].account.withdrawals(START)]  # the v3 ledger calls these transfers
     outside = {(row.Index, row.amount) for frame in money for row in frame.itertuples()}
-    told = unified[[(row.Index, row.amount) not in outside for row in unified.itertuples()]]
+    having = unified[[(row.Index, row.amount) not in outside for row in unified.itertuples()]]
     assert len(crossing) >= 1
-    for one in (crossing, told):
+    for one in (crossing, having):
         one.index.name = "time"
-    pd.testing.assert_frame_equal(crossing[["amount"]], told[["amount"]])
-    assert list(told.source) == ["unified"] * len(told)
+    pd.testing.assert_frame_equal(crossing[["amount"]], having[["amount"]])
+    assert list(having.source) == ["unified"] * len(having)
     assert list(crossing.source) == ["spot"] * len(crossing)
     assert list(crossing.target) == ["funding"] * len(crossing)
     assert unified.client_id.isna().all()

@@ -59,7 +59,7 @@ def row_of(file: Path) -> Endpoint:
     return {row.path.lower(): row for row in load()}[path.lower()]
 
 
-def roads() -> dict[str, tuple[RecordKind, RecordRoute, Shape]]:
+def all_routes() -> dict[str, tuple[RecordKind, RecordRoute, Shape]]:
     """Endpoint → the kind and the road that read it."""
     found: dict[str, tuple[RecordKind, RecordRoute, Shape]] = {}
     now = {ORDERS.name: OPEN_ORDERS, PLAN_ORDERS.name: OPEN_PLAN_ORDERS, CLOSED_POSITIONS.name: OPEN_POSITIONS}
@@ -67,35 +67,35 @@ def roads() -> dict[str, tuple[RecordKind, RecordRoute, Shape]]:
         for mode in ("classic", "unified"):
             lots = kind.lots[mode]
             for lot in ("USDT", "BTCUSDT") if lots == "coins" or not lots else (*lots, "BTCUSDT"):
-                for road in kind.routes(mode, lot) if kind.free or lot in lots else ():
-                    found.setdefault(road.endpoint, (kind, road, kind.shape))
-                for road in kind.open(mode, lot) if lot in lots else ():
-                    found.setdefault(road.endpoint, (kind, road, now[kind.name]))
+                for route in kind.routes(mode, lot) if kind.free or lot in lots else ():
+                    found.setdefault(route.endpoint, (kind, route, kind.shape))
+                for route in kind.open(mode, lot) if lot in lots else ():
+                    found.setdefault(route.endpoint, (kind, route, now[kind.name]))
     return found
 
 
-ROADS = roads()
+ROUTES = all_routes()
 
 
 def test_most_recorded_answers_of_histories_are_read_by_a_verb() -> None:
-    read = [file for file in FILES if row_of(file).id in {*ROADS, *MARKET, *ASSETS, "futures.history_fund_rate"}]
+    read = [file for file in FILES if row_of(file).id in {*ROUTES, *MARKET, *ASSETS, "futures.history_fund_rate"}]
     print(f"\n{len(read)} of {len(FILES)} recorded answers are read by a verb")
     assert len(read) >= 40
 
 
-@pytest.mark.parametrize("file", [file for file in FILES if row_of(file).id in ROADS], ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", [file for file in FILES if row_of(file).id in ROUTES], ids=lambda file: file.stem)
 def test_a_recorded_list_becomes_records(file: Path) -> None:
     endpoint, data = row_of(file), json.loads(file.read_text("utf-8"))["data"]
-    kind, road, shape = ROADS[endpoint.id]
-    road = replace(road, fixed={})  # what was asked for is not recorded
+    kind, route, shape = ROUTES[endpoint.id]
+    route = replace(route, fixed={})  # what was asked for is not recorded
     first = True
 
     def answer(_row_id: str, _params: Mapping[str, object]) -> Any:
         nonlocal first
-        told, first = (data if first else None), False
-        return told
+        data_part, first = (data if first else None), False
+        return data_part
 
-    records = walked(kind, road, ScriptedSender(answer))
+    records = walked(kind, route, ScriptedSender(answer))
     rows = rows_of(endpoint, data)
     assert len(records) == len({record[kind.id] for record in records})
     assert len(records) == len(rows) or len({json.dumps(row) for row in rows}) == len(records) or _hidden_ids(rows)
@@ -114,15 +114,15 @@ def _hidden_ids(rows: list[Any]) -> bool:
 @pytest.mark.parametrize("file", [file for file in FILES if row_of(file).id in MARKET], ids=lambda file: file.stem)
 def test_a_recorded_answer_becomes_rows(file: Path) -> None:
     data = json.loads(file.read_text("utf-8"))["data"]
-    told = MARKET[row_of(file).id](ScriptedSender(lambda _id, _params: data))
-    assert len(told) >= len(rows_of(row_of(file), data)) > 0
+    data_part = MARKET[row_of(file).id](ScriptedSender(lambda _id, _params: data))
+    assert len(data_part) >= len(rows_of(row_of(file), data)) > 0
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if row_of(file).id in ASSETS], ids=lambda file: file.stem)
 def test_recorded_holdings_become_assets(file: Path) -> None:
     row, data = row_of(file), json.loads(file.read_text("utf-8"))["data"]
-    told = ASSETS[row.id](ScriptedSender(lambda row_id, _params: data if row_id == row.id else []), [])
-    assert {holding["coin"] for holding in told} == {
+    data_part = ASSETS[row.id](ScriptedSender(lambda row_id, _params: data if row_id == row.id else []), [])
+    assert {holding["coin"] for holding in data_part} == {
         (each.get("coin") or each["marginCoin"]).upper() for each in rows_of(row, data)
     }
 

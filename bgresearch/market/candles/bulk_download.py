@@ -34,12 +34,10 @@ from bgresearch.market.archived import ArchiveUse, Choice, Stopped, checked_choi
 from bgresearch.market.candles.plan import CandleSeries, may_be_archived, subject
 from bgresearch.market.candles.read_through import (
     CandleReport,
-    base_of,
     closed_part,
     ensure_stored,
     gap_in_words,
     planned,
-    series_of,
 )
 from bgresearch.session.session import Session
 from bgresearch.session.unknown_symbol import symbols_of
@@ -179,8 +177,8 @@ def _price(source: Session, tasks: Iterable[_Task]) -> None:
     for task in tasks:
         if task.result.error or not task.span.duration_ms:
             continue
-        base = base_of(task.what)
-        missing = source.store.missing(series_of(base), task.span)
+        base = task.what.base
+        missing = source.store.missing(base.stored, task.span)
         if missing not in known:
             todo = planned(source, base, task.span)
             known[missing] = todo.rows, todo.seconds
@@ -254,11 +252,10 @@ class _BulkDownload:
 
     def _download(self, task: _Task) -> None:
         """Download one symbol; errors of this symbol alone are recorded, all others are raised."""
-        source, base, result = self._source, base_of(task.what), task.result
-        report = CandleReport(source, task.what, base, task.span, self._choice)
+        result, report = task.result, CandleReport(self._source, task.what, task.span, self._choice)
         try:
             if task.span.duration_ms:
-                self._fetch(task, base, report)
+                self._fetch(task, report)
         except UnknownSymbol as error:
             result.unlisted = task.only_kept
             result.error = None if task.only_kept else error
@@ -268,24 +265,26 @@ class _BulkDownload:
             return
         result.requests = sum(report.requester.requests.values())
         result.archive = report.archive
-        self._count(task, base, report)
+        self._count(task, report)
 
-    def _fetch(self, task: _Task, base: CandleSeries, report: CandleReport) -> None:
+    def _fetch(self, task: _Task, report: CandleReport) -> None:
+        base = task.what.base
+
         def fetch() -> None:
             ensure_stored(self._source, base, task.span, task.progress, report, stop=self._stop)
 
-        store, series = self._source.store, series_of(base)
+        store, series = self._source.store, base.stored
         if task.what.grid.unaligned:  # `_count` reads its rows
             store.read_after(fetch, series, task.span)
         else:
             store.fetch_whole(fetch, series, task.span)
 
-    def _count(self, task: _Task, base: CandleSeries, report: CandleReport) -> None:
+    def _count(self, task: _Task, report: CandleReport) -> None:
         """Count the stored candles; a longer candle made of shorter ones counts if one of those is stored."""
-        series, grid, result = series_of(base), task.what.grid, task.result
+        series, grid, result = task.what.base.stored, task.what.grid, task.result
         if grid.unaligned and (table := self._source.store.read(series, task.span)) is not None and table.num_rows:
             grid = grid.learned(table.column("open_time")[0].value)  # only the rows show the phase, and there are few
-        kept = union(grid.outer(part) if base == task.what else _around(part, task.what) for part in
+        kept = union(grid.outer(part) if task.what.base == task.what else _around(part, task.what) for part in
                      self._source.store.kept(series, task.span))  # fmt: skip
         counted = [part for part in kept if grid.count(part)]
         result.candles = sum(map(grid.count, counted))

@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 from bgresearch.archives.wanted import NO_FILES, WantedFiles
 from bgresearch.catalogue import load
 from bgresearch.catalogue.assumptions import RECENT_DAYS, UNIFIED_CANDLES, UNIFIED_HISTORY_DAYS
 from bgresearch.core.grid import Grid
-from bgresearch.core.intervals import DAY_MS, HOUR_MS, Anchor, Family, Interval, interval
+from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS, Anchor, Family, Interval, interval
 from bgresearch.core.spans import Span, iso, subtract
 from bgresearch.errors import InvalidInput
 from bgresearch.market.candles.lookback import Lookbacks
+from bgresearch.store import Series
 from bgresearch.store.coverage import ARCHIVE
 
 STORED = "Everything is in the local store already: no request is needed."
@@ -47,10 +49,25 @@ class CandleSeries:
     interval: Interval
     anchor: Anchor
 
-    @property
+    @cached_property
     def grid(self) -> Grid:
         """Where they open."""
         return Grid(self.interval, self.anchor)
+
+    @cached_property
+    def base(self) -> CandleSeries:
+        """The series to fetch: the exchange has no 2h candles for spot, so they are made of 1h ones."""
+        made = self.market == "spot" and self.interval.name == "2h"
+        return replace(self, interval=INTERVALS["1h"]) if made else self
+
+    @cached_property
+    def stored(self) -> Series:
+        """The series of the store; candles that open on UTC+8 boundaries are a series of their own."""
+        moved = self.anchor == "exchange" and self.interval.anchored
+        keys = (
+            ("market", self.market), ("price", self.price), ("symbol", self.symbol), ("interval", self.interval.name)
+        )  # fmt: skip
+        return Series("candles-utc8" if moved else "candles", keys, "open_time")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -80,14 +79,13 @@ def candles(
     what = subject(symbol, interval, market, price, anchor)
     now = source.clock.now_ms()
     asked = span_of(start, end, now)
-    base = base_of(what)
     say_differences(source, "candles")
-    report = CandleReport(source, what, base, asked)
+    report = CandleReport(source, what, asked)
     span, closed_span = what.grid.outer(asked), closed_part(source, what, asked, now)
-    table = _closed(source, base, closed_span, progress, report)
+    table = _closed(source, what.base, closed_span, progress, report)
     if include_open and closed_span.end_ms < span.end_ms and not source.offline:
-        table = pa.concat_tables([table, _still_open(source, base, Span(closed_span.end_ms, span.end_ms), report)])
-    if base != what:
+        table = pa.concat_tables([table, _still_open(source, what.base, Span(closed_span.end_ms, span.end_ms), report)])
+    if what.base != what:
         table = _folded(table, what)
     frame = to_frame(_cut(table, asked), **report.words(closed_span)).set_index("open_time")
     holes = [part for gap in report.all_gaps() if gap.cause not in _NO_MARKET and (part := gap.span.intersect(asked))]
@@ -101,8 +99,8 @@ def foreseen(
     """Return the requests that `candles` would begin with; reads the store's footers and sends nothing."""
     what, chosen = subject(symbol, interval, market, price, anchor), checked_choice(choice, source)
     now = source.clock.now_ms()
-    todo = planned(source, base_of(what), closed_part(source, what, span_of(start, end, now), now))
-    return with_archive(todo, base_of(what), _archive_share(source, base_of(what), todo, chosen), chosen, now)
+    todo = planned(source, what.base, closed_part(source, what, span_of(start, end, now), now))
+    return with_archive(todo, what.base, _archive_share(source, what.base, todo, chosen), chosen, now)
 
 
 def closed_part(source: Session, what: CandleSeries, asked: Span, now_ms: int) -> Span:
@@ -115,7 +113,7 @@ def closed_part(source: Session, what: CandleSeries, asked: Span, now_ms: int) -
 
 def planned(source: Session, what: CandleSeries, span: Span) -> Plan:
     """Return the requests that would fetch what the store misses of a span that is cut where candles open."""
-    series = series_of(what)
+    series = what.stored
     wanted = source.store.missing(series, span)
     if not (source.offline or source.store.pin):
         due = [part for gap in source.store.due(series, span) if (part := gap.span.intersect(span))]
@@ -123,25 +121,14 @@ def planned(source: Session, what: CandleSeries, span: Span) -> Plan:
     missing = [
         part for hole in wanted for _name, period in series.periods(hole) if (part := hole.intersect(period))
     ]  # fmt: skip
+    if not missing:
+        return Plan(span, rows_kept=what.grid.count(span))
     return plan(what, span, missing, source.clock.now_ms(), lookbacks_of(source))
-
-
-def series_of(what: CandleSeries) -> Series:
-    """Return the stored series of candles; those that open on UTC+8 boundaries are a series of their own."""
-    moved = what.anchor == "exchange" and what.interval.anchored
-    keys = (("market", what.market), ("price", what.price), ("symbol", what.symbol), ("interval", what.interval.name))
-    return Series("candles-utc8" if moved else "candles", keys, "open_time")
-
-
-def base_of(what: CandleSeries) -> CandleSeries:
-    """Return the series to fetch: the exchange has no 2h candles for spot, so they are made of 1h ones."""
-    made = what.market == "spot" and what.interval.name == "2h"
-    return replace(what, interval=INTERVALS["1h"]) if made else what
 
 
 def _closed(source: Session, what: CandleSeries, span: Span, progress: Wish, report: CandleReport) -> pa.Table:
     """Return the closed candles of a span, fetching what the store misses."""
-    series = series_of(what)
+    series = what.stored
     source.store.check_host()
     empty = CANDLE_SCHEMA.empty_table()
     if not span.duration_ms:
@@ -172,7 +159,7 @@ def ensure_stored(
     source : Session
         One exchange, one store.
     what : CandleSeries
-        The series to fetch, see `base_of`.
+        The series to fetch, see `CandleSeries.base`.
     span : Span
         Closed candles, cut where they open.
     progress : "auto", bool or callable
@@ -189,7 +176,7 @@ def ensure_stored(
     Stopped
         If ``stop`` was set.
     """
-    series = series_of(what)
+    series = what.stored
     if not source.store.pin:
         PendingPages(source.store, series).recover()
     if not (source.offline or source.store.pin):
@@ -212,26 +199,26 @@ def _fetch(
             f"{_listed(todo.missing)} is missing.",
             missing=todo.missing,
             hint=f"Connect without {source.store.frozen_by or 'offline=True'} to fetch it."
-            + source.store.aside_hint(series_of(what), todo.asked),
+            + source.store.aside_hint(what.stored, todo.asked),
         )  # fmt: skip
     start_ms = todo.missing[0].start_ms
-    due = source.store.due(series_of(what), todo.asked)
+    due = source.store.due(what.stored, todo.asked)
     needed = subtract(todo.missing, [gap.span for gap in due])  # absences confirmed before may fail to be checked again
     lookbacks = lookbacks_of(source)
     unknown_symbol = partial(_unlisted_symbol, source, what)
     maintained = partial(began_ms, source.sender, what)
-    kept = partial(source.store.kept, series_of(what), Span(0, source.clock.now_ms()))
+    kept = partial(source.store.kept, what.stored, Span(0, source.clock.now_ms()))
     fetcher = Fetcher(
         report.requester, source.clock, what, start_ms, unknown_symbol=unknown_symbol, lookbacks=lookbacks,
         maintained=maintained, kept=kept,
     )  # fmt: skip
-    download = Download(fetcher, source.store, source.clock, series_of(what), routes(what, lookbacks), stop=stop)
+    download = Download(fetcher, source.store, source.clock, what.stored, routes(what, lookbacks), stop=stop)
     try:
         with shown(progress, todo.rows, f"{what.symbol} {what.interval.name}", limit_s=todo.seconds) as done:
             outcome = download.run(todo, done)
     except ExchangeError as error:
         if not needed:
-            _look_later(source, series_of(what), due)
+            _look_later(source, what.stored, due)
             return False
         better = _unlisted_symbol(source, what, error) if _may_be_the_symbol(error) else None
         if better is None:
@@ -244,7 +231,7 @@ def _fetch(
     if failed:
         raise _incomplete(what, failed)
     if outcome.failed:
-        source.store.rest(series_of(what))
+        source.store.rest(what.stored)
     return bool(outcome.refuted)
 
 
@@ -267,7 +254,7 @@ def _ensure_archived(  # noqa: PLR0917 - as `ensure_stored`
     """Fetch from the archive what it has of a span, where that is cheaper; the rest is left to REST."""
     if report.choice == "rest" or not may_be_archived(what) or not reachable(source):
         return
-    missing = source.store.missing(series_of(what), span)
+    missing = source.store.missing(what.stored, span)
     share = _archive_share(source, what, planned(source, what, span), report.choice) if missing else NO_FILES
     if not share.files:
         report.archive.gaps += share.gaps
@@ -287,7 +274,7 @@ def _ensure_archived(  # noqa: PLR0917 - as `ensure_stored`
     try:
         with shown(progress, rows, f"{what.symbol} {what.interval.name} from the archive") as done:
             found = fetch_archived(
-                source, series_of(what), wanted, missing, reference, done=lambda file: done(count(file)), stop=stop
+                source, what.stored, wanted, missing, reference, done=lambda file: done(count(file)), stop=stop
             )  # fmt: skip
     except (AccessBlocked, NetworkError) as error:
         if report.choice == "archive":
@@ -317,7 +304,7 @@ def daily_reference(
             daily |= {at: Daily(*row) for at, row in zip(opens, numbers, strict=True)}
     except (ExchangeError, NetworkError) as error:
         _log.info("no daily candles of %s to compare the archive with: %s", what.symbol, error)
-    reference = Reference(daily, partial(_near_price, source, series_of(replace(what, interval=INTERVALS["1m"]))))
+    reference = Reference(daily, partial(_near_price, source, replace(what, interval=INTERVALS["1m"]).stored))
     return reference, reference.first_ms()
 
 
@@ -445,7 +432,7 @@ def _unlisted_symbol(source: Session, what: CandleSeries, error: ExchangeError |
         return None
     named = Named(what.symbol, what.market)
     hint = did_you_mean(named, symbols) or f"Look at client.symbols({what.market!r}) for what there is."
-    if kept := source.store.kept(series_of(what), Span(0, source.clock.now_ms())):
+    if kept := source.store.kept(what.stored, Span(0, source.clock.now_ms())):
         hint = f"The exchange no longer has it. The store has {_listed(kept)}: ask for no more than that."
     said = f"{what.symbol!r} is not listed in the {what.market} market"
     if error is None:
@@ -463,9 +450,7 @@ def _unknown(what: CandleSeries, error: ExchangeError) -> UnknownSymbol:
 class CandleReport:
     """Collects what is put into ``df.attrs``: plain JSON values, never a secret."""
 
-    def __init__(
-        self, source: Session, what: CandleSeries, base: CandleSeries, asked: Span, choice: Choice = "auto"
-    ) -> None:
+    def __init__(self, source: Session, what: CandleSeries, asked: Span, choice: Choice = "auto") -> None:
         self.choice, self.archive = choice, ArchiveUse()
         self.archived: tuple[Span, ...] = ()
         self.requester = PageRequester(source.sender, source.clock)
@@ -473,7 +458,7 @@ class CandleReport:
         self.late: list[Gap] = []
         self.endpoints: tuple[str, ...] = ()
         self.contradictory: list[tuple[int, str]] = []
-        self._source, self._what, self._base, self._asked = source, what, base, asked
+        self._source, self._what, self._asked = source, what, asked
 
     def all_gaps(self) -> tuple[Gap, ...]:
         """Return the gaps of the store and those too young to be stored."""
@@ -482,15 +467,15 @@ class CandleReport:
     def words(self, closed: Span) -> dict[str, Any]:
         """Return the report."""
         what = self._what
-        made = {"derived_from": self._base.interval.name} if what != self._base else {}
-        requests: Counter[str] = self.requester.requests
+        requests = dict(self.requester.requests)
+        made = {"derived_from": what.base.interval.name} if what.base != what else {}
         return {
             "verb": "candles", "host": self._source.sender.host, "label": self._source.sender.label,
             "market": what.market, "price": what.price, "symbol": what.symbol, "interval": what.interval.name,
             "anchor": what.anchor, **made, **({"pin": self._source.store.pin} if self._source.store.pin else {}),
             "asked": [iso(self._asked.start_ms), iso(self._asked.end_ms)],
             "closed": [iso(closed.start_ms), iso(closed.end_ms)],
-            "endpoints": sorted({*self.endpoints, *requests}), "requests": dict(requests),
+            "endpoints": sorted({*self.endpoints, *requests}), "requests": requests,
             "gaps": [gap_in_words(gap) for gap in self.all_gaps()],
             "contradictory": [{"open_time": iso(at), "problem": problem} for at, problem in self.contradictory],
             **archived_words(self.archived), **self.archive.words(),

@@ -64,8 +64,3 @@ def normal_at(key: int, counter: int) -> float:
     """Return one roughly standard normal number."""
     word = bits_at(key, counter)
     return (sum((word >> shift) & 0xFFFF for shift in (0, 16, 32, 48)) - 131_070) / NORMAL_UNIT
-
-
-def uniform_at(key: int, counter: int) -> float:
-    """Return one number in [0, 1)."""
-    return (bits_at(key, counter) >> 11) / (1 << 53)
