@@ -45,18 +45,18 @@ def onboard(sheet: Sheet) -> str:
     code = walk.form.locator(".bgs-secret").inner_text(timeout=harness.PATIENCE_MS)
     walk.press("I have written it down: hide it")
     asked = walk.form.locator(".bgs-label", has_text="Group ")
-    walk.form.get_by_role("button", name="Compare").wait_for()
+    walk.form.get_by_role("button", name=words.COMPARE).wait_for()
     sheet.page.wait_for_function(
         "() => document.querySelector('.bg-form .bgs-label')?.textContent.match(/Group [0-9]/)"
     )
     for label in asked.all_inner_texts():
         walk.type(label, code.split("-")[int(label.split()[1]) - 1])
-    walk.press("Compare")
+    walk.press(words.COMPARE)
     walk.hand_in("readonly")
     walk.see(words.CHECK_PASSED)
-    walk.press("See the verdict")
-    walk.press("Save the key")
-    walk.see("Value in USD")
+    walk.press(words.SEE_VERDICT)
+    walk.press(words.SAVE_KEY)
+    walk.see(words.BALANCES_SHOWN)
     return code
 
 

@@ -79,13 +79,13 @@ def test_from_nothing_to_the_first_balances_without_a_barrier_on_any_page(
     walk.hand_in("readonly")
     walk.see(words.CHECK_PASSED)
     walk.look("check")
-    walk.press("See the verdict")
+    walk.press(words.SEE_VERDICT)
     walk.at("verdict")
     walk.see("Green: this key only reads")
     assert agent.status().keys == ()
-    walk.press("Save the key")
+    walk.press(words.SAVE_KEY)
     walk.at("done", "done-begun")
-    walk.see("Value in USD")
+    walk.see(words.BALANCES_SHOWN)
     walk.look("done")
     walk.see(words.DONE)
     assert [key.label for key in agent.status().keys] == ["research"]
@@ -102,9 +102,9 @@ def test_in_a_narrow_dark_pane_nothing_is_cut_off(open_sheet: Open, vault_holder
     walk = Walk(sheet.page, looked)
     walk.hand_in("trader")
     walk.see(words.CHECK_PASSED)
-    walk.press("See the verdict")
+    walk.press(words.SEE_VERDICT)
     walk.at("verdict")
-    walk.press("Start over")
+    walk.press(words.START_OVER)
     walk.choose("Tax records", "8.8.8.8")
     assert "address" in looked.seen
 
@@ -125,7 +125,7 @@ def test_each_mistake_is_caught_where_it_happens_and_nothing_is_saved(
         walk.see(said)
         walk.see(words.CHECK_FAILED)
         walk.look(f"refused-{name}")
-        walk.press("Back")
+        walk.press(words.BACK)
     assert [key.label for key in agent.status().keys] == ["old"]
 
 
@@ -136,16 +136,16 @@ def test_a_withdrawing_key_is_refused_and_a_trading_one_kept_only_on_purpose(
     walk = Walk(sheet.page, Inspector(sheet.page))
     walk.hand_in("withdrawer")
     walk.see(words.CHECK_PASSED)
-    walk.press("See the verdict")
+    walk.press(words.SEE_VERDICT)
     walk.at("verdict", "verdict-withdraws")
     walk.see("Red: this key can send coins away.")
-    assert walk.form.get_by_role("button", name="Save the key").count() == 0
-    walk.press("Back")
+    assert walk.form.get_by_role("button", name=words.SAVE_KEY).count() == 0
+    walk.press(words.BACK)
     walk.hand_in("trader", "risky")
     walk.see(words.CHECK_PASSED)
-    walk.press("See the verdict")
+    walk.press(words.SEE_VERDICT)
     walk.at("verdict", "verdict-trades")
-    walk.press("Save the key")
+    walk.press(words.SAVE_KEY)
     field = walk.form.get_by_label("Type the key's name to keep it anyway")
     walk.see("Tick the box above and type risky.")
     assert field.get_attribute("aria-invalid") == "true"
@@ -154,7 +154,7 @@ def test_a_withdrawing_key_is_refused_and_a_trading_one_kept_only_on_purpose(
     assert [key.label for key in agent.status().keys] == ["old"]
     walk.tick("I know that this key can trade")
     field.fill("risky")
-    walk.press("Save the key")
+    walk.press(words.SAVE_KEY)
     walk.at("done", "done-risky")
     assert [key.label for key in agent.status().keys] == ["old", "risky"]
 
@@ -168,9 +168,9 @@ def test_a_demo_key_and_a_unified_account_end_in_balances_too(
     walk = Walk(sheet.page)
     walk.hand_in(key)
     walk.see(words.CHECK_PASSED)
-    walk.press("See the verdict")
-    walk.press("Save the key")
-    walk.see("Value in USD")
+    walk.press(words.SEE_VERDICT)
+    walk.press(words.SAVE_KEY)
+    walk.see(words.BALANCES_SHOWN)
     (kept,) = agent.status().keys
     assert kept.demo == (key == "demo")
 
@@ -178,7 +178,7 @@ def test_a_demo_key_and_a_unified_account_end_in_balances_too(
 def test_the_keyboard_is_enough_and_the_focus_follows(open_sheet: Open, person: Home) -> None:
     sheet = open_sheet([person.cell, SETUP])
     walk = Walk(sheet.page)
-    walk.see("Begin")
+    walk.see(words.BEGIN)
     sheet.page.locator(".bg-heading").evaluate("heading => heading.focus()")  # somebody who has just come into the form
 
     def reach(name: str) -> None:
@@ -201,37 +201,37 @@ def test_the_keyboard_is_enough_and_the_focus_follows(open_sheet: Open, person: 
         sheet.page.keyboard.press("ControlOrMeta+a")
         sheet.page.keyboard.type(text)
 
-    press("Begin")
+    press(words.BEGIN)
     arrived("purpose")
     press("My own spot history", "Space")
-    press("Next")
+    press(words.NEXT)
     arrived("address")
     write(words.ADDRESS_QUESTION, "8.8.8.8")
-    press("Next")
+    press(words.NEXT)
     arrived("open")
     sheet.page.locator(".bgs-fingerprint").wait_for(timeout=PATIENCE_MS)
-    write("New master password", PASSWORD)
+    write(words.NEW_PASSWORD, PASSWORD)
     sheet.page.keyboard.press("Tab")
-    write("New master password, again", PASSWORD)
-    press("Create the vault")
-    walk.see("Your vault is created and open.")
+    write(f"{words.NEW_PASSWORD}, again", PASSWORD)
+    press(words.CREATE_VAULT)
+    walk.see(words.VAULT_CREATED)
     arrived("open")
-    press("Continue without a recovery code")
+    press(words.NO_RECOVERY)
     arrived("key")
-    press("Next")
+    press(words.NEXT)
     walk.see(words.KEY_HELP[:30])
     sheet.page.locator(".bgs-fingerprint").wait_for(timeout=PATIENCE_MS)
     key = SANDBOX_KEYS["readonly"]
     for label, text in (("API key", key.api_key), ("SecretKey", key.secret_key), ("Passphrase", key.passphrase)):
         write(label, text)
         sheet.page.keyboard.press("Tab")
-    press("Seal and check")
+    press(words.SEAL)
     walk.see(words.CHECK_PASSED)
-    press("See the verdict")
+    press(words.SEE_VERDICT)
     arrived("verdict")
-    press("Save the key")
+    press(words.SAVE_KEY)
     arrived("done")
-    walk.see("Value in USD")
+    walk.see(words.BALANCES_SHOWN)
 
 
 def test_a_kernel_that_starts_anew_and_an_agent_that_locks_cost_the_typed_secret_alone(
@@ -246,13 +246,13 @@ def test_a_kernel_that_starts_anew_and_an_agent_that_locks_cost_the_typed_secret
     walk.see("You continue where you stopped.")
     walk.see(words.CHECK_PASSED)
     agent.lock()
-    walk.press("See the verdict")
+    walk.press(words.SEE_VERDICT)
     walk.at("open")
     walk.see("locked meanwhile")
-    walk.type("Master password", PASSWORD)
-    walk.press("Unlock")
+    walk.type(words.MASTER_PASSWORD, PASSWORD)
+    walk.press(words.UNLOCK)
     walk.at("key")
-    assert walk.form.get_by_label("Name of the key").input_value() == "research"
+    assert walk.form.get_by_label(words.KEY_NAME).input_value() == "research"
 
 
 def test_a_recovery_code_is_shown_once_and_two_groups_are_asked_back(
@@ -273,7 +273,7 @@ def test_a_recovery_code_is_shown_once_and_two_groups_are_asked_back(
     for number in asked:
         walk.type(f"Group {number}", groups[number - 1])
     walk.look("asked-back")
-    walk.press("Compare")
+    walk.press(words.COMPARE)
     walk.at("key")
     assert "recovery" in agent.status().unlocks
 
@@ -293,30 +293,30 @@ def test_a_page_that_is_loaded_again_in_any_step_shows_the_same_step(
 
     walk = Walk(sheet.page, load_again)
     walk.at("before")
-    walk.press("Begin")
+    walk.press(words.BEGIN)
     walk.at("purpose")
     walk.tick("My own spot history")
-    walk.press("Next")
+    walk.press(words.NEXT)
     walk.at("address")
     walk.type(words.ADDRESS_QUESTION, "8.8.8.8")
-    walk.press("Next")
+    walk.press(words.NEXT)
     walk.at("open")
     memory = json.loads((person.folder / "state" / "bgresearch" / "setup.json").read_text("utf-8"))
     assert memory["step"] == "open"
-    walk.type("New master password", PASSWORD)
-    walk.type("New master password, again", PASSWORD)
-    walk.press("Create the vault")
-    walk.press("Continue without a recovery code")
+    walk.type(words.NEW_PASSWORD, PASSWORD)
+    walk.type(f"{words.NEW_PASSWORD}, again", PASSWORD)
+    walk.press(words.CREATE_VAULT)
+    walk.press(words.NO_RECOVERY)
     walk.at("key")
     walk.type_key("readonly")
-    walk.press("Seal and check")
+    walk.press(words.SEAL)
     walk.at("check")
     walk.see(words.CHECK_PASSED)
-    walk.press("See the verdict")
+    walk.press(words.SEE_VERDICT)
     walk.at("verdict")
-    walk.press("Save the key")
+    walk.press(words.SAVE_KEY)
     walk.at("done")
-    walk.see("Value in USD")
+    walk.see(words.BALANCES_SHOWN)
     assert again == list(words.STEP_TITLES)
     assert [key.label for key in agent.status().keys] == ["research"]
 
@@ -332,7 +332,7 @@ def test_a_kernel_that_starts_anew_while_a_key_is_typed_costs_the_typed_texts_al
     sheet.run()
     walk.see("You continue where you stopped.")
     walk.type_key("readonly")
-    walk.press("Seal and check")
+    walk.press(words.SEAL)
     walk.see(words.CHECK_PASSED)
 
 
@@ -346,9 +346,9 @@ def test_notebook_and_voila_show_the_whole_wizard_and_the_keys_too(
     walk.make_vault()
     walk.hand_in("readonly")
     walk.see(words.CHECK_PASSED)
-    walk.press("See the verdict")
-    walk.press("Save the key")
-    walk.see("Value in USD")
+    walk.press(words.SEE_VERDICT)
+    walk.press(words.SAVE_KEY)
+    walk.see(words.BALANCES_SHOWN)
     assert_accessible(sheet.page)
     assert [key.label for key in agent.status().keys] == ["research"]
     keys = Walk(open_sheet([person.cell, "import bgresearch as bg\nbg.keys()"], place=place).page)

@@ -10,6 +10,7 @@ from bgresearch.agent.launcher import start
 from bgresearch.agent.socket_path import Place
 from bgresearch.forms.wizard_state import Progress, to_text
 from bgresearch.keys.onboarding import messages as words
+from bgresearch.keys.onboarding.purposes import PURPOSES
 from bgresearch.sandbox import SANDBOX_KEYS
 from tests.browser.harness import PATIENCE_MS, Home
 from vault import FLOOR, Vault
@@ -70,38 +71,40 @@ class Walk:
     def choose(self, purpose: str, addresses: str) -> None:
         """Go to the page of the vault."""
         self.at("before")
-        self.press("Begin")
+        self.press(words.BEGIN)
         self.at("purpose", "purpose-empty")
-        self.tick(purpose)
+        for one in PURPOSES.values():
+            box = self.form.get_by_role("checkbox", name=one.title)
+            box.set_checked(one.title == purpose, timeout=PATIENCE_MS)
         self.see("On the exchange's page")
         self.look("purpose")
-        self.press("Next")
+        self.press(words.NEXT)
         self.at("address", "address-empty")
         self.type(words.ADDRESS_QUESTION, addresses)
         self.look("address")
-        self.press("Next")
+        self.press(words.NEXT)
 
     def make_vault(self, *, with_recovery: bool = False) -> None:
         """Type a new master password; go on without a recovery code, or have one shown."""
         self.at("open", "vault-empty")
-        self.type("New master password", PASSWORD)
-        self.type("New master password, again", PASSWORD)
+        self.type(words.NEW_PASSWORD, PASSWORD)
+        self.type(f"{words.NEW_PASSWORD}, again", PASSWORD)
         self.see("Strength:")
         self.look("vault")
-        self.press("Create the vault")
-        self.see("Your vault is created and open.")
+        self.press(words.CREATE_VAULT)
+        self.see(words.VAULT_CREATED)
         self.look("recovery")
         if with_recovery:
-            self.type("Master password, again", PASSWORD)
-            self.press("Show a recovery code")
+            self.type(f"{words.MASTER_PASSWORD}, again", PASSWORD)
+            self.press(words.SHOW_RECOVERY)
         else:
-            self.press("Continue without a recovery code")
+            self.press(words.NO_RECOVERY)
 
     def type_key(self, name: str, label: str = "research", **changed: str) -> None:
         """Name a key of the sandbox and type its three texts."""
         key = SANDBOX_KEYS[name]
-        self.type("Name of the key", label)
-        self.press("Next")
+        self.type(words.KEY_NAME, label)
+        self.press(words.NEXT)
         self.see(words.KEY_HELP[:30])
         texts = {"API key": key.api_key, "SecretKey": key.secret_key, "Passphrase": key.passphrase} | changed
         for field, text in texts.items():
@@ -112,7 +115,7 @@ class Walk:
         self.at("key", "name")
         self.type_key(name, label, **changed)
         self.look("key")
-        self.press("Seal and check")
+        self.press(words.SEAL)
         self.at("check", "check-begun")
 
 

@@ -23,13 +23,152 @@ STEP_TITLES = {
     "done": "Your key is ready",
 }
 
+STEP_NAMES = {
+    "before": "Start",
+    "purpose": "Purpose",
+    "address": "Addresses",
+    "open": "Vault",
+    "key": "Key",
+    "check": "Check",
+    "verdict": "Verdict",
+    "done": "Balances",
+}
+
+BEGIN = "Another purpose"
+QUICK = "Read-only, my own history"
+QUICK_HELP = (
+    f"The shortest way, about two minutes: {QUICK} chooses a key that only reads your own spot and futures history. "
+    f"{BEGIN} lets you choose."
+)
+NEXT = "Next"
+BACK = "Back"
+START_OVER = "Start over"
+CREATE_VAULT = "Create the vault"
+VAULT_CREATED = "Your vault is created and open."
+SHOW_RECOVERY = "Show a recovery code"
+NO_RECOVERY = "Continue without a recovery code"
+COMPARE = "Compare"
+UNLOCK = "Unlock"
+CHANGE_NAME = "Change the name"
+SEAL = "Seal and check"
+TYPE_AGAIN = "Type the key again"
+CHECK_AGAIN = "Check again"
+SEE_VERDICT = "See the verdict"
+SAVE_KEY = "Save the key"
+ANOTHER_KEY = "Make another key"
+
+MASTER_PASSWORD = "Master password"  # noqa: S105 - labels of fields
+NEW_PASSWORD = "New master password"  # noqa: S105
+KEY_NAME = "Name of the key"
+REMIND = "Replace the key by (reminder)"
+REMIND_HELP = "The table of keys reminds you two weeks earlier. Change the date if you like."
+REMIND_MISSING = "This is not a whole date. Choose one in the calendar, or type day, month and year."
+REMIND_PAST = "This date is not in the future. Choose a later one."
+BALANCES_SHOWN = "Value in USD"
+
 BEFORE = (
     "Two-factor authentication should be on in your exchange account; turn it on first if it is not.",
     "An account can have ten keys. If yours does, delete one that you no longer use.",
     "You choose a passphrase when you make the key. It is not your login password; if it is lost, make a new key.",
     "The exchange shows the SecretKey once, when the key is made. Leave that page open until you are done here.",
-    "It takes about five minutes. Nothing is saved before you have seen what the key can do.",
+    "Nothing is saved before you have seen what the key can do.",
 )
+
+# What the wizard's words mean: the question, and its answer.
+TERMS = {
+    "two-factor": (
+        "What is two-factor authentication?",
+        "A second proof at every sign-in, such as a code from an app on your telephone. You turn it on in the security "
+        "settings of your exchange account; the exchange asks for it when you make a key.",
+    ),
+    "API key": (
+        "What is an API key?",
+        "An entry in your exchange account that lets a program ask for data in your name. It has three texts: the API "
+        "key, which begins with bg_ and names the entry, the SecretKey and the passphrase.",
+    ),
+    "SecretKey": (
+        "What is the SecretKey?",
+        "The text that signs requests and so proves that they are yours. The exchange shows it once. If you lose it, "
+        "delete the key on the exchange and make another.",
+    ),
+    "passphrase": (
+        "What is the passphrase?",
+        "A password of this one key. You choose it on the exchange's page when you make the key. It is neither your "
+        "login password nor the vault's master password.",
+    ),
+    "boxes": (
+        "What are the boxes?",
+        "Permissions of a key: on its page the exchange lists what a key may read or change, each with a box to tick. "
+        "Tick only those that are listed here.",
+    ),
+    "read-only": (
+        "What does read-only mean?",
+        "The exchange answers such a key's questions and refuses everything that would change something: orders, "
+        "transfers, withdrawals.",
+    ),
+    "unified": (
+        "What is a unified or a classic account?",
+        "Two kinds of accounts at the exchange. A unified account holds spot and futures together; a classic one has "
+        "an account for each. They have different boxes. The check finds out which yours is.",
+    ),
+    "demo": (
+        "What is the demo environment?",
+        "A copy of the exchange with play money. It needs keys that were made in its demo mode.",
+    ),
+    "HMAC": (
+        "What are HMAC and RSA?",
+        "Two ways to sign requests. An HMAC key is made by the exchange and has a SecretKey; for an RSA key you make a "
+        "key pair yourself. HMAC is the usual one.",
+    ),
+    "address list": (
+        "What is an address list?",
+        "The internet addresses from which the exchange accepts the key. From anywhere else the key is refused, even "
+        "if somebody has all of its texts.",
+    ),
+    "vault": (
+        "What is the vault?",
+        "An encrypted file on this machine that holds your keys. Without its master password, or its recovery code, "
+        "it cannot be opened.",
+    ),
+    "master password": (
+        "What is the master password?",
+        "The password of the vault. You choose it here. It is stored nowhere, so it cannot be recovered.",
+    ),
+    "recovery code": (
+        "What is a recovery code?",
+        "A second way to open the vault: eight groups of letters and digits that are shown once, for paper.",
+    ),
+    "agent": (
+        "What is the agent?",
+        "A program of yours in the background. It alone opens the vault and signs requests; notebooks ask it and never "
+        "see a key. It locks by itself when it is not used.",
+    ),
+    "fingerprint": (
+        "What is the fingerprint?",
+        "Letters that identify the agent. If they are the same here and in `bgresearch vault status`, what you type "
+        "is encrypted for your own agent.",
+    ),
+    "verdict": (
+        "What does the verdict mean?",
+        "Green: the key only reads, from listed addresses. Amber: it only reads, from anywhere. Red: it can change "
+        "something. A key that can withdraw is never saved.",
+    ),
+    "reminder": (
+        "What is the reminder?",
+        "The day by which you want to replace this key with a new one. The key works on; it is a note to yourself.",
+    ),
+}
+TERMS_OF = {
+    "before": ("two-factor", "API key", "SecretKey", "passphrase", "read-only"),
+    "purpose": ("read-only", "boxes", "unified", "demo", "HMAC"),
+    "address": ("address list",),
+    "open": ("vault", "master password", "recovery code", "agent", "fingerprint"),
+    "key": ("API key", "SecretKey", "passphrase", "boxes", "read-only", "unified", "HMAC", "address list", "agent",
+            "fingerprint"),
+    "check": ("API key", "SecretKey", "passphrase", "address list", "verdict"),
+    "verdict": ("read-only", "boxes", "address list", "reminder"),
+    "done": (),
+}  # fmt: skip
 STAGE_TITLES: dict[Stage, str] = {
     "reach": "Exchange reachable",
     "clock": "Clock",
