@@ -14,6 +14,7 @@ import anywidget
 import ipywidgets as widgets
 import traitlets
 
+from bgresearch.keys.onboarding.glossary import Term
 from bgresearch.keys.onboarding.messages import SANDBOX
 
 Tone = Literal["good", "warn", "bad", "unknown"]
@@ -150,7 +151,7 @@ def code(text: str) -> widgets.HTML:
     return widgets.HTML(f'<pre role="region" aria-label="Lines to copy" tabindex="0">{html.escape(text)}</pre>')
 
 
-def explained(terms: Iterable[tuple[str, str]]) -> widgets.HTML:
+def explained(terms: Iterable[Term]) -> widgets.HTML:
     """Return questions that open to their answers."""
     lines = (
         f"<details><summary>{html.escape(question)}</summary><p>{html.escape(answer)}</p></details>"

@@ -29,6 +29,7 @@ from bgresearch.forms.wizard_state import (
     resumed,
 )
 from bgresearch.keys.onboarding import messages
+from bgresearch.keys.onboarding.glossary import TERMS, TERMS_OF
 from bgresearch.keys.onboarding.purposes import PURPOSES, Purpose
 from bgresearch.keys.permissions import Permissions
 
@@ -114,7 +115,7 @@ class Wizard(Form):
         if self.progress.step not in {"before", "done"}:
             navigation.append(button(messages.START_OVER, self.restart))
         body = [verdict("unknown", self._said), *self.page.body] if self._said else self.page.body
-        body = [*body, explained(messages.TERMS[term] for term in messages.TERMS_OF[self.progress.step])]
+        body = [*body, explained(TERMS[term] for term in TERMS_OF[self.progress.step])]
         heading = messages.STEP_TITLES[self.progress.step]
         self.guide.step = STEPS.index(self.progress.step)
         self.show(

@@ -12,22 +12,14 @@ from playwright.sync_api import Page
 from bgresearch.agent.client import Agent
 from bgresearch.agent.socket_path import Place
 from bgresearch.keys.onboarding import messages as words
-from bgresearch.sandbox import SANDBOX_KEYS
-from tests.browser.conftest import Open
-from tests.browser.harness import PATIENCE_MS, Home, assert_accessible
+from bgresearch.keys.onboarding.glossary import TERMS
+from tests.browser.conftest import FOREIGN_NAME, Open
+from tests.browser.harness import Home, assert_accessible
 from tests.browser.harness import Place as JupyterPlace
-from tests.browser.walkthrough import PASSWORD, SETUP, Walk, prepare
+from tests.browser.walkthrough import ANSWER_MS, PASSWORD, SETUP, Walk, by_keyboard, prepare
 
 pytestmark = pytest.mark.slow
 
-_MOST_TABS = 60  # until somebody gives up
-_NAME = """(one) => {
-  const label = one.labels?.[0]?.textContent || one.getAttribute("aria-label") || one.textContent;
-  return (label || "").trim();
-}"""
-_ACTIVE = f"() => ({_NAME})(document.activeElement)"
-_THERE = f"""(name) => [...document.querySelectorAll(".bg-form :is(button, input, textarea, select)")]
-  .some((one) => one.checkVisibility() && ({_NAME})(one).startsWith(name))"""
 _CUT_OFF = """() => {
   const form = [...document.querySelectorAll(".bg-form")].at(-1);
   const frame = form.getBoundingClientRect();
@@ -97,7 +89,7 @@ def test_in_a_narrow_dark_pane_nothing_is_cut_off(open_sheet: Open, vault_holder
     sheet = open_sheet([vault_holder.cell, SETUP], width=480)
     sheet.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
     sheet.page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
-    sheet.page.locator("body[data-jp-theme-light='false']").wait_for(state="attached", timeout=PATIENCE_MS)
+    sheet.page.locator("body[data-jp-theme-light='false']").wait_for(state="attached", timeout=ANSWER_MS)
     looked = Inspector(sheet.page)
     walk = Walk(sheet.page, looked)
     walk.hand_in("trader")
@@ -175,63 +167,48 @@ def test_a_demo_key_and_a_unified_account_end_in_balances_too(
     assert kept.demo == (key == "demo")
 
 
-def test_the_keyboard_is_enough_and_the_focus_follows(open_sheet: Open, person: Home) -> None:
+def test_the_keyboard_is_enough_and_the_focus_follows_on_the_short_way(open_sheet: Open, person: Home) -> None:
+    sheet = open_sheet([person.cell, SETUP])
+    assert list(by_keyboard(sheet.page)) == list(words.STEP_NAMES.values())
+
+
+def test_a_question_opens_its_answer_by_keyboard_and_the_list_of_steps_says_where_one_is(
+    open_sheet: Open, person: Home
+) -> None:
     sheet = open_sheet([person.cell, SETUP])
     walk = Walk(sheet.page)
-    walk.see(words.BEGIN)
-    sheet.page.locator(".bg-heading").evaluate("heading => heading.focus()")  # somebody who has just come into the form
+    walk.at("before")
+    term = TERMS["passphrase"]
+    assert not walk.form.get_by_text(term.answer).is_visible()
+    walk.form.get_by_text(term.question).focus()
+    sheet.page.keyboard.press("Enter")
+    walk.see(term.answer)
+    assert walk.form.locator("[aria-current='step']").inner_text() == words.STEP_NAMES["before"]
+    walk.press(words.QUICK)
+    walk.at("address")
+    assert walk.form.locator("[aria-current='step']").inner_text() == words.STEP_NAMES["address"]
+    assert walk.form.locator(".bg-steps .bg-done").count() == 2
+    assert_accessible(sheet.page)
 
-    def reach(name: str) -> None:
-        sheet.page.wait_for_function(_THERE, arg=name, timeout=PATIENCE_MS)  # a page comes after its heading
-        for _ in range(_MOST_TABS):
-            if sheet.page.evaluate(_ACTIVE).startswith(name):
-                return
-            sheet.page.keyboard.press("Tab")
-        pytest.fail(f"{name!r} cannot be reached with Tab")
 
-    def press(name: str, key: str = "Enter") -> None:
-        reach(name)
-        sheet.page.keyboard.press(key)
-
-    def arrived(step: str) -> None:
-        walk.form.locator(".bg-heading:focus", has_text=words.STEP_TITLES[step]).wait_for(timeout=PATIENCE_MS)
-
-    def write(name: str, text: str) -> None:
-        reach(name)
-        sheet.page.keyboard.press("ControlOrMeta+a")
-        sheet.page.keyboard.type(text)
-
-    press(words.BEGIN)
-    arrived("purpose")
-    press("My own spot history", "Space")
-    press(words.NEXT)
-    arrived("address")
-    write(words.ADDRESS_QUESTION, "8.8.8.8")
-    press(words.NEXT)
-    arrived("open")
-    sheet.page.locator(".bgs-fingerprint").wait_for(timeout=PATIENCE_MS)
-    write(words.NEW_PASSWORD, PASSWORD)
-    sheet.page.keyboard.press("Tab")
-    write(f"{words.NEW_PASSWORD}, again", PASSWORD)
-    press(words.CREATE_VAULT)
-    walk.see(words.VAULT_CREATED)
-    arrived("open")
-    press(words.NO_RECOVERY)
-    arrived("key")
-    press(words.NEXT)
-    walk.see(words.KEY_HELP[:30])
-    sheet.page.locator(".bgs-fingerprint").wait_for(timeout=PATIENCE_MS)
-    key = SANDBOX_KEYS["readonly"]
-    for label, text in (("API key", key.api_key), ("SecretKey", key.secret_key), ("Passphrase", key.passphrase)):
-        write(label, text)
-        sheet.page.keyboard.press("Tab")
-    press(words.SEAL)
-    walk.see(words.CHECK_PASSED)
-    press(words.SEE_VERDICT)
-    arrived("verdict")
-    press(words.SAVE_KEY)
-    arrived("done")
-    walk.see(words.BALANCES_SHOWN)
+@pytest.mark.parametrize("host", ["127.0.0.1", FOREIGN_NAME])
+def test_lines_are_copied_with_one_press_on_a_page_that_is_not_secure_too(
+    open_sheet: Open, person: Home, host: str
+) -> None:
+    sheet = open_sheet([person.cell, SETUP], host=host)
+    walk = Walk(sheet.page)
+    walk.at("before")
+    walk.press(words.BEGIN)
+    walk.choose_purposes("Market data only")
+    walk.press(words.NEXT)
+    walk.see("You need no key.")
+    lines = walk.form.locator("pre").inner_text()
+    walk.press("Copy")
+    walk.see("Copied")
+    sheet.page.evaluate("() => document.body.append(Object.assign(document.createElement('textarea'), {id: 'pasted'}))")
+    sheet.page.locator("#pasted").focus()
+    sheet.page.keyboard.press("ControlOrMeta+v")
+    assert sheet.page.locator("#pasted").input_value() == lines
 
 
 def test_a_kernel_that_starts_anew_and_an_agent_that_locks_cost_the_typed_secret_alone(
@@ -263,12 +240,12 @@ def test_a_recovery_code_is_shown_once_and_two_groups_are_asked_back(
     walk.choose("My own spot history", "8.8.8.8")
     walk.make_vault(with_recovery=True)
     secret = walk.form.locator(".bgs-secret")
-    secret.wait_for(timeout=PATIENCE_MS)
+    secret.wait_for(timeout=ANSWER_MS)
     groups = secret.inner_text().strip().split("-")
     walk.press("I have written it down: hide it")
     walk.see(words.RECOVERY_ASKED)
     assert secret.count() == 0
-    walk.form.get_by_text(re.compile(r"Group \d")).first.wait_for(timeout=PATIENCE_MS)
+    walk.form.get_by_text(re.compile(r"Group \d")).first.wait_for(timeout=ANSWER_MS)
     asked = [int(one.split()[-1]) for one in walk.form.locator("label", has_text="Group").all_inner_texts()]
     for number in asked:
         walk.type(f"Group {number}", groups[number - 1])
@@ -288,7 +265,7 @@ def test_a_page_that_is_loaded_again_in_any_step_shows_the_same_step(
         if name in words.STEP_TITLES:
             sheet.save()
             sheet.page.reload()
-            walk.form.get_by_role("heading", name=words.STEP_TITLES[name]).wait_for(timeout=PATIENCE_MS)
+            walk.form.get_by_role("heading", name=words.STEP_TITLES[name]).wait_for(timeout=ANSWER_MS)
             again.append(name)
 
     walk = Walk(sheet.page, load_again)

@@ -16,6 +16,7 @@ from bgresearch.forms.pages_purpose import Addresses, Purposes
 from bgresearch.forms.sealed_input import SealedInput
 from bgresearch.forms.wizard import Wizard
 from bgresearch.keys.onboarding import messages as words
+from bgresearch.keys.onboarding.glossary import TERMS
 from bgresearch.keys.onboarding.purposes import COMMON
 from bgresearch.sandbox.server import Server
 from tests.forms.conftest import PASSWORD, end_agent, fill, problems, triple, unlock
@@ -355,12 +356,12 @@ def steps(wizard: Wizard) -> list[str]:
 def unexplained(wizard: Wizard) -> list[str]:
     """The terms that are used on the page and not explained on it."""
     said = " ".join([text_of(wizard), *sealed_texts(wizard)])
-    for question, answer in words.TERMS.values():
+    for question, answer in TERMS.values():
         said = said.replace(f"{question} {answer}", "")
     return [
         term
-        for term, (question, _) in words.TERMS.items()
-        if re.search(rf"(?<!no )\b{term}", said, re.IGNORECASE) and question not in text_of(wizard)
+        for term, (question, _) in TERMS.items()
+        if re.search(rf"\b{term}", said, re.IGNORECASE) and question not in text_of(wizard)
     ]
 
 

@@ -1,7 +1,8 @@
 """The messages of the wizard and the key manager, each once, for forms and terminal.
 
 Messages that belong to a decision are in its module: causes of refusal in `error_explanations`, boxes in `purposes`,
-addresses in `ip_whitelist`, verdicts in `verdicts`, hints about pasted texts in `paste_checks`.
+addresses in `ip_whitelist`, verdicts in `verdicts`, hints about pasted texts in `paste_checks`,
+meanings of words in `glossary`.
 """
 
 from __future__ import annotations
@@ -73,102 +74,6 @@ BEFORE = (
     "The exchange shows the SecretKey once, when the key is made. Leave that page open until you are done here.",
     "Nothing is saved before you have seen what the key can do.",
 )
-
-# What the wizard's words mean: the question, and its answer.
-TERMS = {
-    "two-factor": (
-        "What is two-factor authentication?",
-        "A second proof at every sign-in, such as a code from an app on your telephone. You turn it on in the security "
-        "settings of your exchange account; the exchange asks for it when you make a key.",
-    ),
-    "API key": (
-        "What is an API key?",
-        "An entry in your exchange account that lets a program ask for data in your name. It has three texts: the API "
-        "key, which begins with bg_ and names the entry, the SecretKey and the passphrase.",
-    ),
-    "SecretKey": (
-        "What is the SecretKey?",
-        "The text that signs requests and so proves that they are yours. The exchange shows it once. If you lose it, "
-        "delete the key on the exchange and make another.",
-    ),
-    "passphrase": (
-        "What is the passphrase?",
-        "A password of this one key. You choose it on the exchange's page when you make the key. It is neither your "
-        "login password nor the vault's master password.",
-    ),
-    "boxes": (
-        "What are the boxes?",
-        "Permissions of a key: on its page the exchange lists what a key may read or change, each with a box to tick. "
-        "Tick only those that are listed here.",
-    ),
-    "read-only": (
-        "What does read-only mean?",
-        "The exchange answers such a key's questions and refuses everything that would change something: orders, "
-        "transfers, withdrawals.",
-    ),
-    "unified": (
-        "What is a unified or a classic account?",
-        "Two kinds of accounts at the exchange. A unified account holds spot and futures together; a classic one has "
-        "an account for each. They have different boxes. The check finds out which yours is.",
-    ),
-    "demo": (
-        "What is the demo environment?",
-        "A copy of the exchange with play money. It needs keys that were made in its demo mode.",
-    ),
-    "HMAC": (
-        "What are HMAC and RSA?",
-        "Two ways to sign requests. An HMAC key is made by the exchange and has a SecretKey; for an RSA key you make a "
-        "key pair yourself. HMAC is the usual one.",
-    ),
-    "address list": (
-        "What is an address list?",
-        "The internet addresses from which the exchange accepts the key. From anywhere else the key is refused, even "
-        "if somebody has all of its texts.",
-    ),
-    "vault": (
-        "What is the vault?",
-        "An encrypted file on this machine that holds your keys. Without its master password, or its recovery code, "
-        "it cannot be opened.",
-    ),
-    "master password": (
-        "What is the master password?",
-        "The password of the vault. You choose it here. It is stored nowhere, so it cannot be recovered.",
-    ),
-    "recovery code": (
-        "What is a recovery code?",
-        "A second way to open the vault: eight groups of letters and digits that are shown once, for paper.",
-    ),
-    "agent": (
-        "What is the agent?",
-        "A program of yours in the background. It alone opens the vault and signs requests; notebooks ask it and never "
-        "see a key. It locks by itself when it is not used.",
-    ),
-    "fingerprint": (
-        "What is the fingerprint?",
-        "Letters that identify the agent. If they are the same here and in `bgresearch vault status`, what you type "
-        "is encrypted for your own agent.",
-    ),
-    "verdict": (
-        "What does the verdict mean?",
-        "Green: the key only reads, from listed addresses. Amber: it only reads, from anywhere. Red: it can change "
-        "something. A key that can withdraw is never saved.",
-    ),
-    "reminder": (
-        "What is the reminder?",
-        "The day by which you want to replace this key with a new one. The key works on; it is a note to yourself.",
-    ),
-}
-TERMS_OF = {
-    "before": ("two-factor", "API key", "SecretKey", "passphrase", "read-only"),
-    "purpose": ("read-only", "boxes", "unified", "demo", "HMAC"),
-    "address": ("address list",),
-    "open": ("vault", "master password", "recovery code", "agent", "fingerprint"),
-    "key": ("API key", "SecretKey", "passphrase", "boxes", "read-only", "unified", "HMAC", "address list", "agent",
-            "fingerprint"),
-    "check": ("API key", "SecretKey", "passphrase", "address list", "verdict"),
-    "verdict": ("read-only", "boxes", "address list", "reminder"),
-    "done": (),
-}  # fmt: skip
 STAGE_TITLES: dict[Stage, str] = {
     "reach": "Exchange reachable",
     "clock": "Clock",
