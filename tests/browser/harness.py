@@ -183,7 +183,8 @@ def free_port() -> int:
 def _lab(notebooks: Path, port: int, token: str, host: str, base: str) -> list[str]:
     options = {
         "--ServerApp.root_dir": notebooks, "--ServerApp.ip": host, "--ServerApp.port": port,
-        "--ServerApp.base_url": base, "--ServerApp.port_retries": 0, "--ServerApp.open_browser": False, "--IdentityProvider.token": token,
+        "--ServerApp.base_url": base,
+        "--ServerApp.port_retries": 0, "--ServerApp.open_browser": False, "--IdentityProvider.token": token,
         "--ServerApp.local_hostnames": ["localhost", "notebooks.example"], "--LabApp.expose_app_in_browser": True,
         "--JupyterNotebookApp.expose_app_in_browser": True, "--LabApp.news_url": None,
         "--LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate", "--ServerApp.log_level": "DEBUG",
