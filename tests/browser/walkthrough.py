@@ -213,5 +213,5 @@ def prepare(person: Home, purposes: tuple[str, ...] = ("spot",), keys: Mapping[s
             vault.add(label, **triple, host=person.base_url)
     start(person.vault, Hidden(PASSWORD), place=Place(person.agent))
     memory = person.folder / "state" / "bgresearch" / "setup.json"
-    memory.parent.mkdir(parents=True)
+    memory.parent.mkdir(parents=True, exist_ok=True)
     memory.write_text(to_text(Progress("key", purposes, ("8.8.8.8",))), encoding="utf-8")
