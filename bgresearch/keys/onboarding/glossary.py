@@ -102,7 +102,7 @@ TERMS_OF: dict[str, tuple[str, ...]] = {  # by the wizard's steps: what their pa
     "open": ("vault", "master password", "recovery code", "agent", "fingerprint"),
     "key": ("API key", "SecretKey", "passphrase", "boxes", "read-only", "unified", "HMAC", "address list", "agent",
             "fingerprint"),
-    "check": ("API key", "SecretKey", "passphrase", "address list", "verdict"),
+    "check": ("read-only", "API key", "SecretKey", "passphrase", "address list", "demo", "verdict"),
     "verdict": ("read-only", "boxes", "address list", "reminder"),
     "done": (),
 }  # fmt: skip
