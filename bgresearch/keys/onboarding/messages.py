@@ -38,8 +38,8 @@ STEP_NAMES = {
 BEGIN = "Another purpose"
 QUICK = "Read-only, my own history"
 QUICK_HELP = (
-    f"The shortest way, about two minutes: {QUICK} chooses a key that only reads your own spot and futures history. "
-    f"{BEGIN} lets you choose."
+    f'The shortest way, about two minutes: "{QUICK}" chooses a key that only reads your own spot and futures history. '
+    f'"{BEGIN}" lets you choose.'
 )
 NEXT = "Next"
 BACK = "Back"
