@@ -93,7 +93,7 @@ class Verbs:
         """Wrap the public methods that the class itself defines."""
         super().__init_subclass__(**options)
         if "__init__" in vars(cls):
-            cls.__init__ = _only_composed(cls.__name__, cls.__init__)  # type: ignore[method-assign, assignment]
+            cls.__init__ = _only_composed(cls.__name__, cls.__init__)  # type: ignore[method-assign]
         for name, function in list(vars(cls).items()):
             if inspect.isfunction(function) and not name.startswith("_"):
                 setattr(cls, name, any_spelling(function))
