@@ -62,6 +62,7 @@ def walk(browser: Browser, lab: JupyterServer, exchange_url: str, number: int) -
             times[step], before = time.perf_counter() - before, time.perf_counter()
         context.close()
         lab.end_kernels()
+    sys.stderr.write(f"walk {number + 1}: {', '.join(f'{step} {seconds:.1f}' for step, seconds in times.items())}\n")
     return times
 
 
