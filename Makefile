@@ -13,7 +13,7 @@ CANDIDATES := $(PYTHON) python3.14 python3.13 python3.12 python3.11 python3
 # What each purpose installs: extras of the package, dependency groups, and the smaller purposes that come with it.
 PURPOSES := demo lab dashboard docs test test-all
 EXTRAS_demo := demo
-EXTRAS_lab := lab,dask,duckdb,polars
+EXTRAS_lab := lab,dask,duckdb,pictures,polars
 EXTRAS_dashboard := dashboard
 EXTRAS_docs := demo
 EXTRAS_test := dashboard,dask,duckdb,excel,lab,pictures,polars,redis,s3

@@ -32,7 +32,7 @@ from tests.browser import harness
 from tests.browser.conftest import QUIET, chromium
 from tests.browser.harness import JupyterServer, Sheet
 from tests.browser.hunting import Found, Hunt
-from tests.browser.walkthrough import PASSWORD, SETUP, Walk
+from tests.browser.walkthrough import ANSWER_MS, PASSWORD, SETUP, Walk
 
 KEY = SANDBOX_KEYS["readonly"]
 
@@ -42,21 +42,21 @@ def onboard(sheet: Sheet) -> str:
     walk = Walk(sheet.page)
     walk.choose("My own spot history", "8.8.8.8")
     walk.make_vault(with_recovery=True)
-    code = walk.form.locator(".bgs-secret").inner_text(timeout=harness.PATIENCE_MS)
+    code = walk.form.locator(".bgs-secret").inner_text(timeout=ANSWER_MS)
     walk.press("I have written it down: hide it")
     asked = walk.form.locator(".bgs-label", has_text="Group ")
-    walk.form.get_by_role("button", name="Compare").wait_for()
+    walk.form.get_by_role("button", name=words.COMPARE).wait_for()
     sheet.page.wait_for_function(
         "() => document.querySelector('.bg-form .bgs-label')?.textContent.match(/Group [0-9]/)"
     )
     for label in asked.all_inner_texts():
         walk.type(label, code.split("-")[int(label.split()[1]) - 1])
-    walk.press("Compare")
+    walk.press(words.COMPARE)
     walk.hand_in("readonly")
     walk.see(words.CHECK_PASSED)
-    walk.press("See the verdict")
-    walk.press("Save the key")
-    walk.see("Value in USD")
+    walk.press(words.SEE_VERDICT)
+    walk.press(words.SAVE_KEY)
+    walk.see(words.BALANCES_SHOWN)
     return code
 
 
@@ -66,7 +66,7 @@ def once(playwright: Playwright, lab: JupyterServer, exchange_url: str, profile:
         context = playwright.chromium.launch_persistent_context(
             profile, executable_path=chromium(), args=list(QUIET), viewport={"width": 1240, "height": 1000}
         )
-        context.set_default_timeout(harness.PATIENCE_MS)
+        context.set_default_timeout(ANSWER_MS)
         codes: list[str] = []
         hunt = Hunt(lab, person, profile)
         sheet = hunt.walk(context, [SETUP], lambda shown: codes.append(onboard(shown)))

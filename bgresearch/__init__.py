@@ -64,7 +64,9 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        there = ", ".join(one for one in _HOMES if one.islower())
+        hint = f"It has {there}. Data comes from a client: bg.connect().candles(...)"
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}. {hint}")
     value = getattr(importlib.import_module(_HOMES.get(name, "bgresearch.errors")), name)
     globals()[name] = value
     return value

@@ -14,7 +14,8 @@ from bgresearch.client.client import Client
 from bgresearch.core.clock import LOOPBACK, Clock, clock_of
 from bgresearch.core.progress import Wish
 from bgresearch.core.user_folders import user_folder
-from bgresearch.errors import ConfigurationError, StoreError
+from bgresearch.core.verbs import any_spelling
+from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
 from bgresearch.http.file_host import FileHost
 from bgresearch.http.ratelimit import limiter_for
 from bgresearch.http.ratelimit.limiter import Limiter, LocalLimiter
@@ -47,6 +48,7 @@ class Keys(Protocol):
         """Return the key of that label."""
 
 
+@any_spelling
 def connect(
     *, key: str | None = None, vault: Keys | None = None, sandbox: bool | Exchange = False,
     base_url: str | None = None, ws_url: str | None = None, archive_url: str | None = None,
@@ -150,6 +152,7 @@ def connect(
     return _client(wire, host, clock, data_dir, offline=offline, progress=progress, live=live, archive=archive)
 
 
+@any_spelling
 def doctor(client: Client | None = None, *, streams: bool = True) -> DoctorReport:
     """Return whether this machine and the exchange are as the package assumes; shown as a table in a notebook.
 
@@ -384,7 +387,11 @@ def _sandbox_signer(name: str) -> Signer:
 def _exchange(sandbox: bool | Exchange, clock: Clock | None) -> Exchange:
     from bgresearch.sandbox import Exchange  # noqa: PLC0415 - only where the sandbox is wanted
 
-    return Exchange(clock=clock) if isinstance(sandbox, bool) else sandbox
+    if isinstance(sandbox, bool):
+        return Exchange(clock=clock)
+    if not isinstance(sandbox, Exchange):
+        raise InvalidInput("sandbox", f"{sandbox!r} is not True or False.", hint="Write sandbox=True.")
+    return sandbox
 
 
 def _adapter(exchange: Exchange) -> SandboxAdapter:

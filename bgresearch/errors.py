@@ -99,10 +99,12 @@ class UnknownName(InvalidInput, AttributeError):
         What was asked for.
     near : str
         The verb that was probably meant; may be empty.
+    hint : str
+        What to do where there is none.
     """
 
-    def __init__(self, name: str, near: str = "") -> None:
-        InvalidInput.__init__(self, name, "there is no such verb.", hint=f"It is called {near}." if near else "")
+    def __init__(self, name: str, near: str = "", *, hint: str = "Press Tab behind the dot for what there is.") -> None:
+        InvalidInput.__init__(self, name, "there is no such verb.", hint=f"It is called {near}." if near else hint)
         self.name, self.near = name, near
 
 

@@ -15,8 +15,8 @@ from typing import Any
 from bgresearch.agent.lifetime import BackOff, Lifetime
 from bgresearch.agent.vault_session import VaultSession
 from bgresearch.core.clock import Clock
-from bgresearch.errors import AgentError
-from vault import InvalidField, NoRecovery, Profile, Vault, VaultExists, WrongPassword, new_code
+from bgresearch.errors import AgentError, ConfigurationError
+from vault import InvalidField, NoRecovery, Profile, StorageFailed, Vault, VaultExists, WrongPassword, new_code
 from vault.hidden import Hidden, NoCopies, without_frames
 from vault.intake import Reply
 from vault.recovery import GROUPS, is_group
@@ -166,7 +166,10 @@ def _opened(make: Callable[[], Vault]) -> Vault:
 
 @without_frames
 def _created(session: VaultSession, password: Hidden[str], profile: Callable[[], Profile]) -> Vault:
-    return Vault.create(session.path, password.value, profile=profile())
+    try:
+        return Vault.create(session.path, password.value, profile=profile())
+    except StorageFailed as error:
+        raise ConfigurationError(f"{error}.", hint="BGRESEARCH_VAULT sets another place for the vault.") from None
 
 
 @without_frames

@@ -91,7 +91,7 @@ def apply_layout(figure: Figure, title: str, subtitle: str, *, height: int, look
             "font": {"size": 16},
         },
         height=height,
-        margin={"l": 72, "r": 20, "t": 84 if subtitle else 48, "b": 40},
+        margin={"l": 72, "r": 20, "t": 84 if subtitle else 48, "b": 54},
         paper_bgcolor=look.ground,
         plot_bgcolor="rgba(0,0,0,0)",
         font={"family": FONT, "size": 12, "color": look.ink},
@@ -101,8 +101,17 @@ def apply_layout(figure: Figure, title: str, subtitle: str, *, height: int, look
         hoverlabel={"bgcolor": "#2b303a", "bordercolor": "#2b303a", "font": {"color": "#f2f4f7"}},
         bargap=0,
     )
-    figure.update_xaxes(**axis, type="date", hoverformat="%Y-%m-%d %H:%M UTC", tickangle=0, spikethickness=1)
+    figure.update_xaxes(
+        **axis, type="date", hoverformat="%Y-%m-%d %H:%M UTC", tickangle=0, tickformatstops=_TIMES, spikethickness=1
+    )
     figure.update_yaxes(**axis, automargin=True)
+
+
+_DAY_MS, _DATE = 86_400_000, "\n%b %-d<br>%Y"  # the year below: on one line neighbours touch in a narrow pane
+_TIMES = [
+    {"dtickrange": [None, 59_999], "value": f"%H:%M:%S{_DATE}"},
+    {"dtickrange": [60_000, _DAY_MS - 1], "value": f"%H:%M{_DATE}"},
+]
 
 
 def ranges(look: Look, days: float) -> dict[str, Any]:

@@ -41,7 +41,11 @@ _COMMANDS = {
     **dict.fromkeys(("remove", "delete", "purge"), "uninstall"),
     **dict.fromkeys(("live", "stream", "watch"), "record --live"),
     **dict.fromkeys(("test", "status", "diagnose"), "check"),
+    **dict.fromkeys(("login", "signin", "connect", "add"), "setup"),
+    "help": "--help",
+    "version": "--version",
 }
+_KINDS = ("download", "export")  # commands of kinds of data: candles is what most people want
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and an error as a JSON object.")]
 
@@ -82,14 +86,22 @@ def misused(error: Any, *, as_json: bool) -> int:
 
 def _name_the_right_one(error: Any) -> None:
     """Add the right name to the message about an option or a command of a common wrong one."""
+    if error.ctx is not None and error.ctx.info_name == "sql" and "extra argument" in error.message:
+        error.message += ". Put the query in quotes."
     option, known = getattr(error, "option_name", None), set()
     if error.ctx is not None:
         known = {name for one in error.ctx.command.params for name in one.opts}
     if option is not None and _OPTIONS.get(option) in known:
         error.possibilities = [_OPTIONS[option]]
-    command = re.search(r"No such command '([\w-]+)'", str(error.message))
-    if command and command[1] in _COMMANDS and error.ctx.parent is None:
+    command = re.search(r"No such command '([^']+)'", str(error.message))
+    if command is None or error.ctx is None:
+        return
+    if command[1] in _COMMANDS and error.ctx.parent is None:
         error.message = f"{command[0]}. It is called: bgresearch {_COMMANDS[command[1]]}"
+    elif error.ctx.info_name in _KINDS and "Did you mean" not in error.message:
+        is_kind = _COMMANDS.get(command[1]) == "download candles"
+        rest = "" if is_kind else f" {command[1]} --since 30d"
+        error.message = f"{command[0]}. Name what of it first: bgresearch {error.ctx.info_name} candles{rest}"
 
 
 def _as_object(kind: str, message: str, hint: str) -> None:

@@ -55,6 +55,7 @@ def shown(
             bar.update(more)
 
         yield grow
+        bar.total = bar.n  # a notebook shows a bar that ends before its total in red, as if something had failed
 
 
 def _counting(report: Callable[[int, int], object], total: int) -> Callable[[int], None]:

@@ -48,7 +48,7 @@ def wire_symbol(symbol: str, market: str, *, default: str = "spot") -> Named:
         If it is not a symbol, or names another market than ``market``.
     """
     if not isinstance(symbol, str) or not symbol.strip():
-        raise InvalidInput("symbol", f"{symbol!r} is not a symbol.", hint=_HINT)
+        raise InvalidInput("symbol", f"{symbol!r} is not a symbol.", hint=_hint(symbol))
     market, symbol = known_market(market, [symbol]), symbol_text(symbol)
     if "/" not in symbol:
         return Named(symbol.upper(), market)
@@ -182,6 +182,10 @@ def spot_of(named: Named) -> Named:
     return Named(f"{_SPOT_NAME.get(base, base)}{quote}", "spot")
 
 
+def _hint(symbol: object) -> str:
+    return "One symbol at a time here; client.panel() takes several." if isinstance(symbol, (list, tuple)) else _HINT
+
+
 def _from_ccxt(symbol: str) -> Named:
     pair, colon, settle = symbol.upper().partition(":")
     base, _, quote = pair.partition("/")
@@ -231,7 +235,7 @@ def symbol_text(symbol: str) -> str:
     ('BTCUSDT', 'BTC/USDT:USDT', 'BTC/USDT:USDT')
     """
     if not isinstance(symbol, str):
-        raise InvalidInput("symbol", f"{symbol!r} is not a symbol.", hint=_HINT)
+        raise InvalidInput("symbol", f"{symbol!r} is not a symbol.", hint=_hint(symbol))
     text = symbol.strip()
     upper = text.upper().removeprefix("BITGET:")
     if found := _FIRST_VERSION.fullmatch(upper):

@@ -12,13 +12,16 @@ import functools
 import importlib
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from bgresearch.core.intervals import interval_name
 from bgresearch.core.lengths import length_of
 from bgresearch.core.symbols import market_name, symbol_text
 from bgresearch.core.timestamps import moment_ms
 from bgresearch.errors import InvalidInput, UnknownName, WrongArguments
+
+_Given = ParamSpec("_Given")
+_Returned = TypeVar("_Returned")
 
 _INTERVALS = ("interval", "length", "made_of")
 _SYMBOLS = ("symbol", "symbols")
@@ -43,7 +46,18 @@ _PARAMETERS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("depth", "limit", "size", "count"), ("levels", "depth")),
     **dict.fromkeys(("lookback", "window", "days"), ("last",)),
 }  # fmt: skip
-_NO_LIMIT = ("limit", "page_size", "max_rows", "count", "n")
+_IN_THE_VAULT = 'A key is never written into code: bg.setup() puts it into the vault, then connect(key="its name").'
+_HINTS: dict[str, str] = {  # parameters that there are elsewhere, and what to do here
+    **dict.fromkeys(
+        ("limit", "page_size", "max_rows", "count", "n"),
+        "It returns every row; cut the frame with .head(n) or .tail(n).",
+    ),
+    **dict.fromkeys(("tz", "timezone"), 'Times are UTC; convert the frame: .tz_convert("Europe/Berlin").'),
+    **dict.fromkeys(("api_key", "apikey", "secret", "secret_key", "secretkey", "api_secret"), _IN_THE_VAULT),
+    **dict.fromkeys(("passphrase", "password"), _IN_THE_VAULT),
+    **dict.fromkeys(("testnet", "test", "demo", "paper", "paptrading"),
+                    "sandbox=True is the embedded exchange; a key of the demo environment is recognised by itself."),
+}  # fmt: skip
 
 _VERBS: dict[str, str] = {
     **dict.fromkeys(
@@ -65,7 +79,11 @@ _VERBS: dict[str, str] = {
     **dict.fromkeys(("subscribe", "websocket", "ws", "live"), "stream"),
     **dict.fromkeys(("plot", "show", "graph"), "chart"),
     **dict.fromkeys(("to_csv", "save"), "export"),
+    **dict.fromkeys(("sql", "duckdb", "polars"), "lens"),
+    **dict.fromkeys(("equity", "pnl"), "statement"),
 }  # fmt: skip
+_ONLY_READS = "This package only reads: it has no orders, transfers or withdrawals."
+_WRITING = ("buy", "sell", "create_", "place_", "cancel_", "modify_", "amend_", "set_", "market_order", "limit_order")
 _PREFIXES = ("get_", "fetch_", "load_", "query_", "list_", "watch_", "my_")
 _Whole = TypeVar("_Whole")
 
@@ -76,14 +94,18 @@ class Verbs:
     def __init_subclass__(cls, **options: Any) -> None:
         """Wrap the public methods that the class itself defines."""
         super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            cls.__init__ = _only_composed(cls.__name__, cls.__init__)  # type: ignore[method-assign]
         for name, function in list(vars(cls).items()):
             if inspect.isfunction(function) and not name.startswith("_"):
-                setattr(cls, name, _normalised(function))
+                setattr(cls, name, any_spelling(function))
 
     def __getattr__(self, name: str) -> NoReturn:
         """Answer an attribute that does not exist; only ``_names()`` are offered."""
         if name.startswith("_"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if name.lower().startswith(_WRITING):
+            raise UnknownName(name, hint=_ONLY_READS)
         raise UnknownName(name, _near_verbs(name, self._names()))
 
     def _names(self) -> Sequence[str]:
@@ -151,12 +173,12 @@ def _near_verbs(name: str, known: Sequence[str]) -> str:
     return by_last[near[0]] if near else ""
 
 
-def _normalised(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a verb that takes any common spelling and calls ``function`` with this package's own."""
+def any_spelling(function: Callable[_Given, _Returned]) -> Callable[_Given, _Returned]:
+    """Return a function that takes any common spelling and calls ``function`` with this package's own."""
     signature = inspect.signature(function)
 
     @functools.wraps(function)
-    def verb(*args: Any, **keywords: Any) -> Any:
+    def verb(*args: _Given.args, **keywords: _Given.kwargs) -> _Returned:
         try:
             bound = signature.bind(*args, **keywords)
         except TypeError:
@@ -167,6 +189,21 @@ def _normalised(function: Callable[..., Any]) -> Callable[..., Any]:
     return verb
 
 
+def _only_composed(name: str, function: Callable[..., None]) -> Callable[..., None]:
+    """Return a constructor that says where its object comes from if it is called by hand."""
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def composed(*args: Any, **keywords: Any) -> None:
+        try:
+            signature.bind(*args, **keywords)
+        except TypeError:
+            raise WrongArguments(name, "is not made by hand.", hint="Write client = bg.connect().") from None
+        function(*args, **keywords)
+
+    return composed
+
+
 def _translate(given: dict[str, Any], signature: inspect.Signature) -> None:
     """Put the arguments that were given into this package's spelling, in place."""
     if given.get("last") is not None:
@@ -174,6 +211,7 @@ def _translate(given: dict[str, Any], signature: inspect.Signature) -> None:
     for name in _WORDS:
         if isinstance(given.get(name), str):
             given[name] = given[name].strip().lower()
+    _told_apart(given)
     for name in _INTERVALS:
         if given.get(name) is not None:
             given[name] = _each(given[name], lambda one: interval_name(one, anchor=given.get("anchor") or "utc"))
@@ -185,6 +223,17 @@ def _translate(given: dict[str, Any], signature: inspect.Signature) -> None:
         given["market"] = _each(given["market"], lambda one: market_name(one, named) if isinstance(one, str) else one)
     if isinstance(given.get("period"), str):
         given["period"] = _period(given["period"])
+
+
+def _told_apart(given: dict[str, Any]) -> None:
+    """Refuse an interval in the place of the symbol."""
+    symbol = given.get("symbol")
+    if isinstance(symbol, str) and given.get("interval") is not None:
+        try:
+            interval_name(symbol)
+        except InvalidInput:
+            return
+        raise InvalidInput("symbol", f"{symbol!r} is an interval.", hint='The symbol comes first: ("BTCUSDT", "1h").')
 
 
 def _start_from_last(given: dict[str, Any]) -> None:
@@ -231,10 +280,7 @@ def _wrong_arguments(
             meant = meant or difflib.get_close_matches(name, known, n=1, cutoff=0.7)
             if meant:
                 return WrongArguments(name, f"{verb}() does not have it; it is called {meant[0]}.")
-            if name.lower() in _NO_LIMIT:
-                hint = "It returns every row; cut the frame with .head(n) or .tail(n)."
-                return WrongArguments(name, f"{verb}() does not have it.", hint=hint)
-            return WrongArguments(name, f"{verb}() does not have it.", hint=takes)
+            return WrongArguments(name, f"{verb}() does not have it.", hint=_HINTS.get(name.lower(), takes))
     required = [
         name for name, one in signature.parameters.items()
         if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
@@ -242,5 +288,7 @@ def _wrong_arguments(
     missing = [name for name in required[len(args) :] if name not in given]
     if missing:
         return WrongArguments(missing[0], f"{verb}() needs it.", hint=takes)
-    hint = f"Write market=, price= and the like by name. {takes}"
+    by_name = [name for name in known if signature.parameters[name].kind is inspect.Parameter.KEYWORD_ONLY]
+    shown = ", ".join(f"{name}=" for name in by_name[:2])
+    hint = f"Write {shown} and the like by name. {takes}" if by_name else takes
     return WrongArguments(verb, "there are too many arguments without a name, or one is given twice.", hint=hint)

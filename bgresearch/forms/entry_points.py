@@ -6,6 +6,7 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from bgresearch.core.verbs import any_spelling
 from bgresearch.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _NEEDED = ("anywidget", "ipywidgets")
 
 
+@any_spelling
 def setup() -> Wizard:
     """Return the wizard: from nothing to a checked read-only key in the vault and the first DataFrame.
 
@@ -42,6 +44,7 @@ def setup() -> Wizard:
     return Wizard(AgentAccess())
 
 
+@any_spelling
 def keys() -> Manager:
     """Return the table of keys, with check, rotate, rename, remove, and what to do about a compromised one.
 
@@ -57,6 +60,7 @@ def keys() -> Manager:
     return Manager(AgentAccess())
 
 
+@any_spelling
 def unlock() -> Unlock:
     """Return the form that opens the vault: password or recovery code, sealed in the browser.
 
@@ -72,6 +76,7 @@ def unlock() -> Unlock:
     return Unlock(AgentAccess())
 
 
+@any_spelling
 def check(name: str) -> PermissionReport:
     """Return the permission report of a stored key, from the exchange: three or four requests.
 
@@ -92,6 +97,7 @@ def check(name: str) -> PermissionReport:
     return PermissionReport(AgentAccess(), name)
 
 
+@any_spelling
 def explore(client: Client | None = None) -> Explorer:
     """Return the data explorer; ``.frame`` has what was downloaded last.
 

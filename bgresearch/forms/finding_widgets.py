@@ -109,7 +109,7 @@ def balances_table(frame: pd.DataFrame) -> widgets.Widget:
         f"{len(rows)} of {len(nonzero)} balances" if len(nonzero) > len(rows) else "All balances that are not zero"
     )
     caption += f"; left out: {', '.join(skipped)}" if skipped else ""
-    return table(caption, ["Account", "Coin", "Total", "Value in USD"], rows, numbers=2)
+    return table(caption, ["Account", "Coin", "Total", messages.BALANCES_SHOWN], rows, numbers=2)
 
 
 def _outcome(finding: Finding) -> str:

@@ -1,6 +1,7 @@
 // The heading of a form, and the accessibility that ipywidgets lack: the form's name, where the focus goes, which problem
 // belongs to which field, and what changed. It sees only public texts, never what is typed.
 
+const COPY = "Copy";
 let count = 0;
 
 function tie(form) {
@@ -35,7 +36,32 @@ function tie(form) {
   for (const one of form.querySelectorAll("button, input, select, textarea, [tabindex]")) {
     set(one, "data-lm-suppress-shortcuts", "true"); // a notebook's shortcuts check the focused element before the form
   }
+  for (const lines of form.querySelectorAll(".widget-html-content pre, .bgs-help code")) addCopyButton(lines);
   for (const icon of form.querySelectorAll("i.fa")) set(icon, "aria-hidden", "true");
+}
+
+function addCopyButton(lines) {
+  if (lines.nextElementSibling?.classList.contains("bg-copy")) return;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "bg-copy";
+  button.textContent = COPY;
+  button.addEventListener("click", async () => {
+    button.textContent = (await copy(lines)) ? "Copied" : "Press Ctrl+C to copy";
+    button.addEventListener("blur", () => { button.textContent = COPY; }, { once: true });
+  });
+  lines.after(button);
+}
+
+/** Copies lines; where the browser does not let a page do that, they are selected for Ctrl+C. */
+async function copy(lines) {
+  try {
+    await navigator.clipboard.writeText(lines.textContent); // pages that are not secure have no clipboard
+    return true;
+  } catch {
+    getSelection().selectAllChildren(lines);
+    return document.execCommand("copy");
+  }
 }
 
 function set(element, name, value) {
@@ -50,8 +76,20 @@ function element(tag, name, parent) {
   return made;
 }
 
+/** One step of the list; `distance` is negative for those that are done, 0 for the current one. */
+function step(name, distance) {
+  const made = document.createElement("li");
+  made.className = distance < 0 ? "bg-done" : distance > 0 ? "bg-later" : "bg-now";
+  made.textContent = name;
+  if (distance === 0) made.setAttribute("aria-current", "step");
+  if (distance < 0) element("span", "bg-unseen", made).textContent = ", done";
+  return made;
+}
+
 function render({ model, el }) {
   el.classList.add("bg-guide");
+  const list = element("ol", "bg-steps", el);
+  list.setAttribute("aria-label", "Steps");
   const steps = element("p", "bg-progress", el);
   const heading = element("h2", "bg-heading", el);
   heading.tabIndex = -1;
@@ -78,6 +116,8 @@ function render({ model, el }) {
   const show = () => {
     steps.textContent = model.get("progress");
     steps.hidden = !model.get("progress");
+    list.hidden = !model.get("steps").length;
+    list.replaceChildren(...model.get("steps").map((name, place) => step(name, place - model.get("step"))));
     heading.textContent = model.get("heading");
     if (said.textContent !== model.get("said")) said.textContent = model.get("said");
   };
@@ -96,7 +136,7 @@ function render({ model, el }) {
     sizes.observe(form);
     tie(form);
   };
-  model.on("change:progress change:heading change:said", show);
+  model.on("change:progress change:heading change:said change:steps change:step", show);
   model.on("change:moved", focus);
   show();
   adopt();
@@ -105,7 +145,7 @@ function render({ model, el }) {
     sizes.disconnect();
     cancelAnimationFrame(waiting);
     cancelAnimationFrame(resizing);
-    model.off("change:progress change:heading change:said", show);
+    model.off("change:progress change:heading change:said change:steps change:step", show);
     model.off("change:moved", focus);
   };
 }

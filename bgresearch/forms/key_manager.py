@@ -158,7 +158,7 @@ class Manager(Form):
             self._page("It may have leaked", body, [self._remover(label, _GONE)])
 
         first = verdict("bad", messages.COMPROMISED_FIRST)
-        self._page("It may have leaked", [first, deleted, warning], [button("Next", go_on, main=True)])
+        self._page("It may have leaked", [first, deleted, warning], [button(messages.NEXT, go_on, main=True)])
 
 
 def _verdict(key: AgentKey) -> str:

@@ -48,7 +48,7 @@ class Rotating(widgets.VBox):  # type: ignore[misc]  # its base has no types
         self._manager, self._key = manager, key
         self.sealed = SealedInput(
             FIELDS, offer=lambda _: manager.access.offer("rotate", key.label, demo=key.demo), purpose="rotate",
-            submit="Seal and check", terminal=f"bgresearch keys rotate {key.label}",
+            submit=messages.SEAL, terminal=f"bgresearch keys rotate {key.label}",
         )  # fmt: skip
         self.sealed.on_box(self._open)
         super().__init__([note(messages.BOUND_TO.format(label=key.label, host=key.host)), self.sealed])

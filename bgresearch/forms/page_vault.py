@@ -29,10 +29,10 @@ class VaultPage(FormPage):
             self._ask_for_password()
 
     def _ask_for_password(self) -> None:
-        field = SealedField("password", "New master password", "password", is_new=True)
+        field = SealedField("password", messages.NEW_PASSWORD, "password", is_new=True)
         self.sealed = SealedInput(
             [field], offer=lambda purpose: self._wizard.access.offer("strength" if purpose == "strength" else "create"),
-            purpose="create", submit="Create the vault", terminal=TERMINAL, strength=self._strength,
+            purpose="create", submit=messages.CREATE_VAULT, terminal=TERMINAL, strength=self._strength,
         )  # fmt: skip
         self.sealed.on_box(self._create)
         self.body = (note(messages.NEW_VAULT), self.sealed)
@@ -49,15 +49,15 @@ class VaultPage(FormPage):
 
     def _offer_recovery(self) -> None:
         self.sealed = SealedInput(
-            [SealedField("password", "Master password, again", "password")],
-            offer=lambda _: self._wizard.access.offer("recovery"), purpose="recovery", submit="Show a recovery code",
+            [SealedField("password", f"{messages.MASTER_PASSWORD}, again", "password")],
+            offer=lambda _: self._wizard.access.offer("recovery"), purpose="recovery", submit=messages.SHOW_RECOVERY,
             terminal="bgresearch vault recovery",
         )  # fmt: skip
         self.sealed.on_box(self._show_code)
         self.sealed.on_forgotten(self._ask_for_groups)
-        made = verdict("good", "Your vault is created and open.", messages.RECOVERY_OFFER)
+        made = verdict("good", messages.VAULT_CREATED, messages.RECOVERY_OFFER)
         self.body = (made, self.sealed)
-        self.buttons = (button("Continue without a recovery code", self._wizard.forward),)
+        self.buttons = (button(messages.NO_RECOVERY, self._wizard.forward),)
         self._wizard.refresh()
 
     def _show_code(self, box: Box) -> None:
@@ -67,7 +67,7 @@ class VaultPage(FormPage):
     def _ask_for_groups(self) -> None:
         self.sealed = SealedInput(
             [SealedField("first", "Group #", "code"), SealedField("second", "Group #", "code")],
-            offer=lambda _: self._wizard.access.offer("confirm"), purpose="confirm", submit="Compare",
+            offer=lambda _: self._wizard.access.offer("confirm"), purpose="confirm", submit=messages.COMPARE,
             terminal="bgresearch vault recovery",
         )  # fmt: skip
         self.sealed.on_box(self._confirm)

@@ -41,10 +41,10 @@ class Paste(FormPage):
         demo = any(one.demo for one in wizard.wanted)
         self._demo = demo
         suggested = wizard.progress.label or ("demo" if demo else "research")
-        self.label = Labelled(widgets.Text(value=suggested, description="Name of the key"), messages.LABEL_HELP)
+        self.label = Labelled(widgets.Text(value=suggested, description=messages.KEY_NAME), messages.LABEL_HELP)
         self._made = (subheading("Make the key on the exchange now"), listed(_to_make(wizard), ordered=True))
         self.body = (*self._made, subheading("Then come back and name it"), self.label)
-        self.buttons = (button("Next", self._name, main=True),)
+        self.buttons = (button(messages.NEXT, self._name, main=True),)
 
     def _name(self) -> None:
         label = self.label.value.strip()
@@ -72,11 +72,11 @@ class Paste(FormPage):
 
     def _ask_for_key(self, label: str) -> None:
         self.sealed = SealedInput(
-            FIELDS, offer=lambda _: self._offer(label), purpose="key", submit="Seal and check", terminal=TERMINAL
+            FIELDS, offer=lambda _: self._offer(label), purpose="key", submit=messages.SEAL, terminal=TERMINAL
         )
         self.sealed.on_box(lambda box: self._open(label, box))
-        self.body = (note(f"Name of the key: {label}", messages.KEY_HELP), self.sealed)
-        self.buttons = (button("Change the name", lambda: self._rename(label)),)
+        self.body = (note(f"{messages.KEY_NAME}: {label}", messages.KEY_HELP), self.sealed)
+        self.buttons = (button(messages.CHANGE_NAME, lambda: self._rename(label)),)
         if self._wizard.access.is_sandbox:
             self.body = (note(messages.SANDBOX_KEY_HELP), *self.body)
             self.buttons = (
@@ -87,7 +87,7 @@ class Paste(FormPage):
 
     def _rename(self, label: str) -> None:
         self.label.control.value = label
-        self.body, self.buttons = (*self._made, self.label), (button("Next", self._name, main=True),)
+        self.body, self.buttons = (*self._made, self.label), (button(messages.NEXT, self._name, main=True),)
         self._wizard.refresh()
 
     def _offer(self, label: str) -> Answer:
@@ -151,12 +151,12 @@ class CheckPage(FormPage):
             self._show_result(findings)
 
     def _show_result(self, findings: list[Finding]) -> None:
-        again = button("Check again", lambda: self._wizard.go_to(self._wizard.progress))
+        again = button(messages.CHECK_AGAIN, lambda: self._wizard.go_to(self._wizard.progress))
         if passed(findings) and self._wizard.found is not None:
-            self.buttons = (button("See the verdict", self._wizard.forward, main=True), again)
+            self.buttons = (button(messages.SEE_VERDICT, self._wizard.forward, main=True), again)
             end = verdict("good", messages.CHECK_PASSED)
         else:
-            self.buttons = (button("Type the key again", self._wizard.back, main=True), again)
+            self.buttons = (button(messages.TYPE_AGAIN, self._wizard.back, main=True), again)
             end = verdict("bad", messages.CHECK_FAILED)
         self.body = (*self.body, end)
         self._wizard.refresh()
@@ -182,15 +182,15 @@ class Verdict(FormPage):
             f"The name is {wizard.progress.label}.",
         )
         self.renew = Labelled(
-            widgets.Text(
-                value=verdicts.rotate_by(wizard.today, found).isoformat(), description="Replace the key by (reminder)"
-            ),
-            "A date such as 2027-01-31.",
+            widgets.DatePicker(value=verdicts.rotate_by(wizard.today, found), description=messages.REMIND),
+            messages.REMIND_HELP,
         )
         again = button(
-            "Check again", lambda: wizard.go_to(replace(wizard.progress, step="check")), main=judgement.keep != "yes"
+            messages.CHECK_AGAIN,
+            lambda: wizard.go_to(replace(wizard.progress, step="check")),
+            main=judgement.keep != "yes",
         )
-        keep = button("Save the key", self._keep, main=judgement.keep == "yes", danger=judgement.keep != "yes")
+        keep = button(messages.SAVE_KEY, self._keep, main=judgement.keep == "yes", danger=judgement.keep != "yes")
         asked: dict[str, tuple[widgets.Widget, ...]] = {
             "yes": (self.renew,), "on purpose": (self.accepted, self.typed, self.renew), "never": (),
         }  # fmt: skip
@@ -203,17 +203,21 @@ class Verdict(FormPage):
     def _keep(self) -> None:
         wizard = self._wizard
         self.typed.problem("")
+        self.renew.problem("")
         if self._on_purpose and not (self.accepted.value and self.typed.value.strip() == wizard.progress.label):
             self.typed.problem(f"Tick the box above and type {wizard.progress.label}.")
             wizard.say("The key is not saved: tick the box and type its name.")
             return
-        if (date := _date(self.renew)) is None:
-            wizard.say("The reminder is not a date.")
+        date: dt.date | None = self.renew.value
+        if date is None or date <= wizard.today:
+            wrong = messages.REMIND_MISSING if date is None else messages.REMIND_PAST
+            self.renew.problem(wrong)
+            wizard.say(wrong)
             return
         with wizard.asking():
             account, staged = self._found.uid, wizard.progress.staged
-            wizard.access.agent.keep(staged, account=account, rotate_by=date, accept_trade=self._on_purpose)
-            wizard.renew = date
+            wizard.access.agent.keep(staged, account=account, rotate_by=str(date), accept_trade=self._on_purpose)
+            wizard.renew = str(date)
             wizard.forward(staged="", holder="")
 
 
@@ -229,7 +233,7 @@ class Done(FormPage):
             verdict("good", messages.DONE, f"Key: {self._label}", messages.REMINDER.format(date=wizard.renew)),
             subheading("In Python"), code(lines), subheading("Your balances"), self.balances,
         )  # fmt: skip
-        self.buttons = (button("Make another key", wizard.restart),)
+        self.buttons = (button(messages.ANOTHER_KEY, wizard.restart),)
 
     def shown(self) -> None:
         self._wizard.access.run(self._ask)
@@ -282,15 +286,6 @@ def _advice(wizard: Navigator) -> tuple[widgets.Widget, ...]:
 
 def _listed(ticks: tuple[Tick, ...]) -> str:
     return ", ".join(tick.words for tick in ticks)
-
-
-def _date(field: Labelled) -> str | None:
-    field.problem("")
-    try:
-        return dt.date.fromisoformat(field.value.strip()).isoformat()
-    except ValueError:
-        field.problem("This is not a date. Write it like 2027-01-31.")
-        return None
 
 
 def _named(field: str) -> str:

@@ -31,8 +31,11 @@ class Before(FormPage):
     """What to know before starting."""
 
     def __init__(self, wizard: Navigator) -> None:
-        self.body = (listed(messages.BEFORE),)
-        self.buttons = (button("Begin", wizard.forward, main=True),)
+        self.body = (listed(messages.BEFORE), note(messages.QUICK_HELP))
+        self.buttons = (
+            button(messages.QUICK, lambda: wizard.forward(step="purpose", purposes=purposes.COMMON), main=True),
+            button(messages.BEGIN, wizard.forward),
+        )
 
 
 class Purposes(FormPage):
@@ -40,7 +43,7 @@ class Purposes(FormPage):
 
     def __init__(self, wizard: Navigator) -> None:
         self._wizard = wizard
-        chosen = wizard.progress.purposes
+        chosen = wizard.progress.purposes or purposes.COMMON
         self.choices = {
             one.name: widgets.Checkbox(value=one.name in chosen, description=f"{one.title}: {one.words}", indent=False)
             for one in PURPOSES.values()
@@ -52,7 +55,7 @@ class Purposes(FormPage):
         for box in (*self.choices.values(), self.mode.control):
             box.observe(lambda _: self._show_instructions(), "value")
         self.body = (*self.choices.values(), self.problem, self.mode, self.instructions)
-        self.buttons = (button("Next", self._next, main=True),)
+        self.buttons = (button(messages.NEXT, self._next, main=True),)
         self._show_instructions()
 
     @property
@@ -103,7 +106,7 @@ class Addresses(FormPage):
         self.cautions = widgets.VBox()
         self.typed.control.observe(lambda _: self._forget(), "value")
         self.body = (note(addresses.WHY, addresses.CHANGES, addresses.FIND_OUT), self.typed, self.cautions)
-        self.buttons = (button("Next", self._next, main=True),)
+        self.buttons = (button(messages.NEXT, self._next, main=True),)
         self._accepted: str | None = None
 
     def _forget(self) -> None:

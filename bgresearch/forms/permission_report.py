@@ -44,7 +44,7 @@ class PermissionReport(Form):
         self._access.run(self._ask)
 
     def _ask(self) -> None:
-        again = button("Check again", self._check)
+        again = button(messages.CHECK_AGAIN, self._check)
         try:
             findings, self.found = self._access.agent.check(self._label)
         except REFUSALS as refusal:

@@ -17,7 +17,7 @@ from bgresearch.keys.onboarding import messages
 
 TERMINAL = "bgresearch vault unlock"
 _FIELDS: dict[Purpose, SealedField] = {
-    "unlock": SealedField("password", "Master password", "password"),
+    "unlock": SealedField("password", messages.MASTER_PASSWORD, "password"),
     "recover": SealedField("recovery_code", "Recovery code", "code"),
 }
 _HELP: dict[Purpose, str] = {
@@ -49,7 +49,7 @@ class Unlocking(widgets.VBox):  # type: ignore[misc]  # its base has no types
 
     def _choose(self, purpose: Purpose) -> None:
         self.sealed = SealedInput(
-            [_FIELDS[purpose]], offer=lambda _: self._access.offer(purpose), purpose=purpose, submit="Unlock",
+            [_FIELDS[purpose]], offer=lambda _: self._access.offer(purpose), purpose=purpose, submit=messages.UNLOCK,
             terminal=TERMINAL,
         )  # fmt: skip
         self.sealed.on_box(self._open)

@@ -14,6 +14,7 @@ import anywidget
 import ipywidgets as widgets
 import traitlets
 
+from bgresearch.keys.onboarding.glossary import Term
 from bgresearch.keys.onboarding.messages import SANDBOX
 
 Tone = Literal["good", "warn", "bad", "unknown"]
@@ -23,7 +24,10 @@ _FILES = resources.files(__package__)
 
 
 class Guide(anywidget.AnyWidget):
-    """The heading of a form, which gets the focus when the page changes, and announcements to a screen reader."""
+    """The steps and the heading of a form, which gets the focus when the page changes; what a screen reader announces.
+
+    Its script adds what ipywidgets lack, such as a button that copies lines of code.
+    """
 
     _esm = _FILES.joinpath("guide.js").read_text(encoding="utf-8")
     _css = _FILES.joinpath("guide.css").read_text(encoding="utf-8")
@@ -32,6 +36,8 @@ class Guide(anywidget.AnyWidget):
     heading = traitlets.Unicode().tag(sync=True)
     progress = traitlets.Unicode().tag(sync=True)
     said = traitlets.Unicode().tag(sync=True)
+    steps: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    step = traitlets.Int().tag(sync=True)
     moved = traitlets.Int().tag(sync=True)
 
 
@@ -143,6 +149,17 @@ def subheading(text: str) -> widgets.HTML:
 def code(text: str) -> widgets.HTML:
     """Return lines to copy."""
     return widgets.HTML(f'<pre role="region" aria-label="Lines to copy" tabindex="0">{html.escape(text)}</pre>')
+
+
+def explained(terms: Iterable[Term]) -> widgets.HTML:
+    """Return questions that open to their answers."""
+    lines = (
+        f"<details><summary>{html.escape(question)}</summary><p>{html.escape(answer)}</p></details>"
+        for question, answer in terms
+    )
+    shown = widgets.HTML("".join(lines))
+    shown.add_class("bg-terms")
+    return shown
 
 
 def badge(tone: Tone, text: str) -> str:

@@ -15,8 +15,9 @@ from bgresearch.forms import page_vault as opening
 from bgresearch.forms import pages_key as proving
 from bgresearch.forms import pages_purpose as choosing
 from bgresearch.forms.agent_access import AgentAccess
-from bgresearch.forms.widgets import Form, FormPage, button, verdict
+from bgresearch.forms.widgets import Form, FormPage, button, explained, verdict
 from bgresearch.forms.wizard_state import (
+    STEPS,
     AgentState,
     Progress,
     Step,
@@ -28,6 +29,7 @@ from bgresearch.forms.wizard_state import (
     resumed,
 )
 from bgresearch.keys.onboarding import messages
+from bgresearch.keys.onboarding.glossary import TERMS, TERMS_OF
 from bgresearch.keys.onboarding.purposes import PURPOSES, Purpose
 from bgresearch.keys.permissions import Permissions
 
@@ -71,6 +73,7 @@ class Wizard(Form):
 
     def __init__(self, access: AgentAccess, *, today: dt.date | None = None) -> None:
         super().__init__(messages.TITLE, sandbox=access.is_sandbox)
+        self.guide.steps = [messages.STEP_NAMES[step] for step in STEPS]
         self.access = access
         self.today = today or dt.datetime.now(dt.UTC).date()
         self.found: Permissions | None = None
@@ -108,11 +111,13 @@ class Wizard(Form):
 
     def refresh(self, *, quiet: bool = False) -> None:
         """Show the page again after it has changed."""
-        navigation = [button("Back", self.back)] if can_go_back(self.progress) else []
+        navigation = [button(messages.BACK, self.back)] if can_go_back(self.progress) else []
         if self.progress.step not in {"before", "done"}:
-            navigation.append(button("Start over", self.restart))
+            navigation.append(button(messages.START_OVER, self.restart))
         body = [verdict("unknown", self._said), *self.page.body] if self._said else self.page.body
+        body = [*body, explained(TERMS[term] for term in TERMS_OF[self.progress.step])]
         heading = messages.STEP_TITLES[self.progress.step]
+        self.guide.step = STEPS.index(self.progress.step)
         self.show(
             heading, body, [*self.page.buttons, *navigation], progress=progress_text(self.progress.step), quiet=quiet
         )

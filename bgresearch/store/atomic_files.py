@@ -33,6 +33,7 @@ def _advice(other: str) -> Mapping[int, str]:
         errno.EDQUOT: f"The disk quota is used up: free some space, or {other}.",
         errno.EFBIG: "The file would be larger than this process may write (ulimit -f).",
         errno.EROFS: f"The folder is read-only: {other}.",
+        errno.ENOENT: f"Its folder is not there and cannot be made: {other}.",
         errno.EACCES: permission,
         errno.EPERM: permission,
         errno.ENAMETOOLONG: "The name is too long for this file system.",
@@ -41,7 +42,7 @@ def _advice(other: str) -> Mapping[int, str]:
     }
 
 
-IN_THE_STORE = _advice("choose another folder with data_dir=")
+IN_THE_STORE = _advice("choose another folder with data_dir= or BGRESEARCH_DATA_DIR")
 ANYWHERE = {
     **_advice("choose another place"),
     0: "Look whether the disk is full or its use limited, or choose another place.",  # a library kept the number

@@ -99,10 +99,11 @@ class JupyterServer:
     port: int
     token: str
     log: Path
+    base: str = "/"
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self.port}{self.base.rstrip('/')}"
 
     @property
     def notebooks(self) -> Path:
@@ -115,7 +116,7 @@ class JupyterServer:
     def address(self, name: str, place: Place, *, host: str = "127.0.0.1") -> str:
         own = f"lab/workspaces/{Path(name).stem}/tree"  # or it would show the last one's notebook again
         ways = {"lab": own, "notebook": "notebooks", "voila": "voila/render"}
-        return f"http://{host}:{self.port}/{ways[place]}/{name}?token={self.token}"
+        return f"http://{host}:{self.port}{self.base}{ways[place]}/{name}?token={self.token}"
 
     def kernels(self) -> list[int]:
         """The processes of its kernels."""
@@ -152,17 +153,19 @@ class JupyterServer:
                 self.process.wait()
 
 
-def start_server(folder: Path, *, voila: bool = False, host: str = "127.0.0.1") -> JupyterServer:
+def start_server(
+    folder: Path, *, voila: bool = False, host: str = "127.0.0.1", python: str = sys.executable, base: str = "/"
+) -> JupyterServer:
     """Start JupyterLab (with Notebook beside it), or Voila alone, and wait until it answers."""
     notebooks, log, token, port = folder / "notebooks", folder / "server.log", secrets.token_hex(16), free_port()
     notebooks.mkdir(parents=True, exist_ok=True)
-    command = _voila(notebooks, port, token) if voila else _lab(notebooks, port, token, host)
+    command = _voila(notebooks, port, token) if voila else _lab(notebooks, port, token, host, base)
     with log.open("wb") as written:
         process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", *command], env=_environment(folder), cwd=notebooks, stdout=written,
+            [python, "-m", *command], env=_environment(folder), cwd=notebooks, stdout=written,
             stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
-    server = JupyterServer(folder, process, port, token, log)
+    server = JupyterServer(folder, process, port, token, log, base)
     try:
         _wait_until_it_answers(server, "/" if voila else "/api/status")
     except BaseException:
@@ -177,9 +180,10 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def _lab(notebooks: Path, port: int, token: str, host: str) -> list[str]:
+def _lab(notebooks: Path, port: int, token: str, host: str, base: str) -> list[str]:
     options = {
         "--ServerApp.root_dir": notebooks, "--ServerApp.ip": host, "--ServerApp.port": port,
+        "--ServerApp.base_url": base,
         "--ServerApp.port_retries": 0, "--ServerApp.open_browser": False, "--IdentityProvider.token": token,
         "--ServerApp.local_hostnames": ["localhost", "notebooks.example"], "--LabApp.expose_app_in_browser": True,
         "--JupyterNotebookApp.expose_app_in_browser": True, "--LabApp.news_url": None,

@@ -99,10 +99,10 @@ def wizard(walk: Walk) -> None:
     walk.hand_in("readonly")
     walk.see(words.CHECK_PASSED)
     walk.look("check")
-    walk.press("See the verdict")
+    walk.press(words.SEE_VERDICT)
     walk.at("verdict")
-    walk.press("Save the key")
-    walk.see("Value in USD")
+    walk.press(words.SAVE_KEY)
+    walk.see(words.BALANCES_SHOWN)
     walk.look("done")
 
 

@@ -37,7 +37,7 @@ def test_keys_are_checked_renamed_and_removed_and_unlocked_without_a_barrier(ope
     walk.see(words.COMPROMISED_FIRST)
     walk.look("leaked")
     walk.tick(words.COMPROMISED_DELETED)
-    walk.press("Next")
+    walk.press(words.NEXT)
     walk.press("Remove it here")
     walk.see("Removed 'archive' here too.")
     with Agent(AgentPlace(person.agent)) as agent:
@@ -45,9 +45,9 @@ def test_keys_are_checked_renamed_and_removed_and_unlocked_without_a_barrier(ope
         agent.lock()
     walk.press("Replace")
     walk.see(words.OPEN_VAULT)
-    walk.type("Master password", PASSWORD)
+    walk.type(words.MASTER_PASSWORD, PASSWORD)
     walk.look("locked")
-    walk.press("Unlock")
+    walk.press(words.UNLOCK)
     walk.see("Keys in the vault")
 
 

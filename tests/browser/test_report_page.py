@@ -165,3 +165,32 @@ def luminance(colour: str) -> float:
     parts = [int(part) / 255 for part in colour.removeprefix("rgb(").removesuffix(")").split(",")]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+_LEAST_GAP = """() => {
+  const lines = new Map();
+  for (const text of document.querySelectorAll(".xaxislayer-above text, .xaxislayer-below text")) {
+    const spans = text.querySelectorAll("tspan");
+    (spans.length ? [...spans] : [text]).forEach((line, number) => {
+      const box = line.getBoundingClientRect();
+      if (box.width) lines.set(number, [...(lines.get(number) || []), box]);
+    });
+  }
+  const gaps = [...lines.values()].flatMap((boxes) => boxes.sort((a, b) => a.left - b.left)
+    .slice(1).map((box, at) => box.left - boxes[at].right));
+  return Math.min(...gaps);
+}"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("minutes", [60, 720, 1440, 2160, 2880, 4320, 14_400, 43_200])
+def test_labels_of_time_do_not_touch_in_a_narrow_pane(browser: Browser, tmp_path: Path, minutes: int) -> None:
+    figure = candles_figure(walk(minutes), title="BTCUSDT")
+    file = write_page(tmp_path / "page.html", page("Report", [Panel({"BTCUSDT": figure})]))
+    context = browser.new_context(viewport={"width": 380, "height": 700})
+    tab = context.new_page()
+    tab.goto(file.as_uri())
+    tab.wait_for_selector("#figure-0-0 .xaxislayer-above text, #figure-0-0 .xaxislayer-below text")
+    tab.wait_for_timeout(500)  # the axis is drawn again when the page has its size
+    assert tab.evaluate(_LEAST_GAP) > 0
+    context.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
+from bgresearch.keys.onboarding import messages as words
 from tests.browser.conftest import FOREIGN_NAME, Open
 from tests.browser.harness import Home, Place, Sheet, assert_accessible
 from tests.browser.stage import ORIGIN
@@ -85,10 +86,10 @@ def test_keys_pressed_in_a_field_or_on_a_button_are_no_commands_of_the_notebook(
 
 def test_nor_are_keys_pressed_on_a_button_of_the_wizard(open_sheet: Open, person: Home) -> None:
     sheet = open_sheet([person.cell, SETUP])
-    sheet.page.get_by_role("button", name="Begin").focus()
+    sheet.page.get_by_role("button", name=words.BEGIN).focus()
     sheet.page.keyboard.type("abxdd")
     expect(sheet.page.locator(".jp-Notebook .jp-Cell")).to_have_count(2)
-    expect(sheet.page.get_by_role("button", name="Begin")).to_be_focused()
+    expect(sheet.page.get_by_role("button", name=words.BEGIN)).to_be_focused()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -12,22 +12,14 @@ from playwright.sync_api import Page
 from bgresearch.agent.client import Agent
 from bgresearch.agent.socket_path import Place
 from bgresearch.keys.onboarding import messages as words
-from bgresearch.sandbox import SANDBOX_KEYS
-from tests.browser.conftest import Open
-from tests.browser.harness import PATIENCE_MS, Home, assert_accessible
+from bgresearch.keys.onboarding.glossary import TERMS
+from tests.browser.conftest import FOREIGN_NAME, Open
+from tests.browser.harness import Home, assert_accessible
 from tests.browser.harness import Place as JupyterPlace
-from tests.browser.walkthrough import PASSWORD, SETUP, Walk, prepare
+from tests.browser.walkthrough import ANSWER_MS, PASSWORD, SETUP, Walk, by_keyboard, prepare
 
 pytestmark = pytest.mark.slow
 
-_MOST_TABS = 60  # until somebody gives up
-_NAME = """(one) => {
-  const label = one.labels?.[0]?.textContent || one.getAttribute("aria-label") || one.textContent;
-  return (label || "").trim();
-}"""
-_ACTIVE = f"() => ({_NAME})(document.activeElement)"
-_THERE = f"""(name) => [...document.querySelectorAll(".bg-form :is(button, input, textarea, select)")]
-  .some((one) => one.checkVisibility() && ({_NAME})(one).startsWith(name))"""
 _CUT_OFF = """() => {
   const form = [...document.querySelectorAll(".bg-form")].at(-1);
   const frame = form.getBoundingClientRect();
@@ -79,13 +71,13 @@ def test_from_nothing_to_the_first_balances_without_a_barrier_on_any_page(
     walk.hand_in("readonly")
     walk.see(words.CHECK_PASSED)
     walk.look("check")
-    walk.press("See the verdict")
+    walk.press(words.SEE_VERDICT)
     walk.at("verdict")
     walk.see("Green: this key only reads")
     assert agent.status().keys == ()
-    walk.press("Save the key")
+    walk.press(words.SAVE_KEY)
     walk.at("done", "done-begun")
-    walk.see("Value in USD")
+    walk.see(words.BALANCES_SHOWN)
     walk.look("done")
     walk.see(words.DONE)
     assert [key.label for key in agent.status().keys] == ["research"]
@@ -97,14 +89,14 @@ def test_in_a_narrow_dark_pane_nothing_is_cut_off(open_sheet: Open, vault_holder
     sheet = open_sheet([vault_holder.cell, SETUP], width=480)
     sheet.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
     sheet.page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
-    sheet.page.locator("body[data-jp-theme-light='false']").wait_for(state="attached", timeout=PATIENCE_MS)
+    sheet.page.locator("body[data-jp-theme-light='false']").wait_for(state="attached", timeout=ANSWER_MS)
     looked = Inspector(sheet.page)
     walk = Walk(sheet.page, looked)
     walk.hand_in("trader")
     walk.see(words.CHECK_PASSED)
-    walk.press("See the verdict")
+    walk.press(words.SEE_VERDICT)
     walk.at("verdict")
-    walk.press("Start over")
+    walk.press(words.START_OVER)
     walk.choose("Tax records", "8.8.8.8")
     assert "address" in looked.seen
 
@@ -125,7 +117,7 @@ def test_each_mistake_is_caught_where_it_happens_and_nothing_is_saved(
         walk.see(said)
         walk.see(words.CHECK_FAILED)
         walk.look(f"refused-{name}")
-        walk.press("Back")
+        walk.press(words.BACK)
     assert [key.label for key in agent.status().keys] == ["old"]
 
 
@@ -136,16 +128,16 @@ def test_a_withdrawing_key_is_refused_and_a_trading_one_kept_only_on_purpose(
     walk = Walk(sheet.page, Inspector(sheet.page))
     walk.hand_in("withdrawer")
     walk.see(words.CHECK_PASSED)
-    walk.press("See the verdict")
+    walk.press(words.SEE_VERDICT)
     walk.at("verdict", "verdict-withdraws")
     walk.see("Red: this key can send coins away.")
-    assert walk.form.get_by_role("button", name="Save the key").count() == 0
-    walk.press("Back")
+    assert walk.form.get_by_role("button", name=words.SAVE_KEY).count() == 0
+    walk.press(words.BACK)
     walk.hand_in("trader", "risky")
     walk.see(words.CHECK_PASSED)
-    walk.press("See the verdict")
+    walk.press(words.SEE_VERDICT)
     walk.at("verdict", "verdict-trades")
-    walk.press("Save the key")
+    walk.press(words.SAVE_KEY)
     field = walk.form.get_by_label("Type the key's name to keep it anyway")
     walk.see("Tick the box above and type risky.")
     assert field.get_attribute("aria-invalid") == "true"
@@ -154,7 +146,7 @@ def test_a_withdrawing_key_is_refused_and_a_trading_one_kept_only_on_purpose(
     assert [key.label for key in agent.status().keys] == ["old"]
     walk.tick("I know that this key can trade")
     field.fill("risky")
-    walk.press("Save the key")
+    walk.press(words.SAVE_KEY)
     walk.at("done", "done-risky")
     assert [key.label for key in agent.status().keys] == ["old", "risky"]
 
@@ -168,70 +160,55 @@ def test_a_demo_key_and_a_unified_account_end_in_balances_too(
     walk = Walk(sheet.page)
     walk.hand_in(key)
     walk.see(words.CHECK_PASSED)
-    walk.press("See the verdict")
-    walk.press("Save the key")
-    walk.see("Value in USD")
+    walk.press(words.SEE_VERDICT)
+    walk.press(words.SAVE_KEY)
+    walk.see(words.BALANCES_SHOWN)
     (kept,) = agent.status().keys
     assert kept.demo == (key == "demo")
 
 
-def test_the_keyboard_is_enough_and_the_focus_follows(open_sheet: Open, person: Home) -> None:
+def test_the_keyboard_is_enough_and_the_focus_follows_on_the_short_way(open_sheet: Open, person: Home) -> None:
+    sheet = open_sheet([person.cell, SETUP])
+    assert list(by_keyboard(sheet.page)) == list(words.STEP_NAMES.values())
+
+
+def test_a_question_opens_its_answer_by_keyboard_and_the_list_of_steps_says_where_one_is(
+    open_sheet: Open, person: Home
+) -> None:
     sheet = open_sheet([person.cell, SETUP])
     walk = Walk(sheet.page)
-    walk.see("Begin")
-    sheet.page.locator(".bg-heading").evaluate("heading => heading.focus()")  # somebody who has just come into the form
+    walk.at("before")
+    term = TERMS["passphrase"]
+    assert not walk.form.get_by_text(term.answer).is_visible()
+    walk.form.get_by_text(term.question).focus()
+    sheet.page.keyboard.press("Enter")
+    walk.see(term.answer)
+    assert walk.form.locator("[aria-current='step']").inner_text() == words.STEP_NAMES["before"]
+    walk.press(words.QUICK)
+    walk.at("address")
+    assert walk.form.locator("[aria-current='step']").inner_text() == words.STEP_NAMES["address"]
+    assert walk.form.locator(".bg-steps .bg-done").count() == 2
+    assert_accessible(sheet.page)
 
-    def reach(name: str) -> None:
-        sheet.page.wait_for_function(_THERE, arg=name, timeout=PATIENCE_MS)  # a page comes after its heading
-        for _ in range(_MOST_TABS):
-            if sheet.page.evaluate(_ACTIVE).startswith(name):
-                return
-            sheet.page.keyboard.press("Tab")
-        pytest.fail(f"{name!r} cannot be reached with Tab")
 
-    def press(name: str, key: str = "Enter") -> None:
-        reach(name)
-        sheet.page.keyboard.press(key)
-
-    def arrived(step: str) -> None:
-        walk.form.locator(".bg-heading:focus", has_text=words.STEP_TITLES[step]).wait_for(timeout=PATIENCE_MS)
-
-    def write(name: str, text: str) -> None:
-        reach(name)
-        sheet.page.keyboard.press("ControlOrMeta+a")
-        sheet.page.keyboard.type(text)
-
-    press("Begin")
-    arrived("purpose")
-    press("My own spot history", "Space")
-    press("Next")
-    arrived("address")
-    write(words.ADDRESS_QUESTION, "8.8.8.8")
-    press("Next")
-    arrived("open")
-    sheet.page.locator(".bgs-fingerprint").wait_for(timeout=PATIENCE_MS)
-    write("New master password", PASSWORD)
-    sheet.page.keyboard.press("Tab")
-    write("New master password, again", PASSWORD)
-    press("Create the vault")
-    walk.see("Your vault is created and open.")
-    arrived("open")
-    press("Continue without a recovery code")
-    arrived("key")
-    press("Next")
-    walk.see(words.KEY_HELP[:30])
-    sheet.page.locator(".bgs-fingerprint").wait_for(timeout=PATIENCE_MS)
-    key = SANDBOX_KEYS["readonly"]
-    for label, text in (("API key", key.api_key), ("SecretKey", key.secret_key), ("Passphrase", key.passphrase)):
-        write(label, text)
-        sheet.page.keyboard.press("Tab")
-    press("Seal and check")
-    walk.see(words.CHECK_PASSED)
-    press("See the verdict")
-    arrived("verdict")
-    press("Save the key")
-    arrived("done")
-    walk.see("Value in USD")
+@pytest.mark.parametrize("host", ["127.0.0.1", FOREIGN_NAME])
+def test_lines_are_copied_with_one_press_on_a_page_that_is_not_secure_too(
+    open_sheet: Open, person: Home, host: str
+) -> None:
+    sheet = open_sheet([person.cell, SETUP], host=host)
+    walk = Walk(sheet.page)
+    walk.at("before")
+    walk.press(words.BEGIN)
+    walk.choose_purposes("Market data only")
+    walk.press(words.NEXT)
+    walk.see("You need no key.")
+    lines = walk.form.locator("pre").inner_text()
+    walk.press("Copy")
+    walk.see("Copied")
+    sheet.page.evaluate("() => document.body.append(Object.assign(document.createElement('textarea'), {id: 'pasted'}))")
+    sheet.page.locator("#pasted").focus()
+    sheet.page.keyboard.press("ControlOrMeta+v")
+    assert sheet.page.locator("#pasted").input_value() == lines
 
 
 def test_a_kernel_that_starts_anew_and_an_agent_that_locks_cost_the_typed_secret_alone(
@@ -246,13 +223,13 @@ def test_a_kernel_that_starts_anew_and_an_agent_that_locks_cost_the_typed_secret
     walk.see("You continue where you stopped.")
     walk.see(words.CHECK_PASSED)
     agent.lock()
-    walk.press("See the verdict")
+    walk.press(words.SEE_VERDICT)
     walk.at("open")
     walk.see("locked meanwhile")
-    walk.type("Master password", PASSWORD)
-    walk.press("Unlock")
+    walk.type(words.MASTER_PASSWORD, PASSWORD)
+    walk.press(words.UNLOCK)
     walk.at("key")
-    assert walk.form.get_by_label("Name of the key").input_value() == "research"
+    assert walk.form.get_by_label(words.KEY_NAME).input_value() == "research"
 
 
 def test_a_recovery_code_is_shown_once_and_two_groups_are_asked_back(
@@ -263,17 +240,17 @@ def test_a_recovery_code_is_shown_once_and_two_groups_are_asked_back(
     walk.choose("My own spot history", "8.8.8.8")
     walk.make_vault(with_recovery=True)
     secret = walk.form.locator(".bgs-secret")
-    secret.wait_for(timeout=PATIENCE_MS)
+    secret.wait_for(timeout=ANSWER_MS)
     groups = secret.inner_text().strip().split("-")
     walk.press("I have written it down: hide it")
     walk.see(words.RECOVERY_ASKED)
     assert secret.count() == 0
-    walk.form.get_by_text(re.compile(r"Group \d")).first.wait_for(timeout=PATIENCE_MS)
+    walk.form.get_by_text(re.compile(r"Group \d")).first.wait_for(timeout=ANSWER_MS)
     asked = [int(one.split()[-1]) for one in walk.form.locator("label", has_text="Group").all_inner_texts()]
     for number in asked:
         walk.type(f"Group {number}", groups[number - 1])
     walk.look("asked-back")
-    walk.press("Compare")
+    walk.press(words.COMPARE)
     walk.at("key")
     assert "recovery" in agent.status().unlocks
 
@@ -288,35 +265,35 @@ def test_a_page_that_is_loaded_again_in_any_step_shows_the_same_step(
         if name in words.STEP_TITLES:
             sheet.save()
             sheet.page.reload()
-            walk.form.get_by_role("heading", name=words.STEP_TITLES[name]).wait_for(timeout=PATIENCE_MS)
+            walk.form.get_by_role("heading", name=words.STEP_TITLES[name]).wait_for(timeout=ANSWER_MS)
             again.append(name)
 
     walk = Walk(sheet.page, load_again)
     walk.at("before")
-    walk.press("Begin")
+    walk.press(words.BEGIN)
     walk.at("purpose")
     walk.tick("My own spot history")
-    walk.press("Next")
+    walk.press(words.NEXT)
     walk.at("address")
     walk.type(words.ADDRESS_QUESTION, "8.8.8.8")
-    walk.press("Next")
+    walk.press(words.NEXT)
     walk.at("open")
     memory = json.loads((person.folder / "state" / "bgresearch" / "setup.json").read_text("utf-8"))
     assert memory["step"] == "open"
-    walk.type("New master password", PASSWORD)
-    walk.type("New master password, again", PASSWORD)
-    walk.press("Create the vault")
-    walk.press("Continue without a recovery code")
+    walk.type(words.NEW_PASSWORD, PASSWORD)
+    walk.type(f"{words.NEW_PASSWORD}, again", PASSWORD)
+    walk.press(words.CREATE_VAULT)
+    walk.press(words.NO_RECOVERY)
     walk.at("key")
     walk.type_key("readonly")
-    walk.press("Seal and check")
+    walk.press(words.SEAL)
     walk.at("check")
     walk.see(words.CHECK_PASSED)
-    walk.press("See the verdict")
+    walk.press(words.SEE_VERDICT)
     walk.at("verdict")
-    walk.press("Save the key")
+    walk.press(words.SAVE_KEY)
     walk.at("done")
-    walk.see("Value in USD")
+    walk.see(words.BALANCES_SHOWN)
     assert again == list(words.STEP_TITLES)
     assert [key.label for key in agent.status().keys] == ["research"]
 
@@ -332,7 +309,7 @@ def test_a_kernel_that_starts_anew_while_a_key_is_typed_costs_the_typed_texts_al
     sheet.run()
     walk.see("You continue where you stopped.")
     walk.type_key("readonly")
-    walk.press("Seal and check")
+    walk.press(words.SEAL)
     walk.see(words.CHECK_PASSED)
 
 
@@ -346,9 +323,9 @@ def test_notebook_and_voila_show_the_whole_wizard_and_the_keys_too(
     walk.make_vault()
     walk.hand_in("readonly")
     walk.see(words.CHECK_PASSED)
-    walk.press("See the verdict")
-    walk.press("Save the key")
-    walk.see("Value in USD")
+    walk.press(words.SEE_VERDICT)
+    walk.press(words.SAVE_KEY)
+    walk.see(words.BALANCES_SHOWN)
     assert_accessible(sheet.page)
     assert [key.label for key in agent.status().keys] == ["research"]
     keys = Walk(open_sheet([person.cell, "import bgresearch as bg\nbg.keys()"], place=place).page)

@@ -84,12 +84,12 @@ def test_a_leaked_key_is_deleted_at_the_exchange_before_the_vault_forgets_it(man
     choose(manager, "research")
     press(manager, "It may have leaked")
     assert text_of(manager.body).startswith(f"✕ {words.COMPROMISED_FIRST}")
-    press(manager, "Next")
+    press(manager, words.NEXT)
     assert words.COMPROMISED_NOT_YET in text_of(manager)
     assert "Remove it here" not in buttons(manager)
     (deleted,) = [part for part in parts(manager) if getattr(part, "description", "") == words.COMPROMISED_DELETED]
     deleted.value = True
-    press(manager, "Next")
+    press(manager, words.NEXT)
     assert all(sentence in text_of(manager) for sentence in words.COMPROMISED)
     press(manager, "Remove it here")
     assert labels(manager) == ["risky"]

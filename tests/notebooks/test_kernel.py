@@ -53,6 +53,11 @@ def test_a_bar_in_a_notebook_is_a_widget_that_tells_rows_and_the_share_of_the_li
     assert run(kernel[1], "rows = len(client.candles(*asked))", listen)["status"] == "ok"
     assert any("BTCUSDT 1m" in word for word in words)
     assert any("rows/s" in word and "of the limit" in word for word in words)
+    styles: list[str] = []
+    early = "from bgresearch.core.progress import shown\nwith shown(True, 100, 'short') as done: done(99)"
+    run(kernel[1], early, lambda message: styles.append(str(message["content"].get("data", {}).get("state"))))
+    assert any("short" in style for style in styles)
+    assert not any("danger" in style for style in styles)
 
 
 @pytest.mark.slow

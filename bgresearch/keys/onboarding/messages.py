@@ -1,7 +1,8 @@
 """The messages of the wizard and the key manager, each once, for forms and terminal.
 
 Messages that belong to a decision are in its module: causes of refusal in `error_explanations`, boxes in `purposes`,
-addresses in `ip_whitelist`, verdicts in `verdicts`, hints about pasted texts in `paste_checks`.
+addresses in `ip_whitelist`, verdicts in `verdicts`, hints about pasted texts in `paste_checks`,
+meanings of words in `glossary`.
 """
 
 from __future__ import annotations
@@ -23,12 +24,55 @@ STEP_TITLES = {
     "done": "Your key is ready",
 }
 
+STEP_NAMES = {
+    "before": "Start",
+    "purpose": "Purpose",
+    "address": "Addresses",
+    "open": "Vault",
+    "key": "Key",
+    "check": "Check",
+    "verdict": "Verdict",
+    "done": "Balances",
+}
+
+BEGIN = "Another purpose"
+QUICK = "Read-only, my own history"
+QUICK_HELP = (
+    f'The shortest way, about two minutes: "{QUICK}" chooses a key that only reads your own spot and futures history. '
+    f'"{BEGIN}" lets you choose.'
+)
+NEXT = "Next"
+BACK = "Back"
+START_OVER = "Start over"
+CREATE_VAULT = "Create the vault"
+VAULT_CREATED = "Your vault is created and open."
+SHOW_RECOVERY = "Show a recovery code"
+NO_RECOVERY = "Continue without a recovery code"
+COMPARE = "Compare"
+UNLOCK = "Unlock"
+CHANGE_NAME = "Change the name"
+SEAL = "Seal and check"
+TYPE_AGAIN = "Type the key again"
+CHECK_AGAIN = "Check again"
+SEE_VERDICT = "See the verdict"
+SAVE_KEY = "Save the key"
+ANOTHER_KEY = "Make another key"
+
+MASTER_PASSWORD = "Master password"  # noqa: S105 - labels of fields
+NEW_PASSWORD = "New master password"  # noqa: S105
+KEY_NAME = "Name of the key"
+REMIND = "Replace the key by (reminder)"
+REMIND_HELP = "The table of keys reminds you two weeks earlier. Change the date if you like."
+REMIND_MISSING = "This is not a whole date. Choose one in the calendar, or type day, month and year."
+REMIND_PAST = "This date is not in the future. Choose a later one."
+BALANCES_SHOWN = "Value in USD"
+
 BEFORE = (
     "Two-factor authentication should be on in your exchange account; turn it on first if it is not.",
     "An account can have ten keys. If yours does, delete one that you no longer use.",
     "You choose a passphrase when you make the key. It is not your login password; if it is lost, make a new key.",
     "The exchange shows the SecretKey once, when the key is made. Leave that page open until you are done here.",
-    "It takes about five minutes. Nothing is saved before you have seen what the key can do.",
+    "Nothing is saved before you have seen what the key can do.",
 )
 STAGE_TITLES: dict[Stage, str] = {
     "reach": "Exchange reachable",

@@ -132,6 +132,8 @@ PURPOSES: dict[PurposeName, Purpose] = {
     )
 }  # fmt: skip
 
+COMMON: tuple[PurposeName, ...] = ("spot", "futures")  # most keys are for this: one's own history, read-only
+
 
 def boxes(wanted: Iterable[Purpose], mode: Mode) -> tuple[Box, ...]:
     """Return the boxes that these purposes need, and no others; each is for reading.
