@@ -10,7 +10,7 @@ from bgresearch.catalogue import Endpoint, load
 from bgresearch.client.api_pages import ApiContext, gathered, paged
 from bgresearch.client.api_parameters import validated, validated_walk
 from bgresearch.client.api_signatures import describe, signature, turning
-from bgresearch.core.progress import Wish
+from bgresearch.core.progress import checked_wish
 from bgresearch.http.sender import Reply
 
 if TYPE_CHECKING:
@@ -85,9 +85,9 @@ class ApiCall:
 
     def _all(self, params: dict[str, object]) -> pd.DataFrame:
         wish, resume = params.pop("progress", None), params.pop("resume", True) is not False
+        progress = self._context.progress if wish is None else checked_wish(wish)
         if self.endpoint.paging.kind == "none":
             return self(**params)
-        progress = self._context.progress if wish is None else cast(Wish, wish)
         return gathered(self._context, self.endpoint, self._walk_params(params), progress=progress, resume=resume)
 
     def _pages(self, params: dict[str, object]) -> Iterator[pd.DataFrame]:

@@ -19,7 +19,7 @@ from bgresearch.client.recordings import RecordingVerbs
 from bgresearch.client.statement import Statement, statement
 from bgresearch.core.clock import Clock, SystemClock
 from bgresearch.core.lengths import Duration
-from bgresearch.core.progress import Wish
+from bgresearch.core.progress import Wish, checked_wish
 from bgresearch.core.timestamps import Moment
 from bgresearch.core.verbs import public_verbs
 from bgresearch.errors import ConfigurationError, OfflineError
@@ -75,7 +75,7 @@ class Client(CandleVerbs, RecordingVerbs, LiveVerbs, PanelVerbs):
     ) -> None:  # fmt: skip
         sender = confirming(sender)
         self._source = Session(sender, store, clock or SystemClock(), offline, archive)
-        self._progress = progress
+        self._progress = checked_wish(progress)
         self._live = live
         self._whose = AccountIdentity(sender)
         self._streams: WeakSet[Stream] = WeakSet()
