@@ -1,4 +1,4 @@
-"""Lists that are cut short without a sign of it: what is missing is asked for again, named, and never taken as whole."""
+"""Lists cut short without a sign: what is missing is asked for again and named, and nothing is taken as whole."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_trades_that_are_not_served_although_candles_show_some_are_an_error(
     cutting.habits.change("trades.lookback_days")
     client = client_of(cutting, tmp_path)
     for _ in range(2):
-        with pytest.raises(IncompleteData, match="serves no trades of .* although its candles show some") as caught:
+        with pytest.raises(IncompleteData, match=r"serves no trades of .* although its candles show some") as caught:
             PAST[name](client)
         assert caught.value.missing
     cutting.habits.restore()
