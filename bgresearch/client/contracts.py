@@ -243,7 +243,7 @@ class ContractVerbs(SentimentVerbs):
         -----
         Disk: the newest answer is kept. Budget: one request.
         """
-        name = spelled(str(checked_coin("" if coin is None else coin)).strip())
+        name = spelled(str(checked_coin("" if coin is None else coin)))
         source, refusal = INTEREST_RATES.sources[bool(history)], None
         try:
             frame = self._asked(INTEREST_RATES, lambda sender: interest_rates(sender, name, history=history), max_age)
