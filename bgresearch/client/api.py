@@ -10,6 +10,7 @@ from bgresearch.catalogue import Endpoint, load
 from bgresearch.client.api_pages import ApiContext, gathered, paged
 from bgresearch.client.api_parameters import validated, validated_walk
 from bgresearch.client.api_signatures import describe, signature, turning
+from bgresearch.core.no_copies import NoCopies
 from bgresearch.core.progress import checked_wish
 from bgresearch.http.sender import Reply
 
@@ -103,7 +104,7 @@ class ApiCall:
         return f"<{self.endpoint.id}{self.__signature__}: {self.endpoint.title}>"
 
 
-class ApiMethod:
+class ApiMethod(NoCopies):
     """One way to ask an endpoint, with its signature and documentation: ``client.api.spot.fills.all``."""
 
     def __init__(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 import pandas as pd
@@ -19,6 +19,7 @@ from bgresearch.client.recordings import RecordingVerbs
 from bgresearch.client.statement import Statement, statement
 from bgresearch.core.clock import Clock, SystemClock
 from bgresearch.core.lengths import Duration
+from bgresearch.core.no_copies import NoCopies
 from bgresearch.core.progress import Wish, checked_wish
 from bgresearch.core.timestamps import Moment
 from bgresearch.core.verbs import public_verbs
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from bgresearch.client.doctor.findings import DoctorReport
 
 
-class Client(CandleVerbs, RecordingVerbs, LiveVerbs, PanelVerbs):
+class Client(CandleVerbs, RecordingVerbs, LiveVerbs, PanelVerbs, NoCopies):
     """Asks the exchange, keeps what it answers, returns plain DataFrames; `bgresearch.connect` makes it.
 
     Every call works in a script, in a notebook and inside a running event loop, and may be made from several threads.
@@ -281,12 +282,6 @@ class Client(CandleVerbs, RecordingVerbs, LiveVerbs, PanelVerbs):
 
     def __exit__(self, *_: Any) -> None:
         self.close()
-
-    def __reduce__(self) -> NoReturn:
-        raise ConfigurationError(
-            "a client cannot be pickled or copied: it holds connections, and perhaps a way to a key.",
-            hint="Call bgresearch.connect() in each process, with the same data_dir: they share store and budget.",
-        )
 
     def __repr__(self) -> str:
         key = f", key {self.label!r}" if self.label else ""

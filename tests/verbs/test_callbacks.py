@@ -49,7 +49,7 @@ def test_every_door_is_there() -> None:
     assert len(doors()) >= 7
 
 
-@pytest.mark.parametrize("wrong", [*NOT_CALLABLE, *OF_TWO], ids=repr)
+@pytest.mark.parametrize("wrong", [*NOT_CALLABLE, *OF_TWO])
 def test_connecting_and_the_raw_namespace_refuse_it_too(connect: Connect, wrong: Any) -> None:
     with pytest.raises(InvalidInput, match="progress"):
         connect(progress=wrong)
