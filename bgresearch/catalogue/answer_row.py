@@ -131,9 +131,9 @@ class AnswerRow:
         """Return epoch milliseconds; ten digits are seconds, 0 and -1 mean none."""
         return cast("int | None", self._known("time", names, needed=needed, fatal=needed))
 
-    def flag(self, *names: str) -> bool | None:
+    def flag(self, *names: str, fatal: bool = False) -> bool | None:
         """Return yes or no, in any of the exchange's spellings."""
-        return cast("bool | None", self._known("flag", names, needed=False, fatal=False))
+        return cast("bool | None", self._known("flag", names, needed=False, fatal=fatal))
 
     def text(self, *names: str, needed: bool = False) -> str | None:
         """Return a text as it is."""

@@ -152,7 +152,8 @@ def test_a_client_says_that_it_cannot_be_copied(connect: Connect, key: str | Non
 
 PARTS: dict[str, Callable[[Any], Any]] = {
     "api": lambda one: one.api, "an area": lambda one: one.api.spot, "an endpoint": lambda one: one.api.spot.tickers,
-    "a form of it": lambda one: one.api.spot.tickers.raw, "lens": lambda one: one.lens, "a verb": lambda one: one.candles,
+    "a form of it": lambda one: one.api.spot.tickers.raw, "lens": lambda one: one.lens,
+    "a verb": lambda one: one.candles,
     "the account": lambda one: one.account, "a verb of it": lambda one: one.account.fills,
     "a recorder": lambda one: one.recorder("open-interest", "BTCUSDT", every="1h"),
     "a stream": lambda one: one.stream("trades", "BTCUSDT"), "a statement": lambda one: one.statement("2026-11-20"),

@@ -159,6 +159,6 @@ def paid_of(part: AnswerRow, field: str, *, paid_is_negative: bool) -> Decimal |
     amount = part.decimal(field)
     if amount is None:
         return None
-    if part.flag("deduction"):
+    if part.flag("deduction", fatal=True):  # it decides the sign
         return amount.copy_abs()
     return amount.copy_negate() if paid_is_negative and amount else amount

@@ -104,8 +104,15 @@ def _spot_fee(row: AnswerRow) -> Row:
         total = detail["newFees"].decimal("t") if "newFees" in detail else None
         return {"fee": None if total is None else float(-total) + 0.0, "fee_coin": None}
     coin = named[0][0]
-    fees = [paid_of(part, "totalFee", paid_is_negative=True) for name, part in named if name == coin]
-    return {"fee": float(sum(fee for fee in fees if fee is not None)) + 0.0, "fee_coin": coin}
+    paid = [(name, paid_of(part, "totalFee", paid_is_negative=True)) for name, part in named]
+    _note_others(row, ", ".join(f"{fee:f} {name}" for name, fee in paid if name != coin and fee))
+    return {"fee": float(sum(fee for name, fee in paid if name == coin and fee is not None)) + 0.0, "fee_coin": coin}
+
+
+def _note_others(row: AnswerRow, others: str | None) -> None:
+    """Report fees in further coins, for which an order has no column."""
+    if others:
+        row.problems.note(f"{row.name}: it has fees in further coins, {others}; account.fills has them as other_fees")
 
 
 def _futures(row: AnswerRow) -> Row:
@@ -121,13 +128,15 @@ def _futures(row: AnswerRow) -> Row:
 
 
 def _unified(row: AnswerRow) -> Row:
+    fees = fee_of(row, "fee", paid_is_negative=False)
+    _note_others(row, fees.pop("other_fees"))
     return {
         "time": row.time("createdTime", needed=True), "updated": row.time("updatedTime"),
         "side": row.must_be(SIDES, "side"),
         "position": _side_of(row), "reduce_only": row.flag("reduceOnly"), "price": row.number("price"),
         "amount": row.number("qty"), "cost": row.number("amount"), "filled": row.number("cumExecQty"),
         "filled_value": row.number("cumExecValue"), "average_price": row.number("avgPrice"),
-        "profit": None, **fee_of(row, "fee", paid_is_negative=False),
+        "profit": None, **fees,
     }  # fmt: skip
 
 
