@@ -268,6 +268,18 @@ def test_a_pasted_pem_with_attributes_before_it_is_a_private_key(private_key: rs
     assert next(one.kind for one in vault.describe() if one.label == "rsa") == "rsa"
 
 
+def test_of_two_private_keys_none_is_guessed(private_key: rsa.RSAPrivateKey, tmp_path: Path, vault: Vault) -> None:
+    both = pem_of(private_key) + pem_of(rsa.generate_private_key(public_exponent=65537, key_size=2048))
+    for text in (both, both.replace("\n", "\\n")):
+        (tmp_path / "key").write_text(text)
+        with pytest.raises(InvalidField, match="more than one private key"):
+            private_key_file(tmp_path / "key")
+        with pytest.raises(InvalidField, match="more than one private key"):
+            vault.add("rsa", api_key="bg_rsa", secret_key=text, passphrase="Orchard Lane")
+    (tmp_path / "key").write_text(pem_of(private_key) * 2)
+    assert private_key_file(tmp_path / "key").value == pem_of(private_key)
+
+
 def test_a_file_without_a_private_key_is_named(private_key: rsa.RSAPrivateKey, tmp_path: Path) -> None:
     encrypted = private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x"))
     for number, data in enumerate((b"", b"\xff\xfe\x00", b"\x30\x82" + b"\0" * 90, encrypted, os.urandom(200_000))):
