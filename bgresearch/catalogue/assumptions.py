@@ -124,7 +124,8 @@ FINAL_AFTER_MS: Assumption[Mapping[str, int]] = Assumption(
     "A candle does not change any more so many milliseconds after its close, by kind of price.",
     {"last": 2_000, "mark": MINUTE_MS, "index": MINUTE_MS},
     "a recording: the last push of a closed bar came after 0.43 s; ccxt issue 25289 for mark", _CANDLES,
-    "Candles are taken as closed later, as late as doctor saw them change.",
+    "The next call compares the newest stored candle, fetches it again and warns; from then on candles are taken as "
+    "closed later, as late as they were seen to change.",
 )  # fmt: skip
 LONGEST_SPAN_DAYS = Assumption(
     "candles.longest_span_days", "A request for futures or v3 candles may span so many days.", 90,
