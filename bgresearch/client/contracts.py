@@ -68,7 +68,8 @@ class ContractVerbs(SentimentVerbs):
         Notes
         -----
         Disk: kept under ``funding_rates/market=.../symbol=...``. Budget: one request per 100 settlements since the
-        start: the pages are numbered from now.
+        start: the pages are numbered from now. Where settlements seem to be missing, by the pauses before and after,
+        the pages are asked for once more, and a warning names what is still missing.
         """
         named, span = self._contract(symbol, market), self._span(start, end)
         say_differences(self._source, "funding_rates")
