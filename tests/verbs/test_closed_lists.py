@@ -41,7 +41,7 @@ ROWS: dict[str, tuple[RecordKind, bool, str, str, Mapping[str, str]]] = {
     "unified positions": (CLOSED_POSITIONS, True, "unified", "usdt-futures", POSITION),
 }  # fmt: skip
 DECIDES = [(name, field) for name in ROWS for field in ("side", "posMode")
-           if field in ROWS[name][4] and name != "unified plans"
+           if field in ROWS[name][4] and name != "unified plans" and (name, field) != ("spot plans", "posMode")
            and (field == "side" or ROWS[name][4].get("tradeSide") == "open")]  # fmt: skip
 SAYS = [
     ("spot fills", "tradeScope", "role"), ("futures fills", "tradeScope", "role"),
@@ -50,7 +50,7 @@ SAYS = [
     ("futures orders", "posSide", "position"), ("unified orders", "posSide", "position"),
     ("unified orders", "orderStatus", "status"), ("open futures orders", "posSide", "position"),
     ("open spot orders", "orderType", "type"), ("futures plans", "posSide", "position"),
-    ("unified plans", "posSide", "position"), ("unified plans", "tpOrderType", "type"),
+    ("unified plans", "posSide", "position"),
     ("closed positions", "holdSide", "side"), ("unified closed positions", "posSide", "side"),
     ("positions", "holdSide", "side"), ("unified positions", "posSide", "side"),
     ("positions", "marginMode", "margin_mode"), ("unified closed positions", "marginMode", "margin_mode"),

@@ -198,7 +198,7 @@ def _plan(market: str, row: AnswerRow) -> Row:
         "side": row.must_be(SIDES, "side") if market == "spot" else traded_side(row), "position": _side_of(row),
         "plan": row.word("planType"), "status": row.word("status", "planStatus"),
         "amount": row.number("size"), "trigger_price": row.number("triggerPrice"),
-        "trigger_by": row.word("triggerType"), "type": row.one_of(_TYPES, "orderType"),
+        "trigger_by": row.word("triggerType"), "type": row.word("orderType"),
         "price": row.number("executePrice", "price"),
         "take_profit": row.number("stopSurplusTriggerPrice"), "stop_loss": row.number("stopLossTriggerPrice"),
     }  # fmt: skip
@@ -212,7 +212,7 @@ def _unified_plan(market: str, row: AnswerRow) -> Row:
         "plan": row.word("triggerType") or "tpsl", "status": row.word("status"),
         "amount": row.number("qty"), "trigger_price": row.number("triggerPrice"),
         "trigger_by": row.word("triggerBy", "tpTriggerBy", "slTriggerBy"),
-        "type": row.one_of(_TYPES, "triggerOrderType", "tpOrderType"),
+        "type": row.word("triggerOrderType", "tpOrderType"),
         "price": row.number("triggerOrderPrice", "tpLimitPrice"),
         "take_profit": row.number("takeProfit"), "stop_loss": row.number("stopLoss"),
     }  # fmt: skip
