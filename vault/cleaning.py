@@ -80,13 +80,15 @@ def clean(path: Path, text: Hidden[str], encoding: str, secrets: Sequence[Hidden
 def _replace(target: Path, data: Hidden[bytes]) -> None:
     temporary = target.with_name(f".{target.name}.{os.getpid()}.new")
     try:
-        mode = stat.S_IMODE(target.stat().st_mode)
+        before = target.stat()
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data.value)
             file.flush()
             os.fsync(descriptor)
-        temporary.chmod(mode)
+        if hasattr(os, "chown") and os.geteuid() == 0:  # the file stays its owner's, also where root imports it
+            os.chown(temporary, before.st_uid, before.st_gid)
+        temporary.chmod(stat.S_IMODE(before.st_mode))
         temporary.replace(target)
     except OSError as error:
         with contextlib.suppress(OSError):

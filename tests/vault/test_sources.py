@@ -303,6 +303,17 @@ def test_a_symbolic_link_stays_one_and_its_target_is_cleaned(tmp_path: Path) -> 
     assert target.read_text() == link.read_text() == "A=1\n"
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="root alone gives files away")
+def test_a_file_that_root_cleans_stays_its_owner_s(tmp_path: Path) -> None:
+    source = tmp_path / ".env"
+    source.write_text(SHAPES[".env"][0])
+    os.chown(source, 1234, 1235)
+    source.chmod(0o640)
+    cleaned_file(source, from_file(source))
+    found = source.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (1234, 1235, 0o640)
+
+
 def test_a_file_with_another_name_is_refused(tmp_path: Path) -> None:
     source, other = tmp_path / ".env", tmp_path / "other"
     source.write_text(SHAPES[".env"][0])
