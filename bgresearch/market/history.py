@@ -555,7 +555,7 @@ def _funding_holes(sender: Sender, named: Named, missing: Span, kept: _Kept) -> 
     """Return where settlements are missing among the rates received, and after the newest of them until now."""
     times, now_ms = sorted(kept.rows), kept.source.clock.now_ms()
     found, due_ms = _inside(holes(times), missing), next_due(times)
-    late = due_ms is not None and due_ms + _LATE_MS < now_ms and times[-1] < missing.end_ms
+    late = due_ms is not None and due_ms < min(missing.end_ms, now_ms - _LATE_MS)
     if not late or not _is_settled(sender, named, now_ms):
         return found
     return (*found, Span(times[-1] + 1, missing.end_ms))
