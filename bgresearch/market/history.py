@@ -23,7 +23,7 @@ from bgresearch.catalogue.assumptions import TRADE_ID_CLOCK, TRADES_DAYS
 from bgresearch.catalogue.response import rows_of
 from bgresearch.catalogue.value_types import TIME
 from bgresearch.core.grid import windows
-from bgresearch.core.intervals import DAY_MS, HOUR_MS, MINUTE_MS
+from bgresearch.core.intervals import DAY_MS, HOUR_MS
 from bgresearch.core.progress import Wish, shown
 from bgresearch.core.spans import Span, after_instant, halves, iso, subtract, union, whole_seconds
 from bgresearch.core.symbols import Named
@@ -35,13 +35,13 @@ from bgresearch.errors import (
     OfflineError,
     UndocumentedData,
 )
-from bgresearch.frames import candle_table
 from bgresearch.http.pagination.paged_list import EndUnknown, PagedList
 from bgresearch.http.rows import rows_from, shaped
 from bgresearch.http.sender import Sender
 from bgresearch.market.archived import ArchiveUse, Choice, checked_choice, reachable, whole_days, worth_it
 from bgresearch.market.archived_books import fetch_whole_files
 from bgresearch.market.settlements import holes, next_due
+from bgresearch.market.traded import was_traded
 from bgresearch.schemas import Row, Shape, fields
 from bgresearch.session.differences import differences
 from bgresearch.session.session import Session
@@ -63,8 +63,6 @@ _LEAST_ARCHIVED_DAYS = 3
 _BYTES_OF_A_TRADE = 22  # in a packed file
 _ID_DIGITS = 18 + 1  # of ids until the year 2084; longer ones do not fit
 _DAILY, _FUNDING = "futures.history_candles", "futures.history_fund_rate"
-_CANDLES = 200  # of one request
-_SPOT_STEPS, _CONTRACT_STEPS = {MINUTE_MS: "1min", HOUR_MS: "1h"}, {MINUTE_MS: "1m", HOUR_MS: "1H"}
 _LATE_MS = 30 * 60_000  # after which a settlement that is due is missing from the list
 _MOST_NAMED = 3
 
@@ -461,21 +459,10 @@ def _unserved(sender: Sender, named: Named, window: Span, kept: _Kept) -> Span |
     """
     inside = [row["time"] for row in kept.rows.values() if window.start_ms <= row["time"] < window.end_ms]
     end_ms = min(inside, default=min(kept.upper_ms, kept.source.clock.now_ms() - _FINAL_MS))
-    step_ms = MINUTE_MS if end_ms - window.start_ms <= _CANDLES * MINUTE_MS else HOUR_MS
-    empty = Span(-(-window.start_ms // step_ms) * step_ms, end_ms // step_ms * step_ms)
-    if empty.end_ms <= empty.start_ms or (inside and empty.duration_ms < HOUR_MS):
+    empty = Span(window.start_ms, max(window.start_ms, end_ms))
+    if (inside and empty.duration_ms < HOUR_MS) or not was_traded(sender, named, empty):
         return None
-    row_id, unit = ("spot.history_candles", _SPOT_STEPS) if named.market == "spot" else (_DAILY, _CONTRACT_STEPS)
-    params = {"granularity": unit[step_ms], "endTime": str(empty.end_ms), "limit": str(_CANDLES)}
-    endpoint = load()[row_id]
-    candles = candle_table(endpoint, rows_of(endpoint, sender.send(endpoint, _of(named) | params).data))
-    opened, volumes = candles.column("open_time").cast(pa.int64()).to_pylist(), candles.column("volume").to_pylist()
-    traded = any(
-        volume > 0 and empty.start_ms <= at and at + step_ms <= empty.end_ms
-        for at, volume in zip(opened, volumes, strict=True)
-        if at is not None
-    )
-    return Span(window.start_ms, end_ms) if traded else None
+    return empty
 
 
 def _walk_by_id(sender: Sender, row_id: str, named: Named, window: Span, kept: _Kept) -> None:
