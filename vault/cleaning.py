@@ -17,7 +17,8 @@ from vault.errors import InvalidField, StorageFailed
 from vault.formats import DOTENV, INI, TOML, Parsed, bindings, parsed
 from vault.hidden import Hidden, without_frames
 
-MAX_NEIGHBOURS, MAX_NEIGHBOUR_BYTES = 200, 8 * 1024 * 1024
+MAX_NEIGHBOURS, MAX_NEIGHBOUR_BYTES = 200, 64 * 1024 * 1024
+_BLOCK_BYTES = 1024 * 1024
 _BY_HAND = "the keys cannot be removed automatically from a file written like this; remove them by hand"
 _BLANK_LINES = re.compile(r"(?:[^\S\n]*\n)*")
 
@@ -32,10 +33,13 @@ class Cleaned:
         The file that was written, which a symbolic link leads to.
     left : tuple of Path
         Files that still have one of the secrets: this one (in a comment, for example), editors' copies next to it.
+    unread : tuple of Path
+        Files next to it that could not be searched, or not to their end: what they have is unknown.
     """
 
     path: Path
     left: tuple[Path, ...]
+    unread: tuple[Path, ...] = ()
 
 
 @without_frames
@@ -64,19 +68,27 @@ def clean(path: Path, text: Hidden[str], encoding: str, secrets: Sequence[Hidden
             field="source",
         )
     _replace(target, Hidden(text.value.encode(encoding)))
-    return Cleaned(target, tuple(file for file in _looked_at(path, target) if _has_one(file, secrets)))
+    files, unread = _looked_at(path, target)
+    forms = [form for secret in secrets for form in _forms(secret)]
+    has_one = {file: _has_one(file, forms) for file in files}
+    return Cleaned(
+        target, tuple(file for file in files if has_one[file]),
+        (*(file for file in files if has_one[file] is None), *unread),
+    )  # fmt: skip
 
 
 def _replace(target: Path, data: Hidden[bytes]) -> None:
     temporary = target.with_name(f".{target.name}.{os.getpid()}.new")
     try:
-        mode = stat.S_IMODE(target.stat().st_mode)
+        before = target.stat()
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data.value)
             file.flush()
             os.fsync(descriptor)
-        temporary.chmod(mode)
+        if hasattr(os, "chown") and os.geteuid() == 0:  # the file stays its owner's, also where root imports it
+            os.chown(temporary, before.st_uid, before.st_gid)
+        temporary.chmod(stat.S_IMODE(before.st_mode))
         temporary.replace(target)
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -84,25 +96,55 @@ def _replace(target: Path, data: Hidden[bytes]) -> None:
         raise StorageFailed(f"could not write {target}: {error.strerror}; it is as it was") from None
 
 
-def _looked_at(path: Path, target: Path) -> list[Path]:
-    """Return the file, and the copies that editors and people leave next to it: .env~, .env.bak, #.env#, .env.swp."""
-    found = [target]
+def _looked_at(path: Path, target: Path) -> tuple[list[Path], list[Path]]:
+    """Return the file, and the copies that editors and people leave next to it: .env~, .env.bak, #.env#, .env.swp.
+
+    And what is not looked at: a folder that cannot be listed, copies beyond a number that nobody has.
+    """
+    found, passed = [target], []
     for place in dict.fromkeys((path.absolute(), target)):
-        with contextlib.suppress(OSError):
-            copies = (one for one in place.parent.iterdir() if place.name in one.name and one.resolve() != target)
-            found += sorted(copies)[:MAX_NEIGHBOURS]
-    return list(dict.fromkeys(found))
+        try:
+            copies = sorted(one for one in place.parent.iterdir() if place.name in one.name and one.resolve() != target)
+        except (OSError, RuntimeError):  # a loop of links is a RuntimeError
+            passed.append(place.parent)
+            continue
+        found += copies[:MAX_NEIGHBOURS]
+        passed += copies[MAX_NEIGHBOURS:]
+    return list(dict.fromkeys(found)), list(dict.fromkeys(passed))
 
 
-def _has_one(file: Path, secrets: Sequence[Hidden[str]]) -> bool:
+@without_frames
+def _forms(secret: Hidden[str]) -> list[Hidden[bytes]]:
+    """Return a secret as editors and parsers of such files write it: in every encoding, and with escapes."""
+    escaped = Hidden(json.dumps(secret.value)[1:-1])
+    wide = (
+        Hidden(secret.value.encode("utf-16-le").removesuffix(b"\0")),  # and, a byte later, big-endian
+        Hidden(secret.value.encode("utf-32-le").rstrip(b"\0")),
+    )
+    return [Hidden(secret.value.encode()), Hidden(escaped.value.encode()), *wide]
+
+
+@without_frames
+def _has_one(file: Path, forms: Sequence[Hidden[bytes]]) -> bool | None:
+    """Return whether a file has one of the secrets; None if that is unknown."""
+    longest = max(len(form.value) for form in forms)
     try:
         if not stat.S_ISREG(file.stat().st_mode):
             return False
         with file.open("rb") as opened:
-            data = Hidden(opened.read(MAX_NEIGHBOUR_BYTES))
-    except OSError:
+            read, data = 0, Hidden(b"")
+            while block := opened.read(_BLOCK_BYTES):
+                data = Hidden(data.value[-longest:] + block)
+                if any(form.value in data.value for form in forms):
+                    return True
+                read += len(block)
+                if read >= MAX_NEIGHBOUR_BYTES:
+                    return None
+    except FileNotFoundError:
         return False
-    return any(secret.value.encode(name) in data.value for secret in secrets for name in ("utf-8", "utf-16-le"))
+    except OSError:
+        return None
+    return False
 
 
 def _without_variables(text: Hidden[str], names: set[str]) -> Hidden[str]:

@@ -227,6 +227,8 @@ def _dotenv_doubt(original: Hidden[str], value: Hidden[str]) -> str:
 def _ini_doubt(value: Hidden[str]) -> str:
     if re.match(r"['\"]", value.value):
         return "is in quotes, which some readers of INI files keep"
+    if "\n" in value.value:
+        return "goes on in the next line, which some readers do not join"
     if re.search(r"\s[#;]", value.value):
         return "has a # or ; after a space, which some readers take for a comment"
     if "%" in value.value or "$" in value.value:

@@ -64,6 +64,7 @@ def private_key_file(path: Path) -> Hidden[str]:
         raise InvalidField(f"{path} is not a regular file; give the file of the private key", field="secret_key")
     with path.open("rb") as file:
         raw = Hidden(file.read(MAX_PEM_CHARACTERS * 2 + 1))
+    _refuse_several(_pem_text(raw), str(path))
     kept = _canonical_der(raw) or _canonical_pem(_pem_text(raw))
     if kept is None:
         raise InvalidField(
@@ -81,7 +82,15 @@ def rsa_signature(private_key: str, text: str) -> str:
     return base64.b64encode(loaded.value.sign(text.encode("utf-8"), PKCS1v15(), SHA256())).decode("ascii")
 
 
+@without_frames
+def _refuse_several(pem: Hidden[str], where: str) -> None:
+    """Refuse a text with different private keys: which of them is meant is not guessed."""
+    if len({match[0] for match in _PRIVATE_BLOCK.finditer(pem.value.replace("\\n", "\n"))}) > 1:
+        raise InvalidField(f"{where} has more than one private key; give one alone", field="secret_key")
+
+
 def _checked_pem(pem: Hidden[str]) -> Hidden[str]:
+    _refuse_several(pem, "secret_key")
     kept = _canonical_pem(pem)
     if kept is None:
         raise InvalidField(

@@ -34,6 +34,7 @@ _ENDS = sorted(((end, field) for field, ends in _VARIABLE_ENDS.items() for end i
 _FIELDS = {end.replace("_", "").lower(): field for end, field in _ENDS}  # names in objects, whatever their spelling
 _FREQTRADE_STEM = "FREQTRADE__EXCHANGE"
 _SAME_EXCHANGE = frozenset({"ccxt_config", "ccxt_sync_config", "ccxt_async_config"})  # freqtrade's, inside its exchange
+_PARTS = frozenset({"credentials", "credential", "keys", "key", "auth", "api", "secrets", "account"})  # of an exchange
 _ENCODINGS = (
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
@@ -117,7 +118,12 @@ def read_source(path: Path) -> Source:
     InvalidField
         The file is too large, no text, or in no format that is understood; nothing of it is in the message.
     """
-    return _source(parsed(text_of(path)[0]))
+    text = text_of(path)[0]
+    read = _source(parsed(text))
+    if read.found or read.incomplete or EXCHANGE not in text.value.lower():
+        return read
+    known = "write it as BITGET_API_KEY=..., BITGET_SECRET_KEY=... and BITGET_PASSPHRASE=... on lines of their own"
+    return Source(read.format, [], (f"it names {EXCHANGE}, but has no key in a form that is known: {known}",))
 
 
 @without_frames
@@ -219,14 +225,18 @@ def _groups(node: Hidden[Any], path: Place, *, is_ours: bool) -> Iterator[tuple[
             yield _label(path), names
     yield from _variables(node, path)
     for name in node.value:
-        yield from _groups(Hidden(node.value[name]), (*path, name), is_ours=is_ours and name in _SAME_EXCHANGE)
+        yield from _groups(Hidden(node.value[name]), (*path, name), is_ours=is_ours and _is_part(name))
+
+
+def _is_part(name: str) -> bool:
+    return name in _SAME_EXCHANGE or name.lower() in _PARTS
 
 
 def _variables(node: Hidden[Any], path: Place) -> Iterator[tuple[str, _Names]]:
     """Return the groups of names such as BITGET_API_KEY in one object."""
     stems: dict[str, _Names] = {}
     for name in node.value:
-        stem, field = _split(name.upper())
+        stem, field = _split(re.sub(r"[-. ]", "_", name).upper())
         if field and (EXCHANGE.upper() in stem or _is_freqtrade(stem, node)):
             stems.setdefault(stem, {}).setdefault(field, []).append(((*path, name), Hidden(node.value[name])))
     for stem, names in sorted(stems.items()):
@@ -249,7 +259,7 @@ def _split(name: str) -> tuple[str, str]:
 def _variable_label(stem: str) -> str:
     if stem.startswith(_FREQTRADE_STEM):
         return "freqtrade"
-    return stem.replace(EXCHANGE.upper(), "").strip("_").lower() or EXCHANGE
+    return stem.replace(EXCHANGE.upper(), "").strip("_$:").lower() or EXCHANGE
 
 
 def _label(path: Place) -> str:

@@ -12,7 +12,7 @@ Two rules, chosen by the caller:
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, cast
 
@@ -59,6 +59,11 @@ class Problems:
     def __init__(self, endpoint: str, *, money: bool = False, whole: bool = False) -> None:
         self.endpoint, self.money, self.whole = endpoint, money, whole
         self.found: list[str] = []
+        self.notes: list[str] = []
+
+    def note(self, what: str) -> None:
+        """Note something that is reported, and leaves the row as readable as it was."""
+        self.notes.append(what)
 
     def add(self, what: str, *, fatal: bool = False) -> None:
         """Note a problem; for account records, raise if it concerns money."""
@@ -69,10 +74,11 @@ class Problems:
 
     def warn(self) -> None:
         """Report everything in one warning."""
-        if not self.found:
+        said = [*self.found, *self.notes]
+        if not said:
             return
-        more = len(self.found) - _MOST_SHOWN
-        shown = "; ".join(self.found[:_MOST_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+        more = len(said) - _MOST_SHOWN
+        shown = "; ".join(said[:_MOST_SHOWN]) + (f"; and {more} more" if more > 0 else "")
         warnings.warn(f"{self.endpoint}: {shown}.", UndocumentedData, stacklevel=4)
 
 
@@ -125,9 +131,9 @@ class AnswerRow:
         """Return epoch milliseconds; ten digits are seconds, 0 and -1 mean none."""
         return cast("int | None", self._known("time", names, needed=needed, fatal=needed))
 
-    def flag(self, *names: str) -> bool | None:
+    def flag(self, *names: str, fatal: bool = False) -> bool | None:
         """Return yes or no, in any of the exchange's spellings."""
-        return cast("bool | None", self._known("flag", names, needed=False, fatal=False))
+        return cast("bool | None", self._known("flag", names, needed=False, fatal=fatal))
 
     def text(self, *names: str, needed: bool = False) -> str | None:
         """Return a text as it is."""
@@ -137,6 +143,25 @@ class AnswerRow:
         """Return a text in lower case."""
         found = self.text(*names, needed=needed)
         return None if found is None else found.lower()
+
+    def one_of(self, known: Sequence[str], *names: str, needed: bool = False) -> str | None:
+        """Return a text in lower case that is one of a closed list; another one is returned, and reported."""
+        found = self.word(*names, needed=needed)
+        if found is not None and found not in known:
+            self.problems.note(f"{self.name}: {self._unknown(known, names)}")
+        return found
+
+    def must_be(self, known: Sequence[str], *names: str) -> str:
+        """Return a text in lower case that is one of a closed list; a row with another one is skipped, as by `key`."""
+        found = self.key(*names).lower()
+        if found not in known:
+            self.problems.add(f"{self.name}: {self._unknown(known, names)}", fatal=True)
+            raise KeyMissing
+        return found
+
+    def _unknown(self, known: Sequence[str], names: tuple[str, ...]) -> str:
+        name, value = self._given(names)
+        return f"{name} {shown(value)} is none of {', '.join(known)}"
 
     def code(self, *names: str, needed: bool = False) -> str | None:
         """Return a coin or symbol in the exchange's spelling."""
@@ -156,11 +181,13 @@ class AnswerRow:
     def nested(self, name: str, *, needed: bool = False) -> list[AnswerRow]:
         """Return the objects in a field: a list of them, a single one, or either as JSON text."""
         value = self._opened(name)
-        if value is None or value in ([], {}, [None]):
-            if needed and name not in self._values:
-                self.problems.add(f"{self.name}: {name} is missing")
-            return []
-        parts = value if isinstance(value, list) else [value]
+        given = value if isinstance(value, list) else [] if value is None or value == {} else [value]
+        parts = [part for part in given if part is not None]
+        if needed and not given and name not in self._values:
+            self.problems.add(f"{self.name}: {name} is missing")
+        if len(parts) < len(given) and (parts or not self.problems.money):  # a record's [null] is no list at all
+            nulls = len(given) - len(parts)
+            self.problems.add(f"{self.name}: {nulls} of {len(given)} places of {name} are null", fatal=True)
         if not all(isinstance(part, dict) for part in parts):
             self.problems.add(f"{self.name}: {name} {shown(self._values[name])} is not a list of objects", fatal=True)
             parts = [part for part in parts if isinstance(part, dict)]

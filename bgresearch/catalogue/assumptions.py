@@ -124,7 +124,8 @@ FINAL_AFTER_MS: Assumption[Mapping[str, int]] = Assumption(
     "A candle does not change any more so many milliseconds after its close, by kind of price.",
     {"last": 2_000, "mark": MINUTE_MS, "index": MINUTE_MS},
     "a recording: the last push of a closed bar came after 0.43 s; ccxt issue 25289 for mark", _CANDLES,
-    "Candles are taken as closed later, as late as doctor saw them change.",
+    "The next call compares the newest stored candle, fetches it again and warns; from then on candles are taken as "
+    "closed later, as late as they were seen to change.",
 )  # fmt: skip
 LONGEST_SPAN_DAYS = Assumption(
     "candles.longest_span_days", "A request for futures or v3 candles may span so many days.", 90,
@@ -154,7 +155,7 @@ FIELDS = Assumption(
 WHOLE_LISTS = Assumption(
     "symbols.whole_list", "A list of symbols comes whole, in one answer.", ("spot", "usdt-futures", "usdc-futures"),
     "spot/market/Get-Symbols, contract/market/Get-All-Symbols-Contracts", ("symbols", "listings", "download", "panel"),
-    "The verb warns that the list was seen cut.", warns=True,
+    "The verb compares the list with the symbols that have a price, and warns that it is not complete.", warns=True,
 )  # fmt: skip
 UNKNOWN_REFUSED = Assumption(
     "symbols.unknown_refused", "A symbol that does not exist is refused with a code, not answered with nothing.", True,
@@ -164,7 +165,8 @@ UNKNOWN_REFUSED = Assumption(
 FUNDING_PAGES = Assumption(
     "funding.pages", "Funding rates come newest first, and page 2 goes on right behind page 1.", True,
     "contract/market/Get-History-Funding-Rate", ("funding_rates", "panel"),
-    "A page that comes again is an error; the verb warns that the pages were seen to differ.", warns=True,
+    "A page that comes again is an error; settlements missing between others are asked for again, and named.",
+    warns=True,
 )  # fmt: skip
 FUNDING_ROWS = Assumption(
     "funding.page_rows", "A page of funding rates holds as many rows as the row of the table says.",
@@ -174,7 +176,9 @@ FUNDING_ROWS = Assumption(
 TRADES_DAYS = Assumption(
     "trades.lookback_days", "Past trades are answered as far back as the row of the table says.",
     ("spot.fills_history", "futures.fills_history"), "spot/market/Get-Market-Trades, contract/market/Get-Fills-History",
-    ("trades",), "A span beyond what doctor saw answered is refused (IncompleteData), or comes from the archive.",
+    ("trades",),
+    "A span without trades in which candles have a volume is refused (IncompleteData); beyond what doctor saw "
+    "answered it comes from the archive.",
 )  # fmt: skip
 TRADES_NEWEST_FIRST = Assumption(
     "trades.newest_first", "Trades come newest first.", True, "examples of spot/market/Get-Market-Trades", ("trades",),

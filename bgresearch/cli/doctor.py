@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bgresearch.cli.archive import connected
-from bgresearch.cli.options import DataDir
+from bgresearch.cli.options import DataDir, needs
 from bgresearch.cli.output import AsJson, print_result
 from bgresearch.cli.prompts import PasswordFile, VaultPath
 
@@ -31,6 +31,8 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Compare what is assumed of the exchange, and of this machine, with at most 80 public requests."""
+    if password_file:
+        needs("--password-file", "--key", key)
     with _client(key, path, password_file, data_dir) as client:
         found = client.doctor(streams=streams)
     place = found.save(report)

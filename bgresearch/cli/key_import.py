@@ -113,6 +113,7 @@ class Import:
     removed: bool = False
     kept_source: str = ""  # why the plain texts are still in their file
     left: tuple[Path, ...] = ()
+    unread: tuple[Path, ...] = ()
 
     def save(self, vault: Vault, incoming: Incoming, *, accept_trade: bool, unchecked: bool) -> None:
         """Examine the keys at the exchange and save those that may be kept, by the same rule as every other command."""
@@ -145,8 +146,8 @@ class Import:
             self.kept_source = f"{', '.join(blind)} could not be checked at the exchange"
         else:
             try:
-                self.left = cleaned_file(path, found).left
-                self.removed = True
+                cleaned = cleaned_file(path, found)
+                self.left, self.unread, self.removed = cleaned.left, cleaned.unread, True
             except (VaultError, OSError) as error:
                 self.kept_source = str(error)
 
@@ -161,6 +162,7 @@ class Import:
             "format": self.plain.format if self.plain else "encrypted copy", "keys": keys, "saved": self.saved,
             "incomplete": list(self.plain.incomplete if self.plain else ()), "removed": self.removed,
             "source_kept_because": self.kept_source, "left": [str(one) for one in self.left],
+            "unread": [str(one) for one in self.unread],
         }  # fmt: skip
 
     def lines(self, *, yes: bool) -> list[str]:
@@ -196,12 +198,10 @@ class Import:
 
     def _about_the_source(self) -> list[str]:
         if self.removed:
-            names = ", ".join(map(str, self.left))
-            more = (
-                f"; a secret is still in {names}: delete it there too"
-                if self.left
-                else "; files next to it do not have them"
-            )
+            names, unread = ", ".join(map(str, self.left)), ", ".join(map(str, self.unread))
+            more = f"; a secret is still in {names}: delete it there too" if self.left else ""
+            more += f"; {unread} could not be searched: look there yourself" if self.unread else ""
+            more = more or "; files next to it do not have them"
             return [f"The plain texts are removed{more}. Backups and git may have them: bgresearch scan."]
         if self.saved and self.plain is not None:
             places = ", ".join(sorted({place for one in self.plain.found for place in one.places.values()}))

@@ -19,7 +19,7 @@ from bgresearch.cli.options import NoArguments, excludes
 from bgresearch.cli.output import AsJson, print_result, table
 from bgresearch.cli.prompts import Fields, PasswordFile, VaultPath, agreed, on_terminal
 from bgresearch.core.timestamps import moment_ms
-from bgresearch.errors import ConfigurationError
+from bgresearch.errors import ConfigurationError, InvalidInput
 from bgresearch.keys.onboarding import messages
 from vault import EXCHANGE_HOST, Vault
 
@@ -186,6 +186,8 @@ def edit(
     as_json: AsJson = False,
 ) -> None:
     """Change the note, account or rotation date of a key."""
+    if note is account is rotate_by is None:
+        raise InvalidInput("NAME", "nothing to change is given.", hint="Add --note, --account or --rotate-by.")
     with session(path, password_file) as agent:
         agent.edit(name, note=note, account=account, rotate_by=rotate_by)
     print_result({"edited": name}, as_json, lambda: f"Changed {name!r}.")

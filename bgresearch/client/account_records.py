@@ -49,7 +49,7 @@ class AccountRecords:
         kind = KINDS[name]
         for name_of, value in only.items():
             if name_of != "symbol":
-                checked_coin(value, name_of)
+                only[name_of] = checked_coin(value, name_of)
         market, symbol = own_symbol(lot if kind.lot == "market" else None, only.get("symbol"))
         lot = market if kind.lot == "market" else lot
         if "symbol" in only:

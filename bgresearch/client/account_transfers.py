@@ -57,7 +57,8 @@ class MovementVerbs(Verbs):
         keeps what is moved between spot and futures as no transfer at all.
         Disk: kept under ``account/<uid>/transfers``. Budget: one to three requests per coin and 90 days.
         """
-        if checked_coin(coin) is not None and self._history.identity().mode == "unified":
+        coin = checked_coin(coin)
+        if coin is not None and self._history.identity().mode == "unified":
             return self._records.frame("transfers", start, end, "all", coin=coin)
         return self._records.frame("transfers", start, end, None if coin is None else spelled(coin))
 
@@ -136,11 +137,12 @@ class MovementVerbs(Verbs):
         """
         if (source is None) != (target is None):
             raise InvalidInput("source, target", "one is given and the other is not.", hint="Give both coins, or none.")
-        if checked_coin(source, "source") is None or checked_coin(target, "target") is None:
+        source, target = checked_coin(source, "source"), checked_coin(target, "target")
+        if source is None or target is None:
             return self._records.frame("conversions", start, end)
         if not self._source.offline and self._history.identity().mode == "classic":
             return self._records.frame("conversions", start, end, source_coin=source, target_coin=target)
-        return self._records.frame("conversions", start, end, f"{spelled(str(source))}/{spelled(str(target))}")
+        return self._records.frame("conversions", start, end, f"{spelled(source)}/{spelled(target)}")
 
     @documented(LOANS.shape)
     def loans(

@@ -11,7 +11,8 @@ from bgresearch.catalogue import Endpoint, load
 from bgresearch.client.api_pages import ApiContext, gathered, paged
 from bgresearch.client.api_parameters import validated, validated_walk
 from bgresearch.client.api_signatures import describe, signature, turning
-from bgresearch.core.progress import Wish
+from bgresearch.core.no_copies import NoCopies
+from bgresearch.core.progress import checked_wish
 from bgresearch.http.sender import Reply
 
 if TYPE_CHECKING:
@@ -86,9 +87,9 @@ class ApiCall:
 
     def _all(self, params: dict[str, object]) -> pd.DataFrame:
         wish, resume = params.pop("progress", None), params.pop("resume", True) is not False
+        progress = self._context.progress if wish is None else checked_wish(wish)
         if self.endpoint.paging.kind == "none":
             return self(**params)
-        progress = self._context.progress if wish is None else cast(Wish, wish)
         return gathered(self._context, self.endpoint, self._walk_params(params), progress=progress, resume=resume)
 
     def _pages(self, params: dict[str, object]) -> Iterator[pd.DataFrame]:
@@ -104,7 +105,7 @@ class ApiCall:
         return f"<{self.endpoint.id}{self.__signature__}: {self.endpoint.title}>"
 
 
-class ApiMethod:
+class ApiMethod(NoCopies):
     """One way to ask an endpoint, with its signature and documentation: ``client.api.spot.fills.all``."""
 
     def __init__(

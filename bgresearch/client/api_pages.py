@@ -12,6 +12,7 @@ from bgresearch.catalogue import Endpoint
 from bgresearch.catalogue.endpoint import END, START
 from bgresearch.core.clock import Clock
 from bgresearch.core.intervals import DAY_MS, HOUR_MS
+from bgresearch.core.no_copies import NoCopies
 from bgresearch.core.progress import Wish, shown
 from bgresearch.core.spans import Span, iso
 from bgresearch.errors import OfflineError
@@ -34,7 +35,7 @@ _ROWS_A_TABLE = 10_000  # decoded at a time
 
 
 @dataclass(frozen=True)
-class ApiContext:
+class ApiContext(NoCopies):
     """The parts that calls of the raw namespace use.
 
     Attributes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 import pandas as pd
@@ -12,7 +12,8 @@ import bgresearch.accessor  # noqa: F401 - makes df.bg
 from bgresearch.client.context import ClientContext
 from bgresearch.core.clock import Clock, SystemClock
 from bgresearch.core.lengths import Duration
-from bgresearch.core.progress import Wish
+from bgresearch.core.no_copies import NoCopies
+from bgresearch.core.progress import Wish, checked_wish
 from bgresearch.core.timestamps import Moment
 from bgresearch.core.verbs import Verbs, composed_of, public_verbs
 from bgresearch.errors import ConfigurationError, OfflineError
@@ -77,7 +78,7 @@ class MarketData(_MarketParts):
 
 
 @composed_of(_MARKET | _LIVE)
-class Client(_Parts):
+class Client(_Parts, NoCopies):
     """Asks the exchange, keeps what it answers, returns plain DataFrames; `bgresearch.connect` makes it.
 
     Every call works in a script, in a notebook and inside a running event loop, and may be made from several threads.
@@ -115,7 +116,7 @@ class Client(_Parts):
     ) -> None:  # fmt: skip
         sender = confirming(sender)
         self._source = Session(sender, store, clock or SystemClock(), offline, archive)
-        self._whose, self._progress, self._live = AccountIdentity(sender), progress, live
+        self._whose, self._progress, self._live = AccountIdentity(sender), checked_wish(progress), live
         self._shared = ClientContext(self._source, progress, self._whose, live, WeakSet())
 
     @cached_property
@@ -337,12 +338,6 @@ class Client(_Parts):
 
     def __exit__(self, *_: Any) -> None:
         self.close()
-
-    def __reduce__(self) -> NoReturn:
-        raise ConfigurationError(
-            "a client cannot be pickled or copied: it holds connections, and perhaps a way to a key.",
-            hint="Call bgresearch.connect() in each process, with the same data_dir: they share store and budget.",
-        )
 
     def __repr__(self) -> str:
         key = f", key {self.label!r}" if self.label else ""

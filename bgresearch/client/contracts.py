@@ -74,7 +74,8 @@ class ContractVerbs(Verbs):
         Notes
         -----
         Disk: kept under ``funding_rates/market=.../symbol=...``. Budget: one request per 100 settlements since the
-        start: the pages are numbered from now.
+        start: the pages are numbered from now. Where settlements seem to be missing, by the pauses before and after,
+        the pages are asked for once more, and a warning names what is still missing.
         """
         named, span = self._contract(symbol, market), self._public.span(start, end)
         say_differences(self._source, "funding_rates")
@@ -251,7 +252,7 @@ class ContractVerbs(Verbs):
         -----
         Disk: the newest answer is kept. Budget: one request.
         """
-        name = spelled(str(checked_coin("" if coin is None else coin)).strip())
+        name = spelled(str(checked_coin("" if coin is None else coin)))
         source, refusal = INTEREST_RATES.sources[bool(history)], None
         try:
             frame = self._public.asked(

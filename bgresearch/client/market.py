@@ -29,7 +29,7 @@ from bgresearch.market.history import (
     trades_series,
 )
 from bgresearch.market.listing_history import listed
-from bgresearch.market.listings import COINS, SYMBOLS, coins, symbols
+from bgresearch.market.listings import COINS, SYMBOLS, coins, priced_but_not_listed, symbols
 from bgresearch.market.quotes import ORDER_BOOK, PRICES, TICKERS, order_book, prices, tickers
 from bgresearch.schemas import documented
 from bgresearch.session.cached_sender import CachedSender, checked_age
@@ -71,12 +71,16 @@ class MarketVerbs(Verbs):
         Notes
         -----
         Disk: every list that differs from the one before is kept under ``lists/kind=symbols``, so that what is
-        delisted stays known; ``df.attrs["bgresearch"]`` says when it was seen. Budget: one request per market.
+        delisted stays known; ``df.attrs["bgresearch"]`` says when it was seen. Budget: one request per market,
+        two for the first list and for one that became shorter: the symbols with a price show whether it is complete.
         """
         chosen = MARKETS if market is None else (known_market(market),)
         say_differences(self._source, "symbols")
         parts = [
-            listed(self._source, "symbols", one, partial(symbols, self._source.sender, one), at=at, max_age=max_age)
+            listed(
+                self._source, "symbols", one, partial(symbols, self._source.sender, one), at=at, max_age=max_age,
+                absent=partial(priced_but_not_listed, self._source.sender, one),
+            )
             for one in chosen
         ]  # fmt: skip
         now = self._source.clock.now_ms()

@@ -3,15 +3,54 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
+import reprlib
 import sys
 from collections.abc import Callable, Iterator
-from typing import Literal
+from typing import Literal, cast
 
 from bgresearch.errors import InvalidInput
 
 Wish = Literal["auto"] | bool | Callable[[int, int], object]
 
 _SHORT = 2_000  # rows that arrive before a bar could be read
+
+
+def checked_wish(wish: object) -> Wish:
+    """Return ``progress=`` of a verb.
+
+    Raises
+    ------
+    InvalidInput
+        It is neither "auto", True, False, nor a callable of two arguments.
+    """
+    if wish is True or wish is False or (isinstance(wish, str) and wish == "auto"):
+        return cast(Wish, wish)
+    hint = 'Use "auto", True, False or a callable of (done, total).'
+    if not callable(wish):
+        raise InvalidInput("progress", f"{reprlib.repr(wish)} is not an option.", hint=hint)
+    return checked_callback("progress", wish, 2, hint=hint)
+
+
+def checked_callback(name: str, given: object, arguments: int, *, hint: str = "") -> Callable[..., object]:
+    """Return a function that a verb will call with so many arguments.
+
+    Raises
+    ------
+    InvalidInput
+        It cannot be called, or not with as many.
+    """
+    if not callable(given):
+        raise InvalidInput(name, f"{reprlib.repr(given)} cannot be called.", hint=hint)
+    try:
+        signature = inspect.signature(given)
+    except ValueError:  # some built-in functions name none
+        return given
+    try:
+        signature.bind(*range(arguments))
+    except TypeError as error:
+        raise InvalidInput(name, f"it is called with {arguments} arguments: {error}.", hint=hint) from None
+    return given
 
 
 @contextlib.contextmanager
@@ -35,11 +74,10 @@ def shown(
     limit_s : float
         Shortest possible duration under the exchange's limits; the bar shows the share of the limit in use.
     """
+    wish = checked_wish(wish)
     if callable(wish):
         yield _counting(wish, total)
         return
-    if wish not in {"auto", True, False}:
-        raise InvalidInput("progress", f"{wish!r} is not an option.", hint='Use "auto", True, False or a callable.')
     if wish is False or (wish == "auto" and (total < least or not _seen())):
         yield lambda _more: None
         return

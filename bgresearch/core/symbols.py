@@ -164,7 +164,7 @@ def checked_coin(coin: str | None, name: str = "coin") -> str | None:
     """
     if coin is not None and (not isinstance(coin, str) or not coin.strip()):
         raise InvalidInput(name, f"{coin!r} is not a coin.", hint="Write it as the exchange does, like USDT.")
-    return coin
+    return None if coin is None else coin.strip()
 
 
 def spot_of(named: Named) -> Named:

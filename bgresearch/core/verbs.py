@@ -16,6 +16,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from bgresearch.core.intervals import interval_name
 from bgresearch.core.lengths import length_of
+from bgresearch.core.progress import checked_callback, checked_wish
 from bgresearch.core.symbols import market_name, symbol_text
 from bgresearch.core.timestamps import moment_ms
 from bgresearch.errors import InvalidInput, UnknownName, WrongArguments
@@ -221,6 +222,10 @@ def _translate(given: dict[str, Any], signature: inspect.Signature) -> None:
     if given.get("market") is not None:
         named = [one for name in _SYMBOLS for one in _listed(given.get(name)) if isinstance(one, str)]
         given["market"] = _each(given["market"], lambda one: market_name(one, named) if isinstance(one, str) else one)
+    if given.get("progress") is not None:
+        checked_wish(given["progress"])
+    if given.get("say") is not None:
+        checked_callback("say", given["say"], 1)
     if isinstance(given.get("period"), str):
         given["period"] = _period(given["period"])
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TextIO
 
+from bgresearch.core.progress import checked_callback
 from bgresearch.errors import BgresearchError, IncompleteData, InvalidInput, StoreError
 from bgresearch.live.series_writers import WRITERS, SeriesWriter
 from bgresearch.live.stream import Stream
@@ -126,7 +127,10 @@ class LiveRecorder:
             The stream ended with an error; what came before it is written.
         StoreError
             The folder cannot be written any more.
+        InvalidInput
+            ``say`` cannot be called with the recorder.
         """
+        checked_callback("say", say, 1)
         for one in self._writers.values():
             one.flush()  # what an earlier recording left when it was killed
         began_s = last_s = self._clock.monotonic_s()

@@ -123,7 +123,10 @@ def _classic_order(values: Values) -> Values:
         coin = values.get("marginCoin")
         return {**given, "fee": _sum(one.get("fee") for one in details if one.get("feeCoin") == coin)}
     is_sized_by_cost = values.get("orderType") == "market" and values.get("side") == "buy"
-    fees = {str(one.get("feeCoin")): {"feeCoinCode": one.get("feeCoin"), "totalFee": one.get("fee")} for one in details}
+    fees = {
+        str(one.get("feeCoin")): {**one, "feeCoinCode": one.get("feeCoin"), "totalFee": one.get("fee")}
+        for one in details
+    }
     size = values.get("size") if is_sized_by_cost else values.get("newSize") or values.get("size")
     return {**given, "size": size, "feeDetail": fees or ""}
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
+from bgresearch.core.no_copies import NoCopies
 from bgresearch.core.spans import iso
 from bgresearch.core.symbols import wire_symbol
 from bgresearch.core.thread_pool import ThreadPool
@@ -78,7 +79,7 @@ class StreamStatus:
         return getattr(self, name)
 
 
-class Stream:
+class Stream(NoCopies):
     """Live rows of one channel, from `Client.stream`; begins with its ``with`` block or its first frame.
 
     Parameters

@@ -160,8 +160,15 @@ def _discounts_v3(row: AnswerRow) -> list[Row]:
             "coin": coin, "tier": place, "min_amount": tier.number("tierStartValue", needed=True), "max_amount": None,
             "discount_rate": tier.number("discountRate", needed=True),
         }
-        for place, tier in enumerate(row.nested("list"), start=1)
-    ]  # fmt: skip
+        for place, tier in enumerate(_tiers(row, "list"), start=1)
+    ] or [{"coin": coin}]  # fmt: skip
+
+
+def _tiers(row: AnswerRow, name: str) -> list[AnswerRow]:
+    tiers = row.nested(name)
+    if not tiers:
+        row.problems.add(f"{row.name}: {name} has no tiers")
+    return tiers
 
 
 def _discounts_v2(row: AnswerRow) -> list[Row]:
@@ -171,8 +178,8 @@ def _discounts_v2(row: AnswerRow) -> list[Row]:
             "coin": coin, "tier": tier.count("tier", needed=True), "min_amount": tier.number("minAmount"),
             "max_amount": tier.number("maxAmount"), "discount_rate": tier.number("discountRate", needed=True),
         }
-        for tier in row.nested("discountRateList")
-    ]  # fmt: skip
+        for tier in _tiers(row, "discountRateList")
+    ] or [{"coin": coin}]  # fmt: skip
 
 
 def _interest(coin: str, row: AnswerRow) -> Row:

@@ -7,8 +7,8 @@ and an interruption loses little.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
 
@@ -23,16 +23,25 @@ from bgresearch.catalogue.assumptions import TRADE_ID_CLOCK, TRADES_DAYS
 from bgresearch.catalogue.response import rows_of
 from bgresearch.catalogue.value_types import TIME
 from bgresearch.core.grid import windows
-from bgresearch.core.intervals import DAY_MS
+from bgresearch.core.intervals import DAY_MS, HOUR_MS
 from bgresearch.core.progress import Wish, shown
 from bgresearch.core.spans import Span, after_instant, halves, iso, subtract, union, whole_seconds
 from bgresearch.core.symbols import Named
-from bgresearch.errors import BgresearchError, IncompleteData, NetworkError, OfflineError
+from bgresearch.errors import (
+    BgresearchError,
+    ExchangeError,
+    IncompleteData,
+    NetworkError,
+    OfflineError,
+    UndocumentedData,
+)
 from bgresearch.http.pagination.paged_list import EndUnknown, PagedList
 from bgresearch.http.rows import rows_from, shaped
 from bgresearch.http.sender import Sender
 from bgresearch.market.archived import ArchiveUse, Choice, checked_choice, reachable, whole_days, worth_it
 from bgresearch.market.archived_books import fetch_whole_files
+from bgresearch.market.settlements import holes, next_due
+from bgresearch.market.traded import was_traded
 from bgresearch.schemas import Row, Shape, fields
 from bgresearch.session.differences import differences
 from bgresearch.session.session import Session
@@ -53,7 +62,9 @@ _SHALLOW = (
 _LEAST_ARCHIVED_DAYS = 3
 _BYTES_OF_A_TRADE = 22  # in a packed file
 _ID_DIGITS = 18 + 1  # of ids until the year 2084; longer ones do not fit
-_DAILY = "futures.history_candles"
+_DAILY, _FUNDING = "futures.history_candles", "futures.history_fund_rate"
+_LATE_MS = 30 * 60_000  # after which a settlement that is due is missing from the list
+_MOST_NAMED = 3
 
 TRADES = Shape(
     "trades",
@@ -188,11 +199,34 @@ def _middle(files: Sequence[ArchiveFile]) -> ArchiveFile:
 
 def past_funding(source: Session, named: Named, span: Span, wish: Wish) -> pa.Table:
     """Return the funding rates of a span, from the store and the exchange, as far back as it serves them."""
+    absent: list[Span] = []
 
     def fetch(kept: _Kept, missing: Span) -> None:
         _walk_funding(source.sender, named, missing, kept)
+        absent.extend(kept.holes)
 
-    return _read(source, _Past(FUNDING_RATES, named, "time", None, f"funding of {named.symbol}"), span, wish, fetch)
+    past = _Past(FUNDING_RATES, named, "time", None, f"funding of {named.symbol}")
+    table = _read(source, past, span, wish, fetch)
+    times = table.column("time").cast(pa.int64()).to_pylist()
+    _say_holes(named, union(_inside([*absent, *holes(times)], span)))
+    return table
+
+
+def _inside(spans: Iterable[Span], whole: Span) -> tuple[Span, ...]:
+    return tuple(part for one in spans if (part := one.intersect(whole)) is not None)
+
+
+def _say_holes(named: Named, found: Sequence[Span]) -> None:
+    """Warn of settlements that the exchange does not list."""
+    if not found:
+        return
+    more = len(found) - _MOST_NAMED
+    some = ", ".join(map(str, found[:_MOST_NAMED])) + (f" and {more} more" if more > 0 else "")
+    warnings.warn(
+        f"{_FUNDING}: settlements of {named.symbol} seem to be missing, by the pauses before and after: {some}. The "
+        "exchange was asked twice; sums over these spans lack them.",
+        UndocumentedData, stacklevel=4,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -237,6 +271,7 @@ class _Kept:
     middle_ms: int = _NEVER_MS  # half of the last page is older: one odd time does not move it
     ordered: bool = True
     listed: bool = False
+    holes: tuple[Span, ...] = ()  # where rows are missing, as far as the others show it
     shallow: bool = False  # whether the exchange stopped serving pages before the end of a window
 
     def __post_init__(self) -> None:
@@ -406,7 +441,28 @@ def _walk_trades(sender: Sender, row_id: str, named: Named, window: Span, kept: 
             _walk_trades(sender, row_id, named, half, kept)
         return
     kept.must_be_listed()
-    kept.flush(window.start_ms)
+    unserved = _unserved(sender, named, window, kept)
+    kept.flush(window.start_ms if unserved is None else unserved.end_ms)
+    if unserved is not None:
+        raise IncompleteData(
+            f"the exchange serves no trades of {named.symbol} in {unserved}, although its candles show some: it does "
+            "not serve trades as far back as it documents.",
+            missing=[Span(window.start_ms, unserved.end_ms)],
+            hint=f'Ask from {iso(unserved.end_ms)} on; source="archive" takes whole days from the bulk archive.',
+        )  # fmt: skip
+
+
+def _unserved(sender: Sender, named: Named, window: Span, kept: _Kept) -> Span | None:
+    """Return the oldest part of a window without trades, if a candle inside it has a volume; None without such a part.
+
+    Beyond its look-back the exchange answers with an empty list, as it does where nothing was traded.
+    """
+    inside = [row["time"] for row in kept.rows.values() if window.start_ms <= row["time"] < window.end_ms]
+    end_ms = min(inside, default=min(kept.upper_ms, kept.source.clock.now_ms() - _FINAL_MS))
+    empty = Span(window.start_ms, max(window.start_ms, end_ms))
+    if (inside and empty.duration_ms < HOUR_MS) or not was_traded(sender, named, empty):
+        return None
+    return empty
 
 
 def _walk_by_id(sender: Sender, row_id: str, named: Named, window: Span, kept: _Kept) -> None:
@@ -441,9 +497,11 @@ def _walk_by_id(sender: Sender, row_id: str, named: Named, window: Span, kept: _
 
 
 def _walk_funding(sender: Sender, named: Named, missing: Span, kept: _Kept) -> None:
-    """Read numbered pages from new to old until one begins before the span, or the list ends."""
-    row_id = "futures.history_fund_rate"
-    read = partial(shaped, row_id, _rate, whole=True)
+    """Read numbered pages from new to old until one begins before the span, or the list ends.
+
+    Pages may be cut short while their numbers go on, so the pauses between the settlements are looked at, and what is
+    missing is asked for once more.
+    """
 
     def goes_on() -> bool:
         """Look for a candle from before the oldest rate: then the contract traded, and was paid funding."""
@@ -451,12 +509,16 @@ def _walk_funding(sender: Sender, named: Named, missing: Span, kept: _Kept) -> N
         reply = sender.send(load()[_DAILY], _of(named) | params)
         return bool(rows_of(reply.endpoint, reply.data))
 
-    paged = PagedList(sender, load()[row_id], _of(named), read, lambda row: str(row["time"]), goes_on)
+    read = partial(shaped, _FUNDING, _rate, whole=True)
+    paged = PagedList(sender, load()[_FUNDING], _of(named), read, lambda row: str(row["time"]), goes_on)
     try:
         for page in paged.pages():
             kept.add(page)
             if (kept.middle_ms if kept.ordered else kept.newest_ms) < missing.start_ms:
                 break
+        else:
+            if missing.start_ms < kept.oldest_ms < _NEVER_MS and goes_on():
+                raise EndUnknown(_FUNDING, "the pages end, and the list goes on.")
     except EndUnknown:
         unknown = Span(missing.start_ms, kept.oldest_ms)
         raise IncompleteData(
@@ -465,7 +527,33 @@ def _walk_funding(sender: Sender, named: Named, missing: Span, kept: _Kept) -> N
             missing=[unknown], hint=f"Ask from {iso(kept.oldest_ms)} on; the rates received are stored.",
         ) from None  # fmt: skip
     kept.must_be_listed()
+    if _funding_holes(sender, named, missing, kept):
+        for page in replace(paged, goes_on=None).pages():
+            kept.rows |= {row["time"]: row for row in page}
+            if max(row["time"] for row in page) < missing.start_ms:
+                break
+        kept.holes = _funding_holes(sender, named, missing, kept)
+        if kept.holes and kept.holes[-1].end_ms > max(kept.rows):
+            kept.final_ms = min(kept.final_ms, kept.holes[-1].start_ms)  # it may only be late: asked for again
     kept.flush(missing.start_ms)
+
+
+def _funding_holes(sender: Sender, named: Named, missing: Span, kept: _Kept) -> tuple[Span, ...]:
+    """Return where settlements are missing among the rates received, and after the newest of them until now."""
+    times, now_ms = sorted(kept.rows), kept.source.clock.now_ms()
+    found, due_ms = _inside(holes(times), missing), next_due(times)
+    late = due_ms is not None and due_ms < min(missing.end_ms, now_ms - _LATE_MS)
+    if not late or not _is_settled(sender, named, now_ms):
+        return found
+    return (*found, Span(times[-1] + 1, missing.end_ms))
+
+
+def _is_settled(sender: Sender, named: Named, now_ms: int) -> bool:
+    """Return whether a contract is still settled: it has a next settlement."""
+    try:
+        return any((row["next"] or 0) > now_ms for row in funding(sender, named))
+    except ExchangeError:
+        return False
 
 
 def _rows(kept: pa.Table) -> list[Row]:
@@ -485,7 +573,8 @@ def _most(row_id: str) -> str:
 
 def _trade(row: AnswerRow) -> Row:
     return {
-        "time": _time(row, "ts"), "trade_id": row.key("tradeId"), "side": row.word("side", needed=True),
+        "time": _time(row, "ts"), "trade_id": row.key("tradeId"),
+        "side": row.one_of(("buy", "sell"), "side", needed=True),
         "price": row.number("price", needed=True), "amount": row.number("size", needed=True),
     }  # fmt: skip
 

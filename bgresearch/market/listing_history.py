@@ -18,16 +18,18 @@ import pyarrow.compute as pc
 from bgresearch.catalogue.value_types import TIME
 from bgresearch.core.spans import Span, iso
 from bgresearch.core.timestamps import Moment, moment_ms
-from bgresearch.errors import BadResponse, InvalidInput, OfflineError
+from bgresearch.errors import BadResponse, InvalidInput, OfflineError, UndocumentedData
 from bgresearch.session.cached_sender import checked_age
 from bgresearch.session.session import Session
 from bgresearch.store import LostRows, Series, digest_of
 
 _ATTEMPTS = 3  # a list that lost most of its rows is accepted when it was received so often
+_MOST_NAMED = 5
 _SEEN, _PLACE = "seen", "place"
 _SINCE_MS = 1_514_764_800_000  # 2018-01-01: no list of the exchange is older than it
 
 Ask = Callable[[], pa.Table]
+Absent = Callable[[pa.Table], list[str]]
 
 
 class _State(NamedTuple):
@@ -72,7 +74,7 @@ class Seen:
 
 def listed(
     source: Session, kind: str, market: str, ask: Ask, *, at: Moment | None = None, max_age: float | None = None,
-    listing: str = "listed", delisting: str = "delisted",
+    absent: Absent | None = None, listing: str = "listed", delisting: str = "delisted",
 ) -> Seen:  # fmt: skip
     """Return a list as it is now, or as it was at some moment, and keep what is seen on the way.
 
@@ -89,6 +91,9 @@ def listed(
         The moment; now by default.
     max_age : float, optional
         Seconds: a list younger than that is returned without a request. By default every call for now sends one.
+    absent : callable, optional
+        Requests what shows whether a list is complete, and returns the names it lacks; called for the first list of a
+        kind and market, and for one that is shorter than the one before.
     listing, delisting : str
         The columns with the times; rows without one count as always listed, and never delisted.
 
@@ -104,7 +109,7 @@ def listed(
     series = _series(kind, market)
     confirmed = _confirmed(source, series)
     if not source.offline and _must_ask(confirmed, at_ms, checked_age(max_age), now):
-        _look(source, series, ask)
+        _look(source, series, ask, absent)
     now = source.clock.now_ms()
     states = _states(source, series, now)
     if not states:
@@ -194,11 +199,13 @@ def _confirmed(source: Session, series: Series) -> int | None:
     return spans[-1].end_ms - 1 if spans else None
 
 
-def _look(source: Session, series: Series, ask: Ask) -> None:
+def _look(source: Session, series: Series, ask: Ask, absent: Absent | None) -> None:
     """Request and store the whole list if it changed, else only that it was seen again."""
     kept = _latest(source, series)
     seen = source.clock.now_ms()  # before the request: a slow response never replaces a newer one
     table = _plausible(ask, 0 if kept is None else kept.num_rows)
+    if absent is not None and (kept is None or table.num_rows < kept.num_rows):
+        table = _complete(series, ask, table, absent)
     stamped = _stamped(table, seen)
     with source.store.alone(series):
         kept, confirmed = _latest(source, series), _confirmed(source, series)
@@ -227,6 +234,21 @@ def _plausible(ask: Ask, before: int) -> pa.Table:
         table = max(table, ask(), key=lambda one: int(one.num_rows))
     if not table.num_rows and before:
         raise BadResponse("lists", f"the list was empty {_ATTEMPTS} times and had {before} rows before.")
+    return table
+
+
+def _complete(series: Series, ask: Ask, table: pa.Table, absent: Absent) -> pa.Table:
+    """Return the list; one that lacks names is requested once more, and what it still lacks is reported."""
+    if not absent(table):
+        return table
+    table = max(table, ask(), key=lambda one: int(one.num_rows))
+    if lacking := absent(table):
+        some = ", ".join(lacking[:_MOST_NAMED]) + (" ..." if len(lacking) > _MOST_NAMED else "")
+        warnings.warn(
+            f"The list of {dict(series.keys)['market']} symbols is not complete: {len(lacking)} that have a price are "
+            f"not in it ({some}). What follows from the list, as delistings, is unknown.",
+            UndocumentedData, stacklevel=6,
+        )  # fmt: skip
     return table
 
 

@@ -7,10 +7,12 @@ from decimal import Decimal
 import pyarrow as pa
 
 from bgresearch.catalogue.answer_row import AnswerRow, spelled
-from bgresearch.errors import ParameterRejected, UnknownSymbol
+from bgresearch.errors import BgresearchError, ParameterRejected, UnknownSymbol
 from bgresearch.http.rows import rows_from, shaped
 from bgresearch.http.sender import Sender
 from bgresearch.schemas import Row, Shape, fields
+
+FEW_LATE = 3  # symbols that one of two lists may have before the other
 
 SYMBOLS = Shape(
     "symbols",
@@ -82,6 +84,21 @@ def symbols(sender: Sender, market: str) -> pa.Table:
     return SYMBOLS.table(rows)
 
 
+def priced_but_not_listed(sender: Sender, market: str, listed: pa.Table) -> list[str]:
+    """Return the symbols of a market that have a price and are not in a list of it; none while these are few.
+
+    A list that is not complete looks like one that is.
+    """
+    row_id = "spot.tickers" if market == "spot" else "futures.tickers"
+    params = {} if market == "spot" else {"productType": market.upper()}
+    try:
+        priced = {row["symbol"] for row in shaped(row_id, _symbol, rows_from(sender, row_id, params))}
+    except BgresearchError:  # nothing to compare with; the list itself was answered
+        return []
+    absent = sorted(priced - set(listed.column("symbol").to_pylist()))
+    return absent if len(absent) > FEW_LATE + len(priced) // 50 else []
+
+
 def coins(sender: Sender, coin: str | None) -> list[Row]:
     """Return coins with their networks."""
     try:
@@ -98,6 +115,10 @@ def coins(sender: Sender, coin: str | None) -> list[Row]:
 def _no_coin(coin: str, code: str, http_status: int) -> UnknownSymbol:
     said, hint = f"{coin!r} is no coin of the exchange", "Look at client.coins() for what there is."
     return UnknownSymbol("spot.coins", code, said, http_status=http_status, hint=hint)
+
+
+def _symbol(row: AnswerRow) -> Row:
+    return {"symbol": row.key("symbol")}
 
 
 def _spot(row: AnswerRow) -> Row:

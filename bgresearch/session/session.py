@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bgresearch.core.clock import Clock
+from bgresearch.core.no_copies import NoCopies
 from bgresearch.http.file_host import FileHost
 from bgresearch.http.sender import Sender
 from bgresearch.store import Store
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Session:
+class Session(NoCopies):
     """One exchange, one store and one clock; the source of all data of a client.
 
     Attributes

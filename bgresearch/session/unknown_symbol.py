@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from bgresearch.catalogue import load
-from bgresearch.catalogue.answer_row import AnswerRow, Problems, Row, read_rows
+from bgresearch.catalogue.answer_row import AnswerRow, Problems, Row, read_rows, spelled
 from bgresearch.catalogue.response import rows_of
 from bgresearch.core.symbols import Named, renamed
 from bgresearch.errors import BgresearchError, ExchangeError, UnknownSymbol
@@ -63,9 +63,9 @@ def unlisted_coin(sender: Sender, coin: str, endpoint: str) -> UnknownSymbol | N
         coins = [each["coin"] for each in read_rows(lambda one: {"coin": one.key("coin")}, rows, Problems(row.id))]
     except BgresearchError:
         return None
-    near = {name.upper(): name for name in coins}
-    if not coins or coin.upper() in near:
+    if not coins or spelled(coin) in coins:
         return None
+    near = {name.upper(): name for name in coins}
     found = [near[name] for name in get_close_matches(coin.upper(), near, 3, 0.6)]
     hint = f"{_ASK} {' or '.join(found)}?" if found else "client.coins() lists them."
     return UnknownSymbol(

@@ -61,6 +61,9 @@ REFUSED = [
     "explore --search btc --yes",
     "explore BTCUSDT --search btc",
     "sql SELECT --csv --json",
+    "keys edit NAME",
+    "vault edit NAME",
+    "doctor --no-streams --password-file FILE",
 ]
 
 

@@ -148,3 +148,20 @@ def test_everything_that_is_exported_is_there() -> None:
 def test_a_client_says_that_it_cannot_be_copied(connect: Connect, key: str | None, copied: Callable[..., Any]) -> None:
     with pytest.raises(ConfigurationError, match=r"cannot be pickled .* bgresearch\.connect\(\)"):
         copied(connect(key=key))
+
+
+PARTS: dict[str, Callable[[Any], Any]] = {
+    "api": lambda one: one.api, "an area": lambda one: one.api.spot, "an endpoint": lambda one: one.api.spot.tickers,
+    "a form of it": lambda one: one.api.spot.tickers.raw, "lens": lambda one: one.lens,
+    "a verb": lambda one: one.candles,
+    "the account": lambda one: one.account, "a verb of it": lambda one: one.account.fills,
+    "a recorder": lambda one: one.recorder("open-interest", "BTCUSDT", every="1h"),
+    "a stream": lambda one: one.stream("trades", "BTCUSDT"), "a statement": lambda one: one.statement("2026-11-20"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("copied", [pickle.dumps, copy.deepcopy])
+@pytest.mark.parametrize("part", PARTS)
+def test_no_part_of_a_client_can_be_copied_either(connect: Connect, part: str, copied: Callable[..., Any]) -> None:
+    with pytest.raises(ConfigurationError, match=r"cannot be pickled .* bgresearch\.connect\(\)"):
+        copied(PARTS[part](connect(key="readonly")))

@@ -16,7 +16,7 @@ from bgresearch.account.record_history import RecordHistory, walked
 from bgresearch.core.clock import ManualClock
 from bgresearch.core.spans import Span
 from bgresearch.core.symbols import Named
-from bgresearch.errors import BadResponse, BgresearchError, ExchangeError
+from bgresearch.errors import BadResponse, BgresearchError, ExchangeError, UndocumentedData
 from bgresearch.market.history import past_funding, past_trades
 from bgresearch.session.identity import AccountIdentity
 from bgresearch.session.session import Session
@@ -77,6 +77,8 @@ class Serving:
     def __call__(self, row_id: str, params: Mapping[str, Any]) -> Any:
         if row_id.endswith(("contracts", "symbols")):
             return [{"symbol": "BTCUSDT"}]
+        if row_id.endswith("history_candles"):
+            return []
         self._left -= 1
         if self._left == 0:
             raise BadResponse(row_id, "on purpose")
@@ -165,7 +167,8 @@ def test_one_odd_settlement_does_not_end_a_list(tmp_path: Path) -> None:
     source = Session(ScriptedSender(answer), Store(tmp_path, clock=clock), clock)
     span = Span(NOW_MS - 300 * DAY_MS, NOW_MS)
     inside = [at for at in times if span.start_ms <= at]
-    assert past_funding(source, CONTRACT, span, False).num_rows == len(inside)
+    with pytest.warns(UndocumentedData, match="settlements of BTCUSDT seem to be missing"):
+        assert past_funding(source, CONTRACT, span, False).num_rows == len(inside)
 
 
 # own records

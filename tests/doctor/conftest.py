@@ -54,8 +54,12 @@ _MADE_BY = {
     "recent candles": "candles", "days": "candles", "days of UTC+8": "candles", "archived trades": "trades",
     "unknown": "tickers",
 }  # fmt: skip
-NOT_WITHOUT_DOCTOR = ("candles.final_after_ms", "symbols.whole_list", "trades.lookback_days")
+NOT_WITHOUT_DOCTOR = ("candles.final_after_ms",)
 """What no answer of the verb itself shows: that is what doctor is for."""
+
+
+NOTICED = {"symbols.whole_list": "symbols is not complete", "funding.pages": "settlements of"}
+"""What a verb says by itself where an assumption does not hold."""
 
 
 class Answered:

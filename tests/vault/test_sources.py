@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 from dotenv import dotenv_values
 
 from vault import InvalidField, Vault, from_found
+from vault.cleaning import MAX_NEIGHBOUR_BYTES, MAX_NEIGHBOURS
 from vault.formats import DOTENV, INI, JSON, JSON5, TOML
 from vault.hidden import Hidden
 from vault.rsa import private_key_file
@@ -59,6 +60,18 @@ SHAPES: dict[str, tuple[str, str, str]] = {  # what was written, how it is read,
         "".join(f"FREQTRADE__EXCHANGE__{one}\n" for one in ("NAME=bitget", f"KEY={A}", f"SECRET={S}"))
         + f"FREQTRADE__EXCHANGE__PASSWORD='{P}'\n",
         DOTENV, "freqtrade",
+    ),
+    "credentials below the name of the exchange": (
+        json.dumps({"accounts": {"main": {"exchange": "Bitget", "credentials": CCXT},
+                                 "b": {"exchange": "okx", "credentials": {"apiKey": "x", "secret": "y"}}}}),
+        JSON, "accounts-main-credentials",
+    ),
+    "names with hyphens": (
+        json.dumps({"bitget-api-key": A, "bitget-secret-key": S, "bitget-passphrase": P}), JSON, "bitget",
+    ),
+    "names with dots": (f"bitget.api.key={A}\nbitget.secret.key={S}\nbitget.passphrase='{P}'\n", DOTENV, "bitget"),
+    "PowerShell": (
+        f'$env:BITGET_API_KEY="{A}"\n$env:BITGET_SECRET_KEY="{S}"\n$env:BITGET_PASSPHRASE="{P}"\n', DOTENV, "env",
     ),
 }  # fmt: skip
 ENCODINGS: dict[str, Callable[[str], bytes]] = {
@@ -127,6 +140,23 @@ def test_nothing_there_is_said_of_what_was_understood(text: str) -> None:
     assert from_text(Hidden(text)) == []
 
 
+UNKNOWN_FORMS = {
+    "names and values": json.dumps([{"name": "BITGET_API_KEY", "value": A}, {"name": "BITGET_SECRET_KEY", "value": S}]),
+    "a module of JavaScript": "module.exports = { bitget: { apiKey: 'bg_aa11', secret: 's', password: 'p' } }\n",
+    "another name for the texts": json.dumps({"bitget": {"public": A, "private": S, "phrase": P}}),
+    "a list of three": f'[bitget]\ntexts = ["{A}", "{S}", "{P}"]\n',
+}
+
+
+@pytest.mark.parametrize("name", UNKNOWN_FORMS)
+def test_a_file_that_names_the_exchange_and_has_no_known_key_is_not_called_empty(name: str, tmp_path: Path) -> None:
+    (tmp_path / "source").write_text(UNKNOWN_FORMS[name])
+    read = read_source(tmp_path / "source")
+    assert read.found == []
+    assert "it names bitget, but has no key in a form that is known" in read.incomplete[0]
+    assert A not in read.incomplete[0]
+
+
 def test_hummingbots_file_is_said_to_be_encrypted() -> None:
     text = "connector: bitget_perpetual\n\nbitget_perpetual_api_key: " + "7b2263727970746f223a" * 4
     with pytest.raises(InvalidField, match="encrypted with Hummingbot's own password"):
@@ -181,6 +211,7 @@ def test_values_are_those_of_python_dotenv_and_doubtful_ones_are_marked(written:
         "[bitget]\napi_key = 'bg_1'\nsecret = abc\npassword = p\n",
         "[bitget]\napi_key = bg_1 ; mine\nsecret = abc\npassword = p\n",
         "[bitget]\napi_key = bg_1\nsecret = abc\npassword = 100%%\n",
+        "[bitget]\napi_key = bg_1\nsecret = abc\npassword = one\n  two\n",
     ],
 )
 def test_two_texts_for_one_field_and_odd_neighbours_are_doubtful(text: str) -> None:
@@ -237,6 +268,18 @@ def test_a_pasted_pem_with_attributes_before_it_is_a_private_key(private_key: rs
     assert next(one.kind for one in vault.describe() if one.label == "rsa") == "rsa"
 
 
+def test_of_two_private_keys_none_is_guessed(private_key: rsa.RSAPrivateKey, tmp_path: Path, vault: Vault) -> None:
+    both = pem_of(private_key) + pem_of(rsa.generate_private_key(public_exponent=65537, key_size=2048))
+    for text in (both, both.replace("\n", "\\n")):
+        (tmp_path / "key").write_text(text)
+        with pytest.raises(InvalidField, match="more than one private key"):
+            private_key_file(tmp_path / "key")
+        with pytest.raises(InvalidField, match="more than one private key"):
+            vault.add("rsa", api_key="bg_rsa", secret_key=text, passphrase="Orchard Lane")
+    (tmp_path / "key").write_text(pem_of(private_key) * 2)
+    assert private_key_file(tmp_path / "key").value == pem_of(private_key)
+
+
 def test_a_file_without_a_private_key_is_named(private_key: rsa.RSAPrivateKey, tmp_path: Path) -> None:
     encrypted = private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x"))
     for number, data in enumerate((b"", b"\xff\xfe\x00", b"\x30\x82" + b"\0" * 90, encrypted, os.urandom(200_000))):
@@ -260,6 +303,17 @@ def test_a_symbolic_link_stays_one_and_its_target_is_cleaned(tmp_path: Path) -> 
     assert target.read_text() == link.read_text() == "A=1\n"
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="root alone gives files away")
+def test_a_file_that_root_cleans_stays_its_owner_s(tmp_path: Path) -> None:
+    source = tmp_path / ".env"
+    source.write_text(SHAPES[".env"][0])
+    os.chown(source, 1234, 1235)
+    source.chmod(0o640)
+    cleaned_file(source, from_file(source))
+    found = source.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (1234, 1235, 0o640)
+
+
 def test_a_file_with_another_name_is_refused(tmp_path: Path) -> None:
     source, other = tmp_path / ".env", tmp_path / "other"
     source.write_text(SHAPES[".env"][0])
@@ -276,6 +330,58 @@ def test_what_editors_left_beside_it_is_named(name: str, tmp_path: Path) -> None
     (tmp_path / name).write_bytes(b"b0VIM\0\0" + SHAPES[".env"][0].encode())
     (tmp_path / ".env.example").write_text("BITGET_API_KEY=\n")
     assert cleaned_file(source, from_file(source)).left == (tmp_path / name,)
+
+
+WRITTEN: dict[str, Callable[[str], bytes]] = {  # a copy next to the file, as other programs write it
+    "UTF-8": lambda text: text.encode(),
+    "UTF-16, little-endian": lambda text: text.encode("utf-16-le"),
+    "UTF-16, big-endian": lambda text: text.encode("utf-16-be"),
+    "UTF-32": lambda text: text.encode("utf-32"),
+    "UTF-32, big-endian": lambda text: text.encode("utf-32-be"),
+    "JSON": lambda text: json.dumps({"old": text}).encode(),
+    "behind nine megabytes": lambda text: b"\0" * 9_000_000 + text.encode(),
+    "over the end of a block": lambda text: b"x" * (1024 * 1024 - 3) + text.encode(),
+}
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+@pytest.mark.parametrize("passphrase", ['pa"ss\\wd9', "Orchard Lane", "Öl&Tür"])
+def test_a_copy_with_one_secret_is_named_however_it_is_written(tmp_path: Path, written: str, passphrase: str) -> None:
+    source, copy = tmp_path / "keys.json", tmp_path / "keys.json.bak"
+    source.write_text(json.dumps({"bitget": {**KEY, "passphrase": passphrase}}), encoding="utf-8")
+    copy.write_bytes(WRITTEN[written](passphrase))
+    (tmp_path / "keys.json.other").write_bytes(WRITTEN[written]("Another Lane"))
+    cleaned = cleaned_file(source, from_file(source))
+    assert (cleaned.left, cleaned.unread) == ((copy,), ())
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_a_secret_in_a_comment_of_a_file_in_any_encoding_is_named(tmp_path: Path, encoding: str) -> None:
+    source = tmp_path / ".env"
+    source.write_bytes((f"# old: {P}\n" + SHAPES[".env"][0]).encode(encoding))
+    assert cleaned_file(source, from_file(source)).left == (source,)
+
+
+def test_a_copy_that_cannot_be_searched_is_not_called_clean(tmp_path: Path) -> None:
+    source, huge = tmp_path / ".env", tmp_path / ".env.tar"
+    source.write_text(SHAPES[".env"][0])
+    with huge.open("wb") as file:
+        file.truncate(MAX_NEIGHBOUR_BYTES + 1)
+    for number in range(MAX_NEIGHBOURS + 2):
+        (tmp_path / f".env.{number:03}").write_text("A=1\n")
+    (tmp_path / ".env.gone").symlink_to(tmp_path / "nowhere")
+    cleaned = cleaned_file(source, from_file(source))
+    assert cleaned.left == ()
+    assert len(cleaned.unread) == 4
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
+def test_a_copy_that_may_not_be_read_is_not_called_clean(tmp_path: Path) -> None:
+    source, copy = tmp_path / ".env", tmp_path / ".env.bak"
+    for file in (source, copy):
+        file.write_text(SHAPES[".env"][0])
+    copy.chmod(0)
+    assert cleaned_file(source, from_file(source)).unread == (copy,)
 
 
 def test_a_secret_that_a_comment_keeps_is_named(tmp_path: Path) -> None:

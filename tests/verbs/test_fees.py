@@ -108,6 +108,29 @@ def test_a_fee_detail_that_cannot_be_read_is_an_error_that_names_record_and_fiel
         read(door, detail)
 
 
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("deduction", ["partly", "2", "BGB"])
+def test_whether_a_fee_was_deducted_is_not_guessed(door: str, deduction: str) -> None:
+    detail = part(door, "BGB", "0.0015", deduction)
+    if door == "spot order":
+        detail = detail.replace('"deduction": false', f'"deduction": "{deduction}"')
+    with pytest.raises(BadResponse, match=f"deduction {deduction} is not yes or no"):
+        read(door, detail)
+
+
+def test_fees_of_an_order_in_further_coins_are_reported() -> None:
+    two = [{"feeCoin": "BTC", "fee": "1"}, {"feeCoin": "BGB", "fee": "0.0015"}]
+    row = answer_row({**UNIFIED_ORDER, "feeDetail": two}, "uta.trade_history_orders")
+    (route,) = ORDERS.routes("unified", "usdt-futures")
+    assert route.shape(row)["fee_coin"] == "BTC"
+    assert "further coins, 0.0015 BGB" in row.problems.notes[0]
+    both = {"BTC": {"feeCoinCode": "BTC", "totalFee": -1}, "BGB": {"feeCoinCode": "BGB", "totalFee": -0.0015}}
+    row = answer_row({**SPOT_ORDER, "feeDetail": json.dumps(both)}, "spot.trade_history_orders")
+    (route,) = ORDERS.routes("classic", "spot")
+    assert route.shape(row)["fee"] == 1.0
+    assert "further coins, 0.0015 BGB" in row.problems.notes[0]
+
+
 @pytest.mark.parametrize("door", [door for door in DOORS if "fill" in door])
 def test_fees_in_further_coins_keep_every_digit(door: str) -> None:
     name, sign = ("fee", "") if door not in V2 else ("totalFee", "-")

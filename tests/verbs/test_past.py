@@ -91,7 +91,9 @@ def test_pages_shorter_than_documented_are_no_end(tmp_path: Path) -> None:
     assert got.num_rows == len(rows)
     settled = [{"fundingRate": "0.0001", "fundingTime": str(NOW_MS - n * 8 * HOUR_MS)} for n in range(400)]
 
-    def numbered(_row_id: str, params: Mapping[str, Any]) -> Any:
+    def numbered(row_id: str, params: Mapping[str, Any]) -> Any:
+        if row_id != "futures.history_fund_rate":
+            return []
         page = int(params["pageNo"])
         return settled[(page - 1) * 40 : page * 40]
 
@@ -106,8 +108,10 @@ def test_four_hundred_pages_of_funding_come_once_though_a_settlement_shifts_them
     shifted = [{"fundingRate": "0.0002", "fundingTime": str(NOW_MS - DAY_MS + HOUR_MS)}, *settled]
     asked = 0
 
-    def numbered(_row_id: str, params: Mapping[str, Any]) -> Any:
+    def numbered(row_id: str, params: Mapping[str, Any]) -> Any:
         nonlocal asked
+        if row_id != "futures.history_fund_rate":
+            return []
         asked += 1
         page, rows = int(params["pageNo"]), settled if asked < 200 else shifted
         return rows[(page - 1) * 100 : page * 100]

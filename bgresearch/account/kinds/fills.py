@@ -15,7 +15,11 @@ from bgresearch.session.identity import Mode
 
 _DIGITS = 80  # as many as `research.pnl.decimals` keeps
 _NEEDED = ("price", "amount")
+SIDES = ("buy", "sell")
+POSITIONS = ("long", "short", "net")
 _OTHER = {"buy": "sell", "sell": "buy"}
+_MODES = ("hedge_mode", "one_way_mode")
+_ROLES = ("maker", "taker")
 _POSITION = re.compile(r"(?:long|short)$")
 
 _SHAPE = Shape(
@@ -80,13 +84,12 @@ def traded_side(row: AnswerRow) -> str:
     There, closing a long position is side buy with tradeSide close. Forced closings name the position, too:
     burst_close_long. In one-way mode, ``side`` is the side of the trade.
     """
-    side, trade = row.key("side").lower(), row.word("tradeSide") or ""
+    side, trade = row.must_be(SIDES, "side"), row.word("tradeSide") or ""
     if trade.endswith(("close_long", "open_short")):
         return "sell"
     if trade.endswith(("close_short", "open_long")):
         return "buy"
-    hedged = (row.word("posMode") or "hedge_mode") == "hedge_mode"
-    return _OTHER.get(side, side) if trade == "close" and hedged else side
+    return _OTHER[side] if trade == "close" and _is_hedged(row) else side
 
 
 def position_of(row: AnswerRow) -> str | None:
@@ -98,10 +101,18 @@ def position_of(row: AnswerRow) -> str | None:
     trade = row.word("tradeSide") or ""
     if named := _POSITION.search(trade):
         return named[0]
-    hedged = (row.word("posMode") or "hedge_mode") == "hedge_mode"
-    if trade not in ("open", "close") or not hedged:
+    if trade not in ("open", "close"):
+        if trade and not trade.endswith("_single"):
+            row.problems.note(f"{row.name}: tradeSide {trade} names no position")
         return None
-    return "long" if row.key("side").lower() == "buy" else "short"
+    if not _is_hedged(row):
+        return None
+    return "long" if row.must_be(SIDES, "side") == "buy" else "short"
+
+
+def _is_hedged(row: AnswerRow) -> bool:
+    """Return whether an account holds long and short positions of one contract; its mode decides what a side means."""
+    return not row.text("posMode") or row.must_be(_MODES, "posMode") == "hedge_mode"
 
 
 def _unified(row: AnswerRow) -> Row:
@@ -112,7 +123,8 @@ def _unified(row: AnswerRow) -> Row:
 def _row(row: AnswerRow, fill_id: str, time: str, numbers: Mapping[str, str]) -> Row:
     return {
         "time": row.time(time, needed=True), "fill_id": row.key(fill_id), "order_id": row.key("orderId"),
-        "symbol": spelled(row.key("symbol")), "side": row.key("side").lower(), "role": row.word("tradeScope") or "",
+        "symbol": spelled(row.key("symbol")), "side": row.must_be(SIDES, "side"),
+        "role": row.one_of(_ROLES, "tradeScope") or "",
         **{name: row.number(theirs, needed=name in _NEEDED) for name, theirs in numbers.items()},
     }  # fmt: skip
 
@@ -147,6 +159,6 @@ def paid_of(part: AnswerRow, field: str, *, paid_is_negative: bool) -> Decimal |
     amount = part.decimal(field)
     if amount is None:
         return None
-    if part.flag("deduction"):
+    if part.flag("deduction", fatal=True):  # it decides the sign
         return amount.copy_abs()
     return amount.copy_negate() if paid_is_negative and amount else amount

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from bgresearch.account.kinds.fills import fee_of, paid_of, traded_side
+from bgresearch.account.kinds.fills import POSITIONS, SIDES, fee_of, paid_of, traded_side
 from bgresearch.account.record_type import RecordKind, RecordRoute, by_market
 from bgresearch.catalogue.answer_row import AnswerRow
 from bgresearch.core.symbols import FUTURES, category, product
@@ -15,6 +15,8 @@ from bgresearch.session.identity import Mode
 _PLANS = ("normal_plan", "track_plan", "profit_loss")
 _STATUS = {"live": "open", "new": "open", "init": "open", "canceled": "cancelled"}
 _OPEN = frozenset({"open", "partially_filled"})
+_KNOWN = (*_STATUS, "partially_filled", "filled", "cancelled")
+_TYPES = ("limit", "market")
 _WAITING = frozenset({"live", "not_trigger", "executing", "pending", "submitting"})
 
 ORDER_FIELDS = fields("""
@@ -62,10 +64,10 @@ ORDERS = RecordKind(
 
 
 def _order(market: str, family: Callable[[AnswerRow], Row], row: AnswerRow) -> Row:
-    status = row.word("status", "orderStatus", needed=True) or ""
+    status = row.one_of(_KNOWN, "status", "orderStatus", needed=True) or ""
     order: Row = {
         "order_id": row.key("orderId"), "client_id": row.text("clientOid"), "market": market,
-        "symbol": row.code("symbol", needed=True), "type": row.word("orderType"),
+        "symbol": row.code("symbol", needed=True), "type": row.one_of(_TYPES, "orderType"),
         "status": _STATUS.get(status, status) or None,
         "cancel_reason": row.text("cancelReason"), **family(row),
     }  # fmt: skip
@@ -84,7 +86,7 @@ def _spot(row: AnswerRow) -> Row:
     is_open = "basePrice" in row  # open orders call the limit price priceAvg, and the average price so far basePrice
     size = row.number("size")
     return {
-        "time": row.time("cTime", needed=True), "updated": row.time("uTime"), "side": row.word("side", needed=True),
+        "time": row.time("cTime", needed=True), "updated": row.time("uTime"), "side": row.must_be(SIDES, "side"),
         "price": row.number("priceAvg" if is_open else "price"), "amount": size, "cost": size,
         "filled": row.number("baseVolume"), "filled_value": row.number("quoteVolume"),
         "average_price": row.number("basePrice" if is_open else "priceAvg"), **_spot_fee(row),
@@ -102,8 +104,15 @@ def _spot_fee(row: AnswerRow) -> Row:
         total = detail["newFees"].decimal("t") if "newFees" in detail else None
         return {"fee": None if total is None else float(-total) + 0.0, "fee_coin": None}
     coin = named[0][0]
-    fees = [paid_of(part, "totalFee", paid_is_negative=True) for name, part in named if name == coin]
-    return {"fee": float(sum(fee for fee in fees if fee is not None)) + 0.0, "fee_coin": coin}
+    paid = [(name, paid_of(part, "totalFee", paid_is_negative=True)) for name, part in named]
+    _note_others(row, ", ".join(f"{fee:f} {name}" for name, fee in paid if name != coin and fee))
+    return {"fee": float(sum(fee for name, fee in paid if name == coin and fee is not None)) + 0.0, "fee_coin": coin}
+
+
+def _note_others(row: AnswerRow, others: str | None) -> None:
+    """Report fees in further coins, for which an order has no column."""
+    if others:
+        row.problems.note(f"{row.name}: it has fees in further coins, {others}; account.fills has them as other_fees")
 
 
 def _futures(row: AnswerRow) -> Row:
@@ -119,20 +128,22 @@ def _futures(row: AnswerRow) -> Row:
 
 
 def _unified(row: AnswerRow) -> Row:
+    fees = fee_of(row, "fee", paid_is_negative=False)
+    _note_others(row, fees.pop("other_fees"))
     return {
         "time": row.time("createdTime", needed=True), "updated": row.time("updatedTime"),
-        "side": row.word("side", needed=True),
+        "side": row.must_be(SIDES, "side"),
         "position": _side_of(row), "reduce_only": row.flag("reduceOnly"), "price": row.number("price"),
         "amount": row.number("qty"), "cost": row.number("amount"), "filled": row.number("cumExecQty"),
         "filled_value": row.number("cumExecValue"), "average_price": row.number("avgPrice"),
-        "profit": None, **fee_of(row, "fee", paid_is_negative=False),
+        "profit": None, **fees,
     }  # fmt: skip
 
 
 def _side_of(row: AnswerRow) -> str | None:
     """Return long or short; one-way mode has neither."""
-    side = row.word("posSide")
-    return side if side in ("long", "short") else None
+    side = row.one_of(POSITIONS, "posSide")
+    return None if side == "net" else side
 
 
 _PLAN_FIELDS = fields("""
@@ -184,7 +195,7 @@ def _plan(market: str, row: AnswerRow) -> Row:
         "time": row.time("cTime", needed=True), "updated": row.time("uTime"), "order_id": row.key("orderId"),
         "client_id": row.text("clientOid"), "executed_order_id": row.text("executeOrderId"),
         "market": market, "symbol": row.code("symbol", needed=True),
-        "side": row.word("side") if market == "spot" else traded_side(row), "position": _side_of(row),
+        "side": row.must_be(SIDES, "side") if market == "spot" else traded_side(row), "position": _side_of(row),
         "plan": row.word("planType"), "status": row.word("status", "planStatus"),
         "amount": row.number("size"), "trigger_price": row.number("triggerPrice"),
         "trigger_by": row.word("triggerType"), "type": row.word("orderType"),

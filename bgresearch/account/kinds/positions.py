@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from bgresearch.account.kinds.fills import POSITIONS
 from bgresearch.account.record_type import RecordKind, RecordRoute, by_market
 from bgresearch.catalogue.answer_row import AnswerRow
 from bgresearch.core.symbols import FUTURES, category, product
@@ -12,6 +13,8 @@ from bgresearch.session.identity import Mode
 
 _CLOSED = ("futures.position_history_position", "uta.position_history_position")
 _OPEN_POSITIONS = ("futures.position_all_position", "uta.position_current_position")
+
+_MARGINS = ("crossed", "cross", "isolated")
 
 _CLOSED_SHAPE = Shape(
     "account.closed_positions",
@@ -137,9 +140,9 @@ def _open_v3(market: str, row: AnswerRow) -> Row:
 
 
 def _named(market: str, row: AnswerRow, side: str) -> Row:
-    mode = row.word("marginMode")
+    mode = row.one_of(_MARGINS, "marginMode")
     return {
-        "market": market, "symbol": row.code("symbol", needed=True), "side": row.word(side, needed=True),
+        "market": market, "symbol": row.code("symbol", needed=True), "side": row.one_of(POSITIONS, side, needed=True),
         "margin_coin": row.code("marginCoin"),
         "margin_mode": "crossed" if mode == "cross" else mode,
     }  # fmt: skip

@@ -30,6 +30,7 @@ from bgresearch.core.intervals import DAY_MS, HOUR_MS
 from bgresearch.core.spans import iso
 from bgresearch.errors import BadResponse, BgresearchError, ExchangeError, ExchangeUnavailable, RateLimited
 from bgresearch.http.sender import Reply
+from bgresearch.market.listings import FEW_LATE
 
 _PRODUCT = {"productType": "USDT-FUTURES"}
 _CONTRACT = {"symbol": SYMBOL, **_PRODUCT}
@@ -42,7 +43,6 @@ _ASKED: Mapping[str, Mapping[str, str]] = {
     "futures.history_fund_rate": {**_CONTRACT, "pageSize": "100", "pageNo": "1"}, "uta.instruments": _CATEGORY,
     "uta.tickers": _CATEGORY, "uta.orderbook": {**_CATEGORY, "symbol": SYMBOL},
 }  # fmt: skip
-_FEW_LATE = 3  # symbols that one list may have before the other
 _LONGEST_PAUSE_MS = 12 * HOUR_MS  # between two settlements of funding
 _SHARES = (2, 3, 6)  # of a look-back that does not answer, what to try instead
 _MOST_NAMED = 5
@@ -127,7 +127,7 @@ def whole_lists(answers: Answers) -> Iterator[Observation]:
         if not priced:
             raise CouldNotAsk(f"no symbol of {market} has a price.")
         absent = sorted(priced - listed)
-        if len(absent) > _FEW_LATE + len(priced) // 50:
+        if len(absent) > FEW_LATE + len(priced) // 50:
             wrong.append(f"{len(absent)} of {len(priced)} {market} symbols with a price are not listed")
         seen.append(f"{len(listed)} {market}")
     yield judged(WHOLE_LISTS.name, wrong, f"Listed: {', '.join(seen)}.")

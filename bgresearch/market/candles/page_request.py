@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable
+
+import pyarrow as pa
 
 from bgresearch.catalogue import load
 from bgresearch.catalogue.response import rows_of
@@ -31,10 +34,13 @@ class PageRequester:
     ----------
     requests : Counter
         Requests per endpoint; retries by the sender are not counted.
+    seen : callable
+        Called with every response, before it is checked.
     """
 
     def __init__(self, sender: Sender, clock: Clock) -> None:
         self.requests: Counter[str] = Counter()
+        self.seen: Callable[[pa.Table, Grid], None] = lambda _table, _grid: None
         self._sender, self._clock = plain(sender), clock  # absent candles are confirmed by rules of their own
         self._lock = threading.Lock()
 
@@ -62,4 +68,6 @@ class PageRequester:
         with self._lock:
             self.requests[route.endpoint] += 1
         reply = self._sender.send(endpoint, route.params(wide, rows))
-        return check_page(candle_table(endpoint, rows_of(endpoint, reply.data)), span, grid, wide)
+        table = candle_table(endpoint, rows_of(endpoint, reply.data))
+        self.seen(table, grid)
+        return check_page(table, span, grid, wide)

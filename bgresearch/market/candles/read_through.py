@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -37,6 +38,7 @@ from bgresearch.errors import (
     PermissionDenied,
     RateLimited,
     TimestampError,
+    UndocumentedData,
     UnknownSymbol,
 )
 from bgresearch.frames import CANDLE_SCHEMA, to_frame
@@ -49,6 +51,7 @@ from bgresearch.market.archived import (
     reachable,
     share_of_archive,
 )
+from bgresearch.market.candles.changed import StoredCandles
 from bgresearch.market.candles.downloader import Download
 from bgresearch.market.candles.gap_fill import checked, filled
 from bgresearch.market.candles.lookback import FILE, Lookbacks, from_json, to_json
@@ -212,6 +215,8 @@ def _fetch(
         report.requester, source.clock, what, start_ms, unknown_symbol=unknown_symbol, lookbacks=lookbacks,
         maintained=maintained, kept=kept,
     )  # fmt: skip
+    stored = StoredCandles(source, what, todo.missing[-1].start_ms)
+    report.requester.seen = stored.compare
     download = Download(fetcher, source.store, source.clock, what.stored, routes(what, lookbacks), stop=stop)
     try:
         with shown(progress, todo.rows, f"{what.symbol} {what.interval.name}", limit_s=todo.seconds) as done:
@@ -232,7 +237,9 @@ def _fetch(
         raise _incomplete(what, failed)
     if outcome.failed:
         source.store.rest(what.stored)
-    return bool(outcome.refuted)
+    if changed := stored.forget_changed():
+        warnings.warn(changed, UndocumentedData, stacklevel=2)
+    return bool(outcome.refuted or changed)
 
 
 def _archive_share(source: Session, what: CandleSeries, todo: Plan, choice: Choice) -> WantedFiles:
