@@ -92,6 +92,7 @@ class Fetched:
     views: list[View] = field(default_factory=list)
     kept: Path | None = None
     holes: list[Hole] = field(default_factory=list)
+    rounds: int = 0
     doubt: Doubt = _STOPPED
     complete: bool = False
 
@@ -152,7 +153,7 @@ class Fetcher:
         self._stop.set()
 
     def fetch(self, page: Page) -> Fetched:
-        """Return one page after one request; what is absent then is in its ``holes``, for `settle` and `complete`.
+        """Return one page after its first valid response; what that lacks is in its ``holes``, for `settle`.
 
         Raises
         ------
@@ -160,7 +161,8 @@ class Fetcher:
             If the exchange refuses the request itself, or the key.
         """
         result = Fetched(page, holes=[Hole(page.span)])
-        self._round(0, result)
+        while self._round(result) and not all(map(_is_asked, result.holes)) and result.rounds < len(page.routes):
+            pass
         whole = union(hole.span for hole in result.holes) == (page.span,)
         if whole and not result.doubt.error and not (self._oldest_ms < page.span.start_ms < self._newest_ms):
             self._survey()  # it may be before the listing, as all the pages that follow
@@ -192,14 +194,14 @@ class Fetcher:
         ExchangeError
             As `fetch`.
         """
-        for attempt in range(1, _ATTEMPTS):
-            if not result.holes or not self._round(attempt, result):
-                break
+        while result.holes and result.rounds < _ATTEMPTS and self._round(result):
+            pass
         return self._finished(result)
 
-    def _round(self, attempt: int, result: Fetched) -> bool:
+    def _round(self, result: Fetched) -> bool:
         """Ask the next route for the holes of a page; return whether anything was left to ask."""
-        page, holes = result.page, result.holes
+        page, holes, attempt = result.page, result.holes, result.rounds
+        result.rounds += 1
         if attempt:
             with self._surveying:  # what another page is finding out may spare this one the next request
                 pass
@@ -471,6 +473,11 @@ class Fetcher:
             for route in page.routes
             if route.rows > history and self._is_open(route) and route.shows_absence(hole.span, now_ms)
         )
+
+
+def _is_asked(hole: Hole) -> bool:
+    """Return whether a response about a hole counts: beyond its documented look-back a blank one does not."""
+    return bool(hole.asked or hole.blanks or hole.odd)
 
 
 def _before(hole: Hole, parts: list[Hole]) -> Hole:
