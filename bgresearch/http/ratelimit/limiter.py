@@ -3,7 +3,7 @@
 The exchange counts arrivals in a strict sliding second. The arrival time of a request is not known, only that it is
 between its departure and its response. So a slot is held from before the request is sent until its response is there,
 however long the process, the network or the exchange delays it, and is free again one window after the latest possible
-arrival: the time of the response minus the certain part of the shortest trip (three quarters). In addition each window is stretched by
+arrival: the time of the response minus three quarters of the shortest trip. In addition each window is stretched by
 2 %, for the resolution and the drift of two clocks.
 The limit of the address (documentation: 6000 per minute, five minutes of recovery) is used to 90 %. It counts
 departures: only requests in flight can arrive late, and these are at most one window's count of each endpoint.
