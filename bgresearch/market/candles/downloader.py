@@ -108,16 +108,22 @@ class Download:
             self._fetcher.stop()
             pool.dismiss()
             wait(running, timeout=_FAREWELL_S)
-            for fetched in _results(running):  # an interruption: what was received is kept
-                if fetched.complete:
-                    done[self._period(fetched.page)].append(fetched)
-                else:
-                    self._keep_incomplete([fetched])
-            for rest in done.values():
-                self._commit(rest)
-            self._forget_refuted()
-            self._commit_listing()
+            self._commit_received(running, done)
         return self._outcome
+
+    def _commit_received(
+        self, running: Iterable[Future[list[Fetched]]], done: defaultdict[Span, list[Fetched]]
+    ) -> None:
+        """Write what was received of every partition; after an interruption some pages are on their way."""
+        for fetched in _results(running):
+            if fetched.complete:
+                done[self._period(fetched.page)].append(fetched)
+            else:
+                self._keep_incomplete([fetched])
+        for rest in done.values():
+            self._commit(rest)
+        self._forget_refuted()
+        self._commit_listing()
 
     def _completed(
         self, pool: ThreadPool, plan: Plan, running: dict[Future[list[Fetched]], str]

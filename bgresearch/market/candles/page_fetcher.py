@@ -163,8 +163,8 @@ class Fetcher:
         result = Fetched(page, holes=[Hole(page.span)])
         while self._round(result) and not all(map(_is_asked, result.holes)) and result.rounds < len(page.routes):
             pass
-        whole = union(hole.span for hole in result.holes) == (page.span,)
-        if whole and not result.doubt.error and not (self._oldest_ms < page.span.start_ms < self._newest_ms):
+        blank = union(hole.span for hole in result.holes) == (page.span,) and all(map(_is_asked, result.holes))
+        if blank and not (self._oldest_ms < page.span.start_ms < self._newest_ms):
             self._survey()  # it may be before the listing, as all the pages that follow
             result.holes = self._without_long_holes(result.holes, result)
         return result if result.holes else self._finished(result)
