@@ -21,7 +21,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import ccxt
 import pandas as pd
 import requests
 
@@ -131,6 +130,8 @@ def measure(served: Served, name: str) -> dict[str, Any]:
 
 def ccxt_rows_per_s(served: Served, name: str, most: int) -> tuple[int, float]:
     """Return rows and rows per second of a loop over ccxt as its users write it, with its own limiter."""
+    import ccxt  # noqa: PLC0415 - not installed with the package
+
     peer = ccxt.bitget({"enableRateLimit": True})
     peer.urls["api"] = dict.fromkeys(peer.urls["api"], served.url)
     peer.session.trust_env = False

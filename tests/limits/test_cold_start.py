@@ -114,6 +114,17 @@ def test_a_strict_server_that_stands_still_for_a_while_does_not_find_too_many_af
         assert fullest_second(clock.arrivals) <= 20
 
 
+@pytest.mark.parametrize("workers", [1, 8, 20, 35])
+@pytest.mark.parametrize("after", [21, 40, 60, 97])
+def test_a_strict_server_never_sees_too_many_though_the_way_becomes_half_as_long(workers: int, after: int) -> None:
+    clock = Trips()
+    for number in range(REQUESTS):
+        at_most(clock, workers)
+        one_way_s = 0.2 if number < after else 0.1
+        clock.send(one_way_s, one_way_s)
+    assert fullest_second(clock.arrivals) <= 20
+
+
 def test_requests_without_an_answer_count_until_they_are_given_up() -> None:
     clock, rng = Trips(), random.Random(1)  # noqa: S311
     for _ in range(REQUESTS):
@@ -159,7 +170,7 @@ def test_a_slot_that_was_taken_while_the_process_was_stopped_is_given_back() -> 
     assert LogLimiter(clock, Stopped(clock)).acquire(CANDLES, "").left_s == 3600
 
 
-def test_at_a_steady_hundred_milliseconds_nine_tenths_of_the_limit_are_used() -> None:
+def test_at_a_steady_hundred_milliseconds_nearly_all_of_the_limit_is_used() -> None:
     clock = Trips()
     for _ in range(REQUESTS):
         at_most(clock, 8)
@@ -169,4 +180,4 @@ def test_at_a_steady_hundred_milliseconds_nine_tenths_of_the_limit_are_used() ->
     for _ in range(1000):
         at_most(clock, 8)
         clock.send(0.05, 0.05)
-    assert 1000 / 20 / (clock.monotonic_s() - began_s) >= 0.92
+    assert 1000 / 20 / (clock.monotonic_s() - began_s) >= 0.94

@@ -3,7 +3,7 @@
 The exchange counts arrivals in a strict sliding second. The arrival time of a request is not known, only that it is
 between its departure and its response. So a slot is held from before the request is sent until its response is there,
 however long the process, the network or the exchange delays it, and is free again one window after the latest possible
-arrival: the time of the response minus the certain part of the shortest trip. In addition each window is stretched by
+arrival: the time of the response minus three quarters of the shortest trip. In addition each window is stretched by
 2 %, for the resolution and the drift of two clocks.
 The limit of the address (documentation: 6000 per minute, five minutes of recovery) is used to 90 %. It counts
 departures: only requests in flight can arrive late, and these are at most one window's count of each endpoint.
@@ -41,6 +41,7 @@ LONG_WAIT_S = 5.0  # for longer waits a warning gives reason and end
 LONGEST_OUT_S = 30.0  # longer than the response timeout; after that the process must be dead
 _STALE_S = 10.0  # a slot that took longer to get is given back: the process was suspended meanwhile
 _ENOUGH_TRIPS = 20  # with fewer trips, even the shortest one may have been delayed
+_CERTAIN = 0.75  # of the shortest trip: enough if the way becomes half as long between a response and a new request
 _SHORTEST_WAIT_S = 0.001  # so that rounding never causes a busy loop
 
 T = TypeVar("T")
@@ -160,8 +161,8 @@ class Log:
         self.counted(1, max(left_s, now_s - self._certain_s() if heard else now_s))
 
     def _certain_s(self) -> float:
-        """Return the certain time between arrival and response, which is less than a new request needs to arrive."""
-        return self.trip_s / 2 if self.trips >= _ENOUGH_TRIPS else 0.0
+        """Return the time that a response was on its way back and a new request will be on its way there, at least."""
+        return self.trip_s * _CERTAIN if self.trips >= _ENOUGH_TRIPS else 0.0
 
     def pause(self, until_s: float) -> None:
         """Pause until then; a longer pause stays in effect."""
