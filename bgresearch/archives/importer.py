@@ -358,12 +358,13 @@ class ArchiveImporter:
         """
         file = delivered.file
         batches = (rows for _info, path in delivered.parts for rows in read_file(path, "trades"))
-        tables = (checked_trades(file, rows, self._reference) for rows in batches if rows.num_rows)
+        tables: Iterator[pa.Table] = (checked_trades(file, rows, self._reference) for rows in batches if rows.num_rows)
         if delivered.sort_whole:
             if delivered.size > _MOST_SORTED_BYTES:
                 raise UnreadableFile("it is not in order of time, and too large to be sorted: fetch its days")
             tables = iter([sorted_trades(pa.concat_tables([TRADE_SCHEMA.empty_table(), *tables]))])
-        by_id, volumes, previous = file.length == "day", Counter[int](), None
+        by_id, volumes = file.length == "day", Counter[int]()
+        previous: pa.Table | None = None
         for rows in tables:
             if not delivered.sort_whole and not in_order(rows, after=previous, by_id=by_id):
                 delivered.sort_whole = True
