@@ -65,6 +65,7 @@ _HEADERS: Mapping[Data, tuple[str, ...]] = {
     "books": ("timestamp", "asks", "bids"),
 }
 _TEXTS = ("trade_id", "side", "asks", "bids")
+_UNUSED = ("volume(quote)",)  # price times size
 _Columns = dict[str, pa.Array]
 
 
@@ -115,8 +116,11 @@ def _csv_batches(inside: Inside) -> tuple[Data, Iterator[_Columns]]:
         header = _first_line(start)
         data, names = _known(header)
         reading = pa_csv.ReadOptions(column_names=names, skip_rows=1)
-        types = {name: pa.int64() if name == "timestamp" else _type_of(name) for name in names}
-        converted = pa_csv.ConvertOptions(column_types=types, strings_can_be_null=False, null_values=[""])
+        used = [name for name in names if name not in _UNUSED]
+        types = {name: pa.int64() if name == "timestamp" else _type_of(name) for name in used}
+        converted = pa_csv.ConvertOptions(
+            column_types=types, include_columns=used, strings_can_be_null=False, null_values=[""]
+        )  # fmt: skip
         if len(start) < _WHOLE_BYTES:  # a part of a day: read by several threads, and the checksum is compared
             table = pa_csv.read_csv(pa.BufferReader(start), reading, convert_options=converted)
             source = iter(table.combine_chunks().to_batches())
@@ -128,7 +132,7 @@ def _csv_batches(inside: Inside) -> tuple[Data, Iterator[_Columns]]:
         with readable("the CSV file"):
             for batch in source:
                 if batch.num_rows:
-                    columns = dict(zip(names, batch.columns, strict=True))
+                    columns = dict(zip(used, batch.columns, strict=True))
                     yield _without_noise(columns) if "baseVolume" in header else columns
             inside.stream.read(1)  # past the end, where a ZIP compares the checksum
 
