@@ -8,8 +8,10 @@ either believed or fetched another way.
 
 from __future__ import annotations
 
+import csv as text_csv
 import io
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -29,6 +31,7 @@ from bgresearch.frames import CANDLE_SCHEMA
 MISSING = -999_999.0  # a side of the book that was empty
 _BLOCK_BYTES = 8 * 1024**2
 _WHOLE_BYTES = 32 * 1024**2  # smaller files are read at once
+_MOST_HEADER_BYTES = 4_096
 _ROWS_AT_ONCE = 50_000  # of a sheet
 _BOOKS_AT_ONCE = 64  # images of a thousand levels
 _MOST_CELL_BYTES = 4 * 1024**2
@@ -62,6 +65,7 @@ _HEADERS: Mapping[Data, tuple[str, ...]] = {
     "books": ("timestamp", "asks", "bids"),
 }
 _TEXTS = ("trade_id", "side", "asks", "bids")
+_UNUSED = ("volume(quote)",)  # price times size
 _Columns = dict[str, pa.Array]
 
 
@@ -107,27 +111,28 @@ def _batches(inside: Inside) -> tuple[Data, Iterator[_Columns]]:
 
 
 def _csv_batches(inside: Inside) -> tuple[Data, Iterator[_Columns]]:
-    types: dict[str, pa.DataType] = {}
-    for header in _HEADERS.values():
-        types |= {name: pa.string() if name in _TEXTS else pa.float64() for name in header}
-    types |= {"timestamp": pa.int64(), "baseVolume": pa.float64(), "usdtVolume": pa.float64()}
-    converted = pa_csv.ConvertOptions(column_types=types, strings_can_be_null=False, null_values=[""])
     with readable("the CSV file"):
         start = inside.stream.read(_WHOLE_BYTES)
-        if len(start) < _WHOLE_BYTES:  # a part of a day: read by several threads, and the checksum is compared
-            table = pa_csv.read_csv(pa.BufferReader(start), convert_options=converted)
-            header, source = table.schema.names, iter(table.combine_chunks().to_batches())
-        else:
-            options = pa_csv.ReadOptions(block_size=_BLOCK_BYTES)
-            source = pa_csv.open_csv(_Continued(start, inside.stream), options, convert_options=converted)
-            header = source.schema.names
+        header = _first_line(start)
         data, names = _known(header)
+        reading = pa_csv.ReadOptions(column_names=names, skip_rows=1)
+        used = [name for name in names if name not in _UNUSED]
+        types = {name: pa.int64() if name == "timestamp" else _type_of(name) for name in used}
+        converted = pa_csv.ConvertOptions(
+            column_types=types, include_columns=used, strings_can_be_null=False, null_values=[""]
+        )  # fmt: skip
+        if len(start) < _WHOLE_BYTES:  # a part of a day: read by several threads, and the checksum is compared
+            table = pa_csv.read_csv(pa.BufferReader(start), reading, convert_options=converted)
+            source = iter(table.combine_chunks().to_batches())
+        else:
+            reading.block_size = _BLOCK_BYTES
+            source = pa_csv.open_csv(_Continued(start, inside.stream), reading, convert_options=converted)
 
     def batches() -> Iterator[_Columns]:
         with readable("the CSV file"):
             for batch in source:
                 if batch.num_rows:
-                    columns = dict(zip(names, batch.columns, strict=True))
+                    columns = dict(zip(used, batch.columns, strict=True))
                     yield _without_noise(columns) if "baseVolume" in header else columns
             inside.stream.read(1)  # past the end, where a ZIP compares the checksum
 
@@ -166,14 +171,23 @@ def _sheet_batches(inside: Inside) -> tuple[Data, Iterator[_Columns]]:
     return data, batches()
 
 
+def _first_line(start: bytes) -> list[str]:
+    """Return the names in the first line of a CSV file."""
+    line = next(iter(start[:_MOST_HEADER_BYTES].splitlines()), b"")
+    return next(text_csv.reader([line.decode("utf-8-sig")]), [])
+
+
+def _type_of(name: str) -> pa.DataType:
+    return pa.string() if name in _TEXTS else pa.float64()
+
+
 def _cells(name: str, cells: Sequence[Any]) -> pa.Array:
     """Return a column of a sheet: numbers come as text as well as numbers."""
+    whole = name in _TEXTS or name == "timestamp"
+    texts = [cell if isinstance(cell, str) else _number_text(cell, whole=whole) for cell in cells]
     if name in _TEXTS:
-        return pa.array([cell if isinstance(cell, str) else _whole_number(cell) for cell in cells], pa.string())
-    if name == "timestamp":
-        return pa.array([int(cell) for cell in cells], pa.int64())
-    texts = [cell if isinstance(cell, str) else repr(cell) for cell in cells]
-    return pc.cast(pa.array([text or None for text in texts], pa.string()), pa.float64())
+        return pa.array(texts, pa.string())
+    return pc.cast(pa.array([text or None for text in texts], pa.string()), pa.int64() if whole else pa.float64())
 
 
 def _without_noise(columns: _Columns) -> _Columns:
@@ -185,15 +199,21 @@ def _without_noise(columns: _Columns) -> _Columns:
     return columns | cleaned
 
 
-def _whole_number(cell: Any) -> str:
-    if not isinstance(cell, int | float) or cell != int(cell) or abs(cell) >= 2**53:
-        raise UnreadableFile(f"{str(cell)[:40]!r} is where a text is expected")
+def _number_text(cell: Any, *, whole: bool) -> str:
+    """Return a number of a sheet as text; a date, a truth value or an error is none."""
+    if isinstance(cell, bool) or not isinstance(cell, int | float):
+        raise UnreadableFile(f"{str(cell)[:40]!r} ({type(cell).__name__}) is where a number or a text is expected")
+    if not whole:
+        return repr(cell)
+    if not math.isfinite(cell) or cell != int(cell) or abs(cell) >= 2**53:
+        raise UnreadableFile(f"{str(cell)[:40]} is where a whole number is expected")
     return str(int(cell))
 
 
 def _known(header: Sequence[str]) -> tuple[Data, list[str]]:
     """Return what a header belongs to, and its names as they are spelled today."""
-    names = [name.strip().lower() for name in header]
+    header = [name.strip() for name in header]
+    names = [name.lower() for name in header]
     for data in get_args(Data):
         if sorted(names) == sorted(_HEADERS[data]):
             return cast("Data", data), names
@@ -207,7 +227,7 @@ def _times(columns: _Columns) -> pa.Array:
         raise UnreadableFile("a row has no timestamp")
     numbers = stamps.to_numpy(zero_copy_only=False)
     times = np.where(numbers < _SECONDS_BELOW, numbers * 1000, np.where(numbers < _MS_BELOW, numbers, numbers // 1000))
-    if len(times) and (times.min() < _FIRST_MS or times.max() >= _LAST_MS):
+    if len(times) and (numbers.min() < 0 or times.min() < _FIRST_MS or times.max() >= _LAST_MS):
         raise UnreadableFile("a timestamp is outside the years 2017 to 2099")
     return pa.array(times).cast(TIME)
 
@@ -224,8 +244,9 @@ def _trades(columns: _Columns) -> pa.Table:
             raise UnreadableFile(f"a trade has no {name}")
         _refuse_odd(f"the {name} of a trade", values)
     ids = columns["trade_id"]
-    if pc.min(pc.utf8_length(ids)).as_py() == 0:
-        raise UnreadableFile("a trade has no id")
+    if not pc.all(pc.ascii_is_decimal(ids), min_count=0).as_py():
+        odd = ids.filter(pc.invert(pc.ascii_is_decimal(ids)))[0].as_py()
+        raise UnreadableFile(f"the id of a trade is {odd[:40]!r}, which is no whole number")
     return pa.Table.from_arrays([_times(columns), ids, sides, prices, sizes], schema=TRADE_SCHEMA)
 
 
@@ -280,11 +301,17 @@ def _levels(cell: str) -> list[tuple[float, float]]:
         raise UnreadableFile("an order book is absurdly large")
     try:
         levels = json.loads(cell or "[]")
-        if any(isinstance(value, bool) for level in levels for value in level):
-            raise ValueError("true and false are no numbers")
-        return [(float(price), float(amount)) for price, amount in levels]
-    except (ValueError, TypeError, RecursionError) as error:
+        if not isinstance(levels, list) or not all(isinstance(level, list) and len(level) == 2 for level in levels):
+            raise ValueError("it is no list of pairs")
+        return [(_book_number(price), _book_number(amount)) for price, amount in levels]
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise UnreadableFile(f"an order book cannot be read: {str(error)[:80]}") from error
+
+
+def _book_number(value: Any) -> float:
+    if isinstance(value, bool) or (isinstance(value, str) and "_" in value):
+        raise ValueError(f"{value!r} is no number")
+    return float(value)
 
 
 _RESHAPED: Mapping[Data, Callable[[_Columns], pa.Table]] = {

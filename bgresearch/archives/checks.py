@@ -154,22 +154,24 @@ def may_be_empty(day: Span, reference: Reference, *, trades: bool) -> bool:
     return bool(reference.daily) if said is None else trades and not said.volume
 
 
-def in_order(table: pa.Table) -> bool:
-    """Return whether trades are in order of time and id, each once."""
-    times = times_of(table, "time")
-    if (times[1:] < times[:-1]).any():
+def in_order(table: pa.Table, *, after: pa.Table | None = None, by_id: bool = True) -> bool:
+    """Return whether trades are in order of time and id, each once.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        The trades.
+    after : pyarrow.Table, optional
+        Others in order, which they have to follow.
+    by_id : bool
+        Whether ids have to ascend throughout, and not only those of one time.
+    """
+    rows = table if after is None else pa.concat_tables([after.slice(after.num_rows - 1), table])
+    times, ids = times_of(rows, "time"), _id_numbers(rows)
+    if ids is None or (times[1:] < times[:-1]).any():
         return False
-    ids = _id_numbers(table)
-    return ids is not None and not ((ids[1:] <= ids[:-1]) & (times[1:] == times[:-1])).any()
-
-
-def follows(earlier: pa.Table, later: pa.Table) -> bool:
-    """Return whether the trades of one table, which is in order, come after those of another."""
-    last, first = int(times_of(earlier, "time")[-1]), int(times_of(later, "time")[0])
-    if last != first:
-        return last < first
-    ids = [_id_numbers(rows) for rows in (earlier.slice(earlier.num_rows - 1), later.slice(0, 1))]
-    return all(one is not None for one in ids) and bool(ids[0][0] < ids[1][0])  # type: ignore[index]  # none is None
+    wrong = ids[1:] <= ids[:-1]
+    return not (wrong if by_id else wrong & (times[1:] == times[:-1])).any()
 
 
 def sorted_trades(table: pa.Table) -> pa.Table:
@@ -189,7 +191,12 @@ def sorted_trades(table: pa.Table) -> pa.Table:
     for at in np.flatnonzero(same).tolist():
         if not table.slice(at, 1).equals(table.slice(at + 1, 1)):
             raise UnreadableFile(f"two different trades have the id {ids[at].as_py()}")
-    return table.filter(pa.array(np.concatenate([[True], ~same])))
+    table = table.filter(pa.array(np.concatenate([[True], ~same])))
+    counts = pc.value_counts(table.column("trade_id").combine_chunks())
+    if len(counts) < table.num_rows:
+        often = counts.filter(pc.greater(counts.field("counts"), 1))[0]["values"].as_py()
+        raise UnreadableFile(f"trades of different times have the id {often}")
+    return table
 
 
 def checked_books(file: ArchiveFile, table: pa.Table, reference: Reference) -> CheckedFile:

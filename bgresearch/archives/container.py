@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import lzma
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -22,7 +24,10 @@ MOST_XLSX_BYTES = 256 * 1024**2  # a day of order books is the largest, about 60
 _MOST_RATIO = 250  # CSV packs ten to one, order books thirty to one; a bomb a thousand to one
 _RATIO_FROM_BYTES = 1024**2
 _ENCRYPTED = 0x1
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, KeyError, RuntimeError)
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, ValueError, KeyError,
+    OverflowError, RuntimeError,
+)  # fmt: skip
 
 
 class UnreadableFile(Exception):

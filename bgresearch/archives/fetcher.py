@@ -203,8 +203,8 @@ def _lines(path: Path) -> int:
     count, ended = -1, True
     with table_inside(path) as inside:
         while chunk := inside.stream.read(1 << 20):
-            count += chunk.count(b"\n")
-            ended = chunk.endswith(b"\n")
+            count += chunk.count(b"\n") or chunk.count(b"\r")
+            ended = chunk.endswith((b"\n", b"\r"))
     return count if ended else count + 1
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import re
 from pathlib import Path
-from typing import cast
 from urllib.parse import unquote
 
 from bgresearch.archives.keys import ArchiveFile, Data, api_symbol
@@ -24,7 +23,7 @@ _PATTERNS: tuple[tuple[Data, str], ...] = (
     ("quotes", rf"depth(?:_month)?/{_S}/{_SIDE}/(?:(?P=symbol)_[13]_)?(?:{_D}|{_M}){_END}"),
     ("books", rf"depth_500(?:_month)?/{_S}/{_SIDE}/(?:(?P=symbol)_[13]_)?(?:{_D}|{_M}){_END}"),
 )
-_NAMES = tuple((data, re.compile(rf"(?:.*/)?{pattern}", re.ASCII)) for data, pattern in _PATTERNS)
+_NAMES = tuple((data, re.compile(rf"(?:.*/)?{pattern}", re.ASCII | re.IGNORECASE)) for data, pattern in _PATTERNS)
 _LINE_OF = {"SP": "spot", "SPBL": "spot", "1": "spot", "DMCBL": "coin-futures", "CMCBL": "usdc-futures"}
 
 
@@ -48,8 +47,8 @@ def _file(data: Data, found: re.Match[str]) -> ArchiveFile | None:
         day = dt.datetime.strptime(text, "%Y%m%d").replace(tzinfo=dt.UTC).date()
     except ValueError:
         return None
-    name = cast("str", words["symbol"])
-    market = _LINE_OF.get(words["line"]) or _futures_market(name, trades=data == "trades")
+    name = words["symbol"].upper()  # some disks change the case of names
+    market = _LINE_OF.get(words["line"].upper()) or _futures_market(name, trades=data == "trades")
     part = int(words.get("part") or 0)
     return ArchiveFile(market, api_symbol(name, market, day), data, day, "day" if words["day"] else "month", part)
 

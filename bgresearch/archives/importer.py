@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bgresearch.archives.archive_reader import BOOK_SCHEMA, QUOTE_SCHEMA, TRADE_SCHEMA, read_file
 from bgresearch.archives.checks import (
@@ -26,7 +27,6 @@ from bgresearch.archives.checks import (
     checked_klines,
     checked_trades,
     days_in,
-    follows,
     in_order,
     lacking,
     may_be_empty,
@@ -212,8 +212,7 @@ class ArchiveImporter:
 
     def _take_trades(self, waiting: list[Delivered], delivered: Delivered) -> list[Delivered]:
         waiting = [*waiting, delivered]
-        if self._keep_files:
-            self._compare_trades(delivered)
+        self._compare_trades(delivered)
         period = self._series.period_at(waiting[0].file.span.start_ms)[1]
         everything = sum(one.size for one in waiting) > _PENDING_BYTES
         if everything or delivered.file.span.end_ms >= period.end_ms:
@@ -241,20 +240,42 @@ class ArchiveImporter:
 
     def _compare_trades(self, delivered: Delivered) -> None:
         """Name trades of a file that are stored otherwise, or not at all where all of them should be."""
-        if delivered.file.length != "day":
-            return
-        for span in subtract(delivered.whole, self._wanted):
-            ours = self._store.read(self._series, span)
+        while self._stored_parts(delivered):
             try:
-                theirs = pa.concat_tables([TRADE_SCHEMA.empty_table(), *self._trades_of(delivered)])
+                days = by_day(self._trades_of(delivered))
+                parts = [
+                    self._compared(rows, span) for day, rows in days for span in self._stored_parts(delivered, day)
+                ]
+            except _ReadAgain:
+                continue  # now its order is known, or where it lacks trades
             except (ForeignRows, UnreadableFile):
-                return  # said when it is read to be written
-            ids = [set(within(rows, "time", span).column("trade_id").to_pylist()) for rows in (ours, theirs) if rows]
-            if len(ids) == 2 and ids[0] != ids[1]:
-                self.result.differences.append(
-                    f"{delivered.file}: {len(ids[0] ^ ids[1])} trades of {span} are stored or in the file alone; the "
-                    "stored ones stay"
-                )
+                return  # reported when it is read to be written
+            self.result.differences += [f"{delivered.file}: {words}; the stored ones stay" for words in parts if words]
+            return
+
+    def _stored_parts(self, delivered: Delivered, day: Span | None = None) -> tuple[Span, ...]:
+        """Return what of a file, or of one day of it, is stored and not to be written."""
+        spans = [part for one in delivered.whole if (part := one.intersect(day or one))]
+        kept = [part for span in subtract(spans, self._wanted) for part in self._store.kept(self._series, span)]
+        return union(kept)
+
+    def _compared(self, rows: pa.Table, span: Span) -> str:
+        """Return in words how trades of a file differ from the stored ones of a span, or ""."""
+        stored, theirs = self._store.read(self._series, span), within(rows, "time", span)
+        ours = TRADE_SCHEMA.empty_table() if stored is None else stored.select(TRADE_SCHEMA.names).cast(TRADE_SCHEMA)
+        if ours.equals(theirs):
+            return ""
+        both = [
+            one.filter(pc.is_in(one.column("trade_id"), value_set=two.column("trade_id"))).sort_by("trade_id")
+            for one, two in ((ours, theirs), (theirs, ours))
+        ]
+        lone = ours.num_rows + theirs.num_rows - sum(table.num_rows for table in both)
+        other = np.zeros(both[0].num_rows, dtype=bool)
+        for name in TRADE_SCHEMA.names:
+            other |= pc.not_equal(*(table.column(name) for table in both)).to_numpy()
+        said = [f"{lone} trades of {span} are stored or in the file alone"] if lone else []
+        said += [f"{int(other.sum())} trades of {span} differ from those that are stored"] if other.any() else []
+        return ", ".join(said)
 
     def _write_period(self, waiting: list[Delivered], period: Span) -> None:
         while True:
@@ -293,22 +314,21 @@ class ArchiveImporter:
             except (ForeignRows, UnreadableFile) as error:
                 raise _BadFile(delivered, error) from error
 
-    def _judge(self, delivered: Delivered, table: pa.Table) -> None:
+    def _judge(self, delivered: Delivered, volumes: Mapping[int, float], last_ms: int) -> None:
         """Compare the volume of a day's trades with the day's candle: much less means that the last ones lack.
 
         A last part that is as full as the others is a reason to look closer; where the volume of the day is not known,
         what may follow such a part is a gap.
         """
-        span, volumes = delivered.file.span, volumes_of(table)
+        span = delivered.file.span
         if delivered.file.length != "day" or not volumes:
             self._judge_days(delivered, volumes)
             return
         share = lacking(volumes[span.start_ms], span, self._reference)
         doubtful = delivered.last_full and share is None
         if not delivered.short and (doubtful or (share or 0.0) > (_TOLD if delivered.last_full else _LACKING)):
-            last_ms = int(times_of(table, "time")[-1]) // 1000 * 1000
             why = LAST_PART_FULL if delivered.last_full else SHORT
-            delivered.short.append((Span(last_ms, span.end_ms), why))
+            delivered.short.append((Span(last_ms // 1000 * 1000, span.end_ms), why))
             raise _ReadAgain
         if share is not None and abs(share) > _TOLD:
             words = f"{delivered.file}: its trades add up to {1 - share:.4%} of the volume of the daily candle"
@@ -332,28 +352,27 @@ class ArchiveImporter:
             raise _ReadAgain
 
     def _trades_of(self, delivered: Delivered) -> Iterator[pa.Table]:
-        """Yield the trades of a file in order: of a day at once, of a month as they come."""
+        """Yield the trades of a file in order, as they come; those that are in no order are sorted in memory.
+
+        The ids of a day ascend, so that each occurs once; over a month only those of one second are compared.
+        """
         file = delivered.file
         batches = (rows for _info, path in delivered.parts for rows in read_file(path, "trades"))
-        checked = (checked_trades(file, rows, self._reference) for rows in batches)
-        if file.length == "day" or delivered.sort_whole:
-            if delivered.sort_whole and delivered.size > _MOST_SORTED_BYTES:
+        tables: Iterator[pa.Table] = (checked_trades(file, rows, self._reference) for rows in batches if rows.num_rows)
+        if delivered.sort_whole:
+            if delivered.size > _MOST_SORTED_BYTES:
                 raise UnreadableFile("it is not in order of time, and too large to be sorted: fetch its days")
-            table = pa.concat_tables([TRADE_SCHEMA.empty_table(), *checked])
-            table = table if in_order(table) else sorted_trades(table)
-            self._judge(delivered, table)
-            yield table
-            return
+            tables = iter([sorted_trades(pa.concat_tables([TRADE_SCHEMA.empty_table(), *tables]))])
+        by_id, volumes = file.length == "day", Counter[int]()
         previous: pa.Table | None = None
-        volumes = Counter[int]()
-        for rows in checked:
-            if not in_order(rows) or (previous is not None and not follows(previous, rows)):
+        for rows in tables:
+            if not delivered.sort_whole and not in_order(rows, after=previous, by_id=by_id):
                 delivered.sort_whole = True
                 raise _ReadAgain
             volumes.update(volumes_of(rows))
             previous = rows
             yield rows
-        self._judge_days(delivered, volumes)
+        self._judge(delivered, volumes, 0 if previous is None else int(times_of(previous, "time")[-1]))
 
     # what becomes of a file
 
@@ -383,6 +402,25 @@ class ArchiveImporter:
                 folder.mkdir(parents=True, exist_ok=True)
                 shutil.move(path, folder / key.replace("/", "__"))
             path.unlink(missing_ok=True)
+
+
+def by_day(tables: Iterable[pa.Table]) -> Iterator[tuple[Span, pa.Table]]:
+    """Yield trades, which come in order, day by day of files; days without any are passed over."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        first, last = (int(times_of(table, "time")[place]) for place in (0, -1))
+        for day in days_in(Span(first, last + 1)):
+            if waiting and int(times_of(waiting[0], "time")[0]) < day.start_ms:
+                yield _one_day(waiting)
+                waiting = []
+            waiting.append(within(table, "time", day))
+    if waiting:
+        yield _one_day(waiting)
+
+
+def _one_day(tables: list[pa.Table]) -> tuple[Span, pa.Table]:
+    first_ms = int(times_of(tables[0], "time")[0])
+    return next(days_in(Span(first_ms, first_ms + 1))), pa.concat_tables(tables).combine_chunks()
 
 
 def read_ahead(items: Iterator[_T]) -> Iterator[_T]:

@@ -20,6 +20,7 @@ from bgresearch.account.kinds import KINDS
 from bgresearch.catalogue.value_types import TIME
 from bgresearch.errors import ConfigurationError, InvalidInput
 from bgresearch.frames import CANDLE_SCHEMA
+from bgresearch.market.archived_books import BOOKS, QUOTES
 from bgresearch.market.history import FUNDING_RATES, TRADES
 from bgresearch.market.recorder.series import RECORDABLE
 from bgresearch.session.known_accounts import known_uid
@@ -194,6 +195,8 @@ def _public() -> Iterator[Family]:
             yield Family(name, folder, _CANDLE_KEYS, CANDLE_SCHEMA, "open_time", price=price)
     for shape in (TRADES, FUNDING_RATES):
         yield Family(shape.verb, shape.verb, _PAST_KEYS, shape.schema, shape.index)
+    for shape in (QUOTES, BOOKS):  # of the bulk archive
+        yield Family(shape.verb, f"recorded/kind={shape.verb}", _RECORDED_KEYS, shape.schema, shape.index)
     for kind, what in RECORDABLE.items():
         name = "recorded_live_order_book" if kind == LIVE_BOOKS else f"recorded_{kind.replace('-', '_')}"
         yield Family(name, f"recorded/kind={kind}", _RECORDED_KEYS, what.shape.schema, what.shape.index)

@@ -52,12 +52,12 @@ class Lens(Verbs):
         -------
         duckdb.DuckDBPyConnection
             In memory. Views: ``candles`` (last prices), ``candles_mark``, ``candles_index``; the same three of
-            ``candles_utc8`` (bars that open on UTC+8 boundaries); ``trades``, ``funding_rates``,
-            ``recorded_open_interest`` and the other recordings; with a key the records of its own account, ``fills``,
-            ``orders``, ``bills``, ..., ``assets``. Columns: the keys (market, price, symbol, interval, every:
-            VARCHAR), those of the verb of that name (times TIMESTAMPTZ, numbers DOUBLE), and ``period``, the name of
-            the file: a filter on it or on a key opens no other file. A view of what is not kept is empty and has its
-            columns.
+            ``candles_utc8`` (bars that open on UTC+8 boundaries); ``trades``, ``funding_rates``; ``quotes`` and
+            ``books`` of the bulk archive; ``recorded_open_interest`` and the other recordings; with a key the records
+            of its own account, ``fills``, ``orders``, ``bills``, ..., ``assets``. Columns: the keys (market, price,
+            symbol, interval, every: VARCHAR), those of the verb of that name (times TIMESTAMPTZ, numbers DOUBLE), and
+            ``period``, the name of the file: a filter on it or on a key opens no other file. A view of what is not kept
+            is empty and has its columns.
 
             Two more are read from the footers of the files. ``gaps``: series, keys, lot, start, end, cause, noticed,
             again. ``coverage``: series, keys, lot, rows, first, last (times of rows), gaps, files, bytes.
@@ -150,8 +150,8 @@ class Lens(Verbs):
         Parameters
         ----------
         name : str
-            ``candles``, ``candles_utc8``, ``trades``, ``funding_rates``, ``recorded_open_interest`` and the other
-            recordings; never what an account did.
+            ``candles``, ``candles_utc8``, ``trades``, ``funding_rates``, ``quotes``, ``books``,
+            ``recorded_open_interest`` and the other recordings; never what an account did.
         symbols : str or sequence of str
             Only these, as the exchange spells them; all by default.
         market : str or sequence of str, optional

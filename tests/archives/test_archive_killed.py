@@ -18,11 +18,11 @@ from bgresearch.sandbox.server import Server
 from tests.conftest import PATIENCE_S
 
 CANDLES, TRADES = ("2026-06-20", "2026-08-20"), ("2026-08-16T16:00", "2026-08-18T16:00")
-CHILD = f"""
+CHILD = """
 import sys, bgresearch as bg
 with bg.connect(base_url=sys.argv[1], archive_url=sys.argv[1] + "/online", data_dir=sys.argv[2], progress=False) as one:
-    one.download("BTCUSDT", "1m", *{CANDLES!r}, source="archive")
-    one.trades("BTCUSDT", *{TRADES!r})
+    one.download("BTCUSDT", "1m", *sys.argv[3:5], source="archive")
+    one.trades("BTCUSDT", *sys.argv[5:7])
 """
 
 
@@ -46,18 +46,23 @@ class Counting:
         return self._inner.answer(request, now_ms)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kills", [2, pytest.param(50, marks=pytest.mark.slow)])
-def test_killed_at_any_moment_nothing_is_damaged_and_the_rest_is_fetched(tmp_path: Path, kills: int) -> None:
+@pytest.mark.parametrize(
+    ("kills", "candles", "trades"),
+    [(1, ("2026-08-16T16:00", "2026-08-18T16:00"), ("2026-08-16T16:00", "2026-08-16T18:00")),
+     pytest.param(50, CANDLES, TRADES, marks=pytest.mark.slow)],
+)  # fmt: skip
+def test_killed_at_any_moment_nothing_is_damaged_and_the_rest_is_fetched(
+    tmp_path: Path, kills: int, candles: tuple[str, str], trades: tuple[str, str]
+) -> None:
     chance, data = random.Random(kills), tmp_path / "data"  # noqa: S311 - when to kill
     exchange = Exchange()
     counting = Counting(exchange)
     exchange.archive = counting  # type: ignore[assignment]  # passes everything on
     with Server(exchange) as server:
-        arguments = [sys.executable, "-c", CHILD, server.url, str(data)]
+        arguments = [sys.executable, "-c", CHILD, server.url, str(data), *candles, *trades]
         killed = 0
         for _ in range(kills):
-            counting.wait_for(chance.randint(1, 14))
+            counting.wait_for(chance.randint(1, 14) if kills > 1 else 1)
             with subprocess.Popen(arguments) as child:  # noqa: S603
                 while child.poll() is None and not counting.reached.wait(0.05):
                     pass
@@ -73,9 +78,9 @@ def test_killed_at_any_moment_nothing_is_damaged_and_the_rest_is_fetched(tmp_pat
         with bg.connect(data_dir=data, offline=True, **options) as ours, bg.connect(  # type: ignore[arg-type]
             data_dir=tmp_path / "truth", archive_url=f"{server.url}/online", **options  # type: ignore[arg-type]
         ) as theirs:  # fmt: skip
-            one, other = (client.candles("BTCUSDT", "1m", *CANDLES) for client in (ours, theirs))
+            one, other = (client.candles("BTCUSDT", "1m", *candles) for client in (ours, theirs))
             pd.testing.assert_frame_equal(one, other, check_exact=True)
-            one, other = (client.trades("BTCUSDT", *TRADES) for client in (ours, theirs))
+            one, other = (client.trades("BTCUSDT", *trades) for client in (ours, theirs))
             pd.testing.assert_frame_equal(one, other, check_exact=True)
     assert not (data / ".archive" / "incoming").exists()
     print(f"{killed} kills")

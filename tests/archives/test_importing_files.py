@@ -7,9 +7,12 @@ import os
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
+from bgresearch.archives.archive_reader import read_file
+from bgresearch.archives.file_names import file_of
 from bgresearch.cli import app
 from bgresearch.client.client import Client
 from bgresearch.errors import InvalidInput
@@ -87,6 +90,95 @@ def test_a_monthly_file_and_daily_ones_are_compared(connect: Connect, exchange: 
     assert "30 candles differ from those that are stored, the first at 2026-08-01T03:00:00Z" in words or "31 " in words
     fresh = connect(data_dir=folder.parent / "fresh").candles("BTCUSDT", "1m", *DAY)
     pd.testing.assert_frame_equal(client.candles("BTCUSDT", "1m", *DAY), fresh, check_exact=True)
+
+
+FIRST = int(pd.Timestamp("2026-08-16T16:00Z").timestamp())
+
+
+def trades(*changes: tuple[int, str], lost: int | None = None) -> list[str]:
+    """Return ten trades as rows of a file, some with another price."""
+    prices = dict(changes)
+    return [
+        f"{at + 1},{FIRST + 60 * at}000,{prices.get(at, '57000')},buy,57,0.00{at + 1}" for at in range(10) if at != lost
+    ]
+
+
+OTHER = {
+    "the same": (trades(), None),
+    "two other prices": (trades((3, "57001"), (7, "57002")), "2 trades of {} differ from those that are stored"),
+    "one missing": (trades(lost=4), "1 trades of {} are stored or in the file alone"),
+    "both": (trades((3, "57001"), lost=4),
+             "1 trades of {} are stored or in the file alone, 1 trades of {} differ from those that are stored"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", OTHER)
+@pytest.mark.parametrize("key", ["20260817_001", "trades_month/SPBL/BTCUSDT/BTCUSDT_SPBL_202608"])
+def test_trades_that_are_stored_are_compared_by_their_values(
+    connect: Connect, folder: Path, key: str, case: str
+) -> None:
+    rows, words = OTHER[case]
+    client = connect(offline=True)
+    first = packed(folder / f"{parts('20260817', 1)[0]}", "x.csv", csv(TRADES, *trades()))
+    assert client.import_archive(first)["state"].tolist() == ["stored"]
+    before = client.trades("BTCUSDT", *DAY)
+    name = key if "/" in key else f"trades/SPBL/BTCUSDT/{key}"
+    found = client.import_archive(packed(folder / f"other/{name}.zip", "x.csv", csv(TRADES, *rows)))
+    told = found.attrs["bgresearch"]["differences"]
+    span = "[2026-08-16T16:00:00Z, 2026-08-17T16:00:00Z)"
+    assert [one.partition(": ")[2] for one in told] == (
+        [] if words is None else [f"{words.replace('{}', span)}; the stored ones stay"]
+    )
+    pd.testing.assert_frame_equal(client.trades("BTCUSDT", *DAY), before)
+
+
+def test_some_parts_of_a_day_that_is_stored_are_compared_with_it(
+    connect: Connect, exchange: Exchange, folder: Path
+) -> None:
+    downloaded(exchange, folder, *parts("20260817", 5))
+    client = connect()
+    assert set(client.import_archive(folder)["state"]) == {"stored"}
+    before = client.trades("BTCUSDT", *DAY)
+    two = downloaded(exchange, folder / "again", *parts("20260817", 2))
+    assert client.import_archive(two).attrs["bgresearch"]["rows"] == 0
+    pd.testing.assert_frame_equal(client.trades("BTCUSDT", *DAY), before)
+
+
+EVERY_NAME = (
+    "kline/BTCUSDT/BTCUSDT_SP_1min_20220110.zip", "kline/BTCUSDT/SP/20250110.zip",
+    "kline/BTCUSDT/SP/BTCUSDT_SP_1min_20261110.zip", "kline/ETHUSDT/ETHUSDT_UMCBL_1min_20220110.zip",
+    "kline/BTCPERP/UMCBL/BTCPERP_UMCBL_1min_20261110.zip", "kline/BTCUSD/UMCBL/20250110.zip",
+    "trades/SPBL/STILLUSDT/STILLUSDT_SPBL_20230510_001.zip", "trades/SPBL/STILLUSDT/20250110_001.zip",
+    "trades/SPBL/STILLUSDT/STILLUSDT_20261110_001.zip", "depth/BTCUSDT/1/20250110.zip",
+    "depth/BTCUSDT/2/BTCUSDT_3_20261110.zip", "depth_500/BTCUSDT/1/BTCUSDT_1_20260110.zip",
+    pytest.param("kline_month/STILLUSDT/SP/STILLUSDT_SP_1min_202608.zip", marks=pytest.mark.slow),
+    pytest.param("trades_month/SPBL/STILLUSDT/STILLUSDT_SPBL_202608.zip", marks=pytest.mark.slow),
+    pytest.param("depth_month/STILLUSDT/1/STILLUSDT_1_202608.zip", marks=pytest.mark.slow),
+    pytest.param("depth_500_month/STILLUSDT/1/STILLUSDT_1_202609.zip", marks=pytest.mark.slow),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("key", EVERY_NAME)
+def test_a_file_under_every_name_of_every_era_is_imported_by_its_path(
+    connect: Connect, exchange: Exchange, folder: Path, key: str
+) -> None:
+    (path,) = downloaded(exchange, folder, key)
+    file = file_of(path)
+    assert file is not None
+    client = connect()
+    (row,) = client.import_archive(path).to_dict("records")
+    assert (row["state"], row["reason"]) == ("stored", None)
+    kept = connect(offline=True)
+    span = (row["start"], row["end"])
+    if file.data == "klines":
+        found = kept.candles(file.symbol, "1m", *span, market=file.market).reset_index()
+    else:
+        found = getattr(kept, file.data)(file.symbol, *span, market=file.market).reset_index()
+    raw = pa.concat_tables(read_file(path, file.data))
+    name = raw.column_names[0]
+    twins = raw.drop_columns("place").to_pandas().duplicated().sum() if file.data == "quotes" else 0
+    assert len(found) == raw.num_rows - twins
+    assert {*found[name].astype("datetime64[ms, UTC]")} == {*raw.column(name).to_pandas()}
 
 
 def test_files_of_other_instruments_and_days_are_set_aside(connect: Connect, exchange: Exchange, folder: Path) -> None:

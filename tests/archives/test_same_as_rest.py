@@ -121,6 +121,67 @@ def test_quotes_and_books_are_kept(served: Served) -> None:
     assert client.verify().sound
 
 
+FIVE = [
+    ("spot", "BTCUSDT", 2019), ("spot", "ETHUSDT", 2019), ("usdt-futures", "BTCUSDT", 2021),
+    ("usdc-futures", "BTCPERP", 2023), ("coin-futures", "BTCUSD", 2022),
+]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("market", "symbol", "first"), FIVE)
+def test_candles_of_every_year_are_equal_bit_for_bit(
+    connect: Connect, tmp_path: Path, market: str, symbol: str, first: int
+) -> None:
+    ours, theirs = connect(data_dir=tmp_path / "archive"), connect(data_dir=tmp_path / "rest")
+    days = [pd.Timestamp(f"{year}-{month:02}-27", tz="UTC") for year in range(first, 2027) for month in (4, 8)]
+    compared = 0
+    for start in days:  # four days over the end of a file's day, some over the end of a month
+        end = start + pd.Timedelta(days=4)
+        ours.download(symbol, "1m", start, end, market=market, source="archive")
+        ours.download(symbol, "1m", start, end, market=market)  # what no file has: REST
+        theirs.download(symbol, "1m", start, end, market=market, source="rest")
+        sent = ours.requests_sent
+        one, other = (client.candles(symbol, "1m", start, end, market=market) for client in (ours, theirs))
+        assert one.attrs["bgresearch"]["archived"]
+        assert ours.requests_sent == sent, "the second call sends no request"
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
+        compared += len(one)
+    print(f"{compared} candles compared")
+    assert ours.verify().sound
+
+
+TEN_DAYS = [
+    ("spot", "BTCUSDT", "2022-01-10"), ("spot", "BTCUSDT", "2024-04-18"), ("spot", "ETHUSDT", "2024-04-19"),
+    ("usdt-futures", "BTCUSDT", "2022-01-10"), ("usdt-futures", "ETHUSDT", "2025-03-03"),
+    ("usdc-futures", "BTCPERP", "2025-01-10"), ("coin-futures", "BTCUSD", "2025-01-10"),
+    ("spot", "STILLUSDT", "2026-08-17"), ("spot", "BTCUSDT", "2026-08-18"), ("usdc-futures", "BTCPERP", "2026-09-01"),
+]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("market", "symbol", "day"), TEN_DAYS)
+def test_trades_of_ten_days_are_equal_bit_for_bit(
+    served: Served, model: Exchange, market: str, symbol: str, day: str
+) -> None:
+    start = pd.Timestamp(day, tz="UTC")
+    end = start + pd.Timedelta(days=1)
+    client = served()
+    ours = client.trades(symbol, start, end, market=market, source="archive")
+    sent = client.requests_sent
+    pd.testing.assert_frame_equal(client.trades(symbol, start, end, market=market), ours)
+    assert client.requests_sent == sent
+    then = ManualClock(int(end.timestamp() * 1000) + 5 * DAY_MS)  # when REST still served it
+    exchange = Exchange(clock=then)
+    exchange.world = model.world
+    earlier = served("rest", base_url=None, archive_url=None, sandbox=exchange, clock=then)
+    theirs = earlier.trades(symbol, start, end, market=market, source="rest")
+    columns = [name for name in ours if name != "id_time"]
+    if start < pd.Timestamp("2024-01-01", tz="UTC"):  # only files have the milliseconds of these years
+        assert (ours.index.floor("s") != ours.index).any()
+        ours = ours.set_index(ours.index.floor("s"))
+    pd.testing.assert_frame_equal(ours[columns], theirs[columns], check_exact=True)
+
+
 def test_without_an_archive_the_wish_for_it_is_refused(served: Served) -> None:
     client = served(archive_url=None)
     with pytest.raises(ConfigurationError, match="archive_url"):
