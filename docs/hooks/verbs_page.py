@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bgresearch.client.account import AccountVerbs
-from bgresearch.client.contracts import ContractVerbs
+from bgresearch.client.contract_events import ContractEventVerbs
 from bgresearch.schemas import DTYPES, Shape, pages_of
 
 _HEAD = """# The verbs
@@ -73,7 +73,7 @@ def page() -> str:
     """Return the page."""
     parts = [_HEAD]
     for title, prefix, verbs in (
-        ("Markets", "client", _verbs(ContractVerbs)), ("Accounts", "client.account", _verbs(AccountVerbs)),
+        ("Markets", "client", _verbs(ContractEventVerbs)), ("Accounts", "client.account", _verbs(AccountVerbs)),
     ):  # fmt: skip
         parts.append(f"## {title}\n")
         parts += [_section(prefix, name, verb) for name, verb in verbs]

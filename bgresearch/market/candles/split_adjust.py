@@ -163,7 +163,7 @@ def _is_without_step(frame: pd.DataFrame, opens: np.ndarray[Any, Any], step: Spl
     after = int(np.searchsorted(opens, _minute(step)))
     if not 0 < after < len(opens):
         return False
-    moved = frame["close"].iat[after - 1] / frame["open"].iat[after]
+    moved = float(frame["close"].to_numpy()[after - 1] / frame["open"].to_numpy()[after])
     if not (math.isfinite(moved) and moved > 0) or abs(math.log(moved)) >= abs(math.log(moved / float(step.ratio))):
         return False
     _log.warning(

@@ -73,7 +73,7 @@ def _instrument_row(market: Market, now_ms: int, *, margin: bool) -> dict[str, s
     least = text(1, market.size_places)
     spot, futures = not market.futures, market.futures
     fees = (_MAKER_FEE, _TAKER_FEE) if futures else (_SPOT_FEE, _SPOT_FEE)
-    borrowable = "yes" if margin else ""
+    borrowable = "YES" if margin else "NO"
     return {
         "category": "MARGIN" if margin else market.product_type, "symbol": market.symbol,
         "isRwa": "YES" if market.stock else "NO",
