@@ -22,7 +22,8 @@ def fees(call: Call) -> list[dict[str, Any]]:
     schedule = _SPOT_FEES if spot else _FUTURES_FEES
     return [
         {
-            "level": level if spot else str(level), "dealAmount": str(1_000_000 * level**2), "assetAmount": str(50_000 * level),
+            "level": level if spot else str(level),
+            "dealAmount": str(1_000_000 * level**2), "assetAmount": str(50_000 * level),
             "takerFeeRate": f"{taker / 10**6:.6f}", "makerFeeRate": f"{maker / 10**6:.6f}",
             "btcWithdrawAmount": str(100 + 200 * level), "usdtWithdrawAmount": str(3_000_000 * (level + 1)),
         }
