@@ -15,7 +15,7 @@ from bgresearch.catalogue import Endpoint, load
 from bgresearch.client.account import AccountVerbs
 from bgresearch.client.api_signatures import turning
 from bgresearch.client.client import Client
-from bgresearch.client.contracts import ContractVerbs
+from bgresearch.client.contract_events import ContractEventVerbs
 from bgresearch.core.clock import ManualClock
 from bgresearch.sandbox import Exchange
 from bgresearch.schemas import Shape
@@ -34,25 +34,25 @@ def account_verb(verb: str) -> Ask:
 
 
 VERBS: dict[str, tuple[Ask, Shape]] = {
-    **{verb: (ask, getattr(ContractVerbs, verb).shape) for verb, ask in PUBLIC.items()},
-    "tickers of futures": (lambda c: c.tickers(market="usdt-futures"), ContractVerbs.tickers.shape),
-    "ticker of a contract": (lambda c: c.tickers("BTCUSDT", market="usdt-futures"), ContractVerbs.tickers.shape),
-    "all open interest": (lambda c: c.open_interest(), ContractVerbs.open_interest.shape),
-    "trades of a span": (lambda c: c.trades("BTCUSDT", "2026-11-20 08:30"), ContractVerbs.trades.shape),
+    **{verb: (ask, getattr(ContractEventVerbs, verb).shape) for verb, ask in PUBLIC.items()},
+    "tickers of futures": (lambda c: c.tickers(market="usdt-futures"), ContractEventVerbs.tickers.shape),
+    "ticker of a contract": (lambda c: c.tickers("BTCUSDT", market="usdt-futures"), ContractEventVerbs.tickers.shape),
+    "all open interest": (lambda c: c.open_interest(), ContractEventVerbs.open_interest.shape),
+    "trades of a span": (lambda c: c.trades("BTCUSDT", "2026-11-20 08:30"), ContractEventVerbs.trades.shape),
     "trades of a contract": (
-        lambda c: c.trades("BTCUSDT", "2026-11-20 08:30", market="usdt-futures"), ContractVerbs.trades.shape,
+        lambda c: c.trades("BTCUSDT", "2026-11-20 08:30", market="usdt-futures"), ContractEventVerbs.trades.shape,
     ),
-    **{f"long_short {of}": (lambda c, of=of: c.long_short("BTCUSDT", of=of), ContractVerbs.long_short.shape)
+    **{f"long_short {of}": (lambda c, of=of: c.long_short("BTCUSDT", of=of), ContractEventVerbs.long_short.shape)
        for of in ("accounts", "positions")},
-    "interest_rates history": (lambda c: c.interest_rates("USDT", history=True), ContractVerbs.interest_rates.shape),
-    "discount_rates classic": (lambda c: c.discount_rates("classic"), ContractVerbs.discount_rates.shape),
+    "interest_rates history": (lambda c: c.interest_rates("USDT", history=True), ContractEventVerbs.interest_rates.shape),
+    "discount_rates classic": (lambda c: c.discount_rates("classic"), ContractEventVerbs.discount_rates.shape),
     **{f"account.{verb}": (account_verb(verb), getattr(AccountVerbs, verb).shape) for verb in ACCOUNT},
     "account.assets": (lambda c: c.account.assets(), AccountVerbs.assets.shape),
 }  # type: ignore[attr-defined]  # fmt: skip
 
 
 def test_every_verb_that_gives_a_frame_is_here() -> None:
-    public = {name for cls in ContractVerbs.__mro__ for name, verb in vars(cls).items() if hasattr(verb, "shape")}
+    public = {name for cls in ContractEventVerbs.__mro__ for name, verb in vars(cls).items() if hasattr(verb, "shape")}
     private = {name for cls in AccountVerbs.__mro__ for name, verb in vars(cls).items() if hasattr(verb, "shape")}
     assert set(VERBS) >= public | {f"account.{name}" for name in private}
 

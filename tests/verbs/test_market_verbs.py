@@ -11,7 +11,7 @@ import pytest
 
 import bgresearch
 from bgresearch.client.client import Client
-from bgresearch.client.contracts import ContractVerbs
+from bgresearch.client.contract_events import ContractEventVerbs
 from bgresearch.core.clock import ManualClock
 from bgresearch.errors import BadResponse, IncompleteData, InvalidInput, OfflineError, UnknownSymbol
 from bgresearch.market.listings import COINS, SYMBOLS
@@ -34,17 +34,18 @@ CALLS: dict[str, Ask] = {
     "discount_rates": lambda c: c.discount_rates(), "interest_rates": lambda c: c.interest_rates("USDT"),
     "long_short": lambda c: c.long_short("BTCUSDT"), "taker_volume": lambda c: c.taker_volume("BTCUSDT"),
     "fund_flow": lambda c: c.fund_flow("BTCUSDT"), "net_flow": lambda c: c.net_flow("BTCUSDT"),
-    "margin_series": lambda c: c.margin_series("BTCUSDT"),
+    "margin_series": lambda c: c.margin_series("BTCUSDT"), "splits": lambda c: c.splits(),
+    "dividends": lambda c: c.dividends("NVDAUSDT"), "liquidations": lambda c: c.liquidations("BTCUSDT", last="6h"),
 }  # fmt: skip
 DTYPES = {
     "time": "datetime64[ms, UTC]", "number": "float64", "count": "Int64", "flag": "boolean", "category": "category",
     "text": str(pd.Series(["text"]).dtype),
 }  # fmt: skip
-SNAPSHOTS = sorted(set(CALLS) - {"symbols", "trades", "funding_rates"})
+SNAPSHOTS = sorted(set(CALLS) - {"symbols", "trades", "funding_rates", "liquidations"})
 
 
 def shape_of(verb: str) -> Shape:
-    return getattr(ContractVerbs, verb).shape  # type: ignore[no-any-return]
+    return getattr(ContractEventVerbs, verb).shape  # type: ignore[no-any-return]
 
 
 def has_shape(frame: pd.DataFrame, shape: Shape) -> None:
@@ -63,7 +64,7 @@ def public(exchange: Exchange, clock: ManualClock, tmp_path: Path) -> Iterator[C
 
 
 def test_every_verb_is_called_here() -> None:
-    verbs = {name for cls in ContractVerbs.__mro__ for name, verb in vars(cls).items() if hasattr(verb, "shape")}
+    verbs = {name for cls in ContractEventVerbs.__mro__ for name, verb in vars(cls).items() if hasattr(verb, "shape")}
     assert verbs == set(CALLS)
 
 

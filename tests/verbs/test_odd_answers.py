@@ -19,7 +19,7 @@ import requests
 
 from bgresearch.client.account import AccountVerbs
 from bgresearch.client.client import Client
-from bgresearch.client.contracts import ContractVerbs
+from bgresearch.client.contract_events import ContractEventVerbs
 from bgresearch.connect import SANDBOX_URL
 from bgresearch.core.clock import ManualClock
 from bgresearch.errors import BadResponse, BgresearchError, UndocumentedData
@@ -161,7 +161,7 @@ def sweep(bench: Bench, share: float, seed: str) -> tuple[int, list[str]]:
 
 
 def test_every_verb_is_swept() -> None:
-    public = {name for cls in ContractVerbs.__mro__ for name, verb in vars(cls).items() if hasattr(verb, "shape")}
+    public = {name for cls in ContractEventVerbs.__mro__ for name, verb in vars(cls).items() if hasattr(verb, "shape")}
     private = {name for cls in AccountVerbs.__mro__ for name, verb in vars(cls).items() if hasattr(verb, "shape")}
     assert public <= set(PUBLIC)
     assert private <= set(PRIVATE)
