@@ -44,7 +44,9 @@ VERBS: dict[str, tuple[Ask, Shape]] = {
     ),
     **{f"long_short {of}": (lambda c, of=of: c.long_short("BTCUSDT", of=of), ContractEventVerbs.long_short.shape)
        for of in ("accounts", "positions")},
-    "interest_rates history": (lambda c: c.interest_rates("USDT", history=True), ContractEventVerbs.interest_rates.shape),
+    "interest_rates history": (
+        lambda c: c.interest_rates("USDT", history=True), ContractEventVerbs.interest_rates.shape,
+    ),
     "discount_rates classic": (lambda c: c.discount_rates("classic"), ContractEventVerbs.discount_rates.shape),
     **{f"account.{verb}": (account_verb(verb), getattr(AccountVerbs, verb).shape) for verb in ACCOUNT},
     "account.assets": (lambda c: c.account.assets(), AccountVerbs.assets.shape),

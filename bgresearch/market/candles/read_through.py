@@ -18,7 +18,7 @@ import pyarrow as pa
 from bgresearch.archives.checks import Daily, Reference
 from bgresearch.archives.keys import ArchiveFile
 from bgresearch.archives.wanted import NO_FILES, WantedFiles, wanted_files
-from bgresearch.catalogue.assumptions import FINAL_AFTER_MS
+from bgresearch.catalogue.assumptions import FINAL_AFTER_MS, SPLITS_AS_TRADED
 from bgresearch.catalogue.value_types import TIME
 from bgresearch.core.intervals import DAY_MS, INTERVALS
 from bgresearch.core.progress import Wish, shown
@@ -124,6 +124,8 @@ def split_adjusted(source: Session, symbol: str, rows: pd.DataFrame, column: str
 
 
 def _steps(source: Session, symbol: str) -> list[SplitStep]:
+    if differences(source).text(SPLITS_AS_TRADED.name) is not None:  # the exchange adjusts them itself
+        return []
     answers = CachedSender(source, _SPLITS_AGE_S, again="client.splits()")
     return split_steps(answers, symbol, source.clock.now_ms())
 
