@@ -74,7 +74,8 @@ def invent(call: Call) -> Any:
     tree = _tree(endpoint)
     page = _page(call)
     if endpoint.response != "object":
-        made = _cells if endpoint.response == "array-rows" else _plain if _is_plain(tree) else _fields
+        made: Callable[[_Row, tuple[_Node, ...]], Any] = _plain if _is_plain(tree) else _fields
+        made = _cells if endpoint.response == "array-rows" else made
         return [made(row, tree) for row in page.rows]
     top = page.rows[0] if page.rows else _Row(call, call.now_ms // STEP_MS, _echo(call))
     data: dict[str, Any] = {}
