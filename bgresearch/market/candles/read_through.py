@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -38,6 +39,7 @@ from bgresearch.errors import (
     PermissionDenied,
     RateLimited,
     TimestampError,
+    UndocumentedData,
     UnknownSymbol,
 )
 from bgresearch.frames import CANDLE_SCHEMA, to_frame
@@ -124,7 +126,9 @@ def split_adjusted(source: Session, symbol: str, rows: pd.DataFrame, column: str
 
 
 def _steps(source: Session, symbol: str) -> list[SplitStep]:
-    if differences(source).text(SPLITS_AS_TRADED.name) is not None:  # the exchange adjusts them itself
+    if (text := differences(source).text(SPLITS_AS_TRADED.name)) is not None:
+        said = f"{SPLITS_AS_TRADED.name} does not hold at {source.sender.host}: {text} {SPLITS_AS_TRADED.otherwise}"
+        warnings.warn(said, UndocumentedData, stacklevel=5)
         return []
     answers = CachedSender(source, _SPLITS_AGE_S, again="client.splits()")
     return split_steps(answers, symbol, source.clock.now_ms())
