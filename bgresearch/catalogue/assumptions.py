@@ -232,6 +232,12 @@ SNAPSHOT_FIRST = Assumption(
     "common/websocket-intro; recordings", ("stream", "record"),
     "Updates without a snapshot are not shown; the connection is opened again.", warns=True,
 )  # fmt: skip
+SPLITS_AS_TRADED = Assumption(
+    "candles.splits_as_traded",
+    "Candles of a contract step at a split of its stock: the exchange does not adjust them.", True,
+    "a guess from the records of trading halts; candles of stock tokens in spot were seen to be adjusted",
+    ("candles", "panel"), 'adjust="splits" leaves to the exchange what doctor saw it adjust, and warns.',
+)  # fmt: skip
 ARCHIVE_ABSENT = Assumption(
     "archive.absent", "A file that does not exist is answered with HTTP 403 and this text.",
     "<Code>AccessDenied</Code>", "measured by a third party", ("trades", "download", "import_archive"),

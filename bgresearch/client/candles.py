@@ -34,7 +34,7 @@ class CandleVerbs(Verbs):
     def candles(
         self, symbol: str, interval: str, start: Moment | None = None, end: Moment | None = None, *,
         market: str = "spot", price: str = "last", anchor: str = "utc", include_open: bool = False,
-        progress: Wish | None = None, fill: str = "none", last: Duration | None = None,
+        progress: Wish | None = None, fill: str = "none", adjust: str = "none", last: Duration | None = None,
     ) -> pd.DataFrame:  # fmt: skip
         """Return every candle that opens in ``[start, end)`` and is closed.
 
@@ -63,6 +63,10 @@ class CandleVerbs(Verbs):
             What to do with candles that the exchange does not have although the symbol was listed: ``none`` leaves them
             out; ``nan`` puts in rows of NaN; ``ffill`` puts in the last close with a volume of 0. With either, the
             column ``filled`` (bool) says which rows are no candles. Nothing of it is stored.
+        adjust : str
+            ``splits``, of contracts on stocks: prices before a split are divided by its ratio and volumes multiplied,
+            so that all rows are in shares of today; ``df.attrs["bgresearch"]["splits"]`` names the splits. What is
+            stored stays as it was traded, which is what ``none`` returns.
 
         Returns
         -------
@@ -93,7 +97,8 @@ class CandleVerbs(Verbs):
         Disk: kept under ``candles/market=.../price=.../symbol=.../interval=...``; what is there is not requested
         again. Budget: one request per 1000 recent or 200 older candles; at most 20 per second and endpoint. Long spans
         of 1m candles come from the exchange's bulk archive where that is cheaper, as of `download`;
-        ``df.attrs["bgresearch"]["archived"]`` names them.
+        ``df.attrs["bgresearch"]["archived"]`` names them. With ``adjust="splits"`` one request more for the splits, and
+        candles that a split is in the middle of are made of shorter ones.
         Source: spot/market/Get-Candle-Data, spot/market/Get-History-Candle-Data, contract/market/Get-Candle-Data,
         contract/market/Get-History-Candle-Data, uta/public/Get-Candle-Data.
 
@@ -106,6 +111,7 @@ class CandleVerbs(Verbs):
         return candles(
             self._source, named.symbol, interval, start, end, market=named.market, price=price, anchor=anchor,
             include_open=include_open, progress=self._progress if progress is None else progress, fill=fill,
+            adjust=adjust,
         )  # fmt: skip
 
     def download(

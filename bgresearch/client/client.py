@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bgresearch.client.account import AccountVerbs
     from bgresearch.client.api import Api
     from bgresearch.client.candles import CandleVerbs
+    from bgresearch.client.contract_events import ContractEventVerbs
     from bgresearch.client.contracts import ContractVerbs
     from bgresearch.client.doctor.findings import DoctorReport
     from bgresearch.client.live import LiveVerbs
@@ -41,7 +42,10 @@ if TYPE_CHECKING:
     from bgresearch.query.lens import Lens
     from bgresearch.store.pins import Pin
 
-    class _MarketParts(CandleVerbs, RecordingVerbs, MarketVerbs, ContractVerbs, SentimentVerbs, PanelVerbs):
+    class _ContractParts(ContractVerbs, ContractEventVerbs):
+        """The verbs of contracts."""
+
+    class _MarketParts(CandleVerbs, RecordingVerbs, MarketVerbs, _ContractParts, SentimentVerbs, PanelVerbs):
         """What type checkers, editors and the documentation see: the verbs of these parts."""
 
     class _Parts(_MarketParts, LiveVerbs):
@@ -56,6 +60,7 @@ _MARKET = {
         "symbols coins tickers prices order_book trades announcements server_time",
     "bgresearch.client.contracts:ContractVerbs":
         "funding_rates funding open_interest position_tiers fee_rates risk_reserve discount_rates interest_rates",
+    "bgresearch.client.contract_events:ContractEventVerbs": "splits dividends liquidations",
     "bgresearch.client.sentiment:SentimentVerbs": "long_short taker_volume fund_flow net_flow margin_series",
     "bgresearch.client.panel:PanelVerbs": "panel",
     "bgresearch.client.recordings:RecordingVerbs": "listings recorded quotes books recorder",

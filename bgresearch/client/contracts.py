@@ -6,10 +6,10 @@ import pandas as pd
 
 from bgresearch.catalogue.answer_row import spelled
 from bgresearch.client.context import ClientContext
-from bgresearch.client.public_data import PublicData
+from bgresearch.client.public_data import PublicData, contract
 from bgresearch.core.lengths import Duration
 from bgresearch.core.spans import iso
-from bgresearch.core.symbols import Named, checked_coin, known_market, wire_symbol
+from bgresearch.core.symbols import checked_coin, known_market
 from bgresearch.core.timestamps import Moment
 from bgresearch.core.verbs import Verbs
 from bgresearch.errors import ExchangeError, InvalidInput, UnknownSymbol
@@ -77,7 +77,7 @@ class ContractVerbs(Verbs):
         start: the pages are numbered from now. Where settlements seem to be missing, by the pauses before and after,
         the pages are asked for once more, and a warning names what is still missing.
         """
-        named, span = self._contract(symbol, market), self._public.span(start, end)
+        named, span = contract(symbol, market), self._public.span(start, end)
         say_differences(self._source, "funding_rates")
         table = self._public.named(named, lambda: past_funding(self._source, named, span, self._progress))
         asked = [iso(span.start_ms), iso(span.end_ms)]
@@ -103,7 +103,7 @@ class ContractVerbs(Verbs):
         -----
         Disk: the newest answer is kept. Budget: one request. `tickers` has the rates of all contracts.
         """
-        named = self._contract(symbol, market)
+        named = contract(symbol, market)
         return self._public.asked(FUNDING, lambda sender: funding(sender, named), max_age, named=named)
 
     @documented(OPEN_INTEREST)
@@ -130,7 +130,7 @@ class ContractVerbs(Verbs):
         Disk: the newest answer is kept. Budget: one request.
         """
         if symbol is not None or market == "spot":
-            self._contract(symbol or "-", market)
+            contract(symbol or "-", market)
         return self._public.of_market(OPEN_INTEREST, open_interest, symbol, market, max_age, default=_DEFAULT)
 
     @documented(POSITION_TIERS)
@@ -153,7 +153,7 @@ class ContractVerbs(Verbs):
         -----
         Disk: the newest answer is kept. Budget: one request.
         """
-        named = self._contract(symbol, market)
+        named = contract(symbol, market)
         return self._public.asked(POSITION_TIERS, lambda sender: position_tiers(sender, named), max_age, named=named)
 
     @documented(FEE_RATES)
@@ -199,7 +199,7 @@ class ContractVerbs(Verbs):
         -----
         Disk: the newest answer is kept. Budget: one request.
         """
-        named = self._contract(symbol, market)
+        named = contract(symbol, market)
         return self._public.asked(RISK_RESERVE, lambda sender: risk_reserve(sender, named), max_age, named=named)
 
     @documented(DISCOUNT_RATES)
@@ -267,10 +267,3 @@ class ContractVerbs(Verbs):
         if refusal is not None:
             raise refusal
         return frame
-
-    def _contract(self, symbol: str, market: str) -> Named:
-        """Return a contract; spot has none of this."""
-        named = wire_symbol(symbol, market, default=_DEFAULT)
-        if named.market == "spot":
-            raise InvalidInput("market", f"{symbol!r} in spot has none.", hint="Use a futures market, BTC/USDT:USDT.")
-        return named

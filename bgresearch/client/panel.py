@@ -22,7 +22,8 @@ from bgresearch.core.verbs import Verbs
 from bgresearch.errors import InvalidInput
 from bgresearch.market.candles.bulk_download import WORKERS, download
 from bgresearch.market.candles.plan import subject
-from bgresearch.market.candles.read_through import candles, closed_part
+from bgresearch.market.candles.read_through import candles, closed_part, split_adjusted
+from bgresearch.market.candles.split_adjust import checked_adjust
 from bgresearch.market.recorder.reader import cadence_ms, length_ms, recorded
 from bgresearch.research.asof import known
 from bgresearch.research.carry import LONGEST, annual_funding
@@ -53,7 +54,7 @@ class PanelVerbs(Verbs):
     def panel(
         self, symbols: str | Sequence[str], interval: str, start: Moment | None = None, end: Moment | None = None, *,
         fields: Sequence[str] = ("close",), market: str = "spot", fill: str | None = None, every: str | None = None,
-        long: bool = False, last: Duration | None = None,
+        long: bool = False, adjust: str = "none", last: Duration | None = None,
     ) -> pd.DataFrame:  # fmt: skip
         """Return fields of many symbols side by side, each row as it was known at its time.
 
@@ -81,6 +82,8 @@ class PanelVerbs(Verbs):
             Which recording, where a series was recorded more than one way.
         long : bool
             A row per time and symbol, and a column per field, instead of a column per field and symbol.
+        adjust : str
+            ``splits``: candles and open interest in shares of today, as of `candles`. By default as they were traded.
 
         Returns
         -------
@@ -113,20 +116,21 @@ class PanelVerbs(Verbs):
         >>> panel["close"] / panel["spot"] - 1                                                   # doctest: +SKIP
         """
         named = _named(symbols, market)
-        chosen = _chosen(fields, named[0].market)
+        chosen, by = _chosen(fields, named[0].market), checked_adjust(adjust, named[0].market)
         fill_ms = length_ms(fill, "fill") if fill is not None else 0
         asked = span_of(start, end, self._source.clock.now_ms())
         span = _closed(self._source, named[0], _words(chosen), interval, asked)
         moments = _closes(interval, span)
         gaps: dict[str, Any] = {}
+        split: dict[str, Any] = {}
         sources: dict[str, list[Known]] = {}
         if len(moments):
             wider = Span(span.start_ms - fill_ms, span.end_ms)
             self._download(named, _words(chosen), interval, wider)
             for one in named:
                 sources[one.symbol] = [
-                    *self._candles(one, chosen, interval, wider, gaps), *self._funding(one, chosen, wider),
-                    *self._recordings(one, chosen, wider, every),
+                    *self._candles(one, chosen, interval, wider, by=by, gaps=gaps, split=split),
+                    *self._funding(one, chosen, wider), *self._recordings(one, chosen, wider, every, by=by),
                 ]  # fmt: skip
         else:
             nothing = Known(pd.DataFrame(columns=list(chosen), index=moments), {one: one for one in chosen})
@@ -139,6 +143,7 @@ class PanelVerbs(Verbs):
             "verb": "panel", "host": self._source.sender.host, "label": self._source.sender.label,
             "market": named[0].market, "symbols": [one.symbol for one in named], "fields": list(chosen),
             "interval": interval, "fill": fill, "asked": [iso(asked.start_ms), iso(asked.end_ms)], "gaps": gaps,
+            **({"adjust": by, "splits": split} if by == "splits" else {}),
         }  # fmt: skip
         return table
 
@@ -154,7 +159,8 @@ class PanelVerbs(Verbs):
             )  # fmt: skip
 
     def _candles(
-        self, one: Named, fields: tuple[str, ...], interval: str, span: Span, gaps: dict[str, Any]
+        self, one: Named, fields: tuple[str, ...], interval: str, span: Span, *, by: str, gaps: dict[str, Any],
+        split: dict[str, Any],
     ) -> list[Known]:  # fmt: skip
         sources = []
         for word in _words(fields):
@@ -162,7 +168,10 @@ class PanelVerbs(Verbs):
             frame = candles(
                 self._source, place.symbol, interval, span.start_ms, span.end_ms, market=place.market,
                 price=_price(word), anchor="utc", include_open=False, progress=self._progress,
+                adjust="none" if word == "spot" else by,
             )  # fmt: skip
+            if by == "splits" and (named := frame.attrs["bgresearch"].get("splits")):
+                split[one.symbol] = named
             if frame.attrs["bgresearch"]["gaps"]:
                 gaps[f"{one.symbol} {word}"] = frame.attrs["bgresearch"]["gaps"]
             columns = {name: name if word == "last" else "close" for name in fields if _CANDLES.get(name) == word}
@@ -178,7 +187,9 @@ class PanelVerbs(Verbs):
         yearly = rates[["funding_rate"]].assign(annual_funding=annual_funding(rates))
         return [Known(known(yearly), columns, LONGEST)]
 
-    def _recordings(self, one: Named, fields: tuple[str, ...], span: Span, every: str | None) -> list[Known]:
+    def _recordings(
+        self, one: Named, fields: tuple[str, ...], span: Span, every: str | None, *, by: str
+    ) -> list[Known]:  # fmt: skip
         sources = []
         for kind in dict.fromkeys(_RECORDED[name][0] for name in fields if name in _RECORDED):
             start_ms = span.start_ms - _RECORDED_BEFORE_MS
@@ -186,6 +197,8 @@ class PanelVerbs(Verbs):
                 self._source, kind, one.symbol, start_ms, span.end_ms + 1, market=one.market, every=every
             )  # fmt: skip
             columns = {name: _RECORDED[name][1] for name in fields if _RECORDED.get(name, ("",))[0] == kind}
+            if by == "splits" and kind == "open-interest":
+                rows = split_adjusted(self._source, one.symbol, rows, "open_interest")
             lasts = pd.Timedelta(_LATE * cadence_ms(rows.attrs["bgresearch"]["every"]), unit="ms")
             sources.append(Known(known(rows), columns, lasts))
         return sources

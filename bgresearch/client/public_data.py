@@ -10,7 +10,7 @@ import pandas as pd
 from bgresearch.core.spans import Span
 from bgresearch.core.symbols import Named, known_market, wire_symbol
 from bgresearch.core.timestamps import Moment, span_of
-from bgresearch.errors import ExchangeError, OfflineError, UnknownSymbol
+from bgresearch.errors import ExchangeError, InvalidInput, OfflineError, UnknownSymbol
 from bgresearch.http.sender import Sender
 from bgresearch.schemas import Row, Shape
 from bgresearch.session.cached_sender import CachedSender, checked_age
@@ -80,3 +80,11 @@ class PublicData:
     def online(self, why: str) -> None:
         if self._source.offline:
             raise OfflineError(f"{why}, and offline=True forbids requests.", hint="Connect without offline=True.")
+
+
+def contract(symbol: str, market: str) -> Named:
+    """Return a contract; spot has none."""
+    named = wire_symbol(symbol, market, default=_DEFAULT)
+    if named.market == "spot":
+        raise InvalidInput("market", f"{symbol!r} in spot has none.", hint="Use a futures market, BTC/USDT:USDT.")
+    return named

@@ -80,7 +80,7 @@ def ccxt_symbol(symbol: str, market: str) -> str:
     """
     endings = {
         "spot": {quote: quote for quote in _SPOT_QUOTES}, "usdt-futures": {"USDT": "USDT:USDT"},
-        "usdc-futures": {"PERP": "USDC:USDC"}, "coin-futures": {"USD": "USD"},
+        "usdc-futures": {"PERP": "USDC:USDC"}, "coin-futures": {"USD": "USD", "USD_CM": "USD"},
     }  # fmt: skip
     for ending, quote in endings.get(market, {}).items():
         base = symbol.removesuffix(ending)
@@ -261,7 +261,7 @@ _ANY_FUTURES = frozenset(
     ("future", "futures", "perp", "perps", "perpetual", "perpetuals", "swap", "swaps", "contract", "contracts",
      "derivatives", "linear", "mix")
 )  # fmt: skip
-_CONTRACTS = (("USDT", "usdt-futures"), ("PERP", "usdc-futures"), ("USD", "coin-futures"))
+_CONTRACTS = (("USDT", "usdt-futures"), ("PERP", "usdc-futures"), ("USD", "coin-futures"), ("USD_CM", "coin-futures"))
 
 
 def market_name(market: str, symbols: Iterable[str] = ()) -> str:

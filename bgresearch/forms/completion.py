@@ -159,6 +159,7 @@ def _prices(_function: Callable[..., Any], _arguments: str) -> Iterable[str]:
 _SOURCES: dict[str, Callable[[Callable[..., Any], str], Iterable[str]]] = {
     "symbol": _symbols, "symbols": _symbols, "interval": _intervals, "length": _intervals, "market": _markets,
     "key": _labels, "price": _prices, "anchor": lambda _function, _arguments: ("utc", "exchange"),
+    "adjust": lambda _function, _arguments: ("none", "splits"),
     "period": lambda _function, _arguments: _PERIODS,
     "channel": lambda _function, _arguments: ("trades", "candles", "tickers", "order_book", "liquidations"),
 }  # fmt: skip

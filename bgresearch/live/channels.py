@@ -19,7 +19,6 @@ from bgresearch.core.symbols import FUTURES, MARKETS, Named
 from bgresearch.errors import InvalidInput
 from bgresearch.live.decoding import (
     CANDLES,
-    LIQUIDATIONS,
     bar_v2,
     bar_v3,
     liquidation,
@@ -36,6 +35,7 @@ from bgresearch.live.private_decoding import (
     positions_of,
     unified_coins,
 )
+from bgresearch.market.contract_events import LIQUIDATIONS
 from bgresearch.market.history import TRADES
 from bgresearch.market.quotes import ORDER_BOOK, TICKERS
 from bgresearch.schemas import Row, Shape

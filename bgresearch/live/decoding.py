@@ -31,17 +31,6 @@ CANDLES = Shape(
     ("spot.candles", "futures.candles"),
     index="open_time",
 )
-LIQUIDATIONS = Shape(
-    "liquidations",
-    fields("""
-        time time when the position was liquidated
-        side category buy: a long position was liquidated; sell: a short one
-        price number quote coin
-        amount number base coin
-    """),
-    (),
-    index="time",
-)
 _MOST_DIGITS = 40
 
 _log = logging.getLogger(__name__)

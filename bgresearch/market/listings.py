@@ -21,7 +21,7 @@ SYMBOLS = Shape(
         market category spot or one of the futures markets
         base category coin that is traded
         quote category coin that it is priced in
-        kind category spot, stock (a stock token of the spot market), perpetual, delivery
+        kind category spot, perpetual, delivery, or stock: a token or perpetual contract on a real-world asset
         status category as the exchange names it: online, normal, halt, off ...
         trading flag whether it can be traded now
         price_places count decimals of a price
@@ -125,7 +125,8 @@ def _spot(row: AnswerRow) -> Row:
     price_places = row.count("pricePrecision", needed=True)
     amount_places = row.count("quantityPrecision", needed=True)
     return {
-        **_names(row, "spot"), "kind": "stock" if row.flag("isRwa") else "spot", "status": row.word("status"),
+        **_names(row, "spot"), "kind": "stock" if row.flag("isRwa") or row.flag("isReality") else "spot",
+        "status": row.word("status"),
         "trading": row.word("status") == "online", "price_places": price_places,
         "price_step": _step(1.0, price_places), "amount_places": amount_places,
         "amount_step": _step(1.0, amount_places),
@@ -138,7 +139,7 @@ def _spot(row: AnswerRow) -> Row:
 def _contract(market: str, row: AnswerRow) -> Row:
     places = row.count("pricePlace", needed=True)
     return {
-        **_names(row, market), "kind": row.word("symbolType"), "status": row.word("symbolStatus"),
+        **_names(row, market), "kind": _kind(row), "status": row.word("symbolStatus"),
         "trading": row.word("symbolStatus") == "normal", "price_places": places,
         "price_step": _step(row.number("priceEndStep") or 1.0, places),
         "amount_places": row.count("volumePlace", needed=True),
@@ -149,6 +150,11 @@ def _contract(market: str, row: AnswerRow) -> Row:
         "listed": row.time("launchTime") or row.time("openTime"),
         "delisted": row.time("offTime"), "delivery": row.time("deliveryTime"),
     }  # fmt: skip
+
+
+def _kind(row: AnswerRow) -> str | None:
+    kind = row.word("symbolType")
+    return "stock" if kind == "perpetual" and row.flag("isRwa") else kind
 
 
 def _names(row: AnswerRow, market: str) -> Row:

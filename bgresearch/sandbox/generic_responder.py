@@ -74,7 +74,9 @@ def invent(call: Call) -> Any:
     tree = _tree(endpoint)
     page = _page(call)
     if endpoint.response != "object":
-        return [_cells(row, tree) if endpoint.response == "array-rows" else _fields(row, tree) for row in page.rows]
+        made: Callable[[_Row, tuple[_Node, ...]], Any] = _plain if _is_plain(tree) else _fields
+        made = _cells if endpoint.response == "array-rows" else made
+        return [made(row, tree) for row in page.rows]
     top = page.rows[0] if page.rows else _Row(call, call.now_ms // STEP_MS, _echo(call))
     data: dict[str, Any] = {}
     for node in tree:
@@ -167,6 +169,15 @@ def _fields(row: _Row, nodes: tuple[_Node, ...]) -> dict[str, Any]:
     return {node.column.name: _value(row, node) for node in nodes}
 
 
+def _is_plain(nodes: tuple[_Node, ...]) -> bool:
+    """Return whether rows have one value and no name for it: a list of texts."""
+    return len(nodes) == 1 and nodes[0].column.name == "index[0]"
+
+
+def _plain(row: _Row, nodes: tuple[_Node, ...]) -> Any:
+    return _value(row, nodes[0])
+
+
 def _cells(row: _Row, nodes: tuple[_Node, ...]) -> list[Any]:
     return [_value(row, node) for node in nodes]
 
@@ -174,6 +185,8 @@ def _cells(row: _Row, nodes: tuple[_Node, ...]) -> list[Any]:
 def _value(row: _Row, node: _Node) -> Any:
     if not node.inside:
         return _leaf(row, node.column)
+    if node.inside[0].column.name == "index[0]":
+        return [_plain(row, node.inside) if _is_plain(node.inside) else _cells(row, node.inside)]
     fields = _fields(row, node.inside)
     return fields if node.column.kind == "object" else [fields]
 
@@ -209,6 +222,8 @@ def _decimal(row: _Row, column: Column, number: int) -> str:
 def _bare_list(row: _Row, column: Column, number: int) -> list[Any]:
     """Return a list whose rows the table does not describe: book sides are pairs, anything else is words."""
     name = column.name
+    if column.enum:
+        return [column.enum[number % len(column.enum)]]
     if name in ("asks", "bids", "a", "b"):
         side = 1 if name.startswith("a") else -1
         return [[str(1000 + side * step), f"{number % 1000 / 100 + step:.2f}"] for step in range(1, 4)]
@@ -253,7 +268,7 @@ _MADE: dict[Kind, Callable[[_Row, Column, int], Any]] = {
     "percent": lambda row, column, number: f"{number % 200}%",
     "int": lambda row, column, number: str(number % 9 + 1),
     "ms": _time,
-    "flag": lambda row, column, number: ("yes", "no")[number % 2],
+    "flag": lambda row, column, number: (column.enum or ("yes", "no"))[number % 2],
     "bool": lambda row, column, number: number % 2 == 0,
     "list": _bare_list,
     "object": lambda row, column, number: {},

@@ -29,7 +29,14 @@ LEFT_OUT = {
     "/api/v3/account/max-open-available",  # a POST in all current clients but one
 }
 # What clients of November 2026 know better than the facts of December 2025.
-ADDED = {"data.margin_isolated_borrow_rate"}
+ADDED = {"data.margin_isolated_borrow_rate", "uta.market_time"}
+LATER = {  # rows whose parameters, pages and rows later clients know, of which the facts have little or nothing
+    "uta.cash_dividend_records", "uta.liquidations", "uta.p2p_all_orders", "uta.p2p_my_ads", "uta.p2p_pending_orders",
+    *(f"uta.reality_{name}" for name in (
+        "company_overview", "dividends", "earnings_forecast", "executive_shareholdings", "inner_trades",
+        "share_capital_change", "sharehold_detail", "stock_info", "suspension_resumption_info", "valuation_indicators",
+    )),
+}  # fmt: skip
 OPTIONAL_NOW = {
     ("uta.current_fund_rate", "symbol"), ("uta.fills", "symbol"), ("common.all_trade_rate", "symbol"),
     ("uta.account_convert_records", "fromCoin"), ("uta.account_convert_records", "toCoin"),
@@ -100,6 +107,8 @@ def test_permissions_are_as_stated_and_only_unsigned_rows_are_public(pairs):
 def test_parameters_keep_name_obligation_maximum_default_and_values(pairs):
     wrong = []
     for entry, row in pairs:
+        if row.id in LATER:
+            continue
         for stated in entry["params"]:
             param = row.param(stated["name"])
             if param is None:
@@ -120,6 +129,8 @@ def test_parameters_keep_name_obligation_maximum_default_and_values(pairs):
 def test_paging_is_as_stated(pairs):
     wrong = []
     for entry, row in pairs:
+        if row.id in LATER:
+            continue
         stated = entry["pagination"] or {"kind": "none", "params": []}
         paged = stated["kind"] != "none"
         sized = paged and stated.get("max_page_size") is not None
@@ -149,6 +160,8 @@ def test_history_windows_are_as_stated(pairs):
 def test_shapes_are_as_stated(pairs):
     wrong = []
     for entry, row in pairs:
+        if row.id in LATER:
+            continue
         if not entry["fields"]:  # nothing is known of it but what clients have
             continue
         want = (entry["response"] or "object", entry["rows_at"] or "", entry["time_field"] or "")

@@ -146,7 +146,7 @@ def test_what_is_no_table_of_tables_is_refused_naming_the_file(text):
 
 def test_ids_and_paths_are_unique():
     rows = list(load())
-    assert len({row.id for row in rows}) == len({row.path for row in rows}) == len(rows) == 400
+    assert len({row.id for row in rows}) == len({row.path for row in rows}) == len(rows) == 401
 
 
 def test_two_rows_of_one_id_or_path_are_refused():

@@ -33,6 +33,9 @@ VERBS: Mapping[str, Verb] = {
     "recent candles": lambda one: one.candles("BTCUSDT", "1m", NOW_ - 30 * MINUTE, NOW_),
     "days": lambda one: one.candles("BTCUSDT", "1d", NOW_ - 300 * DAY, NOW_, market="usdt-futures"),
     "days of UTC+8": lambda one: one.candles("BTCUSDT", "1d", NOW_ - 20 * DAY, NOW_, anchor="exchange"),
+    "split candles": lambda one: one.candles(
+        "NVDAUSDT", "1h", "2026-10-25T12", "2026-10-26T20", market="usdt-futures", adjust="splits"
+    ),
     "funding_rates": lambda one: one.funding_rates("BTCUSDT", NOW_ - 90 * DAY, NOW_),
     "order_book": book_order,
     "symbols": lambda one: one.symbols("spot"),
@@ -51,10 +54,10 @@ def resting_on(habit: str) -> dict[str, Verb]:
 
 
 _MADE_BY = {
-    "recent candles": "candles", "days": "candles", "days of UTC+8": "candles", "archived trades": "trades",
-    "unknown": "tickers",
+    "recent candles": "candles", "split candles": "candles", "days": "candles", "days of UTC+8": "candles",
+    "archived trades": "trades", "unknown": "tickers",
 }  # fmt: skip
-NOT_WITHOUT_DOCTOR = ("candles.final_after_ms",)
+NOT_WITHOUT_DOCTOR = ("candles.final_after_ms", "candles.splits_as_traded")
 """What no answer of the verb itself shows: that is what doctor is for."""
 
 

@@ -63,6 +63,10 @@ def test_made_up_answer_has_the_shape_of_its_row(inventing, endpoint):
     elif endpoint.rows_at:
         assert isinstance(data[endpoint.rows_at], list)
     top = {column.name for column in endpoint.columns if "." not in column.path}
+    if top == {"index[0]"}:
+        assert data
+        assert all(isinstance(row, str) for row in data), "a list of texts"
+        return
     for row in data if isinstance(data, list) else [data]:
         assert set(row) == top if isinstance(row, dict) else len(row) == len(top)
     for column in endpoint.columns:
@@ -84,6 +88,32 @@ def test_every_answer_decodes_to_a_typed_frame(inventing):
                 assert len(frame), endpoint.id
                 assert [name for name in frame if frame[name].isna().all()] == [], endpoint.id
     assert decoded >= 390
+
+
+def test_words_are_those_of_the_documentation_in_every_answer(inventing):
+    """Rows made up and rows of the world alike: where the table lists the values of a field, no other one is sent."""
+    wrong, compared = [], 0
+    for endpoint in load():
+        listed = [column for column in endpoint.columns if column.enum and column.kind in ("enum", "flag")]
+        if not listed:
+            continue
+        answer = inventing.get(endpoint.path, suitable(endpoint), key=key_for(endpoint))
+        if answer.status_code == 200:
+            for column in listed:
+                values = [one for one in values_at(answer.json()["data"], column.path) if one != ""]
+                compared += len(values)
+                wrong += [(endpoint.id, column.path, one) for one in values if one not in column.enum][:1]
+    assert wrong == []
+    assert compared > 500
+
+
+@pytest.mark.parametrize("path", ["/api/v2/spot/wallet/transfer-coin-info", "/api/v3/account/transferable-coins"])
+def test_a_list_of_coins_is_a_list_of_texts(inventing, path):
+    endpoint = load().at_path(path)
+    answer = inventing.get(path, suitable(endpoint), key=key_for(endpoint))
+    assert answer.json()["data"]
+    assert all(isinstance(coin, str) for coin in answer.json()["data"])
+    assert len(decode(endpoint, answer.content)) == len(answer.json()["data"])
 
 
 def values_at(data, path):
@@ -112,7 +142,7 @@ def assert_kind(column, value):
             assert value.isdecimal(), where
             assert len(value) == 13, where
         case "flag":
-            assert value in ("yes", "no"), where
+            assert value in (column.enum or ("yes", "no")), where
         case "enum" if column.enum:
             assert value in column.enum, where
         case _:

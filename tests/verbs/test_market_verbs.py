@@ -41,13 +41,14 @@ CALLS: dict[str, Ask] = {
     "discount_rates": lambda c: c.discount_rates(), "interest_rates": lambda c: c.interest_rates("USDT"),
     "long_short": lambda c: c.long_short("BTCUSDT"), "taker_volume": lambda c: c.taker_volume("BTCUSDT"),
     "fund_flow": lambda c: c.fund_flow("BTCUSDT"), "net_flow": lambda c: c.net_flow("BTCUSDT"),
-    "margin_series": lambda c: c.margin_series("BTCUSDT"),
+    "margin_series": lambda c: c.margin_series("BTCUSDT"), "splits": lambda c: c.splits(),
+    "dividends": lambda c: c.dividends("NVDAUSDT"), "liquidations": lambda c: c.liquidations("BTCUSDT", last="6h"),
 }  # fmt: skip
 DTYPES = {
     "time": "datetime64[ms, UTC]", "number": "float64", "count": "Int64", "flag": "boolean", "category": "category",
     "text": str(pd.Series(["text"]).dtype),
 }  # fmt: skip
-SNAPSHOTS = sorted(set(CALLS) - {"symbols", "trades", "funding_rates"})
+SNAPSHOTS = sorted(set(CALLS) - {"symbols", "trades", "funding_rates", "liquidations"})
 
 
 def shape_of(verb: str) -> Shape:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from bgresearch.client.client import Client
-from bgresearch.core.symbols import own_symbol, renamed, wire_symbol
+from bgresearch.core.symbols import ccxt_symbol, market_name, own_symbol, renamed, wire_symbol
 from bgresearch.errors import InvalidInput, UnknownSymbol
 
 Connect = Callable[..., Client]
@@ -105,3 +105,10 @@ def test_own_records_take_both_spellings(client: Client) -> None:
     named = client.account.fills("2026-11-01", symbol="BTC/USDT:USDT")
     assert len(named) > 10
     pd.testing.assert_frame_equal(plain, named)
+
+
+@pytest.mark.parametrize("symbol", ["BTCUSD", "BTCUSD_CM"])
+def test_contracts_margined_in_the_coin_have_two_spellings(symbol: str) -> None:
+    assert ccxt_symbol(symbol, "coin-futures") == "BTC/USD:BTC"
+    assert market_name("futures", [symbol]) == "coin-futures"
+    assert wire_symbol(symbol.lower(), "coin-futures") == (symbol, "coin-futures")

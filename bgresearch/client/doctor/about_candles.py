@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -20,13 +21,15 @@ from bgresearch.catalogue.assumptions import (
     OLDEST_FIRST,
     PLAIN_WORDS,
     RECENT_DAYS,
+    SPLITS_AS_TRADED,
     START_INCLUDED,
     UNIFIED_CANDLES,
     UNIFIED_HISTORY_DAYS,
     UTC_WORDS,
 )
+from bgresearch.catalogue.value_types import read_value
 from bgresearch.client.doctor.findings import Observation, judged
-from bgresearch.client.doctor.prober import CouldNotAsk, Prober, opens_of
+from bgresearch.client.doctor.prober import CouldNotAsk, Prober, numbers_of, opens_of
 from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS, MINUTE_MS, Anchor, Family
 from bgresearch.core.spans import iso
 from bgresearch.errors import ExchangeError, ExchangeUnavailable, RateLimited
@@ -38,6 +41,7 @@ _EDGE_ROWS = 2  # of a full page, which may be missing at the ends of a look-bac
 _DOUBTED = ("1m", "30m", "1h", "4h")  # clients disagree about some of these
 _ROUTES = ("spot", "futures", "uta")
 _HISTORY = {"spot": "spot.history_candles", "futures": "futures.history_candles", "uta": "uta.history_candles"}
+_SPLITS = "uta.split_records"
 _DAY_BACK = (1, 2, 4, 8)  # of a look-back, what to try one after the other: all of it, half of it ...
 
 
@@ -220,6 +224,33 @@ def longest_span(prober: Prober) -> Iterator[Observation]:
             return
         tried.append(days)
     raise CouldNotAsk("nothing came of any span of days.")
+
+
+def splits(prober: Prober) -> Iterator[Observation]:
+    """Compare the prices on both sides of the newest split of a contract's stock."""
+    rows = [row for row in prober.rows(_SPLITS) if isinstance(row, dict) and row.get("status") == "completed"]
+    if not rows:
+        raise CouldNotAsk("no contract had a split.")
+    resumed = numbers_of(rows, "tradingHaltEndTime", _SPLITS)
+    resumed_ms, row = max(zip(resumed, rows, strict=True), key=lambda one: one[0])
+    halted_ms = min(resumed_ms, *numbers_of([row], "tradingHaltStartTime", _SPLITS))
+    ratio = read_value("decimal", row.get("adjustmentRatio"))
+    asked = {"symbol": str(row.get("symbol")), "productType": "USDT-FUTURES", "granularity": "1H", "limit": str(_FEW)}
+    before = _hours(prober, **asked, endTime=str(halted_ms))
+    after = [one for one in _hours(prober, **asked, endTime=str(resumed_ms + _FEW * HOUR_MS)) if one[0] >= resumed_ms]
+    if not (before and after and ratio and ratio > 0 and (moved := before[-1][2] / after[0][1]) > 0):
+        raise CouldNotAsk("there are no candles on both sides of the newest split.")
+    said = (
+        f"at the split of {iso(resumed_ms)}, ratio {ratio:g}, prices of {asked['symbol']} went down {moved:.2f} times"
+    )
+    wrong = [said] if abs(math.log(moved)) < abs(math.log(moved / ratio)) else []
+    yield judged(SPLITS_AS_TRADED.name, wrong, f"{said[0].upper()}{said[1:]}.")
+
+
+def _hours(prober: Prober, **params: str) -> list[tuple[int, float, float]]:
+    """Return when hours of a contract open, with their first and last price, oldest first."""
+    found = _by_open(prober.candles("futures.history_candles", **params))
+    return sorted((at, float(values[0]), float(values[3])) for at, values in found.items())
 
 
 class FirstLook(NamedTuple):

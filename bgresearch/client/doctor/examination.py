@@ -97,6 +97,7 @@ class Doctor:
             _check([known.RECENT_DAYS, known.EMPTY_BEYOND], candles.lookbacks, prober, learned),
             _check([known.UNIFIED_CANDLES, known.UNIFIED_HISTORY_DAYS], candles.unified_lookbacks, prober, learned),
             _check([known.LONGEST_SPAN_DAYS], candles.longest_span, prober),
+            _check([known.SPLITS_AS_TRADED], candles.splits, prober),
             _check([known.FIELDS], lists.fields, answers),
             _check([known.WHOLE_LISTS], lists.whole_lists, answers),
             _check([known.UNKNOWN_REFUSED], lists.unknown_symbol, prober),

@@ -18,7 +18,7 @@ import pyarrow as pa
 from bgresearch.archives.checks import Daily, Reference
 from bgresearch.archives.keys import ArchiveFile
 from bgresearch.archives.wanted import NO_FILES, WantedFiles, wanted_files
-from bgresearch.catalogue.assumptions import FINAL_AFTER_MS
+from bgresearch.catalogue.assumptions import FINAL_AFTER_MS, SPLITS_AS_TRADED
 from bgresearch.catalogue.value_types import TIME
 from bgresearch.core.intervals import DAY_MS, INTERVALS
 from bgresearch.core.progress import Wish, shown
@@ -59,6 +59,9 @@ from bgresearch.market.candles.maintenance import began_ms
 from bgresearch.market.candles.page_fetcher import Failure, Fetcher
 from bgresearch.market.candles.page_request import PageRequester
 from bgresearch.market.candles.plan import CandleSeries, Plan, may_be_archived, plan, routes, subject, with_archive
+from bgresearch.market.candles.split_adjust import adjusted, checked_adjust, rescaled
+from bgresearch.market.contract_events import SplitStep, split_steps
+from bgresearch.session.cached_sender import CachedSender
 from bgresearch.session.differences import differences, say_differences
 from bgresearch.session.session import Session
 from bgresearch.session.unknown_symbol import UNKNOWN_CODES, did_you_mean, list_of, symbols_of
@@ -70,15 +73,16 @@ from bgresearch.store.pending_pages import PendingPages
 _log = logging.getLogger(__name__)
 
 _NO_MARKET = ("before listing", "delisted")  # there was nothing to fill
+_SPLITS_AGE_S = 60  # so that many symbols at once share one list of splits
 _ROUNDS = 3  # how often a partition that turns out damaged is fetched again
 
 
 def candles(
     source: Session, symbol: str, interval: str, start: Moment | None, end: Moment | None, *, market: str, price: str,
-    anchor: str, include_open: bool, progress: Wish, fill: str = "none",
+    anchor: str, include_open: bool, progress: Wish, fill: str = "none", adjust: str = "none",
 ) -> pd.DataFrame:  # fmt: skip
     """Return candles; the verb of the client, which documents it."""
-    way = checked(fill)
+    way, by = checked(fill), checked_adjust(adjust, market)
     what = subject(symbol, interval, market, price, anchor)
     now = source.clock.now_ms()
     asked = span_of(start, end, now)
@@ -92,7 +96,41 @@ def candles(
         table = _folded(table, what)
     frame = to_frame(_cut(table, asked), **report.words(closed_span)).set_index("open_time")
     holes = [part for gap in report.all_gaps() if gap.cause not in _NO_MARKET and (part := gap.span.intersect(asked))]
-    return filled(frame, holes, what.grid, way)
+    frame = filled(frame, holes, what.grid, way)
+    return (
+        _split_adjusted(source, what, frame, include_open=include_open, progress=progress) if by == "splits" else frame
+    )
+
+
+def _split_adjusted(
+    source: Session, what: CandleSeries, frame: pd.DataFrame, *, include_open: bool, progress: Wish
+) -> pd.DataFrame:  # fmt: skip
+    """Return candles in shares of today: the splits are those that the exchange names now, or the stored ones."""
+    steps = _steps(source, what.symbol)
+
+    def shorter(name: str, span: Span) -> pd.DataFrame:
+        return candles(
+            source, what.symbol, name, span.start_ms, span.end_ms, market=what.market, price=what.price,
+            anchor=what.anchor, include_open=include_open, progress=progress,
+        )  # fmt: skip
+
+    return adjusted(frame, steps, what.grid, shorter)
+
+
+def split_adjusted(source: Session, symbol: str, rows: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return rows whose index is a time with a count of shares in shares of today."""
+    times = pd.DatetimeIndex(rows.index).as_unit("ms").asi8
+    counts = rescaled(rows[column].to_numpy(dtype="float64"), times, _steps(source, symbol), times=True)
+    return rows.assign(**{column: counts})
+
+
+def _steps(source: Session, symbol: str) -> list[SplitStep]:
+    if (text := differences(source).text(SPLITS_AS_TRADED.name)) is not None:
+        said = f"{SPLITS_AS_TRADED.name} does not hold at {source.sender.host}: {text} {SPLITS_AS_TRADED.otherwise}"
+        warnings.warn(said, UndocumentedData, stacklevel=5)
+        return []
+    answers = CachedSender(source, _SPLITS_AGE_S, again="client.splits()")
+    return split_steps(answers, symbol, source.clock.now_ms())
 
 
 def foreseen(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bgresearch.sandbox.call import Responder
 from bgresearch.sandbox.responders.books import BOOK_RESPONDERS
 from bgresearch.sandbox.responders.candles import CANDLE_RESPONDERS
+from bgresearch.sandbox.responders.contract_events import CONTRACT_EVENT_RESPONDERS
 from bgresearch.sandbox.responders.contracts import CONTRACT_RESPONDERS
 from bgresearch.sandbox.responders.futures_account import FUTURES_ACCOUNT_RESPONDERS
 from bgresearch.sandbox.responders.listings import LISTING_RESPONDERS
@@ -22,6 +23,7 @@ RESPONDERS: dict[str, Responder] = {
     **CANDLE_RESPONDERS,
     **BOOK_RESPONDERS,
     **CONTRACT_RESPONDERS,
+    **CONTRACT_EVENT_RESPONDERS,
     **SPOT_ACCOUNT_RESPONDERS,
     **FUTURES_ACCOUNT_RESPONDERS,
     **UNIFIED_RESPONDERS,

@@ -6,6 +6,8 @@ pages; what only third parties measured (ends, ignored starts, empty answers) is
 
 from __future__ import annotations
 
+import numpy as np
+
 from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS, Anchor, Family, Interval
 from bgresearch.sandbox.call import Call, Responder
 from bgresearch.sandbox.responders.lookup import market_of
@@ -138,10 +140,21 @@ def _bars(call: Call, market: Market, window: tuple[int, int], *, interval: Inte
 def _rows(call: Call, market: Market, bars: Bars) -> list[list[str]]:
     if _price(call) == "premium":
         return _premium_rows(call.world, market, bars, call)
+    if "candles.splits_as_traded" in call.habits:
+        bars = _adjusted(market, bars, call.now_ms)
     rows = candle_rows(market, bars)
     if call.endpoint.area == "spot":  # every spot market here is quoted in USDT
         rows = [[*row, row[-1]] for row in rows]
     return rows
+
+
+def _adjusted(market: Market, bars: Bars, now_ms: int) -> Bars:
+    """Return candles in shares of today, as an exchange has them that adjusts them itself."""
+    shares = np.array([market.share_factor(at) for at in bars.open_ms.tolist()]) / market.share_factor(now_ms)
+    values = bars.values.copy()
+    values[: CLOSE + 1] = np.rint(values[: CLOSE + 1] / shares)
+    values[CLOSE + 1] = np.rint(values[CLOSE + 1] * shares)
+    return Bars(bars.open_ms, values)
 
 
 def candle_rows(market: Market, bars: Bars) -> list[list[str]]:

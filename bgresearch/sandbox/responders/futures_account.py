@@ -57,6 +57,7 @@ def wallets(call: Call) -> list[dict[str, Any]]:
     for coin in _MARGIN_COINS[call.params["productType"].upper()]:
         extra = {
             "unionTotalMargin": "", "unionAvailable": "", "unionMm": "", "assetList": [], "isolatedMargin": "0",
+            "grant": "0",
             "crossedMargin": money(_wallet(call, coin).margin), "unionTotalMagin": "",
         }  # fmt: skip
         rows.append({**_wallet_row(call, coin), **extra})

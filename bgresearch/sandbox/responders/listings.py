@@ -54,8 +54,8 @@ def _contract_row(market: Market, now_ms: int) -> dict[str, Any]:
         "symbolStatus": "normal", "offTime": str(market.delisted_ms or -1), "limitOpenTime": "-1", "deliveryTime": "",
         "deliveryStartTime": "", "deliveryPeriod": "", "launchTime": str(market.listed_ms),
         "fundInterval": str(FUNDING_HOURS), "minLever": "1", "maxLever": str(market.max_leverage), "posLimit": "0.05",
-        "maintainTime": maintained(now_ms), "maxMarketOrderQty": str(10**8), "maxOrderQty": str(10**9), "isRwa": "NO",
-        "openTime": str(market.listed_ms),
+        "maintainTime": maintained(now_ms), "maxMarketOrderQty": str(10**8), "maxOrderQty": str(10**9),
+        "isRwa": "YES" if market.stock else "NO", "openTime": str(market.listed_ms),
     }  # fmt: skip
 
 
@@ -73,9 +73,10 @@ def _instrument_row(market: Market, now_ms: int, *, margin: bool) -> dict[str, s
     least = text(1, market.size_places)
     spot, futures = not market.futures, market.futures
     fees = (_MAKER_FEE, _TAKER_FEE) if futures else (_SPOT_FEE, _SPOT_FEE)
-    borrowable = "yes" if margin else ""
+    borrowable = "YES" if margin else "NO"
     return {
-        "category": "MARGIN" if margin else market.product_type, "symbol": market.symbol, "isRwa": "NO",
+        "category": "MARGIN" if margin else market.product_type, "symbol": market.symbol,
+        "isRwa": "YES" if market.stock else "NO",
         "baseCoin": market.base, "quoteCoin": market.quote, "buyLimitPriceRatio": "0.05",
         "sellLimitPriceRatio": "0.05", "feeRateUpRatio": "0.005" if futures else "",
         "openCostUpRatio": "0.01" if futures else "", "minOrderQty": "0" if spot else least,
@@ -95,7 +96,7 @@ def _instrument_row(market: Market, now_ms: int, *, margin: bool) -> dict[str, s
         "maxIsolatedLeverage": _MAX_MARGIN_LEVERAGE if margin else "",
         "userMinBorrow": "0.00000001" if margin else "", "areaSymbol": "no",
         "maxMarketOrderQty": str(10**8), "makerFeeRate": fees[0], "takerFeeRate": fees[1],
-        "symbolType": "crypto", "launchTime": str(market.listed_ms), "isReality": "no",
+        "symbolType": "stock" if market.stock else "crypto", "launchTime": str(market.listed_ms), "isReality": "no",
     }  # fmt: skip
 
 

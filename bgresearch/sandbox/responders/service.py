@@ -63,6 +63,7 @@ def _owner(account: Account, key: SandboxKey) -> dict[str, Any]:
 
 SERVICE_RESPONDERS: dict[str, Responder] = {
     "common.time": server_time,
+    "uta.market_time": server_time,
     "spot.account_info": classic_key,
     "uta.account_info": unified_key,
     "uta.account_settings": unified_settings,

@@ -136,7 +136,7 @@ def bills(call: Call) -> list[dict[str, str]]:
         {
             "cTime": str(row.ts_ms), "coin": row.coin, "groupType": _BILL_WORDS[row.reason][0],
             "businessType": _BILL_WORDS[row.reason][1], "size": money(row.change), "balance": money(row.balance),
-            "fees": money(row.fee), "billId": str(row.entry_id),
+            "fees": money(row.fee), "billId": str(row.entry_id), "bizOrderId": str(row.entry_id),
         }
         for row in chosen
     ]  # fmt: skip

@@ -16,12 +16,14 @@ _DISCOUNTS = ((0, "1"), (100_000, "0.97"), (1_000_000, "0.9"))  # from which val
 _DAYS = 30
 
 
-def fees(call: Call) -> list[dict[str, str]]:
-    """Return the public schedule of fees."""
-    schedule = _SPOT_FEES if call.endpoint.area == "spot" else _FUTURES_FEES
+def fees(call: Call) -> list[dict[str, Any]]:
+    """Return the public schedule of fees; spot writes its levels as numbers."""
+    spot = call.endpoint.area == "spot"
+    schedule = _SPOT_FEES if spot else _FUTURES_FEES
     return [
         {
-            "level": str(level), "dealAmount": str(1_000_000 * level**2), "assetAmount": str(50_000 * level),
+            "level": level if spot else str(level),
+            "dealAmount": str(1_000_000 * level**2), "assetAmount": str(50_000 * level),
             "takerFeeRate": f"{taker / 10**6:.6f}", "makerFeeRate": f"{maker / 10**6:.6f}",
             "btcWithdrawAmount": str(100 + 200 * level), "usdtWithdrawAmount": str(3_000_000 * (level + 1)),
         }

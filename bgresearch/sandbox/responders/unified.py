@@ -89,6 +89,7 @@ def fill_row(fill: Fill) -> dict[str, Any]:
         "feeDetail": [{"feeCoin": fill.fee_coin, "fee": money(fill.fee)}], "side": "buy" if fill.buy else "sell",
         "tradeScope": "maker" if fill.maker else "taker", "tradeSide": fill.action, "createdTime": str(fill.ts_ms),
         "updatedTime": str(fill.ts_ms), "execPnl": money(fill.profit),
+        "isRPI": "no", "posSide": fill.action.partition("_")[2],
     }  # fmt: skip
 
 

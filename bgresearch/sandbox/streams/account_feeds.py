@@ -316,6 +316,7 @@ def _fill_row(source: _Source, fill: Fill, now_ms: int) -> dict[str, Any]:
     kind = "limit" if fill.maker else "market"
     if source.version == "v3":
         row = unified.fill_row(fill)
+        row.pop("posSide")
         side = {"holdSide": fill.action.partition("_")[2]} if fill.action else {}
         return {
             **row,

@@ -11,11 +11,11 @@ from bgresearch.core.intervals import DAY_MS, MINUTE_MS, Anchor, Interval
 from bgresearch.sandbox.call import Call
 from bgresearch.sandbox.responders.books import trade_row, unified_trade_row
 from bgresearch.sandbox.responders.candles import candle_rows
+from bgresearch.sandbox.responders.contract_events import liquidation_row
 from bgresearch.sandbox.responders.tickers import futures_ticker_row, spot_ticker_row, unified_ticker_row
 from bgresearch.sandbox.streams.feed import Push
-from bgresearch.sandbox.traders.records import text
 from bgresearch.sandbox.world.funding import next_funding_ms
-from bgresearch.sandbox.world.hash_random import bits_at, key_of
+from bgresearch.sandbox.world.liquidations import liquidation
 from bgresearch.sandbox.world.markets import Kind, Market, of_kind
 from bgresearch.sandbox.world.trades import Trade
 from bgresearch.sandbox.world.world import Bars, World
@@ -29,7 +29,6 @@ _FEWEST_CANDLES = 12
 _CANDLE_STEP_MS = 1000
 _CLOSED_AFTER_MS = 430  # last push of a closed bar, measured in a recording
 _TICKER_STEP_MS = 1000  # what a ticker is made of changes as often
-_LIQUIDATION_SHARE = 16  # one minute of a contract in so many
 
 _SPOT_TICKER = (
     "instId", "lastPr", "open24h", "high24h", "low24h", "change24h", "bidPr", "askPr", "bidSz", "askSz", "baseVolume",
@@ -241,22 +240,12 @@ class LiquidationFeed:
         minute_ms = after_ms - after_ms % MINUTE_MS
         while True:
             markets = of_kind(self._kind, minute_ms)
-            found = [one for market in markets if (one := self._in_minute(market, minute_ms)) is not None]
-            for moment, row in sorted(found, key=lambda one: one[0]):
+            found = [
+                (trade.ts_ms, market, trade)
+                for market in markets
+                if (trade := liquidation(self._world, market, minute_ms))
+            ]
+            for moment, market, trade in sorted(found, key=lambda one: one[0]):
                 if moment > after_ms:
-                    yield moment, row
+                    yield moment, liquidation_row(market, trade)
             minute_ms += MINUTE_MS
-
-    def _in_minute(self, market: Market, minute_ms: int) -> tuple[int, dict[str, str]] | None:
-        word = bits_at(key_of(self._world.seed, "liquidation", market.kind, market.symbol), minute_ms)
-        if word % _LIQUIDATION_SHARE or not self._world.exists(market, minute_ms):
-            return None
-        trades = self._world.minute(market, minute_ms).trades
-        if not trades:
-            return None
-        trade = trades[(word >> 8) % len(trades)]
-        return trade.ts_ms, {
-            "symbol": market.symbol, "side": "buy" if trade.buy else "sell",
-            "price": text(trade.price, market.price_places), "amount": text(trade.size, market.size_places),
-            "ts": str(trade.ts_ms),
-        }  # fmt: skip

@@ -33,7 +33,8 @@ def open_interest(seed: int, market: Market, now_ms: int) -> int:
     place, rest = divmod(now_ms, HOUR_MS)
     before, after = normal_at(key, place), normal_at(key, place + 1)
     coin = coin_of(market)
-    usual = 0.35 * coin.turnover * market.turnover_share / coin.base_price * 10.0**market.size_places
+    price = coin.base_price * market.share_factor(now_ms)
+    usual = 0.35 * coin.turnover * market.turnover_share / price * 10.0**market.size_places
     return round(usual * (1 + 0.03 * (before + (after - before) * rest / HOUR_MS)))
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, replace
-from typing import Literal
+from math import prod
+from typing import Literal, NamedTuple
 
 Kind = Literal["spot", "usdt-futures", "usdc-futures", "coin-futures"]
 KINDS: tuple[Kind, ...] = ("spot", "usdt-futures", "usdc-futures", "coin-futures")
@@ -49,6 +50,26 @@ class Coin:
     chain: str = "ERC20"
 
 
+class Split(NamedTuple):
+    """One split of the stock behind a contract; ``ratio`` is how many new shares one old share becomes.
+
+    Between the two instants, whole hours, nothing trades.
+    """
+
+    ratio: str
+    ex_date: str
+    halted_ms: int
+    resumed_ms: int
+
+
+class Dividend(NamedTuple):
+    """One cash dividend of the stock behind a contract, USDT per share."""
+
+    per_share: str
+    ex_date: str
+    paid_ms: int
+
+
 @dataclass(frozen=True, slots=True)
 class Market:
     """One symbol of one product.
@@ -63,6 +84,10 @@ class Market:
         Share of minutes with trades.
     listed_ms, delisted_ms : int or None
         Whole hours; bars exist only in between.
+    stock : bool
+        Whether the contract follows a stock.
+    splits : tuple of Split
+        Oldest first; prices before a split are as they were traded.
     """
 
     symbol: str
@@ -77,6 +102,18 @@ class Market:
     trading: float = 1.0
     turnover_share: float = 1.0
     max_leverage: int = 50
+    stock: bool = False
+    splits: tuple[Split, ...] = ()
+    dividends: tuple[Dividend, ...] = ()
+
+    @property
+    def closed(self) -> tuple[tuple[int, int], ...]:
+        """When nothing trades although it is listed: half-open, epoch ms, whole hours."""
+        return (*MAINTENANCE, *((split.halted_ms, split.resumed_ms) for split in self.splits))
+
+    def share_factor(self, now_ms: int) -> float:
+        """Return how many shares of the end one share of this instant becomes."""
+        return prod(float(split.ratio) for split in self.splits if now_ms < split.halted_ms)
 
     @property
     def futures(self) -> bool:
@@ -196,15 +233,54 @@ def _contracts(name: str, places: tuple[int, int], listed_ms: int, delisted_ms: 
     return [usdt, usdc, replace(other, symbol=f"{name}USD", kind="coin-futures", quote="USD")]
 
 
-_ALL_COINS, MARKETS = _read()
+# name, base price after all splits, then as of coins, without a chain
+_STOCKS = """
+NVDA    60   0.020  80  2 3  2025-12-01
+SOXS    25   0.045  20  2 2  2026-02-02
+"""
+_SPLITS = {
+    "NVDA": (
+        Split("4", "20260615", utc_ms(2026, 6, 13, 0), utc_ms(2026, 6, 15, 8)),
+        Split("1.5", "20261026", utc_ms(2026, 10, 25, 20), utc_ms(2026, 10, 26, 13)),
+        Split("2", "20261214", utc_ms(2026, 12, 12, 0), utc_ms(2026, 12, 14, 8)),
+    ),
+    "SOXS": (Split("0.1", "20260715", utc_ms(2026, 7, 14, 22), utc_ms(2026, 7, 15, 8)),),
+}
+_DIVIDENDS = {
+    "NVDA": (
+        Dividend("0.24", "20260311", utc_ms(2026, 3, 11, 4)),
+        Dividend("0.06", "20260910", utc_ms(2026, 9, 10, 4)),
+        Dividend("0.04", "20261209", utc_ms(2026, 12, 9, 5)),
+    ),
+}
+
+
+def _read_stocks() -> tuple[tuple[Coin, ...], tuple[Market, ...]]:
+    """Return the stocks, and the contracts on them."""
+    stocks: list[Coin] = []
+    markets: list[Market] = []
+    for line in _STOCKS.strip().splitlines():
+        name, price, volatility, turnover, price_places, size_places, listed = line.split()
+        stocks.append(Coin(name, float(price), float(volatility), float(turnover) * 1e6))
+        markets.append(Market(
+            f"{name}USDT", "usdt-futures", name, "USDT", int(price_places), int(size_places), _date_ms(listed),
+            max_leverage=20, stock=True, splits=_SPLITS.get(name, ()), dividends=_DIVIDENDS.get(name, ()),
+        ))  # fmt: skip
+    return tuple(stocks), tuple(markets)
+
+
+_ALL_COINS, _COIN_MARKETS = _read()
+_ALL_STOCKS, _STOCK_MARKETS = _read_stocks()
+MARKETS = (*_COIN_MARKETS, *_STOCK_MARKETS)
 COINS: dict[str, Coin] = {coin.name: coin for coin in _ALL_COINS}
+STOCKS: dict[str, Coin] = {stock.name: stock for stock in _ALL_STOCKS}
 _COIN_OF = {alias: name for name, alias in _FUTURES_NAME.items()}
 _BY_NAME = {(market.kind, market.symbol): market for market in MARKETS}
 
 
 def coin_of(market: Market) -> Coin:
-    """Return the coin whose price the market follows: renamed coins keep one price under both names."""
-    return COINS[_COIN_OF.get(market.base, market.base)]
+    """Return the coin or stock that the market follows: renamed coins keep one price under both names."""
+    return STOCKS[market.base] if market.stock else COINS[_COIN_OF.get(market.base, market.base)]
 
 
 def find(kind: Kind, symbol: str) -> Market | None:

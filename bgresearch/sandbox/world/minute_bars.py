@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from bgresearch.core.intervals import MINUTE_MS
 from bgresearch.sandbox.world.daily_prices import Floats, PriceWalk
 from bgresearch.sandbox.world.hash_random import NORMAL_UNIT, Bits, Ints, bits, field, key_of, normal_at, normals
 from bgresearch.sandbox.world.markets import Coin, Market
@@ -56,12 +57,13 @@ class MinuteMaker:
         """Return an array of shape (6, 1440): open, high, low, close, volume, quote volume of one day."""
         path, spread = self._path(day)
         spread = np.repeat(spread, 60)
+        shares = self._shares(day)[1:] if self._market.splits else 1.0
         word = bits(self._market_key, _MINUTE_OF_DAY + day * MINUTES)
         close = self._closes(path, word)
         out = np.empty((6, MINUTES), dtype=np.int64)
-        spread *= self._scale
+        spread *= self._scale * shares
         if self._last:
-            self._fill_traded(out, (self._unit(path[:1]), close), word=word, spread=spread)
+            self._fill_traded(out, (self._unit(path[:1]), close), word=word, spread=spread, shares=shares)
         else:
             self._fill_quiet(out, (self._unit(path[:1]), close), word=word, spread=spread)
         if self._market.price_step != 1:
@@ -105,9 +107,21 @@ class MinuteMaker:
             before, after = (1.0 + self._basis * normal_at(self._basis_key, day + i) for i in range(2))
             walked *= before + (after - before) * _SHARE_OF_DAY
             walked[0], walked[-1] = start * before, end * after
+        if self._market.splits:
+            walked *= self._shares(day)
         return walked, liveliness * (size * NORMAL_UNIT)
 
-    def _fill_traded(self, out: Ints, ends: tuple[Ints, Ints], *, word: Bits, spread: Floats) -> None:
+    def _shares(self, day: int) -> Floats:
+        """Return how many shares of the end one share is worth at 1441 instants: prices are as they were traded."""
+        instants = (day * MINUTES + np.arange(MINUTES + 1)) * MINUTE_MS
+        factors = np.ones(MINUTES + 1)
+        for split in self._market.splits:
+            factors[instants <= split.halted_ms] *= float(split.ratio)
+        return factors
+
+    def _fill_traded(
+        self, out: Ints, ends: tuple[Ints, Ints], *, word: Bits, spread: Floats, shares: Floats | float
+    ) -> None:  # fmt: skip
         first, close = ends
         still = None
         if self._market.trading < 1.0:
@@ -124,7 +138,7 @@ class MinuteMaker:
         high = np.maximum(opened, close) + np.rint(upper * upper * spread).astype(np.int64)
         low = np.minimum(opened, close) - np.rint(lower * lower * spread).astype(np.int64)
         low = np.maximum(low, 1)
-        volume = self._volume(word, (opened, high, low), spread=spread)
+        volume = self._volume(word, (opened, high, low), spread=spread, shares=shares)
         if still is not None:
             volume[still] = 0
             for prices in (opened, high, low):
@@ -134,14 +148,16 @@ class MinuteMaker:
         middle = (opened + high + low + close) * (0.25 * self._market.price_step)
         out[QUOTE_VOLUME] = np.rint(middle * volume / 10.0**places)
 
-    def _volume(self, word: Bits, prices: tuple[Ints, Ints, Ints], *, spread: Floats) -> Ints:
+    def _volume(
+        self, word: Bits, prices: tuple[Ints, Ints, Ints], *, spread: Floats, shares: Floats | float
+    ) -> Ints:  # fmt: skip
         opened, high, low = prices
         coin, market = self._coin, self._market
         usual = coin.turnover * market.turnover_share / (MINUTES * market.trading * coin.base_price)
         luck = field(word, 2) / 65_536.0
         moved = (high - low) / np.maximum(spread, 0.5)
         liveliness = spread / (opened * (coin.volatility / MINUTES**0.5))
-        size = usual * 10.0**market.size_places * liveliness * (0.1 + 0.5 * luck * luck + 0.35 * moved)
+        size = usual * 10.0**market.size_places * liveliness * (0.1 + 0.5 * luck * luck + 0.35 * moved) / shares
         whole: Ints = np.maximum(np.rint(size), _LEAST_UNITS).astype(np.int64)
         return whole
 

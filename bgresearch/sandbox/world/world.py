@@ -18,7 +18,7 @@ from bgresearch.core.intervals import DAY_MS, HOUR_MS, MINUTE_MS, Anchor, Interv
 from bgresearch.core.spans import Span
 from bgresearch.sandbox.world.daily_prices import PriceWalk
 from bgresearch.sandbox.world.hash_random import Ints
-from bgresearch.sandbox.world.markets import COINS, MAINTENANCE, Market, coin_of
+from bgresearch.sandbox.world.markets import COINS, STOCKS, Market, coin_of
 from bgresearch.sandbox.world.minute_bars import CLOSE, HIGH, LOW, OPEN, QUOTE_VOLUME, VOLUME, MinuteMaker
 from bgresearch.sandbox.world.trades import Trade, trades_of_minute
 
@@ -105,7 +105,7 @@ class World:
 
     def __init__(self, seed: int = 7) -> None:
         self.seed = seed
-        self._walks = {name: PriceWalk(seed, coin) for name, coin in COINS.items()}
+        self._walks = {name: PriceWalk(seed, coin) for name, coin in {**COINS, **STOCKS}.items()}
         self._makers: dict[tuple[str, str, str], MinuteMaker] = {}
         self._minute_days: _Kept[Ints] = _Kept(_MINUTE_DAYS_KEPT)
         self._hour_days: _Kept[Ints] = _Kept(_HOUR_DAYS_KEPT)
@@ -175,7 +175,7 @@ class World:
     def price(self, market: Market, now_ms: int, *, price: str = "last") -> int:
         """Return the price at this instant, in units of the last decimal: the close of the forming minute."""
         end = now_ms
-        for start, stop in MAINTENANCE:
+        for start, stop in market.closed:
             end = start - 1 if start <= end < stop else end
         end = min(end, (market.delisted_ms or end + 1) - 1)
         minute_ms = end - end % MINUTE_MS
@@ -193,9 +193,9 @@ class World:
         return self._minute_parts.get(key, lambda: self._make_minute(market, price, minute_ms))
 
     def exists(self, market: Market, minute_ms: int) -> bool:
-        """Return whether the market has a bar for this minute: it is listed and the exchange is not in maintenance."""
+        """Return whether the market has a bar for this minute: it is listed, and not halted or in maintenance."""
         listed = market.listed_ms <= minute_ms and (market.delisted_ms is None or minute_ms < market.delisted_ms)
-        return listed and not any(start <= minute_ms < stop for start, stop in MAINTENANCE)
+        return listed and not any(start <= minute_ms < stop for start, stop in market.closed)
 
     def _make_minute(self, market: Market, price: str, minute_ms: int) -> Minute:
         day, rest = divmod(minute_ms, DAY_MS)
@@ -265,7 +265,7 @@ class World:
         exist = opens >= market.listed_ms
         if market.delisted_ms is not None:
             exist &= opens < market.delisted_ms
-        for start, stop in MAINTENANCE:
+        for start, stop in market.closed:
             exist &= (opens < start) | (opens >= stop)
         return exist
 
