@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from bgresearch.core.clock import Clock
@@ -25,6 +25,7 @@ _POLL_S = 0.05  # real seconds: how soon a message that is due leaves
 _LOOK_S = 1.0  # between two looks at every subscription of a connection
 _TEMPORARY = (NetworkError, ExchangeUnavailable, RateLimited)  # worth another attempt
 _BATCH = 200  # frames between two looks at the clock
+_GATHER_S = 0.005  # what follows a frame so soon is taken together: waking up for each costs more than decoding it
 
 
 Tap = Callable[[int, "str | bytes"], None]
@@ -34,7 +35,7 @@ Tap = Callable[[int, "str | bytes"], None]
 class Handler(Protocol):
     """Takes what a link receives."""
 
-    def happened(self, connection: Connection, events: Sequence[Event]) -> str:
+    def happened(self, connection: Connection, events: Iterable[Event]) -> str:
         """Take in events of a connection; return why it has to end, empty if it need not."""
 
     def tap(self, link: LiveLink) -> Tap | None:
@@ -56,14 +57,6 @@ class Connection:
         self.heard_ms = clock.now_ms()
         self._looked_s = self._failed_s = clock.monotonic_s()
 
-    def found_silent(self) -> list[Event]:
-        """Look for silent subscriptions, once a second."""
-        now_s = self._clock.monotonic_s()
-        if now_s - self._looked_s < _LOOK_S:
-            return []
-        self._looked_s = now_s
-        return self.core.silent(now_s)
-
     def failure(self) -> str:
         """Look for what is wrong with the connection, once a second; empty if nothing is."""
         now_s = self._clock.monotonic_s()
@@ -72,28 +65,41 @@ class Connection:
         self._failed_s = now_s
         return self.core.failure(now_s) or ""
 
-    def pump(self, wait_s: float) -> list[Event]:
-        """Send what is due and return what came.
+    def pump(self, wait_s: float) -> Iterator[Event]:
+        """Send what is due, receive, and return what it means; a frame is decoded when its events are asked for.
+
+        Frames are decoded one by one, as many decoded ones at a time keep the garbage collector busy.
 
         Raises
         ------
         Gone
-            The connection is closed.
+            The connection is closed, and everything that came was returned before.
         """
         now_s = self._clock.monotonic_s()
         for text in self.core.due(now_s):
             self.socket.send(text)
-        events: list[Event] = []
-        for _ in range(_BATCH):
-            message = self.socket.receive(wait_s)
-            if message is None:
-                break
-            self.heard_ms = self._clock.now_ms()
-            if self._tap is not None:
-                self._tap(self.heard_ms, message)
-            events += self.core.received(message, now_s)
-            wait_s = 0.0
-        return events
+        return self._events(self._received(wait_s), now_s)
+
+    def _received(self, wait_s: float) -> list[str | bytes]:
+        messages: list[str | bytes] = []
+        try:
+            while len(messages) < _BATCH and (message := self.socket.receive(wait_s)) is not None:
+                self.heard_ms = self._clock.now_ms()
+                if self._tap is not None:
+                    self._tap(self.heard_ms, message)
+                messages.append(message)
+                wait_s = 0.0
+        except Gone:
+            if not messages:
+                raise
+        return messages
+
+    def _events(self, messages: Sequence[str | bytes], now_s: float) -> Iterator[Event]:
+        for message in messages:
+            yield from self.core.received(message, now_s)
+        if now_s - self._looked_s >= _LOOK_S:
+            self._looked_s = now_s
+            yield from self.core.silent(now_s)
 
 
 class LiveLink:
@@ -214,13 +220,15 @@ class LiveLink:
 
     def _pumped(self, connection: Connection) -> str:
         """Hand on what came; return why the connection has to end, empty if it need not."""
+        before = connection.core.messages
         try:
             events = connection.pump(_POLL_S)
         except Gone as gone:
             return str(gone) or "no connection"
-        events += connection.found_silent()
-        if events and (cause := self._handler.happened(connection, events)):
+        if cause := self._handler.happened(connection, events):
             return cause
+        if connection.core.messages > before:
+            self._stopped.wait(_GATHER_S)
         if connection.core.budget.spent and connection.core.is_waiting:
             return "subscriptions used up"
         return connection.failure()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -304,7 +304,7 @@ class Stream:
         """Return the candle of each symbol that is still forming."""
         return dict(self._outlet.open_bars)
 
-    def happened(self, connection: Connection, events: Sequence[Any]) -> str:
+    def happened(self, connection: Connection, events: Iterable[Any]) -> str:
         """Take in events; called by links."""
         cause = self.intake.happened(connection, events)
         if self.intake.refusal is not None:
