@@ -6,13 +6,14 @@ made in `protocol_core` and `pacing`; here is the socket.
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from bgresearch.core.clock import Clock
-from bgresearch.errors import BgresearchError, ExchangeUnavailable, NetworkError, RateLimited
+from bgresearch.errors import BgresearchError, ConnectionLimited, ExchangeUnavailable, NetworkError, RateLimited
 from bgresearch.live.channels import Subscription
 from bgresearch.live.depth_book import DepthBook
 from bgresearch.live.hosts import LiveAccess
@@ -27,6 +28,7 @@ _TEMPORARY = (NetworkError, ExchangeUnavailable, RateLimited)  # worth another a
 _BATCH = 200  # frames between two looks at the clock
 _GATHER_S = 0.005  # what follows a frame so soon is taken together: waking up for each costs more than decoding it
 
+_log = logging.getLogger(__name__)
 
 Tap = Callable[[int, "str | bytes"], None]
 """Takes a frame with the time at which it arrived."""
@@ -117,6 +119,11 @@ class LiveLink:
         Takes events, from the link's thread.
     chance : random.Random
         Where jitter comes from.
+
+    Attributes
+    ----------
+    waits_s : int
+        Seconds until it may connect, while the limit of connections keeps it from that; else 0.
     """
 
     def __init__(
@@ -128,7 +135,7 @@ class LiveLink:
         self._chance = chance or random.Random()  # noqa: S311 - jitter
         self._stopped = threading.Event()
         self._current: Connection | None = None
-        self.was_open = False
+        self.was_open, self.waits_s = False, 0
         self._next_renewal_s = 0.0
         channel = self.subscriptions[0].channel
         self._thread = threading.Thread(target=self._run, name=f"bgresearch-live-{channel.name}", daemon=True)
@@ -174,19 +181,29 @@ class LiveLink:
         while not self._stopped.is_set():
             try:
                 connection = self._opened()
+            except ConnectionLimited as error:
+                self._wait_to_connect(error)
+                continue
             except _TEMPORARY:
                 attempt += 1
                 if not self.was_open and attempt >= FIRST_ATTEMPTS:
                     raise
                 self._pause(attempt)
                 continue
-            self._last = connection
+            self._last, self.waits_s = connection, 0
             cause = self._carry(connection)
             if self._stopped.is_set():
                 return
             attempt = 1 if self._last.core.ready else attempt + 1  # it worked; connects are limited anyway
             self._handler.lost(self, cause, self._last.heard_ms)
             self._pause(attempt)
+
+    def _wait_to_connect(self, error: ConnectionLimited) -> None:
+        """Wait until a connection may be opened, in short steps, so that a status says how long it takes."""
+        if not self.waits_s:
+            _log.warning("%s; the next one is opened in about %d s", error, error.wait_s)
+        self.waits_s = error.wait_s
+        self._stopped.wait(min(error.wait_s, _LOOK_S))
 
     def _opened(self) -> Connection:
         channel = self.subscriptions[0].channel

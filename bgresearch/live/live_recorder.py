@@ -218,6 +218,8 @@ def shown_progress(screen: TextIO) -> Say:
         lag = f"{max(lags):.0f} ms" if lags else "-"
         gaps, rows = sum(status.gaps for status in statuses), sum(one.rows for one in recorder.results)
         state = "" if all(status.connected for status in statuses) else ", not connected"
+        if waits_s := max(status.waits_s for status in statuses):
+            state += f": too many connections were opened, the next one in {waits_s} s"
         screen.write(f"\r{rate:6.1f} messages/s, lag {lag}, {gaps} gaps, {rows} rows{state}\x1b[K")
         screen.flush()
 

@@ -66,6 +66,8 @@ class StreamStatus:
         Gaps so far, repaired ones among them; ``stream.gaps`` names them.
     latency_ms : float or None
         From the exchange's time of the newest push to its arrival, by this machine's clock.
+    waits_s : int
+        Seconds until it may connect, if this address has opened too many connections; else 0.
     """
 
     connected: bool
@@ -73,6 +75,7 @@ class StreamStatus:
     messages: int
     gaps: int
     latency_ms: float | None
+    waits_s: int = 0
 
     def __getitem__(self, name: str) -> Any:
         return getattr(self, name)
@@ -184,7 +187,8 @@ class Stream:
         """How the stream is doing."""
         connected = self._state == "running" and all(link.connected for link in self.links)
         return StreamStatus(
-            connected, self._reconnects, self.intake.messages, len(self._gap_log), self.intake.latency_ms
+            connected, self._reconnects, self.intake.messages, len(self._gap_log), self.intake.latency_ms,
+            max((link.waits_s for link in self.links), default=0),
         )  # fmt: skip
 
     @property
