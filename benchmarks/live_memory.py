@@ -35,9 +35,8 @@ class SameClock(SystemClock):
         return self._now_ms + int((time.monotonic() - self._at_s) * 1000 * self._speed)
 
 
-def recording(url: str, now_ms: int, at_s: float, speed: float, seconds: float, folder: str) -> None:
+def recording(clock: SameClock, url: str, seconds: float, folder: str) -> None:
     """Record, and print what was written."""
-    clock = SameClock(now_ms, at_s, speed)
     with bgresearch.connect(base_url=url, data_dir=Path(folder), clock=clock, progress=False) as client:
         recorder = client.recorder_of(CHANNELS, SYMBOLS, interval="1m")
         recorder.run(seconds)
@@ -75,6 +74,6 @@ def main(hours: float = 24.0, speed: float = 600.0) -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["record"]:
         url, now_ms, at_s, speed, seconds, folder = sys.argv[2:]
-        recording(url, int(now_ms), float(at_s), float(speed), float(seconds), folder)
+        recording(SameClock(int(now_ms), float(at_s), float(speed)), url, float(seconds), folder)
     else:
         main(*map(float, sys.argv[1:]))

@@ -26,7 +26,7 @@ _POLL_S = 0.05  # real seconds: how soon a message that is due leaves
 _LOOK_S = 1.0  # between two looks at every subscription of a connection
 _TEMPORARY = (NetworkError, ExchangeUnavailable, RateLimited)  # worth another attempt
 _BATCH = 200  # frames between two looks at the clock
-_GATHER_S = 0.005  # what follows a frame so soon is taken together: waking up for each costs more than decoding it
+_GATHER_S = 0.01  # what follows a frame so soon is taken together: waking up for each costs more than decoding it
 
 _log = logging.getLogger(__name__)
 
