@@ -147,7 +147,7 @@ def test_a_login_that_is_refused_ends_the_stream_with_the_code(
     server: DocumentedServer, tmp_path: Path, version: Version, wrong: str, code: str
 ) -> None:
     with (
-        streamed(server, tmp_path, "account", version, symbols=("",), **{wrong: "of somebody else"}) as stream,
+        streamed(server, tmp_path, "account", version, symbols=("",), **{wrong: "of_somebody_else"}) as stream,
         pytest.raises(AuthenticationError) as caught,
     ):
         next(stream)
