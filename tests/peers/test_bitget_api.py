@@ -66,7 +66,7 @@ def pushes(
     secrets = [] if one is None else [one.api_key, one.secret_key, one.passphrase]
     command = ["node", str(SCRIPT), str(installed), address, version, json.dumps([topic]), *secrets]
     found: list[dict[str, Any]] = []
-    with child(*command, cwd=installed, stdout=subprocess.PIPE, text=True) as process:
+    with child(*command, cwd=installed, stdout=subprocess.PIPE) as process:
         limit = threading.Timer(LONGEST_S, process.kill)
         limit.start()
         assert process.stdout is not None
@@ -136,4 +136,7 @@ def test_its_login_is_taken_and_its_balance_is_that_of_the_account(
     mine = assets[assets.account == ("spot" if version == "v2" else "unified")].set_index("coin")
     assert coins
     for coin in coins:
-        assert float(mine.available[coin["coin"]]) == pytest.approx(float(coin["available"]), rel=1e-9)
+        moves = version == "v3" and coin["coin"] == "USDT"  # with the profit of open positions
+        assert float(mine.available[coin["coin"]]) == pytest.approx(
+            float(coin["available"]), rel=0.02 if moves else 1e-9
+        )

@@ -80,7 +80,8 @@ def test_its_order_book_is_the_exchange_s_at_its_own_time(server: Server, ours: 
         images = []
         for _ in range(5):
             book = await client.watch_order_book("BTC/USDT", params=params)
-            images.append((book["timestamp"], [*map(tuple, book["bids"][:20])], [*map(tuple, book["asks"][:20])]))
+            sides = ([tuple(level[:2]) for level in book[side][:20]] for side in ("bids", "asks"))
+            images.append((book["timestamp"], *sides))
         return images
 
     for time_ms, bids, asks in watched(server, account, watch):
@@ -112,4 +113,5 @@ def test_its_balance_is_that_of_the_account(server: Server, ours: Client, accoun
     held = {coin: amount for coin, amount in theirs["free"].items() if amount}
     assert held
     for coin, amount in held.items():
-        assert float(mine.available[coin]) == pytest.approx(amount, rel=1e-9)
+        moves = account == "unified" and coin == "USDT"  # with the profit of open positions
+        assert float(mine.available[coin]) == pytest.approx(amount, rel=0.02 if moves else 1e-9)
