@@ -21,6 +21,7 @@ _PER_SYMBOL_S = 0.25  # or so much for each symbol, if that is more: trades of o
 _LONGEST_COMMIT_S = 2.0  # but not longer: with the two seconds until trades are final, a kill costs less than five
 _FLUSH_S, _FLUSH_SHARE = 30.0, 10.0  # pages are merged into the store so often, and for at most a tenth of the time
 _TAKE_S = 0.1
+_RECENT_ROWS = 1_000  # of each stream, for a chart of what is recorded: the rest is in the store
 
 _log = logging.getLogger(__name__)
 
@@ -109,8 +110,9 @@ class LiveRecorder:
             for stream in streams
             for one in stream.subscriptions
         }
-        if raw:
-            for stream in streams:
+        for stream in streams:
+            stream.remember(_RECENT_ROWS)
+            if raw:
                 stream.keep_raw(source.store.data_dir)
         self._pace = CommitPace(len(self._writers))
         self._flushed_s, self._flush_after_s = source.clock.monotonic_s(), _FLUSH_S

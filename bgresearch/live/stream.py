@@ -182,6 +182,10 @@ class Stream:
         """Write every frame that arrives to a file of the store's folder; call it before the stream begins."""
         self._raw = RawFile(data_dir, self._subscriptions, self._source.clock)
 
+    def remember(self, most: int) -> None:
+        """Let `frame` have so many rows at most; for recorders, which run for weeks."""
+        self._outlet.remember(most)
+
     @property
     def status(self) -> StreamStatus:
         """How the stream is doing."""

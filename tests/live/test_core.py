@@ -522,6 +522,15 @@ def test_a_reader_that_is_too_slow_loses_the_oldest_rows_and_learns_which() -> N
     assert outlet.take() is None
 
 
+def test_of_what_came_recently_so_many_rows_are_kept_as_was_asked_for() -> None:
+    outlet = Outlet(lambda _rows: None)
+    outlet.add([{"number": number} for number in range(30)])
+    outlet.remember(10)
+    assert [row["number"] for row in outlet.latest()] == list(range(20, 30))
+    outlet.add([{"number": 30}])
+    assert [row["number"] for row in outlet.latest()] == list(range(21, 31))
+
+
 def test_only_the_newest_state_of_a_book_waits_for_its_reader() -> None:
     outlet = Outlet(lambda _rows: None)
     for number in range(5):

@@ -1,6 +1,9 @@
 // Subscribes with the npm package bitget-api and writes every push as a line of JSON. Arguments: the folder with
-// node_modules, the address, the version, topics as JSON (instType, topic, symbol), then key, secret and phrase if any.
-const [folder, url, version, topics, ...key] = process.argv.slice(2);
+// node_modules, the address, the version, topics as JSON (instType, topic, symbol), by how many milliseconds the
+// exchange's clock is ahead of this machine's, then key, secret and phrase if any.
+const [folder, url, version, topics, ahead, ...key] = process.argv.slice(2);
+const machine = Date.now;
+Date.now = () => machine() + Number(ahead);
 const { WebsocketClientV2, WebsocketClientV3 } = require(require.resolve("bitget-api", { paths: [folder] }));
 
 const quiet = { trace() {}, info() {}, error(...words) { console.error(...words); } };

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -53,6 +54,13 @@ def server() -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def real_time() -> Iterator[Server]:
+    """A login is dated by node's clock, which runs no faster."""
+    with Server(Exchange()) as running:
+        yield running
+
+
 def client_of(server: Server, folder: Path, key: str) -> Client:
     return bgresearch.connect(key=key, sandbox=server.exchange, data_dir=folder, progress=False)
 
@@ -64,7 +72,8 @@ def pushes(
     address = f"{server.ws_url}/{version}/ws/{'private' if key else 'public'}"
     one = SANDBOX_KEYS[key] if key else None
     secrets = [] if one is None else [one.api_key, one.secret_key, one.passphrase]
-    command = ["node", str(SCRIPT), str(installed), address, version, json.dumps([topic]), *secrets]
+    ahead_ms = server.exchange.clock.now_ms() - round(time.time() * 1000)
+    command = ["node", str(SCRIPT), str(installed), address, version, json.dumps([topic]), str(ahead_ms), *secrets]
     found: list[dict[str, Any]] = []
     with child(*command, cwd=installed, stdout=subprocess.PIPE) as process:
         limit = threading.Timer(LONGEST_S, process.kill)
@@ -124,14 +133,14 @@ def test_its_order_book_frames_make_the_exchange_s_book(server: Server, installe
 
 @versions
 def test_its_login_is_taken_and_its_balance_is_that_of_the_account(
-    server: Server, installed: Path, tmp_path: Path, version: str
+    real_time: Server, installed: Path, tmp_path: Path, version: str
 ) -> None:
     key = "readonly" if version == "v2" else "unified"
     topic = {"instType": "SPOT", "topic": "account", "symbol": "default"} if version == "v2" else {
         "instType": "UTA", "topic": "account"}  # fmt: skip
-    [push] = pushes(server, installed, version, topic, count=1, key=key)
+    [push] = pushes(real_time, installed, version, topic, count=1, key=key)
     coins = push["data"] if version == "v2" else push["data"][0]["coin"]
-    with client_of(server, tmp_path, key) as client:
+    with client_of(real_time, tmp_path, key) as client:
         assets = client.account.assets()
     mine = assets[assets.account == ("spot" if version == "v2" else "unified")].set_index("coin")
     assert coins
