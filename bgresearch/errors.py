@@ -156,6 +156,18 @@ class BadResponse(NetworkError):
     """The response is not as documented: not JSON, truncated, or of another shape."""
 
 
+class ConnectionLimited(NetworkError):
+    """Too many streams were opened from this address for now; one that waits is opened as soon as it may.
+
+    Attributes
+    ----------
+    wait_s : int
+        Seconds until it may, as far as is known.
+    """
+
+    wait_s: int = 0
+
+
 class AccessBlocked(NetworkError):
     """The host of the bulk archive refuses this client; nothing more is asked of it."""
 

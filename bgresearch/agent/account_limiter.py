@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 from bgresearch.catalogue import Endpoint
-from bgresearch.http.ratelimit.limiter import Limiter, Slot
+from bgresearch.http.ratelimit.limiter import Limiter, Slot, Wait
 from bgresearch.session.identity import USER_ID_FIELD
 
 
@@ -29,6 +29,12 @@ class ByAccount:
         slot = self._limiter.acquire(endpoint, self._account(identity))
         self._mine.count = self.count() + 1
         return slot
+
+    def attempt(self, endpoint: Endpoint, identity: str) -> Slot | Wait:
+        """Return the slot of a request that may leave now, else how long to wait."""
+        found = self._limiter.attempt(endpoint, self._account(identity))
+        self._mine.count = self.count() + isinstance(found, Slot)
+        return found
 
     def answered(self, slot: Slot, heard: bool = True) -> None:
         """Record that a request was answered, or was given up."""

@@ -13,7 +13,7 @@ from bgresearch.errors import AgentError, BgresearchError
 from vault.errors import VaultError
 
 _ATTRIBUTES = frozenset(
-    {"code", "endpoint", "field", "hint", "http_status", "known", "name", "said", "until_ms"}
+    {"code", "endpoint", "field", "hint", "http_status", "known", "name", "said", "until_ms", "wait_s"}
 )  # fmt: skip
 REFUSALS = (
     BgresearchError,

@@ -20,7 +20,7 @@ from bgresearch.catalogue.response import without_secrets
 from bgresearch.core.clock import Clock
 from bgresearch.errors import AgentError, InvalidInput
 from bgresearch.http.ratelimit import limiter_for
-from bgresearch.live.hosts import check_login_address, private_url, wait_to_connect, ws_origin
+from bgresearch.live.hosts import check_login_address, count_connection, private_url, ws_origin
 from bgresearch.live.private_topics import PRIVATE_TOPICS, is_read_only
 from bgresearch.live.websocket import Gone, Socket, open_private
 
@@ -77,7 +77,7 @@ class LiveSockets:
         with self._lock:
             if len(self._sockets) >= MOST_SOCKETS:
                 raise AgentError(f"this agent has {MOST_SOCKETS} private streams already.", hint="Stop one of them.")
-        wait_to_connect(limiter_for(ws_origin(request.base_url), self._clock))
+        count_connection(limiter_for(ws_origin(request.base_url), self._clock))
         socket = open_private(private_url(request.base_url, request.version), sender.login, demo=sender.demo)
         name = secrets.token_hex(16)
         with self._lock:

@@ -134,11 +134,11 @@ class LiveVerbs(Verbs):
         Notes
         -----
         What is claimed to be complete was confirmed over REST: trades by their ids, candles whole. Order books have no
-        history: an image of 50 levels a second, and a second without one is a gap with its cause. A kill costs at most
-        the last seconds, which are missing then, and are fetched by the next call that needs them.
+        history: an image of 50 levels a second, and a second without one is a gap with its cause. A kill costs less
+        than the last five seconds, which are missing then, and are fetched by the next call that needs them.
         Disk: as of `trades`, `candles` and `recorded`; raw frames under ``raw/<channel>/<market>``, a file an hour.
-        Budget: of trades a request per symbol and second (four a second in all), of candles one per closed candle.
-        Needs the extra ``live``.
+        Budget: of trades a request per symbol and second (of more than four symbols every two seconds), of candles one
+        per closed candle. Needs the extra ``live``.
 
         Examples
         --------

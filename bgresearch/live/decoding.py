@@ -204,7 +204,7 @@ def whole(value: Any) -> int:
     Unreadable
         It is none.
     """
-    if isinstance(value, int) and not isinstance(value, bool):
+    if type(value) is int:  # and no bool
         return value
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS:
         return int(value)

@@ -39,45 +39,66 @@ class BookBroken(Exception):
 
 
 class _Side:
-    """One side: prices ascending, and each level as it was sent, under its price."""
+    """One side: prices ascending as numbers, the text of each, and amounts by that text.
 
-    __slots__ = ("levels", "prices")
+    Most changes are of levels that are there: they cost one look-up and no number. Nothing that is stored is a
+    container, as the garbage collector would look at each of them again and again.
+    """
+
+    __slots__ = ("amounts", "prices", "texts")
 
     def __init__(self) -> None:
         self.prices: list[float] = []
-        self.levels: dict[float, list[Any]] = {}
+        self.texts: dict[float, str] = {}
+        self.amounts: dict[str, str] = {}
 
     def replace(self, rows: list[Any]) -> None:
-        self.levels = {}
-        self.prices = []
+        self.prices, self.texts, self.amounts = [], {}, {}
         self.change(rows)
 
     def change(self, rows: list[Any]) -> None:
-        """Apply levels; most of the time of a busy stream is spent here."""
-        levels, prices = self.levels, self.prices
+        """Apply levels; most of the time of a busy stream is spent here, so the usual case calls nothing of ours."""
+        amounts = self.amounts
         for level in rows:
-            at, amount = _level(level)
-            if amount > 0:
-                if at not in levels:
-                    insort(prices, at)
-                levels[at] = level
-            elif levels.pop(at, None) is not None:
-                del prices[bisect_left(prices, at)]
+            if type(level) is not list or len(level) < 2:
+                raise Unreadable("a level of an order book is no price and amount")
+            price, amount = level[0], level[1]
+            if type(price) is not str or type(amount) is not str:
+                price, amount = _text(price), _text(amount)
+            try:
+                size = float(amount)
+            except ValueError:
+                raise Unreadable(f"{amount[:40]!r} is not an amount") from None
+            if price in amounts and 0.0 < size < inf:
+                amounts[price] = amount
+            else:
+                self._set(number(price), price, number(amount), amount)
+
+    def _set(self, at: float, price: str, size: float, amount: str) -> None:
+        """Add or drop a level, or change one whose price was spelled in another way."""
+        before = self.texts.pop(at, None)
+        if before is not None:
+            del self.amounts[before]
+        if size > 0:
+            self.texts[at], self.amounts[price] = price, amount
+            if before is None:
+                insort(self.prices, at)
+        elif before is not None:
+            del self.prices[bisect_left(self.prices, at)]
+
+    def amount(self, at: float) -> float:
+        return float(self.amounts[self.texts[at]])
+
+    def sent(self, at: float) -> str:
+        """Return a level as the checksum is made of it."""
+        price = self.texts[at]
+        return f"{price}:{self.amounts[price]}"
 
 
-def _level(level: Any) -> tuple[float, float]:
-    """Return price and amount as numbers; nearly all of them are texts."""
-    if type(level) is not list or len(level) < 2:
-        raise Unreadable("a level of an order book is no price and amount")
-    price, amount = level[0], level[1]
-    if type(price) is str and type(amount) is str:
-        try:
-            at, size = float(price), float(amount)
-        except ValueError:
-            raise Unreadable(f"{str(level)[:60]} is not price and amount") from None
-        if -inf < at < inf and -inf < size < inf:
-            return at, size
-    return number(price), number(amount)
+def _text(value: Any) -> str:
+    """Return a price or an amount that was sent as a number as text."""
+    number(value)
+    return str(value)
 
 
 class DepthBook:
@@ -125,8 +146,8 @@ class DepthBook:
         if not self.valid:
             return None
         most = levels or max(len(self._bids.prices), len(self._asks.prices), 1)
-        bids = [(price, float(self._bids.levels[price][1])) for price in reversed(self._bids.prices[-most:])]
-        asks = [(price, float(self._asks.levels[price][1])) for price in self._asks.prices[:most]]
+        bids = [(price, self._bids.amount(price)) for price in reversed(self._bids.prices[-most:])]
+        asks = [(price, self._asks.amount(price)) for price in self._asks.prices[:most]]
         return Image(bids, asks, self.time_ms, self.sequence)
 
     def checksum(self) -> int:
@@ -135,9 +156,9 @@ class DepthBook:
         parts: list[str] = []
         for place in range(CHECKED_LEVELS):
             if place < len(bids.prices):
-                parts += map(str, bids.levels[bids.prices[-1 - place]][:2])
+                parts.append(bids.sent(bids.prices[-1 - place]))
             if place < len(asks.prices):
-                parts += map(str, asks.levels[asks.prices[place]][:2])
+                parts.append(asks.sent(asks.prices[place]))
         found = zlib.crc32(":".join(parts).encode())
         return found - 2**32 if found >= 2**31 else found
 

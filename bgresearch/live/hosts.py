@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
@@ -9,8 +10,8 @@ from typing import Literal, Protocol
 from bgresearch.catalogue import Endpoint, load
 from bgresearch.catalogue.endpoint import Limit
 from bgresearch.core.clock import LOOPBACK
-from bgresearch.errors import ConfigurationError
-from bgresearch.http.ratelimit.limiter import Limiter
+from bgresearch.errors import ConfigurationError, ConnectionLimited
+from bgresearch.http.ratelimit.limiter import Limiter, Wait
 from bgresearch.http.transport import origin
 from bgresearch.live.pacing import USUAL, Pace
 from bgresearch.live.websocket import Login, Socket, open_private, open_websocket
@@ -66,11 +67,11 @@ class OwnLogin:
         ConfigurationError
             The address does not belong to the key's exchange.
         NetworkError, ExchangeError
-            There is no connection, or the login is refused.
+            There is no connection, it may not be opened yet (`ConnectionLimited`), or the login is refused.
         """
         base = self.base_url()
         check_login_address(self.signer.host, base, demo=self.signer.demo, own=True)
-        wait_to_connect(self.limiter)
+        count_connection(self.limiter)
         return open_private(private_url(base, version), self.signer.login, demo=self.signer.demo)
 
 
@@ -106,24 +107,31 @@ class LiveAccess:
         ConfigurationError
             A private one without a key.
         NetworkError, ExchangeError
-            There is no connection, or the login is refused.
+            There is no connection, it may not be opened yet (`ConnectionLimited`), or the login is refused.
         """
         if private:
             if self.private is None:
                 raise ConfigurationError("a private channel needs a key.", hint="Connect with key=.")
             return self.private.open(version)
-        self.wait_for_turn()
+        count_connection(self.limiter)
         return open_websocket(f"{ws_origin(self.base_url())}/{version}/ws/public")
 
-    def wait_for_turn(self) -> None:
-        """Wait until this address may open one more connection, and count it."""
-        wait_to_connect(self.limiter)
 
+def count_connection(limiter: Limiter) -> None:
+    """Count one more connection of this address, before it is opened.
 
-def wait_to_connect(limiter: Limiter) -> None:
-    """Wait until this address may open one more connection, and count it."""
-    slot = limiter.acquire(_connects(), "")
-    limiter.answered(slot, heard=False)
+    Raises
+    ------
+    ConnectionLimited
+        It may not be opened yet. Callers wait in their own way, as it may take five minutes.
+    """
+    found = limiter.attempt(_connects(), "")
+    if isinstance(found, Wait):
+        said = f"this address has opened {_CONNECTS} connections within {_CONNECT_WINDOW_S // 60} minutes"
+        error = ConnectionLimited("live.connect", f"{said}.", hint="A stream waits by itself; stop() ends it.")
+        error.wait_s = math.ceil(found.seconds)
+        raise error
+    limiter.answered(found, heard=False)
 
 
 def private_url(base: str, version: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -120,7 +120,7 @@ class Intake:
             "account": self._account,
         }  # fmt: skip
 
-    def happened(self, connection: Connection, events: Sequence[Any]) -> str:
+    def happened(self, connection: Connection, events: Iterable[Any]) -> str:
         """Take in events; return why the connection has to end, empty if it need not."""
         now = self._clock.now_ms()
         with self._lock:

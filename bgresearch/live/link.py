@@ -6,13 +6,14 @@ made in `protocol_core` and `pacing`; here is the socket.
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from bgresearch.core.clock import Clock
-from bgresearch.errors import BgresearchError, ExchangeUnavailable, NetworkError, RateLimited
+from bgresearch.errors import BgresearchError, ConnectionLimited, ExchangeUnavailable, NetworkError, RateLimited
 from bgresearch.live.channels import Subscription
 from bgresearch.live.depth_book import DepthBook
 from bgresearch.live.hosts import LiveAccess
@@ -25,7 +26,9 @@ _POLL_S = 0.05  # real seconds: how soon a message that is due leaves
 _LOOK_S = 1.0  # between two looks at every subscription of a connection
 _TEMPORARY = (NetworkError, ExchangeUnavailable, RateLimited)  # worth another attempt
 _BATCH = 200  # frames between two looks at the clock
+_GATHER_S = 0.01  # what follows a frame so soon is taken together: waking up for each costs more than decoding it
 
+_log = logging.getLogger(__name__)
 
 Tap = Callable[[int, "str | bytes"], None]
 """Takes a frame with the time at which it arrived."""
@@ -34,7 +37,7 @@ Tap = Callable[[int, "str | bytes"], None]
 class Handler(Protocol):
     """Takes what a link receives."""
 
-    def happened(self, connection: Connection, events: Sequence[Event]) -> str:
+    def happened(self, connection: Connection, events: Iterable[Event]) -> str:
         """Take in events of a connection; return why it has to end, empty if it need not."""
 
     def tap(self, link: LiveLink) -> Tap | None:
@@ -56,14 +59,6 @@ class Connection:
         self.heard_ms = clock.now_ms()
         self._looked_s = self._failed_s = clock.monotonic_s()
 
-    def found_silent(self) -> list[Event]:
-        """Look for silent subscriptions, once a second."""
-        now_s = self._clock.monotonic_s()
-        if now_s - self._looked_s < _LOOK_S:
-            return []
-        self._looked_s = now_s
-        return self.core.silent(now_s)
-
     def failure(self) -> str:
         """Look for what is wrong with the connection, once a second; empty if nothing is."""
         now_s = self._clock.monotonic_s()
@@ -72,28 +67,41 @@ class Connection:
         self._failed_s = now_s
         return self.core.failure(now_s) or ""
 
-    def pump(self, wait_s: float) -> list[Event]:
-        """Send what is due and return what came.
+    def pump(self, wait_s: float) -> Iterator[Event]:
+        """Send what is due, receive, and return what it means; a frame is decoded when its events are asked for.
+
+        Frames are decoded one by one, as many decoded ones at a time keep the garbage collector busy.
 
         Raises
         ------
         Gone
-            The connection is closed.
+            The connection is closed, and everything that came was returned before.
         """
         now_s = self._clock.monotonic_s()
         for text in self.core.due(now_s):
             self.socket.send(text)
-        events: list[Event] = []
-        for _ in range(_BATCH):
-            message = self.socket.receive(wait_s)
-            if message is None:
-                break
-            self.heard_ms = self._clock.now_ms()
-            if self._tap is not None:
-                self._tap(self.heard_ms, message)
-            events += self.core.received(message, now_s)
-            wait_s = 0.0
-        return events
+        return self._events(self._received(wait_s), now_s)
+
+    def _received(self, wait_s: float) -> list[str | bytes]:
+        messages: list[str | bytes] = []
+        try:
+            while len(messages) < _BATCH and (message := self.socket.receive(wait_s)) is not None:
+                self.heard_ms = self._clock.now_ms()
+                if self._tap is not None:
+                    self._tap(self.heard_ms, message)
+                messages.append(message)
+                wait_s = 0.0
+        except Gone:
+            if not messages:
+                raise
+        return messages
+
+    def _events(self, messages: Sequence[str | bytes], now_s: float) -> Iterator[Event]:
+        for message in messages:
+            yield from self.core.received(message, now_s)
+        if now_s - self._looked_s >= _LOOK_S:
+            self._looked_s = now_s
+            yield from self.core.silent(now_s)
 
 
 class LiveLink:
@@ -111,6 +119,11 @@ class LiveLink:
         Takes events, from the link's thread.
     chance : random.Random
         Where jitter comes from.
+
+    Attributes
+    ----------
+    waits_s : int
+        Seconds until it may connect, while the limit of connections keeps it from that; else 0.
     """
 
     def __init__(
@@ -122,7 +135,7 @@ class LiveLink:
         self._chance = chance or random.Random()  # noqa: S311 - jitter
         self._stopped = threading.Event()
         self._current: Connection | None = None
-        self.was_open = False
+        self.was_open, self.waits_s = False, 0
         self._next_renewal_s = 0.0
         channel = self.subscriptions[0].channel
         self._thread = threading.Thread(target=self._run, name=f"bgresearch-live-{channel.name}", daemon=True)
@@ -168,19 +181,29 @@ class LiveLink:
         while not self._stopped.is_set():
             try:
                 connection = self._opened()
+            except ConnectionLimited as error:
+                self._wait_to_connect(error)
+                continue
             except _TEMPORARY:
                 attempt += 1
                 if not self.was_open and attempt >= FIRST_ATTEMPTS:
                     raise
                 self._pause(attempt)
                 continue
-            self._last = connection
+            self._last, self.waits_s = connection, 0
             cause = self._carry(connection)
             if self._stopped.is_set():
                 return
             attempt = 1 if self._last.core.ready else attempt + 1  # it worked; connects are limited anyway
             self._handler.lost(self, cause, self._last.heard_ms)
             self._pause(attempt)
+
+    def _wait_to_connect(self, error: ConnectionLimited) -> None:
+        """Wait until a connection may be opened, in short steps, so that a status says how long it takes."""
+        if not self.waits_s:
+            _log.warning("%s; the next one is opened in about %d s", error, error.wait_s)
+        self.waits_s = error.wait_s
+        self._stopped.wait(min(error.wait_s, _LOOK_S))
 
     def _opened(self) -> Connection:
         channel = self.subscriptions[0].channel
@@ -214,13 +237,15 @@ class LiveLink:
 
     def _pumped(self, connection: Connection) -> str:
         """Hand on what came; return why the connection has to end, empty if it need not."""
+        before = connection.core.messages
         try:
             events = connection.pump(_POLL_S)
         except Gone as gone:
             return str(gone) or "no connection"
-        events += connection.found_silent()
-        if events and (cause := self._handler.happened(connection, events)):
+        if cause := self._handler.happened(connection, events):
             return cause
+        if connection.core.messages > before:
+            self._stopped.wait(_GATHER_S)
         if connection.core.budget.spent and connection.core.is_waiting:
             return "subscriptions used up"
         return connection.failure()

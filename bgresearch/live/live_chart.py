@@ -66,6 +66,8 @@ class LiveChart:
         figure = go.Figure(self._traces(go))
         status = self._stream.status
         state = "live" if status.connected else "not connected"
+        if status.waits_s:
+            state += f" for {status.waits_s} s more (too many connections were opened)"
         title = f"{self._stream.channel.name}: {state}, {status.messages} messages, {status.gaps} gaps"
         figure.update_layout(title=title, height=_HEIGHT, xaxis_rangeslider_visible=False, uirevision="live")
         return figure

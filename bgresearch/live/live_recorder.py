@@ -19,8 +19,10 @@ from bgresearch.session.session import Session
 
 COMMIT_S = 1.0  # real seconds between two commits
 _PER_SYMBOL_S = 0.25  # or so much for each symbol, if that is more: trades of one cost a request
+_LONGEST_COMMIT_S = 2.0  # but not longer: with the two seconds until trades are final, a kill costs less than five
 _FLUSH_S, _FLUSH_SHARE = 30.0, 10.0  # pages are merged into the store so often, and for at most a tenth of the time
 _TAKE_S = 0.1
+_RECENT_ROWS = 1_000  # of each stream, for a chart of what is recorded: the rest is in the store
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +51,28 @@ class Recorded(NamedTuple):
 
 
 Say = Callable[["LiveRecorder"], object]
+
+
+class CommitPace:
+    """When to commit: as soon as a full second has passed, because trades are written whole seconds at a time.
+
+    Parameters
+    ----------
+    series : int
+        How many symbols, of all channels.
+    """
+
+    def __init__(self, series: int) -> None:
+        self.every_s = min(max(COMMIT_S, _PER_SYMBOL_S * series), _LONGEST_COMMIT_S)
+        self._last_ms, self._last_s = 0, float("-inf")
+
+    def is_due(self, now_ms: int, now_s: float) -> bool:
+        """Return whether to commit now, by the exchange's time and by real seconds; it counts as done then."""
+        every_ms = round(self.every_s * 1000)
+        if now_ms // every_ms == self._last_ms // every_ms or now_s - self._last_s < self.every_s / 2:
+            return False
+        self._last_ms, self._last_s = now_ms, now_s
+        return True
 
 
 class LiveRecorder:
@@ -87,10 +111,11 @@ class LiveRecorder:
             for stream in streams
             for one in stream.subscriptions
         }
-        if raw:
-            for stream in streams:
+        for stream in streams:
+            stream.remember(_RECENT_ROWS)
+            if raw:
                 stream.keep_raw(source.store.data_dir)
-        self._every_s = max(COMMIT_S, _PER_SYMBOL_S * len(self._writers))
+        self._pace = CommitPace(len(self._writers))
         self._flushed_s, self._flush_after_s = source.clock.monotonic_s(), _FLUSH_S
 
     @property
@@ -133,15 +158,14 @@ class LiveRecorder:
         checked_callback("say", say, 1)
         for one in self._writers.values():
             one.flush()  # what an earlier recording left when it was killed
-        began_s = last_s = self._clock.monotonic_s()
+        began_s = self._clock.monotonic_s()
         try:
             for stream in self.streams:
                 stream.start()
             while seconds is None or self._clock.monotonic_s() - began_s < seconds:
                 self._take(_TAKE_S)
-                if self._clock.monotonic_s() - last_s >= self._every_s:
+                if self._pace.is_due(self._clock.now_ms(), self._clock.monotonic_s()):
                     self._commit()
-                    last_s = self._clock.monotonic_s()
                     say(self)
                 if any(stream.ended for stream in self.streams):
                     break
@@ -200,6 +224,8 @@ def shown_progress(screen: TextIO) -> Say:
         lag = f"{max(lags):.0f} ms" if lags else "-"
         gaps, rows = sum(status.gaps for status in statuses), sum(one.rows for one in recorder.results)
         state = "" if all(status.connected for status in statuses) else ", not connected"
+        if waits_s := max(status.waits_s for status in statuses):
+            state += f": too many connections were opened, the next one in {waits_s} s"
         screen.write(f"\r{rate:6.1f} messages/s, lag {lag}, {gaps} gaps, {rows} rows{state}\x1b[K")
         screen.flush()
 

@@ -62,6 +62,11 @@ class Outlet:
         if bar is not None:
             self.open_bars[symbol] = bar
 
+    def remember(self, most: int) -> None:
+        """Keep so many of the recent rows from now on, instead of 20,000."""
+        with self._news:
+            self.recent = deque(self.recent, maxlen=most)
+
     def close(self) -> None:
         """Let the reader end once it has taken what is there."""
         with self._news:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -67,6 +67,8 @@ class StreamStatus:
         Gaps so far, repaired ones among them; ``stream.gaps`` names them.
     latency_ms : float or None
         From the exchange's time of the newest push to its arrival, by this machine's clock.
+    waits_s : int
+        Seconds until it may connect, if this address has opened too many connections; else 0.
     """
 
     connected: bool
@@ -74,6 +76,7 @@ class StreamStatus:
     messages: int
     gaps: int
     latency_ms: float | None
+    waits_s: int = 0
 
     def __getitem__(self, name: str) -> Any:
         return getattr(self, name)
@@ -180,12 +183,17 @@ class Stream(NoCopies):
         """Write every frame that arrives to a file of the store's folder; call it before the stream begins."""
         self._raw = RawFile(data_dir, self._subscriptions, self._source.clock)
 
+    def remember(self, most: int) -> None:
+        """Let `frame` have so many rows at most; for recorders, which run for weeks."""
+        self._outlet.remember(most)
+
     @property
     def status(self) -> StreamStatus:
         """How the stream is doing."""
         connected = self._state == "running" and all(link.connected for link in self.links)
         return StreamStatus(
-            connected, self._reconnects, self.intake.messages, len(self._gap_log), self.intake.latency_ms
+            connected, self._reconnects, self.intake.messages, len(self._gap_log), self.intake.latency_ms,
+            max((link.waits_s for link in self.links), default=0),
         )  # fmt: skip
 
     @property
@@ -305,7 +313,7 @@ class Stream(NoCopies):
         """Return the candle of each symbol that is still forming."""
         return dict(self._outlet.open_bars)
 
-    def happened(self, connection: Connection, events: Sequence[Any]) -> str:
+    def happened(self, connection: Connection, events: Iterable[Any]) -> str:
         """Take in events; called by links."""
         cause = self.intake.happened(connection, events)
         if self.intake.refusal is not None:

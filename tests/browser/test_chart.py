@@ -138,6 +138,29 @@ def test_the_dashboard_is_a_page_without_code_that_ends_in_a_chart(browser: Brow
     dashboard.press("Show the cost")
     dashboard.press("Download")
     dashboard.see("168 closed candles of BTCUSDT, 1h")
-    page.locator(".js-plotly-plot .boxes path").first.wait_for(timeout=PATIENCE_MS, state="attached")
+    dashboard.form.locator(".js-plotly-plot .boxes path").first.wait_for(timeout=PATIENCE_MS, state="attached")
     dashboard.see("Quality of the candles")
     page.wait_for_function(CHART_FILLS, timeout=PATIENCE_MS)
+
+
+@pytest.mark.slow
+def test_the_live_chart_of_the_dashboard_is_redrawn_until_its_button_is_pressed(
+    browser: Browser, voila: JupyterServer
+) -> None:
+    shutil.copy(ROOT / "notebooks" / "dashboard.ipynb", voila.notebooks)
+    page = browser.new_page(viewport={"width": 1240, "height": 1000})
+    page.goto(voila.address("dashboard.ipynb", "voila"))
+    page.get_by_role("heading", name="Live").wait_for(timeout=PATIENCE_MS)
+    plot = page.locator(".js-plotly-plot").last
+    plot.locator(".boxes path").first.wait_for(timeout=PATIENCE_MS, state="attached")
+    title = plot.locator(".gtitle")
+    title.get_by_text("candles: live").wait_for(timeout=PATIENCE_MS)
+    before = title.text_content()
+    page.wait_for_function(
+        "before => document.querySelector('.js-plotly-plot .gtitle').textContent != before", arg=before,
+        timeout=PATIENCE_MS,
+    )  # fmt: skip
+    page.get_by_role("button", name="Stop").click()
+    title.get_by_text("candles: not connected").wait_for(timeout=PATIENCE_MS)
+    page.locator("button:disabled", has_text="Stop").wait_for(timeout=PATIENCE_MS)
+    page.screenshot(path=Path(voila.notebooks) / "live.png")

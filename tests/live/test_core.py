@@ -7,6 +7,7 @@ import gzip
 import itertools
 import json
 import random
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from bgresearch.core.clock import ManualClock
 from bgresearch.core.intervals import INTERVALS
 from bgresearch.core.symbols import Named
 from bgresearch.errors import InvalidInput
@@ -21,11 +23,14 @@ from bgresearch.live.channels import CHANNELS, Channel, Subscription, chosen_cha
 from bgresearch.live.continuity import BarTail, TradeTail
 from bgresearch.live.decoding import Unreadable, live_shape
 from bgresearch.live.depth_book import BookBroken, DepthBook
+from bgresearch.live.link import Connection
 from bgresearch.live.outlet import MOST_WAITING, Outlet
 from bgresearch.live.pacing import MESSAGES_PER_S, SUBSCRIBES_PER_HOUR, Pace, backoff_s
 from bgresearch.live.private_decoding import market_of
-from bgresearch.live.protocol_core import Garbage, ProtocolCore, PushedRows, Refused, Silent, grouped
+from bgresearch.live.protocol_core import Acknowledged, Garbage, ProtocolCore, PushedRows, Refused, Silent, grouped
+from bgresearch.live.websocket import Gone
 
+T0 = 1_789_456_512_000
 PACE = Pace()
 PING_S, PONG_S, SILENCE_S, FIRST_DATA_S = PACE.ping_s, PACE.pong_s, PACE.silence_s, PACE.first_data_s
 SAMPLES = Path(__file__).parents[3] / "shared" / "bitget" / "samples"
@@ -300,6 +305,46 @@ def pushed(one: Subscription, rows: list[Any], action: str = "snapshot") -> str:
     return json.dumps({"action": action, "arg": one.argument, "data": rows, "ts": 1789456512453})
 
 
+class Closing:
+    """A socket that is closed by the other side after some frames."""
+
+    def __init__(self, *frames: str) -> None:
+        self._frames = list(frames)
+
+    def send(self, text: str) -> None: ...
+
+    def close(self) -> None: ...
+
+    def receive(self, wait_s: float) -> str:
+        if not self._frames:
+            raise Gone("no connection")
+        return self._frames.pop(0)
+
+
+def test_frames_that_came_just_before_a_connection_was_closed_are_taken_in() -> None:
+    this, wanted = core(TRADE)
+    connection = Connection(Closing(acknowledged(wanted[0]), pushed(wanted[0], [{"a": 1}])), this, ManualClock(T0))
+    assert [type(event) for event in connection.pump(0.0)] == [Acknowledged, PushedRows]
+    with pytest.raises(Gone):
+        connection.pump(0.0)
+
+
+def test_a_price_that_is_spelled_in_another_way_is_the_same_level() -> None:
+    book = snapshot()
+    update = {"asks": [["101.0", "3.0"]], "bids": [["99.00", "0.000"]], "seq": 2**60 + 1, "pseq": 2**60}
+    assert book.push("update", update, 1)
+    assert book.image() == ([], [(101.0, 3.0)], 1, 2**60 + 1)
+    assert book.checksum() == crc32(b"101.0:3.0")
+    assert book.push("update", {"asks": [[101, 4]], "bids": [], "seq": 2**60 + 2, "pseq": 2**60 + 1}, 2)
+    assert book.image() == ([], [(101.0, 4.0)], 2, 2**60 + 2)
+    assert book.checksum() == crc32(b"101:4")
+
+
+def crc32(text: bytes) -> int:
+    found = zlib.crc32(text)
+    return found - 2**32 if found >= 2**31 else found
+
+
 def test_pings_are_texts_and_a_missing_pong_ends_the_connection() -> None:
     this, wanted = core(TRADE)
     this.due(0.0)
@@ -475,6 +520,15 @@ def test_a_reader_that_is_too_slow_loses_the_oldest_rows_and_learns_which() -> N
     assert [row["number"] for row in (*lost, *kept)] == list(range(MOST_WAITING + 30_000))
     outlet.close()
     assert outlet.take() is None
+
+
+def test_of_what_came_recently_so_many_rows_are_kept_as_was_asked_for() -> None:
+    outlet = Outlet(lambda _rows: None)
+    outlet.add([{"number": number} for number in range(30)])
+    outlet.remember(10)
+    assert [row["number"] for row in outlet.latest()] == list(range(20, 30))
+    outlet.add([{"number": 30}])
+    assert [row["number"] for row in outlet.latest()] == list(range(21, 31))
 
 
 def test_only_the_newest_state_of_a_book_waits_for_its_reader() -> None:

@@ -15,8 +15,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from bgresearch.catalogue.assumptions import FINAL_AFTER_MS
 from bgresearch.client.client import Client
 from bgresearch.errors import InvalidInput, OfflineError
+from bgresearch.live.live_recorder import CommitPace
 from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.server import Server
 from bgresearch.store import Store
@@ -152,6 +154,23 @@ def killed(exchange: Exchange, fresh: Fresh, folder: Path, channel: str, times: 
             again = fresh(exchange, data_dir=folder).trades("BTCUSDT", *span)
             pd.testing.assert_frame_equal(again, fresh(exchange).trades("BTCUSDT", *span))
     return losses
+
+
+@pytest.mark.parametrize("series", [1, 4, 5, 8, 15, 40])
+@pytest.mark.parametrize("started_ms", [0, 350, 990])
+def test_at_any_instant_less_than_five_seconds_of_trades_are_not_written_yet(series: int, started_ms: int) -> None:
+    pace, margin_ms, taking_ms, committing_ms = CommitPace(series), FINAL_AFTER_MS.value["last"], 100, 700
+    begun_ms = 1_795_132_800_000 + started_ms
+    now_ms, written_ms, worst_ms, commits = begun_ms, 0, 0, 0
+    while now_ms < begun_ms + 60_000:
+        if pace.is_due(now_ms, now_ms / 1000):
+            complete_ms = (now_ms - margin_ms) // 1000 * 1000
+            now_ms, commits = now_ms + committing_ms, commits + 1
+            worst_ms = max(worst_ms, now_ms - written_ms if written_ms else 0)
+            written_ms = complete_ms
+        now_ms += taking_ms
+    assert worst_ms < 5_000
+    assert commits <= 60 / pace.every_s + 1
 
 
 def written(folder: Path) -> set[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import socket
 import threading
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pytest
 
 import bgresearch
 from bgresearch.client.client import Client
-from bgresearch.core.clock import SandboxClock
+from bgresearch.core.clock import ManualClock, SandboxClock
 from bgresearch.core.symbols import Named
 from bgresearch.errors import (
     ConfigurationError,
@@ -24,7 +25,8 @@ from bgresearch.errors import (
 )
 from bgresearch.http.ratelimit.limiter import LocalLimiter
 from bgresearch.live.channels import Subscription, chosen_channel
-from bgresearch.live.hosts import LiveAccess
+from bgresearch.live.hosts import LiveAccess, count_connection
+from bgresearch.live.live_recorder import LiveRecorder, shown_progress
 from bgresearch.live.pacing import Pace
 from bgresearch.live.stream import Stream
 from bgresearch.research import order_book
@@ -257,7 +259,9 @@ def test_another_exchange_is_streamed_by_its_own_address(running: Exchange, tmp_
         assert next(stream)["last"].iloc[0] > 0
 
 
-def test_connections_are_counted_before_they_are_opened(running: Exchange, live: Client) -> None:
+def test_connections_are_counted_and_a_stream_that_may_not_connect_yet_says_so_and_can_be_stopped(
+    running: Exchange, live: Client
+) -> None:
     with Server(running) as server:
         limiter = LocalLimiter(running.clock)
         access = LiveAccess(lambda: server.ws_url, limiter)
@@ -265,11 +269,38 @@ def test_connections_are_counted_before_they_are_opened(running: Exchange, live:
         with Stream(live._source, access, [one]) as stream:
             next(stream)
         for _ in range(269):
-            access.wait_for_turn()
-        waits = threading.Thread(target=access.wait_for_turn, daemon=True)
-        waits.start()
-        waits.join(0.5)
-        assert waits.is_alive()
+            count_connection(limiter)
+        with Stream(live._source, access, [one]) as stream:
+            assert 0 < until(lambda: stream.status.waits_s) <= 306
+            assert not stream.status.connected
+            assert "more (too many connections" in stream.chart().figure().layout.title.text
+            said = ScreenOfText()
+            shown_progress(said)(LiveRecorder(live._source, [stream]))
+            assert f"the next one in {stream.status.waits_s} s" in said.getvalue()
+        assert stream.error is None
+        until(lambda: not live_threads())
+
+
+class ScreenOfText(io.StringIO):
+    """A terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_stream_that_waited_connects_as_soon_as_it_may(live: Client, running: Exchange) -> None:
+    clock = ManualClock(running.clock.now_ms())
+    limiter = LocalLimiter(clock)
+    with Server(running) as server:
+        access = LiveAccess(lambda: server.ws_url, limiter)
+        one = Subscription(chosen_channel("trades", "spot"), Named("BTCUSDT", "spot"))
+        for _ in range(270):
+            count_connection(limiter)
+        with Stream(live._source, access, [one]) as stream:
+            until(lambda: stream.status.waits_s)
+            clock.advance(310)
+            next(stream)
+            assert stream.status.waits_s == 0
 
 
 @pytest.mark.parametrize("channel", ["candles", "order_book", "trades", "tickers"])

@@ -1,6 +1,6 @@
 """Every GET method of another client, the npm package bitget-api, against the served sandbox.
 
-Runs where node finds the package (``NODE_PATH``). Which method asks which path is read from the package itself.
+Which method asks which path is read from the package itself.
 """
 
 from __future__ import annotations
@@ -44,17 +44,6 @@ _METHOD = re.compile(
 )
 
 
-def package() -> Path | None:
-    """Return the folder of the package's code, None where node does not find it."""
-    node = shutil.which("node")
-    if node is None:
-        return None
-    found = subprocess.run(  # noqa: S603 - the program that PATH names
-        [node, "-p", "require.resolve('bitget-api')"], capture_output=True, text=True, check=False
-    )  # fmt: skip
-    return Path(found.stdout.strip()).parent if found.returncode == 0 else None
-
-
 def suitable(endpoint: Endpoint, now_ms: int) -> dict[str, str]:
     usual = {
         "symbol": "BTCUSDT", "coin": "USDT", "marginCoin": "USDT", "loanCoin": "USDT", "pledgeCoin": "BTC",
@@ -77,10 +66,9 @@ def key_for(endpoint: Endpoint) -> str:
     return "unified_trader" if endpoint.permission.endswith(":read_write") else "unified"
 
 
-def test_every_method_that_reads_is_answered():
-    folder = package()
-    if folder is None:
-        pytest.skip("node does not find the package bitget-api: set NODE_PATH")
+def test_every_method_that_reads_is_answered(installed: Path) -> None:
+    modules = installed / "node_modules"
+    folder = modules / "bitget-api" / "lib"
     table, now_ms = load(), SystemClock().now_ms()
     calls = []
     for version in ("v2", "v3"):
@@ -92,7 +80,7 @@ def test_every_method_that_reads_is_answered():
         asked = json.dumps({"url": server.url, "keys": keys, "calls": calls})
         done = subprocess.run(  # noqa: S603 - as above
             [str(shutil.which("node")), "-e", _CALL], input=asked, capture_output=True, text=True, check=True,
-            env={**os.environ, "NO_PROXY": "*"},
+            env={**os.environ, "NO_PROXY": "*", "NODE_PATH": str(modules)},
         )  # fmt: skip
     assert len(calls) > 300
     assert json.loads(done.stdout) == {}

@@ -346,9 +346,11 @@ def test_private_channels_need_a_login(exchange: Exchange, path: str) -> None:
     assert listener.subscribe(argument)[0]["event"] == "subscribe"
 
 
-def test_a_login_is_answered_as_text_on_v2_and_as_number_on_v3(exchange: Exchange) -> None:
-    assert Listener(exchange, V2_PRIVATE).send(login("readonly", NOW_S)) == [{"event": "login", "code": "0"}]
-    [answer] = Listener(exchange, V3_PRIVATE).send(login("unified", NOW_S))
+@pytest.mark.parametrize(("path", "key"), [(V2_PRIVATE, "readonly"), (V3_PRIVATE, "unified")])
+def test_a_login_is_answered_with_a_number_as_measured_on_both_versions(
+    exchange: Exchange, path: str, key: str
+) -> None:
+    [answer] = Listener(exchange, path).send(login(key, NOW_S))
     assert answer.pop("connId")
     assert answer == {"event": "login", "code": 0}
     assert isinstance(answer["code"], int)

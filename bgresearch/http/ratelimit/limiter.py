@@ -54,6 +54,9 @@ class Limiter(Protocol):
     def acquire(self, endpoint: Endpoint, identity: str) -> Slot:
         """Wait until a request of this identity may leave; the slot is held until `answered`."""
 
+    def attempt(self, endpoint: Endpoint, identity: str) -> Slot | Wait:
+        """Return the slot of a request that may leave now, else how long to wait before the next attempt."""
+
     def answered(self, slot: Slot, heard: bool = True) -> None:
         """Record that the request of this slot was answered, or (not ``heard``) failed or was given up."""
 
@@ -69,6 +72,13 @@ class Slot(NamedTuple):
 
     log: str
     left_s: float
+
+
+class Wait(NamedTuple):
+    """No permission yet: the seconds until the next attempt is worth while, and why."""
+
+    seconds: float
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +212,6 @@ class MemoryLogStore:
             return decide(self._clock.monotonic_s(), [self._logs.setdefault(name, Log()) for name in names])
 
 
-class _Wait(NamedTuple):
-    seconds: float
-    reason: str
-
-
 # Why this never exceeds the exchange's count, whatever stops in between. Taking a slot reads, decides and writes both
 # logs (endpoint and address) in one exclusive change of the store, so two processes never take the same slot. The slot
 # is taken before the request is sent; a process that was suspended while it took one sees by the clock that the slot
@@ -249,7 +254,7 @@ class LogLimiter:
         with self._queues[_name(endpoint, identity)]:  # one thread waits for the next slot, the others for the lock
             while True:
                 asked_s = self._clock.monotonic_s()
-                found = self._try(endpoint, identity)
+                found = self.attempt(endpoint, identity)
                 if isinstance(found, Slot):
                     if self._clock.monotonic_s() - asked_s < _STALE_S:
                         return found
@@ -290,23 +295,23 @@ class LogLimiter:
         left_s = self._store.change((ADDRESS if address_wide else _name(endpoint, identity),), rest)
         return self._clock.now_ms() + math.ceil(left_s * 1000)
 
-    def _try(self, endpoint: Endpoint, identity: str) -> Slot | _Wait:
-        """Count one request and return its slot, or return how long to wait before the next attempt."""
+    def attempt(self, endpoint: Endpoint, identity: str) -> Slot | Wait:
+        """Count one request and return its slot, or return how long to wait; for callers that wait in their own way."""
         window, name = window_of(endpoint), _name(endpoint, identity)
 
-        def leave(now_s: float, logs: list[Log]) -> Slot | _Wait:
+        def leave(now_s: float, logs: list[Log]) -> Slot | Wait:
             log, address = logs
             address_s = address.ready_s(ADDRESS_WINDOW, now_s)
             ready_s = max(log.ready_s(window, now_s), address_s)
             if ready_s > now_s:
-                return _Wait(max(ready_s - now_s, _SHORTEST_WAIT_S), _reason(endpoint, address, address_s, ready_s))
+                return Wait(max(ready_s - now_s, _SHORTEST_WAIT_S), _reason(endpoint, address, address_s, ready_s))
             log.left(now_s)
             address.counted(1, now_s)
             return Slot(name, now_s)
 
         return self._store.change((name, ADDRESS), leave)
 
-    def _notify(self, wait: _Wait) -> None:
+    def _notify(self, wait: Wait) -> None:
         """Log reason and end of a long wait once, however many threads wait for it."""
         until_ms = self._clock.now_ms() + math.ceil(wait.seconds * 1000)
         if until_ms > self._notified_until_ms + LONG_WAIT_S * 1000:

@@ -244,9 +244,8 @@ class ServedConnection:
             self._key = self._context.keys.log_in(given, self._now_ms(), address=self._address, demo=self._demo)
         except Refusal as refusal:
             return self._end(self._error(int(refusal.code), refusal.message), Outgoing(ending="refused"))
-        if self.version == "v3":
-            return [Outgoing(_text({"event": "login", "code": 0, "connId": self._id}))]
-        return [Outgoing(_text({"event": "login", "code": "0"}))]
+        # documented as the text "0"; both versions send the number, and clients of others wait for that
+        return [Outgoing(_text({"event": "login", "code": 0, "connId": self._id}))]
 
     # replies
 
