@@ -111,7 +111,7 @@ class ContractEventVerbs(Verbs):
         Notes
         -----
         The exchange lists at most the largest one per side and contract in a second, and gives them no ids.
-        Disk: nothing is kept; ``client.stream("liquidations", ...)`` streams them. Budget: one request per 100 liquidations
+        Disk: nothing is kept; ``client.stream("liquidations", ...)`` streams them. Budget: one request per 100 of them
         since the start, five per second: the list is read from now.
         """
         named = Named("", known_market(market)) if symbol is None else contract(symbol, market)
