@@ -83,7 +83,7 @@ def test_connect_loads_few_modules() -> None:
 
 
 def test_candles_enters_few_files() -> None:
-    for name, most in (("cold", 46), ("stored", 27)):
+    for name, most in (("cold", 48), ("stored", 28)):
         files = measured()[name]
         doing = steps(files)
         print(
