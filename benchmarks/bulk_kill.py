@@ -18,13 +18,14 @@ import multiprocessing
 import random
 import sys
 import tempfile
-import threading
 import time
 import warnings
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import bgresearch as bg
 from bgresearch.archives.importer import SCHEMAS
@@ -38,9 +39,9 @@ from bgresearch.market.candles.read_through import series_of
 from bgresearch.market.history import trades_series
 from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.faults import ARCHIVE_FAULTS
-from bgresearch.sandbox.messages import Request, Response
 from bgresearch.sandbox.server import Server
 from bgresearch.store.parquet_file import within
+from tests.archives.conftest import Counting
 
 SPANS = {
     "klines": ("2026-08-10T16:00", "2026-08-20T16:00"), "trades": ("2026-08-16T16:00", "2026-08-18T16:00"),
@@ -50,26 +51,6 @@ NAMED = Named("BTCUSDT", "spot")
 PASSING = ("rate429", "http500", "reset", "truncation", "latency")
 FAULTS = ("", *sorted(ARCHIVE_FAULTS), *PASSING)
 PATIENCE_S = 120
-
-
-class Counting:
-    """Passes requests on to the archive, and sets an event when so many have come."""
-
-    def __init__(self, exchange: Exchange) -> None:
-        self._inner, self._lock, self._left = exchange.archive, threading.Lock(), 0
-        self.reached = threading.Event()
-
-    def wait_for(self, requests: int) -> None:
-        with self._lock:
-            self._left = requests
-            self.reached.clear()
-
-    def answer(self, request: Request, now_ms: int) -> Response:
-        with self._lock:
-            self._left -= 1
-            if self._left <= 0:
-                self.reached.set()
-        return self._inner.answer(request, now_ms)
 
 
 def fetch(url: str, folder: str) -> None:

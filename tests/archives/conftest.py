@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from bgresearch.client.client import Client
 from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.archive.containers import workbook
 from bgresearch.sandbox.archive.rows import Table
+from bgresearch.sandbox.messages import Request, Response
 from bgresearch.sandbox.server import Server
 
 Served = Callable[..., Client]
@@ -37,6 +39,26 @@ def packed(path: Path, member: str, data: bytes) -> Path:
         archive.writestr(member, data)
     path.write_bytes(out.getvalue())
     return path
+
+
+class Counting:
+    """Passes requests on to the archive, and tells when so many have come."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._inner, self._lock = exchange.archive, threading.Lock()
+        self._left, self.reached = 0, threading.Event()
+
+    def wait_for(self, requests: int) -> None:
+        with self._lock:
+            self._left = requests
+            self.reached.clear()
+
+    def answer(self, request: Request, now_ms: int) -> Response:
+        with self._lock:
+            self._left -= 1
+            if self._left <= 0:
+                self.reached.set()
+        return self._inner.answer(request, now_ms)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pandas as pd
@@ -13,8 +12,8 @@ import pytest
 
 import bgresearch as bg
 from bgresearch.sandbox import Exchange
-from bgresearch.sandbox.messages import Request, Response
 from bgresearch.sandbox.server import Server
+from tests.archives.conftest import Counting
 from tests.conftest import PATIENCE_S
 
 CANDLES, TRADES = ("2026-06-20", "2026-08-20"), ("2026-08-16T16:00", "2026-08-18T16:00")
@@ -24,26 +23,6 @@ with bg.connect(base_url=sys.argv[1], archive_url=sys.argv[1] + "/online", data_
     one.download("BTCUSDT", "1m", *sys.argv[3:5], source="archive")
     one.trades("BTCUSDT", *sys.argv[5:7])
 """
-
-
-class Counting:
-    """Passes requests on to the archive, and tells when so many have come."""
-
-    def __init__(self, exchange: Exchange) -> None:
-        self._inner, self._lock = exchange.archive, threading.Lock()
-        self._left, self.reached = 0, threading.Event()
-
-    def wait_for(self, requests: int) -> None:
-        with self._lock:
-            self._left = requests
-            self.reached.clear()
-
-    def answer(self, request: Request, now_ms: int) -> Response:
-        with self._lock:
-            self._left -= 1
-            if self._left <= 0:
-                self.reached.set()
-        return self._inner.answer(request, now_ms)
 
 
 @pytest.mark.parametrize(
