@@ -238,8 +238,9 @@ def splits(prober: Prober) -> Iterator[Observation]:
     asked = {"symbol": str(row.get("symbol")), "productType": "USDT-FUTURES", "granularity": "1H", "limit": str(_FEW)}
     before = _hours(prober, **asked, endTime=str(halted_ms))
     after = [one for one in _hours(prober, **asked, endTime=str(resumed_ms + _FEW * HOUR_MS)) if one[0] >= resumed_ms]
-    if not (before and after and ratio and ratio > 0 and (moved := before[-1][2] / after[0][1]) > 0):
+    if not (before and after and ratio and ratio > 0):
         raise CouldNotAsk("there are no candles on both sides of the newest split.")
+    moved = before[-1][2] / after[0][1]
     said = (
         f"at the split of {iso(resumed_ms)}, ratio {ratio:g}, prices of {asked['symbol']} went down {moved:.2f} times"
     )
@@ -250,7 +251,8 @@ def splits(prober: Prober) -> Iterator[Observation]:
 def _hours(prober: Prober, **params: str) -> list[tuple[int, float, float]]:
     """Return when hours of a contract open, with their first and last price, oldest first."""
     found = _by_open(prober.candles("futures.history_candles", **params))
-    return sorted((at, float(values[0]), float(values[3])) for at, values in found.items())
+    prices = [(at, values[0], values[3]) for at, values in found.items()]
+    return sorted((at, first, last) for at, first, last in prices if first and last and min(first, last) > 0)
 
 
 class FirstLook(NamedTuple):
