@@ -101,7 +101,8 @@ def _looked_at(path: Path, target: Path) -> tuple[list[Path], list[Path]]:
 
     And what is not looked at: a folder that cannot be listed, copies beyond a number that nobody has.
     """
-    found, passed = [target], []
+    found: list[Path] = [target]
+    passed: list[Path] = []
     for place in dict.fromkeys((path.absolute(), target)):
         try:
             copies = sorted(one for one in place.parent.iterdir() if place.name in one.name and one.resolve() != target)
