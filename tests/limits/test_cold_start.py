@@ -170,6 +170,25 @@ def test_a_slot_that_was_taken_while_the_process_was_stopped_is_given_back() -> 
     assert LogLimiter(clock, Stopped(clock)).acquire(CANDLES, "").left_s == 3600
 
 
+def test_a_response_counts_from_when_it_came_however_busy_the_store_is() -> None:
+    clock, busy_s = ManualClock(NOW_MS), [0.0]
+
+    class Busy(MemoryLogStore):
+        def change(self, names, decide):
+            clock.advance(busy_s[0])
+            return super().change(names, decide)
+
+    limiter = LogLimiter(clock, Busy(clock))
+    slots = [limiter.acquire(CANDLES, "") for _ in range(CANDLES.limit.count)]
+    clock.advance(0.1)
+    busy_s[0] = 0.5
+    limiter.answered(slots[0])
+    busy_s[0] = 0.0
+    limiter.answered(slots[1])
+    limiter.acquire(CANDLES, "")
+    assert clock.monotonic_s() < 0.1 + 1.1, "not a window after the store was free"
+
+
 def test_at_a_steady_hundred_milliseconds_nearly_all_of_the_limit_is_used() -> None:
     clock = Trips()
     for _ in range(REQUESTS):

@@ -17,6 +17,7 @@ count, and cannot take a slot of the endpoint and one of the address in a single
 
 from __future__ import annotations
 
+import bisect
 import logging
 import math
 import os
@@ -168,7 +169,8 @@ class Log:
             if left_s >= self.first_s:
                 self.trip_s, self.trips = min(self.trip_s, now_s - left_s), self.trips + 1
             self.first_s = min(self.first_s, now_s)
-        self.counted(1, max(left_s, now_s - self._certain_s() if heard else now_s))
+        bisect.insort(self.arrived, max(left_s, now_s - self._certain_s() if heard else now_s))
+        self.changed = True
 
     def _certain_s(self) -> float:
         """Return the time that a response was on its way back and a new request will be on its way there, at least."""
@@ -270,7 +272,14 @@ class LogLimiter:
 
     def answered(self, slot: Slot, heard: bool = True) -> None:
         """Count a request from its latest possible arrival."""
-        self._store.change((slot.log,), lambda now_s, logs: logs[0].answered(slot.left_s, now_s, heard=heard))
+        came_s = self._clock.monotonic_s()
+
+        def count(now_s: float, logs: list[Log]) -> None:
+            # The store may be busy for a while: what counts is when the response came. Redis has a clock of its own.
+            same_clock = slot.left_s <= came_s <= now_s
+            logs[0].answered(slot.left_s, came_s if same_clock else now_s, heard=heard)
+
+        self._store.change((slot.log,), count)
 
     def observed(self, endpoint: Endpoint, identity: str, remaining: int) -> None:
         """Use the exchange's count if it is higher than ours: another program uses the same limit."""

@@ -352,11 +352,9 @@ class Queues:
         taken: Page | None = None
         while len(longest) > 1 and may(longest[-1]):
             together = _joined(longest[-1], taken)
-            if (
-                together is None
-                or together.rows > route.rows
-                or self._period_of(together) != self._period_of(longest[-1])
-            ):
+            if together is None or together.rows > route.rows:
+                break
+            if taken is not None and self._period_of(taken) != self._period_of(together):
                 break
             longest.pop()
             taken = together
