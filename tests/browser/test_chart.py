@@ -130,7 +130,7 @@ def test_a_notebook_draws_finer_bars_where_one_zooms_in(open_sheet: Open, person
 def test_the_dashboard_is_a_page_without_code_that_ends_in_a_chart(browser: Browser, voila: JupyterServer) -> None:
     shutil.copy(ROOT / "notebooks" / "dashboard.ipynb", voila.notebooks)
     page = browser.new_page(viewport={"width": 1240, "height": 1000})
-    page.goto(voila.address("dashboard.ipynb", "voila"))
+    page.goto(voila.address("dashboard.ipynb", "voila"), timeout=PATIENCE_MS)
     dashboard = Walk(page, nothing)
     dashboard.see("Explore candles")
     page.get_by_role("heading", name="Candles of any market").wait_for(timeout=PATIENCE_MS)
@@ -149,7 +149,7 @@ def test_the_live_chart_of_the_dashboard_is_redrawn_until_its_button_is_pressed(
 ) -> None:
     shutil.copy(ROOT / "notebooks" / "dashboard.ipynb", voila.notebooks)
     page = browser.new_page(viewport={"width": 1240, "height": 1000})
-    page.goto(voila.address("dashboard.ipynb", "voila"))
+    page.goto(voila.address("dashboard.ipynb", "voila"), timeout=PATIENCE_MS)
     page.get_by_role("heading", name="Live").wait_for(timeout=PATIENCE_MS)
     plot = page.locator(".js-plotly-plot").last
     plot.locator(".boxes path").first.wait_for(timeout=PATIENCE_MS, state="attached")
