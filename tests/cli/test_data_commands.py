@@ -67,7 +67,7 @@ def test_a_person_reads_a_table(run: Run, server: Server) -> None:
         (("BTCUSDT", "--since", "2026-01-02", "--until", "2026-01-01"), 2, "--until: 2026-01-01T00:00:00Z is before"),
         (("BTCUSDT", "--since", "2999-01-01"), 2, "--since: 2999-01-01T00:00:00Z is in the future"),
         (("BTCUSDT", "--since", "yesterday"), 2, "--since: 'yesterday' is not a time. Write"),
-        (("BTCUSDT", *WEEK, "--data-dir", "/dev/null"), 1, "choose another folder with --data-dir."),
+        (("BTCUSDT", *WEEK, "--data-dir", "/dev/null"), 1, "choose another folder with --data-dir"),
         (("", *WEEK), 2, "symbol: '' is not a symbol. Write it as"),
         (("BTCUSD", *WEEK), 1, "is not listed in the spot market"),
         (("BTCUSDT",), 2, "--since"),
