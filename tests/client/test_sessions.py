@@ -24,7 +24,7 @@ SESSIONS = {  # when it opens and closes, minutes of the day in UTC, from Monday
     "weekends": ((0, 1440),), "an hour a day and weekends": ((0, 21 * 60), (22 * 60, 1440)),
 }  # fmt: skip
 WORTH = 1.5  # how much dearer or cheaper than planned
-FEW = 3  # requests that a plan of a single page may need besides: another route, and whether there is a maintenance
+FEW = 4  # more for a plan of a page or two: another route, a holiday, whether there is a maintenance
 
 
 def closed(
