@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bgresearch.core.clock import ManualClock
-from bgresearch.http.ratelimit.limiter import LONGEST_OUT_S, LogLimiter, LogStore, MemoryLogStore, Slot
+from bgresearch.http.ratelimit.limiter import LONGEST_OUT_S, Log, LogLimiter, LogStore, MemoryLogStore, Slot, T
 from bgresearch.http.ratelimit.sqlite_log import SqliteLogStore
 from bgresearch.http.transport import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from tests.http.conftest import NOW_MS
@@ -160,7 +160,7 @@ def test_a_slot_that_was_taken_while_the_process_was_stopped_is_given_back() -> 
     class Stopped(MemoryLogStore):
         stops = 1
 
-        def change(self, names, decide):
+        def change(self, names: tuple[str, ...], decide: Callable[[float, list[Log]], T]) -> T:
             found = super().change(names, decide)
             if isinstance(found, Slot) and self.stops:
                 self.stops = 0
@@ -174,7 +174,7 @@ def test_a_response_counts_from_when_it_came_however_busy_the_store_is() -> None
     clock, busy_s = ManualClock(NOW_MS), [0.0]
 
     class Busy(MemoryLogStore):
-        def change(self, names, decide):
+        def change(self, names: tuple[str, ...], decide: Callable[[float, list[Log]], T]) -> T:
             clock.advance(busy_s[0])
             return super().change(names, decide)
 
