@@ -65,7 +65,7 @@ def test_no_frame_and_no_answer_of_the_agent_has_a_secret(agent: Agent, exchange
     assert '"available"' in said
     assert secrets_in(said) == set()
     triple = {"api_key": KEY.api_key, "secret_key": KEY.secret_key, "passphrase": KEY.passphrase}
-    login = loopback_credential("research", **triple, host=exchange_url).login(0).value
+    login = loopback_credential("research", **triple, host=exchange_url).login(1_795_165_230_000).value
     assert secrets_in(login) == {KEY.api_key, KEY.passphrase}  # what the agent sent: the search finds what is there
     agent.close_socket(CloseSocket(name))
     assert agent.use_socket(UseSocket(name, "", waits=False))[0].result["ended"]

@@ -47,7 +47,7 @@ def test_type_checkers_see_the_same_parts(whole: type) -> None:
     def seen(name: str) -> set[str]:
         return set().union(*map(seen, classes[name])) if name in classes else {renamed.get(name, name)}
 
-    assert seen(whole.__name__) == {part.__name__ for part in parts_of(whole)}
+    assert seen(whole.__name__) - {"NoCopies"} == {part.__name__ for part in parts_of(whole)}
 
 
 @pytest.mark.parametrize("whole", WHOLES)

@@ -19,6 +19,7 @@ from .conftest import NOW_MS, Ask
 GIVEN = {
     "symbol": "BTCUSDT", "productType": "USDT-FUTURES", "category": "USDT-FUTURES", "coin": "USDT",
     "marginCoin": "USDT", "interval": "1m", "businessType": "mix", "startTime": NOW_MS - 29 * DAY_MS, "endTime": NOW_MS,
+    "type": "paid",
 }  # fmt: skip
 OURS = [name for name in RESPONDERS if name not in SERVICE_RESPONDERS and load()[name].response != "array-rows"]
 RECORDED_ONLY = {"futures.position_history_position": {"cTime", "uTime"}}  # the table says so, every recording ctime
@@ -31,6 +32,8 @@ def answered(ask: Ask, endpoint: Endpoint) -> Any:
         asked |= {"startTime": NOW_MS - min(span, 29) * DAY_MS, "endTime": NOW_MS}
     if endpoint.id == "futures.position_single_position":
         asked["symbol"] = ask("futures.position_all_position", productType="USDT-FUTURES")[0]["symbol"]
+    if endpoint.id == "uta.cash_dividend_records":
+        asked["symbol"] = "NVDAUSDT"
     if endpoint.id == "uta.account_financial_records":
         asked["category"] = "SPOT"
     return ask(endpoint.id, **asked)

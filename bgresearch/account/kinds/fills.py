@@ -102,7 +102,7 @@ def position_of(row: AnswerRow) -> str | None:
     if named := _POSITION.search(trade):
         return named[0]
     if trade not in ("open", "close"):
-        if trade and not trade.endswith("_single"):
+        if trade and "single" not in trade:  # buy_single, dte_sys_adl_buy_in_single_side_mode: one-way mode
             row.problems.note(f"{row.name}: tradeSide {trade} names no position")
         return None
     if not _is_hedged(row):

@@ -6,6 +6,7 @@ without a request of its own; where the two differ, the exchange changes candles
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from bgresearch.core.spans import Span, iso
 from bgresearch.market.candles.plan import CandleSeries
 from bgresearch.session.differences import differences, remember
 from bgresearch.session.session import Session
+from bgresearch.store.lost_rows import LostRows
 
 _COMPARED = ("high", "low", "close", "volume")
 _SAME = 1e-6  # relative; routes may round differently
@@ -45,8 +47,9 @@ class StoredCandles:
         if missing_ms < source.clock.now_ms() - DAY_MS:
             return
         length_ms = what.interval.nominal_ms
-        kept = source.store.read(what.stored, Span(missing_ms - _BACK * length_ms, missing_ms))
-        self._rows = {} if kept is None else _rows(kept)
+        with contextlib.suppress(LostRows):  # those who read them fetch them again: there is nothing to compare with
+            kept = source.store.read(what.stored, Span(missing_ms - _BACK * length_ms, missing_ms))
+            self._rows = {} if kept is None else _rows(kept)
 
     def compare(self, table: pa.Table, grid: Grid) -> None:
         """Compare a response; called from several threads, and for longer candles as well."""
