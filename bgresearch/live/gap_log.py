@@ -55,11 +55,6 @@ class GapLog:
             del self._gaps[:-MOST_GAPS]
         return gap
 
-    def open_spans(self, symbol: str) -> list[LiveGap]:
-        """Return the gaps of a symbol that were not repaired."""
-        with self._lock:
-            return [gap for gap in self._gaps if gap.symbol == symbol and not gap.repaired]
-
     def frame(self) -> pd.DataFrame:
         """Return a row per gap: symbol, start, end, cause, repaired."""
         with self._lock:
