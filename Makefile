@@ -7,6 +7,7 @@ export PYTHONDONTWRITEBYTECODE :=
 export MALLOC_ARENA_MAX := 2
 PY := $(VENV)/bin/python
 JOBS := 3# tests wait more than they work: for limits, kernels, browsers; each takes up to 0.8 GB
+LONG :=# --within 20 skips, and counts, what was not begun after so many minutes
 DAYS :=# --clock runs only the tests of what has the machine's clock
 CANDIDATES := $(PYTHON) python3.14 python3.13 python3.12 python3.11 python3
 
@@ -67,7 +68,7 @@ test: check ## run what a change can break: the static checks, tests, notebooks
 test-all: test-long test-days ## run the long proofs, then the tests on other days and in other time zones
 
 test-long: $(VENV)/.test-all ## run the long proofs: kill matrices, fuzzing counts, the browser matrix, peers
-	@echo "== pytest, the long ones" && $(PY) -m pytest -n $(JOBS) -m "slow or hypothesis" --hypothesis-profile thorough
+	@echo "== pytest, the long ones" && $(PY) -m pytest -n $(JOBS) -m "slow or hypothesis" --hypothesis-profile thorough $(LONG)
 
 test-days: $(VENV)/.test-all ## run the tests on other days and in other time zones (needs faketime)
 	@echo "== pytest, on other days" && $(PY) tests/other_days.py --jobs $(JOBS) $(DAYS)

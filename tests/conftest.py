@@ -35,6 +35,7 @@ SessionOf = Callable[[Client], Session]
 settings.register_profile("quick", deadline=None, max_examples=30)
 settings.register_profile("thorough", deadline=None)
 settings.load_profile("quick")
+_BEGAN_S = time.monotonic()
 _tests = count()
 
 
@@ -103,6 +104,17 @@ def until(condition: Callable[[], Any], *, within_s: float = PATIENCE_S) -> Any:
 def call_of(client: Client, row: Endpoint) -> Any:
     """The callable of a row of the table in the raw namespace."""
     return getattr(getattr(client.api if row.documented else client.api.undocumented, row.area), row.name)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--within", type=float, metavar="MINUTES", help="skip the tests that were not begun by then")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what is begun too late, so that what failed before is reported in time, and what was not run is counted."""
+    within_min = item.config.getoption("--within")
+    if within_min is not None and time.monotonic() - _BEGAN_S > 60 * within_min:
+        pytest.skip("the minutes of --within are over")
 
 
 def pytest_configure() -> None:
