@@ -273,15 +273,22 @@ class Sheet:
 
     def wait_for(self, text: str) -> Locator:
         """Wait until these words can be seen."""
-        found = self.page.get_by_text(text).first
-        found.wait_for(timeout=PATIENCE_MS)
-        return found
+        return shown(self.page.get_by_text(text).first)
 
     def theme(self, which: Literal["light", "dark"]) -> None:
         """Change JupyterLab's theme, and wait until it is there."""
         wanted = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}[which]
         self.page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", wanted)
         self.page.locator(f"body[data-jp-theme-name='{wanted}']").wait_for(state="attached", timeout=PATIENCE_MS)
+
+
+def shown(found: Locator) -> Locator:
+    """Wait until something can be seen; a cell that failed ends the waiting, with its traceback."""
+    failed = found.page.get_by_text("Traceback (most recent call last)").first
+    found.or_(failed).first.wait_for(timeout=PATIENCE_MS)
+    if not found.is_visible():
+        raise RuntimeError(f"a cell failed:\n{failed.inner_text()}")
+    return found
 
 
 def listen(sheet: Sheet) -> Sheet:

@@ -35,7 +35,8 @@ def ask(**what):
 def take(box):
     form.status = "Arrived: " + str(sum(ask(box=box)["lengths"].values()))
 form = SealedInput(
-    [Field("api_key", "API key"), Field("secret_key", "SecretKey"), Field("passphrase", "Passphrase", "passphrase")],
+    [SealedField("api_key", "API key"), SealedField("secret_key", "SecretKey"),
+     SealedField("passphrase", "Passphrase", "passphrase")],
     offer=lambda purpose: ask(purpose=purpose), purpose="key", terminal="bgresearch vault add research")
 form.on_box(take)
 form

@@ -12,7 +12,7 @@ from bgresearch.forms.wizard_state import Progress, to_text
 from bgresearch.keys.onboarding import messages as words
 from bgresearch.keys.onboarding.purposes import PURPOSES
 from bgresearch.sandbox import SANDBOX_KEYS
-from tests.browser.harness import PATIENCE_MS, Home
+from tests.browser.harness import Home, shown
 from vault import FLOOR, Vault
 from vault.hidden import Hidden
 
@@ -53,7 +53,7 @@ class Walk:
     def __init__(self, page: Page, look: Look = nothing) -> None:
         self.page, self._look = page, look
         self.form = page.locator(".bg-form").last
-        self.form.wait_for(timeout=PATIENCE_MS)  # a kernel starts, packages are imported
+        shown(self.form)  # a kernel starts, packages are imported
 
     def see(self, text: str) -> Locator:
         """Wait until these words can be seen in the form."""
