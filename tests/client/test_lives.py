@@ -209,7 +209,7 @@ class Refuted:
         return False
 
     def fetch(self, page: Page) -> Fetched:
-        return Fetched(page, gaps=[page.span], skipped=[page.span], complete=True)
+        return Fetched(page, gaps=[page.span], skipped=[page.span])
 
     def cause(self, _hole: Span) -> Cause:
         return self._cause

@@ -31,9 +31,6 @@ _SETTLED_MS = 10 * 60_000  # a younger absence may just be late: reported, but r
 _FAREWELL_S = 0.3  # an interruption waits this long for responses on their way
 _LOOK_S = 0.05  # how often a waiting download checks whether to stop
 
-_TOGETHER = 100  # pages, and the rest of their partition: enough to see what recurs, few enough to wait for
-_SETTLE, _COMPLETE = "settle", "complete"  # steps of pages with holes, next to the endpoints of first requests
-
 Progress = Callable[[int], None]
 
 
@@ -92,7 +89,7 @@ class Download:
         for page in plan.pages:
             waiting[self._period(page)] += page.rows
         done: defaultdict[Span, list[Fetched]] = defaultdict(list)
-        running: dict[Future[list[Fetched]], str] = {}
+        running: dict[Future[Fetched], str] = {}
         pool = ThreadPool(_WORKERS, "bgresearch")
         try:
             for fetched in self._completed(pool, plan, running):
@@ -102,67 +99,35 @@ class Download:
                 progress(fetched.page.rows)
                 if not waiting[period]:
                     self._commit(done.pop(period))
-                elif not fetched.kept:
+                else:
                     self._keep(fetched)
         finally:
             self._fetcher.stop()
             pool.dismiss()
             wait(running, timeout=_FAREWELL_S)
-            self._commit_received(running, done)
+            for future in running:  # an interruption: what was received is kept
+                if future.done() and not future.cancelled() and future.exception() is None:
+                    done[self._period(future.result().page)].append(future.result())
+            for rest in done.values():
+                self._commit(rest)
+            self._forget_refuted()
+            self._commit_listing()
         return self._outcome
 
-    def _commit_received(
-        self, running: Iterable[Future[list[Fetched]]], done: defaultdict[Span, list[Fetched]]
-    ) -> None:
-        """Write what was received of every partition; after an interruption some pages are on their way."""
-        for fetched in _results(running):
-            if fetched.complete:
-                done[self._period(fetched.page)].append(fetched)
-            else:
-                self._keep_incomplete([fetched])
-        for rest in done.values():
-            self._commit(rest)
-        self._forget_refuted()
-        self._commit_listing()
-
-    def _completed(
-        self, pool: ThreadPool, plan: Plan, running: dict[Future[list[Fetched]], str]
-    ) -> Iterator[Fetched]:  # fmt: skip
-        """Yield pages as they complete, with enough requests per route in flight or queued to use its whole limit.
-
-        Pages with holes wait until all pages near them were requested once: together these show when the market is
-        closed.
-        """
+    def _completed(self, pool: ThreadPool, plan: Plan, running: dict[Future[Fetched], str]) -> Iterator[Fetched]:
+        """Yield pages as they complete, with enough requests per route in flight or queued to use its whole limit."""
         queues = Queues(plan.pages, self._routes, self._period)
         trusted: Counter[str] = Counter()
-        groups = Groups(plan.pages, self._period)
         while queues or running:
             for endpoint, page in self._claimed(queues, Counter(running.values()), trusted):
-                running[pool.submit(self._first, page)] = endpoint
+                running[pool.submit(self._fetcher.fetch, page)] = endpoint
             done, _pending = wait(running, timeout=_LOOK_S, return_when="FIRST_COMPLETED")
             if self._stop.is_set():
                 raise Stopped
             for future in done:
-                step, pages = running.pop(future), future.result()
-                yield from (fetched for fetched in pages if fetched.complete)
-                if step == _SETTLE:
-                    running |= {pool.submit(self._rest, one): _COMPLETE for one in pages if not one.complete}
-                elif step != _COMPLETE:
-                    trusted[step] += 1
-                    self._keep_incomplete(pages)
-                    if (group := groups.requested(pages)) is not None:
-                        running[pool.submit(self._settled, group)] = _SETTLE
-
-    def _first(self, page: Page) -> list[Fetched]:
-        return [self._fetcher.fetch(page)]
-
-    def _settled(self, pages: list[Fetched]) -> list[Fetched]:
-        """Return the pages that have holes, after those at the market's closed hours were settled."""
-        self._fetcher.settle(pages)
-        return [one for one in pages if not one.complete]
-
-    def _rest(self, fetched: Fetched) -> list[Fetched]:
-        return [self._fetcher.complete(fetched)]
+                fetched = future.result()
+                trusted[running.pop(future)] += 1
+                yield fetched
 
     def _claimed(self, queues: Queues, busy: Counter[str], trusted: Counter[str]) -> Iterator[tuple[str, Page]]:
         """Yield the endpoints to ask next, each with a page; a route takes its own pages before those of others.
@@ -227,15 +192,9 @@ class Download:
         """Save a page so that it survives a kill until its partition is complete; absences are not saved."""
         if fetched.tables and self._fetcher.unknown is None:
             doubtful = [*fetched.gaps, *fetched.contradictory, *(failure.span for failure in fetched.failed)]
-            doubtful += [hole.span for hole in fetched.holes]
             covered = subtract([fetched.page.span], doubtful)
             table = _unique(pa.concat_tables(fetched.tables))
             fetched.kept = self._spool.keep(table, covered, ",".join(sorted(fetched.endpoints)))
-
-    def _keep_incomplete(self, pages: Iterable[Fetched]) -> None:
-        for fetched in pages:
-            if not fetched.complete and not fetched.kept:
-                self._keep(fetched)
 
     def _forget_refuted(self) -> None:
         """Forget the gaps that were skipped without a request and in which candles were found since."""
@@ -255,58 +214,12 @@ class Download:
         self._store.write(self._series, CANDLE_SCHEMA.empty_table(), (), gaps)
 
 
-def _results(futures: Iterable[Future[list[Fetched]]]) -> Iterator[Fetched]:
-    """Yield the pages of the futures that are done."""
-    for future in futures:
-        if future.done() and not future.cancelled() and future.exception() is None:
-            yield from future.result()
-
-
 def _unique(table: pa.Table) -> pa.Table:
     """Return the rows without duplicates: a later request may have returned neighbours of its span."""
     table = table.sort_by("open_time").combine_chunks()
     times = table.column("open_time").cast(pa.int64()).to_numpy()
     keep = [True, *(times[1:] != times[:-1])][: len(times)]
     return table.filter(pa.array(keep, pa.bool_()))
-
-
-class Groups:
-    """Pages of neighbouring partitions, which are examined together once all of them were requested.
-
-    Parameters
-    ----------
-    pages : iterable of Page
-        Oldest first.
-    period_of : callable
-        Returns the partition of a page.
-    """
-
-    def __init__(self, pages: Iterable[Page], period_of: Callable[[Page], Span]) -> None:
-        self._period_of = period_of
-        self._group_of: dict[Span, int] = {}
-        self._left: list[int] = []  # rows of each group that were not requested yet
-        self._asked: defaultdict[int, list[Fetched]] = defaultdict(list)
-        count = _TOGETHER
-        for page in pages:
-            period, count = period_of(page), count + 1
-            if period not in self._group_of:
-                if count >= _TOGETHER:
-                    self._left.append(0)
-                    count = 0
-                self._group_of[period] = len(self._left) - 1
-            self._left[self._group_of[period]] += page.rows
-
-    def requested(self, pages: Iterable[Fetched]) -> list[Fetched] | None:
-        """Count pages as requested; return their group, oldest first, if these were its last and some have holes."""
-        for fetched in pages:
-            group = self._group_of[self._period_of(fetched.page)]
-            self._left[group] -= fetched.page.rows
-            # only when candles open is needed of a complete page; its rows are written long before
-            self._asked[group].append(replace(fetched, tables=[]) if fetched.complete else fetched)
-            if not self._left[group]:
-                found = sorted(self._asked.pop(group), key=lambda one: one.page.span)
-                return None if all(one.complete for one in found) else found
-        return None
 
 
 class Queues:

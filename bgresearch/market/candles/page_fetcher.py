@@ -1,8 +1,7 @@
 """One page of candles, requested until every candle was received or is confirmed absent. Touches no file.
 
 A response that is empty, short or odd is requested again, in smaller parts and by the other routes, before a gap is
-confirmed, unless the market is closed at these hours on other days as well (`trading_hours`). Pages share what they
-learn: which routes failed, how far back they serve, when the symbol was listed.
+confirmed. Pages share what they learn: which routes failed, how far back they serve, when the symbol was listed.
 """
 
 from __future__ import annotations
@@ -38,7 +37,6 @@ from bgresearch.market.candles.longer_candles import Hole, Outline
 from bgresearch.market.candles.lookback import Lookbacks
 from bgresearch.market.candles.page_request import PageRequester
 from bgresearch.market.candles.plan import CandleSeries, Page, Route
-from bgresearch.market.candles.trading_hours import View, hours_of, view_of
 from bgresearch.store.candle_checks import CONFIRMED, Checked, weight
 from bgresearch.store.coverage import Cause
 from bgresearch.store.parquet_file import within
@@ -62,23 +60,12 @@ class Failure(NamedTuple):
     words: str
 
 
-class Doubt(NamedTuple):
-    """Why a response cannot be used."""
-
-    error: BgresearchError | None
-    words: str
-
-
-_STOPPED = Doubt(None, "the download was stopped")
-
-
 @dataclass
 class Fetched:
     """The result of one page: its rows, confirmed gaps, failures, the endpoints that served it, where it is saved.
 
     ``contradictory`` spans are those for which every response is invalid or another one; ``skipped`` gaps were not
-    requested, as daily candles show them. ``holes`` are absent so far: the page is not ``complete`` until they are
-    filled, confirmed or failed. ``views`` are what its responses show of when the market trades.
+    requested, as daily candles show them.
     """
 
     page: Page
@@ -89,12 +76,12 @@ class Fetched:
     failed: list[Failure] = field(default_factory=list)
     endpoints: set[str] = field(default_factory=set)
     blanks: list[tuple[str, Span]] = field(default_factory=list)
-    views: list[View] = field(default_factory=list)
     kept: Path | None = None
-    holes: list[Hole] = field(default_factory=list)
-    rounds: int = 0
-    doubt: Doubt = _STOPPED
-    complete: bool = False
+
+
+class _Doubt(NamedTuple):
+    error: BgresearchError | None
+    words: str
 
 
 class Fetcher:
@@ -139,9 +126,8 @@ class Fetcher:
         self._requester, self._clock, self._what, self._start_ms = requester, clock, what, start_ms
         self._unknown_symbol, self._maintained, self._grid = unknown_symbol, cache(maintained), what.grid
         self._kept, self._outline = cache(kept), Outline(what, requester.ask, clock)
-        self.lookbacks, self._hours = lookbacks or Lookbacks(), hours_of(what)
+        self.lookbacks = lookbacks or Lookbacks()
         self._surveying, self._stop, self._surveys = threading.Lock(), threading.Event(), 0
-        self._learning, self._closed = threading.Lock(), list[Span]()
         self._refused: dict[str, ExchangeError] = {}
         self._lost: defaultdict[str, list[BgresearchError]] = defaultdict(list)
         self._nothing_before: list[int] = []
@@ -153,90 +139,42 @@ class Fetcher:
         self._stop.set()
 
     def fetch(self, page: Page) -> Fetched:
-        """Return one page after its first valid response; what that lacks is in its ``holes``, for `settle`.
+        """Return one page, requested by its first route, then by the others until gaps are filled or confirmed.
 
         Raises
         ------
         ExchangeError
             If the exchange refuses the request itself, or the key.
         """
-        result = Fetched(page, holes=[Hole(page.span)])
-        while self._round(result) and not all(map(_is_asked, result.holes)) and result.rounds < len(page.routes):
-            pass
-        blank = union(hole.span for hole in result.holes) == (page.span,) and all(map(_is_asked, result.holes))
-        if blank and not (self._oldest_ms < page.span.start_ms < self._newest_ms):
-            self._survey()  # it may be before the listing, as all the pages that follow
-            result.holes = self._without_long_holes(result.holes, result)
-        return result if result.holes else self._finished(result)
-
-    def settle(self, pages: Sequence[Fetched]) -> None:
-        """Take holes of pages that were all requested once, and touch, for gaps where the market is closed as usual."""
-        if self._hours is None or self._stop.is_set():
-            return
-        now_ms = self._clock.now_ms()
-        with self._learning:
-            opens = self._hours.learn(pages, self._sample)
-            for result in (one for one in pages if one.holes):
-                span = result.page.span
-                able = [one for one in self._open_routes(result.page) if one.shows_absence(span, now_ms)]
-                usual = self._hours.closed(result.holes, opens, min(_ROUTES_NEEDED, len(able)))
-                result.gaps += usual
-                self._closed += usual
-                result.holes = [
-                    hole._replace(span=part) for hole in result.holes for part in subtract([hole.span], usual)
-                ]
-
-    def complete(self, result: Fetched) -> Fetched:
-        """Return a page whose holes were requested by the other routes until they are filled or confirmed.
-
-        Raises
-        ------
-        ExchangeError
-            As `fetch`.
-        """
-        while result.holes and result.rounds < _ATTEMPTS and self._round(result):
-            pass
-        return self._finished(result)
-
-    def _round(self, result: Fetched) -> bool:
-        """Ask the next route for the holes of a page; return whether anything was left to ask."""
-        page, holes, attempt = result.page, result.holes, result.rounds
-        result.rounds += 1
-        if attempt:
-            with self._surveying:  # what another page is finding out may spare this one the next request
-                pass
-        holes = self._without_long_holes(holes, result)
-        if attempt:
-            holes = self._outline.with_evidence(map(self._with_lookback, holes))
-            if self._outline.is_long(page.span):
+        result = Fetched(page)
+        holes = [Hole(page.span)]
+        doubt = _Doubt(None, "the download was stopped")
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                with self._surveying:  # what another page is finding out may spare this one the next request
+                    pass
+            holes = self._without_long_holes(holes, result)
+            if attempt:
+                holes = self._outline.with_evidence(map(self._with_lookback, holes))
+                if self._outline.is_long(page.span):
+                    self._survey()
+                    holes = self._without_long_holes(holes, result)
+            routes = self._open_routes(page)
+            holes = self._settled(holes, len(routes), result)
+            if all(self._is_confirmed(hole, routes) for hole in holes) or not routes or self._stop.is_set():
+                break
+            holes, found = self._ask_next_route(routes, holes, attempt, result)
+            doubt = found or doubt
+            if attempt and union(hole.span for hole in holes) == (page.span,) and not found:
                 self._survey()
-                holes = self._without_long_holes(holes, result)
-        routes = self._open_routes(page)
-        result.holes = holes = self._settled(holes, len(routes), result)
-        if all(self._is_confirmed(hole, routes) for hole in holes) or not routes or self._stop.is_set():
-            return False
-        result.holes, found = self._ask_next_route(routes, holes, attempt, result)
-        result.doubt = found or result.doubt
-        if attempt and union(hole.span for hole in result.holes) == (page.span,) and not found:
-            self._survey()
-        return True
-
-    def _finished(self, result: Fetched) -> Fetched:
-        page, holes = result.page, self._settled(result.holes, 0, result)
+        holes = self._settled(holes, 0, result)
         routes = self._open_routes(page)
         confirmed = union(hole.span for hole in holes if self._is_confirmed(hole, routes))
         result.gaps += confirmed
         failed = subtract([hole.span for hole in holes], confirmed)
-        result.failed += [Failure(span, *self._reason(page, result.doubt)) for span in failed]
-        result.holes, result.complete = [], True
+        result.failed += [Failure(span, *self._reason(page, doubt)) for span in failed]
         self._learn(result)
         return result
-
-    def _sample(self, route: Route, span: Span, result: Fetched) -> View | None:
-        """Return the response of a route about hours that others showed closed; None if it has none."""
-        ask = partial(self._ask_alone, route, span, 0)
-        checked = self._asked(route, span, ask, Fetched(result.page)) if self._is_open(route) else None
-        return view_of(route, span, checked) if isinstance(checked, Checked) else None
 
     def _learn(self, result: Fetched) -> None:
         """Note which routes were blank where others had rows."""
@@ -273,8 +211,7 @@ class Fetcher:
         if lives is not None and not lives.never:
             oldest = min(oldest, lives.days[0].start_ms + DAY_MS)  # it may have been listed in the middle of that day
             newest = max(newest, lives.days[-1].end_ms - DAY_MS)
-        usual = any(part.intersect(hole) == hole for part in self._closed)
-        if usual or (oldest < hole.start_ms and hole.end_ms <= newest):
+        if oldest < hole.start_ms and hole.end_ms <= newest:
             return "exchange has none"
         if lives is None or lives.never:
             return "unknown"
@@ -294,7 +231,7 @@ class Fetcher:
 
     def _ask_next_route(
         self, routes: Sequence[Route], holes: list[Hole], attempt: int, result: Fetched
-    ) -> tuple[list[Hole], Doubt | None]:
+    ) -> tuple[list[Hole], _Doubt | None]:
         """Ask the next route for the holes; return what is still absent with its evidence, and a doubt if any."""
         route = routes[attempt % len(routes)]
         left = [hole for hole in holes if self._is_confirmed(hole, routes)]
@@ -303,7 +240,7 @@ class Fetcher:
             return sorted(left), None
         rows = min(route.rows, result.page.rows)
         rows = max(min(rows, _SMALL), rows >> _SMALLER.get(attempt, 0))
-        doubt: Doubt | None = None
+        doubt: _Doubt | None = None
         whole = Span(asked[0].span.start_ms, asked[-1].span.end_ms)
         shared = attempt == 1 and route.rows > result.page.rows and self._outline.shares
         for piece in self._outline.chunks(route, whole) if shared else self._grid.cut(whole, rows):
@@ -325,7 +262,7 @@ class Fetcher:
     def _ask_alone(self, route: Route, span: Span, neighbours: int) -> Checked:
         return self._requester.ask(route, span, self._grid, neighbours)
 
-    def _asked(self, route: Route, span: Span, ask: Callable[[], Checked], result: Fetched) -> Checked | Doubt:
+    def _asked(self, route: Route, span: Span, ask: Callable[[], Checked], result: Fetched) -> Checked | _Doubt:
         """Ask one route for one span; a route that keeps failing or refuses the request is not asked again."""
         lost = self._lost[route.endpoint]
         try:
@@ -333,15 +270,15 @@ class Fetcher:
         except (AuthenticationError, PermissionDenied, AddressRejected):
             raise
         except BadResponse as error:
-            return Doubt(error, str(error))
+            return _Doubt(error, str(error))
         except (NetworkError, RateLimited, ExchangeUnavailable) as error:
             lost.append(error)
-            return Doubt(error, str(error))
+            return _Doubt(error, str(error))
         except ExchangeError as error:
             self._refused.setdefault(route.endpoint, error)
-            return Doubt(error, str(error))
+            return _Doubt(error, str(error))
         if checked.fault:
-            return Doubt(None, checked.fault)
+            return _Doubt(None, checked.fault)
         lost.clear()
         self._accept(checked, route, span, result)
         return checked
@@ -355,7 +292,7 @@ class Fetcher:
     def _is_open(self, route: Route) -> bool:
         return route.endpoint not in self._refused and len(self._lost[route.endpoint]) < _PATIENCE
 
-    def _reason(self, page: Page, doubt: Doubt) -> Doubt:
+    def _reason(self, page: Page, doubt: _Doubt) -> _Doubt:
         """Return why a page failed; raise where its first route refuses the request and no other one responds."""
         first = page.routes[0].endpoint
         if self._stop.is_set() or any(self._is_open(route) for route in page.routes):
@@ -363,7 +300,7 @@ class Fetcher:
         if first in self._refused and all(route.endpoint in self._refused for route in page.routes):
             raise self._refused[first]
         lost = next((self._lost[route.endpoint] for route in page.routes if self._lost[route.endpoint]), [])
-        return Doubt(lost[0], str(lost[0])) if lost else doubt
+        return _Doubt(lost[0], str(lost[0])) if lost else doubt
 
     def _accept(self, checked: Checked, route: Route, span: Span, result: Fetched) -> None:
         result.endpoints.add(route.endpoint)
@@ -372,8 +309,6 @@ class Fetcher:
                 self._nothing_before.append(span.end_ms)
             result.blanks.append((route.endpoint, span))
             return
-        if (view := view_of(route, span, checked)) is not None:
-            result.views.append(view)
         self.lookbacks.saw(route.endpoint, self._what.interval.name, self._clock.now_ms() - checked.seen.start_ms)
         self._oldest_ms = min(self._oldest_ms, checked.seen.start_ms)
         self._newest_ms = max(self._newest_ms, checked.seen.end_ms)
@@ -473,11 +408,6 @@ class Fetcher:
             for route in page.routes
             if route.rows > history and self._is_open(route) and route.shows_absence(hole.span, now_ms)
         )
-
-
-def _is_asked(hole: Hole) -> bool:
-    """Return whether a response about a hole counts: beyond its documented look-back a blank one does not."""
-    return bool(hole.asked or hole.blanks or hole.odd)
 
 
 def _before(hole: Hole, parts: list[Hole]) -> Hole:
