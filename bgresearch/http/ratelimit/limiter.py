@@ -3,7 +3,7 @@
 The exchange counts arrivals in a strict sliding second. The arrival time of a request is not known, only that it is
 between its departure and its response. So a slot is held from before the request is sent until its response is there,
 however long the process, the network or the exchange delays it, and is free again one window after the latest possible
-arrival: the time of the response minus three quarters of the shortest trip. In addition each window is stretched by
+arrival: the time of the response minus the certain part of the shortest trip. In addition each window is stretched by
 2 %, for the resolution and the drift of two clocks.
 The limit of the address (documentation: 6000 per minute, five minutes of recovery) is used to 90 %. It counts
 departures: only requests in flight can arrive late, and these are at most one window's count of each endpoint.
@@ -42,7 +42,7 @@ LONG_WAIT_S = 5.0  # for longer waits a warning gives reason and end
 LONGEST_OUT_S = 30.0  # longer than the response timeout; after that the process must be dead
 _STALE_S = 10.0  # a slot that took longer to get is given back: the process was suspended meanwhile
 _ENOUGH_TRIPS = 20  # with fewer trips, even the shortest one may have been delayed
-_CERTAIN = 0.75  # of the shortest trip: enough if the way becomes half as long between a response and a new request
+_CERTAIN = 0.5  # of the shortest trip: on a busy machine even that one may have been longer than the way is
 _SHORTEST_WAIT_S = 0.001  # so that rounding never causes a busy loop
 
 T = TypeVar("T")
@@ -272,14 +272,7 @@ class LogLimiter:
 
     def answered(self, slot: Slot, heard: bool = True) -> None:
         """Count a request from its latest possible arrival."""
-        came_s = self._clock.monotonic_s()
-
-        def count(now_s: float, logs: list[Log]) -> None:
-            # The store may be busy for a while: what counts is when the response came. Redis has a clock of its own.
-            same_clock = slot.left_s <= came_s <= now_s
-            logs[0].answered(slot.left_s, came_s if same_clock else now_s, heard=heard)
-
-        self._store.change((slot.log,), count)
+        self._store.change((slot.log,), lambda now_s, logs: logs[0].answered(slot.left_s, now_s, heard=heard))
 
     def observed(self, endpoint: Endpoint, identity: str, remaining: int) -> None:
         """Use the exchange's count if it is higher than ours: another program uses the same limit."""
