@@ -17,7 +17,6 @@ count, and cannot take a slot of the endpoint and one of the address in a single
 
 from __future__ import annotations
 
-import bisect
 import logging
 import math
 import os
@@ -42,7 +41,6 @@ LONG_WAIT_S = 5.0  # for longer waits a warning gives reason and end
 LONGEST_OUT_S = 30.0  # longer than the response timeout; after that the process must be dead
 _STALE_S = 10.0  # a slot that took longer to get is given back: the process was suspended meanwhile
 _ENOUGH_TRIPS = 20  # with fewer trips, even the shortest one may have been delayed
-_CERTAIN = 0.5  # of the shortest trip: on a busy machine even that one may have been longer than the way is
 _SHORTEST_WAIT_S = 0.001  # so that rounding never causes a busy loop
 
 T = TypeVar("T")
@@ -169,12 +167,11 @@ class Log:
             if left_s >= self.first_s:
                 self.trip_s, self.trips = min(self.trip_s, now_s - left_s), self.trips + 1
             self.first_s = min(self.first_s, now_s)
-        bisect.insort(self.arrived, max(left_s, now_s - self._certain_s() if heard else now_s))
-        self.changed = True
+        self.counted(1, max(left_s, now_s - self._certain_s() if heard else now_s))
 
     def _certain_s(self) -> float:
-        """Return the time that a response was on its way back and a new request will be on its way there, at least."""
-        return self.trip_s * _CERTAIN if self.trips >= _ENOUGH_TRIPS else 0.0
+        """Return the certain time between arrival and response, which is less than a new request needs to arrive."""
+        return self.trip_s / 2 if self.trips >= _ENOUGH_TRIPS else 0.0
 
     def pause(self, until_s: float) -> None:
         """Pause until then; a longer pause stays in effect."""
