@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
-from bgresearch.client.context import ClientContext
-from bgresearch.client.public_data import PublicData, contract
+from bgresearch.client.public_data import PublicVerbs, contract
 from bgresearch.core.lengths import Duration
 from bgresearch.core.spans import iso
 from bgresearch.core.symbols import Named, known_market, only_of
 from bgresearch.core.timestamps import Moment
-from bgresearch.core.verbs import Verbs
 from bgresearch.errors import InvalidInput
 from bgresearch.market.contract_events import (
     DIVIDENDS,
@@ -27,12 +25,8 @@ from bgresearch.session.differences import say_differences
 _DEFAULT = "usdt-futures"
 
 
-class ContractEventVerbs(Verbs):
+class ContractEventVerbs(PublicVerbs):
     """What everybody may ask of events of contracts."""
-
-    def __init__(self, context: ClientContext) -> None:
-        self._source = context.source
-        self._public = PublicData(context.source)
 
     @documented(SPLITS)
     def splits(self, symbol: str | None = None, *, max_age: float | None = None) -> pd.DataFrame:

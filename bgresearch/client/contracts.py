@@ -5,13 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from bgresearch.catalogue.answer_row import spelled
-from bgresearch.client.context import ClientContext
-from bgresearch.client.public_data import PublicData, contract
+from bgresearch.client.public_data import PublicVerbs, contract
 from bgresearch.core.lengths import Duration
 from bgresearch.core.spans import iso
 from bgresearch.core.symbols import checked_coin, known_market
 from bgresearch.core.timestamps import Moment
-from bgresearch.core.verbs import Verbs
 from bgresearch.errors import ExchangeError, InvalidInput, UnknownSymbol
 from bgresearch.market.fees_and_tiers import (
     DISCOUNT_RATES,
@@ -34,12 +32,8 @@ from bgresearch.session.unknown_symbol import UNKNOWN_CODES, unlisted_coin
 _DEFAULT = "usdt-futures"
 
 
-class ContractVerbs(Verbs):
+class ContractVerbs(PublicVerbs):
     """Public data of contracts and terms."""
-
-    def __init__(self, context: ClientContext) -> None:
-        self._source, self._progress = context.source, context.progress
-        self._public = PublicData(context.source)
 
     @documented(FUNDING_RATES)
     def funding_rates(

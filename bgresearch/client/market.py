@@ -9,13 +9,11 @@ import pandas as pd
 import pyarrow as pa
 
 from bgresearch.catalogue import load
-from bgresearch.client.context import ClientContext
-from bgresearch.client.public_data import PublicData
+from bgresearch.client.public_data import PublicVerbs
 from bgresearch.core.lengths import Duration
 from bgresearch.core.spans import iso
 from bgresearch.core.symbols import MARKETS, checked_coin, known_market, wire_symbol
 from bgresearch.core.timestamps import Moment
-from bgresearch.core.verbs import Verbs
 from bgresearch.errors import BadResponse, InvalidInput
 from bgresearch.http.rows import around
 from bgresearch.market.archived import ArchiveUse, archived_words
@@ -39,12 +37,8 @@ _MOST_LEVELS = 200  # uta/public/OrderBook
 _T = TypeVar("_T")
 
 
-class MarketVerbs(Verbs):
+class MarketVerbs(PublicVerbs):
     """Public data of every market."""
-
-    def __init__(self, context: ClientContext) -> None:
-        self._source, self._progress = context.source, context.progress
-        self._public = PublicData(context.source)
 
     @documented(SYMBOLS)
     def symbols(

@@ -7,9 +7,11 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from bgresearch.client.context import ClientContext
 from bgresearch.core.spans import Span
 from bgresearch.core.symbols import Named, known_market, wire_symbol
 from bgresearch.core.timestamps import Moment, span_of
+from bgresearch.core.verbs import Verbs
 from bgresearch.errors import ExchangeError, InvalidInput, OfflineError, UnknownSymbol
 from bgresearch.http.sender import Sender
 from bgresearch.schemas import Row, Shape
@@ -80,6 +82,14 @@ class PublicData:
     def online(self, why: str) -> None:
         if self._source.offline:
             raise OfflineError(f"{why}, and offline=True forbids requests.", hint="Connect without offline=True.")
+
+
+class PublicVerbs(Verbs):
+    """What the parts with verbs of public data are made of."""
+
+    def __init__(self, context: ClientContext) -> None:
+        self._source, self._progress = context.source, context.progress
+        self._public = PublicData(context.source)
 
 
 def contract(symbol: str, market: str) -> Named:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from bgresearch.client.context import ClientContext
-from bgresearch.client.public_data import PublicData
+from bgresearch.client.public_data import PublicVerbs
 from bgresearch.core.symbols import only_of
-from bgresearch.core.verbs import Verbs
 from bgresearch.market.sentiment import (
     FUND_FLOW,
     LONG_SHORT,
@@ -25,11 +23,8 @@ from bgresearch.schemas import documented
 _DEFAULT = "usdt-futures"
 
 
-class SentimentVerbs(Verbs):
+class SentimentVerbs(PublicVerbs):
     """Public data of positions and flows; one request a second."""
-
-    def __init__(self, context: ClientContext) -> None:
-        self._source, self._public = context.source, PublicData(context.source)
 
     @documented(LONG_SHORT)
     def long_short(
