@@ -1,7 +1,7 @@
 """Runs the fast tests on other days and in other time zones, by Debian's faketime, and says which day was not green.
 
 The sandbox has the same time on every day; only the vault, the agent and files have the machine's. All tests are run,
-or with ``--clock`` those of these three.
+or with ``--clock`` those of these three. The monotonic clock stays: what waits with a time limit never ended without.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def main() -> int:
         tests = CLOCK if given.clock else ("tests",)
         command = [sys.executable, "-m", "pytest", "-n", given.jobs, "-m", "not slow", *UNFAKED, *tests]
         done = subprocess.run(  # noqa: S603
-            [faketime, day.when, *command], cwd=ROOT, env={**os.environ, "TZ": day.zone}, check=False
+            [faketime, "--exclude-monotonic", day.when, *command], cwd=ROOT, env={**os.environ, "TZ": day.zone}, check=False
         )
         failed += [day.name] * (done.returncode != 0)
     print("not green: " + ", ".join(failed) if failed else "green on every day", flush=True)
