@@ -64,7 +64,10 @@ def main() -> int:
         tests = CLOCK if given.clock else ("tests",)
         command = [sys.executable, "-m", "pytest", "-n", given.jobs, "-m", "not slow", *UNFAKED, *tests]
         done = subprocess.run(  # noqa: S603
-            [faketime, "--exclude-monotonic", day.when, *command], cwd=ROOT, env={**os.environ, "TZ": day.zone}, check=False
+            [faketime, "--exclude-monotonic", day.when, *command],
+            cwd=ROOT,
+            env={**os.environ, "TZ": day.zone},
+            check=False,
         )
         failed += [day.name] * (done.returncode != 0)
     print("not green: " + ", ".join(failed) if failed else "green on every day", flush=True)
