@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright, expect, sync_playwright
 
 from bgresearch.sandbox.server import Server
 from tests.browser import harness
@@ -48,7 +48,9 @@ def playwright() -> Iterator[Playwright]:
 @pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     """A started Chromium."""
+    expect.set_options(timeout=harness.ANSWER_MS)
     started = playwright.chromium.launch(executable_path=chromium(), args=list(QUIET), env=ENVIRONMENT)
+    started.on("context", lambda context: context.set_default_timeout(harness.ANSWER_MS))
     yield started
     started.close()
 
@@ -88,6 +90,7 @@ def profile(playwright: Playwright, tmp_path: Path) -> Iterator[BrowserContext]:
         tmp_path / "profile", executable_path=chromium(), args=list(QUIET), env=ENVIRONMENT,
         viewport={"width": 1240, "height": 1000},
     )  # fmt: skip
+    context.set_default_timeout(harness.ANSWER_MS)
     yield context
     context.close()
 

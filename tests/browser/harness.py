@@ -29,6 +29,7 @@ from tests.conftest import PATIENCE_S, inherited, search_path
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_MS = PATIENCE_S * 1000
+ANSWER_MS = 180_000  # for what a page does once it is there; a word that was renamed never comes
 GOODBYE_S = 20
 Place = Literal["lab", "notebook", "voila"]
 

@@ -30,7 +30,6 @@ TEXTS = {"api_key": KEY, "secret_key": SECRET, "passphrase": PASSPHRASE}
 @pytest.fixture(scope="module")
 def context(browser: Browser) -> Iterator[BrowserContext]:
     made = browser.new_context(viewport={"width": 900, "height": 900})
-    made.set_default_timeout(20_000)
     yield made
     made.close()
 

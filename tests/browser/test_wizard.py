@@ -14,9 +14,9 @@ from bgresearch.agent.socket_path import Place
 from bgresearch.keys.onboarding import messages as words
 from bgresearch.keys.onboarding.glossary import TERMS
 from tests.browser.conftest import FOREIGN_NAME, Open
-from tests.browser.harness import Home, assert_accessible
+from tests.browser.harness import ANSWER_MS, Home, assert_accessible
 from tests.browser.harness import Place as JupyterPlace
-from tests.browser.walkthrough import ANSWER_MS, PASSWORD, SETUP, Walk, by_keyboard, prepare
+from tests.browser.walkthrough import PASSWORD, SETUP, Walk, by_keyboard, prepare
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from bgresearch.forms.wizard_state import Progress, to_text
 from bgresearch.keys.onboarding import messages as words
 from bgresearch.keys.onboarding.purposes import PURPOSES
 from bgresearch.sandbox import SANDBOX_KEYS
-from tests.browser.harness import Home, shown
+from tests.browser.harness import ANSWER_MS, Home, shown
 from vault import FLOOR, Vault
 from vault.hidden import Hidden
 
@@ -23,7 +23,6 @@ CHART_FILLS = """() => {
   const inner = form.clientWidth - 2 * parseFloat(getComputedStyle(form).paddingLeft);
   return Math.abs(form.querySelector(".js-plotly-plot .main-svg").getBoundingClientRect().width - inner) < 12;
 }"""
-ANSWER_MS = 60_000  # for what a form does once it is there; a word that was renamed never comes
 _MOST_TABS = 60  # until somebody gives up
 _NAME = """(one) => {
   const label = one.labels?.[0]?.textContent || one.getAttribute("aria-label") || one.textContent;
