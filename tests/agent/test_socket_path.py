@@ -43,6 +43,7 @@ def test_what_is_made_is_for_its_owner_alone(begin: Start, place: Place) -> None
     assert modes == [0o700, 0o600, 0o600]
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize("mode", [0o770, 0o707, 0o750, 0o701, 0o777])
 def test_a_folder_that_others_can_enter_is_refused(begin: Start, place: Place, mode: int) -> None:
     begin()

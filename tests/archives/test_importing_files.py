@@ -158,6 +158,7 @@ EVERY_NAME = (
 )  # fmt: skip
 
 
+@pytest.mark.quick_cases(5)
 @pytest.mark.parametrize("key", EVERY_NAME)
 def test_a_file_under_every_name_of_every_era_is_imported_by_its_path(
     connect: Connect, exchange: Exchange, folder: Path, key: str

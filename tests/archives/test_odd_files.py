@@ -434,6 +434,7 @@ def truth(tmp_path_factory: pytest.TempPathFactory) -> dict[Data, pd.DataFrame]:
     return found
 
 
+@pytest.mark.quick_cases(30)
 @pytest.mark.parametrize("case", CASES)
 def test_a_file_that_was_imported_is_exact_or_a_gap_is_named(
     tmp_path: Path, truth: dict[Data, pd.DataFrame], case: str

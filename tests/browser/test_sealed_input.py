@@ -71,6 +71,7 @@ def test_every_box_is_sealed_by_a_new_key(stage: Stage) -> None:
     assert [len({box[name] for box in boxes}) for name in ("nonce", "public_key", "iv", "ciphertext")] == [2, 2, 2, 2]
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize("text", ["a", "ü" * 300, "\U0001f600 and \u0000 and \u2028", '"}{"\\', "x" * 1024])
 def test_texts_of_every_kind_arrive_as_they_were_typed(stage: Stage, text: str) -> None:
     stage.show([SealedField("password", "Password", "password")], "unlock")

@@ -38,6 +38,7 @@ def test_without_a_vault_the_next_step_is_named_before_any_question(run: Run, co
     assert "terminal" not in refused.err + refused.out
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("what", ["vault", "folder"])
 def test_a_vault_that_others_can_open_is_reported_before_any_question(

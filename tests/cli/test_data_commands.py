@@ -58,6 +58,7 @@ def test_a_person_reads_a_table(run: Run, server: Server) -> None:
     assert place.startswith("Kept in ")
 
 
+@pytest.mark.quick_cases(5)
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
@@ -136,6 +137,7 @@ def test_an_exchange_that_does_not_answer_is_said_in_one_line(run: Run) -> None:
     assert "could not be fetched" in refused.err
 
 
+@pytest.mark.quick_cases(3)
 @pytest.mark.parametrize(
     ("name", "status", "verdict"),
     [

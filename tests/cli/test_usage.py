@@ -44,6 +44,7 @@ def test_the_version_is_told(run: Run) -> None:
     assert run("--version") == (0, f"bgresearch {bgresearch.__version__}\n", "")
 
 
+@pytest.mark.quick_cases(4)
 @pytest.mark.parametrize(
     ("arguments", "right"),
     [

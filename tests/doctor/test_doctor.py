@@ -91,6 +91,7 @@ def served(status: int, body: bytes) -> Iterator[str]:
             thread.join()
 
 
+@pytest.mark.quick_cases(3)
 @pytest.mark.parametrize(
     ("status", "body"),
     [

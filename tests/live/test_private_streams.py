@@ -117,6 +117,7 @@ def of_rest(exchange: Exchange, client: Client, channel: str, market: str, end_m
     return account.positions(market=market) if channel == "positions" else account.assets()
 
 
+@pytest.mark.quick_cases(4)
 @pytest.mark.parametrize(("channel", "mode", "market"), CASES)
 def test_a_private_stream_has_columns_dtypes_and_values_of_the_verb(
     manual: Exchange, connected: Connected, channel: str, mode: str, market: str

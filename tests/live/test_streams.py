@@ -99,6 +99,7 @@ def assert_is_true(exchange: Exchange, image: pd.DataFrame) -> None:
     assert image[image.side == "bid"].price.max() < image[image.side == "ask"].price.min()
 
 
+@pytest.mark.quick_cases(3)
 @pytest.mark.parametrize("fault", ["drop", "gap", "duplicate", "reorder", "garbage", "half_snapshot", "cut_24h"])
 def test_an_order_book_is_true_again_after_each_fault_and_never_crossed(
     running: Exchange, live: Client, fault: Any

@@ -56,6 +56,7 @@ def test_the_profit_of_futures_at_average_cost_is_what_the_exchange_booked(seed:
     assert not any(told(seed, "average").exact["rounding"])
 
 
+@pytest.mark.quick_cases(8)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_both_methods_agree_on_all_but_when_it_was_earned(seed: int) -> None:
     average, fifo = (told(seed, method).exact.set_index(["market", "name"]) for method in ("average", "fifo"))

@@ -163,6 +163,7 @@ def test_a_doubled_fill_is_named_and_counts_once(seed: int) -> None:
     assert (found.ok, found.unexplained) == (False, {})
 
 
+@pytest.mark.quick_cases(25)
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("column", ["amount", "value", "fee", "profit"])
 def test_a_digit_changed_in_a_fill_is_found_and_the_fill_named(seed: int, column: str) -> None:

@@ -32,6 +32,7 @@ def code(caller, row, *, key=None, without=(), **more):
     return caller.code(path, params, key=key)
 
 
+@pytest.mark.quick_cases(50)
 @pytest.mark.parametrize(
     ("row", "key", "more", "expected"),
     [

@@ -135,6 +135,7 @@ def test_a_wrong_argument_is_named_before_a_request_is_spent(client: Client, ask
     assert client.requests_sent == 0
 
 
+@pytest.mark.quick_cases(20)
 @pytest.mark.parametrize("key", ["readonly", "unified_trader"])
 @pytest.mark.parametrize("verb", CALLS)
 def test_an_account_without_anything_has_frames_of_the_same_shape(

@@ -128,6 +128,7 @@ def test_a_whole_number_is_read_however_it_is_spelled(asked: Asks, value: Any) -
     assert (set(frame["deposit_confirmations"][changed]) <= {12}, said) == (True, [])
 
 
+@pytest.mark.quick_cases(12)
 @pytest.mark.parametrize("wrong", [DROPPED, None, "", [1], {"a": 1}, True], ids=str)
 @pytest.mark.parametrize(
     ("asks", "at"),

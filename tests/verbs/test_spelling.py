@@ -76,6 +76,7 @@ def test_public_verbs_spell_a_coin_as_the_exchange_does(spelled: Callable[..., C
     assert not {"BTC", "RBTC", "rbtc"} & coins_in(PUBLIC[verb](spelled()))
 
 
+@pytest.mark.quick_cases(20)
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize(
     "verb", [verb for verb in PRIVATE if verb not in {"permissions", "plan_orders in spot", "raw fills"}]
@@ -154,6 +155,7 @@ OF_A_COIN: dict[str, Callable[[Client, str], pd.DataFrame]] = {
 }
 
 
+@pytest.mark.quick_cases(20)
 @pytest.mark.parametrize("coin", ["usdt", "Usdt", "uSDT", " USDT ", "\tusdt"])
 @pytest.mark.parametrize("verb", OF_A_COIN)
 @pytest.mark.parametrize("key", KEYS)
