@@ -283,7 +283,7 @@ class MarketVerbs(PublicVerbs):
             param = load()["notice.annoucements"].param(name)
             allowed = param.enum if param else ()
             if value is not None and value not in allowed:
-                raise InvalidInput(field, f"{value!r} is unknown.", hint=f"Use one of {', '.join(allowed)}.")
+                raise InvalidInput.unknown(field, value, allowed)
         return self._public.asked(ANNOUNCEMENTS, lambda sender: announcements(sender, params), max_age)
 
     def server_time(self) -> pd.Timestamp:

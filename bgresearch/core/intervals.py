@@ -137,14 +137,26 @@ def interval_name(value: object, *, anchor: object = "utc") -> str:
     InvalidInput
         There is no such interval; the message lists them all.
     """
-    if isinstance(value, str) and value in INTERVALS:
-        return value
-    text = _UTC.sub("", value) if isinstance(value, str) and anchor == "utc" else value
-    length = length_of(text)
-    for one in INTERVALS.values():
-        if length == (Length(one.length_ms, 0) if one.length_ms is not None else Length(0, 1)):
-            return one.name
+    known = known_interval(value, anchor=anchor)
+    if known is not None:
+        return known
+    length = _length(value, anchor)
     cause = f"{value!r} is unknown."
     if length is not None and length.months > 1 and isinstance(value, str) and value.endswith("M"):
         cause = f"{value!r} is {length.months} months, as M is a month; minutes are written {value[:-1]}m."
     raise InvalidInput("interval", cause, hint=f"Use one of {', '.join(INTERVALS)}.")
+
+
+def known_interval(value: object, *, anchor: object = "utc") -> str | None:
+    """Return this package's name of an interval, in any spelling that `interval_name` takes; None if there is none."""
+    if isinstance(value, str) and value in INTERVALS:
+        return value
+    length = _length(value, anchor)
+    for one in INTERVALS.values():
+        if length == (Length(one.length_ms, 0) if one.length_ms is not None else Length(0, 1)):
+            return one.name
+    return None
+
+
+def _length(value: object, anchor: object) -> Length | None:
+    return length_of(_UTC.sub("", value) if isinstance(value, str) and anchor == "utc" else value)

@@ -152,7 +152,7 @@ class Wire:
         rng: random.Random | None = None,
         attempts: int = ATTEMPTS,
     ) -> None:
-        self._host = origin(base_url)
+        self._host, self._release = origin(base_url), release()
         self._attempts = attempts
         if signer is not None:
             _refuse_foreign(signer, self._host)
@@ -347,7 +347,7 @@ class Wire:
     def _carry(self, endpoint: Endpoint, pairs: list[tuple[str, str]]) -> Answer | Mishap | Stray:
         """Sign and send one request; no error that leaves has a frame with header values."""
         headers = Headers({
-            "Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": release(),
+            "Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": self._release,
             "locale": "en-US",
         })  # fmt: skip
         if self.demo and endpoint.id not in _NOT_IN_DEMO:

@@ -107,7 +107,7 @@ def checked_choice(word: str, session: Session) -> Choice:
         It is the archive, and this exchange has none.
     """
     if word not in get_args(Choice):
-        raise InvalidInput("source", f"{word!r} is unknown.", hint=f"Use one of {', '.join(get_args(Choice))}.")
+        raise InvalidInput.unknown("source", word, get_args(Choice))
     if word == "archive" and session.archive is None and not session.offline:
         raise ConfigurationError(
             f"no bulk archive of {session.sender.host} is known.",

@@ -685,13 +685,12 @@ class Store:
     def owner(self) -> str | None:
         """Return the exchange whose data the folder holds, None if nothing is kept in it."""
         path = self.data_dir / _MARKER
-        try:
-            with in_words("read", path), self._disk.open(path) as file:
-                text = file.read()
-        except StoreError as error:
-            if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
+        with in_words("read", path):
+            try:
+                with self._disk.open(path) as file:
+                    text = file.read()
+            except (FileNotFoundError, NotADirectoryError):
                 return None
-            raise
         try:
             marker = json.loads(text)
             check_format(marker["format"], _MARKER_FORMAT)

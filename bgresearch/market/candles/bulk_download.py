@@ -263,8 +263,8 @@ class _BulkDownload:
             result.error = error
         except Stopped:
             return
-        result.requests = sum(report.requester.requests.values())
-        result.archive = report.archive
+        result.requests = report.requests.total()
+        result.archive = report.archive or result.archive
         self._count(task, report)
 
     def _fetch(self, task: _Task, report: CandleReport) -> None:
@@ -293,7 +293,7 @@ class _BulkDownload:
         report.gaps = self._source.store.gaps(series, task.span)
         result.gaps = report.all_gaps()
         if self._choice == "archive" and result.error is None:
-            result.unarchived = report.archive.causes(self._source.store.missing(series, task.span))
+            result.unarchived = result.archive.causes(self._source.store.missing(series, task.span))
 
 
 def _around(part: Span, what: CandleSeries) -> Span:

@@ -24,6 +24,7 @@ _COMPARED = ("high", "low", "close", "volume")
 _SAME = 1e-6  # relative; routes may round differently
 _LONGEST_MS = 10 * MINUTE_MS  # for which candles are held back because of what was seen
 _BACK = 3  # candles before what is missing
+MAY_CHANGE_MS = DAY_MS  # older candles are not compared
 
 
 class StoredCandles:
@@ -44,8 +45,6 @@ class StoredCandles:
         self._rows: dict[int, tuple[float, ...]] = {}
         self._changed: set[int] = set()
         self._lock = threading.Lock()
-        if missing_ms < source.clock.now_ms() - DAY_MS:
-            return
         length_ms = what.interval.nominal_ms
         with contextlib.suppress(LostRows):  # those who read them fetch them again: there is nothing to compare with
             kept = source.store.read(what.stored, Span(missing_ms - _BACK * length_ms, missing_ms))

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any, Literal, get_args
 
 from bgresearch.archives.wanted import NO_FILES, WantedFiles
@@ -41,6 +40,12 @@ class CandleSeries:
     ----------
     market, symbol, price, interval, anchor
         As the verb ``candles`` takes them, already checked.
+    grid : Grid
+        Where they open.
+    base : CandleSeries
+        The series to fetch: the exchange has no 2h candles for spot, so they are made of 1h ones.
+    stored : Series
+        The series of the store; candles that open on UTC+8 boundaries are a series of their own.
     """
 
     market: Market
@@ -48,21 +53,17 @@ class CandleSeries:
     price: Price
     interval: Interval
     anchor: Anchor
+    grid: Grid = field(init=False, repr=False, compare=False)
+    base: CandleSeries = field(init=False, repr=False, compare=False)
+    stored: Series = field(init=False, repr=False, compare=False)
 
-    @cached_property
-    def grid(self) -> Grid:
-        """Where they open."""
-        return Grid(self.interval, self.anchor)
-
-    @cached_property
-    def base(self) -> CandleSeries:
-        """The series to fetch: the exchange has no 2h candles for spot, so they are made of 1h ones."""
+    def __post_init__(self) -> None:
         made = self.market == "spot" and self.interval.name == "2h"
-        return replace(self, interval=INTERVALS["1h"]) if made else self
+        object.__setattr__(self, "grid", Grid(self.interval, self.anchor))
+        object.__setattr__(self, "base", replace(self, interval=INTERVALS["1h"]) if made else self)
+        object.__setattr__(self, "stored", self._series())
 
-    @cached_property
-    def stored(self) -> Series:
-        """The series of the store; candles that open on UTC+8 boundaries are a series of their own."""
+    def _series(self) -> Series:
         moved = self.anchor == "exchange" and self.interval.anchored
         keys = (
             ("market", self.market), ("price", self.price), ("symbol", self.symbol), ("interval", self.interval.name)
@@ -195,7 +196,7 @@ class Plan:
     @property
     def bytes(self) -> int:
         """Approximate size of the responses, before compression."""
-        return (self.rows - self.archived_rows) * _ROW_BYTES + self.archive.bytes
+        return (self.rows - self.archived_rows) * _ROW_BYTES + (self.archive.bytes if self.archive.files else 0)
 
     @property
     def seconds(self) -> float:
@@ -203,7 +204,7 @@ class Plan:
         asked = {row: count for row, count in self.requests.items() if row != ARCHIVE}
         limits = {row: load()[row].limit for row in asked}
         rest = max((n * limits[row].seconds / limits[row].count for row, n in asked.items()), default=0.0)
-        return rest + self.archive.seconds
+        return rest + self.archive.seconds if self.archive.files else rest
 
     def as_json(self) -> dict[str, Any]:
         """Return the plan as plain values; ``rows_kept`` and ``missing`` say what the store has and what it lacks."""
@@ -234,7 +235,7 @@ def subject(symbol: str, interval_name: str, market: str, price: str, anchor: st
     chosen: list[str] = []
     for name, value, words in (("market", market, Market), ("price", price, Price), ("anchor", anchor, Anchor)):
         if value not in get_args(words):
-            raise InvalidInput(name, f"{value!r} is unknown.", hint=f"Use one of {', '.join(get_args(words))}.")
+            raise InvalidInput.unknown(name, value, get_args(words))
         chosen.append(value)
     if not isinstance(symbol, str) or not symbol or symbol != symbol.strip():
         raise InvalidInput("symbol", f"{symbol!r} is no symbol.", hint="Write it as the exchange does, like BTCUSDT.")
