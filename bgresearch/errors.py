@@ -88,7 +88,7 @@ class InvalidInput(BgresearchError, ValueError):
     @classmethod
     def unknown(cls, field: str, value: object, known: Iterable[str]) -> InvalidInput:
         """Return the error for a word that is none of the known ones, which the hint lists."""
-        return InvalidInput.unknown(field, value, known)
+        return InvalidInput(field, f"{value!r} is unknown.", hint=f"Use one of {', '.join(known)}.")
 
 
 class WrongArguments(InvalidInput, TypeError):

@@ -14,10 +14,9 @@ import pandas as pd
 from bgresearch.client.context import ClientContext
 from bgresearch.client.contracts import ContractVerbs
 from bgresearch.core.intervals import DAY_MS, HOUR_MS, interval
-from bgresearch.core.lengths import Duration
 from bgresearch.core.spans import Span, iso
 from bgresearch.core.symbols import Named, several, spot_of, wire_symbol
-from bgresearch.core.timestamps import Moment, span_of
+from bgresearch.core.timestamps import Duration, Moment, span_of
 from bgresearch.core.verbs import Verbs
 from bgresearch.errors import InvalidInput
 from bgresearch.market.candles.bulk_download import WORKERS, download

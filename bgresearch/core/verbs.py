@@ -15,10 +15,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from bgresearch.core.intervals import interval_name, known_interval
-from bgresearch.core.lengths import length_of
 from bgresearch.core.progress import checked_callback, checked_wish
 from bgresearch.core.symbols import market_name, symbol_text
-from bgresearch.core.timestamps import moment_ms
+from bgresearch.core.timestamps import length_of, moment_ms
 from bgresearch.errors import InvalidInput, UnknownName, WrongArguments
 
 _Given = ParamSpec("_Given")

@@ -22,8 +22,7 @@ from bgresearch.catalogue.answer_row import UNREADABLE, AnswerRow, KeyMissing
 from bgresearch.catalogue.assumptions import TRADE_ID_CLOCK, TRADES_DAYS
 from bgresearch.catalogue.response import rows_of
 from bgresearch.catalogue.value_types import TIME
-from bgresearch.core.grid import windows
-from bgresearch.core.intervals import DAY_MS, HOUR_MS
+from bgresearch.core.intervals import DAY_MS, HOUR_MS, windows
 from bgresearch.core.progress import Wish, shown
 from bgresearch.core.spans import Span, after_instant, halves, iso, subtract, union, whole_seconds
 from bgresearch.core.symbols import Named

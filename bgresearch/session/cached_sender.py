@@ -22,7 +22,7 @@ from bgresearch.http.sender import Reply
 from bgresearch.session.identity import AccountIdentity
 from bgresearch.session.known_accounts import known_uid, remember_uid
 from bgresearch.session.session import Session
-from bgresearch.store.versions import NewerFormat, check_format
+from bgresearch.store.layout import NewerFormat, check_format
 
 _FORMAT = 1
 

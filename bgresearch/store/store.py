@@ -32,9 +32,8 @@ from bgresearch.store.atomic_files import Disk, in_words, matching, names_in, re
 from bgresearch.store.coverage import NEVER_MS, Gap, Ledger, explained
 from bgresearch.store.in_order import overlaid_in_order
 from bgresearch.store.integrity import PRIVATE, Flaw, files_of, inspect
-from bgresearch.store.layout import WHOLE, Series
+from bgresearch.store.layout import WHOLE, NewerFormat, Series, check_format
 from bgresearch.store.lost_rows import Lost, LostRows, damaged, lost_below, lost_in, refusal
-from bgresearch.store.versions import NewerFormat, check_format
 
 _MARKER = ".bgresearch.json"
 _MARKER_FORMAT = 1

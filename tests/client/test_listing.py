@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bgresearch.core.grid import Grid
-from bgresearch.core.intervals import DAY_MS
+from bgresearch.core.intervals import DAY_MS, Grid
 from bgresearch.core.spans import Span, union
 from bgresearch.errors import BadResponse
 from bgresearch.frames import CANDLE_SCHEMA

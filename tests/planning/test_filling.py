@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bgresearch.core.grid import Grid
-from bgresearch.core.intervals import INTERVALS
+from bgresearch.core.intervals import INTERVALS, Grid
 from bgresearch.core.spans import Span
 from bgresearch.errors import InvalidInput
 from bgresearch.market.candles.gap_fill import check_fill, filled

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bgresearch.core.intervals import DAY_MS, HOUR_MS
 from bgresearch.core.spans import Span, subtract
 from bgresearch.store.coverage import NEVER_MS, Cause, Gap, Ledger
-from bgresearch.store.versions import NewerFormat
+from bgresearch.store.layout import NewerFormat
 
 spans = st.builds(lambda start, length: Span(start, start + length), st.integers(0, 60), st.integers(1, 15))
 gaps = st.builds(Gap, spans, st.sampled_from(["delisted", "exchange has none"]), st.integers(0, 9))

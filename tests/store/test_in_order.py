@@ -15,8 +15,8 @@ from bgresearch.core.spans import Span, subtract, union
 from bgresearch.errors import StoreError
 from bgresearch.store import Series, Store
 from bgresearch.store.atomic_files import Disk
-from bgresearch.store.digest import StreamedDigest, matches
 from bgresearch.store.in_order import overlaid_in_order
+from bgresearch.store.parquet_file import StreamedDigest, matches
 
 SCHEMA = pa.schema([("time", pa.timestamp("ms", "UTC")), ("trade_id", pa.string()), ("price", pa.float64())])
 SERIES = Series("trades", (("market", "spot"), ("symbol", "BTCUSDT")), "time", unique=("trade_id",))

@@ -22,8 +22,7 @@ from bgresearch.core.spans import Span, subtract, union
 from bgresearch.errors import ConfigurationError, StoreError
 from bgresearch.store import Gap, LostRows, Series, Store, StoreWarning
 from bgresearch.store import parquet_file as partition
-from bgresearch.store.atomic_files import Disk
-from bgresearch.store.locking import LockWarning
+from bgresearch.store.atomic_files import Disk, LockWarning
 
 JAN_MS = 1_704_067_200_000
 DAY_MS = 86_400_000

@@ -16,9 +16,8 @@ from bgresearch.client.client import Client
 from bgresearch.client.statement import Statement
 from bgresearch.core.clock import ManualClock
 from bgresearch.core.intervals import interval_name
-from bgresearch.core.lengths import length_of
 from bgresearch.core.symbols import known_market, wire_symbol
-from bgresearch.core.timestamps import span_of
+from bgresearch.core.timestamps import length_of, span_of
 from bgresearch.errors import BgresearchError, InvalidInput, UnknownName, WrongArguments
 from bgresearch.query.lens import Lens
 from bgresearch.sandbox import Exchange

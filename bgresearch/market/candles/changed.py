@@ -12,8 +12,7 @@ import threading
 import pyarrow as pa
 
 from bgresearch.catalogue.assumptions import FINAL_AFTER_MS
-from bgresearch.core.grid import Grid
-from bgresearch.core.intervals import DAY_MS, MINUTE_MS
+from bgresearch.core.intervals import DAY_MS, MINUTE_MS, Grid
 from bgresearch.core.spans import Span, iso
 from bgresearch.market.candles.plan import CandleSeries
 from bgresearch.session.differences import differences, remember

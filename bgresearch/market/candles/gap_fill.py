@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from bgresearch.core.grid import Grid
+from bgresearch.core.intervals import Grid
 from bgresearch.core.spans import Span
 from bgresearch.errors import InvalidInput
 

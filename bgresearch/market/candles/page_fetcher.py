@@ -20,8 +20,7 @@ import pyarrow as pa
 from bgresearch.catalogue import load
 from bgresearch.catalogue.response import rows_of
 from bgresearch.core.clock import Clock
-from bgresearch.core.grid import Grid
-from bgresearch.core.intervals import DAY_MS
+from bgresearch.core.intervals import DAY_MS, Grid
 from bgresearch.core.spans import Span, subtract, union
 from bgresearch.errors import (
     AddressRejected,

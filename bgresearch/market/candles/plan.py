@@ -14,8 +14,7 @@ from typing import Any, Literal, get_args
 from bgresearch.archives.wanted import NO_FILES, WantedFiles
 from bgresearch.catalogue import load
 from bgresearch.catalogue.assumptions import RECENT_DAYS, UNIFIED_CANDLES, UNIFIED_HISTORY_DAYS
-from bgresearch.core.grid import Grid
-from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS, Anchor, Family, Interval, interval
+from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS, Anchor, Family, Grid, Interval, interval
 from bgresearch.core.spans import Span, iso, subtract
 from bgresearch.errors import InvalidInput
 from bgresearch.market.candles.lookback import Lookbacks

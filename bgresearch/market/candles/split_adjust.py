@@ -16,8 +16,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from bgresearch.core.grid import Grid
-from bgresearch.core.intervals import INTERVALS, MINUTE_MS
+from bgresearch.core.intervals import INTERVALS, MINUTE_MS, Grid
 from bgresearch.core.spans import Span, iso
 from bgresearch.errors import IncompleteData, InvalidInput
 from bgresearch.market.candles.gap_fill import FLAG
