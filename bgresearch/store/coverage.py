@@ -124,10 +124,6 @@ class Ledger:
             union([*self.covered, *newer]), _joined([*kept, *seen]), merged, self.rows, self.checksum, archived
         )  # fmt: skip
 
-    def due(self, now_ms: int) -> tuple[Gap, ...]:
-        """Return the gaps about which the exchange should be asked again."""
-        return tuple(gap for gap in self.gaps if gap.again_ms <= now_ms)
-
     def without(self, span: Span) -> Ledger:
         """Return this ledger with nothing said about a span."""
         gaps = [gap._replace(span=left) for gap in self.gaps for left in subtract([gap.span], [span])]

@@ -50,8 +50,9 @@ def test_a_road_without_work_takes_several_small_pages_of_another_as_one() -> No
 
 
 def test_a_road_is_explored_only_where_there_is_much_to_do() -> None:
-    assert queues(2)[0].explore("uta.candles") is None
-    assert queues(60)[0].explore("uta.candles") is not None
+    assert not queues(2)[0].may_explore("uta.candles")
+    assert queues(60)[0].may_explore("uta.candles")
+    assert queues(60)[0].newest("uta.candles") is not None
 
 
 def test_a_look_back_longer_than_documented_is_found_and_remembered(

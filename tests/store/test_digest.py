@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bgresearch.core.spans import Span
 from bgresearch.store import Series, Store, digest_of
-from bgresearch.store import digest as kinds
+from bgresearch.store import parquet_file as kinds
 from bgresearch.store import parquet_file as partition
 
 SERIES = Series("fills", (), "time", unique=("id",))

@@ -74,6 +74,17 @@ def test_a_gap_is_known_with_its_cause_and_asked_no_more(store: Store, series: S
     assert store.gaps(series, Span(hours(1, 2).start_ms + 1, hours(1, 2).end_ms))[0].span.start_ms == JAN_MS + 3_600_001
 
 
+def test_a_gap_is_due_from_the_instant_of_its_next_check_on(
+    store: Store, series: Series, minutes: Minutes, clock: ManualClock
+) -> None:
+    gap = Gap(hours(1, 2), "exchange has none", 7, again_ms=clock.now_ms() + 1)
+    store.write(series, minutes(hours(0, 1)), [hours(0, 2)], [gap])
+    assert store.due(series, hours(0, 2)) == ()
+    clock.sleep(0.001)
+    assert store.due(series, hours(0, 2)) == (gap,)
+    assert store.due(series, hours(0, 1)) == ()
+
+
 def test_what_lies_before_the_listing_costs_one_file_not_a_hundred(
     store: Store, series: Series, minutes: Minutes
 ) -> None:

@@ -31,7 +31,7 @@ from bgresearch.errors import (
     UnknownSymbol,
 )
 from bgresearch.market.archived import ArchiveUse, Choice, Stopped, checked_choice
-from bgresearch.market.candles.plan import CandleSeries, may_be_archived, subject
+from bgresearch.market.candles.plan import CandleSeries, subject
 from bgresearch.market.candles.read_through import (
     CandleReport,
     closed_part,
@@ -124,7 +124,7 @@ def download(
         raise InvalidInput("workers", f"{workers!r} is no number of symbols.", hint="1 or more; 16 by default.")
     chosen = checked_choice(choice, source)
     any_symbol = subject("BTCUSDT", interval, market, price, "utc")  # errors in the other arguments concern all symbols
-    if chosen == "archive" and not may_be_archived(any_symbol):
+    if chosen == "archive" and not any_symbol.archivable:
         raise InvalidInput("source", "the archive has only 1m candles of last prices.", hint='Use source="rest".')
     now = source.clock.now_ms()
     asked = span_of(start, end, now)

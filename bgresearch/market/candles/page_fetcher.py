@@ -403,15 +403,15 @@ class Fetcher:
         A route without a start parameter returns the newest rows before an end. So its blank response is evidence for
         everything older, as long as no older row was received.
         """
-        if hole.odd:  # a row was received
+        if hole.odd or hole.evidence < _OWN:  # a row was received, or there are too few responses
             return False
         now_ms = self._clock.now_ms()
         able = {route.endpoint for route in routes if route.shows_absence(hole.span, now_ms)}
         lacking = hole.asked | {endpoint for endpoint in hole.blanks if hole.blanks.count(endpoint) >= _OWN}
         if len(lacking & able) < min(_ROUTES_NEEDED, len(able)):
             return False
-        if hole.evidence >= CONFIRMED or hole.evidence < _OWN:
-            return hole.evidence >= CONFIRMED
+        if hole.evidence >= CONFIRMED:
+            return True
         blank = sum(hole.span.end_ms <= end <= self._oldest_ms for end in self._nothing_before)
         return blank >= CONFIRMED
 

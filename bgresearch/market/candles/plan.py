@@ -45,6 +45,8 @@ class CandleSeries:
         The series to fetch: the exchange has no 2h candles for spot, so they are made of 1h ones.
     stored : Series
         The series of the store; candles that open on UTC+8 boundaries are a series of their own.
+    archivable : bool
+        Whether the bulk archive has these candles with the same columns: its turnover is in USDT only.
     """
 
     market: Market
@@ -55,12 +57,16 @@ class CandleSeries:
     grid: Grid = field(init=False, repr=False, compare=False)
     base: CandleSeries = field(init=False, repr=False, compare=False)
     stored: Series = field(init=False, repr=False, compare=False)
+    archivable: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         made = self.market == "spot" and self.interval.name == "2h"
         object.__setattr__(self, "grid", Grid(self.interval, self.anchor))
         object.__setattr__(self, "base", replace(self, interval=INTERVALS["1h"]) if made else self)
         object.__setattr__(self, "stored", self._series())
+        quoted = self.market != "spot" or self.symbol.endswith("USDT")
+        archivable = self.interval.name == "1m" and self.price == "last" and quoted
+        object.__setattr__(self, "archivable", archivable)
 
     def _series(self) -> Series:
         moved = self.anchor == "exchange" and self.interval.anchored
@@ -246,13 +252,7 @@ def subject(symbol: str, interval_name: str, market: str, price: str, anchor: st
 def routes(what: CandleSeries, lookbacks: Lookbacks | None = None) -> tuple[Route, ...]:
     """Return every route to these candles, with the learned look-back where there is one, else the documented one."""
     seen = lookbacks or Lookbacks()
-    return tuple(_learned(route, what, seen) for route in (*_classic(what, seen), *_unified(what, seen)))
-
-
-def _learned(route: Route, what: CandleSeries, lookbacks: Lookbacks) -> Route:
-    if route.lookback_ms is None:
-        return route
-    return replace(route, lookback_ms=lookbacks.lookback_ms(route.endpoint, what.interval.name, route.lookback_ms))
+    return (*_classic(what, seen), *_unified(what, seen))
 
 
 def plan(
@@ -286,12 +286,6 @@ def plan(
             taken[open_routes[0].endpoint] += 1
             at = piece.end_ms
     return Plan(asked, spans, tuple(pages), grid.count(asked) - sum(page.rows for page in pages))
-
-
-def may_be_archived(what: CandleSeries) -> bool:
-    """Return whether the bulk archive has these candles with the same columns: its turnover is in USDT only."""
-    quoted = what.market != "spot" or what.symbol.endswith("USDT")
-    return what.interval.name == "1m" and what.price == "last" and quoted
 
 
 def with_archive(todo: Plan, what: CandleSeries, share: WantedFiles, choice: str, now_ms: int) -> Plan:
@@ -364,8 +358,9 @@ def _route(
     if endpoint.max_span_days is not None or what.market != "spot":
         rows = max(1, min(rows, seen.longest_ms(row_id) // length))
     spare = min(4 if what.grid.unaligned else 2, rows - 1)
-    lookback_ms = lookback and lookback - length
-    return Route(row_id, rows - spare, lookback_ms, fixed, starts, spare, most, lookback_ms)
+    documented_ms = lookback and lookback - length
+    lookback_ms = documented_ms and seen.lookback_ms(row_id, what.interval.name, documented_ms)
+    return Route(row_id, rows - spare, lookback_ms, fixed, starts, spare, most, documented_ms)
 
 
 def priced(plan: Plan) -> tuple[str, ...]:

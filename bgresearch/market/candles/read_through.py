@@ -57,7 +57,7 @@ from bgresearch.market.candles.gap_fill import check_fill, filled
 from bgresearch.market.candles.lookback import lookbacks_of, remember_lookbacks
 from bgresearch.market.candles.maintenance import began_ms
 from bgresearch.market.candles.page_fetcher import Failure, Fetcher, PageRequester
-from bgresearch.market.candles.plan import CandleSeries, Plan, may_be_archived, plan, routes, subject, with_archive
+from bgresearch.market.candles.plan import CandleSeries, Plan, plan, routes, subject, with_archive
 from bgresearch.market.candles.split_adjust import adjusted, check_adjust, rescaled
 from bgresearch.market.contract_events import SplitStep, split_steps
 from bgresearch.session.cached_sender import CachedSender
@@ -67,6 +67,7 @@ from bgresearch.session.unknown_symbol import UNKNOWN_CODES, did_you_mean, list_
 from bgresearch.store import Gap, Series
 from bgresearch.store.candle_checks import contradictory
 from bgresearch.store.coverage import NEVER_MS, joined
+from bgresearch.store.parquet_file import within
 from bgresearch.store.pending_pages import PendingPages
 
 _log = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ def candles(
         table = pa.concat_tables([table, _still_open(source, what.base, Span(closed_span.end_ms, span.end_ms), report)])
     if what.base != what:
         table = _folded(table, what)
-    frame = to_frame(_cut(table, asked), **report.words(closed_span)).set_index("open_time")
+    frame = to_frame(within(table, "open_time", asked), **report.words(closed_span)).set_index("open_time")
     if fill != "none":
         gaps = [gap.span for gap in report.all_gaps() if gap.cause not in _NO_MARKET]
         frame = filled(frame, [part for span in gaps if (part := span.intersect(asked))], what.grid, fill)
@@ -288,7 +289,7 @@ def _fetch(
 
 def _archive_share(source: Session, what: CandleSeries, todo: Plan, choice: Choice) -> WantedFiles:
     """Return which files of the archive to fetch for a plan."""
-    if not may_be_archived(what) or choice == "rest":
+    if not what.archivable or choice == "rest":
         return NO_FILES
     missing = union(todo.missing)
 
@@ -303,7 +304,7 @@ def _ensure_archived(  # noqa: PLR0917 - as `ensure_stored`
     stop: threading.Event | None,
 ) -> None:  # fmt: skip
     """Fetch from the archive what it has of a span, where that is cheaper; the rest is left to REST."""
-    if report.choice == "rest" or not may_be_archived(what) or not reachable(source):
+    if report.choice == "rest" or not what.archivable or not reachable(source):
         return
     report.archive = report.archive or ArchiveUse()
     missing = source.store.missing(what.stored, span)
@@ -426,12 +427,6 @@ def _folded(table: pa.Table, what: CandleSeries) -> pa.Table:
         np.add.reduceat(columns["volume"], first), np.add.reduceat(columns["quote_volume"], first),
     ]  # fmt: skip
     return pa.Table.from_arrays([pa.array(opens[first]).cast(TIME), *map(pa.array, folded)], schema=table.schema)
-
-
-def _cut(table: pa.Table, span: Span) -> pa.Table:
-    times = table.column("open_time").cast(pa.int64()).to_numpy()
-    start, end = np.searchsorted(times, [span.start_ms, span.end_ms])
-    return table.slice(int(start), int(end - start))
 
 
 def _listed(spans: Sequence[Span]) -> str:
