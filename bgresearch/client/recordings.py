@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bgresearch.archives.keys import Data
+from bgresearch.archives.archive_file import Data
 from bgresearch.client.context import ClientContext
 from bgresearch.core.spans import Span
 from bgresearch.core.symbols import known_market, wire_symbol

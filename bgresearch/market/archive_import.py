@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from bgresearch.archives.archive_file import ArchiveFile, Data, file_days, month_of
 from bgresearch.archives.archive_reader import data_of, read_file
 from bgresearch.archives.checks import Reference
 from bgresearch.archives.container import UnreadableFile
 from bgresearch.archives.fetcher import Delivered
 from bgresearch.archives.file_names import file_of
 from bgresearch.archives.importer import ArchiveImporter, Imported
-from bgresearch.archives.keys import ArchiveFile, Data, file_days, month_of
 from bgresearch.core.progress import Wish, shown
 from bgresearch.core.spans import Span, iso
 from bgresearch.core.symbols import Named

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from bgresearch.archives.archive_file import ArchiveFile, Data, file_days
 from bgresearch.archives.checks import Reference
 from bgresearch.archives.fetched_files import ChangedFile, changed_files
 from bgresearch.archives.fetcher import ArchiveFetcher
 from bgresearch.archives.importer import ArchiveImporter, Imported
-from bgresearch.archives.keys import ArchiveFile, Data, file_days
 from bgresearch.archives.wanted import NO_FILES, WantedFiles, wanted_files
 from bgresearch.core.spans import Span, iso, subtract, union
 from bgresearch.errors import ConfigurationError, InvalidInput, OfflineError

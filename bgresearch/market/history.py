@@ -15,7 +15,7 @@ from typing import Any, cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bgresearch.archives.keys import ArchiveFile
+from bgresearch.archives.archive_file import ArchiveFile
 from bgresearch.archives.wanted import days_of, wanted_files
 from bgresearch.catalogue import load
 from bgresearch.catalogue.answer_row import UNREADABLE, AnswerRow, KeyMissing

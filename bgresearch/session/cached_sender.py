@@ -19,8 +19,8 @@ from bgresearch.errors import InvalidInput, OfflineError, StoreError
 from bgresearch.http.confirming_sender import confirming
 from bgresearch.http.sender import Reply, query_pairs
 from bgresearch.session.identity import AccountIdentity
-from bgresearch.session.known_accounts import known_uid, remember_uid
 from bgresearch.session.session import Session
+from bgresearch.session.stored_identity import known_uid, remember_uid
 from bgresearch.store.layout import NewerFormat, check_format
 
 _FORMAT = 1

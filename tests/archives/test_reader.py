@@ -13,11 +13,11 @@ import pyarrow as pa
 import pytest
 
 from bgresearch.archives import container
+from bgresearch.archives.archive_file import Data
 from bgresearch.archives.archive_reader import data_of, read_file
 from bgresearch.archives.checks import Reference, checked_books
 from bgresearch.archives.container import UnreadableFile
 from bgresearch.archives.file_names import file_of
-from bgresearch.archives.keys import Data
 from tests.archives.conftest import KLINES, QUOTES, TRADES, csv, packed, xlsx
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "bitget" / "samples" / "bulk"

@@ -21,8 +21,8 @@ from vault import (
     Vault,
     VaultError,
     WrongPassword,
+    encryption,
     new_code,
-    sealing,
 )
 from vault.hidden import Hidden
 from vault.recovery import code_bytes
@@ -76,7 +76,9 @@ def opened_by(path: Path, kind: str, secret: bytes) -> list[str]:
     found = []
     for file in path.parent.iterdir():
         try:
-            sealing.open_envelope(file.read_bytes(), lambda wrap: sealing.key_from_password(Hidden(secret), wrap), kind)
+            encryption.decrypt_file(
+                file.read_bytes(), lambda wrap: encryption.key_from_password(Hidden(secret), wrap), kind
+            )
         except (WrongPassword, DamagedVault, VaultError):
             continue
         found.append(file.name)

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from bgresearch.archives.archive_file import ArchiveFile
 from bgresearch.archives.checks import Daily, Reference
-from bgresearch.archives.keys import ArchiveFile
 from bgresearch.archives.wanted import NO_FILES, WantedFiles, wanted_files
 from bgresearch.catalogue.assumptions import FINAL_AFTER_MS, SPLITS_AS_TRADED
 from bgresearch.catalogue.value_types import TIME
