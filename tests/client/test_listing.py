@@ -24,7 +24,7 @@ WHAT = subject("X", "1m", "usdt-futures", "last", "utc")
 
 
 class Listed:
-    """An exchange with daily candles on some days, which obeys no start and fails as told.
+    """An exchange with daily candles on some days, which obeys no start and fails as configured.
 
     A windowed one goes back no further than its limit, whether it finds candles or not.
     """

@@ -83,7 +83,7 @@ def test_a_damaged_file_below_is_set_aside_first(store: Store) -> None:
     assert Store(store.data_dir).missing(SERIES, span(0, 30)) == (span(0, 20),)
 
 
-def test_a_full_disk_is_told_in_words_and_nothing_is_lost(store: Store, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_in_words_and_nothing_is_lost(store: Store, tmp_path: Path) -> None:
     class Full(Disk):
         def replace_by(self, path: Path, fill: object) -> None:
             raise StoreError(f"cannot write {path}")

@@ -183,11 +183,11 @@ def test_a_flipped_bit_anywhere_never_becomes_a_wrong_row(store: Store, series: 
 class FullDisk(Disk):
     """Takes so many bytes and no more."""
 
-    room = 10**9
+    space = 10**9
 
     def write(self, file: BinaryIO, data: bytes) -> None:
-        file.write(data[: self.room])
-        if len(data) > self.room:
+        file.write(data[: self.space])
+        if len(data) > self.space:
             raise OSError(errno.ENOSPC, "No space left on device")
 
 
@@ -198,7 +198,7 @@ def test_a_full_disk_leaves_the_old_file_and_says_what_to_do(
     store = Store(tmp_path, clock=clock, disk=disk)
     store.write(series, minutes(hours(0, 1)), [hours(0, 1)])
     before = file_of(store).read_bytes()
-    disk.room = 500
+    disk.space = 500
     with pytest.raises(StoreError, match=r"cannot write .*2024-01\.parquet: No space left.*free some space"):
         store.write(series, minutes(hours(1, 9)), [hours(1, 9)])
     assert file_of(store).read_bytes() == before

@@ -124,7 +124,7 @@ def key_source() -> Callable[[Wrap], Hidden[bytes]]:
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[bytes], bytes]:
-    """The bytes of three generations of one vault and of the audit trail beside the last."""
+    """The bytes of three generations of one vault and of the audit trail next to the last."""
     path = tmp_path_factory.mktemp("history") / "folder" / "vault"
     vault = Vault.create(path, PASSWORD, profile=FLOOR, surroundings=Surroundings(memory=Forgetful()))
     generations = [path.read_bytes()]

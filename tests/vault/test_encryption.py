@@ -82,7 +82,7 @@ def test_no_flipped_bit_and_no_truncation_of_a_file_is_accepted(history: list[by
 def test_no_change_is_accepted_even_when_the_checksum_is_made_to_fit(
     history: list[bytes], key_source: KeySource
 ) -> None:
-    """The forger mends checksum and spelling, and the key stays the right one: the binding alone must refuse."""
+    """The forger repairs checksum and spelling, and the key stays the right one: the binding alone must refuse."""
     original = json.loads(history[1])
     right_key = key_source(parse(history[1]).header.password_wrap)
     tried = 0
@@ -275,7 +275,7 @@ def test_the_standard_profile_is_what_a_vault_gets(folder: Path, password: str) 
     assert parse((folder / "vault").read_bytes()).header.password_wrap.profile == Profile(128 * 1024, 3, 4)
 
 
-def test_a_newer_version_is_told_from_damage(history: list[bytes], key_source: KeySource) -> None:
+def test_a_newer_version_is_distinguished_from_damage(history: list[bytes], key_source: KeySource) -> None:
     content = json.loads(history[0])
     content["header"]["version"] = 2
     content["header"]["something"] = "new"
@@ -286,7 +286,7 @@ def test_a_newer_version_is_told_from_damage(history: list[bytes], key_source: K
         decrypt_file(with_checksum(content), key_source)
 
 
-def test_a_wrong_password_is_told_from_damage(history: list[bytes]) -> None:
+def test_a_wrong_password_is_distinguished_from_damage(history: list[bytes]) -> None:
     with pytest.raises(WrongPassword):
         decrypt_file(history[0], lambda wrap: Hidden(b"\x01" * 32))
 

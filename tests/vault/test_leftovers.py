@@ -1,4 +1,4 @@
-"""Nothing beside the vault opens with a former password or code, wherever a process was killed."""
+"""Nothing next to the vault opens with a former password or code, wherever a process was killed."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def killed(work: Callable[[], None]) -> bool:
 
 
 def opened_by(path: Path, kind: str, secret: bytes) -> list[str]:
-    """Return the names of the files beside the vault whose wrapped key this secret opens, whatever their body."""
+    """Return the names of the files next to the vault whose wrapped key this secret opens, whatever their body."""
     found = []
     for file in path.parent.iterdir():
         try:
