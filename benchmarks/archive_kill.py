@@ -31,7 +31,7 @@ from bgresearch.core.intervals import DAY_MS
 from bgresearch.core.spans import Span
 from bgresearch.core.timestamps import moment_ms
 from bgresearch.sandbox import Exchange
-from tests.account.trader_truth import TOLD, kept, truth
+from tests.account.trader_truth import REPORTED, kept, truth
 
 START = moment_ms("2026-01-01", "start")[0]
 DAYS = (30, 60, 90, 120, 150, 180, 200)
@@ -57,7 +57,7 @@ def run(model: Exchange, folder: Path, key: str, day: int) -> int:
         status = 1
         try:
             warnings.simplefilter("error")  # a damaged file would be set aside with a warning
-            connected(model, folder, key, day).account.archive(kinds=TOLD)
+            connected(model, folder, key, day).account.archive(kinds=REPORTED)
             status = 0
         finally:
             os._exit(status)

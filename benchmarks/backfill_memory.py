@@ -37,8 +37,8 @@ with bg.connect(base_url=url, data_dir=folder, clock=Fast(), progress=False) as 
     before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     got = client.download(symbols, "1m", end - pd.Timedelta(days=int(days)), end)
 peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-told = {"rows": int(got["candles"].sum()), "errors": int(got["error"].notna().sum())}
-print(json.dumps(told | {"before_mb": before_kb // 1024, "peak_mb": peak_kb // 1024}))
+measured = {"rows": int(got["candles"].sum()), "errors": int(got["error"].notna().sum())}
+print(json.dumps(measured | {"before_mb": before_kb // 1024, "peak_mb": peak_kb // 1024}))
 """
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "DOGEUSDT")
 PROMISED_MB = 300

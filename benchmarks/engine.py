@@ -122,8 +122,8 @@ def measure(served: Served, name: str) -> dict[str, Any]:
         took_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu_began
         sent = client.requests_sent
     rate = rows / took_s
-    told = {"task": name, "rows": rows, "seconds": round(took_s, 2), "rows_per_s": round(rate), "requests": sent}
-    return told | {
+    measured = {"task": name, "rows": rows, "seconds": round(took_s, 2), "rows_per_s": round(rate), "requests": sent}
+    return measured | {
         "refused": served.refused(), "share": round(rate / ceiling, 3), "promised": promised, "cpu_s": round(cpu_s, 2),
     }  # fmt: skip
 
@@ -174,9 +174,14 @@ def together(count: int) -> dict[str, Any]:
             process.stdin.flush()
         rows = sum(int(process.communicate()[0]) for process in processes)
         took_s = time.perf_counter() - began
-        told = {"task": f"{count} processes", "rows": rows, "seconds": round(took_s, 2), "refused": served.refused()}
+        measured = {
+            "task": f"{count} processes",
+            "rows": rows,
+            "seconds": round(took_s, 2),
+            "refused": served.refused(),
+        }
     share = rows / took_s / TASKS["one route"][2]
-    return told | {"rows_per_s": round(rows / took_s), "share": round(share, 3), "promised": 0.85}
+    return measured | {"rows_per_s": round(rows / took_s), "share": round(share, 3), "promised": 0.85}
 
 
 def storm() -> dict[str, Any]:
@@ -189,9 +194,9 @@ def storm() -> dict[str, Any]:
             began = time.perf_counter()
             with bg.connect(base_url=served.url, data_dir=f"{folder}/{name}", progress=False) as client:
                 frames.append(client.candles("BTCUSDT", "1m", start, end))
-                told = {"requests": client.requests_sent, "seconds": round(time.perf_counter() - began, 1)}
+                measured = {"requests": client.requests_sent, "seconds": round(time.perf_counter() - began, 1)}
             if name == "storm":
-                result = {"task": "storm", "rows": len(frames[0]), **told, "refused": served.refused("calm")}
+                result = {"task": "storm", "rows": len(frames[0]), **measured, "refused": served.refused("calm")}
     return result | {"exact": frames[0].equals(frames[1])}
 
 

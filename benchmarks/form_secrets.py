@@ -95,13 +95,13 @@ def main() -> int:
     leaks: Counter[str] = Counter()
     for one in found:
         leaks.update(one.leaks)
-    told = {
+    counted = {
         "runs": len(found), "leaks": dict(leaks), "blind": sorted({place for one in found for place in one.blind}),
         "searched": sorted(found[0].secrets), "not_searched": sorted({place for one in found for place in one.unseen}),
         "mib": sum(one.mib for one in found), "agent": [one.agent for one in found],
     }  # fmt: skip
-    print(json.dumps(told))
-    return int(bool(told["leaks"] or told["blind"] or 0 in told["agent"]))
+    print(json.dumps(counted))
+    return int(bool(counted["leaks"] or counted["blind"] or 0 in counted["agent"]))
 
 
 if __name__ == "__main__":

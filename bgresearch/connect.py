@@ -22,7 +22,7 @@ from bgresearch.http.ratelimit.limiter import Limiter, LocalLimiter
 from bgresearch.http.sender import Sender, Signer, Wire
 from bgresearch.http.transport import base_address, new_session, origin
 from bgresearch.live.hosts import LiveAccess, OwnLogin, PrivateAccess, ws_origin, ws_url_of
-from bgresearch.session.known_accounts import known_label
+from bgresearch.session.stored_identity import known_label
 from bgresearch.store import Store
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ say what failed, with which input, what the exchange said and what to do next.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 
@@ -84,6 +84,11 @@ class InvalidInput(BgresearchError, ValueError):
     def __init__(self, field: str, cause: str, *, hint: str = "") -> None:
         self.field = field
         super().__init__(f"{field}: {cause}", hint=hint)
+
+    @classmethod
+    def unknown(cls, field: str, value: object, known: Iterable[str]) -> InvalidInput:
+        """Return the error for a word that is none of the known ones, which the hint lists."""
+        return InvalidInput(field, f"{value!r} is unknown.", hint=f"Use one of {', '.join(known)}.")
 
 
 class WrongArguments(InvalidInput, TypeError):

@@ -72,7 +72,7 @@ def search_path(first: Path) -> str:
 
 
 def ahead_of(moment: dt.datetime) -> str:
-    """Return how far ahead sandboxes have to be for it to be that moment there, as they are told."""
+    """Return how far ahead sandboxes have to be for it to be that moment there, as they are configured."""
     return f"{moment.timestamp() - time.time():.3f}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from vault import sealing
+from vault import encryption
 from vault.envelope import SALT_BYTES, STANDARD, Profile, Wrap
 from vault.hidden import Hidden
 
@@ -18,7 +18,7 @@ def measured_s(profile: Profile) -> float:
     """Return how long one derivation with these costs takes here."""
     wrap = Wrap("calibration", profile, "00" * SALT_BYTES)
     started = time.perf_counter()
-    sealing.key_from_password(Hidden(b"not a password"), wrap)
+    encryption.key_from_password(Hidden(b"not a password"), wrap)
     return time.perf_counter() - started
 
 

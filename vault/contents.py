@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from vault import sealing
+from vault import encryption
 from vault.disk import FileSystem
 from vault.entries import Slot, body_with_slots, slots_from_body
 from vault.envelope import MAX_FILE_BYTES, PASSWORD, SALT_BYTES, STANDARD, Envelope, Header, Profile, Wrap, parse
@@ -42,15 +42,15 @@ class State:
 
     envelope: Envelope
     data_key: Hidden[bytes]
-    body: sealing.Body
+    body: encryption.Body
     slots: tuple[Slot, ...]
 
 
 def sealed(
-    header: Header, data_key: Hidden[bytes], body: sealing.Body, slots: tuple[Slot, ...], around: Surroundings
+    header: Header, data_key: Hidden[bytes], body: encryption.Body, slots: tuple[Slot, ...], around: Surroundings
 ) -> State:
     new_body = body_with_slots(body, slots)
-    envelope = sealing.seal(header, data_key, new_body, time_s=around.now_ms() // 1000)
+    envelope = encryption.encrypt(header, data_key, new_body, time_s=around.now_ms() // 1000)
     if len(envelope.render()) > MAX_FILE_BYTES:
         raise TooManyKeys("the vault file is full; remove keys that are no longer used, or make a second vault")
     return State(envelope, data_key, new_body, slots)
@@ -70,11 +70,11 @@ def code_wrap(kind: str, data_key: Hidden[bytes], vault_id: str, code: Hidden[by
 
 
 def _wrapped(empty: Wrap, data_key: Hidden[bytes], vault_id: str, secret: Hidden[bytes], around: Surroundings) -> Wrap:
-    return sealing.wrap_data_key(
+    return encryption.wrap_data_key(
         data_key,
         empty,
         vault_id,
-        lambda wrap: sealing.key_from_password(secret, wrap),
+        lambda wrap: encryption.key_from_password(secret, wrap),
         time_s=around.now_ms() // 1000,
     )
 
@@ -92,11 +92,11 @@ def reread(raw: bytes, known: State) -> State:
             f"it was put back from generation {then.generation} to {now.generation} since it was opened; "
             "open it again if that was meant"
         )
-    body = sealing.unseal(envelope, known.data_key)
+    body = encryption.decrypt(envelope, known.data_key)
     return State(envelope, known.data_key, body, believed_slots(body))
 
 
-def believed_slots(body: sealing.Body) -> tuple[Slot, ...]:
+def believed_slots(body: encryption.Body) -> tuple[Slot, ...]:
     slots = slots_from_body(body)
     if slots is None:
         raise DamagedVault("its list of keys is malformed")

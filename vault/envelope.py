@@ -5,7 +5,7 @@ decrypts nothing and does no I/O. Later versions keep ``checksum`` over header a
 ``version`` in the header, so that an old release can always distinguish *newer* from *damaged*.
 
 The checksum has no key. It protects nothing: it lets a person read "damaged" instead of "wrong password".
-Protection is the authenticated encryption in ``sealing``.
+Protection is the authenticated encryption in ``encryption``.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vault import sealing, trail
+from vault import encryption, trail
 from vault.contents import State, Surroundings, code_wrap, password_wrap
 from vault.envelope import KEYRING, PASSWORD, RECOVERY, STANDARD, Header, Wrap
 from vault.errors import NoRecovery
@@ -75,7 +75,7 @@ class LockVerbs(OpenVault):
         def renewed(state: State) -> Draft:
             header = state.envelope.header
             _unwrapped(state, PASSWORD, checked)
-            data_key = Hidden(around.random_bytes(sealing.KEY_BYTES))
+            data_key = Hidden(around.random_bytes(encryption.KEY_BYTES))
             wrap = _rewrapped(header, data_key, checked, around)
             return Draft(replace(header, wraps=(wrap,)), data_key, state.slots)
 
@@ -158,6 +158,6 @@ def _rewrapped(header: Header, data_key: Hidden[bytes], password: Hidden[bytes],
 
 def _unwrapped(state: State, kind: str, proof: Hidden[bytes]) -> Hidden[bytes]:
     header = state.envelope.header
-    return sealing.unwrap_data_key(
-        header.wrap_of(kind), header.vault_id, lambda wrap: sealing.key_from_password(proof, wrap)
+    return encryption.unwrap_data_key(
+        header.wrap_of(kind), header.vault_id, lambda wrap: encryption.key_from_password(proof, wrap)
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from vault import sealing, trail
+from vault import encryption, trail
 from vault.contents import State, Surroundings, iso_utc, reread, sealed
 from vault.entries import Slot
 from vault.envelope import MAX_FILE_BYTES, MAX_GENERATION, Header, parse
@@ -162,7 +162,7 @@ class OpenVault(NoCopies):
             around.memory.remember(vault_id, generation)
 
 
-def with_former_names(body: sealing.Body, before: tuple[Slot, ...], after: tuple[Slot, ...]) -> sealing.Body:
+def with_former_names(body: encryption.Body, before: tuple[Slot, ...], after: tuple[Slot, ...]) -> encryption.Body:
     """Return the body with the labels of removed keys, so that the trail can name them."""
     ids = {slot.id for slot in after}
     gone = {slot.id: slot.name for slot in before if slot.id not in ids}

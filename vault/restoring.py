@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass, replace
 
-from vault import sealing, trail
+from vault import encryption, trail
 from vault.contents import State, Surroundings, believed_slots, iso_utc, sealed
 from vault.envelope import MAX_FILE_BYTES, MAX_GENERATION, Envelope, parse
 from vault.errors import DamagedVault, HostileHeader, NewerVersion, StorageFailed, VaultMissing
@@ -49,7 +49,7 @@ def restored(file: VaultFile, generation: int, password: Hidden[bytes], around: 
     present_raw = _present_bytes(file)
     present = _parsed(present_raw)
     raw = present_raw if present and present.header.generation == generation else _kept_bytes(file, generation)
-    opened = sealing.open_envelope(raw, lambda wrap: sealing.key_from_password(password, wrap))
+    opened = encryption.decrypt_file(raw, lambda wrap: encryption.key_from_password(password, wrap))
     header = opened.envelope.header
     seen = max(file.highest_kept(), around.memory.highest(header.vault_id), generation)
     number = max(seen, present.header.generation if present else 0) + 1
@@ -96,7 +96,7 @@ def _head(file: VaultFile, present: Envelope | None, data_key: Hidden[bytes]) ->
     """Return where the trail continues: at the end that the present file records, else at its end on disk."""
     if present is not None:
         try:
-            return trail.head_of(sealing.unseal(present, data_key))
+            return trail.head_of(encryption.decrypt(present, data_key))
         except DamagedVault:
             pass  # another data key, or damaged inside
     return trail.head_in(file.read_trail())

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vault import sealing, trail
+from vault import encryption, trail
 from vault.contents import Surroundings, believed_slots, found, iso_utc, password_wrap, sealed, with_slot
 from vault.credential import SIGNATURES, Credential
 from vault.disk import FILE_MODE, expanded
@@ -111,7 +111,7 @@ def read_copy(path: str | os.PathLike[str], password: str, *, surroundings: Surr
             raw = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise StorageFailed(f"could not read {path}: {error.strerror}; check the path") from None
-    opened = sealing.open_envelope(raw, lambda wrap: sealing.key_from_password(checked, wrap))
+    opened = encryption.decrypt_file(raw, lambda wrap: encryption.key_from_password(checked, wrap))
     around = surroundings or Surroundings()
     slots: list[Slot] = []
     refused: list[Candidate] = []
@@ -173,7 +173,7 @@ class TransferVerbs(OpenVault):
         del password
         checked = checked_password(typed, is_new=True)
         around, slots = self._surroundings(), self._state().slots
-        vault_id, data_key = around.random_bytes(16).hex(), Hidden(around.random_bytes(sealing.KEY_BYTES))
+        vault_id, data_key = around.random_bytes(16).hex(), Hidden(around.random_bytes(encryption.KEY_BYTES))
         header = Header(vault_id, 1, (password_wrap(data_key, vault_id, checked, STANDARD, around),))
         copy = sealed(header, data_key, Hidden({}), slots, around).envelope.render()
         _write_new(expanded(path), copy)

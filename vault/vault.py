@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from vault import sealing, trail
+from vault import encryption, trail
 from vault.contents import State, Surroundings, believed_slots, iso_utc, password_wrap, sealed
 from vault.envelope import KEYRING, MAX_FILE_BYTES, PASSWORD, RECOVERY, STANDARD, Header, Profile, parse
 from vault.errors import InvalidField
@@ -75,7 +75,7 @@ class Vault(KeyVerbs, LockVerbs, TransferVerbs):
         with file.locked():
             file.check_absent()
             vault_id = around.random_bytes(16).hex()
-            data_key = Hidden(around.random_bytes(sealing.KEY_BYTES))
+            data_key = Hidden(around.random_bytes(encryption.KEY_BYTES))
             wrap = password_wrap(data_key, vault_id, checked, profile, around)
             header = Header(vault_id, 1, (wrap,))
             head, lines = trail.extended(trail.Head(), (trail.Happening(trail.MADE),), iso_utc(around.now_ms()))
@@ -207,7 +207,7 @@ class Vault(KeyVerbs, LockVerbs, TransferVerbs):
         file = VaultFile(path, around.filesystem, around.lock_timeout_s)
         with placed(file):
             raw = file.read(MAX_FILE_BYTES)
-            opened = sealing.open_envelope(raw, lambda wrap: sealing.key_from_password(secret, wrap), kind)
+            opened = encryption.decrypt_file(raw, lambda wrap: encryption.key_from_password(secret, wrap), kind)
             state = State(opened.envelope, opened.data_key, opened.body, believed_slots(opened.body))
         header = opened.envelope.header
         around.memory.warn_of_older(header.vault_id, header.generation, file.path)

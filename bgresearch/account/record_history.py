@@ -24,8 +24,8 @@ from bgresearch.http.pagination.paged_list import EndUnknown, PagedList
 from bgresearch.http.sender import Sender
 from bgresearch.schemas import Row
 from bgresearch.session.identity import AccountIdentity, Identity, Mode
-from bgresearch.session.known_accounts import known_mode, known_uid, remember_mode, remember_uid
 from bgresearch.session.session import Session
+from bgresearch.session.stored_identity import known_mode, known_uid, remember_mode, remember_uid
 
 _TOO_DEEP = "40303"  # spot/error-code/restapi
 Found = dict[str, Row]

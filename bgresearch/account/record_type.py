@@ -138,7 +138,7 @@ class RecordKind:
             If neither account mode has such a lot.
         """
         if lot not in self.all_lots and not self.free:
-            raise InvalidInput(self.lot, f"{lot!r} is unknown.", hint=f"Use one of {', '.join(self.all_lots)}.")
+            raise InvalidInput.unknown(self.lot, lot, self.all_lots)
         return lot
 
     def lookback_ms(self, mode: Mode, lot: str) -> int:

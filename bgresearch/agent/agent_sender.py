@@ -12,8 +12,7 @@ from bgresearch.agent.socket_path import unlock_hint
 from bgresearch.catalogue import Endpoint
 from bgresearch.catalogue.response import unwrap
 from bgresearch.errors import AgentError, AgentUnavailable, ConfigurationError
-from bgresearch.http.query import query_pairs
-from bgresearch.http.sender import Reply, Wire
+from bgresearch.http.sender import Reply, Wire, query_pairs
 
 
 class AgentSender:

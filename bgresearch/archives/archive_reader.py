@@ -22,8 +22,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from bgresearch.archives.archive_file import Data
 from bgresearch.archives.container import Inside, UnreadableFile, readable, table_inside, xlsx_rows
-from bgresearch.archives.keys import Data
 from bgresearch.catalogue.assumptions import ARCHIVE_HEADER
 from bgresearch.catalogue.value_types import TIME
 from bgresearch.frames import CANDLE_SCHEMA

@@ -15,11 +15,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bgresearch.archives.archive_file import ZONE_MS, ArchiveFile, file_days
 from bgresearch.archives.archive_reader import BOOK_SCHEMA, QUOTE_SCHEMA
 from bgresearch.archives.container import UnreadableFile
-from bgresearch.archives.keys import ZONE_MS, ArchiveFile, file_days
-from bgresearch.core.grid import Grid
-from bgresearch.core.intervals import DAY_MS, INTERVALS
+from bgresearch.core.intervals import DAY_MS, INTERVALS, Grid
 from bgresearch.core.spans import Span, iso, subtract
 from bgresearch.store.candle_checks import check_page
 from bgresearch.store.parquet_file import times_of, within

@@ -13,7 +13,7 @@ from typing import Any
 from bgresearch.errors import StoreError
 from bgresearch.http.file_host import FileHost
 from bgresearch.store import Store
-from bgresearch.store.versions import NewerFormat, check_format
+from bgresearch.store.layout import NewerFormat, check_format
 
 FOLDER = ".archive"
 _FILE = f"{FOLDER}/manifest.json"

@@ -17,9 +17,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bgresearch.archives.archive_file import ArchiveFile
 from bgresearch.archives.container import UnreadableFile, table_inside
 from bgresearch.archives.fetched_files import FOLDER
-from bgresearch.archives.keys import ArchiveFile
 from bgresearch.archives.wanted import days_of
 from bgresearch.core.spans import Span, subtract
 from bgresearch.core.thread_pool import ThreadPool

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
-from bgresearch.archives.keys import ArchiveFile, Data, api_symbol
+from bgresearch.archives.archive_file import ArchiveFile, Data, api_symbol
 
 _S, _D, _M = r"(?P<symbol>[^/_]+(?:_CM)?)", r"(?P<day>\d{8})", r"(?P<month>\d{6})"
 _SAME, _END = r"(?:(?P=symbol)_)?", r"\.(?:zip|csv|xlsx)"

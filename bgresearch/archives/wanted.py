@@ -10,7 +10,15 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from bgresearch.archives.keys import ArchiveFile, Data, days_of_month, file_days, first_day, has_months, month_of
+from bgresearch.archives.archive_file import (
+    ArchiveFile,
+    Data,
+    days_of_month,
+    file_days,
+    first_day,
+    has_months,
+    month_of,
+)
 from bgresearch.core.spans import Span, subtract, union
 from bgresearch.http.file_host import PER_SECOND
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bgresearch.cli import permission_report as report
-from bgresearch.cli.key_session import session
+from bgresearch.cli.agent_session import session
 from bgresearch.cli.output import AsJson, print_result
 from bgresearch.cli.prompts import PasswordFile, VaultPath
 from bgresearch.errors import ConfigurationError

@@ -129,7 +129,7 @@ def account(
 
     kind = kind.replace("-", "_")
     if kind not in KINDS:
-        raise InvalidInput("KIND", f"{kind!r} is unknown.", hint=f"Use one of {', '.join(KINDS)}.")
+        raise InvalidInput.unknown("KIND", kind, KINDS)
     with as_an_option(*ARGUMENTS):
         checked_target(to, {"verb": f"account.{kind}"}, format=format_, force=force)
         with connected(name, path, password_file, data_dir, offline=offline) as client:

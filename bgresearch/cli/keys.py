@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bgresearch.cli.add_key import EntryResult, KeyTarget, Typing, typed_until_kept
+from bgresearch.cli.agent_session import own_session, session
 from bgresearch.cli.check import check
-from bgresearch.cli.key_entry import EntryResult, KeyTarget, Typing, typed_until_kept
 from bgresearch.cli.key_import import export, import_keys
-from bgresearch.cli.key_session import own_session, session
 from bgresearch.cli.options import NoArguments, excludes
 from bgresearch.cli.output import AsJson, print_result, table
 from bgresearch.cli.prompts import Fields, PasswordFile, VaultPath, agreed, on_terminal

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
+from bgresearch.cli.add_key import EntryResult, KeyTarget, Typing, typed_until_kept
 from bgresearch.cli.agent_unlock import new_recovery_code, ready, send, unlock
-from bgresearch.cli.key_entry import EntryResult, KeyTarget, Typing, typed_until_kept
 from bgresearch.cli.options import excludes
 from bgresearch.cli.output import AsJson, print_result
 from bgresearch.cli.prompts import PasswordFile, VaultPath, agreed, answer, master_password, secret

@@ -28,7 +28,7 @@ from bgresearch.errors import ExchangeError, NetworkError, OfflineError
 from bgresearch.market.quotes import tickers
 from bgresearch.schemas import Row, documented
 from bgresearch.session.cached_sender import checked_age
-from bgresearch.session.known_accounts import known_uid
+from bgresearch.session.stored_identity import known_uid
 from bgresearch.store import LostRows, Series
 
 

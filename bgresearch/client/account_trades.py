@@ -6,9 +6,8 @@ import pandas as pd
 
 from bgresearch.account.kinds import BILLS, CLOSED_POSITIONS, FILLS, ORDERS, PLAN_ORDERS
 from bgresearch.client.account_records import AccountRecords
-from bgresearch.core.lengths import Duration
 from bgresearch.core.symbols import own_symbol
-from bgresearch.core.timestamps import Moment
+from bgresearch.core.timestamps import Duration, Moment
 from bgresearch.core.verbs import Verbs
 from bgresearch.schemas import documented
 

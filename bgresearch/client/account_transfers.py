@@ -17,9 +17,8 @@ from bgresearch.account.kinds import (
 )
 from bgresearch.catalogue.answer_row import spelled
 from bgresearch.client.account_records import AccountRecords
-from bgresearch.core.lengths import Duration
 from bgresearch.core.symbols import checked_coin, own_symbol
-from bgresearch.core.timestamps import Moment
+from bgresearch.core.timestamps import Duration, Moment
 from bgresearch.core.verbs import Verbs
 from bgresearch.errors import InvalidInput
 from bgresearch.schemas import documented

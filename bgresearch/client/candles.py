@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from bgresearch.archives.fetched_files import ChangedFile
 from bgresearch.client.context import ClientContext
-from bgresearch.core.lengths import Duration
 from bgresearch.core.progress import Wish
 from bgresearch.core.symbols import chosen, known_market, several, wire_symbol
-from bgresearch.core.timestamps import Moment, span_of
+from bgresearch.core.timestamps import Duration, Moment, span_of
 from bgresearch.core.verbs import Verbs
 from bgresearch.market.archive_import import Paths, import_archive
 from bgresearch.market.archived import archive_changes

@@ -11,10 +11,9 @@ import pandas as pd
 import bgresearch.accessor  # noqa: F401 - makes df.bg
 from bgresearch.client.context import ClientContext
 from bgresearch.core.clock import Clock, SystemClock
-from bgresearch.core.lengths import Duration
 from bgresearch.core.no_copies import NoCopies
 from bgresearch.core.progress import Wish, checked_wish
-from bgresearch.core.timestamps import Moment
+from bgresearch.core.timestamps import Duration, Moment
 from bgresearch.core.verbs import Verbs, composed_of, public_verbs
 from bgresearch.errors import ConfigurationError, OfflineError
 from bgresearch.http.confirming_sender import confirming

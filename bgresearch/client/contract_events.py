@@ -5,10 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from bgresearch.client.public_data import PublicVerbs, contract
-from bgresearch.core.lengths import Duration
 from bgresearch.core.spans import iso
 from bgresearch.core.symbols import Named, known_market, only_of
-from bgresearch.core.timestamps import Moment
+from bgresearch.core.timestamps import Duration, Moment
 from bgresearch.errors import InvalidInput
 from bgresearch.market.contract_events import (
     DIVIDENDS,

@@ -6,10 +6,9 @@ import pandas as pd
 
 from bgresearch.catalogue.answer_row import spelled
 from bgresearch.client.public_data import PublicVerbs, contract
-from bgresearch.core.lengths import Duration
 from bgresearch.core.spans import iso
 from bgresearch.core.symbols import checked_coin, known_market
-from bgresearch.core.timestamps import Moment
+from bgresearch.core.timestamps import Duration, Moment
 from bgresearch.errors import ExchangeError, InvalidInput, UnknownSymbol
 from bgresearch.market.fees_and_tiers import (
     DISCOUNT_RATES,

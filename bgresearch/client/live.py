@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bgresearch.client.context import ClientContext
-from bgresearch.core.lengths import Duration
 from bgresearch.core.symbols import Named, chosen, wire_symbol
-from bgresearch.core.timestamps import Moment, span_of
+from bgresearch.core.timestamps import Duration, Moment, span_of
 from bgresearch.core.verbs import Verbs
 from bgresearch.errors import ConfigurationError, InvalidInput, OfflineError
 from bgresearch.live.channels import Subscription, chosen_channel

@@ -10,10 +10,9 @@ import pyarrow as pa
 
 from bgresearch.catalogue import load
 from bgresearch.client.public_data import PublicVerbs
-from bgresearch.core.lengths import Duration
 from bgresearch.core.spans import iso
 from bgresearch.core.symbols import MARKETS, checked_coin, known_market, wire_symbol
-from bgresearch.core.timestamps import Moment
+from bgresearch.core.timestamps import Duration, Moment
 from bgresearch.errors import BadResponse, InvalidInput
 from bgresearch.http.rows import around
 from bgresearch.market.archived import ArchiveUse, archived_words
@@ -283,7 +282,7 @@ class MarketVerbs(PublicVerbs):
             param = load()["notice.annoucements"].param(name)
             allowed = param.enum if param else ()
             if value is not None and value not in allowed:
-                raise InvalidInput(field, f"{value!r} is unknown.", hint=f"Use one of {', '.join(allowed)}.")
+                raise InvalidInput.unknown(field, value, allowed)
         return self._public.asked(ANNOUNCEMENTS, lambda sender: announcements(sender, params), max_age)
 
     def server_time(self) -> pd.Timestamp:

@@ -14,16 +14,15 @@ import pandas as pd
 from bgresearch.client.context import ClientContext
 from bgresearch.client.contracts import ContractVerbs
 from bgresearch.core.intervals import DAY_MS, HOUR_MS, interval
-from bgresearch.core.lengths import Duration
 from bgresearch.core.spans import Span, iso
 from bgresearch.core.symbols import Named, several, spot_of, wire_symbol
-from bgresearch.core.timestamps import Moment, span_of
+from bgresearch.core.timestamps import Duration, Moment, span_of
 from bgresearch.core.verbs import Verbs
 from bgresearch.errors import InvalidInput
 from bgresearch.market.candles.bulk_download import WORKERS, download
 from bgresearch.market.candles.plan import subject
 from bgresearch.market.candles.read_through import candles, closed_part, split_adjusted
-from bgresearch.market.candles.split_adjust import checked_adjust
+from bgresearch.market.candles.split_adjust import check_adjust
 from bgresearch.market.recorder.reader import cadence_ms, length_ms, recorded
 from bgresearch.research.asof import known
 from bgresearch.research.carry import LONGEST, annual_funding
@@ -116,7 +115,8 @@ class PanelVerbs(Verbs):
         >>> panel["close"] / panel["spot"] - 1                                                   # doctest: +SKIP
         """
         named = _named(symbols, market)
-        chosen, by = _chosen(fields, named[0].market), checked_adjust(adjust, named[0].market)
+        chosen = _chosen(fields, named[0].market)
+        check_adjust(adjust, named[0].market)
         fill_ms = length_ms(fill, "fill") if fill is not None else 0
         asked = span_of(start, end, self._source.clock.now_ms())
         span = _closed(self._source, named[0], _words(chosen), interval, asked)
@@ -129,8 +129,8 @@ class PanelVerbs(Verbs):
             self._download(named, _words(chosen), interval, wider)
             for one in named:
                 sources[one.symbol] = [
-                    *self._candles(one, chosen, interval, wider, by=by, gaps=gaps, split=split),
-                    *self._funding(one, chosen, wider), *self._recordings(one, chosen, wider, every, by=by),
+                    *self._candles(one, chosen, interval, wider, adjust=adjust, gaps=gaps, split=split),
+                    *self._funding(one, chosen, wider), *self._recordings(one, chosen, wider, every, adjust=adjust),
                 ]  # fmt: skip
         else:
             nothing = Known(pd.DataFrame(columns=list(chosen), index=moments), {one: one for one in chosen})
@@ -143,7 +143,7 @@ class PanelVerbs(Verbs):
             "verb": "panel", "host": self._source.sender.host, "label": self._source.sender.label,
             "market": named[0].market, "symbols": [one.symbol for one in named], "fields": list(chosen),
             "interval": interval, "fill": fill, "asked": [iso(asked.start_ms), iso(asked.end_ms)], "gaps": gaps,
-            **({"adjust": by, "splits": split} if by == "splits" else {}),
+            **({"adjust": adjust, "splits": split} if adjust == "splits" else {}),
         }  # fmt: skip
         return table
 
@@ -159,7 +159,7 @@ class PanelVerbs(Verbs):
             )  # fmt: skip
 
     def _candles(
-        self, one: Named, fields: tuple[str, ...], interval: str, span: Span, *, by: str, gaps: dict[str, Any],
+        self, one: Named, fields: tuple[str, ...], interval: str, span: Span, *, adjust: str, gaps: dict[str, Any],
         split: dict[str, Any],
     ) -> list[Known]:  # fmt: skip
         sources = []
@@ -168,9 +168,9 @@ class PanelVerbs(Verbs):
             frame = candles(
                 self._source, place.symbol, interval, span.start_ms, span.end_ms, market=place.market,
                 price=_price(word), anchor="utc", include_open=False, progress=self._progress,
-                adjust="none" if word == "spot" else by,
+                adjust="none" if word == "spot" else adjust,
             )  # fmt: skip
-            if by == "splits" and (named := frame.attrs["bgresearch"].get("splits")):
+            if adjust == "splits" and (named := frame.attrs["bgresearch"].get("splits")):
                 split[one.symbol] = named
             if frame.attrs["bgresearch"]["gaps"]:
                 gaps[f"{one.symbol} {word}"] = frame.attrs["bgresearch"]["gaps"]
@@ -188,7 +188,7 @@ class PanelVerbs(Verbs):
         return [Known(known(yearly), columns, LONGEST)]
 
     def _recordings(
-        self, one: Named, fields: tuple[str, ...], span: Span, every: str | None, *, by: str
+        self, one: Named, fields: tuple[str, ...], span: Span, every: str | None, *, adjust: str
     ) -> list[Known]:  # fmt: skip
         sources = []
         for kind in dict.fromkeys(_RECORDED[name][0] for name in fields if name in _RECORDED):
@@ -197,7 +197,7 @@ class PanelVerbs(Verbs):
                 self._source, kind, one.symbol, start_ms, span.end_ms + 1, market=one.market, every=every
             )  # fmt: skip
             columns = {name: _RECORDED[name][1] for name in fields if _RECORDED.get(name, ("",))[0] == kind}
-            if by == "splits" and kind == "open-interest":
+            if adjust == "splits" and kind == "open-interest":
                 rows = split_adjusted(self._source, one.symbol, rows, "open_interest")
             lasts = pd.Timedelta(_LATE * cadence_ms(rows.attrs["bgresearch"]["every"]), unit="ms")
             sources.append(Known(known(rows), columns, lasts))

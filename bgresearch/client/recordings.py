@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bgresearch.archives.keys import Data
+from bgresearch.archives.archive_file import Data
 from bgresearch.client.context import ClientContext
-from bgresearch.core.lengths import Duration
 from bgresearch.core.spans import Span
 from bgresearch.core.symbols import known_market, wire_symbol
-from bgresearch.core.timestamps import Moment, span_of
+from bgresearch.core.timestamps import Duration, Moment, span_of
 from bgresearch.core.verbs import Verbs
 from bgresearch.market.archived_books import archived_books
 from bgresearch.market.listing_history import ever_listed

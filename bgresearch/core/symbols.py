@@ -311,5 +311,5 @@ def known_market(market: str, symbols: Iterable[str] = ()) -> str:
     """
     found = market_name(market, symbols) if isinstance(market, str) else market
     if found not in MARKETS:
-        raise InvalidInput("market", f"{market!r} is unknown.", hint=f"Use one of {', '.join(MARKETS)}.")
+        raise InvalidInput.unknown("market", market, MARKETS)
     return found

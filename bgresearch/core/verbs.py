@@ -14,11 +14,10 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
-from bgresearch.core.intervals import interval_name
-from bgresearch.core.lengths import length_of
+from bgresearch.core.intervals import interval_name, known_interval
 from bgresearch.core.progress import checked_callback, checked_wish
 from bgresearch.core.symbols import market_name, symbol_text
-from bgresearch.core.timestamps import moment_ms
+from bgresearch.core.timestamps import length_of, moment_ms
 from bgresearch.errors import InvalidInput, UnknownName, WrongArguments
 
 _Given = ParamSpec("_Given")
@@ -212,7 +211,7 @@ def _translate(given: dict[str, Any], signature: inspect.Signature) -> None:
     for name in _WORDS:
         if isinstance(given.get(name), str):
             given[name] = given[name].strip().lower()
-    _told_apart(given)
+    _refuse_swapped(given)
     for name in _INTERVALS:
         if given.get(name) is not None:
             given[name] = _each(given[name], lambda one: interval_name(one, anchor=given.get("anchor") or "utc"))
@@ -230,13 +229,11 @@ def _translate(given: dict[str, Any], signature: inspect.Signature) -> None:
         given["period"] = _period(given["period"])
 
 
-def _told_apart(given: dict[str, Any]) -> None:
+def _refuse_swapped(given: dict[str, Any]) -> None:
     """Refuse an interval in the place of the symbol."""
     symbol = given.get("symbol")
     if isinstance(symbol, str) and given.get("interval") is not None:
-        try:
-            interval_name(symbol)
-        except InvalidInput:
+        if known_interval(symbol) is None:
             return
         raise InvalidInput("symbol", f"{symbol!r} is an interval.", hint='The symbol comes first: ("BTCUSDT", "1h").')
 
@@ -256,10 +253,8 @@ def _start_from_last(given: dict[str, Any]) -> None:
 
 def _period(text: str) -> str:
     """Return a period of the exchange's statistics; those of 24h and 30d have no other name."""
-    try:
-        return text if text in ("24h", "30d") else interval_name(text)
-    except InvalidInput:
-        return text  # the verb names the periods that there are
+    known = None if text in ("24h", "30d") else known_interval(text)
+    return known or text  # the verb names the periods that there are
 
 
 def _each(value: Any, translated: Callable[[Any], Any]) -> Any:

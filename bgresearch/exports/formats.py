@@ -81,7 +81,7 @@ def chosen(name: str | None, path: Path) -> Format:
             raise InvalidInput("path", said, hint=f"Use one of {', '.join(sorted(_BY_SUFFIX))}, or pass format=.")
         return _BY_SUFFIX[suffix]
     if name not in FORMATS:
-        raise InvalidInput("format", f"{name!r} is unknown.", hint=f"Use one of {', '.join(FORMATS)}.")
+        raise InvalidInput.unknown("format", name, FORMATS)
     found = FORMATS[name]
     if suffix not in found.writers and not is_data_folder(found, path):
         fitting = " or ".join(found.writers)

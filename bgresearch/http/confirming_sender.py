@@ -44,18 +44,7 @@ class Confirming:
 
     def __init__(self, sender: Sender) -> None:
         self.plain = sender
-
-    @property
-    def label(self) -> str | None:
-        return self.plain.label
-
-    @property
-    def host(self) -> str:
-        return self.plain.host
-
-    @property
-    def demo(self) -> bool:
-        return self.plain.demo
+        self.label, self.host, self.demo = sender.label, sender.host, sender.demo
 
     @property
     def sent(self) -> int:

@@ -8,11 +8,14 @@ the frames of their tracebacks.
 from __future__ import annotations
 
 import logging
+import operator
 import random
 import threading
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
+from urllib.parse import quote
 
 import requests
 
@@ -25,11 +28,11 @@ from bgresearch.errors import (
     BadResponse,
     ConfigurationError,
     ExchangeError,
+    InvalidInput,
     NetworkError,
     ParameterRejected,
     RateLimited,
 )
-from bgresearch.http.query import plain_target, query_pairs, wire_target
 from bgresearch.http.ratelimit.limiter import Limiter
 from bgresearch.http.transport import Answer, Headers, Mishap, Stray, carry, harden, new_session, origin
 
@@ -40,6 +43,7 @@ DOUBTFUL_ATTEMPTS = 3  # for a parameter error that may be temporary (40808)
 ADDRESS_WIDE_AFTER = 3  # consecutive refusals, each after a pause, without the endpoint's own count
 _TIME = "common.time"
 _LONGEST_TIME = 14  # digits of a time in milliseconds, until the year 5138
+_UNSENDABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})  # control characters, lone surrogates, line and paragraph separators
 _NOT_IN_DEMO = frozenset({_TIME, "uta.current_fund_rate"})  # they reject the demo header (seen in ccxt)
 
 _log = logging.getLogger(__name__)
@@ -152,7 +156,7 @@ class Wire:
         rng: random.Random | None = None,
         attempts: int = ATTEMPTS,
     ) -> None:
-        self._host = origin(base_url)
+        self._host, self._release = origin(base_url), release()
         self._attempts = attempts
         if signer is not None:
             _refuse_foreign(signer, self._host)
@@ -347,7 +351,7 @@ class Wire:
     def _carry(self, endpoint: Endpoint, pairs: list[tuple[str, str]]) -> Answer | Mishap | Stray:
         """Sign and send one request; no error that leaves has a frame with header values."""
         headers = Headers({
-            "Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": release(),
+            "Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": self._release,
             "locale": "en-US",
         })  # fmt: skip
         if self.demo and endpoint.id not in _NOT_IN_DEMO:
@@ -390,3 +394,55 @@ def _refuse_unlisted(endpoint: Endpoint) -> None:
     listed = load().at_path(endpoint.path)
     if listed is not endpoint and listed != endpoint:
         raise ConfigurationError(f"{endpoint.id} {endpoint.path[:80]!r} is not in the table, so it is not called.")
+
+
+def query_pairs(params: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Return names and values as text, names ascending, without the ones that are None.
+
+    Booleans become ``true`` and ``false``; whole numbers lose a fraction of zero; an empty text is kept.
+
+    Raises
+    ------
+    InvalidInput
+        A value without a unique spelling (a float, a list) or with a character that cannot be sent.
+    """
+    return [(_sendable(name, name), _sendable(name, _text(name, params[name]))) for name in sorted(params)
+            if params[name] is not None]  # fmt: skip
+
+
+def plain_target(path: str, pairs: list[tuple[str, str]]) -> str:
+    """Return ``path?query`` before percent-encoding: the text that is signed."""
+    return _joined(path, [f"{name}={value}" for name, value in pairs])
+
+
+def wire_target(path: str, pairs: list[tuple[str, str]]) -> str:
+    """Return the same, percent-encoded; decoding it gives `plain_target` byte for byte."""
+    return _joined(path, [f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs])
+
+
+def _joined(path: str, parts: list[str]) -> str:
+    return f"{path}?{'&'.join(parts)}" if parts else path
+
+
+def _text(name: str, value: object) -> str:
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        if not value.is_integer():
+            raise InvalidInput(name, f"{value!r} is a binary fraction.", hint="Pass it as text, written as intended.")
+        return str(int(value))
+    try:
+        return str(operator.index(value))  # type: ignore[arg-type]  # every integer type, including numpy's
+    except TypeError:
+        kind = type(value).__name__
+        raise InvalidInput(
+            name, f"a value of type {kind} cannot be sent.", hint="Pass text or a whole number."
+        ) from None
+
+
+def _sendable(name: str, text: str) -> str:
+    if any(unicodedata.category(character) in _UNSENDABLE for character in text):
+        raise InvalidInput(name, "it contains a control character or a lone surrogate.", hint="Remove it.")
+    return text

@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from bgresearch.archives.archive_file import ArchiveFile, Data, file_days, month_of
 from bgresearch.archives.archive_reader import data_of, read_file
 from bgresearch.archives.checks import Reference
 from bgresearch.archives.container import UnreadableFile
 from bgresearch.archives.fetcher import Delivered
 from bgresearch.archives.file_names import file_of
 from bgresearch.archives.importer import ArchiveImporter, Imported
-from bgresearch.archives.keys import ArchiveFile, Data, file_days, month_of
 from bgresearch.core.progress import Wish, shown
 from bgresearch.core.spans import Span, iso
 from bgresearch.core.symbols import Named
@@ -25,7 +25,7 @@ from bgresearch.errors import InvalidInput
 from bgresearch.http.file_host import FileInfo
 from bgresearch.market.archived import ArchiveUse
 from bgresearch.market.archived_books import series_of_books
-from bgresearch.market.candles.plan import may_be_archived, subject
+from bgresearch.market.candles.plan import subject
 from bgresearch.market.candles.read_through import daily_reference
 from bgresearch.market.history import trades_series
 from bgresearch.session.session import Session
@@ -153,7 +153,7 @@ def _kind(local: _Local) -> _Kind:
 def _import(session: Session, kind: _Kind, locals_: Sequence[_Local], use: ArchiveUse) -> int:
     """Import the files of one series into the store; return the number of rows."""
     named, what = Named(kind.symbol, kind.market), subject(kind.symbol, "1m", kind.market, "last", "utc")
-    if kind.data == "klines" and not may_be_archived(what):
+    if kind.data == "klines" and not what.archivable:
         for one in locals_:
             one.reason = _IN_ANOTHER_COIN
         return 0

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from bgresearch.archives.archive_file import ArchiveFile, Data, file_days
 from bgresearch.archives.checks import Reference
 from bgresearch.archives.fetched_files import ChangedFile, changed_files
 from bgresearch.archives.fetcher import ArchiveFetcher
 from bgresearch.archives.importer import ArchiveImporter, Imported
-from bgresearch.archives.keys import ArchiveFile, Data, file_days
 from bgresearch.archives.wanted import NO_FILES, WantedFiles, wanted_files
 from bgresearch.core.spans import Span, iso, subtract, union
 from bgresearch.errors import ConfigurationError, InvalidInput, OfflineError
@@ -107,7 +107,7 @@ def checked_choice(word: str, session: Session) -> Choice:
         It is the archive, and this exchange has none.
     """
     if word not in get_args(Choice):
-        raise InvalidInput("source", f"{word!r} is unknown.", hint=f"Use one of {', '.join(get_args(Choice))}.")
+        raise InvalidInput.unknown("source", word, get_args(Choice))
     if word == "archive" and session.archive is None and not session.offline:
         raise ConfigurationError(
             f"no bulk archive of {session.sender.host} is known.",

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from bgresearch.archives.archive_file import Data
 from bgresearch.archives.archive_reader import BOOK_SCHEMA, QUOTE_SCHEMA
-from bgresearch.archives.keys import Data
 from bgresearch.archives.wanted import wanted_files
 from bgresearch.core.progress import Wish, shown
 from bgresearch.core.spans import Span, iso

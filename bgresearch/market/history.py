@@ -15,15 +15,14 @@ from typing import Any, cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bgresearch.archives.keys import ArchiveFile
+from bgresearch.archives.archive_file import ArchiveFile
 from bgresearch.archives.wanted import days_of, wanted_files
 from bgresearch.catalogue import load
 from bgresearch.catalogue.answer_row import UNREADABLE, AnswerRow, KeyMissing
 from bgresearch.catalogue.assumptions import TRADE_ID_CLOCK, TRADES_DAYS
 from bgresearch.catalogue.response import rows_of
 from bgresearch.catalogue.value_types import TIME
-from bgresearch.core.grid import windows
-from bgresearch.core.intervals import DAY_MS, HOUR_MS
+from bgresearch.core.intervals import DAY_MS, HOUR_MS, windows
 from bgresearch.core.progress import Wish, shown
 from bgresearch.core.spans import Span, after_instant, halves, iso, subtract, union, whole_seconds
 from bgresearch.core.symbols import Named

@@ -83,7 +83,7 @@ MARGIN_SERIES = Shape(
 def long_short(sender: Sender, symbol: str, period: str, of: str) -> list[Row]:
     """Return the ratio of longs to shorts."""
     if of not in _SIDES:
-        raise InvalidInput("of", f"{of!r} is unknown.", hint=f"Use one of {', '.join(_SIDES)}.")
+        raise InvalidInput.unknown("of", of, _SIDES)
     row_id, names = _LONG_SHORT_ROWS[of]
     columns = dict(zip(("long", "short", "ratio"), names, strict=True))
     return _series(sender, row_id, _of(row_id, symbol, period), columns)
@@ -150,7 +150,7 @@ def _of(row_id: str, symbol: str, period: str) -> dict[str, str]:
     allowed = param.enum if param else ()
     spelled = {name.removesuffix("utc").lower(): name for name in allowed}
     if not isinstance(period, str) or period.lower() not in spelled:
-        raise InvalidInput("period", f"{period!r} is unknown.", hint=f"Use one of {', '.join(spelled)}.")
+        raise InvalidInput.unknown("period", period, spelled)
     return {"symbol": symbol, "period": spelled[period.lower()]}
 
 

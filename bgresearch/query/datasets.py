@@ -23,8 +23,8 @@ from bgresearch.frames import CANDLE_SCHEMA
 from bgresearch.market.archived_books import BOOKS, QUOTES
 from bgresearch.market.history import FUNDING_RATES, TRADES
 from bgresearch.market.recorder.series import RECORDABLE
-from bgresearch.session.known_accounts import known_uid
 from bgresearch.session.session import Session
+from bgresearch.session.stored_identity import known_uid
 from bgresearch.store.atomic_files import matching
 from bgresearch.store.layout import LIVE_BOOKS, SPELLED, is_partition
 from bgresearch.store.lost_rows import lost_in, refusal

@@ -88,7 +88,7 @@ class Scans:
             A file is damaged, or was set aside as damaged and its span is not covered again.
         """
         if not isinstance(name, str) or name not in self._families:
-            raise InvalidInput("name", f"{name!r} is unknown.", hint=f"Use one of {', '.join(self.names)}.")
+            raise InvalidInput.unknown("name", name, self.names)
         if not isinstance(period, str) or not _PERIOD.fullmatch(period):
             raise InvalidInput("period", f"{period!r} is no period.", hint="Write 2026-10, 2026 or 2026-*.")
         family = self._families[name]

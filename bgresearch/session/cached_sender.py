@@ -17,12 +17,11 @@ from bgresearch.catalogue.response import unwrap
 from bgresearch.core.spans import iso
 from bgresearch.errors import InvalidInput, OfflineError, StoreError
 from bgresearch.http.confirming_sender import confirming
-from bgresearch.http.query import query_pairs
-from bgresearch.http.sender import Reply
+from bgresearch.http.sender import Reply, query_pairs
 from bgresearch.session.identity import AccountIdentity
-from bgresearch.session.known_accounts import known_uid, remember_uid
 from bgresearch.session.session import Session
-from bgresearch.store.versions import NewerFormat, check_format
+from bgresearch.session.stored_identity import known_uid, remember_uid
+from bgresearch.store.layout import NewerFormat, check_format
 
 _FORMAT = 1
 

@@ -1,6 +1,8 @@
-"""Bytes to a file, all or nothing. The seam where tests make the disk full; knows nothing of Parquet.
+"""Bytes to a file, all or nothing, under a lock. The seam where tests make the disk full; knows nothing of Parquet.
 
-`replacing` is used for files outside the store as well: pages, exports.
+`replacing` is used for files outside the store as well: pages, exports. Some network file systems have no locks, and
+answer ENOLCK or EOPNOTSUPP. A file that says who holds the lock serves there as well; what a process of this machine
+leaves when it is killed is found by its process number.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import hashlib
 import os
 import secrets
 import stat
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,9 +22,10 @@ from typing import Any, BinaryIO
 import filelock
 
 from bgresearch.errors import StoreError
-from bgresearch.store.locking import locked
 
 _LOCK_TIMEOUT_S = 120.0  # a partition is rewritten in well under a second
+WITHOUT_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP})
+_said: set[Path] = set()
 
 
 def _advice(other: str) -> Mapping[int, str]:
@@ -224,12 +228,14 @@ class Disk:
         """Hold the lock of one file, across threads and processes; lock files are in the hidden folder ``.locks``."""
         name = hashlib.sha256(path.relative_to(self.root).as_posix().encode()).hexdigest()[:32]
         folder = self.root / ".locks"
-        busy = StoreError(
-            f"{path} was locked by another process for {self._patience_s:g} s.", hint="End it, or wait for it."
-        )
+
+        def busy() -> StoreError:
+            said = f"{path} was locked by another process for {self._patience_s:g} s."
+            return StoreError(said, hint="End it, or wait for it.")
+
         with in_words("lock", path):
             folder.mkdir(parents=True, exist_ok=True)
-        with self._held(folder / f"{name}.lock", self._patience_s, busy):
+        with self._locked(folder / f"{name}.lock", self._patience_s, busy):
             yield
 
     @contextlib.contextmanager
@@ -238,17 +244,17 @@ class Disk:
         folder = self.root / ".locks"
         with in_words("lock", folder):
             folder.mkdir(parents=True, exist_ok=True)
-        with self._held(folder / f"{name}.lock", 0, busy):
+        with self._locked(folder / f"{name}.lock", 0, lambda: busy):
             yield
 
     @contextlib.contextmanager
-    def _held(self, path: Path, patience_s: float, busy: StoreError) -> Iterator[None]:
+    def _locked(self, path: Path, patience_s: float, busy: Callable[[], StoreError]) -> Iterator[None]:
         with contextlib.ExitStack() as stack:
             with in_words("lock", path):
                 try:
                     stack.enter_context(locked(path, patience_s=patience_s, make=self._make_lock))
                 except filelock.Timeout:  # an OSError too
-                    raise busy from None
+                    raise busy() from None
             yield
 
     def replace(self, path: Path, data: bytes, *, private: bool = False) -> None:
@@ -320,3 +326,44 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+class LockWarning(UserWarning):
+    """A file system without locks; a file takes their place."""
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, patience_s: float, make: Callable[..., Any] = filelock.FileLock) -> Iterator[None]:
+    """Hold a lock for as long as the block lasts.
+
+    Raises
+    ------
+    filelock.Timeout
+        Another process has it.
+    OSError
+        The lock file cannot be made or opened.
+    """
+    lock = make(path, timeout=patience_s, thread_local=False)
+    try:
+        lock.acquire()
+    except OSError as error:
+        if error.errno not in WITHOUT_LOCKS:
+            raise
+        _say(path.parent)
+        lock = filelock.SoftFileLock(f"{path}.held", timeout=patience_s, thread_local=False)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _say(folder: Path) -> None:
+    if folder not in _said:
+        _said.add(folder)
+        warnings.warn(
+            f"the file system of {folder} has no locks, so files named .held take their place. Do not write from "
+            "several machines at once; after a crash of another machine delete these files.",
+            LockWarning,
+            stacklevel=4,
+        )

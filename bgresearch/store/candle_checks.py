@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bgresearch.core.grid import Grid
+from bgresearch.core.intervals import Grid
 from bgresearch.core.spans import Span, iso, subtract
 
 _PRICES = ("open", "high", "low", "close")

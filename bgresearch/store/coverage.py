@@ -14,17 +14,17 @@ from typing import Any, Literal, NamedTuple, cast, get_args
 
 from bgresearch.core.intervals import DAY_MS, HOUR_MS
 from bgresearch.core.spans import Span, subtract, union
-from bgresearch.store.digest import is_streamed
-from bgresearch.store.versions import check_format
+from bgresearch.store.layout import check_format
 
 Cause = Literal[
     "before listing", "delisted", "exchange has none", "unknown", "contradictory answer",
     "no connection", "too many requests", "maintenance", "refused", "late",
 ]  # fmt: skip
-FORMAT = 4  # 1 had digests of another kind (digest.py), did not say when to look again, and is read all the same
+FORMAT = 4  # 1 had digests of another kind (parquet_file.py), did not say when to look again, and is read all the same
 _FORMAT_OF_CONTRADICTIONS = 3  # knows contradictory answers, but no digest of rows that were written as they came
 _FORMAT_BEFORE = 2  # knew every cause but contradictory answers, and is still written where there are none
 NEVER_MS = 2**53
+STREAMED = "columns:"  # digests of rows that were written as they came begin with it
 ARCHIVE = "archive"  # among sources: rows that came from the exchange's bulk archive
 _LOOKS: Mapping[Cause, tuple[int, ...]] = {
     "before listing": (),
@@ -87,7 +87,7 @@ class Ledger:
     rows : int
         Number of rows in the file.
     checksum : str
-        Digest of the rows; `digest` knows its kinds.
+        Digest of the rows; `parquet_file` knows its kinds.
     archived : tuple of Span
         What of ``covered`` came from the bulk archive; versions that do not know this leave it out.
     """
@@ -124,10 +124,6 @@ class Ledger:
             union([*self.covered, *newer]), _joined([*kept, *seen]), merged, self.rows, self.checksum, archived
         )  # fmt: skip
 
-    def due(self, now_ms: int) -> tuple[Gap, ...]:
-        """Return the gaps about which the exchange should be asked again."""
-        return tuple(gap for gap in self.gaps if gap.again_ms <= now_ms)
-
     def without(self, span: Span) -> Ledger:
         """Return this ledger with nothing said about a span."""
         gaps = [gap._replace(span=left) for gap in self.gaps for left in subtract([gap.span], [span])]
@@ -154,7 +150,7 @@ class Ledger:
 
     def _format(self) -> int:
         """Return the oldest format that knows everything that is said."""
-        if is_streamed(self.checksum):
+        if self.checksum.startswith(STREAMED):
             return FORMAT
         contradictory = any(gap.cause == "contradictory answer" for gap in self.gaps)
         return _FORMAT_OF_CONTRADICTIONS if contradictory else _FORMAT_BEFORE

@@ -12,16 +12,14 @@ from urllib.parse import unquote
 import numpy as np
 import pyarrow as pa
 
-from bgresearch.core.grid import Grid
-from bgresearch.core.intervals import INTERVALS
+from bgresearch.core.intervals import INTERVALS, Grid
 from bgresearch.core.spans import Span, subtract
 from bgresearch.errors import StoreError
 from bgresearch.store import parquet_file as partition
 from bgresearch.store.atomic_files import opened, reading, walked
 from bgresearch.store.candle_checks import check_page
 from bgresearch.store.coverage import Ledger
-from bgresearch.store.layout import SPELLED, Series
-from bgresearch.store.versions import NewerFormat
+from bgresearch.store.layout import SPELLED, NewerFormat, Series
 
 Kind = Literal["damaged", "unsound", "incomplete", "newer", "lost", "unreadable"]
 _CANDLES = ("candles", "candles-utc8")

@@ -1,4 +1,4 @@
-"""Where rows are stored: series, hive-style folders, and the period that one file holds. Pure.
+"""The layout on disk: series, hive-style folders, the period that one file holds, and its format number. Pure.
 
 One file holds a month of intervals below an hour, a year from there to below a day, and everything from a day up: a
 month of 1m bars is 44,640 rows and about a megabyte, small enough to rewrite for one appended bar and large enough
@@ -98,6 +98,26 @@ class Series:
             return f"{moment.year:04}.parquet", Span(_ms(moment.year, 1), _ms(moment.year + 1, 1))
         year, month = (moment.year + 1, 1) if moment.month == 12 else (moment.year, moment.month + 1)
         return f"{moment:%Y-%m}.parquet", Span(_ms(moment.year, moment.month), _ms(year, month))
+
+
+class NewerFormat(Exception):
+    """Written by a newer version: neither damaged nor readable; the file is left as it is."""
+
+
+def check_format(found: object, newest: int) -> None:
+    """Refuse a format that this version does not read.
+
+    Raises
+    ------
+    NewerFormat
+        A whole number above ``newest``.
+    ValueError
+        Anything else than a whole number from 1: the file is damaged.
+    """
+    if type(found) is not int or found < 1:
+        raise ValueError(f"{str(found)[:20]!r} is no format")
+    if found > newest:
+        raise NewerFormat(f"it has format {str(found)[:20]}, this version reads up to {newest}; update bgresearch")
 
 
 def is_partition(path: Path) -> bool:

@@ -19,8 +19,7 @@ from bgresearch.errors import StoreError
 from bgresearch.store import parquet_file as partition
 from bgresearch.store.atomic_files import names_in, opened, reading, walked
 from bgresearch.store.coverage import Ledger
-from bgresearch.store.layout import PERIOD, is_partition
-from bgresearch.store.versions import NewerFormat
+from bgresearch.store.layout import PERIOD, NewerFormat, is_partition
 
 _ASIDE = re.compile(rf"(?P<period>{PERIOD})\.parquet\.damaged-(?P<when>\d{{8}}T\d{{6}}Z)(-\d+)?", re.ASCII)
 _FIRST_MS = 1_483_228_800_000  # 2017-01-01: before the exchange's first row

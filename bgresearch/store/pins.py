@@ -23,8 +23,8 @@ from bgresearch.errors import InvalidInput, StoreError
 from bgresearch.store import parquet_file as partition
 from bgresearch.store.atomic_files import in_words, opened, reading
 from bgresearch.store.integrity import PRIVATE, files_of
+from bgresearch.store.layout import NewerFormat, check_format
 from bgresearch.store.lost_rows import PINS, lost_below, refusal
-from bgresearch.store.versions import NewerFormat, check_format
 
 FOLDER = PINS
 MANIFEST = "pin.json"

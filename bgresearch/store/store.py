@@ -28,13 +28,12 @@ from bgresearch.core.spans import Span, subtract, union
 from bgresearch.core.user_folders import expanded
 from bgresearch.errors import ConfigurationError, StoreError
 from bgresearch.store import parquet_file as partition
-from bgresearch.store.atomic_files import Disk, in_words, matching, names_in, reading
+from bgresearch.store.atomic_files import Disk, matching, names_in, reading
 from bgresearch.store.coverage import NEVER_MS, Gap, Ledger, explained
 from bgresearch.store.in_order import overlaid_in_order
 from bgresearch.store.integrity import PRIVATE, Flaw, files_of, inspect
-from bgresearch.store.layout import WHOLE, Series
+from bgresearch.store.layout import WHOLE, NewerFormat, Series, check_format
 from bgresearch.store.lost_rows import Lost, LostRows, damaged, lost_below, lost_in, refusal
-from bgresearch.store.versions import NewerFormat, check_format
 
 _MARKER = ".bgresearch.json"
 _MARKER_FORMAT = 1
@@ -170,7 +169,7 @@ class Store:
         now = self._clock.now_ms()
         if now < self._rested.get(series.folder, 0):
             return ()
-        found = [gap for ledger in self._ledgers(series, span) for gap in ledger.due(now)]
+        found = [gap for ledger in self._ledgers(series, span) for gap in ledger.gaps if gap.again_ms <= now]
         return tuple(gap for gap in found if gap.span.intersect(span))
 
     def rest(self, series: Series) -> None:
@@ -499,7 +498,7 @@ class Store:
 
     def _read_again(self, paths: Sequence[Path], series: Series) -> pa.Table | None:
         """Return the rows of files that this process has verified whole before, in one go; None if there is a doubt."""
-        marks = [_mark_of(path) for path in paths]
+        marks = list(map(_mark_of, paths))
         if not (series.uniform and paths and all(mark in self._verified for mark in marks)):
             return None
         ledgers = [self._ledger(path) for path in paths]
@@ -507,7 +506,7 @@ class Store:
             table = partition.decode_again(paths, series)
         except (partition.DamagedFile, MemoryError, OSError, RuntimeError):
             return None  # reading file by file, without other threads, says which one
-        same = marks == [_mark_of(path) for path in paths]
+        same = marks == list(map(_mark_of, paths))
         return table if same and table.num_rows == sum(ledger.rows for ledger in ledgers if ledger) else None
 
     def _ledger(self, path: Path) -> Ledger | None:
@@ -686,12 +685,13 @@ class Store:
         """Return the exchange whose data the folder holds, None if nothing is kept in it."""
         path = self.data_dir / _MARKER
         try:
-            with in_words("read", path), self._disk.open(path) as file:
-                text = file.read()
+            text = self.read_file(_MARKER)
         except StoreError as error:
-            if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
+            if isinstance(error.__cause__, NotADirectoryError):
                 return None
             raise
+        if text is None:
+            return None
         try:
             marker = json.loads(text)
             check_format(marker["format"], _MARKER_FORMAT)

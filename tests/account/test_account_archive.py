@@ -24,13 +24,13 @@ from bgresearch.errors import IncompleteData, InvalidInput, NetworkError, Offlin
 from bgresearch.http.sender import Reply
 from bgresearch.market.recorder.series import RECORDABLE
 from bgresearch.sandbox import Exchange
-from tests.account.trader_truth import TOLD, kept, truth
+from tests.account.trader_truth import REPORTED, kept, truth
 from tests.conftest import Connect
 
 START = moment_ms("2026-01-01", "start")[0]
 ACCOUNTS = {"readonly": "classic", "unified": "unified", "spot_only": "classic"}
 FINAL_MS = 5 * 60_000
-SOME = tuple(kind for kind in TOLD if kind != "orders")  # the sandbox takes long to list them
+SOME = tuple(kind for kind in REPORTED if kind != "orders")  # the sandbox takes long to list them
 FEW = ("fills", "deposits")
 
 
@@ -59,7 +59,7 @@ def mortal(client: Client, breaths: int) -> None:
 
 
 def run(client: Client, **options: object) -> Archive:
-    return client.account.archive(kinds=options.pop("kinds", TOLD), **options)  # type: ignore[arg-type]
+    return client.account.archive(kinds=options.pop("kinds", REPORTED), **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("key", "kinds"), [("readonly", SOME), ("unified", ("fills", "deposits", "withdrawals"))])
@@ -68,7 +68,7 @@ def test_two_hundred_days_run_every_thirty_and_killed_at_random_are_complete_and
     connect: Connect, exchange: Exchange, clock: ManualClock, key: str, kinds: tuple[str, ...]
 ) -> None:
     rng, kills = random.Random(key), 0  # noqa: S311 - moments, not secrets
-    exchange.accounts[ACCOUNTS[key]].history(START + 210 * DAY_MS)  # told once, as telling it takes a second
+    exchange.accounts[ACCOUNTS[key]].history(START + 210 * DAY_MS)  # made once, as it takes a second
     for day in (30, 60, 90, 120, 150, 180, 200):
         move_to(clock, day)
         for _ in range(2):
@@ -144,7 +144,7 @@ def test_what_is_due_is_what_would_be_lost_next(connect: Connect, clock: ManualC
 
 
 @pytest.mark.slow
-def test_what_was_forgotten_between_two_runs_is_told_every_time(connect: Connect, clock: ManualClock) -> None:
+def test_what_was_forgotten_between_two_runs_is_reported_every_time(connect: Connect, clock: ManualClock) -> None:
     move_to(clock, 20)
     run(connect(), kinds=["fills"])
     move_to(clock, 150)

@@ -14,7 +14,7 @@ from bgresearch.session.session import Session
 
 Ids = list[tuple[str, int]]
 MARKETS = ("spot", "usdt-futures")
-TOLD = ("fills", "orders", "closed_positions", "bills", "transfers", "deposits", "withdrawals")
+REPORTED = ("fills", "orders", "closed_positions", "bills", "transfers", "deposits", "withdrawals")
 
 
 def truth(account: Account, now_ms: int, span: Span) -> dict[tuple[str, str], Ids]:

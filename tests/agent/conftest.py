@@ -82,7 +82,7 @@ def place(folder: Path) -> Iterator[Place]:
 
 @pytest.fixture
 def begin(place: Place, vault_file: Path) -> Start:
-    """Start an agent with the password, unless told otherwise."""
+    """Start an agent with the password, unless asked otherwise."""
 
     def one(password: str | None = PASSWORD, **options: float) -> AgentStatus:
         return start(vault_file, None if password is None else Hidden(password), place=place, **options)
@@ -105,7 +105,7 @@ def sender(agent: Agent) -> Iterator[AgentSender]:
         yield AgentSender(key, agent=agent, public=public)
 
 
-class Desk:
+class ServiceDriver:
     """A service without process and socket, on a clock that is moved by hand; it asks the sandbox in this process."""
 
     def __init__(self, path: Path) -> None:
@@ -137,7 +137,7 @@ class Desk:
     def seal(self, purpose: str, label: str = "x", *, demo: bool = False, **texts: str) -> dict[str, Any]:
         return self.ask(Open(seal_box(self.offer(purpose, label, demo=demo)["offer"], texts)))
 
-    def open(self) -> Desk:
+    def open(self) -> ServiceDriver:
         """With a vault of its own, empty and unlocked."""
         shutil.copytree(_empty_vault().path.parent, self.path.parent)
         self.service._session.adopt(self.vault(), ())
@@ -183,10 +183,10 @@ def triple_of(name: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def desk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def driver(folder: Path, monkeypatch: pytest.MonkeyPatch) -> ServiceDriver:
     """Without a vault yet; generations of the other tests' vaults, which are twins, are not remembered."""
     monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
-    return Desk(folder / "keys" / "vault")
+    return ServiceDriver(folder / "keys" / "vault")
 
 
 def wait_for_end(pid: int) -> None:

@@ -20,7 +20,7 @@ from bgresearch.agent.vault_session import MOST_HOSTS
 from bgresearch.catalogue import Endpoint
 from bgresearch.errors import AgentError
 from bgresearch.http.sender import Reply, Sender
-from tests.agent.conftest import HERE, Desk, Start, triple_of
+from tests.agent.conftest import HERE, ServiceDriver, Start, triple_of
 from vault import TooManyKeys, VaultMissing, seal_box
 from vault.entries import Slot
 from vault.trail import Happening
@@ -43,17 +43,17 @@ class Meanwhile:
 
 
 @pytest.fixture
-def stored(desk: Desk) -> Desk:
+def stored(driver: ServiceDriver) -> ServiceDriver:
     """With a key that can trade, and one that only reads."""
-    desk.open()
-    with desk.vault() as vault:
+    driver.open()
+    with driver.vault() as vault:
         vault.add("mine", **triple_of("trader"), host=HERE)
         vault.add("decoy", **triple_of("readonly"), host=HERE)
-    return desk
+    return driver
 
 
 @pytest.mark.parametrize("request_", [Fetch("decoy", HERE, "spot.account_info", {}), Check("decoy")])
-def test_names_that_change_places_meanwhile_give_no_key_anothers_verdict(stored: Desk, request_: Any) -> None:
+def test_names_that_change_places_meanwhile_give_no_key_anothers_verdict(stored: ServiceDriver, request_: Any) -> None:
     def swap() -> None:
         for old, new in (("mine", "x"), ("decoy", "mine"), ("x", "decoy")):
             stored.ask(Rename(old, new))
@@ -70,7 +70,7 @@ def test_names_that_change_places_meanwhile_give_no_key_anothers_verdict(stored:
     assert {key["label"]: key["last_verdict"] for key in stored.ask(Status())["keys"]}["decoy"] == "can trade"
 
 
-def test_a_rotation_replaces_the_key_that_it_was_started_for_or_none(stored: Desk) -> None:
+def test_a_rotation_replaces_the_key_that_it_was_started_for_or_none(stored: ServiceDriver) -> None:
     staged = stored.examined("spot_only", "decoy", "rotate")
     for old, new in (("mine", "x"), ("decoy", "mine"), ("x", "decoy")):
         stored.ask(Rename(old, new))
@@ -80,20 +80,20 @@ def test_a_rotation_replaces_the_key_that_it_was_started_for_or_none(stored: Des
     assert stored.ask(Status())["keys"] == before
 
 
-def test_keys_for_ever_new_hosts_are_refused_after_a_while(desk: Desk) -> None:
+def test_keys_for_ever_new_hosts_are_refused_after_a_while(driver: ServiceDriver) -> None:
     """Each host has a budget of its own, in memory for as long as the agent lives."""
-    desk.open()
+    driver.open()
 
     def stage(number: int) -> None:
-        offer = desk.offer("key", "x", f"http://127.0.0.1:{number}")["offer"]
-        desk.ask(Discard(desk.ask(Open(seal_box(offer, triple_of("readonly"))))["staged"]))
+        offer = driver.offer("key", "x", f"http://127.0.0.1:{number}")["offer"]
+        driver.ask(Discard(driver.ask(Open(seal_box(offer, triple_of("readonly"))))["staged"]))
 
     for number in range(1, MOST_HOSTS + 1):
         stage(number)
     with pytest.raises(AgentError, match=f"{MOST_HOSTS} addresses"):
         stage(MOST_HOSTS + 1)
-    assert len(desk.service._session._limiters) == MOST_HOSTS
-    assert desk.examined("readonly"), "an address that is known goes on"
+    assert len(driver.service._session._limiters) == MOST_HOSTS
+    assert driver.examined("readonly"), "an address that is known goes on"
 
 
 def test_an_agent_whose_vault_has_vanished_says_so_and_can_be_locked(
@@ -115,7 +115,7 @@ def test_an_agent_whose_vault_has_vanished_says_so_and_can_be_locked(
         agent.lock()
 
 
-def test_a_full_vault_file_is_no_reason_to_refuse_an_answer(stored: Desk) -> None:
+def test_a_full_vault_file_is_no_reason_to_refuse_an_answer(stored: ServiceDriver) -> None:
     """Who may edit notes can fill it; that a key was used cannot be written down then."""
 
     def grown(slots: tuple[Slot, ...], size: int) -> tuple[Slot, ...]:
@@ -132,7 +132,7 @@ def test_a_full_vault_file_is_no_reason_to_refuse_an_answer(stored: Desk) -> Non
 
 
 @pytest.mark.slow
-def test_a_trail_that_somebody_made_long_still_crosses(stored: Desk) -> None:
+def test_a_trail_that_somebody_made_long_still_crosses(stored: ServiceDriver) -> None:
     with stored.vault() as vault:
         vault._change_slots(lambda slots: slots, *[Happening("edited")] * 80_000)
     answer = stored.service.answer(Audit())

@@ -265,7 +265,7 @@ def test_a_sender_shows_a_label_and_stays_in_its_process(sender: AgentSender) ->
 def test_a_child_of_a_fork_has_connections_of_its_own(sender: AgentSender, agent: Agent) -> None:
     expected = sender.send(ASSETS, {}).data
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads, since Python 3.12
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking next to threads, since Python 3.12
         child = os.fork()
     if child == 0:
         (parents,) = agent._idle

@@ -9,7 +9,7 @@ import random
 import pytest
 
 from bgresearch.agent.constant_time_search import ConstantTimeSieve
-from tests.agent.conftest import HERE, Desk, triple_of
+from tests.agent.conftest import HERE, ServiceDriver, triple_of
 from vault import NotCopyable
 from vault.hidden import Hidden
 from vault.leaks import AnySieve, Needle, Sieve
@@ -53,7 +53,7 @@ def test_it_finds_what_the_fast_one_finds(size: int) -> None:
         assert found(ConstantTimeSieve([]), data) == set()
 
 
-def test_the_same_text_twice_is_told_of_both_keys_at_its_first_place() -> None:
+def test_the_same_text_twice_is_reported_of_both_keys_at_its_first_place() -> None:
     data = b"...." + PATTERNS[3] * 2
     assert found(ConstantTimeSieve(needles(PATTERNS[3], PATTERNS[3])), data) == {("0", 4), ("1", 4)}
 
@@ -93,9 +93,9 @@ def test_it_shows_nothing_and_cannot_be_copied() -> None:
             copying(sieve)
 
 
-def test_the_agent_searches_blindly(desk: Desk) -> None:
-    with desk.open().vault() as vault:
+def test_the_agent_searches_blindly(driver: ServiceDriver) -> None:
+    with driver.open().vault() as vault:
         vault.add("mine", **triple_of("readonly"), host=HERE)
-    searcher = desk.service._session.searcher()
+    searcher = driver.service._session.searcher()
     kinds = {type(getattr(searcher, f"_Searcher__{name}")) for name in ("needles", "split")}
     assert kinds == {ConstantTimeSieve}

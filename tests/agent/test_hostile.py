@@ -37,7 +37,7 @@ from vault.hidden import Hidden
 
 
 class Trap:
-    """A port that a key is bound to: whoever connects has asked."""
+    """A port that a key is bound to: anyone who connects has asked."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))

@@ -32,7 +32,7 @@ STATUS = encode_answer({
 
 
 class Heard(Agent):
-    """An agent's client that remembers everything it was told."""
+    """An agent's client that remembers everything it received."""
 
     said = b""
 

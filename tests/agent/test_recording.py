@@ -13,7 +13,7 @@ from bgresearch.agent.requests import Audit, Check, Edit, Fetch, Remove, Rename,
 from bgresearch.agent.vault_session import CHECK_PAUSE_S
 from bgresearch.core.intervals import DAY_MS
 from bgresearch.errors import AgentError
-from tests.agent.conftest import HERE, Desk, triple_of
+from tests.agent.conftest import HERE, ServiceDriver, triple_of
 from vault import DuplicateKey, FileSystem, InvalidField, UnknownKey
 from vault.storage import VaultFile
 
@@ -21,25 +21,25 @@ ROWS = {"readonly": "spot.account_info", "unified": "uta.account_info"}
 
 
 @pytest.fixture
-def stored(desk: Desk) -> Desk:
+def stored(driver: ServiceDriver) -> ServiceDriver:
     """With the keys ``readonly`` and ``unified``, never checked."""
-    desk.open()
-    with desk.vault() as vault:
+    driver.open()
+    with driver.vault() as vault:
         for name in ROWS:
             vault.add(name, **triple_of(name), host=HERE)
-    return desk
+    return driver
 
 
-def fetch(desk: Desk, key: str, row: str = "") -> None:
-    assert desk.ask(Fetch(key, HERE, row or ROWS[key], {}))["attempts"] == 1
+def fetch(driver: ServiceDriver, key: str, row: str = "") -> None:
+    assert driver.ask(Fetch(key, HERE, row or ROWS[key], {}))["attempts"] == 1
 
 
-def shown(desk: Desk, key: str) -> dict[str, object]:
-    return next(one for one in desk.ask(Status())["keys"] if one["label"] == key)
+def shown(driver: ServiceDriver, key: str) -> dict[str, object]:
+    return next(one for one in driver.ask(Status())["keys"] if one["label"] == key)
 
 
 @pytest.mark.parametrize("key", ROWS)
-def test_what_the_exchange_says_of_a_key_is_written_down(stored: Desk, key: str) -> None:
+def test_what_the_exchange_says_of_a_key_is_written_down(stored: ServiceDriver, key: str) -> None:
     assert shown(stored, key)["last_verdict"] == ""
     fetch(stored, key, "spot.account_assets" if key == "readonly" else "uta.account_assets")
     assert shown(stored, key)["last_verdict"] == ""
@@ -49,43 +49,43 @@ def test_what_the_exchange_says_of_a_key_is_written_down(stored: Desk, key: str)
     assert found["last_checked"]
 
 
-def test_it_is_written_down_when_it_changed_or_a_day_passed_and_once_a_minute_at_most(stored: Desk) -> None:
+def test_it_is_written_down_when_it_changed_or_a_day_passed_and_once_a_minute_at_most(stored: ServiceDriver) -> None:
     saved = itertools.pairwise(_generations(stored))
     assert [after - before for before, after in saved] == [0, 0, 1, 1, 0, 1]
 
 
-def _generations(desk: Desk) -> list[int]:
-    with desk.vault() as vault:
+def _generations(driver: ServiceDriver) -> list[int]:
+    with driver.vault() as vault:
 
         def now() -> int:
-            fetch(desk, "readonly")
+            fetch(driver, "readonly")
             vault.reload()
             return vault.generation
 
         found = [now(), now()]
-        desk.clock.advance(CHECK_PAUSE_S)
+        driver.clock.advance(CHECK_PAUSE_S)
         found.append(now())  # the same verdict on the same day
         vault.record_check("readonly", "can trade", has_addresses=False)
-        desk.clock.advance(CHECK_PAUSE_S / 2)
+        driver.clock.advance(CHECK_PAUSE_S / 2)
         found.append(now())  # changed, but within the minute: the one save is the line above
-        desk.clock.advance(CHECK_PAUSE_S)
+        driver.clock.advance(CHECK_PAUSE_S)
         found.append(now())
         found.append(now())
-        desk.clock.jump(DAY_MS)
-        desk.clock.advance(CHECK_PAUSE_S)
+        driver.clock.jump(DAY_MS)
+        driver.clock.advance(CHECK_PAUSE_S)
         vault.record_use("readonly")
         found.append(now())
     return found
 
 
-def test_a_vault_that_cannot_be_saved_is_no_reason_to_refuse(stored: Desk) -> None:
+def test_a_vault_that_cannot_be_saved_is_no_reason_to_refuse(stored: ServiceDriver) -> None:
     fetch(stored, "readonly", "spot.account_assets")
     with VaultFile(stored.path, FileSystem(), 1.0).locked():  # as a process that is saving
         fetch(stored, "readonly")
     assert shown(stored, "readonly")["last_verdict"] == ""
 
 
-def test_a_key_is_renamed_edited_and_removed(stored: Desk) -> None:
+def test_a_key_is_renamed_edited_and_removed(stored: ServiceDriver) -> None:
     fetch(stored, "readonly")
     names = [key["label"] for key in stored.ask(Rename("readonly", "mine"))["keys"]]
     assert names == ["mine", "unified"]
@@ -106,7 +106,7 @@ def test_a_key_is_renamed_edited_and_removed(stored: Desk) -> None:
     assert events[-4:] == ["renamed", "edited", "edited", "removed"]
 
 
-def test_what_the_vault_refuses_is_said(stored: Desk) -> None:
+def test_what_the_vault_refuses_is_said(stored: ServiceDriver) -> None:
     refused = [
         (Rename("readonly", "unified"), DuplicateKey), (Rename("readonly", "a/b"), InvalidField),
         (Rename("nobody", "x"), UnknownKey), (Remove("nobody"), UnknownKey), (Check("nobody"), UnknownKey),
@@ -121,12 +121,12 @@ def test_what_the_vault_refuses_is_said(stored: Desk) -> None:
     assert triple_of("readonly")["secret_key"].encode() not in stored.said
 
 
-def test_the_audit_trail_crosses(stored: Desk) -> None:
+def test_the_audit_trail_crosses(stored: ServiceDriver) -> None:
     assert stored.ask(Audit()) == {"problems": []}
     assert stored.said.count(b'"event": "added"') == 2
 
 
-def test_a_search_names_the_secret_and_never_shows_it(stored: Desk) -> None:
+def test_a_search_names_the_secret_and_never_shows_it(stored: ServiceDriver) -> None:
     secret = triple_of("readonly")["secret_key"].encode()
     encoded = base64.b64encode(b"xx" + triple_of("unified")["passphrase"].encode())
     leaks = stored.ask(Search(b"x" * 50 + secret + b"\n" + encoded))["leaks"]
@@ -137,7 +137,7 @@ def test_a_search_names_the_secret_and_never_shows_it(stored: Desk) -> None:
     assert stored.ask(Search(b"nothing"))["leaks"] == []
 
 
-def test_a_key_that_came_meanwhile_is_searched_for_too(stored: Desk) -> None:
+def test_a_key_that_came_meanwhile_is_searched_for_too(stored: ServiceDriver) -> None:
     text = triple_of("trader")["secret_key"].encode()
     assert stored.ask(Search(text))["leaks"] == []
     with stored.vault() as vault:
@@ -146,7 +146,7 @@ def test_a_key_that_came_meanwhile_is_searched_for_too(stored: Desk) -> None:
 
 
 @pytest.mark.slow
-def test_what_can_be_searched_in_a_minute_is_limited(stored: Desk) -> None:
+def test_what_can_be_searched_in_a_minute_is_limited(stored: ServiceDriver) -> None:
     part = b"x" * MAX_SEARCHED_BYTES
     for _ in range(BUDGET_BYTES // len(part)):
         stored.ask(Search(part))

@@ -15,7 +15,7 @@ from types import FrameType
 
 import pytest
 
-from bgresearch.agent import socket_path as room
+from bgresearch.agent import socket_path as module
 from bgresearch.agent.client import Agent
 from bgresearch.agent.launcher import start
 from bgresearch.agent.process import _only_one
@@ -154,7 +154,7 @@ def test_the_place_can_be_chosen(monkeypatch: pytest.MonkeyPatch, folder: Path) 
 
 
 def test_without_unix_sockets_the_way_round_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(room.socket, "AF_UNIX")
+    monkeypatch.delattr(module.socket, "AF_UNIX")
     with pytest.raises(AgentUnavailable, match=r"less protection: connect\(key=\.\.\., vault=Vault\.open"):
         need_sockets()
 
@@ -178,7 +178,7 @@ def test_ctrl_c_while_the_agent_starts_shows_no_password(place: Place, vault_fil
 
 def in_fallback(folder: Path, user: int) -> list[str]:
     """Return what three ways to the agent say to a user without a runtime folder, whose temporary folder this is."""
-    doors = (lambda: prepare(default_place()), lambda: Agent().status(), lambda: start(Path("vault"), None))
+    entries = (lambda: prepare(default_place()), lambda: Agent().status(), lambda: start(Path("vault"), None))
     reading, writing = os.pipe()
     if not (child := os.fork()):
         status = 1
@@ -187,9 +187,9 @@ def in_fallback(folder: Path, user: int) -> list[str]:
                 os.environ.pop(name, None)
             os.environ["TMPDIR"], tempfile.tempdir = str(folder), None
             os.setuid(user)
-            for door in doors:
+            for entry_point in entries:
                 try:
-                    door()
+                    entry_point()
                 except AgentError as error:
                     os.write(writing, f"{error} {error.hint}\n".encode())
             status = 0

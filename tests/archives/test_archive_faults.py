@@ -93,19 +93,19 @@ def test_a_part_that_is_absent_is_noticed_by_the_volume_of_the_day(connect: Conn
 
 def test_a_month_with_another_instrument_in_it_is_set_aside(connect: Connect, exchange: Exchange) -> None:
     exchange.faults.inject("swapped_instrument", endpoint="kline_month/BTCUSDT/SP/BTCUSDT_SP_1min_202608.zip")
-    told = connect().download("BTCUSDT", "1m", "2026-08-10", "2026-08-20", source="archive").attrs["bgresearch"]
-    assert [one["file"] for one in told["archive"]["BTCUSDT"]["set_aside"]] == [
+    reported = connect().download("BTCUSDT", "1m", "2026-08-10", "2026-08-20", source="archive").attrs["bgresearch"]
+    assert [one["file"] for one in reported["archive"]["BTCUSDT"]["set_aside"]] == [
         "kline_month/BTCUSDT/SP/BTCUSDT_SP_1min_202608.zip"
     ]
-    [gap] = told["gaps"]["BTCUSDT"]
+    [gap] = reported["gaps"]["BTCUSDT"]
     assert gap["cause"] == "the file of the archive holds other rows and was set aside"
 
 
 def test_a_month_that_is_absent_is_fetched_as_days(connect: Connect, exchange: Exchange) -> None:
     exchange.faults.inject("absent", endpoint="kline_month/BTCUSDT/SP/BTCUSDT_SP_1min_202608.zip")
-    told = connect().download("BTCUSDT", "1m", "2026-08-10", "2026-08-20", source="archive").attrs["bgresearch"]
-    assert told["archive"]["BTCUSDT"]["files"] == 11
-    assert told["gaps"] == {}
+    reported = connect().download("BTCUSDT", "1m", "2026-08-10", "2026-08-20", source="archive").attrs["bgresearch"]
+    assert reported["archive"]["BTCUSDT"]["files"] == 11
+    assert reported["gaps"] == {}
 
 
 @pytest.mark.slow
@@ -206,7 +206,7 @@ def test_a_warning_names_the_file_that_was_set_aside(connect: Connect, exchange:
         connect().download("BTCUSDT", "1m", START, END, source="archive")
 
 
-def test_a_re_upload_is_told(served: Served, exchange: Exchange) -> None:
+def test_a_re_upload_is_reported(served: Served, exchange: Exchange) -> None:
     client = served()
     client.download("BTCUSDT", "1m", START, END, source="archive")
     assert client.archive_changes() == []

@@ -76,9 +76,9 @@ def test_a_monthly_file_and_daily_ones_are_compared(connect: Connect, exchange: 
     day = downloaded(exchange, folder, "kline/BTCUSDT/SP/20260817.zip")
     client = connect()
     assert client.import_archive(day).attrs["bgresearch"]["rows"] == 1440
-    told = client.import_archive(month).attrs["bgresearch"]
-    assert told["rows"] == 30 * 1440
-    assert told["differences"] == []
+    reported = client.import_archive(month).attrs["bgresearch"]
+    assert reported["rows"] == 30 * 1440
+    assert reported["differences"] == []
     text = pd.read_csv(month[0])
     text.loc[text["timestamp"] == int(pd.Timestamp("2026-08-17T03:00Z").timestamp()), "volume"] = 0
     changed = text.assign(basevolume=text["basevolume"].where(text["timestamp"] % 86400 != 3 * 3600, 1.5))
@@ -124,9 +124,9 @@ def test_trades_that_are_stored_are_compared_by_their_values(
     before = client.trades("BTCUSDT", *DAY)
     name = key if "/" in key else f"trades/SPBL/BTCUSDT/{key}"
     found = client.import_archive(packed(folder / f"other/{name}.zip", "x.csv", csv(TRADES, *rows)))
-    told = found.attrs["bgresearch"]["differences"]
+    reported = found.attrs["bgresearch"]["differences"]
     span = "[2026-08-16T16:00:00Z, 2026-08-17T16:00:00Z)"
-    assert [one.partition(": ")[2] for one in told] == (
+    assert [one.partition(": ")[2] for one in reported] == (
         [] if words is None else [f"{words.replace('{}', span)}; the stored ones stay"]
     )
     pd.testing.assert_frame_equal(client.trades("BTCUSDT", *DAY), before)
@@ -244,22 +244,22 @@ def test_the_command_imports_and_verifies(exchange: Exchange, folder: Path, tmp_
             done = CliRunner().invoke(app, [*words, "--json"], env=variables)
             return int(done.exception is not None), json.loads(done.stdout or "{}")
 
-        status, told = run("import", str(good), str(bad))
+        status, reported = run("import", str(good), str(bad))
         assert status == 1
-        assert [one["state"] for one in told["files"]] == ["stored", "set aside"]  # type: ignore[index,attr-defined]
-        status, told = run("import", str(good))
-        assert (status, told["rows"]) == (0, 0)
+        assert [one["state"] for one in reported["files"]] == ["stored", "set aside"]  # type: ignore[index,attr-defined]
+        status, reported = run("import", str(good))
+        assert (status, reported["rows"]) == (0, 0)
         week = ("--since", "2026-08-20", "--until", "2026-08-23")
-        status, told = run("download", "candles", "ETHUSDT", *week, "--source", "archive")
+        status, reported = run("download", "candles", "ETHUSDT", *week, "--source", "archive")
         assert status == 0
-        assert told["archive"]["ETHUSDT"]["files"] > 0  # type: ignore[index]
-        status, told = run("plan", "ETHUSDT", *week, "--source", "archive")
+        assert reported["archive"]["ETHUSDT"]["files"] > 0  # type: ignore[index]
+        status, reported = run("plan", "ETHUSDT", *week, "--source", "archive")
         assert status == 0
         assert run("verify", "--against-archive") == (0, run("verify", "--against-archive")[1])
         server.exchange.faults.inject("reuploaded", endpoint="archive.candles")
-        status, told = run("verify", "--against-archive")
+        status, reported = run("verify", "--against-archive")
         assert status == 1
-        assert {one["what"] for one in told["archive_changes"]} == {"it was uploaded again"}  # type: ignore[index,attr-defined]
+        assert {one["what"] for one in reported["archive_changes"]} == {"it was uploaded again"}  # type: ignore[index,attr-defined]
 
 
 @pytest.mark.parametrize("paths", [None, 3, b"a.zip", [None], ["a.zip", 3], 1.5], ids=repr)

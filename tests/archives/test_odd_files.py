@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 import bgresearch
-from bgresearch.archives.keys import Data
+from bgresearch.archives.archive_file import Data
 from bgresearch.client.client import Client
 from bgresearch.core.clock import ManualClock
 from bgresearch.errors import BgresearchError

@@ -13,11 +13,11 @@ import pyarrow as pa
 import pytest
 
 from bgresearch.archives import container
+from bgresearch.archives.archive_file import Data
 from bgresearch.archives.archive_reader import data_of, read_file
 from bgresearch.archives.checks import Reference, checked_books
 from bgresearch.archives.container import UnreadableFile
 from bgresearch.archives.file_names import file_of
-from bgresearch.archives.keys import Data
 from tests.archives.conftest import KLINES, QUOTES, TRADES, csv, packed, xlsx
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "bitget" / "samples" / "bulk"
@@ -41,14 +41,14 @@ def test_the_samples_of_real_files_are_read_value_by_value() -> None:
     for path in sorted(SAMPLES.glob("*.csv")):
         data = data_of(path)
         with path.open(encoding="utf-8", newline="") as file:
-            told = list(text_csv.DictReader(file))
+            reported = list(text_csv.DictReader(file))
         files += 1
         read = rows(path, data)
         if data == "books":
-            values += same_books(told, read)
+            values += same_books(reported, read)
             continue
-        assert len(read) == len(told)
-        for theirs, ours in zip(told, read, strict=True):
+        assert len(read) == len(reported)
+        for theirs, ours in zip(reported, read, strict=True):
             values += same_row(data, theirs, ours)
     print(f"{files} samples, {values} values compared")
     assert files >= 8
@@ -71,14 +71,14 @@ def same_row(data: Data, theirs: dict[str, str], ours: dict[str, Any]) -> int:
     return len(expected)
 
 
-def same_books(told: list[dict[str, str]], read: list[dict[str, Any]]) -> int:
+def same_books(reported: list[dict[str, str]], read: list[dict[str, Any]]) -> int:
     expected = {
         (int(image["timestamp"]) * 1000, side, float(price), float(amount))
-        for image in told for side in ("ask", "bid") for price, amount in json.loads(image[f"{side}s"])
+        for image in reported for side in ("ask", "bid") for price, amount in json.loads(image[f"{side}s"])
     }  # fmt: skip
     assert {(row["time"], row["side"], row["price"], row["amount"]) for row in read} == expected
     best = [row["price"] for row in read if row["level"] == 1 and row["side"] == "ask"]
-    assert best[0] == min(float(price) for price, _ in json.loads(told[0]["asks"]))
+    assert best[0] == min(float(price) for price, _ in json.loads(reported[0]["asks"]))
     return 4 * len(read)
 
 
@@ -103,7 +103,7 @@ def test_old_files_spell_their_header_otherwise_and_have_noise_in_their_volumes(
 
 
 @pytest.mark.parametrize("factor", [1, 1_000, 1_000_000])
-def test_seconds_and_milliseconds_are_told_by_their_magnitude(tmp_path: Path, factor: int) -> None:
+def test_seconds_and_milliseconds_are_reported_by_their_magnitude(tmp_path: Path, factor: int) -> None:
     path = packed(tmp_path / "a.zip", "a.csv", csv(KLINES, f"{SECOND * factor},1,2,1,1,1,1"))
     assert rows(path, "klines")[0]["open_time"] == SECOND * 1000
 

@@ -29,8 +29,8 @@ CANDLES = {  # across the three ways of naming, months and days, both containers
 def test_candles_are_equal_bit_for_bit(connect: Connect, tmp_path: Path, kind: str) -> None:
     market, symbol, start, end = CANDLES[kind]
     ours, theirs = connect(data_dir=tmp_path / "archive"), connect(data_dir=tmp_path / "rest")
-    told = ours.download(symbol, "1m", start, end, market=market, source="archive").attrs["bgresearch"]
-    assert told["archive"][symbol]["files"] > 0
+    reported = ours.download(symbol, "1m", start, end, market=market, source="archive").attrs["bgresearch"]
+    assert reported["archive"][symbol]["files"] > 0
     ours.download(symbol, "1m", start, end, market=market)  # what no file has: REST
     theirs.download(symbol, "1m", start, end, market=market, source="rest")
     sent = ours.requests_sent

@@ -97,7 +97,7 @@ def profile(playwright: Playwright, tmp_path: Path) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def open_sheet(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Open]:
-    """Open a notebook of these cells: ``open_sheet(cells)``, in JupyterLab unless told otherwise, and run it."""
+    """Open a notebook of these cells: ``open_sheet(cells)``, in JupyterLab unless asked otherwise, and run it."""
     contexts, sheets = [], []
 
     def one(

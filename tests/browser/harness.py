@@ -35,7 +35,7 @@ Place = Literal["lab", "notebook", "voila"]
 
 _SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
-    "@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True},  # the worst case for whoever keeps secrets
+    "@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True},  # the worst case for anyone who keeps secrets
     "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
     "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
 }
@@ -157,7 +157,7 @@ class JupyterServer:
 def start_server(
     folder: Path, *, voila: bool = False, host: str = "127.0.0.1", python: str = sys.executable, base: str = "/"
 ) -> JupyterServer:
-    """Start JupyterLab (with Notebook beside it), or Voila alone, and wait until it answers."""
+    """Start JupyterLab (with Notebook next to it), or Voila alone, and wait until it answers."""
     notebooks, log, token, port = folder / "notebooks", folder / "server.log", secrets.token_hex(16), free_port()
     notebooks.mkdir(parents=True, exist_ok=True)
     command = _voila(notebooks, port, token) if voila else _lab(notebooks, port, token, host, base)

@@ -105,7 +105,7 @@ class Stage:
         return texts
 
     def deliver(self, act: Callable[[], object]) -> None:
-        """Do something on the kernel's side and have the page told."""
+        """Do something on the kernel's side and have the page receive it."""
         act()
         self.page.evaluate("messages => window.deliver(messages)", self.wire.taken())
 
@@ -126,8 +126,8 @@ class Stage:
 
     def seen(self) -> str:
         """Everything that the page holds where others could read it: markup with attributes, and what was sent."""
-        told = self.page.evaluate("() => [document.documentElement.outerHTML, JSON.stringify(window.sent)]")
-        return "\n".join([*told, *self.complaints])
+        reported = self.page.evaluate("() => [document.documentElement.outerHTML, JSON.stringify(window.sent)]")
+        return "\n".join([*reported, *self.complaints])
 
     def _hear(self, message: Any) -> list[dict[str, Any]]:
         if self.silent:

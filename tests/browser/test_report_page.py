@@ -114,7 +114,7 @@ def test_on_a_telephone_no_word_is_cut_off_or_turned(narrow: Opened) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_told_of_a_candle_covers_what_lies_behind(tab: Opened) -> None:
+def test_what_is_reported_of_a_candle_covers_what_lies_behind(tab: Opened) -> None:
     tab.page.locator("#figure-0-0 .nsewdrag").first.hover()
     tab.page.wait_for_selector("#figure-0-0 .hoverlayer .legend .bg")
     shown = tab.page.evaluate(

@@ -61,10 +61,10 @@ def test_what_is_typed_arrives_and_is_neither_sent_nor_saved_in_clear(open_sheet
     sheet = open_sheet([CELL], place=place)
     seal(sheet)
     assert_accessible(sheet.page)
-    told = b"".join(sheet.frames).decode("utf-8", "replace") + "".join(sheet.complaints)
+    reported = b"".join(sheet.frames).decode("utf-8", "replace") + "".join(sheet.complaints)
     saved = sheet.save() if place != "voila" else ""
-    assert [text for text in TEXTS.values() if text in told + saved] == []
-    assert '"ciphertext"' in told
+    assert [text for text in TEXTS.values() if text in reported + saved] == []
+    assert '"ciphertext"' in reported
     if place == "lab":
         widgets = json.loads(saved)["metadata"]["widgets"]["application/vnd.jupyter.widget-state+json"]["state"]
         (state,) = [one["state"] for one in widgets.values() if one["model_name"] == "AnyModel"]

@@ -127,7 +127,7 @@ def test_the_browser_opens_the_pinned_reply(stage: Stage) -> None:
     assert opened == vector["reply_fields"]
 
 
-def test_pasted_texts_are_told_apart_as_the_table_says(stage: Stage) -> None:
+def test_pasted_texts_are_distinguished_as_the_table_says(stage: Stage) -> None:
     cases: list[dict[str, Any]] = json.loads((VECTORS / "pasted.json").read_text("utf-8"))["cases"]
     found = stage.page.evaluate(
         """(cases) => cases.map(({texts}) => {

@@ -211,7 +211,7 @@ def test_lines_are_copied_with_one_press_on_a_page_that_is_not_secure_too(
     assert sheet.page.locator("#pasted").input_value() == lines
 
 
-def test_a_kernel_that_starts_anew_and_an_agent_that_locks_cost_the_typed_secret_alone(
+def test_a_kernel_that_starts_again_and_an_agent_that_locks_cost_the_typed_secret_alone(
     open_sheet: Open, vault_holder: Home, agent: Agent
 ) -> None:
     sheet = open_sheet([vault_holder.cell, SETUP])
@@ -298,7 +298,7 @@ def test_a_page_that_is_loaded_again_in_any_step_shows_the_same_step(
     assert [key.label for key in agent.status().keys] == ["research"]
 
 
-def test_a_kernel_that_starts_anew_while_a_key_is_typed_costs_the_typed_texts_alone(
+def test_a_kernel_that_starts_again_while_a_key_is_typed_costs_the_typed_texts_alone(
     open_sheet: Open, vault_holder: Home
 ) -> None:
     sheet = open_sheet([vault_holder.cell, SETUP])

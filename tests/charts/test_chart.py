@@ -233,7 +233,7 @@ def test_what_a_widget_sends_is_json_where_lines_begin_late_and_bars_are_missing
     bars.loc[bars.index[5:9], ["open", "high", "low", "close", "volume"]] = np.nan
     (_, shown) = live(bars.bg.chart(overlays=[30])).children
     assert np.isnan(shown.data[2].y[0])
-    json.dumps(shown.get_state(), allow_nan=False, default=len)  # what is no JSON leaves as bytes beside it
+    json.dumps(shown.get_state(), allow_nan=False, default=len)  # what is no JSON leaves as bytes next to it
 
 
 def test_a_title_is_text_and_never_markup() -> None:

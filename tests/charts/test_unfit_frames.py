@@ -1,4 +1,4 @@
-"""Frames that are not, or no longer, what a verb returned: refused in words, or told for what they are."""
+"""Frames that are not, or no longer, what a verb returned: refused in words, or reported for what they are."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def environment(path: Path, tmp_path: Path, agent_folder: str) -> dict[str, str]
 
 @pytest.fixture(scope="session")
 def fork_server() -> Iterator[str]:
-    """The socket of a process that has imported the package and forks a command for whoever asks."""
+    """The socket of a process that has imported the package and forks a command for anyone who asks."""
     with tempfile.TemporaryDirectory(prefix="bg-") as folder:
         path = f"{folder}/socket"
         command = (sys.executable, "-m", "tests.cli.forking", path)

@@ -1,4 +1,4 @@
-"""Archive against a served sandbox: through the agent and in this process, what fails, what is told."""
+"""Archive against a served sandbox: through the agent and in this process, what fails, what is reported."""
 
 from __future__ import annotations
 

@@ -170,7 +170,7 @@ def test_the_password_can_be_typed(converse: Converse, keys: tuple[str, ...]) ->
 
 
 @pytest.mark.slow
-def test_a_key_without_an_address_list_is_told_to_get_one(run: Run, keys: tuple[str, ...]) -> None:
+def test_a_key_without_an_address_list_is_reported_to_get_one(run: Run, keys: tuple[str, ...]) -> None:
     assert "bind it to yours" in run("check", "no_address_list", *keys).out
 
 

@@ -1,4 +1,4 @@
-"""One rule behind every door by which a key comes into the vault: one that can withdraw never does."""
+"""One rule behind every entry point by which a key comes into the vault: one that can withdraw never does."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def copy_of(folder: Path, key: SandboxKey, url: str) -> Path:
     return folder / "copy"
 
 
-DOORS: dict[str, Callable[[Command, Path, SandboxKey, str], Ran]] = {
+ENTRIES: dict[str, Callable[[Command, Path, SandboxKey, str], Ran]] = {
     "keys add": lambda run, _, key, url: run("keys", "add", "new", "--stdin", "--host", url, stdin=as_json(key)),
     "vault add": lambda run, _, key, url: run("vault", "add", "new", "--stdin", "--host", url, stdin=as_json(key)),
     "keys rotate": lambda run, _, key, _url: run("keys", "rotate", "old", "--stdin", stdin=as_json(key)),
@@ -64,13 +64,13 @@ DOORS: dict[str, Callable[[Command, Path, SandboxKey, str], Ran]] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "status"), [("withdrawer", 4), ("unified_trader", 4), ("trader", 3)])
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry", ENTRIES)
 def test_a_key_that_can_do_more_than_read_stays_outside(  # noqa: PLR0917 - fixtures
-    door: str, name: str, status: int, command: Command, path: Path, tmp_path: Path, url: str
+    entry: str, name: str, status: int, command: Command, path: Path, tmp_path: Path, url: str
 ) -> None:
     with Vault.open(path, PASSWORD) as vault:
         before = vault.describe()
-    ran = DOORS[door](command, tmp_path, SANDBOX_KEYS[name], url)
+    ran = ENTRIES[entry](command, tmp_path, SANDBOX_KEYS[name], url)
     assert ran.status == status, ran
     with Vault.open(path, PASSWORD) as vault:
         assert [(one.label, one.fingerprint) for one in vault.describe()] == [
@@ -95,11 +95,11 @@ def test_a_key_that_can_trade_is_refused_with_the_option_that_keeps_it(  # noqa:
 
 
 @pytest.mark.quick_cases(2)
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry", ENTRIES)
 def test_a_key_that_only_reads_comes_in_with_its_verdict(
-    door: str, command: Command, path: Path, tmp_path: Path, url: str
+    entry: str, command: Command, path: Path, tmp_path: Path, url: str
 ) -> None:
-    ran = DOORS[door](command, tmp_path, SANDBOX_KEYS["readonly"], url)
+    ran = ENTRIES[entry](command, tmp_path, SANDBOX_KEYS["readonly"], url)
     assert ran.status == 0, ran
     with Vault.open(path, PASSWORD) as vault:
         assert "read-only" in {one.verdict for one in vault.describe()}
@@ -112,14 +112,14 @@ def test_the_vault_itself_takes_no_key_that_was_found_to_withdraw(path: Path, ur
     with Vault.create(path, PASSWORD, profile=FLOOR) as vault:
         vault.add("old", **triple(SANDBOX_KEYS["readonly"]), host=url)
         incoming = from_found(from_environment({f"BITGET_{name.upper()}": text for name, text in triple(key).items()}))
-        for door in (
+        for entry in (
             lambda: Staged("new", texts, host=url).save(vault, checked=found),
             lambda: Staged("old", texts, host=url).replace(vault, checked=found),
             lambda: vault.rotate("old", **triple(key), check=lambda _: found),
             lambda: vault.import_keys(incoming, checked={"bitget": found}),
         ):
             with pytest.raises(KeyRefused, match="never kept"):
-                door()
+                entry()
         assert [(one.label, one.verdict) for one in vault.describe()] == [("old", "")]
         vault.record_check("old", CAN_WITHDRAW)
         vault.export(tmp_path / "copy", COPY_PASSWORD)

@@ -100,7 +100,7 @@ Vault.create(folder / "keys" / "vault", "a password of the tests", profile=FLOOR
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user without an entry")
-def test_a_user_without_a_home_is_told_what_to_set_and_a_vault_elsewhere_works(tmp_path: Path) -> None:
+def test_a_user_without_a_home_is_shown_what_to_set_and_a_vault_elsewhere_works(tmp_path: Path) -> None:
     for parent in tmp_path.parents:
         if not parent.stat().st_mode & 0o001:
             parent.chmod(parent.stat().st_mode | 0o011)  # pytest's own folders let nobody else through

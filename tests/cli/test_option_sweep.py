@@ -99,7 +99,7 @@ def pem() -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["keys add", "vault add", "keys rotate", "vault rotate"])
-def test_the_private_key_of_a_file_is_used_beside_standard_input(
+def test_the_private_key_of_a_file_is_used_next_to_standard_input(
     command: str, places: dict[str, str], pem: str, tmp_path: Path
 ) -> None:
     path = Path(places["BGRESEARCH_VAULT"])

@@ -80,7 +80,7 @@ def test_two_recorders_at_once_double_no_row(places: dict[str, str], tmp_path: P
     assert set(times(frame)) == {*said(one), *said(two)}
 
 
-def test_wrong_usage_is_said_in_words_and_the_result_is_told_as_json(run: Run, server: Server) -> None:
+def test_wrong_usage_is_said_in_words_and_the_result_is_reported_as_json(run: Run, server: Server) -> None:
     wrong = run("record", "open-interest", "BTCUSDT", "--every", "7m", BGRESEARCH_BASE_URL=server.url)
     assert (wrong.status, "--every: a day is no whole number of 7m" in wrong.err) == (2, True)
     wrong = run("record", "moon", "BTCUSDT", "--every", "5m", BGRESEARCH_BASE_URL=server.url)

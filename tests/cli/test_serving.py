@@ -93,8 +93,8 @@ def test_the_lab_opens_on_loopback_with_a_token_and_ends_with_its_kernel_server(
         assert (page.status_code, "JupyterLab" in page.text) == (200, True)
         assert requests.get(f"{address}/api/contents", timeout=PATIENCE_S).status_code == 403  # without the token
         notes = f"{address}/lab/api/settings/@jupyterlab/apputils-extension:notification"
-        told = requests.get(notes, params={"token": token}, timeout=PATIENCE_S).json()
-        asked = told["schema"]["properties"]["fetchNews"]
+        reported = requests.get(notes, params={"token": token}, timeout=PATIENCE_S).json()
+        asked = reported["schema"]["properties"]["fetchNews"]
         assert asked["default"] == "false"  # "none" would ask every newcomer whether to fetch news
         process.send(signal.SIGTERM)
         assert process.status() == 128 + signal.SIGTERM

@@ -236,7 +236,7 @@ def test_without_a_terminal_it_says_what_to_do(run: Run) -> None:
     assert "There is no terminal to ask on. Use --stdin" in ran.err
 
 
-def test_a_restricted_account_is_told_apart_from_a_wrong_key(run: Run, opened: Path, server: Server) -> None:
+def test_a_restricted_account_is_distinguished_from_a_wrong_key(run: Run, opened: Path, server: Server) -> None:
     server.exchange.restrict("unified", "40023")
     try:
         ran = run("setup", "--stdin", stdin=as_json(SANDBOX_KEYS["unified"]))

@@ -40,7 +40,7 @@ def test_wrong_usage_is_an_object_for_a_machine(run: Run, arguments: tuple[str, 
     assert error["hint"].endswith("--help.")
 
 
-def test_the_version_is_told(run: Run) -> None:
+def test_the_version_is_reported(run: Run) -> None:
     assert run("--version") == (0, f"bgresearch {bgresearch.__version__}\n", "")
 
 

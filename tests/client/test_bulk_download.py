@@ -1,4 +1,4 @@
-"""Many symbols into the store: what is there is counted, what fails stands beside it, the rest is kept."""
+"""Many symbols into the store: what is there is counted, what fails is reported with it, the rest is kept."""
 
 from __future__ import annotations
 
@@ -80,10 +80,10 @@ def test_one_symbol_alone_fails_as_it_does_elsewhere(client: Client) -> None:
 
 def test_symbols_may_be_spelled_as_ccxt_does_and_then_name_their_market(client: Client) -> None:
     asked = ("1h", "2026-11-10", "2026-11-11")
-    told = client.download(["BTC/USDT:USDT", "eth/usdt", "SOLUSDT"], *asked, market="usdt-futures")
-    assert told["symbol"].tolist() == ["BTC/USDT:USDT", "ETH/USDT", "SOLUSDT"]
-    assert told["candles"].tolist() == [24, 0, 24]
-    assert "names the spot market" in told["error"][1]
+    reported = client.download(["BTC/USDT:USDT", "eth/usdt", "SOLUSDT"], *asked, market="usdt-futures")
+    assert reported["symbol"].tolist() == ["BTC/USDT:USDT", "ETH/USDT", "SOLUSDT"]
+    assert reported["candles"].tolist() == [24, 0, 24]
+    assert "names the spot market" in reported["error"][1]
     client.download("BTC/USDT:USDT", *asked)
     sent = client.requests_sent
     assert len(client.candles("BTCUSDT", *asked, market="usdt-futures")) == 24
@@ -116,16 +116,16 @@ def test_offline_all_are_those_that_the_store_knows_and_nobody_is_asked(client: 
         offline.download("SOLUSDT", "1h", *SPAN)
 
 
-def test_progress_is_told_in_the_calling_thread_up_to_the_whole(client: Client) -> None:
-    told: list[tuple[int, int, str]] = []
+def test_progress_is_reported_in_the_calling_thread_up_to_the_whole(client: Client) -> None:
+    reported: list[tuple[int, int, str]] = []
 
     def tell(done: int, total: int) -> None:
-        told.append((done, total, threading.current_thread().name))
+        reported.append((done, total, threading.current_thread().name))
 
     client.download(["BTCUSDT", "NOPEUSDT", "ETHUSDT"], "1m", *SPAN, progress=tell)
-    assert {name for _done, _total, name in told} == {threading.current_thread().name}
-    assert [done for done, _total, _name in told] == sorted(done for done, _total, _name in told)
-    assert told[-1][:2] == (3 * 3 * 1440, 3 * 3 * 1440)
+    assert {name for _done, _total, name in reported} == {threading.current_thread().name}
+    assert [done for done, _total, _name in reported] == sorted(done for done, _total, _name in reported)
+    assert reported[-1][:2] == (3 * 3 * 1440, 3 * 3 * 1440)
 
 
 def test_the_bar_tells_the_share_of_the_limit(client: Client, capsys: pytest.CaptureFixture[str]) -> None:
@@ -215,7 +215,7 @@ def _minutes(gap: dict[str, str]) -> int:
 
 
 class Jumping:
-    """A clock whose time of day can be set, beside an exchange whose clock goes on."""
+    """A clock whose time of day can be set, next to an exchange whose clock goes on."""
 
     def __init__(self, clock: ManualClock) -> None:
         self.monotonic_s, self.sleep, self._clock, self.by_ms = clock.monotonic_s, clock.sleep, clock, 0
@@ -241,7 +241,7 @@ def test_a_clock_that_is_set_in_the_middle_loses_nothing(
 
 
 def test_whoever_is_dismissed_begins_nothing_more_and_holds_nobody_up() -> None:
-    crew, begun, go = ThreadPool(1, "test"), threading.Event(), threading.Event()
+    threads, begun, go = ThreadPool(1, "test"), threading.Event(), threading.Event()
     ran: list[int] = []
 
     def work(number: int) -> int:
@@ -250,9 +250,9 @@ def test_whoever_is_dismissed_begins_nothing_more_and_holds_nobody_up() -> None:
         ran.append(number)
         return number
 
-    first, second = crew.submit(work, 1), crew.submit(work, 2)
+    first, second = threads.submit(work, 1), threads.submit(work, 2)
     assert begun.wait(PATIENCE_S)
-    crew.dismiss()
+    threads.dismiss()
     assert all(thread.daemon for thread in threading.enumerate() if thread.name.startswith("test"))
     go.set()
     assert first.result(PATIENCE_S) == 1

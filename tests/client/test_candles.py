@@ -241,12 +241,12 @@ def test_offline_names_what_is_missing(client: Client, connect: Connect) -> None
 
 
 def test_progress_counts_every_row_to_the_end(connect: Connect) -> None:
-    told: list[tuple[int, int]] = []
-    connect(progress=lambda done, total: told.append((done, total))).candles(
+    reported: list[tuple[int, int]] = []
+    connect(progress=lambda done, total: reported.append((done, total))).candles(
         "BTCUSDT", "1m", "2026-11-18", "2026-11-20"
     )
-    assert told[-1] == (2880, 2880)
-    assert [done for done, _total in told] == sorted(done for done, _total in told)
+    assert reported[-1] == (2880, 2880)
+    assert [done for done, _total in reported] == sorted(done for done, _total in reported)
 
 
 def test_a_bar_is_drawn_where_it_is_wanted(

@@ -51,7 +51,7 @@ def test_an_empty_answer_is_not_believed_at_once(client: Client, exchange: Excha
     exchange.faults.inject("false_empty", endpoint="spot.candles", times=1)
     got = client.candles(*asked)
     same(got, truth(*asked))
-    assert len(got.attrs["bgresearch"]["requests"]) > 1  # another road was asked
+    assert len(got.attrs["bgresearch"]["requests"]) > 1  # another route was asked
 
 
 def test_a_young_absence_is_reported_but_not_kept(

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bgresearch.core.grid import Grid
-from bgresearch.core.intervals import DAY_MS
+from bgresearch.core.intervals import DAY_MS, Grid
 from bgresearch.core.spans import Span, union
 from bgresearch.errors import BadResponse
 from bgresearch.frames import CANDLE_SCHEMA
@@ -25,7 +24,7 @@ WHAT = subject("X", "1m", "usdt-futures", "last", "utc")
 
 
 class Listed:
-    """An exchange with daily candles on some days, which obeys no start and fails as told.
+    """An exchange with daily candles on some days, which obeys no start and fails as configured.
 
     A windowed one goes back no further than its limit, whether it finds candles or not.
     """

@@ -53,7 +53,7 @@ TRADES = [  # (what was done in the market, which position, opened or closed)
 ]  # fmt: skip
 
 
-def told(family: str, number: int) -> dict[str, Any]:
+def reported(family: str, number: int) -> dict[str, Any]:
     """Return one trade as a family of endpoints tells it; the same numbers are the same trades."""
     side, position, action = TRADES[number % 4]
     trade_id, ts = str(9 * 10**17 + 7 * number), str(NOW_MS - 20 * DAY - number * HOUR)
@@ -87,7 +87,7 @@ def test_classic_and_unified_accounts_tell_the_same_fills(account: Start, habits
     for mode in ("classic", "unified"):
         exchange, client = account(Habits(mode=mode, **habits))
         family = mode if mode == "unified" else market.removeprefix("usdt-")
-        exchange.fills = [told(family, number) for number in range(230)]
+        exchange.fills = [reported(family, number) for number in range(230)]
         frames.append(client.account.fills(NOW_MS - 60 * DAY, NOW_MS - 10 * DAY, market=market))
         assert len(frames[-1]) == 230
         before = len(exchange.requests)
@@ -103,7 +103,7 @@ def test_classic_and_unified_accounts_tell_the_same_fills(account: Start, habits
 @pytest.mark.parametrize("empty_at", [(1,), (2,), (2, 3), (3,)], ids=str)
 def test_a_false_end_of_the_list_is_not_believed(account: Start, empty_at: tuple[int, ...]) -> None:
     exchange, client = account()
-    exchange.fills = [told("spot", number) for number in range(230)]
+    exchange.fills = [reported("spot", number) for number in range(230)]
     pages = 0
 
     def sometimes_nothing(rows: list[Any]) -> list[Any]:
@@ -127,7 +127,7 @@ def test_a_false_end_of_the_list_is_not_believed(account: Start, empty_at: tuple
 )  # fmt: skip
 def test_the_side_is_what_was_done_in_the_market(account: Start, side: str, trade: str, mode: str, traded: str) -> None:
     exchange, client = account()
-    exchange.fills = [told("futures", 0) | {"side": side, "tradeSide": trade, "posMode": mode}]
+    exchange.fills = [reported("futures", 0) | {"side": side, "tradeSide": trade, "posMode": mode}]
     got = client.account.fills(NOW_MS - 30 * DAY, NOW_MS - 10 * DAY, market="usdt-futures")
     assert list(got.side) == [traded]
 

@@ -122,8 +122,8 @@ def test_a_gap_is_asked_again_when_it_is_due_and_what_has_come_since_is_taken(st
     got = client.candles("BTCUSDT", "1m", *OLD)
     same(got, truth(exchange, OLD))
     assert gaps(got) == [(*holes[1], "exchange has none")]
-    told = got.attrs["bgresearch"]["gaps"][0]
-    assert pd.Timestamp(told["again"]) - pd.Timestamp(told["noticed"]) == pd.Timedelta(days=7)
+    reported = got.attrs["bgresearch"]["gaps"][0]
+    assert pd.Timestamp(reported["again"]) - pd.Timestamp(reported["noticed"]) == pd.Timedelta(days=7)
     asked = len(exchange.requests)
     assert before < asked < before + 30
     client.candles("BTCUSDT", "1m", *OLD)
@@ -225,7 +225,7 @@ def test_daily_candles_that_begin_late_hide_nothing(start: Start) -> None:
     same(client.candles("BTCUSDT", "1m", *OLD), truth(exchange, OLD))
 
 
-def test_a_road_that_is_not_there_is_gone_around(start: Start) -> None:
+def test_a_route_that_is_not_there_is_gone_around(start: Start) -> None:
     for body in (b"<html>404</html>", b'{"code":"40404","msg":"Request URL NOT FOUND","data":null}'):
         exchange, client = start(Habits(absent=("/api/v2/spot/market/candles", "/api/v3"), absent_body=body))
         same(client.candles("BTCUSDT", "1m", *RECENT), truth(exchange, RECENT))
@@ -285,7 +285,7 @@ def test_a_recent_month_of_minutes_costs_less_than_a_hundred_requests_and_a_seco
     span = (TODAY - 29 * DAY, TODAY)
     client.candles("BTCUSDT", "1m", *span)
     assert exchange.count("/api/v2/spot/market/candles") <= 29 * 1440 / 1000 + 3
-    assert len(exchange.requests) <= 100  # other roads help while that one's limit is used up
+    assert len(exchange.requests) <= 100  # other routes help while that one's limit is used up
     before = len(exchange.requests)
     same(client.candles("BTCUSDT", "1m", *span), truth(exchange, span))
     assert len(exchange.requests) == before

@@ -1,4 +1,4 @@
-"""Roads side by side: limits that are wrong in the documentation are learned, and no absence is believed for them."""
+"""Routes side by side: limits that are wrong in the documentation are learned, and no absence is believed for them."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ def test_every_page_is_taken_once_whoever_takes_it() -> None:
     waiting, pages = queues(85)
     taken: list[Page] = []
     while waiting:
-        for road in waiting.endpoints:
-            if page := waiting.own(road) or waiting.shared(road):
-                assert page.routes[0].endpoint == road
+        for route in waiting.endpoints:
+            if page := waiting.own(route) or waiting.shared(route):
+                assert page.routes[0].endpoint == route
                 assert page.rows <= page.routes[0].rows
                 taken.append(page)
     assert sum(page.rows for page in taken) == sum(page.rows for page in pages)
     assert union(page.span for page in taken) == union(page.span for page in pages)
 
 
-def test_a_road_without_work_takes_several_small_pages_of_another_as_one() -> None:
+def test_a_route_without_work_takes_several_small_pages_of_another_as_one() -> None:
     waiting, _pages = queues(29)
     while waiting.own("spot.candles"):
         pass
@@ -49,9 +49,10 @@ def test_a_road_without_work_takes_several_small_pages_of_another_as_one() -> No
     assert 198 < page.rows <= 998
 
 
-def test_a_road_is_explored_only_where_there_is_much_to_do() -> None:
-    assert queues(2)[0].explore("uta.candles") is None
-    assert queues(60)[0].explore("uta.candles") is not None
+def test_a_route_is_explored_only_where_there_is_much_to_do() -> None:
+    assert not queues(2)[0].may_explore("uta.candles")
+    assert queues(60)[0].may_explore("uta.candles")
+    assert queues(60)[0].newest("uta.candles") is not None
 
 
 def test_a_look_back_longer_than_documented_is_found_and_remembered(
@@ -81,10 +82,10 @@ def test_a_look_back_shorter_than_documented_costs_little_and_no_candle(
 
 
 @pytest.mark.slow
-def test_nothing_is_believed_absent_because_a_road_does_not_reach_it(tmp_path: Path) -> None:
+def test_nothing_is_believed_absent_because_a_route_does_not_reach_it(tmp_path: Path) -> None:
     exchange = Exchange(seed=7)
-    for road in ("spot.history_candles", "uta.history_candles"):
-        exchange.faults.inject("http500", endpoint=road)
+    for route in ("spot.history_candles", "uta.history_candles"):
+        exchange.faults.inject("http500", endpoint=route)
     client = bg.connect(sandbox=exchange, data_dir=tmp_path, progress=False)
     with pytest.raises(IncompleteData):
         client.candles("BTCUSDT", "1m", "2026-09-20", "2026-10-01")

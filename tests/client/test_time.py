@@ -1,4 +1,4 @@
-"""Whose time a client goes by: a sandbox can be told its time, and no client of the exchange can be fooled by that."""
+"""Whose time a client goes by: a sandbox can be given its time, no client of the exchange can be fooled by that."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_client_of_any_other_host_goes_by_the_machine_whatever_is_said_to_sand
     assert type(clock_of(url)) is SystemClock
 
 
-def test_a_served_sandbox_and_its_clients_agree_on_the_time_that_they_are_told(tmp_path: Path) -> None:
+def test_a_served_sandbox_and_its_clients_agree_on_the_time_that_they_are_reported(tmp_path: Path) -> None:
     with Server() as server, bgresearch.connect(base_url=server.url, data_dir=tmp_path) as client:
         server_ms = int(
             requests.get(f"{server.url}/api/v2/public/time", timeout=PATIENCE_S).json()["data"]["serverTime"]

@@ -203,8 +203,8 @@ def test_own_records_behind_a_full_page_are_asked_for_although_one_of_it_is_far_
         ]  # fmt: skip
         return found[: int(params["limit"])]
 
-    road = FILLS.routes("classic", "spot")[0]
-    assert len(walked(FILLS, road, ScriptedSender(answer), SPAN)) == len(rows)
+    route = FILLS.routes("classic", "spot")[0]
+    assert len(walked(FILLS, route, ScriptedSender(answer), SPAN)) == len(rows)
 
 
 @pytest.mark.parametrize("refused", [2, 3, 4])
@@ -232,9 +232,9 @@ def test_pages_of_an_interrupted_window_are_kept_only_as_far_as_they_show(
         return [row for row in inside if int(row["tradeId"]) < below][: int(params["limit"])]
 
     clock = ManualClock(NOW_MS)
-    told = ScriptedSender(answer)
+    reported = ScriptedSender(answer)
     history = RecordHistory(
-        Session(told, Store(tmp_path, clock=clock, host=told.host), clock), AccountIdentity(told), False
+        Session(reported, Store(tmp_path, clock=clock, host=reported.host), clock), AccountIdentity(reported), False
     )
     with pytest.raises(BadResponse, match="on purpose"):
         history.table(FILLS, "spot", SPAN)

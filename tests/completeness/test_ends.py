@@ -94,7 +94,7 @@ def lists() -> list[Endpoint]:
     return [row for row in paged if row.id not in RESPONDERS] + [row for row in paged if row.id in RESPONDERS][:10]
 
 
-def told_wrong(bent: Bent, folder: Path, rows: list[Endpoint], bend: Bend) -> dict[str, Any]:
+def reported_wrong(bent: Bent, folder: Path, rows: list[Endpoint], bend: Bend) -> dict[str, Any]:
     """Return of each row of the table what a walk gave that was neither whole nor an error."""
     clients = {
         key: bgresearch.connect(sandbox=bent, key=key, clock=bent.clock, data_dir=folder / key, progress=False)
@@ -134,14 +134,14 @@ def told_wrong(bent: Bent, folder: Path, rows: list[Endpoint], bend: Bend) -> di
 @pytest.mark.quick_cases(3)
 @pytest.mark.parametrize("bend", BENDS)
 def test_raw_lists_are_whole_or_an_error_says_that_they_are_not(bent: Bent, tmp_path: Path, bend: Bend) -> None:
-    assert told_wrong(bent, tmp_path, lists()[::6], bend) == {}
+    assert reported_wrong(bent, tmp_path, lists()[::6], bend) == {}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("bend", BENDS)
 def test_every_raw_list_is_whole_or_an_error_says_that_it_is_not(bent: Bent, tmp_path: Path, bend: Bend) -> None:
     assert len(lists()) > 100
-    assert told_wrong(bent, tmp_path, lists(), bend) == {}
+    assert reported_wrong(bent, tmp_path, lists(), bend) == {}
 
 
 # funding: numbered pages without times
@@ -174,21 +174,21 @@ def test_funding_behind_the_last_page_is_unknown_and_what_came_is_kept(
     tmp_path: Path, after: Callable[[], Any], kind: type[BgresearchError]
 ) -> None:
     clock = ManualClock(NOW_MS)
-    told = ScriptedSender(funding_until(100, after))
-    source = Session(told, Store(tmp_path, clock=clock), clock)
+    reported = ScriptedSender(funding_until(100, after))
+    source = Session(reported, Store(tmp_path, clock=clock), clock)
     whole = Span(NOW_MS - 6_000 * DAY_MS, NOW_MS)
     with pytest.raises(kind) as caught:
         past_funding(source, CONTRACT, whole, False)
     oldest = int(SETTLED[9_999]["fundingTime"])
     if isinstance(caught.value, IncompleteData):
         assert caught.value.missing == (Span(whole.start_ms, oldest),)
-    sent = told.sent
+    sent = reported.sent
     assert sent < 110
     kept = past_funding(source, CONTRACT, Span(oldest + 1, NOW_MS - DAY_MS), False)
-    assert (kept.num_rows, told.sent) == (9_998, sent)
+    assert (kept.num_rows, reported.sent) == (9_998, sent)
     with pytest.raises(kind):  # asked for again, and not taken for nothing
         past_funding(source, CONTRACT, Span(oldest - 90 * DAY_MS, oldest), False)
-    assert told.sent > sent
+    assert reported.sent > sent
 
 
 def test_a_funding_history_that_ends_with_a_full_page_ends_where_the_candles_do(tmp_path: Path) -> None:
@@ -199,13 +199,13 @@ def test_a_funding_history_that_ends_with_a_full_page_ends_where_the_candles_do(
             return []
         return SETTLED[:200][(int(params["pageNo"]) - 1) * 100 : int(params["pageNo"]) * 100]
 
-    told = ScriptedSender(answer)
-    source = Session(told, Store(tmp_path, clock=clock), clock)
+    reported = ScriptedSender(answer)
+    source = Session(reported, Store(tmp_path, clock=clock), clock)
     span = Span(NOW_MS - 3_000 * DAY_MS, NOW_MS - DAY_MS)
     assert past_funding(source, CONTRACT, span, False).num_rows == 199
-    sent = told.sent
+    sent = reported.sent
     assert past_funding(source, CONTRACT, span, False).num_rows == 199
-    assert told.sent == sent
+    assert reported.sent == sent
 
 
 def test_trades_behind_the_last_page_of_ids_are_asked_for_by_time(tmp_path: Path) -> None:
@@ -233,12 +233,12 @@ def test_a_list_without_times_that_repeats_a_full_page_is_an_error(row_id: str) 
     name = {"notice.annoucements": "annId"}.get(row_id, "subUid")
     page = [{name: str(10**6 - n)} for n in range(size)]
     rows_at = load()[row_id].rows_at
-    told = ScriptedSender(
+    reported = ScriptedSender(
         lambda _id, _params: {rows_at: page, "endId": "5", "cursor": "5", "hasNext": True} if rows_at else page
     )
     with pytest.raises(BadResponse, match="came twice; the list has no end"):
-        all_rows(told, row_id)
-    assert told.sent < 5
+        all_rows(reported, row_id)
+    assert reported.sent < 5
 
 
 def test_the_sandbox_itself_ends_its_lists(exchange: Exchange, client: Client) -> None:

@@ -65,7 +65,7 @@ def test_a_filter_that_names_something_listed_may_find_nothing(
 
 
 class Relisting(Exchange):
-    """Lists BTCUSDT no more once it is told so."""
+    """Lists BTCUSDT no more once it is configured so."""
 
     delisted = False
 

@@ -43,7 +43,7 @@ def test_an_answer_about_something_else_is_refused_by_every_row_that_carries_the
 
     with pytest.raises(BadResponse, match=f"asked for {key} ASKED, the response is about OTHER"):
         confirming(ScriptedSender(lambda _id, _params: answered("OTHER"))).send(row, {key: "ASKED"})
-    for same in ("ASKED", "asked", ""):  # spelled in another case, or not told
+    for same in ("ASKED", "asked", ""):  # spelled in another case, or not reported
         assert confirming(ScriptedSender(lambda _id, _params, same=same: answered(same))).send(row, {key: "ASKED"})
 
 
@@ -52,7 +52,7 @@ def test_there_are_many_such_rows() -> None:
 
 
 class Mistaken(Exchange):
-    """Answers about ETHUSDT, whatever was asked, while it is told to."""
+    """Answers about ETHUSDT, whatever was asked, while it is configured to."""
 
     mistaken = False
 

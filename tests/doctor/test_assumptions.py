@@ -1,4 +1,4 @@
-"""Each assumption is one entry, holds in the sandbox, and is found where the sandbox is told otherwise."""
+"""Each assumption is one entry, holds in the sandbox, and is found where the sandbox is configured otherwise."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def found_and_survived(habit: str, exchange: Exchange, clock: ManualClock, conne
             given, truth = Answered(verb, one), Answered(verb, usual)
             right = given.frame is None or same(given.frame, truth.frame, name)
             noticed = NOTICED.get(habit, f"{habit} does not hold")
-            told = any(text.startswith(f"{habit} does not hold") or noticed in text for text in given.said)
-            assert right or told or (when == "before" and habit in NOT_WITHOUT_DOCTOR), (when, name, given.refused)
+            reported = any(text.startswith(f"{habit} does not hold") or noticed in text for text in given.said)
+            assert right or reported or (when == "before" and habit in NOT_WITHOUT_DOCTOR), (when, name, given.refused)
 
 
 @pytest.mark.quick_cases(1)

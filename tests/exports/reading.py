@@ -40,7 +40,7 @@ def _plain(value: Any) -> Any:
 
 
 def from_csv(path: Path, like: Columns) -> Columns:
-    """By pandas' own reader, told no more than which columns are texts, times, and whole numbers with missing ones."""
+    """By pandas' own reader, given no more than which columns are texts, times, and whole numbers with missing ones."""
     texts = {name for name, values in like.items() if any(isinstance(value, str) for value in values)}
     times = [name for name, values in like.items() if any(isinstance(value, dt.datetime) for value in values)]
     counts = {name for name, values in like.items() if any(type(value) is int for value in values)}

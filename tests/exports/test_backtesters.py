@@ -147,7 +147,9 @@ def test_files_are_called_what_freqtrade_calls_them(
     assert str(back.date.dtype) == "datetime64[ms, UTC]"
 
 
-def test_every_symbol_of_the_exchange_is_told_from_ccxt_s_spelling_again(frames: dict[str, pd.DataFrame]) -> None:
+def test_every_symbol_of_the_exchange_is_distinguished_from_ccxt_s_spelling_again(
+    frames: dict[str, pd.DataFrame],
+) -> None:
     rows = frames["symbols"].astype({"market": "str"})
     dated = rows.symbol.str.contains(r"_|[FGHJKMNQUVXZ]\d\d$")
     for symbol, market in rows.loc[~dated, ["symbol", "market"]].itertuples(index=False):

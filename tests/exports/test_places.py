@@ -38,7 +38,7 @@ def test_a_file_is_not_replaced_unless_that_is_said(candles: pd.DataFrame, suffi
     assert path.read_bytes() != before
 
 
-def test_a_file_beside_is_not_replaced_either(candles: pd.DataFrame, tmp_path: Path) -> None:
+def test_a_file_next_to_is_not_replaced_either(candles: pd.DataFrame, tmp_path: Path) -> None:
     (tmp_path / "rows.csv.provenance.json").write_text("mine", encoding="utf-8")
     with pytest.raises(StoreError, match=r"provenance\.json exists already"):
         export(candles, tmp_path / "rows.csv")
@@ -171,8 +171,8 @@ def test_what_is_public_may_be_read_by_others_and_nothing_else(frames: dict[str,
             for suffix in (".csv", ".parquet", ".feather", ".sqlite", ".duckdb", ".xlsx"):
                 written = export(frame, tmp_path / f"{verb}{suffix}")
                 wanted = 0o600 if verb in ("fills", "raw", "unknown") else 0o644
-                beside = [Path(f"{written}.provenance.json")] if suffix == ".csv" else []
-                for path in (written, *beside):
+                extra = [Path(f"{written}.provenance.json")] if suffix == ".csv" else []
+                for path in (written, *extra):
                     assert stat.S_IMODE(path.stat().st_mode) == wanted, path.name
     finally:
         os.umask(umask)

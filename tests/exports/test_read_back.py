@@ -23,8 +23,8 @@ VERBS = ("candles", "fills", "tickers", "symbols", "raw")
 def compare(found: Columns, wanted: Columns, suffix: str) -> None:
     assert list(found) == list(wanted)
     no_empty_texts = suffix in (".csv", ".xlsx")  # neither tells them from missing ones
-    for name, told in wanted.items():
-        values = [None if value == "" and no_empty_texts else value for value in told]
+    for name, reported in wanted.items():
+        values = [None if value == "" and no_empty_texts else value for value in reported]
         if suffix == ".xlsx":
             assert len(found[name]) == len(values)
             assert all(map(_same_in_excel, found[name], values)), name
@@ -107,19 +107,19 @@ def test_the_same_rows_make_the_same_bytes(candles: pd.DataFrame, suffix: str, t
 
 @pytest.mark.parametrize("suffix", [*READERS, ".json"])
 def test_a_file_says_where_its_rows_come_from(candles: pd.DataFrame, suffix: str, tmp_path: Path) -> None:
-    told = provenance(export(candles, tmp_path / f"rows{suffix}"))
+    reported = provenance(export(candles, tmp_path / f"rows{suffix}"))
     source = candles.attrs["bgresearch"]
-    assert {name: told[name] for name in source} == source
-    assert told["rows"] == len(candles)
-    assert told["made_by"].startswith("bgresearch/")
-    assert "UTC" in told["times"]
+    assert {name: reported[name] for name in source} == source
+    assert reported["rows"] == len(candles)
+    assert reported["made_by"].startswith("bgresearch/")
+    assert "UTC" in reported["times"]
 
 
-def test_the_file_beside_a_csv_names_its_digest(candles: pd.DataFrame, tmp_path: Path) -> None:
+def test_the_file_next_to_a_csv_names_its_digest(candles: pd.DataFrame, tmp_path: Path) -> None:
     written = export(candles, tmp_path / "rows.csv")
-    told = provenance(written)
-    assert told["sha256"] == hashlib.sha256(written.read_bytes()).hexdigest()
-    assert told["file"] == "rows.csv"
+    reported = provenance(written)
+    assert reported["sha256"] == hashlib.sha256(written.read_bytes()).hexdigest()
+    assert reported["file"] == "rows.csv"
 
 
 def test_names_in_two_levels_are_kept_by_parquet_and_joined_elsewhere(candles: pd.DataFrame, tmp_path: Path) -> None:

@@ -47,13 +47,13 @@ def folder(exchange: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def desk(folder: Path) -> Iterator[AgentAccess]:
-    """A desk without a vault yet; the agent that comes up is ended."""
-    desk = AgentAccess(run=at_once, memory=folder / "state" / "setup.json")
-    yield desk
-    with desk.agent:
-        if desk.agent.is_there():
-            end_agent(desk.agent)
+def agent_link(folder: Path) -> Iterator[AgentAccess]:
+    """An agent access without a vault yet; the agent that comes up is ended."""
+    agent_link = AgentAccess(run=at_once, memory=folder / "state" / "setup.json")
+    yield agent_link
+    with agent_link.agent:
+        if agent_link.agent.is_there():
+            end_agent(agent_link.agent)
 
 
 @pytest.fixture(scope="session")
@@ -67,10 +67,10 @@ def keys_folder(exchange: Server, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture
-def with_keys(folder: Path, keys_folder: Path, desk: AgentAccess) -> AgentAccess:
-    """A desk with a locked vault that holds the keys ``research`` (reads) and ``risky`` (trades)."""
+def with_keys(folder: Path, keys_folder: Path, agent_link: AgentAccess) -> AgentAccess:
+    """An agent access with a locked vault that holds the keys ``research`` (reads) and ``risky`` (trades)."""
     shutil.copytree(keys_folder, folder / "keys")
-    return desk
+    return agent_link
 
 
 @pytest.fixture
@@ -80,9 +80,9 @@ def opened(with_keys: AgentAccess) -> AgentAccess:
     return with_keys
 
 
-def unlock(desk: AgentAccess) -> None:
-    desk.status()
-    desk.agent.unlock(seal_box(desk.offer("unlock")["offer"], {"password": PASSWORD}))
+def unlock(agent_link: AgentAccess) -> None:
+    agent_link.status()
+    agent_link.agent.unlock(seal_box(agent_link.offer("unlock")["offer"], {"password": PASSWORD}))
 
 
 def end_agent(agent: Agent) -> None:
@@ -105,7 +105,7 @@ def triple(name: str) -> dict[str, str]:
 
 
 def fill(form: SealedInput, texts: Mapping[str, str]) -> Said:
-    """Seal texts as the browser does and hand the box in; return what the kernel then told the browser."""
+    """Seal texts as the browser does and hand the box in; return what the kernel then sent the browser."""
     said: Said = []
     form.send = lambda content, buffers=None: said.append(content)
     purpose = form._purpose
@@ -118,5 +118,5 @@ def fill(form: SealedInput, texts: Mapping[str, str]) -> Said:
 
 
 def problems(said: Said) -> dict[str, str]:
-    """Return what was told as a problem, by field."""
+    """Return what was reported as a problem, by field."""
     return {one["field"]: one["words"] for one in said if one["kind"] == "problem" and one["words"]}

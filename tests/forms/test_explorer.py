@@ -39,7 +39,7 @@ def test_symbols_of_the_chosen_market_are_offered(explorer: Explorer) -> None:
     assert "BTCPERP" in explorer.fields["symbol"].control.options
 
 
-def test_the_cost_is_told_before_anything_is_downloaded(explorer: Explorer, client: Client) -> None:
+def test_the_cost_is_reported_before_anything_is_downloaded(explorer: Explorer, client: Client) -> None:
     sent = client.requests_sent
     assert buttons(explorer) == ["Show the cost"]
     press(explorer, "Show the cost")
@@ -78,7 +78,7 @@ def test_a_download_ends_in_a_frame_a_chart_and_a_table(explorer: Explorer, clie
         ("symbol", "", "is not a symbol"),
     ],
 )
-def test_what_means_nothing_is_said_beside_its_field(
+def test_what_means_nothing_is_said_next_to_its_field(
     explorer: Explorer, field: str, value: object, problem: str
 ) -> None:
     explorer.fields[field].control.value = value

@@ -72,8 +72,8 @@ def test_an_interruption_leads_where_nothing_but_the_secret_is_lost(
 ) -> None:
     sealed = ("1", "a") if step in {"check", "verdict"} else ("", "")
     before = Progress(step, ("spot",), ("8.8.8.8",), "mine", *sealed)  # type: ignore[arg-type]
-    after, told = resumed(before, agent_state)
-    assert (after.step, told) == (expected, said)
+    after, reported = resumed(before, agent_state)
+    assert (after.step, reported) == (expected, said)
     if step not in {"before", "done"}:
         assert (after.purposes, after.addresses, after.label) == (("spot",), ("8.8.8.8",), "mine")
     assert not has_lost(after, agent_state)

@@ -146,9 +146,9 @@ def test_replacing_with_a_locked_vault_asks_to_open_it_first(manager: Manager) -
     assert "locked" in manager.guide.said
 
 
-def test_without_a_vault_the_way_to_one_is_named(desk: AgentAccess) -> None:
-    assert "bg.setup() makes one" in text_of(Manager(desk))
-    assert "bg.setup() makes one" in text_of(Unlock(desk))
+def test_without_a_vault_the_way_to_one_is_named(agent_link: AgentAccess) -> None:
+    assert "bg.setup() makes one" in text_of(Manager(agent_link))
+    assert "bg.setup() makes one" in text_of(Unlock(agent_link))
 
 
 @pytest.mark.slow

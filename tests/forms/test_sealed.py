@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 SCRIPTS = ("sealing.js", "pasted.js", "typed.js", "sealed.js")
 
 
-class Desk:
+class FormDriver:
     """A form, the intake behind it and what went over the wire."""
 
     def __init__(self, **options: Any) -> None:
@@ -55,16 +55,16 @@ class Desk:
 
 
 def test_the_box_reaches_the_callback_as_it_came() -> None:
-    desk = Desk()
-    box = desk.seal()
-    assert desk.boxes == [box]
-    assert {name: text.value for name, text in desk.intake.open(box).items()} == TEXTS
-    assert said(desk.wire) == [{"kind": "taken", "view": "v"}]
+    driver = FormDriver()
+    box = driver.seal()
+    assert driver.boxes == [box]
+    assert {name: text.value for name, text in driver.intake.open(box).items()} == TEXTS
+    assert said(driver.wire) == [{"kind": "taken", "view": "v"}]
 
 
 def test_every_box_has_an_offer_of_its_own_and_its_asker_is_answered() -> None:
-    desk = Desk()
-    first, second = desk.ask()[0], desk.ask()[0]
+    driver = FormDriver()
+    first, second = driver.ask()[0], driver.ask()[0]
     assert first["offer"]["nonce"] != second["offer"]["nonce"]
     assert {(one["kind"], one["view"], one["number"], one["purpose"]) for one in (first, second)} == {
         ("offer", "v", 4, "key")
@@ -73,10 +73,10 @@ def test_every_box_has_an_offer_of_its_own_and_its_asker_is_answered() -> None:
 
 @pytest.mark.parametrize("purpose", ["unlock", "strength", "", "recovery"])
 def test_the_browser_cannot_ask_for_another_purpose(purpose: str) -> None:
-    desk = Desk()
-    assert desk.ask(purpose) == []
-    hear(desk.form, {"kind": "box", "purpose": purpose, "box": {"version": 1}, "view": "v"})
-    assert (desk.asked, desk.boxes, said(desk.wire)) == ([], [], [])
+    driver = FormDriver()
+    assert driver.ask(purpose) == []
+    hear(driver.form, {"kind": "box", "purpose": purpose, "box": {"version": 1}, "view": "v"})
+    assert (driver.asked, driver.boxes, said(driver.wire)) == ([], [], [])
 
 
 @pytest.mark.parametrize(
@@ -85,69 +85,69 @@ def test_the_browser_cannot_ask_for_another_purpose(purpose: str) -> None:
      {"kind": "box", "purpose": "key", "box": 1}, {"kind": ["ask"], "purpose": {"key": 1}}],
 )  # fmt: skip
 def test_a_malformed_message_is_no_message(message: object) -> None:
-    desk = Desk()
-    hear(desk.form, message)
-    assert (desk.asked, desk.boxes, said(desk.wire)) == ([], [], [])
+    driver = FormDriver()
+    hear(driver.form, message)
+    assert (driver.asked, driver.boxes, said(driver.wire)) == ([], [], [])
 
 
 @pytest.mark.parametrize("refusal", [BoxRefused("64 offers are open"), AgentUnavailable("no agent is running.")])
 def test_what_the_agent_refuses_is_said_in_the_form_that_asked(refusal: Exception) -> None:
-    desk = Desk()
+    driver = FormDriver()
 
     def refuse(_: object) -> None:
         raise refusal
 
-    desk.form._offer = refuse
-    assert desk.ask() == [{"kind": "problem", "view": "v", "number": 4, "field": "", "words": str(refusal)}]
-    desk.form.on_box(refuse)
-    hear(desk.form, {"kind": "box", "purpose": "key", "box": {"version": 1}, "view": "v"})
-    kinds = [(one["kind"], one.get("words", "")) for one in said(desk.wire)]
+    driver.form._offer = refuse
+    assert driver.ask() == [{"kind": "problem", "view": "v", "number": 4, "field": "", "words": str(refusal)}]
+    driver.form.on_box(refuse)
+    hear(driver.form, {"kind": "box", "purpose": "key", "box": {"version": 1}, "view": "v"})
+    kinds = [(one["kind"], one.get("words", "")) for one in said(driver.wire)]
     assert kinds == [("problem", str(refusal)), ("taken", "")]
 
 
 def test_a_failing_callback_is_not_swallowed_and_the_form_does_not_hang() -> None:
-    desk = Desk()
-    desk.form.on_box(lambda box: box["nothing"])
+    driver = FormDriver()
+    driver.form.on_box(lambda box: box["nothing"])
     with pytest.raises(KeyError):
-        desk.form._heard(None, {"kind": "box", "purpose": "key", "box": {"version": 1}, "view": "v"}, [])
-    assert [one["kind"] for one in said(desk.wire)] == ["taken"]
+        driver.form._heard(None, {"kind": "box", "purpose": "key", "box": {"version": 1}, "view": "v"}, [])
+    assert [one["kind"] for one in said(driver.wire)] == ["taken"]
 
 
-def test_the_meter_is_told_score_and_words_and_nothing_else_of_the_answer() -> None:
-    desk = Desk(strength=lambda box: {"score": 3, "words": ["Good."], "password": TEXTS["passphrase"]})
-    assert [one["kind"] for one in desk.ask("strength")] == ["offer"]
-    hear(desk.form, {"kind": "box", "purpose": "strength", "box": {"version": 1}, "number": 4, "view": "v"})
-    assert said(desk.wire) == [{"kind": "strength", "view": "v", "number": 4, "score": 3, "words": ["Good."]}]
-    assert desk.boxes == []
+def test_the_meter_is_reported_score_and_words_and_nothing_else_of_the_answer() -> None:
+    driver = FormDriver(strength=lambda box: {"score": 3, "words": ["Good."], "password": TEXTS["passphrase"]})
+    assert [one["kind"] for one in driver.ask("strength")] == ["offer"]
+    hear(driver.form, {"kind": "box", "purpose": "strength", "box": {"version": 1}, "number": 4, "view": "v"})
+    assert said(driver.wire) == [{"kind": "strength", "view": "v", "number": 4, "score": 3, "words": ["Good."]}]
+    assert driver.boxes == []
 
 
 def test_a_reply_goes_to_the_view_that_sealed_the_box_and_is_in_no_trait() -> None:
-    desk = Desk()
-    desk.seal()
-    said(desk.wire)
+    driver = FormDriver()
+    driver.seal()
+    said(driver.wire)
     reply = {"version": 1, "iv": "aa", "ciphertext": "bb"}
-    desk.form.show_reply(reply)
-    assert said(desk.wire) == [{"kind": "reply", "view": "v", "box": reply}]
+    driver.form.show_reply(reply)
+    assert said(driver.wire) == [{"kind": "reply", "view": "v", "box": reply}]
     away: list[bool] = []
-    desk.form.on_forgotten(lambda: away.append(True))
-    hear(desk.form, {"kind": "forgotten", "view": "v"})
+    driver.form.on_forgotten(lambda: away.append(True))
+    hear(driver.form, {"kind": "forgotten", "view": "v"})
     assert away == [True]
 
 
 def test_box_and_reply_are_in_no_state_that_a_notebook_would_save() -> None:
-    desk = Desk()
-    box = desk.seal()
-    desk.form.show_reply({"version": 1, "iv": "iv-of-the-reply", "ciphertext": "text-of-the-reply"})
-    desk.form.show_problem("api_key", "is too short")
-    state = {name: value for name, value in desk.form.get_state().items() if name not in {"_esm", "_css"}}
+    driver = FormDriver()
+    box = driver.seal()
+    driver.form.show_reply({"version": 1, "iv": "iv-of-the-reply", "ciphertext": "text-of-the-reply"})
+    driver.form.show_problem("api_key", "is too short")
+    state = {name: value for name, value in driver.form.get_state().items() if name not in {"_esm", "_css"}}
     saved = json.dumps(
-        [state, embed.dependency_state([desk.form])["wire"]["state"] | {"_esm": "", "_css": ""}], default=str
+        [state, embed.dependency_state([driver.form])["wire"]["state"] | {"_esm": "", "_css": ""}], default=str
     )
     looked_for = [box["ciphertext"], box["nonce"], "of-the-reply", *TEXTS.values()]
-    assert [text for text in looked_for if text in saved + repr(desk.form) + str(desk.form)] == []
+    assert [text for text in looked_for if text in saved + repr(driver.form) + str(driver.form)] == []
     assert "SecretKey" in saved  # the labels are there, so the search works
     with pytest.raises((TypeError, AttributeError, pickle.PicklingError)):
-        pickle.dumps(desk.form)
+        pickle.dumps(driver.form)
 
 
 def test_a_form_that_makes_no_sense_is_refused_in_words() -> None:
@@ -160,7 +160,7 @@ def test_a_form_that_makes_no_sense_is_refused_in_words() -> None:
     with pytest.raises(InvalidInput, match="a label"):
         SealedField("api key", "API key")
     with pytest.raises(InvalidInput, match="not a field of this form"):
-        Desk().form.show_problem("password", "is empty")
+        FormDriver().form.show_problem("password", "is empty")
 
 
 def test_naming_the_forms_loads_no_widgets() -> None:

@@ -25,8 +25,8 @@ from tests.forms.reading import buttons, parts, press, text_of
 TODAY = dt.date(2026, 11, 20)
 
 
-def start(desk: AgentAccess) -> Wizard:
-    return Wizard(desk, today=TODAY)
+def start(agent_link: AgentAccess) -> Wizard:
+    return Wizard(agent_link, today=TODAY)
 
 
 def choose(page: Purposes, *names: str) -> None:
@@ -47,7 +47,7 @@ def walk_to_vault(wizard: Wizard, *purposes: str, addresses: str = "8.8.8.8") ->
 
 
 def hand_in(wizard: Wizard, key: str, label: str = "mine", **changed: str) -> dict[str, str]:
-    """Name the key and seal it; return the problems that the form was told."""
+    """Name the key and seal it; return the problems that the form received."""
     assert isinstance(wizard.page, Paste)
     wizard.page.label.control.value = label
     press(wizard, words.NEXT)
@@ -66,8 +66,8 @@ def at_key(opened: AgentAccess) -> Wizard:
     return wizard
 
 
-def test_from_nothing_to_balances_with_a_new_vault(desk: AgentAccess, folder: Path) -> None:
-    wizard = start(desk)
+def test_from_nothing_to_balances_with_a_new_vault(agent_link: AgentAccess, folder: Path) -> None:
+    wizard = start(agent_link)
     assert heading(wizard) == ("Step 1 of 8", words.STEP_TITLES["before"])
     assert all(sentence in text_of(wizard) for sentence in words.BEFORE)
     walk_to_vault(wizard)
@@ -81,10 +81,10 @@ def test_from_nothing_to_balances_with_a_new_vault(desk: AgentAccess, folder: Pa
     assert text_of(wizard).count(": OK.") == 9
     press(wizard, words.SEE_VERDICT)
     assert "Green: this key only reads" in text_of(wizard)
-    assert desk.status().keys == ()
+    assert agent_link.status().keys == ()
     press(wizard, words.SAVE_KEY)
     assert heading(wizard)[0] == "Step 8 of 8"
-    (kept,) = desk.status().keys
+    (kept,) = agent_link.status().keys
     assert (kept.label, kept.rotate_by, kept.last_verdict) == ("mine", "2027-11-20", "read-only")
     assert wizard.found is not None
     assert kept.account == wizard.found.uid != ""
@@ -97,8 +97,8 @@ def test_from_nothing_to_balances_with_a_new_vault(desk: AgentAccess, folder: Pa
 
 
 @pytest.mark.slow
-def test_a_recovery_code_is_shown_sealed_and_two_groups_are_asked_back(desk: AgentAccess) -> None:
-    wizard = start(desk)
+def test_a_recovery_code_is_shown_sealed_and_two_groups_are_asked_back(agent_link: AgentAccess) -> None:
+    wizard = start(agent_link)
     walk_to_vault(wizard)
     assert isinstance(wizard.page, VaultPage)
     fill(wizard.page.sealed, {"password": PASSWORD})
@@ -114,8 +114,8 @@ def test_a_recovery_code_is_shown_sealed_and_two_groups_are_asked_back(desk: Age
 
 
 @pytest.mark.slow
-def test_a_wrong_new_recovery_password_is_said_in_the_form(desk: AgentAccess) -> None:
-    wizard = start(desk)
+def test_a_wrong_new_recovery_password_is_said_in_the_form(agent_link: AgentAccess) -> None:
+    wizard = start(agent_link)
     walk_to_vault(wizard)
     assert isinstance(wizard.page, VaultPage)
     fill(wizard.page.sealed, {"password": PASSWORD})
@@ -136,8 +136,8 @@ def test_an_open_vault_is_not_asked_for(at_key: Wizard) -> None:
     assert heading(at_key)[0] == "Step 3 of 8"
 
 
-def test_market_data_alone_needs_no_key_and_stops_kindly(desk: AgentAccess) -> None:
-    wizard = start(desk)
+def test_market_data_alone_needs_no_key_and_stops_kindly(agent_link: AgentAccess) -> None:
+    wizard = start(agent_link)
     press(wizard, words.BEGIN)
     assert isinstance(wizard.page, Purposes)
     choose(wizard.page, "market")
@@ -147,8 +147,8 @@ def test_market_data_alone_needs_no_key_and_stops_kindly(desk: AgentAccess) -> N
     assert buttons(wizard) == [words.BACK, words.START_OVER]
 
 
-def test_something_has_to_be_chosen_and_demo_stands_alone(desk: AgentAccess) -> None:
-    wizard = start(desk)
+def test_something_has_to_be_chosen_and_demo_stands_alone(agent_link: AgentAccess) -> None:
+    wizard = start(agent_link)
     press(wizard, words.BEGIN)
     assert isinstance(wizard.page, Purposes)
     choose(wizard.page)
@@ -160,8 +160,8 @@ def test_something_has_to_be_chosen_and_demo_stands_alone(desk: AgentAccess) -> 
     assert "a key of its own" in text_of(wizard)
 
 
-def test_the_boxes_to_tick_follow_the_purposes_and_the_mode(desk: AgentAccess) -> None:
-    wizard = start(desk)
+def test_the_boxes_to_tick_follow_the_purposes_and_the_mode(agent_link: AgentAccess) -> None:
+    wizard = start(agent_link)
     press(wizard, words.BEGIN)
     assert isinstance(wizard.page, Purposes)
     page = wizard.page
@@ -177,18 +177,18 @@ def test_the_boxes_to_tick_follow_the_purposes_and_the_mode(desk: AgentAccess) -
 
 
 @pytest.mark.parametrize("address", ["192.168.1.2", "127.0.0.1", "100.64.0.1", "203.0.113.7", "example.com"])
-def test_an_address_that_cannot_be_listed_is_refused_with_the_reason_beside_the_field(
-    desk: AgentAccess, address: str
+def test_an_address_that_cannot_be_listed_is_refused_with_the_reason_next_to_the_field(
+    agent_link: AgentAccess, address: str
 ) -> None:
-    wizard = start(desk)
+    wizard = start(agent_link)
     walk_to_vault(wizard, addresses=f"8.8.8.8 {address}")
     assert isinstance(wizard.page, Addresses)
     assert address in text_of(wizard.page.typed)
     assert heading(wizard)[0] == "Step 3 of 8"
 
 
-def test_no_address_at_all_is_warned_of_once(desk: AgentAccess) -> None:
-    wizard = start(desk)
+def test_no_address_at_all_is_warned_of_once(agent_link: AgentAccess) -> None:
+    wizard = start(agent_link)
     walk_to_vault(wizard, addresses="")
     assert words.ADDRESS_NONE in text_of(wizard)
     press(wizard, words.NEXT)
@@ -197,7 +197,7 @@ def test_no_address_at_all_is_warned_of_once(desk: AgentAccess) -> None:
     assert heading(wizard)[0] == "Step 3 of 8"
 
 
-def test_a_name_that_is_taken_or_impossible_is_refused_beside_it(at_key: Wizard) -> None:
+def test_a_name_that_is_taken_or_impossible_is_refused_next_to_it(at_key: Wizard) -> None:
     assert isinstance(at_key.page, Paste)
     for name in ("research", "two\nlines", ""):
         at_key.page.label.control.value = name
@@ -206,7 +206,7 @@ def test_a_name_that_is_taken_or_impossible_is_refused_beside_it(at_key: Wizard)
         assert heading(at_key)[0] == "Step 5 of 8"
 
 
-def test_a_space_around_a_text_is_named_beside_its_field_and_nothing_is_staged(at_key: Wizard) -> None:
+def test_a_space_around_a_text_is_named_next_to_its_field_and_nothing_is_staged(at_key: Wizard) -> None:
     found = hand_in(at_key, "readonly", secret_key=triple("readonly")["secret_key"] + " ")
     assert "space" in found["secret_key"]
     assert heading(at_key)[0] == "Step 5 of 8"
@@ -253,7 +253,7 @@ def test_a_demo_key_is_checked_in_its_own_environment(opened: AgentAccess) -> No
     assert opened.key("play").demo
 
 
-def test_a_demo_key_for_live_purposes_is_told_apart(at_key: Wizard) -> None:
+def test_a_demo_key_for_live_purposes_is_distinguished(at_key: Wizard) -> None:
     hand_in(at_key, "demo")
     assert "Demo or live: failed" in text_of(at_key)
 
@@ -370,8 +370,8 @@ def sealed_texts(wizard: Wizard) -> list[str]:
     return [text for form in forms for field in form._fields for text in (field["label"], field["help"])]
 
 
-def test_the_short_way_for_the_own_history_asks_for_addresses_password_and_key_alone(desk: AgentAccess) -> None:
-    wizard = start(desk)
+def test_the_short_way_for_the_own_history_asks_for_addresses_password_and_key_alone(agent_link: AgentAccess) -> None:
+    wizard = start(agent_link)
     assert steps(wizard)[:2] == ["● Start", "○ Purpose"]
     assert unexplained(wizard) == []
     press(wizard, words.QUICK)
@@ -397,8 +397,8 @@ def test_the_short_way_for_the_own_history_asks_for_addresses_password_and_key_a
     assert unexplained(wizard) == []
 
 
-def test_the_common_purposes_are_ticked_already_and_their_boxes_listed(desk: AgentAccess) -> None:
-    wizard = start(desk)
+def test_the_common_purposes_are_ticked_already_and_their_boxes_listed(agent_link: AgentAccess) -> None:
+    wizard = start(agent_link)
     press(wizard, words.BEGIN)
     assert isinstance(wizard.page, Purposes)
     assert tuple(one.name for one in wizard.page.wanted) == COMMON
@@ -500,8 +500,8 @@ def test_a_stage_that_fails_at_the_exchange_stops_before_anything_can_be_saved(
 
 
 @pytest.mark.slow
-def test_the_sandbox_says_so_and_fills_in_a_key_of_its_own_with_one_click(desk: AgentAccess) -> None:
-    wizard = start(desk)
+def test_the_sandbox_says_so_and_fills_in_a_key_of_its_own_with_one_click(agent_link: AgentAccess) -> None:
+    wizard = start(agent_link)
     assert text_of(wizard).startswith(f"▲ {words.SANDBOX}")
     walk_to_vault(wizard)
     assert isinstance(wizard.page, VaultPage)

@@ -212,7 +212,7 @@ def test_unknown_fields_inside_objects_are_dotted(row, caplog):
     assert new_fields(caplog) == ["spot.made_up: fee.brandNew"]
 
 
-def test_a_time_beside_the_rows_is_told_to_every_row():
+def test_a_time_next_to_the_rows_is_reported_to_every_row():
     frame = decode(
         TABLE["futures.open_interest"],
         body({"openInterestList": [{"symbol": "A", "size": "1"}, {"symbol": "B", "size": "2"}], "ts": "1695796781616"}),
@@ -220,7 +220,7 @@ def test_a_time_beside_the_rows_is_told_to_every_row():
     assert list(frame["ts"]) == [pd.Timestamp(1695796781616, unit="ms", tz="UTC")] * 2
 
 
-def test_cursors_stand_beside():
+def test_cursors_stand_next_to():
     frame = decode(TABLE["futures.order_fills"], body({"fillList": [], "endId": "12"}))
     assert len(frame) == 0
     assert frame.attrs["bgresearch"] == {

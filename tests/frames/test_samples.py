@@ -122,33 +122,33 @@ def test_a_recorded_answer_comes_through_the_client_as_a_call_and_as_the_page_of
     row, body = row_of(file), file.read_bytes()
     clock = ManualClock(NOW_MS)
     params = {param.name: (param.enum or ("1",))[0] for param in row.params if param.required}
-    told = next((one for one in rows_of(row, json.loads(body)["data"]) if isinstance(one, dict)), {})
+    reported = next((one for one in rows_of(row, json.loads(body)["data"]) if isinstance(one, dict)), {})
     for (
         name
     ) in params:  # what the response is about; some name a part of what was asked for, as pos_profit of profit_loss
-        if isinstance(told.get(name), str) and told[name] in (row.param(name).enum or (told[name],)):
-            params[name] = told[name]
+        if isinstance(reported.get(name), str) and reported[name] in (row.param(name).enum or (reported[name],)):
+            params[name] = reported[name]
     times = {name: NOW_MS for name in ("startTime", "endTime") if row.param(name)}
-    desk = ApiContext(Recorded(body), Store(tmp_path, clock=clock), clock, progress=False)
-    frame = ApiCall(desk, row)(**params | times)
+    context = ApiContext(Recorded(body), Store(tmp_path, clock=clock), clock, progress=False)
+    frame = ApiCall(context, row)(**params | times)
     pd.testing.assert_frame_equal(frame, decode(row, body))
     walked = {name: value for name, value in (params | times).items() if name not in turning(row)}
     if way_of(row, params).strict or row.paging.kind == "none":
         return  # recorded in another year than the one that is walked
     walked |= {"startTime": 0} if times and row.lookback_days is None else {}
     walked |= {"startTime": NOW_MS - DAY_MS} if times and row.lookback_days is not None else {}
-    desk = ApiContext(Recorded(body), Store(tmp_path, clock=clock), clock, progress=False)
-    whole = ApiCall(desk, row).all(**walked)
-    told, expected = (sorted(map(str, one.astype(str).to_dict("records"))) for one in (whole, frame))
-    assert told == expected
+    context = ApiContext(Recorded(body), Store(tmp_path, clock=clock), clock, progress=False)
+    whole = ApiCall(context, row).all(**walked)
+    reported, expected = (sorted(map(str, one.astype(str).to_dict("records"))) for one in (whole, frame))
+    assert reported == expected
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if file.stem in OF_TWO], ids=lambda file: file.stem)
 def test_an_answer_about_two_symbols_is_none_to_a_question_about_one(file: Path, tmp_path: Path):
     clock = ManualClock(NOW_MS)
-    desk = ApiContext(Recorded(file.read_bytes()), Store(tmp_path, clock=clock), clock, progress=False)
+    context = ApiContext(Recorded(file.read_bytes()), Store(tmp_path, clock=clock), clock, progress=False)
     with pytest.raises(BadResponse, match=f"the response is about {OF_TWO[file.stem]}"):
-        ApiCall(desk, row_of(file))(symbol="BTCUSDT")
+        ApiCall(context, row_of(file))(symbol="BTCUSDT")
 
 
 def same(got: object, raw: object) -> bool:  # noqa: PLR0911 - one answer per kind

@@ -83,7 +83,7 @@ def test_connect_loads_few_modules() -> None:
 
 
 def test_candles_enters_few_files() -> None:
-    for name, most in (("cold", 48), ("stored", 28)):
+    for name, most, most_returns in (("cold", 32, 80), ("stored", 18, 26)):
         files = measured()[name]
         doing = steps(files)
         print(
@@ -91,3 +91,4 @@ def test_candles_enters_few_files() -> None:
             f"{' '.join(dict.fromkeys(doing))}"
         )
         assert len({*files}) <= most
+        assert returns(doing) <= most_returns

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bgresearch.errors import InvalidInput
-from bgresearch.http.query import plain_target, query_pairs, wire_target
+from bgresearch.http.sender import plain_target, query_pairs, wire_target
 
 PATH = "/api/v2/spot/market/candles"
 TEXTS = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=20)

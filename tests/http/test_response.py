@@ -137,7 +137,7 @@ def test_a_bare_403_means_that_the_edge_refused_the_address():
     ("status", "kind"),
     [(429, RateLimited), (500, ExchangeUnavailable), (502, ExchangeUnavailable), (504, ExchangeUnavailable)],
 )
-def test_a_status_without_json_is_told_by_its_number(status, kind):
+def test_a_status_without_json_is_reported_by_its_number(status, kind):
     with pytest.raises(kind) as caught:
         unwrap(LIST, status, b"<html>no</html>")
     assert caught.value.code == str(status)

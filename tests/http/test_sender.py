@@ -113,7 +113,7 @@ def test_pauses_grow_and_differ_with_the_seed(make_wire: Callable[..., Wire], sc
     assert first <= 0.5 + 1 + 2 + 4
 
 
-def test_every_attempt_is_signed_and_slotted_anew(
+def test_every_attempt_is_signed_and_slotted_again(
     make_wire: Callable[..., Wire], scripted: Scripted, clock: ManualClock
 ):
     signer = TestSigner(HOST)

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from bgresearch.catalogue import load
 from bgresearch.core.clock import SystemClock
-from bgresearch.http.query import plain_target, query_pairs, wire_target
-from bgresearch.http.sender import Wire
+from bgresearch.http.sender import Wire, plain_target, query_pairs, wire_target
 from tests.http.conftest import API_KEY, PASSPHRASE, Peer, TestSigner, expected_signature, good
 
 PRIVATE = load()["spot.account_assets"]

@@ -24,7 +24,7 @@ WORKER = Path(__file__).with_name("worker.py")
 
 
 class Impatient(SystemClock):
-    """The machine's clock, but whoever waits is at the end at once; ``waited_s`` says how long it would have been."""
+    """The machine's clock, but a wait ends at once; ``waited_s`` says how long it would have been."""
 
     def __init__(self) -> None:
         self.waited_s = 0.0

@@ -32,7 +32,7 @@ HAPPENINGS = st.one_of(
 
 def lived(limiters: list[Limiter], clock: ManualClock, happenings: list) -> list[tuple[float, object]]:
     """Let things happen to the limiters in turn, and tell when each was over."""
-    told: list[tuple[float, object]] = []
+    reported: list[tuple[float, object]] = []
     out: defaultdict[tuple[str, str], deque[Slot]] = defaultdict(deque)
     for number, (what, row, who, amount) in enumerate(happenings):
         limiter, said = limiters[number % len(limiters)], None
@@ -47,8 +47,8 @@ def lived(limiters: list[Limiter], clock: ManualClock, happenings: list) -> list
         else:
             for _ in range(min(amount, len(out[row.id, who]))):
                 limiter.answered(out[row.id, who].popleft(), heard=amount % 5 > 0)
-        told.append((clock.monotonic_s(), said))
-    return told
+        reported.append((clock.monotonic_s(), said))
+    return reported
 
 
 @settings(max_examples=60, deadline=None)
@@ -104,7 +104,7 @@ def test_one_process_has_one_limiter_for_a_host_and_tests_their_own() -> None:
     assert type(limiter_for(HOST, ManualClock(NOW_MS))) is LocalLimiter
 
 
-def test_a_long_wait_is_told_once_with_its_reason_and_its_end(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_long_wait_is_reported_once_with_its_reason_and_its_end(caplog: pytest.LogCaptureFixture) -> None:
     clock = ManualClock(1_700_000_000_000)
     limiter = LocalLimiter(clock)
     with caplog.at_level(logging.WARNING, "bgresearch"):
@@ -129,12 +129,12 @@ def test_a_record_with_one_bit_turned_is_no_record(place: int, bit: int) -> None
 
 
 @pytest.mark.parametrize("data", [None, 7, "text", b"", b"short", bytes(32)])
-def test_what_is_no_record_is_told(data: object) -> None:
+def test_what_is_no_record_is_reported(data: object) -> None:
     with pytest.raises(DamagedLog):
         decode(data, 4.0)
 
 
-def test_a_record_from_before_the_machine_was_started_anew_counts_as_written_just_now() -> None:
+def test_a_record_from_before_the_machine_was_started_again_counts_as_written_just_now() -> None:
     data = encode(Log([9_990.0], [9_999.0], paused_until_s=10_200.0, trip_s=0.1), 10_000.0)
     found = decode(data, 50.0)
     assert ([*found.arrived, *found.out], found.paused_until_s, found.changed) == ([40.0, 49.0], 250.0, True)

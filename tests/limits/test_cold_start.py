@@ -22,7 +22,7 @@ GIVEN_UP_S = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
 
 
 class Trips(ManualClock):
-    """A clock with requests on their way: whoever waits takes in the answers that come meanwhile."""
+    """A clock with requests on their way: anyone who waits takes in the answers that come meanwhile."""
 
     def __init__(self, book: Callable[[ManualClock], LogStore] = MemoryLogStore, processes: int = 1) -> None:
         super().__init__(NOW_MS)

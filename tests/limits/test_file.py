@@ -128,7 +128,7 @@ def a_link_to_nowhere(path: Path) -> None:
     path.symlink_to(path.with_name("nowhere"))
 
 
-NOTICED_LATER = [cut, turn_a_bit, another_version]  # whoever has the file open still knows what was there
+NOTICED_LATER = [cut, turn_a_bit, another_version]  # anyone who has the file open still knows what was there
 NOTICED_AT_ONCE = [scrap, empty, another_program, another_shape, a_folder, a_link_to_nowhere]
 
 
@@ -291,11 +291,11 @@ def test_a_disk_that_is_full_changes_nothing(folder: Path, book: SqliteLogStore,
 
 def test_a_ban_outlives_a_new_start_of_the_machine(folder: Path, clock: ManualClock) -> None:
     LogLimiter(clock, SqliteLogStore(folder, HOST, clock)).rejected(CANDLES, "", address_wide=True)
-    anew = ManualClock(NOW_MS)
-    anew.advance(30)
-    book = SqliteLogStore(folder, HOST, anew)
-    assert waited(book, anew) == pytest.approx(300)
-    assert waited(book, anew) == 0
+    later = ManualClock(NOW_MS)
+    later.advance(30)
+    book = SqliteLogStore(folder, HOST, later)
+    assert waited(book, later) == pytest.approx(300)
+    assert waited(book, later) == 0
 
 
 def test_a_correction_of_the_system_clock_changes_nothing(folder: Path, clock: ManualClock) -> None:

@@ -130,7 +130,7 @@ def test_a_process_killed_with_half_of_its_change_in_the_file_has_changed_nothin
 
 
 @pytest.mark.slow
-def test_a_process_killed_at_any_moment_loses_nothing_that_it_was_told_is_counted(folder: Path) -> None:
+def test_a_process_killed_at_any_moment_loses_nothing_that_it_was_reported_is_counted(folder: Path) -> None:
     book = SqliteLogStore(folder, HOST, SystemClock())
     rng = random.Random(7)  # noqa: S311
     counted = 4000  # many pages of the file, so that a change takes its time
@@ -146,18 +146,18 @@ def test_a_process_killed_at_any_moment_loses_nothing_that_it_was_told_is_counte
 
         child = forked(work)
         os.close(writing)
-        told = 0
+        reported = 0
         for _ in range(rng.randrange(1, 6)):
-            told += len(os.read(reading, 1))
+            reported += len(os.read(reading, 1))
         for _ in range(rng.randrange(3000)):
             pass
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         while more := os.read(reading, 4096):
-            told += len(more)
+            reported += len(more)
         os.close(reading)
         now = departures(book)
-        assert counted + told <= now <= counted + told + 1
+        assert counted + reported <= now <= counted + reported + 1
         counted = now
     assert {path.name for path in folder.glob("*.sqlite")} == {"v3-1.sqlite"}
 

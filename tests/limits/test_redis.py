@@ -146,7 +146,7 @@ def test_nothing_is_lost_when_many_decide_at_once(empty: str) -> None:
 
 
 @needs_server
-def test_what_somebody_wrote_meanwhile_is_decided_upon_anew(empty: str, book: RedisLogStore) -> None:
+def test_what_somebody_wrote_meanwhile_is_decided_upon_again(empty: str, book: RedisLogStore) -> None:
     other = RedisLogStore(empty, HOST, SystemClock())
     seen = []
 

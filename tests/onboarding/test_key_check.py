@@ -104,7 +104,7 @@ def test_demo_and_live_mixed_fail_the_environment(look: Look, name: str, demo: b
 
 
 @pytest.mark.parametrize("code", ["40022", "40023", "40024", "25006"])
-def test_a_restricted_account_is_told_apart_from_a_wrong_key(look: Look, exchange: Exchange, code: str) -> None:
+def test_a_restricted_account_is_distinguished_from_a_wrong_key(look: Look, exchange: Exchange, code: str) -> None:
     exchange.restrict("classic", code)
     examined = look()
     one = failed(examined)
@@ -114,7 +114,7 @@ def test_a_restricted_account_is_told_apart_from_a_wrong_key(look: Look, exchang
     assert passed(look()[0])
 
 
-def test_an_account_that_changes_its_mode_is_told_to_wait(look: Look, exchange: Exchange) -> None:
+def test_an_account_that_changes_its_mode_is_asked_to_wait(look: Look, exchange: Exchange) -> None:
     exchange.restrict("unified", "40115")
     one = failed(look("unified"))
     assert (one.stage, one.code) == ("mode", "40115")
@@ -126,7 +126,7 @@ def test_a_key_that_may_not_read_about_itself_fails_the_permissions(look: Look, 
 
 
 @pytest.mark.parametrize("fault", ["reset", "html", "http500", "maintenance", "rate429"])
-def test_an_exchange_that_does_not_answer_fails_the_reach_and_nothing_of_the_key_is_told(
+def test_an_exchange_that_does_not_answer_fails_the_reach_and_nothing_of_the_key_is_reported(
     look: Look, exchange: Exchange, fault: str
 ) -> None:
     exchange.faults.inject(fault)  # type: ignore[arg-type]
@@ -197,9 +197,9 @@ def test_a_stranger_s_words_never_reach_a_finding() -> None:
 def test_no_finding_repeats_a_text_of_the_key(look: Look) -> None:
     key = SANDBOX_KEYS["readonly"]
     wrong = {"api_key": UNKNOWN, "secret_key": "f" * 64, "passphrase": "sword fish"}
-    told = [repr(look(**{name: text})) for name, text in wrong.items()] + [repr(look())]
+    reported = [repr(look(**{name: text})) for name, text in wrong.items()] + [repr(look())]
     texts = {*wrong.values(), key.api_key, key.secret_key, key.passphrase}
-    assert [text for text in texts for words in told if text in words] == []
+    assert [text for text in texts for words in reported if text in words] == []
 
 
 def test_no_stage_is_left_without_a_title_or_passes_when_nothing_was_examined() -> None:

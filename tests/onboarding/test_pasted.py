@@ -67,9 +67,9 @@ def test_hints_come_in_the_order_of_the_form_with_all_that_is_wrong_in_a_field()
 
 @given(st.sampled_from(FIELDS), st.text(min_size=12, max_size=300))
 def test_no_hint_repeats_the_text(field: str, text: str) -> None:
-    told = " ".join(one.words for one in hints({field: text}))
-    assert text not in told
-    assert told.isprintable()
+    reported = " ".join(one.words for one in hints({field: text}))
+    assert text not in reported
+    assert reported.isprintable()
 
 
 @given(st.sampled_from(FIELDS), st.text(min_size=1, max_size=LONGEST))

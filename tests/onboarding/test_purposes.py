@@ -55,12 +55,12 @@ def test_a_key_made_as_the_boxes_say_can_do_it_reads_only_and_has_nothing_to_spa
 
 
 def test_the_boxes_are_those_of_the_table() -> None:
-    told = {(one.name, mode): [box.code for box in boxes([one], mode)] for one, mode in WITH_KEY}
-    assert told["spot", "classic"] == ["stor", "wtor"]
-    assert told["futures", "classic"] == ["coor", "cpor"]
-    assert told["tax", "classic"] == ["taxr"]
-    assert told["unified", "unified"] == ["uta_mgt", "uta_trade"]
-    assert told["demo", "classic"] == ["coor", "cpor", "stor", "wtor"]
+    reported = {(one.name, mode): [box.code for box in boxes([one], mode)] for one, mode in WITH_KEY}
+    assert reported["spot", "classic"] == ["stor", "wtor"]
+    assert reported["futures", "classic"] == ["coor", "cpor"]
+    assert reported["tax", "classic"] == ["taxr"]
+    assert reported["unified", "unified"] == ["uta_mgt", "uta_trade"]
+    assert reported["demo", "classic"] == ["coor", "cpor", "stor", "wtor"]
 
 
 def test_a_demo_key_is_made_after_switching_to_demo_mode_and_no_other_is() -> None:

@@ -78,13 +78,13 @@ class ListSender:
         size = int(asked.get("limit") or asked.get("pageSize") or 100)
         size = min(size, self.habits.pages_of or size)
         page = self._page(rows, asked, size)
-        beside = {"endId": page[-1][self.known_by], "cursor": page[-1][self.known_by]} if page and self.known_by else {}
+        extra = {"endId": page[-1][self.known_by], "cursor": page[-1][self.known_by]} if page and self.known_by else {}
         if self.habits.shuffled:
             page = page[len(page) // 2 :] + page[: len(page) // 2]
         if not page:
             return self.habits.empty
         self.with_rows.append(tuple(sorted(asked.items())))
-        return {self.endpoint.rows_at: page, **beside} if self.endpoint.rows_at else page
+        return {self.endpoint.rows_at: page, **extra} if self.endpoint.rows_at else page
 
     def _inside(self, row: Mapping[str, Any], asked: Mapping[str, str]) -> bool:
         at = int(row[self.time]) if self.time else 0

@@ -69,7 +69,7 @@ BORDERS = [  # where two windows meet, as an age
     for back, longest in ((30, 7), (80, 30), (200, 90))
     for count in range(1, 5)
 ]
-NEAR_BORDERS = [at + beside for at in BORDERS if 0 < at < 90 * DAY for beside in (-2, -1, 0, 1, 2)]
+NEAR_BORDERS = [at + extra for at in BORDERS if 0 < at < 90 * DAY for extra in (-2, -1, 0, 1, 2)]
 AGES = st.lists(st.one_of(st.integers(0, 29 * DAY), st.sampled_from([0, 1, *NEAR_BORDERS])), max_size=60).map(
     lambda ages: [age for age in ages if age < 29 * DAY]
 )
@@ -149,7 +149,7 @@ def test_equal_rows_without_ids_are_all_kept_and_those_that_were_pushed_on_are_n
 ) -> None:
     row_id = "copy.mix_trader_profit_details"
     rows = records(row_id, ages)
-    if repeats:  # pages that are equal in truth could not be told from a last page that repeats
+    if repeats:  # pages that are equal in truth could not be distinguished from a last page that repeats
         rows = [{"profit": str(place)} for place in range(len(ages))]
     if repeats or not rows:
         arrivals = set()  # a last page that repeats and has a new row on it looks like another page
@@ -181,7 +181,7 @@ def test_more_ties_than_a_page_without_a_cursor_are_named_as_missing(tmp_path: P
     assert caught.value.missing
 
 
-def test_an_ignored_cursor_is_told_from_the_end_of_a_list(tmp_path: Path) -> None:
+def test_an_ignored_cursor_is_distinguished_from_the_end_of_a_list(tmp_path: Path) -> None:
     row_id = "spot.account_bills"
     call, _ = walker(tmp_path, row_id, records(row_id, list(range(30))), Habits(ignores_cursor=True))
     with pytest.raises(BadResponse, match=r"spot\.account_bills: the page after .* came twice; the list has no end"):

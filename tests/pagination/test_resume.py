@@ -32,7 +32,7 @@ def bills(count: int) -> list[dict[str, str]]:
     return [{"billId": str(10**18 + at), "cTime": str(NOW_MS - (count - at) * 60_000)} for at in range(count)]
 
 
-def desk(folder: Path, sender: ListSender, clock: ManualClock, **options: object) -> ApiCall:
+def api_call(folder: Path, sender: ListSender, clock: ManualClock, **options: object) -> ApiCall:
     return ApiCall(ApiContext(sender, Store(folder, clock=clock), clock, progress=False, **options), BILLS)  # type: ignore[arg-type]
 
 
@@ -40,13 +40,13 @@ def desk(folder: Path, sender: ListSender, clock: ManualClock, **options: object
 def test_ctrl_c_at_any_request_costs_no_page(tmp_path: Path, at: int) -> None:
     clock, start = ManualClock(NOW_MS), NOW_MS - 100 * DAY_MS
     undisturbed = ListSender(BILLS, bills(104), time="cTime", known_by="billId", habits=Habits())
-    whole = desk(tmp_path / "whole", undisturbed, clock).all(startTime=start, limit=10)
+    whole = api_call(tmp_path / "whole", undisturbed, clock).all(startTime=start, limit=10)
     sender = ListSender(BILLS, bills(104), time="cTime", known_by="billId", habits=Habits())
     sender.fails_at = at
     with pytest.raises(KeyboardInterrupt):
-        desk(tmp_path / "cut", sender, clock).all(startTime=start, limit=10)
+        api_call(tmp_path / "cut", sender, clock).all(startTime=start, limit=10)
     sender.fails_at = None
-    frame = desk(tmp_path / "cut", sender, clock).all(startTime=start, limit=10)
+    frame = api_call(tmp_path / "cut", sender, clock).all(startTime=start, limit=10)
     assert frame["billId"].tolist() == whole["billId"].tolist()
     assert sender.with_rows == undisturbed.with_rows
     assert not list((tmp_path / "cut").rglob("*.jsonl"))
@@ -56,7 +56,7 @@ def test_what_was_added_while_nobody_walked_is_walked_too(tmp_path: Path) -> Non
     clock = ManualClock(NOW_MS)
     sender = ListSender(BILLS, bills(50), time="cTime", known_by="billId", habits=Habits())
     sender.fails_at = 2
-    call = desk(tmp_path, sender, clock)
+    call = api_call(tmp_path, sender, clock)
     with pytest.raises(KeyboardInterrupt):
         call.all(startTime=NOW_MS - DAY_MS, limit=10)
     for number in (1, 2):
@@ -75,7 +75,7 @@ def test_what_was_added_while_nobody_walked_is_walked_too(tmp_path: Path) -> Non
 def test_an_old_walk_is_not_taken_up_again_nor_one_that_is_not_wanted(tmp_path: Path) -> None:
     clock = ManualClock(NOW_MS)
     sender = ListSender(BILLS, bills(50), time="cTime", known_by="billId", habits=Habits())
-    call = desk(tmp_path, sender, clock)
+    call = api_call(tmp_path, sender, clock)
     for pause_s, options in ((25 * 3600.0, {}), (1.0, {"resume": False})):
         sender.fails_at = sender.sent + 3
         with pytest.raises(KeyboardInterrupt):
@@ -92,13 +92,14 @@ def test_another_key_or_other_parameters_are_another_walk(tmp_path: Path) -> Non
     sender = ListSender(BILLS, bills(50), time="cTime", known_by="billId", habits=Habits())
     sender.fails_at = 3
     with pytest.raises(KeyboardInterrupt):
-        desk(tmp_path, sender, clock).all(startTime=NOW_MS - DAY_MS, limit=10)
+        api_call(tmp_path, sender, clock).all(startTime=NOW_MS - DAY_MS, limit=10)
     sender.fails_at = None
     assert (
-        desk(tmp_path, sender, clock).all(startTime=NOW_MS - DAY_MS, coin="BTC").attrs["bgresearch"]["kept_pages"] == 0
+        api_call(tmp_path, sender, clock).all(startTime=NOW_MS - DAY_MS, coin="BTC").attrs["bgresearch"]["kept_pages"]
+        == 0
     )
     sender.label = "another"
-    frame = desk(tmp_path, sender, clock).all(startTime=NOW_MS - DAY_MS, limit=10)
+    frame = api_call(tmp_path, sender, clock).all(startTime=NOW_MS - DAY_MS, limit=10)
     assert frame.attrs["bgresearch"]["kept_pages"] == 0
 
 
@@ -108,7 +109,7 @@ def test_kept_pages_of_an_account_are_readable_by_their_owner_alone(tmp_path: Pa
     sender = ListSender(BILLS, bills(50), time="cTime", known_by="billId", habits=Habits())
     sender.fails_at = 3
     with pytest.raises(KeyboardInterrupt):
-        desk(tmp_path, sender, clock).all(startTime=NOW_MS - DAY_MS, limit=10)
+        api_call(tmp_path, sender, clock).all(startTime=NOW_MS - DAY_MS, limit=10)
     (file,) = tmp_path.rglob("*.jsonl")
     assert file.parent == tmp_path / "account" / "walks"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -120,7 +121,7 @@ def test_a_line_that_was_half_written_is_asked_for_again(tmp_path: Path, damage:
     clock = ManualClock(NOW_MS)
     sender = ListSender(BILLS, bills(50), time="cTime", known_by="billId", habits=Habits())
     sender.fails_at = 3
-    call = desk(tmp_path, sender, clock)
+    call = api_call(tmp_path, sender, clock)
     with pytest.raises(KeyboardInterrupt):
         call.all(startTime=NOW_MS - DAY_MS, limit=10)
     (file,) = tmp_path.rglob("*.jsonl")
@@ -135,7 +136,7 @@ def test_a_line_that_was_half_written_is_asked_for_again(tmp_path: Path, damage:
 def test_pages_come_one_by_one_and_those_that_were_kept_come_from_disk(tmp_path: Path) -> None:
     clock = ManualClock(NOW_MS)
     sender = ListSender(BILLS, bills(50), time="cTime", known_by="billId", habits=Habits())
-    call = desk(tmp_path, sender, clock)
+    call = api_call(tmp_path, sender, clock)
     first = call.pages(startTime=NOW_MS - DAY_MS, limit=10)
     assert [len(next(first)), len(next(first)), sender.sent] == [10, 10, 2]
     with pytest.raises(StoreError, match="under way"):
@@ -152,8 +153,8 @@ def test_offline_asks_nobody_and_leaves_the_kept_pages_alone(tmp_path: Path) -> 
     sender = ListSender(BILLS, bills(50), time="cTime", known_by="billId", habits=Habits())
     sender.fails_at = 3
     with pytest.raises(KeyboardInterrupt):
-        desk(tmp_path, sender, clock).all(startTime=NOW_MS - DAY_MS, limit=10)
-    call = desk(tmp_path, sender, clock, offline=True)
+        api_call(tmp_path, sender, clock).all(startTime=NOW_MS - DAY_MS, limit=10)
+    call = api_call(tmp_path, sender, clock, offline=True)
     with pytest.raises(OfflineError, match=r"spot\.account_bills needs the exchange"):
         call.all(startTime=NOW_MS - DAY_MS, limit=10)
     with pytest.raises(OfflineError):
@@ -194,7 +195,7 @@ def test_a_killed_process_leaves_its_pages_to_the_next_one(
 def test_progress_counts_the_rows(tmp_path: Path) -> None:
     result: list[tuple[int, int]] = []
     sender = ListSender(BILLS, bills(25), time="cTime", known_by="billId", habits=Habits())
-    call = desk(tmp_path, sender, ManualClock(NOW_MS))
+    call = api_call(tmp_path, sender, ManualClock(NOW_MS))
     call.all(startTime=NOW_MS - DAY_MS, limit=10, progress=lambda done, total: result.append((done, total)))
     assert result == [(10, 0), (20, 0), (25, 0)]
 

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bgresearch.core.grid import Grid
-from bgresearch.core.intervals import DAY_MS, INTERVALS, MINUTE_MS
+from bgresearch.core.intervals import DAY_MS, INTERVALS, MINUTE_MS, Grid
 from bgresearch.core.spans import Span
 from bgresearch.frames import CANDLE_SCHEMA
 from bgresearch.store.candle_checks import check_page

@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bgresearch.core.grid import Grid
-from bgresearch.core.intervals import INTERVALS
+from bgresearch.core.intervals import INTERVALS, Grid
 from bgresearch.core.spans import Span
 from bgresearch.errors import InvalidInput
-from bgresearch.market.candles.gap_fill import checked, filled
+from bgresearch.market.candles.gap_fill import check_fill, filled
 
 MINUTE_MS = 60_000
 GRID = Grid(INTERVALS["1m"])
@@ -67,4 +66,4 @@ def test_the_report_stays_with_the_frame() -> None:
 
 def test_an_unknown_way_is_refused_with_those_there_are() -> None:
     with pytest.raises(InvalidInput, match="none, ffill, nan"):
-        checked("zero")
+        check_fill("zero")

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bgresearch.core.grid import Grid, windows
-from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS
+from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS, Grid, windows
 from bgresearch.core.spans import Span, subtract, union
 from bgresearch.http.pagination.cursor import next_cursor
 

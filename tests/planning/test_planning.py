@@ -1,4 +1,4 @@
-"""Which road fetches which page: complete, within every limit of the exchange, and priced."""
+"""Which route fetches which page: complete, within every limit of the exchange, and priced."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def subjects() -> list[CandleSeries]:
 
 @settings(deadline=None)
 @given(st.sampled_from(subjects()), st.integers(1, 400), st.integers(0, 3000))
-def test_every_page_can_be_had_on_its_roads(what: CandleSeries, candles: int, age: int) -> None:
+def test_every_page_can_be_had_on_its_routes(what: CandleSeries, candles: int, age: int) -> None:
     end = what.grid.edge(NOW_MS - age * what.interval.nominal_ms)
     span = what.grid.outer(Span(end - candles * what.interval.nominal_ms, end))
     made = plan(what, span, [span], NOW_MS)
@@ -41,11 +41,11 @@ def test_every_page_can_be_had_on_its_roads(what: CandleSeries, candles: int, ag
     assert made.rows == what.grid.count(span)
     for page in made.pages:
         assert page.rows <= page.routes[0].rows
-        for road in page.routes:
-            row, params = load()[road.endpoint], road.params(page.span, page.rows)
+        for route in page.routes:
+            row, params = load()[route.endpoint], route.params(page.span, page.rows)
             assert all(row.param(name) for name in params)
             assert all(param.name in params for param in row.params if param.required)
-            assert road.lookback_ms is None or page.span.start_ms > NOW_MS - road.lookback_ms
+            assert route.lookback_ms is None or page.span.start_ms > NOW_MS - route.lookback_ms
 
 
 @pytest.mark.quick_cases(6)
@@ -61,13 +61,13 @@ def test_no_request_is_wider_than_ninety_days_or_its_limit(interval: str) -> Non
             assert what.market == "spot" or span.duration_ms <= 90 * DAY_MS
 
 
-def test_a_burst_of_recent_pages_takes_the_road_with_large_ones_alone() -> None:
+def test_a_burst_of_recent_pages_takes_the_route_with_large_ones_alone() -> None:
     what = subject(BTC, "1m", "spot", "last", "utc")
     span = Span(NOW_MS // DAY_MS * DAY_MS - 10 * DAY_MS, NOW_MS // DAY_MS * DAY_MS)
     assert set(plan(what, span, [span], NOW_MS).requests) == {"spot.candles"}
 
 
-def test_what_exceeds_a_burst_goes_by_every_road_that_reaches_in_proportion_to_its_limit() -> None:
+def test_what_exceeds_a_burst_goes_by_every_route_that_reaches_in_proportion_to_its_limit() -> None:
     what = subject(BTC, "1m", "spot", "last", "utc")
     span = Span(NOW_MS // DAY_MS * DAY_MS - 85 * DAY_MS, NOW_MS // DAY_MS * DAY_MS)
     made = plan(what, span, [span], NOW_MS)
@@ -78,25 +78,25 @@ def test_what_exceeds_a_burst_goes_by_every_road_that_reaches_in_proportion_to_i
     assert made.seconds < 85 * 1440 / 6000 + 2
 
 
-def test_no_page_goes_by_a_road_that_does_not_reach_it() -> None:
+def test_no_page_goes_by_a_route_that_does_not_reach_it() -> None:
     what = subject(BTC, "1m", "spot", "last", "utc")
     span = Span(NOW_MS // DAY_MS * DAY_MS - 120 * DAY_MS, NOW_MS // DAY_MS * DAY_MS)
     for page in plan(what, span, [span], NOW_MS).pages:
         age_ms = NOW_MS - page.span.start_ms
-        assert all(road.lookback_ms is None or age_ms < road.lookback_ms for road in page.routes)
+        assert all(route.lookback_ms is None or age_ms < route.lookback_ms for route in page.routes)
         assert page.routes[0].endpoint == "spot.history_candles" or age_ms < 90 * DAY_MS
 
 
 def test_spot_history_is_asked_by_its_end_alone() -> None:
-    road = routes(subject(BTC, "1m", "spot", "last", "utc"))[1]
-    params = road.params(Span(0, 200 * MINUTE_MS), 200)
+    route = routes(subject(BTC, "1m", "spot", "last", "utc"))[1]
+    params = route.params(Span(0, 200 * MINUTE_MS), 200)
     assert params == {"symbol": BTC, "granularity": "1min", "endTime": "12000000", "limit": "200"}
 
 
 def test_the_recent_window_is_never_wider_than_its_limit_and_leaves_room_for_both_ends() -> None:
-    road = routes(subject(BTC, "1h", "usdt-futures", "mark", "utc"))[0]
+    route = routes(subject(BTC, "1h", "usdt-futures", "mark", "utc"))[0]
     for hours, limit in ((77, 79), (998, 1000), (1000, 1000)):
-        params = road.params(Span(0, hours * HOUR_MS), hours)
+        params = route.params(Span(0, hours * HOUR_MS), hours)
         assert (int(params["endTime"]), int(params["limit"])) == (hours * HOUR_MS, limit)
     assert params["kLineType"] == "MARK"
 
@@ -104,7 +104,7 @@ def test_the_recent_window_is_never_wider_than_its_limit_and_leaves_room_for_bot
 def test_the_utc_day_is_spelled_and_the_exchange_day_is_plain() -> None:
     utc = routes(subject(BTC, "1d", "usdt-futures", "last", "utc"))
     plain = routes(subject(BTC, "1d", "usdt-futures", "last", "exchange"))
-    assert {road.fixed["granularity"] for road in utc} == {"1Dutc"}
+    assert {route.fixed["granularity"] for route in utc} == {"1Dutc"}
     assert plain[0].fixed["granularity"] == plain[2].fixed["interval"] == "1D"
 
 

@@ -50,20 +50,22 @@ def client(exchange: Exchange, folder: Path) -> Client:
 @pytest.mark.parametrize("market", ["spot", "usdt-futures"])
 def test_records_are_those_of_the_verb_to_the_last_bit(client: Client, market: str) -> None:
     expected = client.account.fills(SINCE, market=market).reset_index()
-    told = client.lens.sql(f"SELECT * EXCLUDE period FROM fills WHERE market = '{market}' ORDER BY time, fill_id")  # noqa: S608
-    final = expected[expected.time <= told.time.max()].sort_values(["time", "fill_id"], ignore_index=True)
-    assert len(told) > 100
-    told, final = (frame.astype(dict.fromkeys(final.select_dtypes("category"), "str")) for frame in (told, final))
-    pd.testing.assert_frame_equal(in_ms(told), final, check_exact=True)
+    reported = client.lens.sql(f"SELECT * EXCLUDE period FROM fills WHERE market = '{market}' ORDER BY time, fill_id")  # noqa: S608
+    final = expected[expected.time <= reported.time.max()].sort_values(["time", "fill_id"], ignore_index=True)
+    assert len(reported) > 100
+    reported, final = (
+        frame.astype(dict.fromkeys(final.select_dtypes("category"), "str")) for frame in (reported, final)
+    )
+    pd.testing.assert_frame_equal(in_ms(reported), final, check_exact=True)
 
 
 def test_polars_tells_the_same_records(client: Client) -> None:
     for view in ("fills", "bills", "assets"):
-        told = client.lens.sql(f"SELECT * EXCLUDE period FROM {view} ORDER BY ALL")  # noqa: S608
+        reported = client.lens.sql(f"SELECT * EXCLUDE period FROM {view} ORDER BY ALL")  # noqa: S608
         lazy = getattr(client.lens.polars(), view)().collect().to_pandas()
         lazy = lazy.sort_values(list(lazy.columns), ignore_index=True)
-        pd.testing.assert_frame_equal(told.dtypes.to_frame(), told[list(lazy.columns)].dtypes.to_frame())
-        assert len(lazy) == len(told) > 0
+        pd.testing.assert_frame_equal(reported.dtypes.to_frame(), reported[list(lazy.columns)].dtypes.to_frame())
+        assert len(lazy) == len(reported) > 0
 
 
 def test_another_key_s_account_has_views_of_its_own(client: Client, exchange: Exchange, folder: Path) -> None:

@@ -86,7 +86,7 @@ def test_a_connection_sees_whole_files_or_says_that_one_was_replaced(folder: Pat
 
 
 @pytest.mark.slow
-def test_a_pin_made_beside_a_writer_stays_one_version_without_an_error(folder: Path) -> None:
+def test_a_pin_made_next_to_a_writer_stays_one_version_without_an_error(folder: Path) -> None:
     pins.create(folder, "now", JAN_MS)
     pinned, seen = offline(folder, pin="now"), set[float]()
     connection, frame = pinned.lens.duckdb(), pinned.lens.polars().candles().filter(pl.col("symbol") == "BTCUSDT")

@@ -1,4 +1,4 @@
-"""Gaps and coverage, told by the footers, agree with the client's own reports."""
+"""Gaps and coverage, read from the footers, agree with the client's own reports."""
 
 from __future__ import annotations
 

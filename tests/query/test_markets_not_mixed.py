@@ -46,7 +46,7 @@ def by_dask(client: Client, family: str, **market: str) -> Kept:
     return float(np.log(frame.close / frame.close.shift()).std()) * 8760**0.5, len(frame)
 
 
-DOORS = [by_sql, by_connection, by_polars, by_dask]
+ENTRIES = [by_sql, by_connection, by_polars, by_dask]
 
 
 def expected(client: Client, **options: str) -> Kept:
@@ -63,14 +63,14 @@ def client(tmp_path: Path) -> Client:
 
 
 @pytest.mark.quick_cases(6)
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry", ENTRIES)
 @pytest.mark.parametrize("price", ["last", "mark", "index"])
-def test_a_table_of_candles_has_one_kind_of_price(client: Client, door: Callable[..., Kept], price: str) -> None:
+def test_a_table_of_candles_has_one_kind_of_price(client: Client, entry: Callable[..., Kept], price: str) -> None:
     family = "candles" if price == "last" else f"candles_{price}"
-    volatility, rows = door(client, family)
-    told, count = expected(client, market="usdt-futures", price=price)
+    volatility, rows = entry(client, family)
+    reported, count = expected(client, market="usdt-futures", price=price)
     assert (rows, count) == (ROWS, ROWS)
-    assert volatility == pytest.approx(told, rel=1e-9)
+    assert volatility == pytest.approx(reported, rel=1e-9)
 
 
 def test_the_same_holds_of_bars_that_open_on_utc8_boundaries(client: Client) -> None:
@@ -123,15 +123,15 @@ def both(tmp_path: Path) -> Client:
     return offline(tmp_path)
 
 
-@pytest.mark.parametrize("door", [by_sql, by_polars, by_dask])
-def test_a_symbol_of_two_markets_is_refused_until_one_is_named(both: Client, door: Callable[..., Kept]) -> None:
+@pytest.mark.parametrize("entry", [by_sql, by_polars, by_dask])
+def test_a_symbol_of_two_markets_is_refused_until_one_is_named(both: Client, entry: Callable[..., Kept]) -> None:
     with pytest.raises(InvalidInput, match=r"BTCUSDT is kept in several markets, spot and usdt-futures.*market"):
-        door(both, "candles")
+        entry(both, "candles")
 
 
-@pytest.mark.parametrize("door", [by_polars, by_dask])
-def test_one_market_is_named_with_an_argument(both: Client, door: Callable[..., Kept]) -> None:
-    volatility, rows = door(both, "candles", market="usdt-futures")
+@pytest.mark.parametrize("entry", [by_polars, by_dask])
+def test_one_market_is_named_with_an_argument(both: Client, entry: Callable[..., Kept]) -> None:
+    volatility, rows = entry(both, "candles", market="usdt-futures")
     assert rows == ROWS
     assert volatility == pytest.approx(expected(both, market="usdt-futures")[0], rel=1e-9)
 
@@ -177,8 +177,8 @@ def test_a_store_of_last_prices_of_one_market_answers_what_it_always_did(tmp_pat
     keep(tmp_path, "BTCUSDT", "1h", ROWS)
     client = offline(tmp_path)
     for condition, rows in {"price = 'last'": ROWS, "price <> 'mark'": ROWS, "price = 'mark'": 0, "true": ROWS}.items():
-        told = client.lens.sql(f"SELECT count(*) AS n FROM candles WHERE {condition}")  # noqa: S608
-        assert told.n.tolist() == [rows]
+        reported = client.lens.sql(f"SELECT count(*) AS n FROM candles WHERE {condition}")  # noqa: S608
+        assert reported.n.tolist() == [rows]
     assert client.lens.polars().candles().collect().height == len(client.lens.dask()) == ROWS
 
 

@@ -27,8 +27,8 @@ def test_every_view_of_an_empty_store_is_empty_and_has_its_columns(tmp_path: Pat
     client = offline(tmp_path / "nothing")
     connection = client.lens.duckdb()
     for name, family in families(client._source).items():
-        told = connection.execute(f"DESCRIBE {name}").fetchall()
-        assert [row[0] for row in told] == [*family.columns.names, "period"]
+        reported = connection.execute(f"DESCRIBE {name}").fetchall()
+        assert [row[0] for row in reported] == [*family.columns.names, "period"]
         assert count(connection, name) == 0
     types = {row[0]: row[1] for row in connection.execute("DESCRIBE candles").fetchall()}
     assert (types["open_time"], types["close"], types["symbol"]) == ("TIMESTAMP WITH TIME ZONE", "DOUBLE", "VARCHAR")
@@ -43,9 +43,9 @@ def test_candles_are_those_of_the_client_to_the_last_bit(tmp_path: Path, symbol:
     client = offline(tmp_path)
     expected = client.candles(symbol, "1m", JAN_MS - 1_000 * 60_000, JAN_MS + 1_000 * 60_000).reset_index()
     wanted = "SELECT open_time, open, high, low, close, volume, quote_volume FROM candles JOIN asked USING (symbol)"
-    told = client.lens.sql(f"{wanted} ORDER BY open_time", asked=pd.DataFrame({"symbol": [symbol]}))
+    reported = client.lens.sql(f"{wanted} ORDER BY open_time", asked=pd.DataFrame({"symbol": [symbol]}))
     assert len(expected) == 1_998
-    pd.testing.assert_frame_equal(in_ms(told), expected, check_exact=True)
+    pd.testing.assert_frame_equal(in_ms(reported), expected, check_exact=True)
 
 
 def test_every_market_price_interval_and_anchor_is_apart_and_spelled_as_users_do(tmp_path: Path) -> None:
@@ -55,8 +55,8 @@ def test_every_market_price_interval_and_anchor_is_apart_and_spelled_as_users_do
     keep(tmp_path, "BTCUSDT", "12h", 30, anchor="exchange", start_ms=JAN_MS - 8 * HOUR_MS)
     lens = offline(tmp_path).lens
     query = "SELECT market, price, interval, count(*) AS n FROM {} GROUP BY ALL ORDER BY n"
-    told = lens.sql(query.format("candles"))
-    assert told.to_numpy().tolist() == [["spot", "last", "1M", 1], ["spot", "last", "1m", 10]]
+    reported = lens.sql(query.format("candles"))
+    assert reported.to_numpy().tolist() == [["spot", "last", "1M", 1], ["spot", "last", "1m", 10]]
     assert lens.sql(query.format("candles_mark")).to_numpy().tolist() == [["usdt-futures", "mark", "1d", 20]]
     assert lens.sql("SELECT count(*) AS n FROM candles WHERE interval = '1M'").n.tolist() == [1]
     assert lens.sql("SELECT interval, count(*) AS n FROM candles_utc8 GROUP BY ALL").to_numpy().tolist() == [
@@ -190,11 +190,11 @@ def test_what_is_set_for_comfort_may_be_changed(tmp_path: Path) -> None:
 def test_frames_are_joined_by_name_and_whole_numbers_stay_numbers(tmp_path: Path) -> None:
     keep(tmp_path, "BTCUSDT")
     own = pd.DataFrame({"weight": [2]}, index=pd.Index(["BTCUSDT"], name="symbol"))
-    told = offline(tmp_path).lens.sql(
+    reported = offline(tmp_path).lens.sql(
         "SELECT sum(weight) AS weight, count(*) AS n FROM candles JOIN own USING (symbol)", own=own
     )
-    assert told.to_dict("records") == [{"weight": 200.0, "n": 100}]
-    assert told.attrs["bgresearch"]["verb"] == "lens.sql"
+    assert reported.to_dict("records") == [{"weight": 200.0, "n": 100}]
+    assert reported.attrs["bgresearch"]["verb"] == "lens.sql"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the time zone of a process is set another way there")
@@ -203,14 +203,14 @@ def test_times_are_utc_wherever_the_machine_stands(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("TZ", "Asia/Kolkata")
     time.tzset()
     try:
-        told = offline(tmp_path).lens.sql(
+        reported = offline(tmp_path).lens.sql(
             "SELECT date_trunc('day', open_time) AS day, count(*) AS n FROM candles GROUP BY ALL ORDER BY 1"
         )
     finally:
         monkeypatch.undo()
         time.tzset()
-    assert told.n.tolist() == [24, 24]
-    assert told.day[0] == pd.Timestamp(JAN_MS, unit="ms", tz="UTC")
+    assert reported.n.tolist() == [24, 24]
+    assert reported.day[0] == pd.Timestamp(JAN_MS, unit="ms", tz="UTC")
 
 
 @pytest.mark.parametrize("name", ["a b", "it's", "100%", "x[1]", "star*", "who?", "env=prod", "Straße"])
@@ -235,8 +235,8 @@ def test_copies_that_others_made_of_files_are_no_rows_of_any_lens(tmp_path: Path
         (file.parent / name).write_bytes(file.read_bytes())
     (tmp_path / "candles" / "2026-01.parquet").write_bytes(file.read_bytes())
     lens = offline(tmp_path).lens
-    told = lens.sql("SELECT (SELECT count(*) FROM candles) AS rows, (SELECT sum(rows) FROM coverage) AS known")
-    assert told.to_numpy().tolist() == [[100, 100]]
+    reported = lens.sql("SELECT (SELECT count(*) FROM candles) AS rows, (SELECT sum(rows) FROM coverage) AS known")
+    assert reported.to_numpy().tolist() == [[100, 100]]
     assert lens.polars().candles().collect().height == len(lens.dask().compute(scheduler="synchronous")) == 100
 
 
@@ -250,9 +250,9 @@ def test_a_pinned_client_looks_at_what_was_frozen(tmp_path: Path) -> None:
     pins.create(tmp_path, "paper", JAN_MS)
     keep(tmp_path, "ETHUSDT")
     pinned = offline(tmp_path, pin="paper")
-    told = pinned.lens.sql("SELECT symbol, count(*) AS n FROM candles GROUP BY ALL")
-    assert told.to_numpy().tolist() == [["BTCUSDT", 100]]
-    assert told.attrs["bgresearch"]["pin"].startswith("paper ")
+    reported = pinned.lens.sql("SELECT symbol, count(*) AS n FROM candles GROUP BY ALL")
+    assert reported.to_numpy().tolist() == [["BTCUSDT", 100]]
+    assert reported.attrs["bgresearch"]["pin"].startswith("paper ")
 
 
 def test_without_duckdb_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,5 +268,5 @@ def test_a_foreign_file_in_a_place_of_candles_does_not_end_a_query_of_what_is_th
     keep(tmp_path, "BTCUSDT")
     [file] = (tmp_path / "candles").rglob("*.parquet")
     file.write_bytes((tmp_path / "notes" / "2026-01.parquet").read_bytes())
-    told = offline(tmp_path).lens.sql("SELECT rows, first FROM coverage")
-    assert (told.rows[0], told["first"].isna()[0]) == (1, True)
+    reported = offline(tmp_path).lens.sql("SELECT rows, first FROM coverage")
+    assert (reported.rows[0], reported["first"].isna()[0]) == (1, True)

@@ -95,7 +95,7 @@ def local(folder: Path) -> Client:
 
 
 class Listening(Remote):
-    """Notes which objects are asked for and which are written; fails when it is told to."""
+    """Notes which objects are asked for and which are written; fails when it is configured to."""
 
     def __init__(self, url: str, fail_at: int | None = None) -> None:
         super().__init__(url)

@@ -164,7 +164,7 @@ def test_store_excludes_keys_and_the_sandbox() -> None:
             bg.connect(store="memory://x", **options)
 
 
-def test_a_damaged_object_is_never_believed_and_is_sent_anew(local: Client, tmp_path: Path) -> None:
+def test_a_damaged_object_is_never_believed_and_is_sent_again(local: Client, tmp_path: Path) -> None:
     url, place = f"file://{tmp_path}/far", tmp_path / "far"
     local.publish(url)
     whole = local.candles("BTCUSDT", "1m", *SPAN)
@@ -183,7 +183,7 @@ def test_a_damaged_object_is_never_believed_and_is_sent_anew(local: Client, tmp_
     assert [one.kind for one in far.verify().flaws] == ["damaged"]
 
 
-def test_an_object_that_was_changed_in_a_bucket_is_sent_anew(bucket: str, local: Client, tmp_path: Path) -> None:
+def test_an_object_that_was_changed_in_a_bucket_is_sent_again(bucket: str, local: Client, tmp_path: Path) -> None:
     url = f"s3://{bucket}/x"
     local.publish(url)
     remote = Remote(url)

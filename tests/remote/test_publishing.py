@@ -200,9 +200,9 @@ def test_a_manifest_that_names_what_is_not_public_is_not_believed(
     memory: str, local: Client, tmp_path: Path, account: object
 ) -> None:
     local.publish(memory)
-    told = json.loads(Remote(memory).read("manifest.json"))
-    told["files"][0][0] = account
-    Remote(memory).write("manifest.json", json.dumps(told).encode())
+    reported = json.loads(Remote(memory).read("manifest.json"))
+    reported["files"][0][0] = account
+    Remote(memory).write("manifest.json", json.dumps(reported).encode())
     with pytest.raises(StoreError, match="no public file"):
         reader(memory, tmp_path)
 
@@ -253,7 +253,7 @@ def test_two_who_publish_at_once_do_not_undo_each_other(memory: str, local: Clie
     }
 
 
-def test_who_prunes_beside_somebody_who_publishes_does_not_tear_their_publication(
+def test_who_prunes_next_to_somebody_who_publishes_does_not_tear_their_publication(
     memory: str, local: Client, folder: Path, tmp_path: Path
 ) -> None:
     local.publish(memory, symbols="BTCUSDT")
@@ -346,12 +346,12 @@ def test_a_manifest_with_numbers_beyond_all_bounds_is_damaged(
     memory: str, local: Client, tmp_path: Path, place: str
 ) -> None:
     local.publish(memory)
-    told = json.loads(Remote(memory).read("manifest.json"))
+    reported = json.loads(Remote(memory).read("manifest.json"))
     if place == "size":
-        told["files"][0][2] = float("inf")
+        reported["files"][0][2] = float("inf")
     else:
-        told[place] = float("inf")
-    Remote(memory).write("manifest.json", json.dumps(told).encode())
+        reported[place] = float("inf")
+    Remote(memory).write("manifest.json", json.dumps(reported).encode())
     with pytest.raises(StoreError, match="is damaged"):
         reader(memory, tmp_path)
 
@@ -371,8 +371,8 @@ def test_a_publication_of_nobody_s_data_is_refused_in_words(
     memory: str, local: Client, tmp_path: Path, host: object
 ) -> None:
     local.publish(memory)
-    told = json.loads(Remote(memory).read("manifest.json")) | {"host": host}
-    Remote(memory).write("manifest.json", json.dumps(told).encode())
+    reported = json.loads(Remote(memory).read("manifest.json")) | {"host": host}
+    Remote(memory).write("manifest.json", json.dumps(reported).encode())
     with pytest.raises(StoreError, match=r"does not say which exchange|is no exchange") as caught:
         reader(memory, tmp_path)
     assert str(caught.value).isprintable()

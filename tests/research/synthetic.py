@@ -305,7 +305,7 @@ class Synthetic:
         amount = Decimal(self.draw.randrange(1, 10**6)) * Decimal("1e-6")
         self._book("spot", "BGB", amount, Decimal(0), "reward", "REBATE_REWARDS", "", "", "other")
 
-    # how it is told and booked
+    # how it is reported and booked
 
     def _id(self) -> str:
         self.serial += 1

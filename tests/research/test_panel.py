@@ -52,10 +52,10 @@ def test_numbers_that_become_known_later_change_no_earlier_row(
     other = OtherFuture(model, clock, int(now.timestamp() * 1000), HOUR_MS)
     clients = connect(), connect(sandbox=other, data_dir=tmp_path / "other")
     ask = {"fields": ALWAYS, "market": FUTURES, "fill": "3h"}
-    told, changed = (one.panel(["BTCUSDT", "ETHUSDT"], "1h", START, END, **ask) for one in clients)
+    reported, changed = (one.panel(["BTCUSDT", "ETHUSDT"], "1h", START, END, **ask) for one in clients)
     assert other.altered > 50
-    pd.testing.assert_frame_equal(told.loc[:now], changed.loc[:now])
-    later = told.loc[now + pd.Timedelta(1, unit="ms") :]
+    pd.testing.assert_frame_equal(reported.loc[:now], changed.loc[:now])
+    later = reported.loc[now + pd.Timedelta(1, unit="ms") :]
     prices = later[["close", "spot", "mark", "index"]]
     assert changed.loc[later.index, prices.columns].gt(prices * 1.5).all().all()
 
@@ -105,14 +105,14 @@ def test_what_is_recorded_later_changes_no_earlier_row(
 ) -> None:
     until = NOW_MS + 25 * 60_000
 
-    def told(after_ms: int) -> pd.DataFrame:
+    def reported(after_ms: int) -> pd.DataFrame:
         clock = ManualClock(NOW_MS)
         exchange = OtherFuture(model, clock, after_ms, 300_000)
         client = connect(sandbox=exchange, clock=clock, data_dir=tmp_path / str(after_ms))
         client.recorder(kind, "BTCUSDT", every="5m").run(count=10)
         return client.panel("BTCUSDT", "5m", "2026-11-20T08:50", fields=[field], market=FUTURES)
 
-    whole, other = told(2 * NOW_MS), told(until)
+    whole, other = reported(2 * NOW_MS), reported(until)
     moment = pd.Timestamp(until, unit="ms", tz="UTC")
     pd.testing.assert_frame_equal(whole.loc[:moment], other.loc[:moment])
     assert whole.loc[:moment].notna().sum().sum() >= 3
@@ -178,12 +178,12 @@ def test_months_stand_at_the_end_of_the_month_and_what_is_not_over_is_not_there(
 def test_what_is_kept_is_not_asked_for_again_also_offline(connect: Connect) -> None:
     ask = {"fields": ["close", "mark", "funding_rate"], "market": FUTURES}
     client = connect()
-    told = client.panel(["BTCUSDT", "ETHUSDT"], "1h", START, END, **ask)
+    reported = client.panel(["BTCUSDT", "ETHUSDT"], "1h", START, END, **ask)
     before = client.requests_sent
-    pd.testing.assert_frame_equal(client.panel(["BTCUSDT", "ETHUSDT"], "1h", START, END, **ask), told)
+    pd.testing.assert_frame_equal(client.panel(["BTCUSDT", "ETHUSDT"], "1h", START, END, **ask), reported)
     assert client.requests_sent == before
     offline = connect(offline=True)
-    pd.testing.assert_frame_equal(offline.panel(["BTCUSDT", "ETHUSDT"], "1h", START, END, **ask), told)
+    pd.testing.assert_frame_equal(offline.panel(["BTCUSDT", "ETHUSDT"], "1h", START, END, **ask), reported)
     with pytest.raises(OfflineError):
         offline.panel("SOLUSDT", "1h", START, END, market=FUTURES)
 

@@ -31,7 +31,7 @@ def account(seed: int) -> Synthetic:
 
 
 @functools.cache
-def told(seed: int, method: Method) -> Pnl:
+def reported(seed: int, method: Method) -> Pnl:
     one, frames = account(seed), account(seed).frames()
     return own_pnl(
         frames["fills"], frames["bills"], START_MS, one.end, prices=one.prices(), marks=one.contract_marks(),
@@ -43,7 +43,7 @@ def told(seed: int, method: Method) -> Pnl:
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("method", ["average", "fifo"])
 def test_profit_and_transfers_are_the_change_of_equity_to_the_last_digit(seed: int, method: Method) -> None:
-    pnl, one = told(seed, method), account(seed)
+    pnl, one = reported(seed, method), account(seed)
     assert pnl.unexplained == 0
     assert Fraction(pnl.opening) == one.equity(at_the_start=True)
     assert Fraction(pnl.closing) == one.equity(at_the_start=False)
@@ -53,23 +53,23 @@ def test_profit_and_transfers_are_the_change_of_equity_to_the_last_digit(seed: i
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_profit_of_futures_at_average_cost_is_what_the_exchange_booked(seed: int) -> None:
-    assert not any(told(seed, "average").exact["rounding"])
+    assert not any(reported(seed, "average").exact["rounding"])
 
 
 @pytest.mark.quick_cases(8)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_both_methods_agree_on_all_but_when_it_was_earned(seed: int) -> None:
-    average, fifo = (told(seed, method).exact.set_index(["market", "name"]) for method in ("average", "fifo"))
+    average, fifo = (reported(seed, method).exact.set_index(["market", "name"]) for method in ("average", "fifo"))
     for kind in ("fees", "funding", "transfers", "other", "total"):
         pd.testing.assert_series_equal(average[kind], fifo[kind].reindex(average.index))
-    assert told(seed, "average").total == told(seed, "fifo").total
+    assert reported(seed, "average").total == reported(seed, "fifo").total
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_what_is_open_is_what_the_books_say(seed: int) -> None:
     one = account(seed)
     for method in ("average", "fifo"):
-        lots = told(seed, method).open  # type: ignore[arg-type]
+        lots = reported(seed, method).open  # type: ignore[arg-type]
         sums = lots.groupby(["market", "name", "position"])["amount"].sum().to_dict()
         held: dict[tuple[str, str, str], Decimal] = {}
         for (market, symbol, _), position in one.held.items():
@@ -88,7 +88,7 @@ def test_the_curve_starts_and_ends_where_the_profit_does(seed: int) -> None:
     curve = equity_curve(
         frames["fills"], frames["bills"], pd.DatetimeIndex(times), prices=one.prices(), marks=one.contract_marks()
     )
-    pnl = told(seed, "average")
+    pnl = reported(seed, "average")
     assert (curve["equity"].iloc[0], curve["equity"].iloc[-1]) == (pnl.opening, pnl.closing)
     assert curve["net"].iloc[-1] - curve["net"].iloc[0] == pnl.total
 
@@ -111,8 +111,8 @@ def test_rows_and_prices_in_another_order_earn_the_same(seed: int) -> None:
             frames["fills"][::-1], bills[::-1], START_MS, one.end, prices=prices, marks=one.contract_marks(),
             method="fifo",
         )  # fmt: skip
-        pd.testing.assert_frame_equal(pnl.exact, told(seed, "fifo").exact)
-        pd.testing.assert_frame_equal(pnl.open, told(seed, "fifo").open)
+        pd.testing.assert_frame_equal(pnl.exact, reported(seed, "fifo").exact)
+        pd.testing.assert_frame_equal(pnl.open, reported(seed, "fifo").open)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -120,12 +120,12 @@ def test_what_is_there_twice_is_earned_once(seed: int) -> None:
     one, frames = account(seed), account(seed).frames()
     twice = [pd.concat([frames[name], frames[name].iloc[3:9]]) for name in ("fills", "bills")]
     pnl = own_pnl(*twice, START_MS, one.end, prices=one.prices(), marks=one.contract_marks())
-    assert (pnl.total, pnl.unexplained, pnl.doubtful) == (told(seed, "average").total, 0, ())
+    assert (pnl.total, pnl.unexplained, pnl.doubtful) == (reported(seed, "average").total, 0, ())
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_contract_is_doubtful_where_all_fills_are_there(seed: int) -> None:
-    assert told(seed, "average").doubtful == told(seed, "fifo").doubtful == ()
+    assert reported(seed, "average").doubtful == reported(seed, "fifo").doubtful == ()
 
 
 def test_totals_have_all_digits_whatever_the_context_of_decimals() -> None:
@@ -147,12 +147,12 @@ def test_totals_have_all_digits_whatever_the_context_of_decimals() -> None:
 
 
 def fills(*rows: Mapping[str, Any]) -> pd.DataFrame:
-    told = [
+    reported = [
         {"time": int(T0.timestamp() * 1000) + 60_000 * (at + 1), "fill_id": f"f{at}", "order_id": "1", "fee": 0.0,
          "fee_coin": "USDT", **row}
         for at, row in enumerate(rows)
     ]  # fmt: skip
-    return FILLS.shape.frame(FILLS.shape.table(told))
+    return FILLS.shape.frame(FILLS.shape.table(reported))
 
 
 def contract(side: str, amount: float, price: float, profit: float = 0.0, **more: Any) -> dict[str, Any]:
@@ -225,7 +225,7 @@ def test_a_coin_margined_profit_is_value_at_entry_times_the_difference_of_recipr
     assert (of(pnl, "rounding", "BTCUSD"), pnl.unexplained) == (0, 0)
 
 
-def test_a_close_of_what_was_opened_before_is_told_by_the_exchange() -> None:
+def test_a_close_of_what_was_opened_before_is_reported_by_the_exchange() -> None:
     for position in (None, "long"):
         pnl = earned(fills(contract("sell", 1.0, 120.0, 33.0, position=position)), 100.0)
         assert pnl.closes[["covered", "profit"]].to_numpy().tolist() == [[False, 33]]
@@ -322,7 +322,7 @@ def test_symbols_are_taken_apart_by_their_quote_coin_or_as_the_list_says() -> No
 
 
 def test_the_attribution_is_in_float64_and_the_exact_one_in_decimals() -> None:
-    pnl = told(1, "average")
+    pnl = reported(1, "average")
     kinds = [name for name in pnl.exact.columns if name not in ("market", "name")]
     assert {str(kind) for kind in pnl.attribution[kinds].dtypes} == {"float64"}
     assert all(isinstance(value, Decimal) for value in pnl.exact["total"])

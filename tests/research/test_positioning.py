@@ -1,4 +1,4 @@
-"""Positions beside prices, as they were known."""
+"""Positions next to prices, as they were known."""
 
 from __future__ import annotations
 

@@ -29,15 +29,15 @@ def account(seed: int) -> Synthetic:
 
 
 @functools.cache
-def told(seed: int) -> Frames:
+def reported(seed: int) -> Frames:
     one = account(seed)
     return one.frames() | {"funding": pd.DataFrame(one.funding)}
 
 
 def test_the_accounts_are_as_various_as_real_ones() -> None:
     every = [account(seed) for seed in SEEDS]
-    fills = pd.concat([told(seed)["fills"] for seed in SEEDS])
-    bills = pd.concat([told(seed)["bills"] for seed in SEEDS])
+    fills = pd.concat([reported(seed)["fills"] for seed in SEEDS])
+    bills = pd.concat([reported(seed)["bills"] for seed in SEEDS])
     assert {"spot", "usdt-futures", "usdc-futures", "coin-futures"} == set(fills["market"])
     assert {"USDT", "USDC", "BTC", "ETH", "PEPE", "BGB"} == set(fills["fee_coin"])
     assert fills["other_fees"].notna().sum() > 10
@@ -52,7 +52,7 @@ def test_the_accounts_are_as_various_as_real_ones() -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_an_untouched_account_has_difference_zero(seed: int) -> None:
-    found = reconcile(**told(seed))
+    found = reconcile(**reported(seed))
     assert (str(found).endswith("all explained, difference 0."), found.ok, found.unexplained) == (True, True, {})
     assert not found.rows["gap"].any()
     assert (found.rows["record_id"] != "").sum() > 100
@@ -62,7 +62,7 @@ def test_an_untouched_account_has_difference_zero(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_balance_and_every_cause_is_what_the_books_say(seed: int) -> None:
-    one, found = account(seed), reconcile(**told(seed))
+    one, found = account(seed), reconcile(**reported(seed))
     for row in found.coins.itertuples():
         book = (row.account, row.coin)
         assert (row.opening, row.closing) == (one.first[book], one.books[book])
@@ -73,10 +73,10 @@ def test_every_balance_and_every_cause_is_what_the_books_say(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_line_is_traced_to_the_very_record_it_came_from(seed: int) -> None:
-    found, one = reconcile(**told(seed)), account(seed)
+    found, one = reconcile(**reported(seed)), account(seed)
     nets = {bill["bill_id"]: bill for bill in one.bills}
     twins: defaultdict[tuple[Any, ...], set[str]] = defaultdict(set)
-    for bill in one.bills:  # equal parts of one order in one millisecond cannot be told apart by anybody
+    for bill in one.bills:  # equal parts of one order in one millisecond cannot be distinguished by anybody
         twins[bill["time"], bill["coin"], bill["amount"], bill["fee"]].add(bill["record_id"])
     for row in found.rows.itertuples():
         bill = nets[row.bill_id]
@@ -86,7 +86,7 @@ def test_every_line_is_traced_to_the_very_record_it_came_from(seed: int) -> None
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_without_movements_and_fundings_the_ledgers_own_lines_count(seed: int) -> None:
-    frames = told(seed)
+    frames = reported(seed)
     found = reconcile(frames["fills"], frames["bills"])
     assert found.ok
 
@@ -140,7 +140,7 @@ def ids_of(found: Reconciliation) -> set[str]:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_dropped_fill_leaves_its_lines_unexplained(seed: int) -> None:
-    frames, draw = told(seed), chance(seed)
+    frames, draw = reported(seed), chance(seed)
     place = place_of(frames["fills"], draw, traded)
     fill = frames["fills"].iloc[place]
     found = reconcile(**frames | {"fills": without(frames["fills"], place)})
@@ -154,7 +154,7 @@ def test_a_dropped_fill_leaves_its_lines_unexplained(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_doubled_fill_is_named_and_counts_once(seed: int) -> None:
-    frames, draw = told(seed), chance(seed)
+    frames, draw = reported(seed), chance(seed)
     place = place_of(frames["fills"], draw, lambda _row: True)
     found = reconcile(**frames | {"fills": twice(frames["fills"], place)})
     assert found.problems[["what", "record_id"]].to_numpy().tolist() == [
@@ -167,7 +167,7 @@ def test_a_doubled_fill_is_named_and_counts_once(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("column", ["amount", "value", "fee", "profit"])
 def test_a_digit_changed_in_a_fill_is_found_and_the_fill_named(seed: int, column: str) -> None:
-    frames, draw = told(seed), chance(seed)
+    frames, draw = reported(seed), chance(seed)
     spot = {"amount": True, "value": True, "fee": None, "profit": False}[column]
 
     def fits(row: Any) -> bool:
@@ -186,7 +186,7 @@ def test_a_digit_changed_in_a_fill_is_found_and_the_fill_named(seed: int, column
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_dropped_line_is_named_by_its_record(seed: int) -> None:
-    frames, draw = told(seed), chance(seed)
+    frames, draw = reported(seed), chance(seed)
     records = [bill["record_id"] for bill in account(seed).bills]
     place = place_of(frames["bills"], draw, lambda row: row["kind"] == "trade")
     found = reconcile(**frames | {"bills": without(frames["bills"], place)})
@@ -204,7 +204,7 @@ def test_a_dropped_line_is_named_by_its_record(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("renamed", [False, True])
 def test_a_doubled_line_is_named_whatever_its_id(seed: int, renamed: bool) -> None:
-    frames, draw = told(seed), chance(seed)
+    frames, draw = reported(seed), chance(seed)
     place = place_of(frames["bills"], draw, lambda _row: True)
     bills = twice(frames["bills"], place)
     if renamed:
@@ -221,7 +221,7 @@ def test_a_doubled_line_is_named_whatever_its_id(seed: int, renamed: bool) -> No
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("column", ["amount", "fee", "balance"])
 def test_a_digit_changed_in_a_line_is_found_and_the_line_named(seed: int, column: str) -> None:
-    frames, draw = told(seed), chance(seed)
+    frames, draw = reported(seed), chance(seed)
     bills = frames["bills"]
     seen: set[tuple[str, str]] = set()
     inner = set()
@@ -244,7 +244,7 @@ def test_a_digit_changed_in_a_line_is_found_and_the_line_named(seed: int, column
 def test_a_dropped_movement_or_funding_leaves_its_line_unexplained(name: str) -> None:
     tried = 0
     for seed in SEEDS:
-        frames, one = told(seed), account(seed)
+        frames, one = reported(seed), account(seed)
         rows = frames[name].reset_index().to_dict("records")
         if one.unified and name != "funding":  # its own ledger tells deposits and withdrawals a second time
             rows = [row for row in rows if name == "transfers" and not _is_movement(one, row)]
@@ -267,7 +267,7 @@ def _is_movement(one: Synthetic, row: dict[str, Any]) -> bool:
 
 
 def test_a_deposit_that_is_not_done_moves_nothing() -> None:
-    frames = told(1)
+    frames = reported(1)
     waiting = frames["deposits"].iloc[:0].copy()
     row = {"deposit_id": "77", "coin": "USDT", "amount": 5.0, "status": "pending"}
     when = pd.DatetimeIndex([frames["bills"].index[5]], name="time")
@@ -304,7 +304,7 @@ def test_what_was_asked_for_outside_the_span_counts_only_where_its_line_lies_in_
 
 
 def test_amounts_net_of_their_fees_are_read_as_such() -> None:
-    frames = told(4)
+    frames = reported(4)
     bills = frames["bills"].copy()
     bills["amount"] = [float(sent(a) - sent(f)) for a, f in zip(bills["amount"], bills["fee"], strict=True)]
     assert reconcile(**frames | {"bills": bills}, fees="within").ok
@@ -343,7 +343,7 @@ def test_equal_amounts_far_apart_in_time_are_not_the_same_event() -> None:
 
 @pytest.mark.parametrize("seed", [1, 2, 3, 6])
 def test_a_ledger_that_tells_whole_seconds_in_any_order_fits_as_well(seed: int) -> None:
-    frames, draw = told(seed), chance(seed)
+    frames, draw = reported(seed), chance(seed)
     bills = frames["bills"].copy()
     bills.index = bills.index.floor("s")  # some rows of the exchange have times of ten digits
     places = list(range(len(bills)))

@@ -144,7 +144,7 @@ def test_rows_that_were_filled_in_are_no_candles() -> None:
     assert list(longer["volume"]) == [30.0, 60.0, 60.0]
 
 
-def test_a_frame_without_provenance_goes_by_its_shortest_step_or_by_what_it_is_told() -> None:
+def test_a_frame_without_provenance_goes_by_its_shortest_step_or_by_what_it_is_given() -> None:
     source = candles([0, 60])
     source.attrs.clear()
     assert list(resample(source, "2h")["complete"]) == [True]

@@ -93,7 +93,7 @@ def test_months_of_the_exchanges_anchor_close_on_its_boundaries() -> None:
     assert log_returns(frame).notna().sum() == 1
 
 
-def test_the_length_is_told_by_name_by_provenance_or_by_the_shortest_step() -> None:
+def test_the_length_is_reported_by_name_by_provenance_or_by_the_shortest_step() -> None:
     frame = candles([1.0, 2.0, 3.0, 4.0], gone=(1,))
     assert interval_of(frame).name == "1h"
     frame.attrs["bgresearch"] = {"interval": "30m"}

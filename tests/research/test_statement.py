@@ -1,4 +1,4 @@
-"""The sandbox's accounts through the client's own verbs: reconciled, earned, drawn and told for tax."""
+"""The sandbox's accounts through the client's own verbs: reconciled, earned, drawn and reported for tax."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ def client(
 
 
 @pytest.fixture(scope="module")
-def told(client: Client) -> Statement:
+def reported(client: Client) -> Statement:
     return client.statement(START)
 
 
 @pytest.mark.quick_cases(1)
-def test_every_line_of_the_ledger_is_explained_and_the_difference_is_zero(told: Statement) -> None:
-    found = told.reconciled
+def test_every_line_of_the_ledger_is_explained_and_the_difference_is_zero(reported: Statement) -> None:
+    found = reported.reconciled
     assert found.ok, str(found)
     assert len(found.rows) > 1000
     assert set(found.rows["cause"]) >= {"trading", "funding"}
-    assert len(told.transfers) + len(told.deposits) + len(told.withdrawals) > 2
+    assert len(reported.transfers) + len(reported.deposits) + len(reported.withdrawals) > 2
 
 
-def test_the_ledger_ends_with_what_the_account_holds(client: Client, told: Statement) -> None:
+def test_the_ledger_ends_with_what_the_account_holds(client: Client, reported: Statement) -> None:
     assets = client.account.assets()
     held = {
         (row["account"], row["coin"]): Decimal(repr(row["available"]))
@@ -59,24 +59,24 @@ def test_the_ledger_ends_with_what_the_account_holds(client: Client, told: State
         + Decimal(repr(row["locked"]))
         for row in records(assets)
     }
-    for row in told.reconciled.coins.itertuples():
-        if row.coin != "USDT" or row.account == "spot":  # margin coins are told with their positions
+    for row in reported.reconciled.coins.itertuples():
+        if row.coin != "USDT" or row.account == "spot":  # margin coins are reported with their positions
             assert held[row.account, row.coin] == row.closing
 
 
 @pytest.mark.parametrize("method", ["average", "fifo"])
-def test_profit_adds_up_and_average_cost_is_what_the_exchange_books(told: Statement, method: str) -> None:
-    pnl = told.pnl(method=method)  # type: ignore[arg-type]
+def test_profit_adds_up_and_average_cost_is_what_the_exchange_books(reported: Statement, method: str) -> None:
+    pnl = reported.pnl(method=method)  # type: ignore[arg-type]
     assert pnl.unexplained == 0
     assert not any(pnl.exact["rounding"])
     assert len(pnl.closes) > 300
 
 
-def test_the_profit_of_each_closed_position_is_the_exchange_s(client: Client, told: Statement) -> None:
-    if told.bills["account"].iloc[0] == "unified":
+def test_the_profit_of_each_closed_position_is_the_exchange_s(client: Client, reported: Statement) -> None:
+    if reported.bills["account"].iloc[0] == "unified":
         pytest.skip("a read-only key is not told the closed positions of a unified account")
     positions = client.account.closed_positions(START, market="usdt-futures")
-    closes = told.pnl().closes
+    closes = reported.pnl().closes
     own = closes[(closes["market"] == "usdt-futures") & closes["covered"]]
     sums = own.groupby(["name", "position", "opened"])["profit"].sum()
     exchange = {
@@ -87,12 +87,12 @@ def test_the_profit_of_each_closed_position_is_the_exchange_s(client: Client, to
     assert {key: sums[key] for key in exchange} == exchange
 
 
-def test_the_open_positions_are_the_exchange_s(client: Client, told: Statement) -> None:
+def test_the_open_positions_are_the_exchange_s(client: Client, reported: Statement) -> None:
     positions = {
         (row["symbol"], row["side"]): (Decimal(repr(row["amount"])), row["open_price"])
         for row in records(client.account.positions())
     }
-    lots = told.pnl().open
+    lots = reported.pnl().open
     own = lots[lots["market"] == "usdt-futures"]
     assert {(row.name_, row.position): row.amount for row in own.rename(columns={"name": "name_"}).itertuples()} == {
         key: amount for key, (amount, _) in positions.items()
@@ -101,32 +101,32 @@ def test_the_open_positions_are_the_exchange_s(client: Client, told: Statement) 
         assert float(row.cost / row.amount) == pytest.approx(positions[row.name_, row.position][1], rel=1e-9)
 
 
-def test_the_curve_of_equity_begins_and_ends_with_the_profit(told: Statement) -> None:
-    curve, pnl = told.equity("4h"), told.pnl(interval="4h")
+def test_the_curve_of_equity_begins_and_ends_with_the_profit(reported: Statement) -> None:
+    curve, pnl = reported.equity("4h"), reported.pnl(interval="4h")
     assert (curve["equity"].iloc[0], curve["equity"].iloc[-1]) == (pnl.opening, pnl.closing)
     assert curve["net"].iloc[-1] - curve["net"].iloc[0] == pnl.total
     assert curve.index.is_monotonic_increasing
 
 
-def test_an_account_of_one_coin_has_a_curve_as_well_and_so_has_one_without_anything(told: Statement) -> None:
-    futures = told.fills[told.fills["market"] == "usdt-futures"]
-    one_coin = replace(told, fills=futures, bills=told.bills[told.bills["coin"] == "USDT"])
-    nothing = replace(told, fills=told.fills.iloc[:0], bills=told.bills.iloc[:0])
+def test_an_account_of_one_coin_has_a_curve_as_well_and_so_has_one_without_anything(reported: Statement) -> None:
+    futures = reported.fills[reported.fills["market"] == "usdt-futures"]
+    one_coin = replace(reported, fills=futures, bills=reported.bills[reported.bills["coin"] == "USDT"])
+    nothing = replace(reported, fills=reported.fills.iloc[:0], bills=reported.bills.iloc[:0])
     for statement, worth in ((one_coin, True), (nothing, False)):
         curve = statement.equity("1d")
         assert (len(curve), any(curve["equity"])) == (23, worth)
 
 
-def test_the_ledger_for_tax_tools_sums_up_to_the_change_of_all_balances(told: Statement) -> None:
-    coins = told.reconciled.coins
+def test_the_ledger_for_tax_tools_sums_up_to_the_change_of_all_balances(reported: Statement) -> None:
+    coins = reported.reconciled.coins
     changed = (coins["closing"] - coins["opening"]).groupby(coins["coin"]).sum()
-    assert changes_of(tax_table(told.ledger, internal=True)) == {
+    assert changes_of(tax_table(reported.ledger, internal=True)) == {
         coin: change for coin, change in changed.items() if change
     }
 
 
 @pytest.mark.quick_cases(1)
-def test_what_is_kept_is_not_asked_for_again(client: Client, told: Statement) -> None:
+def test_what_is_kept_is_not_asked_for_again(client: Client, reported: Statement) -> None:
     before = client.requests_sent
     again = client.statement(START, NOW - pd.Timedelta(hours=1))
     assert again.reconciled.ok

@@ -60,7 +60,7 @@ def test_a_written_ledger_read_back_sums_up_to_the_change_of_every_balance(seed:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_every_record_is_one_event_and_nothing_is_told_twice(seed: int) -> None:
+def test_every_record_is_one_event_and_nothing_is_reported_twice(seed: int) -> None:
     one = Synthetic(seed)
     made = ledger(one)
     kinds = made["kind"].value_counts()
@@ -92,14 +92,14 @@ def test_no_float_noise_and_no_exponent_comes_into_the_text() -> None:
 
 def test_the_two_lines_of_a_conversion_are_one_row() -> None:
     time = pd.DatetimeIndex([pd.Timestamp("2026-10-01", tz="UTC")] * 3, name="time")
-    told = {
+    reported = {
         "bill_id": ["1", "2", "3"], "account": "spot", "symbol": None, "coin": ["BGB", "USDT", "BTC"],
         "kind": ["convert", "convert", "reward"], "amount": [-2.5, 11.2, 0.001], "fee": 0.0,
         "balance": [0.0, 11.2, 0.001],
     }  # fmt: skip
     nothing = pd.DataFrame(columns=["market", "symbol"])
     moved = dict.fromkeys(("transfers", "deposits", "withdrawals"), nothing)
-    made = account_ledger(nothing, pd.DataFrame(told, index=time), **moved)
+    made = account_ledger(nothing, pd.DataFrame(reported, index=time), **moved)
     assert made[["kind", "sent_coin", "received_coin"]].fillna("").to_numpy().tolist() == [
         ["convert", "BGB", "USDT"], ["reward", "", "BTC"],
     ]  # fmt: skip

@@ -64,12 +64,12 @@ def test_a_whole_sample_is_the_papers_formula(name: str) -> None:
 @every
 def test_each_window_is_the_papers_formula_on_its_own_bars(name: str) -> None:
     frame = brownian(60, SIGMA, seed=4, jump=0.01)
-    told, bars = ALL[name](frame, 7, periods_per_year=1), rows(frame)
+    reported, bars = ALL[name](frame, 7, periods_per_year=1), rows(frame)
     first = 6 if name in RANGES else 7
-    assert told.isna().tolist() == [True] * first + [False] * (60 - first)
+    assert reported.isna().tolist() == [True] * first + [False] * (60 - first)
     for at in range(7, 60):
         expected = by_hand(name, bars[at - 6 : at + 1], bars[at - 7][3])
-        assert told.iloc[at] == pytest.approx(math.sqrt(expected), rel=1e-9)
+        assert reported.iloc[at] == pytest.approx(math.sqrt(expected), rel=1e-9)
 
 
 @pytest.mark.quick_cases(1)

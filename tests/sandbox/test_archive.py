@@ -192,22 +192,22 @@ def test_candles_of_a_day_are_those_of_rest(
     header, rows = table(model, key)
     assert header == (CANDLES if era > 1 else [*CANDLES[:5], "baseVolume", "usdtVolume"])
     start, end = day_of(SPOT_DAYS[era])
-    told: list[list[str]] = []
-    while len(told) < 1440:
-        asked_for: dict[str, object] = {"symbol": symbol, "endTime": end - len(told) * 60_000, "limit": 200}
+    reported: list[list[str]] = []
+    while len(reported) < 1440:
+        asked_for: dict[str, object] = {"symbol": symbol, "endTime": end - len(reported) * 60_000, "limit": 200}
         if params is None:
-            told = rest(model, "/api/v2/spot/market/history-candles", granularity="1min", **asked_for) + told
+            reported = rest(model, "/api/v2/spot/market/history-candles", granularity="1min", **asked_for) + reported
         else:
             path = "/api/v2/mix/market/history-candles"
-            told = rest(model, path, granularity="1m", productType=params, **asked_for) + told
-    told = told[-1440:]
-    assert [row[0] for row in rows] == [int(row[0]) // 1000 for row in told]
+            reported = rest(model, path, granularity="1m", productType=params, **asked_for) + reported
+    reported = reported[-1440:]
+    assert [row[0] for row in rows] == [int(row[0]) // 1000 for row in reported]
     assert (rows[0][0] * 1000, rows[-1][0] * 1000) == (start, end - 60_000)
     assert all(isinstance(cell, str) for row in rows for cell in row[1:])
-    for row, same in zip(rows, told, strict=True):
+    for row, same in zip(rows, reported, strict=True):
         exact = [*same[1:6], same[-1]]
         assert [float(f"{float(cell):.15g}") for cell in row[1:]] == [float(cell) for cell in exact]
-    noisy = sum(float(row[5]) != float(same[5]) for row, same in zip(rows, told, strict=True))
+    noisy = sum(float(row[5]) != float(same[5]) for row, same in zip(rows, reported, strict=True))
     assert (noisy > 0) is (era == 1)
 
 
@@ -233,17 +233,17 @@ def test_trades_of_a_day_in_all_parts_are_those_of_rest(
         part += 1
     assert part > 3
     start, end = day_of("20261110")
-    told: list[dict[str, str]] = []
+    reported: list[dict[str, str]] = []
     path = "/api/v2/spot/market/fills-history" if params is None else "/api/v2/mix/market/fills-history"
     window: dict[str, object] = {"symbol": symbol, "startTime": start, "endTime": end - 1, "limit": 1000}
     while page := rest(model, path, **window, **({"productType": params} if params else {})):
-        told += [row for row in page if start <= (int(row["tradeId"]) >> 22) + 1_435_725_920_677 < end]
+        reported += [row for row in page if start <= (int(row["tradeId"]) >> 22) + 1_435_725_920_677 < end]
         if int(page[-1]["ts"]) < start:
             break
         window["idLessThan"] = page[-1]["tradeId"]
-    told.reverse()
-    assert [row[0] for row in rows] == [row["tradeId"] for row in told]
-    for row, same in zip(rows, told, strict=True):
+    reported.reverse()
+    assert [row[0] for row in rows] == [row["tradeId"] for row in reported]
+    for row, same in zip(rows, reported, strict=True):
         assert (row[1], row[3], float(row[2]), float(row[5])) == (
             same["ts"], same["side"].lower(), float(same["price"]), float(same["size"]),
         )  # fmt: skip
@@ -375,7 +375,7 @@ def test_head_and_get_over_a_socket_agree(server: Server, exchange: Exchange) ->
 KEY = "trades/SPBL/BTCUSDT/BTCUSDT_20261110_001.zip"
 
 
-def test_absent_and_block_are_told_apart(exchange: Exchange) -> None:
+def test_absent_and_block_are_distinguished(exchange: Exchange) -> None:
     exchange.faults.inject("absent", times=1)
     assert b"AccessDenied" in asked(exchange, KEY).body
     exchange.faults.inject("block", times=1)

@@ -156,7 +156,7 @@ def test_foreground_server_announces_itself_and_stops_when_told():
         process.communicate(timeout=PATIENCE_S)
 
 
-def test_keys_are_told_apart_and_fixed():
+def test_keys_are_distinguished_and_fixed():
     assert set(SANDBOX_KEYS) >= {
         "readonly", "unified", "trader", "withdrawer", "no_address_list", "spot_only", "other_address", "demo",
         "unified_trader",

@@ -247,8 +247,8 @@ def test_ten_minutes_of_the_markets_pass_at_speed_and_equal_rest(server: Server)
     path = "/api/v3/market/candles?category=SPOT&symbol=BTCUSDT&interval=1m&limit=11"
     rows = requests.get(server.url + path, timeout=PATIENCE_S).json()["data"]
     names = ("start", "open", "high", "low", "close", "volume", "turnover")
-    told_of = [[latest[row[0]][name] for name in names] for row in rows]
-    assert told_of[:-1] == [row[:7] for row in rows[:-1]]
+    reported_rows = [[latest[row[0]][name] for name in names] for row in rows]
+    assert reported_rows[:-1] == [row[:7] for row in rows[:-1]]
 
 
 def test_the_command_serves_streams_at_a_speed() -> None:

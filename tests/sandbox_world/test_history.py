@@ -1,4 +1,4 @@
-"""The accounts' history: one story, booked to the last digit, the same however far it is told."""
+"""The accounts' history: one story, booked to the last digit, the same however far it is reported."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_ids_have_19_digits_ascend_with_time_and_are_never_used_twice(history: T
     assert {len(str(number)) for number in seen} == {19}
 
 
-def test_nothing_of_the_future_is_told(accounts: dict[str, Account]) -> None:
+def test_nothing_of_the_future_is_reported(accounts: dict[str, Account]) -> None:
     account = accounts["classic"]
     noon = utc_ms(2026, 3, 3, 12)
     assert max(fill.ts_ms for fill in account.fills(noon)) <= noon

@@ -27,7 +27,7 @@ Talk = Callable[[socket.socket], None]
 
 
 class Villain:
-    """Answers every connection with whatever bytes it was told to."""
+    """Answers every connection with whatever bytes it was configured to."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))

@@ -21,11 +21,11 @@ from tests.security.conftest import Street, credential, secrets_in, with_secrets
 from vault import EXCHANGE_HOST, FLOOR, Intake, Staged, Surroundings, Vault, open_reply
 from vault.boxes import content_of
 from vault.contents import State, believed_slots, sealed
+from vault.encryption import decrypt_file, key_from_password, wrap_data_key
 from vault.envelope import parse
 from vault.hidden import Hidden
 from vault.intake import sealed_content
 from vault.recovery import code_bytes, is_group
-from vault.sealing import key_from_password, open_envelope, wrap_data_key
 from vault.sources import from_text, without_keys
 
 PRIVATE = load()["spot.account_assets"]
@@ -171,7 +171,7 @@ def written(tmp_path: Path) -> tuple[bytes, Hidden[bytes], State]:
     Vault.create(path, "a password of the tests", profile=FLOOR).add("one", **with_secrets())
     raw = path.read_bytes()
     key = key_from_password(Hidden(b"a password of the tests"), parse(raw).header.password_wrap)
-    opened = open_envelope(raw, lambda _: key)
+    opened = decrypt_file(raw, lambda _: key)
     return raw, key, State(opened.envelope, opened.data_key, opened.body, believed_slots(opened.body))
 
 
@@ -183,7 +183,7 @@ def test_sealing_and_unsealing_can_be_interrupted_anywhere(written: tuple[bytes,
         sealed(header, state.data_key, state.body, state.slots, around)
 
     def unseal() -> None:
-        believed_slots(open_envelope(raw, lambda _: key).body)
+        believed_slots(decrypt_file(raw, lambda _: key).body)
 
     def wrap() -> None:
         wrap_data_key(state.data_key, header.password_wrap, header.vault_id, lambda _: key, time_s=1)

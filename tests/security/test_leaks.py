@@ -271,8 +271,8 @@ def test_a_traceback_of_a_library_would_have_shown_them(street: Street) -> None:
     headers = credential(street.bound.url).headers("GET", PRIVATE.path)
     with pytest.raises(requests.RequestException) as caught:
         requests.get("http://127.0.0.1:1", headers=dict(headers), timeout=PATIENCE_S)
-    told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
-    assert secrets_in("".join(told.format()))
+    reported = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    assert secrets_in("".join(reported.format()))
 
 
 @pytest.fixture

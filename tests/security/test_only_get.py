@@ -78,14 +78,13 @@ def test_what_writes_objects_has_no_way_to_the_exchange_and_the_exchange_none_to
     speakers = {
         "bgresearch.http.transport",
         "bgresearch.http.sender",
-        "bgresearch.http.query",
         "bgresearch.catalogue.response",
         "vault",
     }
     for name, tree in code.items():
         if name.startswith("bgresearch/store/"):
             assert not {module for module in imported(tree) if module.startswith(tuple(speakers))}, name
-    for name in ("http/transport", "http/sender", "http/query", "catalogue/response"):
+    for name in ("http/transport", "http/sender", "catalogue/response"):
         assert not [
             module for module in imported(code[f"bgresearch/{name}.py"]) if module.startswith("bgresearch.store")
         ]

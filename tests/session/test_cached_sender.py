@@ -55,7 +55,7 @@ def test_the_age_of_several_answers_is_that_of_the_oldest(
     assert answers.words()["age_s"] == 30
 
 
-def test_questions_are_told_apart_by_their_parameters(connect: Connect, session_of: SessionOf) -> None:
+def test_questions_are_distinguished_by_their_parameters(connect: Connect, session_of: SessionOf) -> None:
     source = session_of(connect())
     bodies = {CachedSender(source, 3600).send(TICKERS, {"symbol": s}).body for s in ("BTCUSDT", "ETHUSDT", "BTCUSDT")}
     assert len(bodies) == 2
@@ -116,7 +116,7 @@ def test_an_age_is_a_number_of_seconds(connect: Connect, session_of: SessionOf) 
             CachedSender(session_of(connect()), age)
 
 
-def test_the_raw_namespace_keeps_an_answer_when_it_is_told_how_old_it_may_be(
+def test_the_raw_namespace_keeps_an_answer_when_it_is_given_how_old_it_may_be(
     connect: Connect, clock: ManualClock, tmp_path: Path
 ) -> None:
     client, offline = connect(), connect(offline=True)

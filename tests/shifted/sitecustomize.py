@@ -1,7 +1,7 @@
 """What every Python process does first that the tests start under faketime: sleep by another call of the system.
 
-libfaketime moves the monotonic clock, too, and then a wait for a lock with an end has none; told not to, it spoils the
-call that time.sleep makes. So it is told not to, and time.sleep makes another one.
+libfaketime moves the monotonic clock, too, and then a wait for a lock with an end has none; set not to, it spoils the
+call that time.sleep makes. So it is set not to, and time.sleep makes another one.
 """
 
 import select

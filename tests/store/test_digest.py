@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bgresearch.core.spans import Span
 from bgresearch.store import Series, Store, digest_of
-from bgresearch.store import digest as kinds
+from bgresearch.store import parquet_file as kinds
 from bgresearch.store import parquet_file as partition
 
 SERIES = Series("fills", (), "time", unique=("id",))
@@ -61,7 +61,7 @@ def test_other_rows_have_another_digest(one: list[tuple[object, ...]], other: li
     assert (digest_of(table_of(one)) == digest_of(table_of(other))) == same
 
 
-def test_a_null_a_text_that_is_empty_and_a_border_that_moved_are_told_apart() -> None:
+def test_a_null_a_text_that_is_empty_and_a_border_that_moved_are_distinguished() -> None:
     texts = [["ab", "c"], ["a", "bc"], ["abc", ""], ["abc", None], [None, "abc"]]
     assert len({digest_of(pa.table({"id": pa.array(two, pa.string())})) for two in texts}) == len(texts)
 

@@ -12,8 +12,8 @@ import bgresearch as bg
 from bgresearch.errors import OfflineError, StoreError
 from bgresearch.store import Store, pins
 from bgresearch.store.coverage import FORMAT, Ledger, _digest
+from bgresearch.store.layout import NewerFormat
 from bgresearch.store.remote.manifest import BadManifest, Publication, from_json, host_of, marker
-from bgresearch.store.versions import NewerFormat
 
 NOW_MS = 1_795_165_230_000
 NO_FORMAT = [-1, 0, 1.0, 0.5, "1", "", None, True, [1], {}, -(10**30)]

@@ -15,8 +15,8 @@ from bgresearch.core.spans import Span, subtract, union
 from bgresearch.errors import StoreError
 from bgresearch.store import Series, Store
 from bgresearch.store.atomic_files import Disk
-from bgresearch.store.digest import StreamedDigest, matches
 from bgresearch.store.in_order import overlaid_in_order
+from bgresearch.store.parquet_file import StreamedDigest, matches
 
 SCHEMA = pa.schema([("time", pa.timestamp("ms", "UTC")), ("trade_id", pa.string()), ("price", pa.float64())])
 SERIES = Series("trades", (("market", "spot"), ("symbol", "BTCUSDT")), "time", unique=("trade_id",))
@@ -83,7 +83,7 @@ def test_a_damaged_file_below_is_set_aside_first(store: Store) -> None:
     assert Store(store.data_dir).missing(SERIES, span(0, 30)) == (span(0, 20),)
 
 
-def test_a_full_disk_is_told_in_words_and_nothing_is_lost(store: Store, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_in_words_and_nothing_is_lost(store: Store, tmp_path: Path) -> None:
     class Full(Disk):
         def replace_by(self, path: Path, fill: object) -> None:
             raise StoreError(f"cannot write {path}")

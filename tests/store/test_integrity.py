@@ -35,7 +35,7 @@ def client(tmp_path: Path, exchange: Exchange) -> Client:
 
 
 def rewritten(path: Path, change: object) -> None:
-    """Write a file anew with other rows and an honest digest: what a broken writer would have left."""
+    """Write a file again with other rows and an honest digest: what a broken writer would have left."""
     with path.open("rb") as file:
         table, ledger, time = partition.decode_any(file)
     series = candles_at(path.relative_to(path.parents[5]))

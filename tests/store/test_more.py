@@ -37,7 +37,7 @@ def test_a_recording_lies_in_days(store: Store, recording: Series) -> None:
     assert read.num_rows == 2
 
 
-def test_what_is_known_is_told_over_all_partitions_and_rows_are_counted(store: Store, recording: Series) -> None:
+def test_what_is_known_is_reported_over_all_partitions_and_rows_are_counted(store: Store, recording: Series) -> None:
     assert (store.known(recording), store.count(recording)) == ((), 0)
     first, last = Span(JAN_MS, JAN_MS + DAY_MS + 5), Span(JAN_MS + 40 * DAY_MS, JAN_MS + 41 * DAY_MS)
     store.write(recording, rows(JAN_MS, JAN_MS + DAY_MS, value=1.0), [first])

@@ -161,9 +161,9 @@ def test_what_was_changed_behind_its_back_is_found(client: Client, tmp_path: Pat
 def test_a_changed_manifest_is_refused(client: Client, tmp_path: Path) -> None:
     pin = pins.create(tmp_path, "x", NOW_MS)
     manifest = pin.folder / pins.MANIFEST
-    told = json.loads(manifest.read_text())
-    told["files"] = told["files"][1:]
-    manifest.write_text(json.dumps(told))
+    reported = json.loads(manifest.read_text())
+    reported["files"] = reported["files"][1:]
+    manifest.write_text(json.dumps(reported))
     with pytest.raises(StoreError, match="manifest"):
         pins.load(tmp_path, "x")
 

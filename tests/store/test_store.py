@@ -22,8 +22,7 @@ from bgresearch.core.spans import Span, subtract, union
 from bgresearch.errors import ConfigurationError, StoreError
 from bgresearch.store import Gap, LostRows, Series, Store, StoreWarning
 from bgresearch.store import parquet_file as partition
-from bgresearch.store.atomic_files import Disk
-from bgresearch.store.locking import LockWarning
+from bgresearch.store.atomic_files import Disk, LockWarning
 
 JAN_MS = 1_704_067_200_000
 DAY_MS = 86_400_000
@@ -73,6 +72,17 @@ def test_a_gap_is_known_with_its_cause_and_asked_no_more(store: Store, series: S
     assert store.missing(series, hours(0, 3)) == ()
     assert store.gaps(series, hours(0, 3)) == (gap,)
     assert store.gaps(series, Span(hours(1, 2).start_ms + 1, hours(1, 2).end_ms))[0].span.start_ms == JAN_MS + 3_600_001
+
+
+def test_a_gap_is_due_from_the_instant_of_its_next_check_on(
+    store: Store, series: Series, minutes: Minutes, clock: ManualClock
+) -> None:
+    gap = Gap(hours(1, 2), "exchange has none", 7, again_ms=clock.now_ms() + 1)
+    store.write(series, minutes(hours(0, 1)), [hours(0, 2)], [gap])
+    assert store.due(series, hours(0, 2)) == ()
+    clock.sleep(0.001)
+    assert store.due(series, hours(0, 2)) == (gap,)
+    assert store.due(series, hours(0, 1)) == ()
 
 
 def test_what_lies_before_the_listing_costs_one_file_not_a_hundred(
@@ -173,11 +183,11 @@ def test_a_flipped_bit_anywhere_never_becomes_a_wrong_row(store: Store, series: 
 class FullDisk(Disk):
     """Takes so many bytes and no more."""
 
-    room = 10**9
+    space = 10**9
 
     def write(self, file: BinaryIO, data: bytes) -> None:
-        file.write(data[: self.room])
-        if len(data) > self.room:
+        file.write(data[: self.space])
+        if len(data) > self.space:
             raise OSError(errno.ENOSPC, "No space left on device")
 
 
@@ -188,7 +198,7 @@ def test_a_full_disk_leaves_the_old_file_and_says_what_to_do(
     store = Store(tmp_path, clock=clock, disk=disk)
     store.write(series, minutes(hours(0, 1)), [hours(0, 1)])
     before = file_of(store).read_bytes()
-    disk.room = 500
+    disk.space = 500
     with pytest.raises(StoreError, match=r"cannot write .*2024-01\.parquet: No space left.*free some space"):
         store.write(series, minutes(hours(1, 9)), [hours(1, 9)])
     assert file_of(store).read_bytes() == before

@@ -11,9 +11,9 @@ import pytest
 
 from vault import FLOOR, FileSystem, Forgetful, Surroundings, Vault
 from vault.contents import State, believed_slots
+from vault.encryption import decrypt_file, key_from_password
 from vault.envelope import Wrap
 from vault.hidden import Hidden
-from vault.sealing import key_from_password, open_envelope
 from vault.storage import VaultFile
 
 PASSWORD = "correct horse battery"
@@ -124,7 +124,7 @@ def key_source() -> Callable[[Wrap], Hidden[bytes]]:
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[bytes], bytes]:
-    """The bytes of three generations of one vault and of the audit trail beside the last."""
+    """The bytes of three generations of one vault and of the audit trail next to the last."""
     path = tmp_path_factory.mktemp("history") / "folder" / "vault"
     vault = Vault.create(path, PASSWORD, profile=FLOOR, surroundings=Surroundings(memory=Forgetful()))
     generations = [path.read_bytes()]
@@ -164,7 +164,7 @@ def opened(key_source: Callable[[Wrap], Hidden[bytes]]) -> Callable[..., Vault]:
 
     def open_quickly(path: Path, surroundings: Surroundings | None = None) -> Vault:
         around = surroundings or Surroundings()
-        found = open_envelope(path.read_bytes(), key_source)
+        found = decrypt_file(path.read_bytes(), key_source)
         state = State(found.envelope, found.data_key, found.body, believed_slots(found.body))
         return Vault(VaultFile(path, around.filesystem, around.lock_timeout_s), around, state)
 

@@ -40,9 +40,9 @@ from vault import (
 )
 from vault.contents import State
 from vault.credential import SignedHeaders
+from vault.encryption import decrypt_file
 from vault.envelope import Wrap
 from vault.hidden import Hidden
-from vault.sealing import open_envelope
 
 ROOT = Path(__file__).parents[2]
 NETWORK = {"socket", "ssl", "http", "urllib", "requests", "httpx", "aiohttp", "asyncio", "ftplib", "smtplib", "pandas"}
@@ -125,7 +125,7 @@ def given_to(vault: Vault) -> dict[str, str]:
 
 def things(vault: Vault, path: Path, key_source: Callable[[Wrap], Hidden[bytes]]) -> list[object]:
     credential = vault.get("research")
-    opened = open_envelope(path.read_bytes(), key_source)
+    opened = decrypt_file(path.read_bytes(), key_source)
     state = vault._OpenVault__state
     assert isinstance(state, State)
     headers = credential.headers("GET", "/api/v2/x")

@@ -1,4 +1,4 @@
-"""Nothing beside the vault opens with a former password or code, wherever a process was killed."""
+"""Nothing next to the vault opens with a former password or code, wherever a process was killed."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from vault import (
     Vault,
     VaultError,
     WrongPassword,
+    encryption,
     new_code,
-    sealing,
 )
 from vault.hidden import Hidden
 from vault.recovery import code_bytes
@@ -72,11 +72,13 @@ def killed(work: Callable[[], None]) -> bool:
 
 
 def opened_by(path: Path, kind: str, secret: bytes) -> list[str]:
-    """Return the names of the files beside the vault whose wrapped key this secret opens, whatever their body."""
+    """Return the names of the files next to the vault whose wrapped key this secret opens, whatever their body."""
     found = []
     for file in path.parent.iterdir():
         try:
-            sealing.open_envelope(file.read_bytes(), lambda wrap: sealing.key_from_password(Hidden(secret), wrap), kind)
+            encryption.decrypt_file(
+                file.read_bytes(), lambda wrap: encryption.key_from_password(Hidden(secret), wrap), kind
+            )
         except (WrongPassword, DamagedVault, VaultError):
             continue
         found.append(file.name)

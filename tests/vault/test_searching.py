@@ -1,4 +1,4 @@
-"""The search for the vault's own secrets: every form is found, nothing is told."""
+"""The search for the vault's own secrets: every form is found, nothing is reported."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_every_form_is_found_wherever_it_lies(
 ) -> None:
     for label, texts in (("demo", {**triple, "api_key": f"bg_{1:032x}"}), ("odd", ODD)):
         if label == "odd" and form in {"split string", "list of letters"} and field != "passphrase":
-            continue  # fewer letters and digits than can be told from accident
+            continue  # fewer letters and digits than can be distinguished from accident
         data = FORMS[form](texts[field])
         for at in (0, 1, 2, 3, 5, 7, 4096, len(NOISE)):
             found = searcher.find(NOISE[:at] + b" " + data + b" " + NOISE[at:])
@@ -65,7 +65,7 @@ def test_every_form_is_found_wherever_it_lies(
         assert searcher.find(data)
 
 
-def test_a_place_is_told_and_never_the_text(searcher: Searcher, triple: dict[str, str]) -> None:
+def test_a_place_is_reported_and_never_the_text(searcher: Searcher, triple: dict[str, str]) -> None:
     found = searcher.find(b"line one\n" + triple["secret_key"].encode())
     assert {(leak.label, leak.field, leak.form, leak.offset) for leak in found} == {
         ("demo", "secret_key", "plain", 9), ("research", "secret_key", "plain", 9),

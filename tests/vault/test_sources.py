@@ -324,7 +324,7 @@ def test_a_file_with_another_name_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [".env~", ".env.bak", "#.env#", "..env.swp", ".env.save"])
-def test_what_editors_left_beside_it_is_named(name: str, tmp_path: Path) -> None:
+def test_what_editors_left_next_to_it_is_named(name: str, tmp_path: Path) -> None:
     source = tmp_path / ".env"
     source.write_text(SHAPES[".env"][0])
     (tmp_path / name).write_bytes(b"b0VIM\0\0" + SHAPES[".env"][0].encode())

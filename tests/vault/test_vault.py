@@ -28,10 +28,10 @@ from vault import (
     VaultExists,
     WrongPassword,
 )
+from vault.encryption import decrypt_file, encrypt
 from vault.envelope import Wrap, parse
 from vault.fields import checked_name
 from vault.hidden import Hidden
-from vault.sealing import open_envelope, seal
 
 KeySource = Callable[[Wrap], Hidden[bytes]]
 NEW_PASSWORD = "quite another password"
@@ -334,10 +334,10 @@ def test_a_closed_vault_does_nothing(vault: Vault, triple: dict[str, str], passw
 
 def rewritten(path: Path, key_source: KeySource, change: Callable[[dict[str, Any]], None]) -> None:
     """Write what a later release might have sealed."""
-    found = open_envelope(path.read_bytes(), key_source)
+    found = decrypt_file(path.read_bytes(), key_source)
     body = json.loads(json.dumps(found.body.value))
     change(body)
-    path.write_bytes(seal(found.envelope.header, found.data_key, Hidden(body), time_s=1).render())
+    path.write_bytes(encrypt(found.envelope.header, found.data_key, Hidden(body), time_s=1).render())
 
 
 def test_fields_of_later_releases_survive_a_change(
@@ -351,7 +351,7 @@ def test_fields_of_later_releases_survive_a_change(
     vault = opened(path)
     vault.add("third", **triple)
     vault.remove("demo")
-    body = open_envelope(path.read_bytes(), key_source).body.value
+    body = decrypt_file(path.read_bytes(), key_source).body.value
     assert body["audit"] == [{"what": "added"}]
     assert [key.get("last_checked") for key in body["keys"]] == [{"at": "2027-01-01T00:00:00Z"}, None]
 

@@ -80,7 +80,7 @@ BOXES = {
 
 
 @pytest.mark.parametrize("verb", BOXES)
-def test_a_classic_key_without_the_permission_is_told_which_box_to_tick(connect: Connect, verb: str) -> None:
+def test_a_classic_key_without_the_permission_is_shown_which_box_to_tick(connect: Connect, verb: str) -> None:
     with pytest.raises(PermissionDenied, match=rf"tick the read box '{BOXES[verb]}'"):
         CALLS[verb](connect(key="spot_only").account)
 
@@ -93,7 +93,7 @@ UNIFIED_BOXES = {
 
 
 @pytest.mark.parametrize(("has", "verb"), [(has, verb) for has, (_, verbs) in UNIFIED_BOXES.items() for verb in verbs])
-def test_a_unified_key_without_the_permission_is_told_which_box_to_tick(
+def test_a_unified_key_without_the_permission_is_shown_which_box_to_tick(
     exchange: Exchange, clock: ManualClock, tmp_path: Path, has: str, verb: str
 ) -> None:
     key = dataclasses.replace(SANDBOX_KEYS["unified"], authorities=(has,))
@@ -149,7 +149,7 @@ def test_an_account_without_anything_has_frames_of_the_same_shape(
 
 
 @pytest.mark.parametrize("verb", NOW)
-def test_what_is_told_of_now_is_kept_and_offline_gives_it_again(
+def test_what_is_reported_of_now_is_kept_and_offline_gives_it_again(
     connect: Connect, clock: ManualClock, verb: str
 ) -> None:
     first = NOW[verb](connect().account)

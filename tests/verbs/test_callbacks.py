@@ -23,7 +23,7 @@ ARGUMENTS = {
 }  # fmt: skip
 
 
-def doors() -> list[Any]:
+def entries() -> list[Any]:
     found = []
     for of, cls in (("client", Client), ("account", AccountVerbs)):
         for name, verb in inspect.getmembers(cls, inspect.isfunction):
@@ -34,7 +34,7 @@ def doors() -> list[Any]:
     return found
 
 
-@pytest.mark.parametrize(("of", "name", "argument"), doors())
+@pytest.mark.parametrize(("of", "name", "argument"), entries())
 def test_what_a_verb_cannot_call_is_refused_before_it_asks(connect: Connect, of: str, name: str, argument: str) -> None:
     client = connect(key="readonly")
     verb = getattr(client if of == "client" else client.account, name)
@@ -45,8 +45,8 @@ def test_what_a_verb_cannot_call_is_refused_before_it_asks(connect: Connect, of:
     assert client._source.sender.sent == 0
 
 
-def test_every_door_is_there() -> None:
-    assert len(doors()) >= 7
+def test_every_entry_is_there() -> None:
+    assert len(entries()) >= 7
 
 
 @pytest.mark.parametrize("wrong", [*NOT_CALLABLE, *OF_TWO])

@@ -1,4 +1,4 @@
-"""An account that was made a unified one: what was kept before stays, and what it is not told is said."""
+"""An account that was made a unified one: what was kept before stays, and what it is not reported is said."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_what_a_classic_account_kept_is_still_given_after_it_became_a_unified_on
     assert set(kept.index) == set(after.index[: len(kept)])
 
 
-def test_a_list_that_an_account_is_not_told_is_not_silently_empty(
+def test_a_list_that_an_account_is_not_reported_is_not_silently_empty(
     connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     account = connect(key="unified").account

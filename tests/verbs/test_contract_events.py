@@ -12,8 +12,7 @@ import pytest
 
 from bgresearch.client.client import Client
 from bgresearch.core.clock import ManualClock
-from bgresearch.core.grid import Grid
-from bgresearch.core.intervals import INTERVALS
+from bgresearch.core.intervals import INTERVALS, Grid
 from bgresearch.errors import BadResponse, IncompleteData, InvalidInput, OfflineError, UnknownSymbol
 from bgresearch.market.candles.split_adjust import adjusted
 from bgresearch.market.contract_events import SplitStep, split_steps

@@ -39,7 +39,7 @@ UNIFIED_ORDER = {
     "price": "60000", "avgPrice": "60000", "cumExecQty": "0.1", "cumExecValue": "6000", "createdTime": TIME,
 }  # fmt: skip
 
-DOORS: dict[str, tuple[RecordKind, str, str, dict[str, str]]] = {
+ENTRIES: dict[str, tuple[RecordKind, str, str, dict[str, str]]] = {
     "spot fill": (FILLS, "classic", "spot", SPOT_FILL),
     **{f"{market} fill": (FILLS, "classic", market, FUTURES_FILL)
        for market in ("usdt-futures", "usdc-futures", "coin-futures")},
@@ -49,73 +49,73 @@ DOORS: dict[str, tuple[RecordKind, str, str, dict[str, str]]] = {
     "unified order": (ORDERS, "unified", "usdt-futures", UNIFIED_ORDER),
 }  # fmt: skip
 """Every list with ``feeDetail``: its kind, kind of account, market, and a row without it."""
-V2 = [door for door in DOORS if not door.startswith("unified")]
+V2 = [entry for entry in ENTRIES if not entry.startswith("unified")]
 
 
-def read(door: str, detail: Any) -> dict[str, Any]:
-    kind, mode, market, row = DOORS[door]
-    (road,) = kind.routes(mode, market)  # type: ignore[arg-type]
-    return dict(road.shape(answer_row({**row, "feeDetail": detail}, road.endpoint)))
+def read(entry: str, detail: Any) -> dict[str, Any]:
+    kind, mode, market, row = ENTRIES[entry]
+    (one_route,) = kind.routes(mode, market)  # type: ignore[arg-type]
+    return dict(one_route.shape(answer_row({**row, "feeDetail": detail}, one_route.endpoint)))
 
 
-def part(door: str, coin: str, fee: str, deduction: str) -> Any:
+def part(entry: str, coin: str, fee: str, deduction: str) -> Any:
     """Return ``feeDetail`` with one part as this list spells it."""
-    if door == "spot order":
+    if entry == "spot order":
         said = {"deduction": deduction == "yes", "feeCoinCode": coin, "totalDeductionFee": 0, "totalFee": float(fee)}
         return json.dumps({"newFees": {"t": float(fee)}, coin: said})
-    if door.startswith("unified"):
+    if entry.startswith("unified"):
         return [{"feeCoin": coin, "fee": fee, "deduction": deduction}]
     one = {"feeCoin": coin, "totalFee": fee, "deduction": deduction, "totalDeductionFee": ""}
-    return one if door == "spot fill" else [one]
+    return one if entry == "spot fill" else [one]
 
 
-@pytest.mark.parametrize("door", V2)
+@pytest.mark.parametrize("entry", V2)
 @pytest.mark.parametrize(
-    ("deduction", "told", "paid"),
+    ("deduction", "reported", "paid"),
     [
         ("yes", "0.0015", 0.0015), ("yes", "-0.0015", 0.0015), ("YES", "0.0015", 0.0015), ("no", "-0.0015", 0.0015),
         ("no", "0.0015", -0.0015), ("", "0.0015", -0.0015), ("yes", "0", 0.0),
     ],
 )  # fmt: skip
 def test_what_was_deducted_from_another_coin_was_paid_and_a_positive_fee_without_is_a_rebate(
-    door: str, deduction: str, told: str, paid: float
+    entry: str, deduction: str, reported: str, paid: float
 ) -> None:
-    if door == "spot order" and deduction == "YES":
+    if entry == "spot order" and deduction == "YES":
         pytest.skip("spot orders say true and false")
-    row = read(door, part(door, "BGB", told, deduction))
+    row = read(entry, part(entry, "BGB", reported, deduction))
     assert (row["fee"], row["fee_coin"]) == (paid, "BGB")
 
 
-@pytest.mark.parametrize("door", [door for door in DOORS if door not in V2])
-@pytest.mark.parametrize(("told", "paid"), [("0.0015", 0.0015), ("-0.0015", -0.0015), ("0", 0.0)])
-def test_unified_accounts_are_told_what_was_paid(door: str, told: str, paid: float) -> None:
-    row = read(door, part(door, "BGB", told, "no"))
+@pytest.mark.parametrize("entry", [entry for entry in ENTRIES if entry not in V2])
+@pytest.mark.parametrize(("reported", "paid"), [("0.0015", 0.0015), ("-0.0015", -0.0015), ("0", 0.0)])
+def test_unified_accounts_are_reported_what_was_paid(entry: str, reported: str, paid: float) -> None:
+    row = read(entry, part(entry, "BGB", reported, "no"))
     assert (row["fee"], row["fee_coin"]) == (paid, "BGB")
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry", ENTRIES)
 @pytest.mark.parametrize("detail", [None, "", "null", [], [None], {}, "[]", "[null]", "{}"], ids=json.dumps)
-def test_no_fee_detail_is_no_fee(door: str, detail: Any) -> None:
-    row = read(door, detail)
+def test_no_fee_detail_is_no_fee(entry: str, detail: Any) -> None:
+    row = read(entry, detail)
     assert row["fee"] is None
     assert row["fee_coin"] is None
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry", ENTRIES)
 @pytest.mark.parametrize("detail", ["abc", 7, True, [7], "[7]", [[1]]], ids=json.dumps)
-def test_a_fee_detail_that_cannot_be_read_is_an_error_that_names_record_and_field(door: str, detail: Any) -> None:
+def test_a_fee_detail_that_cannot_be_read_is_an_error_that_names_record_and_field(entry: str, detail: Any) -> None:
     with pytest.raises(BadResponse, match=r"row 1 \(.*orderId 2.*feeDetail"):
-        read(door, detail)
+        read(entry, detail)
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry", ENTRIES)
 @pytest.mark.parametrize("deduction", ["partly", "2", "BGB"])
-def test_whether_a_fee_was_deducted_is_not_guessed(door: str, deduction: str) -> None:
-    detail = part(door, "BGB", "0.0015", deduction)
-    if door == "spot order":
+def test_whether_a_fee_was_deducted_is_not_guessed(entry: str, deduction: str) -> None:
+    detail = part(entry, "BGB", "0.0015", deduction)
+    if entry == "spot order":
         detail = detail.replace('"deduction": false', f'"deduction": "{deduction}"')
     with pytest.raises(BadResponse, match=f"deduction {deduction} is not yes or no"):
-        read(door, detail)
+        read(entry, detail)
 
 
 def test_fees_of_an_order_in_further_coins_are_reported() -> None:
@@ -131,11 +131,11 @@ def test_fees_of_an_order_in_further_coins_are_reported() -> None:
     assert "further coins, 0.0015 BGB" in row.problems.notes[0]
 
 
-@pytest.mark.parametrize("door", [door for door in DOORS if "fill" in door])
-def test_fees_in_further_coins_keep_every_digit(door: str) -> None:
-    name, sign = ("fee", "") if door not in V2 else ("totalFee", "-")
+@pytest.mark.parametrize("entry", [entry for entry in ENTRIES if "fill" in entry])
+def test_fees_in_further_coins_keep_every_digit(entry: str) -> None:
+    name, sign = ("fee", "") if entry not in V2 else ("totalFee", "-")
     long = "0.123456789012345678901234567890123456789"
-    row = read(door, [{"feeCoin": "USDT", name: f"{sign}1"}, {"feeCoin": "BGB", name: f"{sign}{long}"}])
+    row = read(entry, [{"feeCoin": "USDT", name: f"{sign}1"}, {"feeCoin": "BGB", name: f"{sign}{long}"}])
     assert (row["fee"], row["other_fees"]) == (1.0, f"{long} BGB")
 
 

@@ -22,9 +22,9 @@ V2 = {
 }  # fmt: skip
 
 
-def told(mode: str, market: str, row: dict[str, Any]) -> dict[str, Any]:
-    (road,) = FILLS.routes(mode, market)  # type: ignore[arg-type]
-    return dict(road.shape(answer_row(row)))
+def reported(mode: str, market: str, row: dict[str, Any]) -> dict[str, Any]:
+    (route,) = FILLS.routes(mode, market)  # type: ignore[arg-type]
+    return dict(route.shape(answer_row(row)))
 
 
 def part(coin: str, fee: str) -> dict[str, str]:
@@ -51,26 +51,26 @@ def test_the_position_is_the_one_that_the_row_names(row: dict[str, str], positio
 
 
 def test_parts_of_a_fee_in_one_coin_are_added_up_as_decimals() -> None:
-    row = told("classic", "usdt-futures", V2 | {"feeDetail": [part("USDT", "-0.1"), part("USDT", "-0.2")]})
+    row = reported("classic", "usdt-futures", V2 | {"feeDetail": [part("USDT", "-0.1"), part("USDT", "-0.2")]})
     assert (row["fee"], row["fee_coin"], row["other_fees"]) == (0.3, "USDT", None)
 
 
 def test_fees_in_further_coins_are_kept_as_they_were_sent() -> None:
     detail = [part("bgb", "-0.017118519726"), part("USDT", "-0.00000001"), part("USDC", "0")]
-    row = told("classic", "usdt-futures", V2 | {"feeDetail": detail})
+    row = reported("classic", "usdt-futures", V2 | {"feeDetail": detail})
     assert (row["fee"], row["fee_coin"], row["other_fees"]) == (0.017118519726, "BGB", "0.00000001 USDT")
     v3 = {"execId": "1", "orderId": "2", "symbol": "BTCUSDT", "side": "sell", "tradeSide": "close_long",
           "createdTime": "1760000000000", "execPrice": "1", "execQty": "1", "execValue": "1", "execPnl": "2",
           "feeDetail": [{"feeCoin": "USDT", "fee": "0.5"}, {"feeCoin": "BGB", "fee": "0.25"}]}  # fmt: skip
-    row = told("unified", "usdt-futures", v3)
+    row = reported("unified", "usdt-futures", v3)
     assert (row["fee"], row["other_fees"], row["position"], row["profit"]) == (0.5, "0.25 BGB", "long", 2.0)
 
 
 def test_a_part_without_a_coin_is_no_fee_in_a_coin_without_a_name() -> None:
     for detail in ([part("", "")], [part("", "0")], []):
-        row = told("classic", "usdt-futures", V2 | {"feeDetail": detail})
+        row = reported("classic", "usdt-futures", V2 | {"feeDetail": detail})
         assert (row["fee"], row["fee_coin"], row["other_fees"]) == (None, None, None)
-    row = told("classic", "usdt-futures", V2 | {"feeDetail": [part("", ""), part("USDT", "-0.5")]})
+    row = reported("classic", "usdt-futures", V2 | {"feeDetail": [part("", ""), part("USDT", "-0.5")]})
     assert (row["fee"], row["fee_coin"], row["other_fees"]) == (0.5, "USDT", None)
 
 

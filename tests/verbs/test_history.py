@@ -61,9 +61,9 @@ def history(
         settings = {"uta.account_settings": {"uid": "7"}, "spot.account_info": {"userId": "8"}}
         return settings[row_id] if row_id in settings else answer(row_id, params)
 
-    told, clock = ScriptedSender(with_settings), ManualClock(NOW_MS)
-    source = Session(told, Store(tmp_path / "data", clock=clock), clock, offline)
-    return RecordHistory(source, AccountIdentity(told), False), told, clock
+    reported, clock = ScriptedSender(with_settings), ManualClock(NOW_MS)
+    source = Session(reported, Store(tmp_path / "data", clock=clock), clock, offline)
+    return RecordHistory(source, AccountIdentity(reported), False), reported, clock
 
 
 def deposit(number: int, time_ms: int, status: str = "success") -> dict[str, str]:
@@ -87,7 +87,7 @@ def paged(rows: list[dict[str, str]], params: Mapping[str, Any], key: str, size:
 def test_money_on_its_way_is_shown_and_asked_for_again_until_it_arrived(tmp_path: Path) -> None:
     at = NOW_MS - DAY_MS
     rows = [deposit(1, at - 5), deposit(2, at, "pending"), deposit(3, at + 5)]
-    past, told, _ = history(
+    past, reported, _ = history(
         tmp_path, lambda _id, params: paged(within(rows, params, "createdTime"), params, "orderId", 9)
     )
     span = Span(at - 1000, at + 1000)
@@ -96,9 +96,9 @@ def test_money_on_its_way_is_shown_and_asked_for_again_until_it_arrived(tmp_path
     assert past.missing(DEPOSITS, "", span) == (Span(at, at + 1),)
     rows[1] = deposit(2, at)
     assert past.table(DEPOSITS, "", span).column("status").to_pylist() == ["success"] * 3
-    asked = told.sent
+    asked = reported.sent
     assert past.table(DEPOSITS, "", span).num_rows == 3
-    assert told.sent == asked
+    assert reported.sent == asked
     assert past.missing(DEPOSITS, "", span) == ()
 
 
@@ -111,8 +111,8 @@ def test_orders_of_one_instant_are_shown_though_one_of_them_still_stands(tmp_pat
     ]  # fmt: skip
 
     def answer(row_id: str, params: Mapping[str, Any]) -> Any:
-        told = [row for row in rows if (row["orderStatus"] == "live") == (row_id == "uta.trade_unfilled_orders")]
-        return {"list": [] if params.get("cursor") else within(told, params, "createdTime"), "cursor": ""}
+        reported = [row for row in rows if (row["orderStatus"] == "live") == (row_id == "uta.trade_unfilled_orders")]
+        return {"list": [] if params.get("cursor") else within(reported, params, "createdTime"), "cursor": ""}
 
     past, _, _ = history(tmp_path, answer)
     span = Span(at - 1000, at + 1000)
@@ -175,11 +175,11 @@ def test_numbered_pages_are_walked_to_the_end(tmp_path: Path) -> None:
         size, number = int(params["limit"]), int(params["pageNum"])
         return within(rows[::-1], params, "ts")[(number - 1) * size : number * size]
 
-    past, told, _ = history(tmp_path, answer, mode="classic")
+    past, reported, _ = history(tmp_path, answer, mode="classic")
     got = past.table(TRANSFERS, "USDT", Span(NOW_MS - 2 * DAY_MS, NOW_MS))
     assert got.num_rows == 1234
     assert got.column("target").to_pylist()[0] == "usdt-futures"
-    assert [params["pageNum"] for row_id, params in told.asked if "transfer" in row_id][:3] == ["1", "2", "3"]
+    assert [params["pageNum"] for row_id, params in reported.asked if "transfer" in row_id][:3] == ["1", "2", "3"]
 
 
 def test_a_window_with_more_than_one_list_serves_is_halved(tmp_path: Path) -> None:
@@ -215,10 +215,10 @@ def test_where_there_are_many_records_windows_grow_short_and_where_there_are_few
         page = rows[max(first, last - 100) : last][::-1]
         return {"list": page, "cursor": page[-1]["execId"] if page else ""}
 
-    past, told, _ = history(tmp_path, answer)
+    past, reported, _ = history(tmp_path, answer)
     got = past.table(FILLS, "spot", Span(start, NOW_MS))
     assert got.num_rows == len(rows)
-    asked = {(int(str(p["startTime"])), int(str(p["endTime"]))) for _, p in told.asked if "startTime" in p}
+    asked = {(int(str(p["startTime"])), int(str(p["endTime"]))) for _, p in reported.asked if "startTime" in p}
     lengths = [(end - begin) / DAY_MS for begin, end in sorted(asked)]
     assert max(lengths[:4]) < 4.1
     assert min(lengths[:4]) < 2.1
@@ -253,15 +253,15 @@ def test_a_list_without_an_end_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_every_kind_says_what_is_gone_and_offline_what_is_missing(tmp_path: Path, kind: Any) -> None:
-    past, told, clock = history(tmp_path, lambda _id, _params: [])
+    past, reported, clock = history(tmp_path, lambda _id, _params: [])
     lot = "USDT/BTC" if kind.name == "conversions" else (past.lots(kind) or ("",))[0]
     if not kind.routes("unified", lot):
         pytest.skip("unified accounts have no such list")
     past.identity()
-    asked = told.sent
+    asked = reported.sent
     with pytest.raises(IncompleteData, match=r"of the last .* days; .* was never stored"):
         past.table(kind, lot, Span(clock.now_ms() - 800 * DAY_MS, clock.now_ms()))
-    assert told.sent == asked
+    assert reported.sent == asked
     offline, _, _ = history(tmp_path, lambda _id, _params: [], offline=True)
     with pytest.raises(OfflineError, match="are not complete in the store"):
         offline.table(kind, lot, Span(NOW_MS - DAY_MS, NOW_MS))
@@ -269,14 +269,14 @@ def test_every_kind_says_what_is_gone_and_offline_what_is_missing(tmp_path: Path
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 @pytest.mark.parametrize("mode", ["classic", "unified"])
-def test_every_road_of_every_kind_is_a_private_row_and_documented_as_a_source(kind: Any, mode: Any) -> None:
+def test_every_route_of_every_kind_is_a_private_row_and_documented_as_a_source(kind: Any, mode: Any) -> None:
     lots = kind.lots[mode]
     for lot in ("USDT",) if lots == "coins" else lots:
-        for road in (*kind.routes(mode, lot), *kind.open(mode, lot)):
-            assert road.row.private
-            assert road.row.version == ("v2" if mode == "classic" else "v3")
-            assert set(road.fixed) <= {param.name for param in road.row.params}
-        assert {road.endpoint for road in kind.routes(mode, lot)} <= set(kind.shape.sources)
+        for route in (*kind.routes(mode, lot), *kind.open(mode, lot)):
+            assert route.row.private
+            assert route.row.version == ("v2" if mode == "classic" else "v3")
+            assert set(route.fixed) <= {param.name for param in route.row.params}
+        assert {route.endpoint for route in kind.routes(mode, lot)} <= set(kind.shape.sources)
     assert kind.id in kind.shape.schema.names
     assert kind.time == "time"
     assert not kind.changing or "status" in kind.shape.schema.names

@@ -285,7 +285,7 @@ def test_coins_have_a_row_a_chain(client: Client) -> None:
         client.coins("NOPE")
 
 
-def test_the_exchanges_clock_is_told(client: Client, clock: ManualClock) -> None:
+def test_the_exchanges_clock_is_reported(client: Client, clock: ManualClock) -> None:
     assert client.server_time().value // 10**6 == clock.now_ms()
     assert str(client.server_time().tz) == "UTC"
 

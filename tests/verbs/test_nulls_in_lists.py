@@ -20,7 +20,7 @@ Ask = Callable[[Sender], list[Row]]
 TIER = {"tierStartValue": "0", "discountRate": "0.9", "tier": "1", "minAmount": "0", "maxAmount": "5"}
 CHAIN = {"chain": "BTC", "withdrawFee": "0.1"}
 RESERVE = {"ts": "1760000000000", "amount": "1", "balance": "2"}
-DOORS: dict[str, tuple[Ask, str, dict[str, Any], Callable[[Any], Any]]] = {
+ENTRIES: dict[str, tuple[Ask, str, dict[str, Any], Callable[[Any], Any]]] = {
     "discounts of unified accounts": (
         lambda sender: discount_rates(sender, "unified"), "list", TIER,
         lambda tiers: [{"coin": "BTC", "list": tiers}, {"coin": "ETH", "list": [TIER]}],
@@ -37,32 +37,32 @@ DOORS: dict[str, tuple[Ask, str, dict[str, Any], Callable[[Any], Any]]] = {
 NULLS = [[None], [None, None], "[null]", "[null, null]"]
 
 
-def asked(door: str, inside: Any) -> list[Row]:
-    ask, _field, _one, data = DOORS[door]
+def asked(entry: str, inside: Any) -> list[Row]:
+    ask, _field, _one, data = ENTRIES[entry]
     return ask(ScriptedSender(lambda _id, _params: data(inside)))
 
 
 @pytest.mark.parametrize("inside", NULLS, ids=json.dumps)
-@pytest.mark.parametrize("door", DOORS)
-def test_a_list_of_nulls_leaves_the_row_and_is_named(door: str, inside: Any) -> None:
-    with pytest.warns(UndocumentedData, match=rf"row 1 \(coin BTC\): .* of {DOORS[door][1]} are null"):
-        rows = asked(door, inside)
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_a_list_of_nulls_leaves_the_row_and_is_named(entry: str, inside: Any) -> None:
+    with pytest.warns(UndocumentedData, match=rf"row 1 \(coin BTC\): .* of {ENTRIES[entry][1]} are null"):
+        rows = asked(entry, inside)
     assert [row["coin"] for row in rows] == ["BTC", "ETH"]
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_a_null_among_others_is_named_and_the_others_are_given(door: str) -> None:
-    one = DOORS[door][2]
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_a_null_among_others_is_named_and_the_others_are_given(entry: str) -> None:
+    one = ENTRIES[entry][2]
     with pytest.warns(UndocumentedData, match="1 of 3 places of"):
-        rows = asked(door, [one, None, one | {"tier": "2", "tierStartValue": "1", "chain": "LN"}])
+        rows = asked(entry, [one, None, one | {"tier": "2", "tierStartValue": "1", "chain": "LN"}])
     assert [row["coin"] for row in rows] == ["BTC", "BTC", "ETH"]
 
 
 @pytest.mark.parametrize("inside", [None, [], "", "[]"], ids=json.dumps)
-@pytest.mark.parametrize("door", [door for door in DOORS if door.startswith("discounts")])
-def test_a_coin_without_tiers_is_there_and_named(door: str, inside: Any) -> None:
+@pytest.mark.parametrize("entry", [entry for entry in ENTRIES if entry.startswith("discounts")])
+def test_a_coin_without_tiers_is_there_and_named(entry: str, inside: Any) -> None:
     with pytest.warns(UndocumentedData, match=r"coin BTC.* has no tiers"):
-        rows = asked(door, inside)
+        rows = asked(entry, inside)
     assert [row["coin"] for row in rows] == ["BTC", "ETH"]
 
 

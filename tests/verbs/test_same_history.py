@@ -1,6 +1,6 @@
 """Two accounts that lived the same life, one classic (v2), one unified (v3): their frames are equal.
 
-What one version truly lacks is named here and nowhere else: the test fails if it begins to be told.
+What one version truly lacks is named here and nowhere else: the test fails if it begins to be reported.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ def both(connect: Connect) -> tuple[Client, Client]:
     return connect(key="readonly"), connect(key="unified_trader")  # closed positions of v3 want a key that may write
 
 
-def equal(classic: pd.DataFrame, unified: pd.DataFrame, *, untold: dict[str, str]) -> None:
-    """Compare all columns but those that one of the two is not told, and see that it is not."""
+def equal(classic: pd.DataFrame, unified: pd.DataFrame, *, not_reported: dict[str, str]) -> None:
+    """Compare all columns but those that one of the two is not reported, and see that it is not."""
     assert list(classic.columns) == list(unified.columns)
     assert classic.dtypes.astype(str).to_list() == unified.dtypes.astype(str).to_list()
-    for column, version in untold.items():
+    for column, version in not_reported.items():
         lacking, having = (classic, unified) if version == "v2" else (unified, classic)
         assert lacking[column].isna().all(), column
         assert having[column].notna().any(), column
     pd.testing.assert_frame_equal(
-        classic.drop(columns=list(untold)), unified.drop(columns=list(untold)), check_categorical=False
+        classic.drop(columns=list(not_reported)), unified.drop(columns=list(not_reported)), check_categorical=False
     )
 
 
@@ -39,37 +39,37 @@ def equal(classic: pd.DataFrame, unified: pd.DataFrame, *, untold: dict[str, str
 def test_fills(both: tuple[Client, Client], market: str) -> None:
     classic, unified = (client.account.fills(START, market=market) for client in both)
     assert len(classic) > 500
-    equal(classic, unified, untold={})
+    equal(classic, unified, not_reported={})
 
 
 @pytest.mark.parametrize(
-    ("market", "untold"),
+    ("market", "not_reported"),
     [("spot", {}), ("usdt-futures", {"profit": "v3", "cancel_reason": "v2"})],
 )
-def test_orders_that_are_over(both: tuple[Client, Client], market: str, untold: dict[str, str]) -> None:
+def test_orders_that_are_over(both: tuple[Client, Client], market: str, not_reported: dict[str, str]) -> None:
     classic, unified = (client.account.orders(START, market=market) for client in both)
     assert len(classic) > 300
     assert set(classic.status) == {"filled", "cancelled"}
-    equal(classic, unified, untold=untold)
+    equal(classic, unified, not_reported=not_reported)
 
 
 def test_orders_that_stand(both: tuple[Client, Client]) -> None:
     classic, unified = (client.account.open_orders() for client in both)
     assert len(classic) > 0
-    equal(classic, unified, untold={"profit": "v3"})
+    equal(classic, unified, not_reported={"profit": "v3"})
 
 
 def test_positions_that_are_closed(both: tuple[Client, Client]) -> None:
     classic, unified = (client.account.closed_positions(START) for client in both)
     assert len(classic) > 100
-    equal(classic, unified, untold={})
+    equal(classic, unified, not_reported={})
 
 
 def test_positions_that_are_open(both: tuple[Client, Client]) -> None:
     classic, unified = (client.account.positions() for client in both)
     assert len(classic) > 0
     moving = ["mark_price", "unrealised_profit"]  # the second answer comes some milliseconds later
-    equal(classic.drop(columns=moving), unified.drop(columns=moving), untold={})
+    equal(classic.drop(columns=moving), unified.drop(columns=moving), not_reported={})
     pd.testing.assert_series_equal(classic.mark_price, unified.mark_price, rtol=1e-3)
 
 
@@ -122,7 +122,7 @@ def test_deposits_and_withdrawals(both: tuple[Client, Client]) -> None:
     for verb in ("deposits", "withdrawals"):
         classic, unified = (getattr(client.account, verb)(START) for client in both)
         assert len(classic) >= 2
-        equal(classic, unified, untold={})
+        equal(classic, unified, not_reported={})
 
 
 def test_assets_come_to_the_same_by_coin(both: tuple[Client, Client]) -> None:
@@ -147,7 +147,7 @@ def test_the_other_histories_have_one_shape(both: tuple[Client, Client], verb: s
 
 
 @pytest.mark.parametrize("verb", ["balances", "earn", "sub_accounts", "open_plan_orders"])
-def test_what_is_told_of_now_has_one_shape(both: tuple[Client, Client], verb: str) -> None:
+def test_what_is_reported_of_now_has_one_shape(both: tuple[Client, Client], verb: str) -> None:
     classic, unified = (getattr(client.account, verb)() for client in both)
     assert list(classic.columns) == list(unified.columns)
     assert classic.dtypes.astype(str).to_list() == unified.dtypes.astype(str).to_list()

@@ -60,7 +60,7 @@ def row_of(file: Path) -> Endpoint:
 
 
 def all_routes() -> dict[str, tuple[RecordKind, RecordRoute, Shape]]:
-    """Endpoint → the kind and the road that read it."""
+    """Endpoint → the kind and the route that read it."""
     found: dict[str, tuple[RecordKind, RecordRoute, Shape]] = {}
     now = {ORDERS.name: OPEN_ORDERS, PLAN_ORDERS.name: OPEN_PLAN_ORDERS, CLOSED_POSITIONS.name: OPEN_POSITIONS}
     for kind in KINDS.values():

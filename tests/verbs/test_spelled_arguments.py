@@ -16,9 +16,8 @@ from bgresearch.client.client import Client
 from bgresearch.client.statement import Statement
 from bgresearch.core.clock import ManualClock
 from bgresearch.core.intervals import interval_name
-from bgresearch.core.lengths import length_of
 from bgresearch.core.symbols import known_market, wire_symbol
-from bgresearch.core.timestamps import span_of
+from bgresearch.core.timestamps import length_of, span_of
 from bgresearch.errors import BgresearchError, InvalidInput, UnknownName, WrongArguments
 from bgresearch.query.lens import Lens
 from bgresearch.sandbox import Exchange
@@ -63,7 +62,7 @@ def test_what_may_mean_several_intervals_is_refused_with_what_there_is(typed: An
         interval_name(typed)
 
 
-def test_a_minute_and_a_month_are_told_apart_by_their_letter_alone() -> None:
+def test_a_minute_and_a_month_are_distinguished_by_their_letter_alone() -> None:
     assert (interval_name("1m"), interval_name("1M")) == ("1m", "1M")
     with pytest.raises(InvalidInput, match="60 months"):
         interval_name("60M")
@@ -197,7 +196,7 @@ def test_every_verb_takes_any_common_spelling(
     assert outcome(verb, given | {parameter: typed}) == outcome(verb, dict(given))
 
 
-def test_the_sweep_covers_every_verb_with_a_door() -> None:
+def test_the_sweep_covers_every_verb_with_a_entry() -> None:
     assert len({case.values[1] for case in CASES}) >= 35
     for kind in (Client, AccountVerbs, Lens, Statement):
         for name in verbs(kind):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from bgresearch.archives.archive_file import ArchiveFile
 from bgresearch.archives.archive_reader import read_file
 from bgresearch.archives.container import UnreadableFile
-from bgresearch.archives.keys import ArchiveFile
 from bgresearch.catalogue.assumptions import (
     ARCHIVE_ABSENT,
     ARCHIVE_HEADER,

@@ -14,8 +14,7 @@ from bgresearch.client.doctor.prober import CouldNotAsk, Prober
 from bgresearch.core.progress import Wish, shown
 from bgresearch.errors import BgresearchError, OfflineError
 from bgresearch.live.hosts import LiveAccess
-from bgresearch.market.candles.lookback import Lookbacks
-from bgresearch.market.candles.read_through import lookbacks_of, remember_lookbacks
+from bgresearch.market.candles.lookback import Lookbacks, lookbacks_of, remember_lookbacks
 from bgresearch.session.differences import MOST_TEXT, remember
 from bgresearch.session.identity import AccountIdentity
 from bgresearch.session.session import Session

@@ -10,8 +10,7 @@ from typing import Any, Literal
 from bgresearch.catalogue import Endpoint
 from bgresearch.catalogue.endpoint import END, START
 from bgresearch.catalogue.response import rows_of
-from bgresearch.core.grid import windows
-from bgresearch.core.intervals import DAY_MS, INTERVALS, Family
+from bgresearch.core.intervals import DAY_MS, INTERVALS, Family, windows
 from bgresearch.core.spans import Span
 from bgresearch.errors import InvalidInput
 from bgresearch.http.pagination.cursor import next_cursor

@@ -31,7 +31,7 @@ from bgresearch.errors import (
     UnknownSymbol,
 )
 from bgresearch.market.archived import ArchiveUse, Choice, Stopped, checked_choice
-from bgresearch.market.candles.plan import CandleSeries, may_be_archived, subject
+from bgresearch.market.candles.plan import CandleSeries, subject
 from bgresearch.market.candles.read_through import (
     CandleReport,
     closed_part,
@@ -124,7 +124,7 @@ def download(
         raise InvalidInput("workers", f"{workers!r} is no number of symbols.", hint="1 or more; 16 by default.")
     chosen = checked_choice(choice, source)
     any_symbol = subject("BTCUSDT", interval, market, price, "utc")  # errors in the other arguments concern all symbols
-    if chosen == "archive" and not may_be_archived(any_symbol):
+    if chosen == "archive" and not any_symbol.archivable:
         raise InvalidInput("source", "the archive has only 1m candles of last prices.", hint='Use source="rest".')
     now = source.clock.now_ms()
     asked = span_of(start, end, now)
@@ -263,8 +263,8 @@ class _BulkDownload:
             result.error = error
         except Stopped:
             return
-        result.requests = sum(report.requester.requests.values())
-        result.archive = report.archive
+        result.requests = report.requests.total()
+        result.archive = report.archive or result.archive
         self._count(task, report)
 
     def _fetch(self, task: _Task, report: CandleReport) -> None:
@@ -293,7 +293,7 @@ class _BulkDownload:
         report.gaps = self._source.store.gaps(series, task.span)
         result.gaps = report.all_gaps()
         if self._choice == "archive" and result.error is None:
-            result.unarchived = report.archive.causes(self._source.store.missing(series, task.span))
+            result.unarchived = result.archive.causes(self._source.store.missing(series, task.span))
 
 
 def _around(part: Span, what: CandleSeries) -> Span:

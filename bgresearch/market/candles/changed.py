@@ -12,8 +12,7 @@ import threading
 import pyarrow as pa
 
 from bgresearch.catalogue.assumptions import FINAL_AFTER_MS
-from bgresearch.core.grid import Grid
-from bgresearch.core.intervals import DAY_MS, MINUTE_MS
+from bgresearch.core.intervals import DAY_MS, MINUTE_MS, Grid
 from bgresearch.core.spans import Span, iso
 from bgresearch.market.candles.plan import CandleSeries
 from bgresearch.session.differences import differences, remember
@@ -24,6 +23,7 @@ _COMPARED = ("high", "low", "close", "volume")
 _SAME = 1e-6  # relative; routes may round differently
 _LONGEST_MS = 10 * MINUTE_MS  # for which candles are held back because of what was seen
 _BACK = 3  # candles before what is missing
+MAY_CHANGE_MS = DAY_MS  # older candles are not compared
 
 
 class StoredCandles:
@@ -44,8 +44,6 @@ class StoredCandles:
         self._rows: dict[int, tuple[float, ...]] = {}
         self._changed: set[int] = set()
         self._lock = threading.Lock()
-        if missing_ms < source.clock.now_ms() - DAY_MS:
-            return
         length_ms = what.interval.nominal_ms
         with contextlib.suppress(LostRows):  # those who read them fetch them again: there is nothing to compare with
             kept = source.store.read(what.stored, Span(missing_ms - _BACK * length_ms, missing_ms))

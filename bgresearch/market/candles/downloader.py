@@ -136,8 +136,8 @@ class Download:
         """
 
         def explored(endpoint: str) -> Page | None:
-            may = busy[endpoint] <= trusted[endpoint] and self._fetcher.may_explore(endpoint)
-            return queues.explore(endpoint) if may else None
+            may = queues.may_explore(endpoint) and busy[endpoint] <= trusted[endpoint]
+            return queues.newest(endpoint) if may and self._fetcher.may_explore(endpoint) else None
 
         for next_page in (explored, queues.own, queues.shared):
             for endpoint in queues.endpoints:
@@ -198,7 +198,7 @@ class Download:
 
     def _forget_refuted(self) -> None:
         """Forget the gaps that were skipped without a request and in which candles were found since."""
-        self._outcome.refuted = self._fetcher.refuted(self._skipped)
+        self._outcome.refuted = self._fetcher.refuted(self._skipped) if self._skipped else ()
         for span in self._outcome.refuted:
             self._store.forget(self._series, span)
 
@@ -252,14 +252,13 @@ class Queues:
 
     def shared(self, endpoint: str) -> Page | None:
         """Return the newest pages of another route that a route can serve."""
-        return self._newest(endpoint, lambda page: any(endpoint == one.endpoint for one in page.routes))
+        return self.newest(endpoint, lambda page: any(endpoint == one.endpoint for one in page.routes))
 
-    def explore(self, endpoint: str) -> Page | None:
-        """Return a page beyond a route's known look-back, to learn whether it serves it; None if little is left."""
-        idle = not self._waiting[endpoint] and len(self) > _EXPLORE_FROM
-        return self._newest(endpoint, lambda page: True) if idle else None
+    def may_explore(self, endpoint: str) -> bool:
+        """Return whether a route is idle and enough is left to learn whether it serves pages beyond its look-back."""
+        return not self._waiting[endpoint] and len(self) > _EXPLORE_FROM
 
-    def _newest(self, endpoint: str, may: Callable[[Page], bool]) -> Page | None:
+    def newest(self, endpoint: str, may: Callable[[Page], bool] = lambda _page: True) -> Page | None:
         """Take the newest pages of the longest queue, as many as one response of the route holds."""
         route, longest = self._routes[endpoint], max(self._waiting.values(), key=len)
         taken: Page | None = None

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from bgresearch.core.grid import Grid
+from bgresearch.core.intervals import Grid
 from bgresearch.core.spans import Span
 from bgresearch.errors import InvalidInput
 
@@ -17,8 +17,8 @@ FLAG = "filled"
 _PRICES = ["open", "high", "low", "close"]
 
 
-def checked(fill: str) -> Fill:
-    """Return the way of filling.
+def check_fill(fill: str) -> None:
+    """Check the way of filling.
 
     Raises
     ------
@@ -26,11 +26,10 @@ def checked(fill: str) -> Fill:
         If it is none; the message lists them.
     """
     if fill not in get_args(Fill):
-        raise InvalidInput("fill", f"{fill!r} is unknown.", hint=f"Use one of {', '.join(get_args(Fill))}.")
-    return fill  # type: ignore[return-value]  # checked
+        raise InvalidInput.unknown("fill", fill, get_args(Fill))
 
 
-def filled(frame: pd.DataFrame, gaps: Iterable[Span], grid: Grid, fill: Fill) -> pd.DataFrame:
+def filled(frame: pd.DataFrame, gaps: Iterable[Span], grid: Grid, fill: str) -> pd.DataFrame:
     """Return the frame with a row for every candle that is absent within the gaps, and a column that says which.
 
     Parameters

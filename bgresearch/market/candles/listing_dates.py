@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from bgresearch.core.grid import Grid, windows
-from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS
+from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS, Grid, windows
 from bgresearch.core.spans import Span, subtract, union
 from bgresearch.errors import BadResponse, ExchangeError, ExchangeUnavailable, RateLimited
 from bgresearch.market.candles.plan import CandleSeries, Route, routes

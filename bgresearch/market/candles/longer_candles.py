@@ -16,8 +16,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from bgresearch.core.clock import Clock
-from bgresearch.core.grid import Grid
-from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS, Interval
+from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS, Grid, Interval
 from bgresearch.core.spans import Span, subtract
 from bgresearch.errors import (
     AddressRejected,

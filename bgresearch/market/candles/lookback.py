@@ -1,18 +1,20 @@
 """How far back each route really serves rows: learned from its responses, stored, and preferred to the documentation.
 
 Documented look-backs were seen to be wrong for some intervals. A route that returned rows of some age goes back at
-least that far; one that was blank three times where others had rows does not. Pure but for the caller's clock.
+least that far; one that was blank three times where others had rows does not.
 """
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from bgresearch.catalogue.assumptions import CANDLE_ROUTES, LONGEST_SPAN_DAYS
 from bgresearch.core.intervals import DAY_MS
-from bgresearch.session.differences import Differences
+from bgresearch.session.differences import Differences, differences
+from bgresearch.session.session import Session
 
 _MISSES = 3  # single answers were seen empty by mistake
 _FORGET_MS = 30 * DAY_MS  # the exchange may have widened a look-back since
@@ -136,3 +138,27 @@ def from_json(value: object) -> dict[str, Learned]:
     return (
         found if whole and all(None not in (one.good_ms, one.misses, one.noticed_ms) for one in found.values()) else {}
     )
+
+
+def lookbacks_of(source: Session) -> Lookbacks:
+    """Return the look-backs that earlier downloads into this folder learned."""
+    return Lookbacks(_read(source.store.read_file(FILE)), differences(source))
+
+
+def remember_lookbacks(source: Session, lookbacks: Lookbacks) -> None:
+    """Store the look-backs that were learned."""
+    news = lookbacks.news()
+    if not any(learned.bad_ms is not None or learned.good_ms > DAY_MS for learned in news.values()):
+        return
+
+    def with_news(text: bytes | None) -> bytes:
+        return json.dumps(to_json(_read(text) | news)).encode()
+
+    source.store.edit_private(FILE, with_news)
+
+
+def _read(text: bytes | None) -> dict[str, Learned]:
+    try:
+        return from_json(json.loads(text or b"{}"))
+    except (ValueError, RecursionError):
+        return {}

@@ -7,7 +7,7 @@ confirmed. Pages share what they learn: which routes failed, how far back they s
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -17,8 +17,10 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from bgresearch.catalogue import load
+from bgresearch.catalogue.response import rows_of
 from bgresearch.core.clock import Clock
-from bgresearch.core.intervals import DAY_MS
+from bgresearch.core.intervals import DAY_MS, Grid
 from bgresearch.core.spans import Span, subtract, union
 from bgresearch.errors import (
     AddressRejected,
@@ -31,13 +33,14 @@ from bgresearch.errors import (
     PermissionDenied,
     RateLimited,
 )
-from bgresearch.frames import CANDLE_SCHEMA
+from bgresearch.frames import CANDLE_SCHEMA, candle_table
+from bgresearch.http.confirming_sender import plain
+from bgresearch.http.sender import Sender
 from bgresearch.market.candles.listing_dates import Lives, agreeing, find_lives
 from bgresearch.market.candles.longer_candles import Hole, Outline
 from bgresearch.market.candles.lookback import Lookbacks
-from bgresearch.market.candles.page_request import PageRequester
 from bgresearch.market.candles.plan import CandleSeries, Page, Route
-from bgresearch.store.candle_checks import CONFIRMED, Checked, weight
+from bgresearch.store.candle_checks import CONFIRMED, Checked, check_page, weight
 from bgresearch.store.coverage import Cause
 from bgresearch.store.parquet_file import within
 
@@ -50,6 +53,59 @@ _MAINTENANCE_LISTED_MS = 7 * DAY_MS  # the exchange lists a maintenance while it
 _ROUTES_NEEDED = 2  # that have to confirm an absence, if so many go back that far
 _PATIENCE = 3  # failures in a row before an endpoint is not asked again
 _NEVER_MS = 2**53
+
+
+class PageRequester:
+    """Requests pages of candles; safe to share between threads.
+
+    Parameters
+    ----------
+    sender : Sender
+        Sends the requests.
+    clock : Clock
+        Candles that are not closed yet are not requested as neighbours.
+    requests : Counter, optional
+        Counts the requests per endpoint; retries by the sender are not counted.
+
+    Attributes
+    ----------
+    seen : callable
+        Called with every response, before it is checked.
+    """
+
+    def __init__(self, sender: Sender, clock: Clock, requests: Counter[str] | None = None) -> None:
+        self._requests = Counter[str]() if requests is None else requests
+        self.seen: Callable[[pa.Table, Grid], None] = lambda _table, _grid: None
+        self._sender, self._clock = plain(sender), clock  # absent candles are confirmed by rules of their own
+        self._lock = threading.Lock()
+
+    def ask(self, route: Route, span: Span, grid: Grid, neighbours: int = 1) -> Checked:
+        """Return the checked response to one request.
+
+        Parameters
+        ----------
+        route : Route
+            The endpoint to ask.
+        span : Span
+            What is wanted.
+        grid : Grid
+            Where candles may open.
+        neighbours : int
+            Candles to request on both sides of it as well, as far as one request can hold them.
+
+        Raises
+        ------
+        BgresearchError
+            Whatever the sender and the decoding raise.
+        """
+        endpoint, spare = load()[route.endpoint], (route.rows + route.spare - grid.count(span)) // 2
+        wide, rows = grid.asked(span, max(0, min(neighbours, spare)), self._clock.now_ms())
+        with self._lock:
+            self._requests[route.endpoint] += 1
+        reply = self._sender.send(endpoint, route.params(wide, rows))
+        table = candle_table(endpoint, rows_of(endpoint, reply.data))
+        self.seen(table, grid)
+        return check_page(table, span, grid, wide)
 
 
 class Failure(NamedTuple):
@@ -164,6 +220,8 @@ class Fetcher:
             if all(self._is_confirmed(hole, routes) for hole in holes) or not routes or self._stop.is_set():
                 break
             holes, found = self._ask_next_route(routes, holes, attempt, result)
+            if not holes:
+                break
             doubt = found or doubt
             if attempt and union(hole.span for hole in holes) == (page.span,) and not found:
                 self._survey()
@@ -345,15 +403,15 @@ class Fetcher:
         A route without a start parameter returns the newest rows before an end. So its blank response is evidence for
         everything older, as long as no older row was received.
         """
-        if hole.odd:  # a row was received
+        if hole.odd or hole.evidence < _OWN:  # a row was received, or there are too few responses
             return False
         now_ms = self._clock.now_ms()
         able = {route.endpoint for route in routes if route.shows_absence(hole.span, now_ms)}
         lacking = hole.asked | {endpoint for endpoint in hole.blanks if hole.blanks.count(endpoint) >= _OWN}
         if len(lacking & able) < min(_ROUTES_NEEDED, len(able)):
             return False
-        if hole.evidence >= CONFIRMED or hole.evidence < _OWN:
-            return hole.evidence >= CONFIRMED
+        if hole.evidence >= CONFIRMED:
+            return True
         blank = sum(hole.span.end_ms <= end <= self._oldest_ms for end in self._nothing_before)
         return blank >= CONFIRMED
 

@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any, Literal, get_args
 
 from bgresearch.archives.wanted import NO_FILES, WantedFiles
 from bgresearch.catalogue import load
 from bgresearch.catalogue.assumptions import RECENT_DAYS, UNIFIED_CANDLES, UNIFIED_HISTORY_DAYS
-from bgresearch.core.grid import Grid
-from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS, Anchor, Family, Interval, interval
+from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS, Anchor, Family, Grid, Interval, interval
 from bgresearch.core.spans import Span, iso, subtract
 from bgresearch.errors import InvalidInput
 from bgresearch.market.candles.lookback import Lookbacks
@@ -41,6 +39,14 @@ class CandleSeries:
     ----------
     market, symbol, price, interval, anchor
         As the verb ``candles`` takes them, already checked.
+    grid : Grid
+        Where they open.
+    base : CandleSeries
+        The series to fetch: the exchange has no 2h candles for spot, so they are made of 1h ones.
+    stored : Series
+        The series of the store; candles that open on UTC+8 boundaries are a series of their own.
+    archivable : bool
+        Whether the bulk archive has these candles with the same columns: its turnover is in USDT only.
     """
 
     market: Market
@@ -48,21 +54,21 @@ class CandleSeries:
     price: Price
     interval: Interval
     anchor: Anchor
+    grid: Grid = field(init=False, repr=False, compare=False)
+    base: CandleSeries = field(init=False, repr=False, compare=False)
+    stored: Series = field(init=False, repr=False, compare=False)
+    archivable: bool = field(init=False, repr=False, compare=False)
 
-    @cached_property
-    def grid(self) -> Grid:
-        """Where they open."""
-        return Grid(self.interval, self.anchor)
-
-    @cached_property
-    def base(self) -> CandleSeries:
-        """The series to fetch: the exchange has no 2h candles for spot, so they are made of 1h ones."""
+    def __post_init__(self) -> None:
         made = self.market == "spot" and self.interval.name == "2h"
-        return replace(self, interval=INTERVALS["1h"]) if made else self
+        object.__setattr__(self, "grid", Grid(self.interval, self.anchor))
+        object.__setattr__(self, "base", replace(self, interval=INTERVALS["1h"]) if made else self)
+        object.__setattr__(self, "stored", self._series())
+        quoted = self.market != "spot" or self.symbol.endswith("USDT")
+        archivable = self.interval.name == "1m" and self.price == "last" and quoted
+        object.__setattr__(self, "archivable", archivable)
 
-    @cached_property
-    def stored(self) -> Series:
-        """The series of the store; candles that open on UTC+8 boundaries are a series of their own."""
+    def _series(self) -> Series:
         moved = self.anchor == "exchange" and self.interval.anchored
         keys = (
             ("market", self.market), ("price", self.price), ("symbol", self.symbol), ("interval", self.interval.name)
@@ -195,7 +201,7 @@ class Plan:
     @property
     def bytes(self) -> int:
         """Approximate size of the responses, before compression."""
-        return (self.rows - self.archived_rows) * _ROW_BYTES + self.archive.bytes
+        return (self.rows - self.archived_rows) * _ROW_BYTES + (self.archive.bytes if self.archive.files else 0)
 
     @property
     def seconds(self) -> float:
@@ -203,7 +209,7 @@ class Plan:
         asked = {row: count for row, count in self.requests.items() if row != ARCHIVE}
         limits = {row: load()[row].limit for row in asked}
         rest = max((n * limits[row].seconds / limits[row].count for row, n in asked.items()), default=0.0)
-        return rest + self.archive.seconds
+        return rest + self.archive.seconds if self.archive.files else rest
 
     def as_json(self) -> dict[str, Any]:
         """Return the plan as plain values; ``rows_kept`` and ``missing`` say what the store has and what it lacks."""
@@ -234,7 +240,7 @@ def subject(symbol: str, interval_name: str, market: str, price: str, anchor: st
     chosen: list[str] = []
     for name, value, words in (("market", market, Market), ("price", price, Price), ("anchor", anchor, Anchor)):
         if value not in get_args(words):
-            raise InvalidInput(name, f"{value!r} is unknown.", hint=f"Use one of {', '.join(get_args(words))}.")
+            raise InvalidInput.unknown(name, value, get_args(words))
         chosen.append(value)
     if not isinstance(symbol, str) or not symbol or symbol != symbol.strip():
         raise InvalidInput("symbol", f"{symbol!r} is no symbol.", hint="Write it as the exchange does, like BTCUSDT.")
@@ -246,13 +252,7 @@ def subject(symbol: str, interval_name: str, market: str, price: str, anchor: st
 def routes(what: CandleSeries, lookbacks: Lookbacks | None = None) -> tuple[Route, ...]:
     """Return every route to these candles, with the learned look-back where there is one, else the documented one."""
     seen = lookbacks or Lookbacks()
-    return tuple(_learned(route, what, seen) for route in (*_classic(what, seen), *_unified(what, seen)))
-
-
-def _learned(route: Route, what: CandleSeries, lookbacks: Lookbacks) -> Route:
-    if route.lookback_ms is None:
-        return route
-    return replace(route, lookback_ms=lookbacks.lookback_ms(route.endpoint, what.interval.name, route.lookback_ms))
+    return (*_classic(what, seen), *_unified(what, seen))
 
 
 def plan(
@@ -286,12 +286,6 @@ def plan(
             taken[open_routes[0].endpoint] += 1
             at = piece.end_ms
     return Plan(asked, spans, tuple(pages), grid.count(asked) - sum(page.rows for page in pages))
-
-
-def may_be_archived(what: CandleSeries) -> bool:
-    """Return whether the bulk archive has these candles with the same columns: its turnover is in USDT only."""
-    quoted = what.market != "spot" or what.symbol.endswith("USDT")
-    return what.interval.name == "1m" and what.price == "last" and quoted
 
 
 def with_archive(todo: Plan, what: CandleSeries, share: WantedFiles, choice: str, now_ms: int) -> Plan:
@@ -364,8 +358,9 @@ def _route(
     if endpoint.max_span_days is not None or what.market != "spot":
         rows = max(1, min(rows, seen.longest_ms(row_id) // length))
     spare = min(4 if what.grid.unaligned else 2, rows - 1)
-    lookback_ms = lookback and lookback - length
-    return Route(row_id, rows - spare, lookback_ms, fixed, starts, spare, most, lookback_ms)
+    documented_ms = lookback and lookback - length
+    lookback_ms = documented_ms and seen.lookback_ms(row_id, what.interval.name, documented_ms)
+    return Route(row_id, rows - spare, lookback_ms, fixed, starts, spare, most, documented_ms)
 
 
 def priced(plan: Plan) -> tuple[str, ...]:

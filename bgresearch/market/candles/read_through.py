@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from bgresearch.archives.archive_file import ArchiveFile
 from bgresearch.archives.checks import Daily, Reference
-from bgresearch.archives.keys import ArchiveFile
 from bgresearch.archives.wanted import NO_FILES, WantedFiles, wanted_files
 from bgresearch.catalogue.assumptions import FINAL_AFTER_MS, SPLITS_AS_TRADED
 from bgresearch.catalogue.value_types import TIME
@@ -51,15 +51,14 @@ from bgresearch.market.archived import (
     reachable,
     share_of_archive,
 )
-from bgresearch.market.candles.changed import StoredCandles
+from bgresearch.market.candles.changed import MAY_CHANGE_MS, StoredCandles
 from bgresearch.market.candles.downloader import Download
-from bgresearch.market.candles.gap_fill import checked, filled
-from bgresearch.market.candles.lookback import FILE, Lookbacks, from_json, to_json
+from bgresearch.market.candles.gap_fill import check_fill, filled
+from bgresearch.market.candles.lookback import lookbacks_of, remember_lookbacks
 from bgresearch.market.candles.maintenance import began_ms
-from bgresearch.market.candles.page_fetcher import Failure, Fetcher
-from bgresearch.market.candles.page_request import PageRequester
-from bgresearch.market.candles.plan import CandleSeries, Plan, may_be_archived, plan, routes, subject, with_archive
-from bgresearch.market.candles.split_adjust import adjusted, checked_adjust, rescaled
+from bgresearch.market.candles.page_fetcher import Failure, Fetcher, PageRequester
+from bgresearch.market.candles.plan import CandleSeries, Plan, plan, routes, subject, with_archive
+from bgresearch.market.candles.split_adjust import adjusted, check_adjust, rescaled
 from bgresearch.market.contract_events import SplitStep, split_steps
 from bgresearch.session.cached_sender import CachedSender
 from bgresearch.session.differences import differences, say_differences
@@ -68,6 +67,7 @@ from bgresearch.session.unknown_symbol import UNKNOWN_CODES, did_you_mean, list_
 from bgresearch.store import Gap, Series
 from bgresearch.store.candle_checks import contradictory
 from bgresearch.store.coverage import NEVER_MS, joined
+from bgresearch.store.parquet_file import within
 from bgresearch.store.pending_pages import PendingPages
 
 _log = logging.getLogger(__name__)
@@ -82,7 +82,10 @@ def candles(
     anchor: str, include_open: bool, progress: Wish, fill: str = "none", adjust: str = "none",
 ) -> pd.DataFrame:  # fmt: skip
     """Return candles; the verb of the client, which documents it."""
-    way, by = checked(fill), checked_adjust(adjust, market)
+    if fill != "none":
+        check_fill(fill)
+    if adjust != "none":
+        check_adjust(adjust, market)
     what = subject(symbol, interval, market, price, anchor)
     now = source.clock.now_ms()
     asked = span_of(start, end, now)
@@ -94,12 +97,13 @@ def candles(
         table = pa.concat_tables([table, _still_open(source, what.base, Span(closed_span.end_ms, span.end_ms), report)])
     if what.base != what:
         table = _folded(table, what)
-    frame = to_frame(_cut(table, asked), **report.words(closed_span)).set_index("open_time")
-    holes = [part for gap in report.all_gaps() if gap.cause not in _NO_MARKET and (part := gap.span.intersect(asked))]
-    frame = filled(frame, holes, what.grid, way)
-    return (
-        _split_adjusted(source, what, frame, include_open=include_open, progress=progress) if by == "splits" else frame
-    )
+    frame = to_frame(within(table, "open_time", asked), **report.words(closed_span)).set_index("open_time")
+    if fill != "none":
+        gaps = [gap.span for gap in report.all_gaps() if gap.cause not in _NO_MARKET]
+        frame = filled(frame, [part for span in gaps if (part := span.intersect(asked))], what.grid, fill)
+    if adjust == "none":
+        return frame
+    return _split_adjusted(source, what, frame, include_open=include_open, progress=progress)
 
 
 def _split_adjusted(
@@ -253,8 +257,10 @@ def _fetch(
         report.requester, source.clock, what, start_ms, unknown_symbol=unknown_symbol, lookbacks=lookbacks,
         maintained=maintained, kept=kept,
     )  # fmt: skip
-    stored = StoredCandles(source, what, todo.missing[-1].start_ms)
-    report.requester.seen = stored.compare
+    newest_ms, stored = todo.missing[-1].start_ms, None
+    if newest_ms >= source.clock.now_ms() - MAY_CHANGE_MS:
+        stored = StoredCandles(source, what, newest_ms)
+        report.requester.seen = stored.compare
     download = Download(fetcher, source.store, source.clock, what.stored, routes(what, lookbacks), stop=stop)
     try:
         with shown(progress, todo.rows, f"{what.symbol} {what.interval.name}", limit_s=todo.seconds) as done:
@@ -275,14 +281,15 @@ def _fetch(
         raise _incomplete(what, failed)
     if outcome.failed:
         source.store.rest(what.stored)
-    if changed := stored.forget_changed():
+    changed = stored.forget_changed() if stored else ""
+    if changed:
         warnings.warn(changed, UndocumentedData, stacklevel=2)
     return bool(outcome.refuted or changed)
 
 
 def _archive_share(source: Session, what: CandleSeries, todo: Plan, choice: Choice) -> WantedFiles:
     """Return which files of the archive to fetch for a plan."""
-    if not may_be_archived(what) or choice == "rest":
+    if not what.archivable or choice == "rest":
         return NO_FILES
     missing = union(todo.missing)
 
@@ -297,8 +304,9 @@ def _ensure_archived(  # noqa: PLR0917 - as `ensure_stored`
     stop: threading.Event | None,
 ) -> None:  # fmt: skip
     """Fetch from the archive what it has of a span, where that is cheaper; the rest is left to REST."""
-    if report.choice == "rest" or not may_be_archived(what) or not reachable(source):
+    if report.choice == "rest" or not what.archivable or not reachable(source):
         return
+    report.archive = report.archive or ArchiveUse()
     missing = source.store.missing(what.stored, span)
     share = _archive_share(source, what, planned(source, what, span), report.choice) if missing else NO_FILES
     if not share.files:
@@ -381,32 +389,6 @@ def _look_later(source: Session, series: Series, due: Sequence[Gap]) -> None:
     source.store.write(series, CANDLE_SCHEMA.empty_table(), (), [gap._replace(noticed_ms=now) for gap in due])
 
 
-def lookbacks_of(source: Session) -> Lookbacks:
-    """Return the look-backs that earlier downloads into this folder learned."""
-    text = source.store.read_file(FILE)
-    try:
-        known = from_json(json.loads(text or b"{}"))
-    except (ValueError, RecursionError):
-        known = {}
-    return Lookbacks(known, differences(source))
-
-
-def remember_lookbacks(source: Session, lookbacks: Lookbacks) -> None:
-    """Store the look-backs that were learned."""
-    news = lookbacks.news()
-    if not any(learned.bad_ms is not None or learned.good_ms > DAY_MS for learned in news.values()):
-        return
-
-    def with_news(text: bytes | None) -> bytes:
-        try:
-            known = from_json(json.loads(text or b"{}"))
-        except (ValueError, RecursionError):
-            known = {}
-        return json.dumps(to_json(known | news)).encode()
-
-    source.store.edit_private(FILE, with_news)
-
-
 def _incomplete(what: CandleSeries, failed: Sequence[Failure]) -> BgresearchError:
     missing = subtract([failure.span for failure in failed], [])
     first = next((failure for failure in failed if failure.error), failed[0])
@@ -445,12 +427,6 @@ def _folded(table: pa.Table, what: CandleSeries) -> pa.Table:
         np.add.reduceat(columns["volume"], first), np.add.reduceat(columns["quote_volume"], first),
     ]  # fmt: skip
     return pa.Table.from_arrays([pa.array(opens[first]).cast(TIME), *map(pa.array, folded)], schema=table.schema)
-
-
-def _cut(table: pa.Table, span: Span) -> pa.Table:
-    times = table.column("open_time").cast(pa.int64()).to_numpy()
-    start, end = np.searchsorted(times, [span.start_ms, span.end_ms])
-    return table.slice(int(start), int(end - start))
 
 
 def _listed(spans: Sequence[Span]) -> str:
@@ -496,14 +472,19 @@ class CandleReport:
     """Collects what is put into ``df.attrs``: plain JSON values, never a secret."""
 
     def __init__(self, source: Session, what: CandleSeries, asked: Span, choice: Choice = "auto") -> None:
-        self.choice, self.archive = choice, ArchiveUse()
+        self.choice, self.requests = choice, Counter[str]()
+        self.archive: ArchiveUse | None = None
         self.archived: tuple[Span, ...] = ()
-        self.requester = PageRequester(source.sender, source.clock)
         self.gaps: tuple[Gap, ...] = ()
         self.late: list[Gap] = []
         self.endpoints: tuple[str, ...] = ()
         self.contradictory: list[tuple[int, str]] = []
         self._source, self._what, self._asked = source, what, asked
+
+    @cached_property
+    def requester(self) -> PageRequester:
+        """Sends the requests and counts them."""
+        return PageRequester(self._source.sender, self._source.clock, self.requests)
 
     def all_gaps(self) -> tuple[Gap, ...]:
         """Return the gaps of the store and those too young to be stored."""
@@ -512,7 +493,8 @@ class CandleReport:
     def words(self, closed: Span) -> dict[str, Any]:
         """Return the report."""
         what = self._what
-        requests = dict(self.requester.requests)
+        archive = self.archive.words() if self.archive else {}
+        archived = archived_words(self.archived) if self.archived else {}
         made = {"derived_from": what.base.interval.name} if what.base != what else {}
         return {
             "verb": "candles", "host": self._source.sender.host, "label": self._source.sender.label,
@@ -520,10 +502,10 @@ class CandleReport:
             "anchor": what.anchor, **made, **({"pin": self._source.store.pin} if self._source.store.pin else {}),
             "asked": [iso(self._asked.start_ms), iso(self._asked.end_ms)],
             "closed": [iso(closed.start_ms), iso(closed.end_ms)],
-            "endpoints": sorted({*self.endpoints, *requests}), "requests": requests,
+            "endpoints": sorted({*self.endpoints, *self.requests}), "requests": dict(self.requests),
             "gaps": [gap_in_words(gap) for gap in self.all_gaps()],
             "contradictory": [{"open_time": iso(at), "problem": problem} for at, problem in self.contradictory],
-            **archived_words(self.archived), **self.archive.words(),
+            **archived, **archive,
         }  # fmt: skip
 
 

@@ -16,8 +16,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from bgresearch.core.grid import Grid
-from bgresearch.core.intervals import INTERVALS, MINUTE_MS
+from bgresearch.core.intervals import INTERVALS, MINUTE_MS, Grid
 from bgresearch.core.spans import Span, iso
 from bgresearch.errors import IncompleteData, InvalidInput
 from bgresearch.market.candles.gap_fill import FLAG
@@ -33,8 +32,8 @@ _PRICES = ("open", "high", "low", "close")
 _SHORTER = ("4h", "1h", "30m", "15m", "5m", "3m", "1m")
 
 
-def checked_adjust(adjust: str, market: str) -> Adjust:
-    """Return how to adjust.
+def check_adjust(adjust: str, market: str) -> None:
+    """Check the way to adjust.
 
     Raises
     ------
@@ -42,11 +41,10 @@ def checked_adjust(adjust: str, market: str) -> Adjust:
         There is no such way, the message lists them; or the market has no splits.
     """
     if adjust not in get_args(Adjust):
-        raise InvalidInput("adjust", f"{adjust!r} is unknown.", hint=f"Use one of {', '.join(get_args(Adjust))}.")
+        raise InvalidInput.unknown("adjust", adjust, get_args(Adjust))
     if adjust == "splits" and market == "spot":
         hint = 'Use the contract on the stock: market="usdt-futures"; or adjust="none".'
         raise InvalidInput("adjust", "the exchange has split records of contracts alone, not of spot.", hint=hint)
-    return adjust  # type: ignore[return-value]  # checked
 
 
 def adjusted(frame: pd.DataFrame, steps: Sequence[SplitStep], grid: Grid, shorter: Shorter) -> pd.DataFrame:

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from bgresearch.core.intervals import DAY_MS, HOUR_MS, MINUTE_MS
-from bgresearch.core.lengths import length_of
 from bgresearch.core.spans import Span, iso
 from bgresearch.core.symbols import wire_symbol
-from bgresearch.core.timestamps import Moment, span_of
+from bgresearch.core.timestamps import Moment, length_of, span_of
 from bgresearch.errors import IncompleteData, InvalidInput
 from bgresearch.market.recorder.series import LIVE_BOOK_EVERY, Recordable, recordable
 from bgresearch.session.session import Session

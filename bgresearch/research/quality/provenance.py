@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from bgresearch.core.grid import Grid
-from bgresearch.core.intervals import INTERVALS, Anchor, Interval, interval
+from bgresearch.core.intervals import INTERVALS, Anchor, Grid, Interval, interval
 from bgresearch.core.spans import Span
 from bgresearch.errors import InvalidInput
 

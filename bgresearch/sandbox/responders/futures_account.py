@@ -10,16 +10,8 @@ from typing import Any
 
 from bgresearch.sandbox.call import Call, Responder
 from bgresearch.sandbox.responders.account_value import ContractWallet, Valued, coin_price, open_positions, worth
-from bgresearch.sandbox.responders.pagination import (
-    account_of,
-    average,
-    concerns,
-    filled,
-    money,
-    page,
-    price_text,
-    size_text,
-)  # fmt: skip
+from bgresearch.sandbox.responders.amounts import average, filled, money, price_text, size_text
+from bgresearch.sandbox.responders.pagination import account_of, concerns, page
 from bgresearch.sandbox.traders.accounts import LEVERAGE
 from bgresearch.sandbox.traders.records import UNIT, Fill, LedgerEntry, Order, PositionRecord
 

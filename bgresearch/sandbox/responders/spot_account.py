@@ -7,17 +7,8 @@ from functools import partial
 from typing import Any
 
 from bgresearch.sandbox.call import Call, Responder
-from bgresearch.sandbox.responders.pagination import (
-    TimeWindow,
-    account_of,
-    average,
-    concerns,
-    filled,
-    money,
-    page,
-    price_text,
-    size_text,
-)  # fmt: skip
+from bgresearch.sandbox.responders.amounts import average, filled, money, price_text, size_text
+from bgresearch.sandbox.responders.pagination import TimeWindow, account_of, concerns, page
 from bgresearch.sandbox.traders.accounts import Holding
 from bgresearch.sandbox.traders.records import Fill, LedgerEntry, Movement, Order, Transfer
 from bgresearch.sandbox.world.markets import COINS

@@ -7,16 +7,8 @@ from typing import Any
 
 from bgresearch.sandbox.call import Call, Responder
 from bgresearch.sandbox.responders.account_value import Valued, coin_price, open_positions, worth
-from bgresearch.sandbox.responders.pagination import (
-    account_of,
-    average,
-    concerns,
-    filled,
-    money,
-    page,
-    price_text,
-    size_text,
-)  # fmt: skip
+from bgresearch.sandbox.responders.amounts import average, filled, money, price_text, size_text
+from bgresearch.sandbox.responders.pagination import account_of, concerns, page
 from bgresearch.sandbox.responders.spot_account import deposits as v2_deposits
 from bgresearch.sandbox.responders.spot_account import withdrawals as v2_withdrawals
 from bgresearch.sandbox.traders.accounts import LEVERAGE, Holding

@@ -15,7 +15,7 @@ from bgresearch.sandbox.authentication import permits
 from bgresearch.sandbox.call import Call
 from bgresearch.sandbox.responders import futures_account, spot_account, unified
 from bgresearch.sandbox.responders.account_value import Valued, open_positions
-from bgresearch.sandbox.responders.pagination import average, filled, money, price_text, size_text
+from bgresearch.sandbox.responders.amounts import average, filled, money, price_text, size_text
 from bgresearch.sandbox.streams.feed import Action, Feed, Push, Silence
 from bgresearch.sandbox.streams.subscriptions import (
     BAD_PARAMETER,

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
 
-from bgresearch.store.layout import PERIOD
+from bgresearch.store.layout import PERIOD, NewerFormat, check_format
 from bgresearch.store.pins import Frozen, Pinned
-from bgresearch.store.versions import NewerFormat, check_format
 
 MANIFEST = "manifest.json"
 MARKER = "bgresearch.json"

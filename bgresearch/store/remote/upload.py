@@ -18,6 +18,7 @@ from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
 from bgresearch.store import parquet_file as partition
 from bgresearch.store.atomic_files import opened, reading
 from bgresearch.store.integrity import files_of
+from bgresearch.store.layout import NewerFormat
 from bgresearch.store.lost_rows import lost_below, refusal
 from bgresearch.store.remote.manifest import (
     MANIFEST,
@@ -35,7 +36,6 @@ from bgresearch.store.remote.manifest import (
 )
 from bgresearch.store.remote.object_storage import Absent, ObjectInfo, Remote
 from bgresearch.store.store import Store
-from bgresearch.store.versions import NewerFormat
 
 _AT_A_TIME = 8  # objects on their way: each is a megabyte or two, and an answer takes some 50 ms
 _SHORT = 50  # files that are sent before a bar could be read

@@ -28,9 +28,9 @@ from vault import (
     VaultError,
     WrongPassword,
 )
+from vault.encryption import decrypt, decrypt_file, encrypt, key_from_password, wrap_data_key
 from vault.envelope import COST_BOUNDS, MAX_FILE_BYTES, Envelope, Wrap, canonical, digest, is_canonical_token, parse
 from vault.hidden import Hidden
-from vault.sealing import key_from_password, open_envelope, seal, unseal, wrap_data_key
 
 KeySource = Callable[[Wrap], Hidden[bytes]]
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -46,7 +46,7 @@ def with_checksum(content: dict[str, Any]) -> bytes:
 
 def opens(raw: bytes, key_source: KeySource) -> bool:
     try:
-        open_envelope(raw, key_source)
+        decrypt_file(raw, key_source)
     except VaultError:
         return False
     return True
@@ -82,7 +82,7 @@ def test_no_flipped_bit_and_no_truncation_of_a_file_is_accepted(history: list[by
 def test_no_change_is_accepted_even_when_the_checksum_is_made_to_fit(
     history: list[bytes], key_source: KeySource
 ) -> None:
-    """The forger mends checksum and spelling, and the key stays the right one: the binding alone must refuse."""
+    """The forger repairs checksum and spelling, and the key stays the right one: the binding alone must refuse."""
     original = json.loads(history[1])
     right_key = key_source(parse(history[1]).header.password_wrap)
     tried = 0
@@ -100,7 +100,7 @@ def test_no_change_is_accepted_even_when_the_checksum_is_made_to_fit(
 @pytest.mark.parametrize("addition", [b" ", b"\n", b"\x00", b"{}"])
 def test_bytes_after_the_end_are_refused(history: list[bytes], key_source: KeySource, addition: bytes) -> None:
     with pytest.raises(DamagedVault):
-        open_envelope(history[1] + addition, key_source)
+        decrypt_file(history[1] + addition, key_source)
 
 
 def test_other_spellings_of_the_same_json_are_refused(history: list[bytes], key_source: KeySource) -> None:
@@ -151,14 +151,14 @@ def test_a_body_of_another_generation_is_refused(
 ) -> None:
     envelope = replace(parse(history[header]), body=parse(history[body]).body)
     with pytest.raises(DamagedVault, match="another vault, generation or header"):
-        open_envelope(envelope.render(), key_source)
+        decrypt_file(envelope.render(), key_source)
 
 
 def test_a_file_renumbered_to_look_newer_is_refused(history: list[bytes], key_source: KeySource) -> None:
     envelope = parse(history[1])
     newer = replace(envelope, header=replace(envelope.header, generation=9))
     with pytest.raises(DamagedVault):
-        open_envelope(newer.render(), key_source)
+        decrypt_file(newer.render(), key_source)
 
 
 def test_parts_of_another_vault_under_the_same_password_are_refused(
@@ -188,30 +188,30 @@ def test_an_older_wrapped_key_is_not_believed_under_a_newer_header(
     after = parse(path.read_bytes())
     forged = replace(after, header=after.header.with_wrap(before.header.password_wrap))
     with pytest.raises(DamagedVault):
-        open_envelope(forged.render(), key_source)
+        decrypt_file(forged.render(), key_source)
 
 
 def test_a_wrap_of_another_kind_cannot_stand_in_for_the_password(history: list[bytes], key_source: KeySource) -> None:
     envelope = parse(history[1])
     right = envelope.header.password_wrap
-    data_key = open_envelope(history[1], key_source).data_key
+    data_key = decrypt_file(history[1], key_source).data_key
     recovery = wrap_data_key(data_key, replace(right, kind="recovery"), envelope.header.vault_id, key_source, time_s=1)
     header = envelope.header.with_wrap(replace(recovery, kind="password"))
-    resealed = seal(header, data_key, unseal(envelope, data_key), time_s=1)
+    resealed = encrypt(header, data_key, decrypt(envelope, data_key), time_s=1)
     with pytest.raises(DamagedVault, match="another vault or another header"):
-        open_envelope(resealed.render(), key_source)
+        decrypt_file(resealed.render(), key_source)
 
 
 def test_a_second_way_to_unlock_rides_along_for_later_releases(
     path: Path, password: str, history: list[bytes], key_source: KeySource, triple: dict[str, str]
 ) -> None:
-    opened = open_envelope(history[1], key_source)
+    opened = decrypt_file(history[1], key_source)
     header = opened.envelope.header
     second = wrap_data_key(
         opened.data_key, replace(header.password_wrap, kind="recovery"), header.vault_id, key_source, time_s=1
     )
     both = replace(header, wraps=(*header.wraps, second))
-    path.write_bytes(seal(both, opened.data_key, opened.body, time_s=1).render())
+    path.write_bytes(encrypt(both, opened.data_key, opened.body, time_s=1).render())
     vault = Vault.open(path, password)
     vault.add("new", **triple)
     vault.change_password(password, "quite another password")
@@ -243,7 +243,7 @@ def test_hostile_costs_are_refused_before_anything_is_allocated(history: list[by
         content = json.loads(history[0])
         content["header"]["wraps"][0]["kdf"].update(cost)
         with pytest.raises(HostileHeader, match="costs are refused"):
-            open_envelope(with_checksum(content), no_derivation)
+            decrypt_file(with_checksum(content), no_derivation)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 20 * 1024 * 1024
@@ -275,20 +275,20 @@ def test_the_standard_profile_is_what_a_vault_gets(folder: Path, password: str) 
     assert parse((folder / "vault").read_bytes()).header.password_wrap.profile == Profile(128 * 1024, 3, 4)
 
 
-def test_a_newer_version_is_told_from_damage(history: list[bytes], key_source: KeySource) -> None:
+def test_a_newer_version_is_distinguished_from_damage(history: list[bytes], key_source: KeySource) -> None:
     content = json.loads(history[0])
     content["header"]["version"] = 2
     content["header"]["something"] = "new"
     with pytest.raises(NewerVersion, match="update bgresearch"):
-        open_envelope(with_checksum(content), key_source)
+        decrypt_file(with_checksum(content), key_source)
     content["header"]["version"] = 0
     with pytest.raises(DamagedVault):
-        open_envelope(with_checksum(content), key_source)
+        decrypt_file(with_checksum(content), key_source)
 
 
-def test_a_wrong_password_is_told_from_damage(history: list[bytes]) -> None:
+def test_a_wrong_password_is_distinguished_from_damage(history: list[bytes]) -> None:
     with pytest.raises(WrongPassword):
-        open_envelope(history[0], lambda wrap: Hidden(b"\x01" * 32))
+        decrypt_file(history[0], lambda wrap: Hidden(b"\x01" * 32))
 
 
 def test_published_fernet_vectors_hold() -> None:

@@ -95,14 +95,14 @@ def unwrap_data_key(wrap: Wrap, vault_id: str, key_source: KeySource) -> Hidden[
 
 
 @without_frames
-def seal(header: Header, data_key: Hidden[bytes], body: Body, *, time_s: int) -> Envelope:
+def encrypt(header: Header, data_key: Hidden[bytes], body: Body, *, time_s: int) -> Envelope:
     """Return the envelope that carries this body under this header, bound to each other."""
     content = Hidden({**body.value, **_body_binding(header)})
     return Envelope(header, _encrypted(content, data_key, time_s))
 
 
 @without_frames
-def unseal(envelope: Envelope, data_key: Hidden[bytes]) -> Body:
+def decrypt(envelope: Envelope, data_key: Hidden[bytes]) -> Body:
     """Return the body of an envelope, its binding taken off.
 
     Raises
@@ -119,18 +119,18 @@ def unseal(envelope: Envelope, data_key: Hidden[bytes]) -> Body:
     return Hidden({name: value for name, value in content.value.items() if name not in binding})
 
 
-def open_envelope(raw: bytes, key_source: KeySource, kind: str = PASSWORD) -> Opened:
+def decrypt_file(raw: bytes, key_source: KeySource, kind: str = PASSWORD) -> Opened:
     """Return an opened vault file, every check done; ``key_source`` gives the key-encryption key for a wrap of a kind.
 
     Raises
     ------
     DamagedVault, NewerVersion, HostileHeader, WrongPassword, NoRecovery
-        See `parse`, `unwrap_data_key` and `unseal`.
+        See `parse`, `unwrap_data_key` and `decrypt`.
     """
     envelope = parse(raw)
     header = envelope.header
     data_key = unwrap_data_key(header.wrap_of(kind), header.vault_id, key_source)
-    return Opened(envelope, data_key, unseal(envelope, data_key))
+    return Opened(envelope, data_key, decrypt(envelope, data_key))
 
 
 def _refusal(kind: str) -> WrongPassword:

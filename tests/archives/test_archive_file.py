@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from bgresearch.archives.archive_file import DATA, ArchiveFile, api_symbol, archive_names, file_days
 from bgresearch.archives.file_names import file_of
-from bgresearch.archives.keys import DATA, ArchiveFile, api_symbol, archive_names, file_days
 from bgresearch.archives.wanted import TOO_OLD, TOO_YOUNG, wanted_files
 from bgresearch.core.intervals import DAY_MS
 from bgresearch.core.spans import Span, iso, union
