@@ -119,12 +119,12 @@ class SpannedHoles:
             place = bisect.bisect_left(self._opened, start_ms)
             return next((at for at in self._opened[place : place + 1] if at < end_ms), None)
 
-    def with_evidence(self, hole: Hole, own: Sequence[Opens]) -> list[Hole]:
+    def with_evidence(self, hole: Hole, able: Sequence[Route], own: Sequence[Opens]) -> list[Hole]:
         """Return a hole with the evidence of responses other than its page's own, cut where theirs end."""
         with self._lock:
             found = [one for bucket in self._buckets(hole.span) for one in self._found.get(bucket, ())]
         parts = [hole]
-        for endpoint in sorted({one.endpoint for one in found} - hole.spanned):
+        for endpoint in sorted({one.endpoint for one in found} & _useful(hole, able)):
             others = (one for one in found if one.endpoint == endpoint)
             spans = union(one.span for one in others if not any(one.response is page for page in own))
             parts = [piece for part in parts for piece in _spanned(part, endpoint, spans)]
@@ -227,7 +227,7 @@ class Outline:
     def _with_evidence(self, hole: Hole, able: Sequence[Route], own: Sequence[Opens]) -> list[Hole]:
         if not (hole.asked or hole.blanks) or hole.odd or not self.shares:
             return [hole]
-        parts = self._spanned.with_evidence(hole, own)
+        parts = self._spanned.with_evidence(hole, able, own)
         levels = self._levels if hole.asked else self._levels[:1]  # after a blank: it may be before listing
         for level in (None, *levels):
             for route in self._by_size(able, hole):
@@ -244,7 +244,8 @@ class Outline:
         self, route: Route, level: Interval | None, hole: Hole, able: Sequence[Route], own: Sequence[Opens]
     ) -> list[Hole]:
         """Return a hole with the evidence of a response that ends behind it, unless there is enough without."""
-        if _is_enough(hole, able) or route.endpoint in hole.spanned or self._short[route.endpoint] >= _PATIENCE:
+        short = self._short[route.endpoint] >= _PATIENCE
+        if short or _is_enough(hole, able) or route.endpoint not in _useful(hole, able):
             return [hole]
         end_ms = self._end(level, hole.span.end_ms)
         if end_ms is None:
@@ -252,11 +253,11 @@ class Outline:
         with self._lock:
             alone = self._locks[route.endpoint]
         with alone:  # another page's response may span this hole as well
-            parts = self._spanned.with_evidence(hole, own)
+            parts = self._spanned.with_evidence(hole, able, own)
             if all(_is_enough(part, able) for part in parts):
                 return parts
             self._over(replace(route, starts=False), end_ms)
-        return self._spanned.with_evidence(hole, own)
+        return self._spanned.with_evidence(hole, able, own)
 
     def _end(self, level: Interval | None, end_ms: int) -> int | None:
         """Return where to end a request so that it has a candle behind a hole; None if that is not known."""
@@ -336,7 +337,18 @@ class Outline:
         return None if checked.fault else checked
 
 
+def _lack_it(hole: Hole, able: Sequence[Route]) -> bool:
+    """Return whether enough routes have responded without a hole."""
+    lacking = hole.asked & {route.endpoint for route in able}
+    return len(lacking) >= min(_ROUTES_NEEDED, len(able))
+
+
 def _is_enough(hole: Hole, able: Sequence[Route]) -> bool:
     """Return whether an absence needs no further response."""
-    lacking = hole.asked & {route.endpoint for route in able}
-    return hole.evidence >= CONFIRMED and len(lacking) >= min(_ROUTES_NEEDED, len(able))
+    return hole.evidence >= CONFIRMED and _lack_it(hole, able)
+
+
+def _useful(hole: Hole, able: Sequence[Route]) -> set[str]:
+    """Return the endpoints whose response counts for a hole: not twice the same route while another one may have it."""
+    known = hole.spanned if _lack_it(hole, able) else hole.spanned | hole.asked
+    return {route.endpoint for route in able} - known

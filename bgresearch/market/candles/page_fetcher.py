@@ -179,8 +179,10 @@ class Fetcher:
 
     def _with_spanning_responses(self, holes: list[Hole], result: Fetched) -> list[Hole]:
         now_ms, start_ms = self._clock.now_ms(), result.page.span.start_ms
-        able = [one for one in self._open_routes(result.page) if one.shows_absence(Span(start_ms, start_ms), now_ms)]
-        return self._outline.with_evidence(map(self._with_lookback, holes), able, result.responses)
+        routes = self._open_routes(result.page)
+        able = [one for one in routes if one.shows_absence(Span(start_ms, start_ms), now_ms)]
+        known = [self._with_lookback(hole, routes) for hole in holes]
+        return self._outline.with_evidence(known, able, result.responses)
 
     def _learn(self, result: Fetched) -> None:
         """Note which routes were blank where others had rows."""
@@ -327,10 +329,14 @@ class Fetcher:
             result.tables.append(checked.table)
             self._grid = self._grid.learned(checked.table.column("open_time")[0].value)
 
-    def _with_lookback(self, hole: Hole) -> Hole:
-        """Return a hole with blank responses counted for those routes that have served rows as old as it."""
+    def _with_lookback(self, hole: Hole, routes: Sequence[Route]) -> Hole:
+        """Return a hole with blank responses counted for those routes that have served rows as old as it.
+
+        One blank response may be a mistake. Of a route that goes back beyond its start it is: there are older rows.
+        """
         age_ms, name = self._clock.now_ms() - hole.span.start_ms, self._what.interval.name
-        serving = {endpoint for endpoint in hole.blanks if self.lookbacks.has_answered(endpoint, name, age_ms)}
+        twice = {one.endpoint for one in routes if one.starts and hole.blanks.count(one.endpoint) > 1}
+        serving = {endpoint for endpoint in twice if self.lookbacks.has_answered(endpoint, name, age_ms)}
         return hole._replace(asked=hole.asked | serving)
 
     def _settled(self, holes: list[Hole], open_count: int, result: Fetched) -> list[Hole]:
