@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from bgresearch.client.client import Client
 from bgresearch.core.clock import LOOPBACK, Clock, clock_of
 from bgresearch.core.progress import Wish
-from bgresearch.core.user_folders import user_folder
+from bgresearch.core.user_folders import chosen_path, expanded, user_folder
 from bgresearch.core.verbs import any_spelling
 from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
 from bgresearch.http.file_host import FileHost
@@ -274,7 +274,7 @@ def _published(
     from bgresearch.store.remote.object_storage import Remote  # noqa: PLC0415
     from bgresearch.store.remote.remote_store import PublishedStore  # noqa: PLC0415 - only for a published store
 
-    chosen = data_dir if data_dir is not None else os.environ.get("BGRESEARCH_DATA_DIR")
+    chosen = data_dir if data_dir is not None else chosen_path("BGRESEARCH_DATA_DIR")
     folder = Path(chosen) / ".published" if chosen else _cache() / "published"
     store = PublishedStore(Remote(url, options), folder, digest=digest, clock=clock)
     owner = store.publication.host.removesuffix(_DEMO)
@@ -408,15 +408,15 @@ def data_folder(data_dir: str | os.PathLike[str] | None = None) -> Path:
 
 def _folder(data_dir: str | os.PathLike[str] | None, *, loopback: bool, demo: bool) -> Path:
     """Return the data folder: by default, data of the sandbox never gets into the folder of real data."""
-    usual = os.environ.get("BGRESEARCH_DATA_DIR")
-    chosen = data_dir if data_dir is not None else usual
+    usual = chosen_path("BGRESEARCH_DATA_DIR")
+    chosen = usual if data_dir is None else expanded(data_dir)
     made_up = ("sandbox-demo" if demo else "sandbox") if loopback else "demo" if demo else ""
-    if chosen and made_up and usual and Path(chosen) == Path(usual):
-        owner = Store(Path(chosen)).owner()  # a folder that was given to the sandbox before stays its own
+    if chosen and made_up and chosen == usual:
+        owner = Store(chosen).owner()  # a folder that was given to the sandbox before stays its own
         taken = owner is not None and owner.startswith(_LOOPBACK) == loopback and owner.endswith(_DEMO) == demo
-        return Path(chosen) if taken else Path(chosen) / f".{made_up}"
+        return chosen if taken else chosen / f".{made_up}"
     if chosen:
-        return Path(chosen)
+        return chosen
     if loopback:
         return _cache() / ("sandbox-demo" if demo else "sandbox")
     # next to the folder of real data and not in it, where folders are series

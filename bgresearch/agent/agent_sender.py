@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NoReturn, SupportsIndex
 
 from bgresearch.agent.client import Agent, AgentKey
 from bgresearch.agent.requests import Fetch
-from bgresearch.agent.socket_path import unlock_hint
+from bgresearch.agent.socket_path import not_unlocked
 from bgresearch.catalogue import Endpoint
 from bgresearch.catalogue.response import unwrap
-from bgresearch.errors import AgentError, AgentUnavailable, ConfigurationError
+from bgresearch.errors import AgentError, ConfigurationError
 from bgresearch.http.sender import Reply, Wire, query_pairs
 
 
@@ -120,7 +121,7 @@ def find_key(agent: Agent, label: str) -> AgentKey:
     """
     status = agent.status()
     if not status.unlocked:
-        raise AgentUnavailable("the vault is locked.", hint=unlock_hint())
+        raise not_unlocked(Path(status.vault))
     for key in status.keys:
         if key.label == label:
             return key

@@ -73,7 +73,7 @@ class LiveSockets:
         sender = sending.sender
         check_login_address(sender.host, request.base_url, demo=sender.demo)
         self._lifetime.used()
-        self._drop_unused()
+        self.close_unused()
         with self._lock:
             if len(self._sockets) >= MOST_SOCKETS:
                 raise AgentError(f"this agent has {MOST_SOCKETS} private streams already.", hint="Stop one of them.")
@@ -120,7 +120,8 @@ class LiveSockets:
         if held is not None:
             held.socket.close()
 
-    def _drop_unused(self) -> None:
+    def close_unused(self) -> None:
+        """Close the connections that nothing has used for a minute."""
         oldest_s = self._clock.monotonic_s() - UNUSED_S
         with self._lock:
             unused = [name for name, held in self._sockets.items() if held.used_s < oldest_s]

@@ -262,13 +262,14 @@ class AgentServer:
             caller.work.cancel()
 
     def _sweep(self) -> None:
-        """Drop callers that stall for too long, and the slowest readers if too many bytes wait to be read."""
+        """Drop unused streams, callers that stall for too long, and the slowest readers if too many bytes wait."""
         now_s = self._clock.monotonic_s()
         if now_s - self._swept_s < _TICK_S:
             return
         self._swept_s = now_s
         if self._place is not None and identity_of(self._place) != self._mine:
             self._why = self._why or "its socket was replaced or deleted"
+        self._clerks.submit(self._service.close_unused_sockets)  # closing one may wait for its peer
         waiting = sum(len(caller.outgoing) for caller in self._callers.values())
         stalled = sorted((caller for caller in self._callers.values() if caller.stalls), key=lambda one: one.progress_s)
         for caller in stalled:

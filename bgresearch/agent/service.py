@@ -84,6 +84,10 @@ class Service:
         self._session.adopt(opened, seen)
         return opened
 
+    def close_unused_sockets(self) -> None:
+        """Close the private streams that nothing has used for a minute."""
+        self._sockets.close_unused()
+
     def answer(self, request: ask.Request) -> bytes:
         """Return the encoded answer, which may be an error."""
         try:

@@ -16,11 +16,12 @@ from pathlib import Path
 import platformdirs
 
 from bgresearch.core.private_folders import make_private
-from bgresearch.core.user_folders import user_folder
+from bgresearch.core.user_folders import chosen_path, user_folder
 from bgresearch.errors import AgentError, AgentUnavailable, ConfigurationError
 
 FOLDER_MODE, SOCKET_MODE = 0o700, 0o600
 MAKE_VAULT = "Make one: bgresearch setup, or bg.setup() in a notebook."
+UNLOCK = "Type: bgresearch vault unlock."
 ELSEWHERE = "Set BGRESEARCH_AGENT_DIR to a folder that only you can use."
 _PLATFORM: str = sys.platform
 _LONGEST_SOCKET_PATH = 100  # bytes; macOS allows 104, Linux 108, and a temporary name is longer
@@ -56,8 +57,8 @@ def default_place() -> Place:
     AgentError
         There is none that is safe: another user has made the one below the temporary folder.
     """
-    if chosen := os.environ.get("BGRESEARCH_AGENT_DIR"):
-        return Place(Path(chosen).absolute())
+    if chosen := chosen_path("BGRESEARCH_AGENT_DIR"):
+        return Place(chosen.absolute())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # where the system has no such folder, one in the temporary folder is used
         try:
@@ -70,8 +71,8 @@ def default_place() -> Place:
 
 def default_vault() -> Path:
     """Return the vault's path: ``BGRESEARCH_VAULT``, else in the platform's folder for a user's settings."""
-    if chosen := os.environ.get("BGRESEARCH_VAULT"):
-        return Path(chosen).absolute()
+    if chosen := chosen_path("BGRESEARCH_VAULT"):
+        return chosen.absolute()
     return user_folder("config", "BGRESEARCH_VAULT") / "vault"
 
 
@@ -81,7 +82,14 @@ def unlock_hint() -> str:
         missing = not os.path.lexists(default_vault())
     except ConfigurationError:  # there is no folder for it
         missing = False
-    return f"There is no vault yet. {MAKE_VAULT}" if missing else "Type: bgresearch vault unlock."
+    return f"There is no vault yet. {MAKE_VAULT}" if missing else UNLOCK
+
+
+def not_unlocked(vault: Path) -> AgentUnavailable:
+    """Return the error of an agent that holds no key: its vault is locked, or there is none yet."""
+    if os.path.lexists(vault):
+        return AgentUnavailable("the vault is locked.", hint=UNLOCK)
+    return AgentUnavailable(f"there is no vault yet at {vault}.", hint=MAKE_VAULT)
 
 
 def need_sockets() -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from bgresearch.agent.account_limiter import ByAccount
 from bgresearch.agent.lifetime import Lifetime
-from bgresearch.agent.socket_path import unlock_hint
+from bgresearch.agent.socket_path import not_unlocked
 from bgresearch.core.clock import Clock
 from bgresearch.core.intervals import DAY_MS
 from bgresearch.errors import AgentError, AgentUnavailable, ConfigurationError
@@ -205,7 +205,7 @@ class VaultSession:
     def _fresh(self) -> Vault:
         """Return the vault as its file is now: keys that were added or removed meanwhile count."""
         if self._vault is None:
-            raise AgentUnavailable("the vault is locked.", hint=unlock_hint())
+            raise not_unlocked(self.path)
         seen = self.signature()
         if seen != self._seen:
             try:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bgresearch.agent.socket_path import default_vault, unlock_hint
+from bgresearch.agent.socket_path import MAKE_VAULT, default_vault, unlock_hint
 from bgresearch.cli.options import excludes, needs
 from bgresearch.cli.output import AsJson, print_result, table
 from bgresearch.cli.prompts import KEYRING, PasswordFile, VaultPath, existing_vault, from_stdin, master_password, secret
@@ -110,9 +111,14 @@ def holds(vault: Path | None) -> bool:
 
 
 def _text(found: AgentStatus) -> str:
-    state = f"unlocked, locks in {_span(found.locks_in_s)}" if found.unlocked else "locked"
+    if found.unlocked:
+        state = f"{found.vault}: unlocked, locks in {_span(found.locks_in_s)}"
+    elif os.path.lexists(found.vault):
+        state = f"{found.vault}: locked"
+    else:
+        state = f"There is no vault yet at {found.vault}. {MAKE_VAULT}"
     lines = [
-        f"{found.vault}: {state}",
+        state,
         f"agent {found.fingerprint}, process {found.pid}, up for {_span(found.uptime_s)}",
         *(f"note: {sentence}" for sentence in found.weak),
     ]

@@ -135,7 +135,7 @@ def rotate(
     if unchecked:
         excludes("--unchecked", ("--accept-trade", accept_trade))
         with own_session(path, password_file) as own:
-            _known(own, name)
+            _say_host(say, _known(own, name))
             texts = typing.texts()
             own.vault.rotate(
                 name, api_key=texts["api_key"].value, secret_key=texts["secret_key"].value,
@@ -150,8 +150,7 @@ def rotate(
         old = _known(agent, name)
         for sentence in messages.ROTATE:
             say(f"- {sentence}")
-        if old.host != EXCHANGE_HOST:
-            say(f"! {name!r} is bound to {old.host}: the new key is checked and used there, not at the exchange.")
+        _say_host(say, old)
         outcome = typed_until_kept(agent, KeyTarget("rotate", name), typing, say)
     assert outcome is not None  # noqa: S101 - None is for callers with on_unreachable
     said = messages.ROTATED.format(label=name) if outcome.kept else _not_saved(outcome)
@@ -273,6 +272,12 @@ def _known(agent: AgentVerbs, name: str) -> AgentKey:
         known = ", ".join(map(repr, keys)) or "none at all"
         raise ConfigurationError(f"There is no key named {name!r}.", hint=f"There is {known}.")
     return keys[name]
+
+
+def _say_host(say: Callable[[str], object], old: AgentKey) -> None:
+    """Say where a key is used, if that is not the exchange, before its replacement is typed."""
+    if old.host != EXCHANGE_HOST:
+        say(f"! {old.label!r} is bound to {old.host}: the new key is checked and used there, not at the exchange.")
 
 
 def _environment(key: AgentKey) -> str:

@@ -10,14 +10,22 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from bgresearch.core.user_folders import expanded
 from bgresearch.errors import InvalidInput
 
 _NAMES = {"start": "--since", "end": "--until", "path": "--to", "kinds": "--kind"}
 
+
+def home_replaced(path: Path | None) -> Path | None:
+    """Return a path with ``~`` replaced: no shell did it in a variable, or behind ``=``."""
+    return None if path is None else expanded(path)
+
+
 DataDir = Annotated[
     Path | None,
     typer.Option(
-        "--data-dir", metavar="FOLDER", envvar="BGRESEARCH_DATA_DIR", help="Where data is kept.",
+        "--data-dir", metavar="FOLDER", envvar="BGRESEARCH_DATA_DIR", callback=home_replaced,
+        help="Where data is kept.",
         show_default="in the user's folder",
     ),
 ]  # fmt: skip

@@ -18,6 +18,7 @@ import typer
 
 from bgresearch.agent.hardening import harden
 from bgresearch.agent.socket_path import MAKE_VAULT, default_vault
+from bgresearch.cli.options import home_replaced
 from bgresearch.core.user_folders import expanded
 from bgresearch.errors import ConfigurationError, InvalidInput
 from vault import Vault, VaultMissing
@@ -37,6 +38,7 @@ VaultPath = Annotated[
         "--vault",
         metavar="FILE",
         envvar="BGRESEARCH_VAULT",
+        callback=home_replaced,
         help="The vault file.",
         show_default="in the user's folder",
     ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +60,7 @@ def uninstall(
 def found_places() -> list[InstalledPlace]:
     """Return what is there, the vault last."""
     from bgresearch.agent.socket_path import default_vault
-    from bgresearch.core.user_folders import user_folder
+    from bgresearch.core.user_folders import chosen_path, user_folder
     from bgresearch.http.ratelimit.sqlite_file import default_folder
     from bgresearch.store.housekeeping import own_entries
 
@@ -71,8 +70,8 @@ def found_places() -> list[InstalledPlace]:
               ("request budget, wizard's progress", default_folder()),
               ("state", user_folder("state", "XDG_STATE_HOME"))]  # fmt: skip
     found = [InstalledPlace(name, where, (where,)) for name, where in dict(places).items() if where.is_dir()]
-    if chosen := os.environ.get("BGRESEARCH_DATA_DIR"):
-        root = Path(chosen).expanduser().absolute()
+    if chosen := chosen_path("BGRESEARCH_DATA_DIR"):
+        root = chosen.absolute()
         found.insert(0, InstalledPlace("data (BGRESEARCH_DATA_DIR)", root, tuple(own_entries(root))))
     file = default_vault()
     keys = tuple(sorted(one for one in file.parent.glob("*") if _of_vault(one, file))) if file.parent.is_dir() else ()

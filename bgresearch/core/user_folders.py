@@ -39,6 +39,15 @@ def user_folder(kind: Kind, variable: str, name: str = "bgresearch") -> Path:
     return found
 
 
+def chosen_path(variable: str) -> Path | None:
+    """Return the path that an environment variable names, with ``~`` replaced; None if it is not set or empty.
+
+    Programs that set variables for services and containers do not replace it, as a shell does.
+    """
+    chosen = os.environ.get(variable)
+    return expanded(chosen) if chosen else None
+
+
 def expanded(path: str | os.PathLike[str]) -> Path:
     """Return a path with ``~`` replaced by the home folder.
 

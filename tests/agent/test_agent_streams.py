@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -13,9 +15,14 @@ import bgresearch
 from bgresearch.agent.agent_sender import AgentSender
 from bgresearch.agent.agent_stream import AgentLogin
 from bgresearch.agent.client import Agent
+from bgresearch.agent.lifetime import Lifetime
 from bgresearch.agent.live_sockets import MOST_SOCKETS
 from bgresearch.agent.requests import CloseSocket, OpenSocket, UseSocket
+from bgresearch.agent.server import Server
+from bgresearch.agent.service import Service
+from bgresearch.agent.socket_path import Place, listen, prepare
 from bgresearch.client.client import Client
+from bgresearch.core.clock import SystemClock
 from bgresearch.errors import AgentError, AgentUnavailable, ConfigurationError, InvalidInput
 from tests.agent.conftest import KEY, PASSWORD, SECRETS
 from tests.conftest import PATIENCE_S
@@ -120,3 +127,27 @@ def test_an_agent_has_so_many_streams_and_those_of_callers_that_are_gone_make_ro
     sockets[0].close()
     sockets[0].close()
     login.open("v2").send("ping")
+
+
+class Sweeping:
+    """A service that notes when it is to close unused streams."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+
+    def close_unused_sockets(self) -> None:
+        self.asked.set()
+
+
+def test_streams_that_nothing_uses_are_closed_without_another_request(place: Place) -> None:
+    service, clock = Sweeping(), SystemClock()
+    prepare(place)
+    server = Server(listen(place), cast(Service, service), lifetime=Lifetime(clock, slept_s=lambda: 0.0), clock=clock)
+    serving = threading.Thread(target=server.run)
+    serving.start()
+    try:
+        assert service.asked.wait(PATIENCE_S)
+    finally:
+        server.end("the test is over")
+        serving.join()
+        place.socket.unlink()

@@ -258,6 +258,9 @@ class Stuck:
     def __init__(self) -> None:
         self.go, self.waiting = threading.Event(), threading.Semaphore(0)
 
+    def close_unused_sockets(self) -> None:
+        """Nothing to close."""
+
     def answer(self, request: object) -> bytes:
         if isinstance(request, Fetch):
             self.waiting.release()
@@ -287,6 +290,9 @@ def test_a_person_does_not_wait_behind_research(folder: Path) -> None:
 
 class Silent:
     """A service that is never asked."""
+
+    def close_unused_sockets(self) -> None:
+        """Nothing to close."""
 
     def answer(self, request: object) -> bytes:
         raise AssertionError(request)

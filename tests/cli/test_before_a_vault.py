@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 
 import bgresearch
+from bgresearch.agent.agent_sender import find_key
+from bgresearch.agent.client import Agent
+from bgresearch.agent.launcher import start
+from bgresearch.agent.socket_path import Place
 from bgresearch.errors import AgentUnavailable
 from tests.cli.conftest import Converse, Run
 
@@ -51,6 +55,19 @@ def test_a_vault_that_others_can_open_is_reported_before_any_question(
     assert refused.status == 1, refused
     assert "chmod" in refused.err
     assert "terminal" not in refused.err + refused.out
+
+
+def test_an_agent_that_waits_for_a_vault_is_not_called_locked(
+    run: Run, environment: dict[str, str], agent_folder: str
+) -> None:
+    """As the wizard starts one, before there is a vault."""
+    place = Path(environment["BGRESEARCH_VAULT"])
+    start(place, None, place=Place(Path(agent_folder)))
+    shown = run("vault", "status")
+    assert shown.out.startswith(f"There is no vault yet at {place}. {NEXT}")
+    assert "locked" not in shown.out
+    with Agent(Place(Path(agent_folder))) as agent, pytest.raises(AgentUnavailable, match="there is no vault yet"):
+        find_key(agent, "research")
 
 
 def test_a_vault_that_is_there_is_not_made_again(run: Run, vault: str) -> None:

@@ -14,9 +14,11 @@ import pytest
 
 from bgresearch.agent.client import Agent
 from bgresearch.agent.launcher import start
-from bgresearch.agent.socket_path import Place
+from bgresearch.agent.socket_path import Place, default_place, default_vault
+from bgresearch.connect import data_folder
 from bgresearch.core.user_folders import expanded, user_folder
 from bgresearch.errors import AgentUnavailable, ConfigurationError
+from bgresearch.http.ratelimit.sqlite_file import default_folder
 from bgresearch.keys import os_keyring as oskeyring
 from tests.cli.conftest import Run
 from vault import FLOOR, LaxMode, StorageFailed, Vault, new_code
@@ -118,6 +120,28 @@ def test_a_user_without_a_home_is_shown_what_to_set_and_a_vault_elsewhere_works(
 def test_the_folders_are_absolute_where_there_is_a_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert all(user_folder(kind, "X").is_absolute() for kind in ("cache", "config", "data", "state"))
+
+
+PATHS: dict[str, Callable[[], Path]] = {
+    "BGRESEARCH_VAULT": default_vault, "BGRESEARCH_AGENT_DIR": lambda: default_place().folder,
+    "BGRESEARCH_STATE_DIR": lambda: default_folder().parent, "BGRESEARCH_DATA_DIR": data_folder,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("variable", PATHS)
+def test_a_tilde_in_a_variable_is_the_home_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv(variable, "~/chosen")
+    assert PATHS[variable]() == tmp_path / "chosen"
+
+
+def test_commands_replace_the_tilde_of_variables_and_options(run: Run, tmp_path: Path) -> None:
+    refused = run("keys", "list", BGRESEARCH_VAULT="~/mine/vault", HOME=str(tmp_path))
+    assert f"no vault yet at {tmp_path / 'mine' / 'vault'}" in refused.err
+    assert run("store", "list", "--data-dir=~/stored", HOME=str(tmp_path)).status == 0
+    assert not (tmp_path / "~").exists()
 
 
 def test_loosened_modes_are_one_message_with_one_command(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 from bgresearch.core.private_folders import make_private
-from bgresearch.core.user_folders import user_folder
+from bgresearch.core.user_folders import chosen_path, user_folder
 from bgresearch.http.ratelimit.codec import VERSION, DamagedLog
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
@@ -36,8 +36,7 @@ def default_folder() -> Path:
 
     Each machine has its own folder: a home folder may be shared by machines, whose monotonic clocks are unrelated.
     """
-    chosen = os.environ.get("BGRESEARCH_STATE_DIR")
-    state = Path(chosen) if chosen else user_folder("state", "BGRESEARCH_STATE_DIR")
+    state = chosen_path("BGRESEARCH_STATE_DIR") or user_folder("state", "BGRESEARCH_STATE_DIR")
     machine = re.sub(r"[^A-Za-z0-9-]", "_", platform.node())[:64]
     return state.absolute() / f"budget-{machine or 'here'}"
 
