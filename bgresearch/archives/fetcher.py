@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bgresearch.archives.archive_file import ArchiveFile
-from bgresearch.archives.container import UnreadableFile, table_inside
 from bgresearch.archives.fetched_files import FOLDER
 from bgresearch.archives.wanted import days_of
 from bgresearch.core.spans import Span, subtract
@@ -29,7 +28,6 @@ from bgresearch.store.atomic_files import in_words, names_in
 
 ABSENT = "absent in the archive"
 LAST_PART_FULL = "the last part that the archive has is full, so there is more that it has not"
-PART_ROWS = 100_000
 _MOST_BYTES = 8 * 1024**3
 _MOST_PARTS = 999
 _AHEAD = 2 * AT_ONCE  # files on this disk, or on their way to it, before they are read
@@ -50,8 +48,6 @@ class Delivered:
         Why there is none; empty if there is.
     short : list of (Span, str)
         Where it is known to lack rows, and why.
-    last_full : bool
-        Whether the last part has as many rows as the others, so that there may be more.
     sort_whole : bool
         Whether it is known that its rows are in no order.
     """
@@ -60,7 +56,6 @@ class Delivered:
     parts: list[tuple[FileInfo, Path]] = field(default_factory=list)
     problem: str = ""
     short: list[tuple[Span, str]] = field(default_factory=list)
-    last_full: bool = False
     sort_whole: bool = False
 
     @property
@@ -72,13 +67,6 @@ class Delivered:
     def size(self) -> int:
         """Bytes on disk."""
         return sum(info.length or 0 for info, _path in self.parts)
-
-    def find_end(self) -> None:
-        """Note whether the last part is as full as the others."""
-        if self.file.parts and self.parts:
-            with contextlib.suppress(UnreadableFile):  # the reader reports it
-                rows = _lines(self.parts[-1][1])
-                self.last_full = rows >= (_lines(self.parts[0][1]) if len(self.parts) > 1 else PART_ROWS)
 
     def remove(self) -> None:
         """Delete what was fetched."""
@@ -172,7 +160,6 @@ class ArchiveFetcher:
             raise _NotFetched(Delivered(file, problem=f"could not be fetched: {error}"), error) from None
         if not done.parts:
             done.problem = ABSENT
-        done.find_end()
         return done
 
     def _add(self, done: Delivered, file: ArchiveFile) -> bool:
@@ -196,16 +183,6 @@ class _NotFetched(Exception):
     def __init__(self, delivered: Delivered, error: NetworkError) -> None:
         super().__init__(str(error))
         self.delivered, self.error = delivered, error
-
-
-def _lines(path: Path) -> int:
-    """Return how many rows a CSV file has."""
-    count, ended = -1, True
-    with table_inside(path) as inside:
-        while chunk := inside.stream.read(1 << 20):
-            count += chunk.count(b"\n") or chunk.count(b"\r")
-            ended = chunk.endswith((b"\n", b"\r"))
-    return count if ended else count + 1
 
 
 def _is_running(name: str) -> bool:

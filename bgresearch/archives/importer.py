@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import wait
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,7 +36,7 @@ from bgresearch.archives.checks import (
 )
 from bgresearch.archives.container import UnreadableFile
 from bgresearch.archives.fetched_files import FOLDER, FetchedFile, remember
-from bgresearch.archives.fetcher import LAST_PART_FULL, Delivered
+from bgresearch.archives.fetcher import Delivered
 from bgresearch.core.clock import Clock
 from bgresearch.core.spans import Span, iso, subtract, union
 from bgresearch.core.thread_pool import ThreadPool
@@ -46,10 +47,12 @@ from bgresearch.store.coverage import ARCHIVE
 from bgresearch.store.parquet_file import times_of, within
 
 FOREIGN = "the file of the archive holds other rows and was set aside"
+LAST_PART_FULL = "the last part that the archive has is full, so there is more that it has not"
 SHORT = "the trades of the file fall short of the volume of the day"
 UNREADABLE = "the file of the archive cannot be read and was set aside"
 SCHEMAS = {"klines": CANDLE_SCHEMA, "trades": TRADE_SCHEMA, "quotes": QUOTE_SCHEMA, "books": BOOK_SCHEMA}
 _PENDING_BYTES = 1024**3  # of trades on this disk before they are written, though their month is not complete
+_PART_ROWS = 100_000  # of every part but the last
 _LACKING, _TOLD = 0.01, 1e-6  # shares of a day's volume
 _MOST_SORTED_BYTES = 200 * 1024**2  # of a packed month of trades that is not in order
 
@@ -287,15 +290,32 @@ class ArchiveImporter:
             counted = _Counted()
             try:
                 rows = counted.of(self._trades(files, covered))
-                self._store.write_in_order(self._series, rows, covered, schema=TRADE_SCHEMA, source=ARCHIVE)
+                self._store.write_in_order(
+                    self._series, rows, covered, schema=TRADE_SCHEMA, source=ARCHIVE, lacking=partial(_short, files)
+                )
             except _BadFile as bad:
                 self._set_aside(bad.delivered, bad.error)
             except _ReadAgain:
-                continue  # now its order is known, or where it lacks trades
+                pass  # now its order is known, or where it lacks trades
             else:
                 self.result.rows += counted.rows
-                self._wanted = subtract(self._wanted, covered)
+                self._wanted = subtract(self._wanted, subtract(covered, _short(files)))
                 return
+            self._examine(files)
+
+    def _examine(self, files: Sequence[Delivered]) -> None:
+        """Read files until all is known of each: if one after the other turned out unfit, each would cost a rewrite."""
+        for one in files:
+            while not one.problem:
+                self._alive()
+                try:
+                    for _rows in self._trades_of(one):
+                        pass
+                    break
+                except _ReadAgain:
+                    continue
+                except (ForeignRows, UnreadableFile) as error:
+                    self._set_aside(one, error)
 
     def _trades(self, files: Sequence[Delivered], covered: Sequence[Span]) -> Iterator[pa.Table]:
         """Yield the trades of files that are to be written, clipped to that; the next day is read meanwhile."""
@@ -314,22 +334,23 @@ class ArchiveImporter:
             except (ForeignRows, UnreadableFile) as error:
                 raise _BadFile(delivered, error) from error
 
-    def _judge(self, delivered: Delivered, volumes: Mapping[int, float], last_ms: int) -> None:
+    def _judge(self, delivered: Delivered, volumes: Mapping[int, float], parts: Sequence[int], last_ms: int) -> None:
         """Compare the volume of a day's trades with the day's candle: much less means that the last ones lack.
 
         A last part that is as full as the others is a reason to look closer; where the volume of the day is not known,
-        what may follow such a part is a gap.
+        what may follow such a part is a gap. ``parts`` are the rows of each, ``last_ms`` is the second of the last one.
         """
         span = delivered.file.span
         if delivered.file.length != "day" or not volumes:
             self._judge_days(delivered, volumes)
             return
         share = lacking(volumes[span.start_ms], span, self._reference)
-        doubtful = delivered.last_full and share is None
-        if not delivered.short and (doubtful or (share or 0.0) > (_TOLD if delivered.last_full else _LACKING)):
-            why = LAST_PART_FULL if delivered.last_full else SHORT
-            delivered.short.append((Span(last_ms // 1000 * 1000, span.end_ms), why))
-            raise _ReadAgain
+        last_full = delivered.file.parts and parts[-1] >= (parts[0] if len(parts) > 1 else _PART_ROWS)
+        doubtful = last_full and share is None
+        if not delivered.short and (doubtful or (share or 0.0) > (_TOLD if last_full else _LACKING)):
+            delivered.short.append((Span(last_ms, span.end_ms), LAST_PART_FULL if last_full else SHORT))
+            if last_ms == span.start_ms:
+                raise _ReadAgain  # nothing of it is to be written
         if share is not None and abs(share) > _TOLD:
             words = f"{delivered.file}: its trades add up to {1 - share:.4%} of the volume of the daily candle"
             if words not in self.result.differences:
@@ -356,23 +377,34 @@ class ArchiveImporter:
 
         The ids of a day ascend, so that each occurs once; over a month only those of one second are compared.
         """
-        file = delivered.file
-        batches = (rows for _info, path in delivered.parts for rows in read_file(path, "trades"))
-        tables: Iterator[pa.Table] = (checked_trades(file, rows, self._reference) for rows in batches if rows.num_rows)
+        file, parts = delivered.file, [0] * len(delivered.parts)
+        tables: Iterator[pa.Table] = (
+            checked_trades(file, rows, self._reference) for rows in _batches(delivered, parts)
+        )
         if delivered.sort_whole:
             if delivered.size > _MOST_SORTED_BYTES:
                 raise UnreadableFile("it is not in order of time, and too large to be sorted: fetch its days")
             tables = iter([sorted_trades(pa.concat_tables([TRADE_SCHEMA.empty_table(), *tables]))])
         by_id, volumes = file.length == "day", Counter[int]()
         previous: pa.Table | None = None
+        held: list[pa.Table] = []  # of the last second so far, which is not complete if more trades lack
+        last_ms = 0
         for rows in tables:
             if not delivered.sort_whole and not in_order(rows, after=previous, by_id=by_id):
                 delivered.sort_whole = True
                 raise _ReadAgain
             volumes.update(volumes_of(rows))
             previous = rows
-            yield rows
-        self._judge(delivered, volumes, 0 if previous is None else int(times_of(previous, "time")[-1]))
+            times = times_of(rows, "time")
+            if (second_ms := int(times[-1]) // 1000 * 1000) != last_ms:
+                yield from held
+                held, last_ms, first = [], second_ms, int(np.searchsorted(times, second_ms))
+                yield rows.slice(0, first)
+                rows = rows.slice(first)  # noqa: PLW2901
+            held.append(rows)
+        self._judge(delivered, volumes, parts, last_ms)
+        if not delivered.short or file.length != "day":
+            yield from held
 
     # what becomes of a file
 
@@ -402,6 +434,20 @@ class ArchiveImporter:
                 folder.mkdir(parents=True, exist_ok=True)
                 shutil.move(path, folder / key.replace("/", "__"))
             path.unlink(missing_ok=True)
+
+
+def _short(files: Sequence[Delivered]) -> list[Span]:
+    """Return where files are known to lack rows."""
+    return [span for one in files for span, _why in one.short]
+
+
+def _batches(delivered: Delivered, counts: list[int]) -> Iterator[pa.Table]:
+    """Yield the rows of the parts of a file that has some, and add their number to that of the part."""
+    for number, (_info, path) in enumerate(delivered.parts):
+        for rows in read_file(path, "trades"):
+            counts[number] += rows.num_rows
+            if rows.num_rows:
+                yield rows
 
 
 def by_day(tables: Iterable[pa.Table]) -> Iterator[tuple[Span, pa.Table]]:

@@ -223,6 +223,4 @@ def _delivered(locals_: Sequence[_Local]) -> Iterable[Delivered]:
             continue
         for group in [parts] if file.parts else [[one] for one in parts]:
             infos = [(FileInfo(str(one.path), one.path.stat().st_size, "", ""), one.path) for one in group]
-            delivered = Delivered(file, infos)
-            delivered.find_end()
-            yield delivered
+            yield Delivered(file, infos)

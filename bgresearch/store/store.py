@@ -368,8 +368,9 @@ class Store:
             )  # fmt: skip
 
     def write_in_order(
-        self, series: Series, rows: Iterable[pa.Table], covered: Iterable[Span], *, schema: pa.Schema, source: str
-    ) -> None:
+        self, series: Series, rows: Iterable[pa.Table], covered: Iterable[Span], *, schema: pa.Schema, source: str,
+        lacking: Callable[[], Iterable[Span]] = tuple,
+    ) -> None:  # fmt: skip
         """Commit very many rows of one partition as they come; memory stays small, and the replace is atomic.
 
         Parameters
@@ -384,6 +385,8 @@ class Store:
             Of the rows.
         source : str
             Where they came from.
+        lacking : callable
+            Called after the last row: the parts of ``covered`` that turned out to be incomplete, of which no row came.
 
         Raises
         ------
@@ -400,7 +403,6 @@ class Store:
         path = self._folder(series) / name
         with self._disk.locked(path):
             read = self._read_sound(path, lambda file: self._sound_ledger(file, series), locked=True)
-            known = (read or Ledger()).extended(spans, (), {source: (now, now)})
             with contextlib.ExitStack() as stack:
                 old = stack.enter_context(self._disk.open(path)) if read is not None else None
                 kept = partition.rows_in_order(old) if old is not None else iter(())
@@ -409,7 +411,8 @@ class Store:
                     with partition.StreamedFile(file, series, schema) as streamed:
                         for table in overlaid_in_order(series.time, kept, rows, spans):
                             streamed.add(table.cast(schema) if table.schema != schema else table)
-                        streamed.finish(known)
+                        complete = subtract(spans, lacking())
+                        streamed.finish((read or Ledger()).extended(complete, (), {source: (now, now)}))
 
                 self._disk.replace_by(path, fill)
             self._verified.add(_mark_of(path))
