@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from bgresearch.client.client import Client
 from bgresearch.core.clock import LOOPBACK, Clock, clock_of
 from bgresearch.core.progress import Wish
-from bgresearch.core.user_folders import chosen_path, expanded, user_folder
+from bgresearch.core.user_folders import SUBFOLDERS, chosen_path, expanded, user_folder
 from bgresearch.core.verbs import any_spelling
 from bgresearch.errors import ConfigurationError, InvalidInput, StoreError
 from bgresearch.http.file_host import FileHost
@@ -404,6 +404,12 @@ def data_folder(data_dir: str | os.PathLike[str] | None = None) -> Path:
     """Return the folder that a client without a key would use, whatever it holds; nothing is opened or checked."""
     host = os.environ.get("BGRESEARCH_BASE_URL") or EXCHANGE_URL
     return _folder(data_dir, loopback=host.startswith(LOOPBACK), demo=False)
+
+
+def is_subfolder(folder: Path) -> bool:
+    """Return whether it is the sandbox's or a demo key's own folder inside ``BGRESEARCH_DATA_DIR``."""
+    usual = os.environ.get("BGRESEARCH_DATA_DIR")
+    return bool(usual) and folder.name in SUBFOLDERS and folder.parent == Path(usual or "").absolute()
 
 
 def _folder(data_dir: str | os.PathLike[str] | None, *, loopback: bool, demo: bool) -> Path:

@@ -142,6 +142,14 @@ ADDRESS_LIMIT = Assumption(
     "common/faq Q10; common/changelog 2025-08-11", (), "A refusal stops every process of this machine for a while.",
     asked=False,
 )  # fmt: skip
+LOWEST_LEVEL = Assumption(
+    "limits.lowest_level", "No account, whatever its VIP level, is allowed less than the limits of the table.", True,
+    "copies of the documentation of 2026: limits of classic accounts follow VIP levels since 2026-07-29 (level 1 has "
+    "60 a second, level 2 has 80, levels 3 to 7 have 100), without the endpoints that this is about; no GET answers "
+    "with an account's level",
+    (), "Every account is kept to the limits of the table, those of the lowest level; a refusal (429) is waited out.",
+    asked=False,
+)  # fmt: skip
 FIELDS = Assumption(
     "rows.fields", "Answers have the fields of the table, of the types that it names.",
     (

@@ -82,6 +82,8 @@ class Endpoint:
         Longest time span of one request; how far back the exchange answers.
     documented : bool
         False if it is known only from other clients; such a row has no page.
+    sources : tuple of str
+        The public clients that a row without a page is known from; empty for documented rows.
     """
 
     id: str
@@ -101,6 +103,7 @@ class Endpoint:
     columns: tuple[Column, ...]
     notes: tuple[str, ...]
     documented: bool
+    sources: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Endpoint {self.id}: {self.method} {self.path}>"

@@ -30,8 +30,8 @@ _PLAIN_TOML = re.compile(
 )
 _ID = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 _KEYS = {
-    "path": str, "title": str, "page": str, "permission": str, "limit": str, "params": str, "paging": str,
-    "page_rows": list, "cursor_from": str, "max_pages": int, "max_span_days": int, "lookback_days": int,
+    "path": str, "title": str, "page": str, "sources": str, "permission": str, "limit": str, "params": str,
+    "paging": str, "page_rows": list, "cursor_from": str, "max_pages": int, "max_span_days": int, "lookback_days": int,
     "response": str, "rows_at": str, "time": str, "columns": str, "notes": str,
 }  # fmt: skip
 _REQUIRED = ("path", "permission", "limit", "response")
@@ -177,6 +177,9 @@ def _row(row_id: str, fields: object) -> Endpoint:
     time = fields.get("time", "")
     if time and all(time != column.name for column in columns):
         raise ValueError(f"time {time!r} is not a column")
+    sources = tuple(fields.get("sources", "").split())
+    if bool(sources) == ("page" in fields):
+        raise ValueError("a row names its page in the documentation, or in sources the clients that it is known from")
     params = tuple(_param(line) for line in fields.get("params", "").splitlines())
     if len({param.name for param in params}) != len(params):
         raise ValueError("a parameter is listed twice")
@@ -187,6 +190,7 @@ def _row(row_id: str, fields: object) -> Endpoint:
         lookback_days=fields.get("lookback_days"), response=cast(Response, fields["response"]),
         rows_at=fields.get("rows_at", ""), time=time, columns=columns,
         notes=tuple(fields.get("notes", "").splitlines()), documented="page" in fields,
+        sources=sources,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import typer
 
 from bgresearch.cli.options import DataDir, Interval, MarketName, PriceKind, Since, SourceName, Until, as_an_option
 from bgresearch.cli.output import AsJson, print_result, table
+from bgresearch.core.verbs import refuse_interval
 from bgresearch.errors import BgresearchError, InvalidInput
 
 _SHOWN_FAILURES = 10  # the others are in --json
@@ -85,6 +86,8 @@ def _wanted(named: list[str], symbols: str) -> list[str]:
         raise InvalidInput("symbols", "no symbol is named.", hint="Name some, or all of a market: --symbols ALL.")
     if "ALL" in listed and [*named, *listed] != ["ALL"]:
         raise InvalidInput("--symbols", "ALL excludes other symbols.", hint="Name symbols, or say ALL.")
+    for name in named:
+        refuse_interval(name, hint=f"Only symbols go there: --interval {name}.")
     return [*named, *listed]
 
 

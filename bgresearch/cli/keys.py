@@ -17,7 +17,7 @@ from bgresearch.cli.check import check
 from bgresearch.cli.key_import import export, import_keys
 from bgresearch.cli.options import NoArguments, excludes
 from bgresearch.cli.output import AsJson, print_result, table
-from bgresearch.cli.prompts import Fields, PasswordFile, VaultPath, agreed, on_terminal
+from bgresearch.cli.prompts import UNASKED, Fields, PasswordFile, VaultPath, agreed, on_terminal
 from bgresearch.core.timestamps import moment_ms
 from bgresearch.errors import ConfigurationError, InvalidInput
 from bgresearch.keys.onboarding import messages
@@ -216,11 +216,11 @@ def compromised(
     with session(path, password_file) as agent:
         key = _known(agent, name)
         say(f"It is {name!r} at {key.host}, added {key.created[:10]}.")
-        if not yes and not agreed(messages.COMPROMISED_DELETED, default=False):
+        if not yes and not agreed(messages.COMPROMISED_DELETED, default=False, instead=UNASKED):
             raise ConfigurationError(messages.COMPROMISED_NOT_YET)
         for number, sentence in enumerate(messages.COMPROMISED, start=1):
             say(f"{number}. {sentence}")
-        if not yes and not agreed(f"Remove {name!r} here now?", default=True):
+        if not yes and not agreed(f"Remove {name!r} here now?", default=True, instead=UNASKED):
             raise ConfigurationError("Nothing was removed.")
         agent.remove(name)
     print_result(

@@ -51,6 +51,8 @@ KEYRING = "@keyring"  # where it is sufficient to open the vault
 _TYPE_IT = "Leave it out and type the master password, or name a file that has it."
 _TERMINAL = "Check the terminal's settings."
 _NO_TERMINAL = "There is no terminal to ask on."
+_OPTIONS = "Use --stdin, or options."
+UNASKED = "With --yes nothing is asked."
 
 
 def secret(question: str, *, hint: str, twice: bool = False) -> Hidden[str]:
@@ -140,8 +142,10 @@ def on_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def answer(question: str, *, default: str = "") -> str:
+def answer(question: str, *, default: str = "", instead: str = _OPTIONS) -> str:
     """Return one line that the user typed; never use it for secrets.
+
+    ``instead`` says what to do where there is no terminal.
 
     Raises
     ------
@@ -149,16 +153,17 @@ def answer(question: str, *, default: str = "") -> str:
         There is no terminal.
     """
     if not on_terminal():
-        raise ConfigurationError(_NO_TERMINAL, hint="Use --stdin, or options.")
+        raise ConfigurationError(_NO_TERMINAL, hint=instead)
     try:
         return str(typer.prompt(question, default=default, show_default=bool(default))).strip()
     except UnicodeDecodeError:
         raise ConfigurationError("What was typed is not UTF-8 text.", hint=_TERMINAL) from None
 
 
-def agreed(question: str, *, default: bool) -> bool:
-    """Return whether the user answered yes."""
-    while (said := answer(f"{question} [{'Y/n' if default else 'y/N'}]").lower()) not in {"", "y", "yes", "n", "no"}:
+def agreed(question: str, *, default: bool, instead: str = _OPTIONS) -> bool:
+    """Return whether the user answered yes; ``instead`` says what to do where there is no terminal."""
+    shown = f"{question} [{'Y/n' if default else 'y/N'}]"
+    while (said := answer(shown, instead=instead).lower()) not in {"", "y", "yes", "n", "no"}:
         typer.echo("Type y or n.")
     return said[:1] == "y" if said else default
 

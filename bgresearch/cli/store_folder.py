@@ -10,7 +10,7 @@ import typer
 
 from bgresearch.cli.options import DataDir
 from bgresearch.cli.output import AsJson, print_result, table
-from bgresearch.cli.prompts import agreed
+from bgresearch.cli.prompts import UNASKED, agreed
 from bgresearch.errors import ConfigurationError
 
 store = typer.Typer(no_args_is_help=True, help="What is stored: list it, measure it, remove or move it.")
@@ -86,7 +86,8 @@ def rm(
         typer.echo(table([_shown(row) for row in rows]))
     if any(one.kind.startswith("account") for one in parts):
         typer.echo("Account records older than the exchange's look-back cannot be fetched again.", err=True)
-    if not yes and not agreed(f"Delete {sum(len(one.files) for one in parts)} files?", default=False):
+    question = f"Delete {sum(len(one.files) for one in parts)} files?"
+    if not yes and not agreed(question, default=False, instead=UNASKED):
         raise ConfigurationError("Nothing was deleted.")
     freed = remove_parts(root, parts)
     print_result({"data_dir": str(root), "removed": rows, "bytes": freed}, as_json, lambda: f"{readable(freed)} freed.")
@@ -99,11 +100,13 @@ def move(
     as_json: AsJson = False,
 ) -> None:
     """Move the whole data folder elsewhere, also to another disk; no other process may use it meanwhile."""
+    from bgresearch.connect import is_subfolder
     from bgresearch.store.housekeeping import move_folder
 
     root = _root(data_dir)
-    target = move_folder(root, folder)
-    text = f"Moved {root} to {target}.\nFrom now on set: BGRESEARCH_DATA_DIR={target}"
+    own = is_subfolder(root)  # of the sandbox, or of demo keys: it is found again in a folder of this name alone
+    target = move_folder(root, folder / root.name if own else folder)
+    text = f"Moved {root} to {target}.\nFrom now on set: BGRESEARCH_DATA_DIR={target.parent if own else target}"
     print_result({"from": str(root), "to": str(target)}, as_json, lambda: text)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from bgresearch.cli.output import AsJson, print_result, table
-from bgresearch.cli.prompts import agreed
+from bgresearch.cli.prompts import UNASKED, agreed
 from bgresearch.cli.store_folder import readable
 from bgresearch.errors import AgentError, StoreError
 
@@ -48,7 +48,9 @@ def uninstall(
         typer.echo(table(shown) if shown else "Nothing of bgresearch is stored on this machine.")
     removed = []
     for place in [] if dry_run else places:
-        wanted = (yes and (vault or place.name != _KEYS)) or (not yes and agreed(_question(place), default=False))
+        wanted = vault or place.name != _KEYS
+        if not yes:
+            wanted = agreed(_question(place), default=False, instead=UNASKED)
         if wanted:
             _remove(place)
             removed.append(place.name)

@@ -81,7 +81,7 @@ def describe(endpoint: Endpoint) -> str:
 
 def source_of(endpoint: Endpoint) -> str:
     """Return the page of the exchange's documentation that a row was read from, in words where there is none."""
-    return endpoint.page if endpoint.documented else "known from other clients only, not documented"
+    return endpoint.page or f"not documented; known from {', '.join(endpoint.sources)}"
 
 
 def param_words(param: Param) -> str:

@@ -301,6 +301,12 @@ def _contract_market(symbol: str) -> str | None:
     return next((market for ending, market in _CONTRACTS if pair.endswith(ending)), None)
 
 
+def market_of_name(named: Named) -> str | None:
+    """Return the futures market whose contracts have names of this kind, None if it is the market named."""
+    meant = _contract_market(named.symbol)
+    return meant if meant != named.market and not (named.market == "spot" and meant == "usdt-futures") else None
+
+
 def known_market(market: str, symbols: Iterable[str] = ()) -> str:
     """Return the market in this package's spelling.
 

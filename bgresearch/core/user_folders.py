@@ -10,6 +10,9 @@ import platformdirs
 
 from bgresearch.errors import ConfigurationError
 
+SUBFOLDERS = (".sandbox", ".sandbox-demo", ".demo")
+"""Of BGRESEARCH_DATA_DIR: data that is not of the exchange itself."""
+
 Kind = Literal["cache", "config", "data", "state"]
 
 

@@ -66,13 +66,13 @@ _VERBS: dict[str, str] = {
     ),
     **dict.fromkeys(("ticker", "tick", "last_price", "price", "tickers_24h"), "tickers"),
     **dict.fromkeys(("orderbook", "depth", "book", "l2"), "order_book"),
-    **dict.fromkeys(("trade", "recent_trades", "aggtrades", "agg_trades"), "trades"),
+    **dict.fromkeys(("trade", "recent_trades", "trade_history", "trades_history", "aggtrades", "agg_trades"), "trades"),
     **dict.fromkeys(("funding_rate", "funding_history", "fundings"), "funding_rates"),
     **dict.fromkeys(("oi", "openinterest"), "open_interest"),
     **dict.fromkeys(("markets", "instruments", "exchange_info", "pairs", "contracts"), "symbols"),
     **dict.fromkeys(("time", "timestamp"), "server_time"),
     **dict.fromkeys(("balance", "wallet", "wallets"), "account.balances"),
-    **dict.fromkeys(("my_trades", "mytrades", "user_trades", "executions", "fill"), "account.fills"),
+    **dict.fromkeys(("my_trades", "mytrades", "user_trades", "executions", "fill", "trades"), "account.fills"),
     **dict.fromkeys(("position",), "account.positions"),
     **dict.fromkeys(("ledger", "bill", "income"), "account.bills"),
     **dict.fromkeys(("order", "order_history", "closed_orders", "my_orders"), "account.orders"),
@@ -233,9 +233,13 @@ def _refuse_swapped(given: dict[str, Any]) -> None:
     """Refuse an interval in the place of the symbol."""
     symbol = given.get("symbol")
     if isinstance(symbol, str) and given.get("interval") is not None:
-        if known_interval(symbol) is None:
-            return
-        raise InvalidInput("symbol", f"{symbol!r} is an interval.", hint='The symbol comes first: ("BTCUSDT", "1h").')
+        refuse_interval(symbol, hint='The symbol comes first: ("BTCUSDT", "1h").')
+
+
+def refuse_interval(symbol: str, hint: str) -> None:
+    """Raise InvalidInput if what should be a symbol is an interval."""
+    if known_interval(symbol) is not None:
+        raise InvalidInput("symbol", f"{symbol!r} is an interval.", hint=hint)
 
 
 def _start_from_last(given: dict[str, Any]) -> None:

@@ -87,7 +87,8 @@ def log_prices(bars: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
     """
     absent = [name for name in columns if name not in bars.columns]
     if absent:
-        raise InvalidInput("candles", f"it has no column {', '.join(absent)}.", hint=_HINT)
+        hint = f"{_HINT} A panel needs them, too: client.panel(..., fields=[{', '.join(map(repr, columns))}])."
+        raise InvalidInput("candles", f"it has no column {', '.join(absent)}.", hint=hint)
     prices = bars[list(columns)].astype("float64")
     wrong = ((prices <= 0) | (prices == np.inf)).any(axis=1)
     if wrong.any():

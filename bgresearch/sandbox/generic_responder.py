@@ -34,6 +34,17 @@ _MORE_FLAGS = frozenset({"nextFlag", "hasNextPage", "hasNext"})
 _NOT_ECHOED = frozenset(
     {"startTime", "endTime", "limit", "pageSize", "pageNo", "pageNum", "cursor", "idLessThan", "idGreaterThan"}
 )
+# JSON numbers, unlike nearly all else: as in the documentation's examples; stockplus and p2p as a client's types say.
+JSON_NUMBERS = {
+    "spot.account_subaccount_assets": ("id", "userId"),
+    "futures.account_sub_account_assets": ("userId",),
+    "broker.account_subaccount_list": ("idLessThan",),
+    "uta.stockplus_depth": ("position", "orderNum"),
+    "uta.stockplus_trade_today_orders": ("limitDepthLevel", "triggerCount"),
+    "uta.stockplus_trade_history_orders": ("limitDepthLevel", "triggerCount"),
+    "uta.stockplus_trade_order_detail": ("limitDepthLevel", "triggerCount"),
+    "uta.p2p_currencies": ("payTimeLimit",),
+}
 
 
 class _Node(NamedTuple):
@@ -84,7 +95,8 @@ def invent(call: Call) -> Any:
         if name == endpoint.rows_at:
             data[name] = [_fields(row, node.inside) for row in page.rows] if node.inside else _leaf(top, node.column)
         elif endpoint.paging.kind != "none" and name in _LAST_IDS:
-            data[name] = _identifier(page.rows[-1].place) if page.rows else ""
+            last = _identifier(page.rows[-1].place) if page.rows else ""
+            data[name] = int(last) if last and _is_number(endpoint, node.column) else last
         elif name in _MORE_FLAGS:
             data[name] = page.more if node.column.kind == "bool" else str(page.more).lower()
         else:
@@ -193,9 +205,21 @@ def _value(row: _Row, node: _Node) -> Any:
 
 def _leaf(row: _Row, column: Column) -> Any:
     """Return one value; a column that the caller filtered by repeats the parameter."""
+    number = row.number(column.path)
+    as_number = _is_number(row.call.endpoint, column)
     if column.name in row.echo and column.kind not in ("list", "object", "bool"):
-        return row.echo[column.name]
-    return _MADE[column.kind](row, column, row.number(column.path))
+        made = row.echo[column.name]
+    elif as_number and column.kind != "id":
+        made = str(number % 9 + 1)
+    else:
+        made = _MADE[column.kind](row, column, number)
+    if not as_number:
+        return made
+    return [int(made)] if column.kind == "list" else int(made)
+
+
+def _is_number(endpoint: Endpoint, column: Column) -> bool:
+    return column.name in JSON_NUMBERS.get(endpoint.id, ())
 
 
 def _time(row: _Row, column: Column, number: int) -> str:

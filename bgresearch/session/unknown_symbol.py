@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from bgresearch.catalogue import load
 from bgresearch.catalogue.answer_row import AnswerRow, Problems, Row, read_rows, spelled
 from bgresearch.catalogue.response import rows_of
-from bgresearch.core.symbols import Named, renamed
+from bgresearch.core.symbols import Named, market_of_name, renamed
 from bgresearch.errors import BgresearchError, ExchangeError, UnknownSymbol
 from bgresearch.http.sender import Sender
 
@@ -29,6 +29,8 @@ def unknown_symbol(sender: Sender, named: Named, error: ExchangeError) -> Exchan
         return error
     said = f"{named.symbol!r} is not listed in the {named.market} market"
     hint = did_you_mean(named, symbols) or f"client.symbols({named.market!r}) lists them."
+    if other := market_of_name(named):
+        hint += f" Contracts with such names are in market={other!r}."
     return UnknownSymbol(error.endpoint, error.code, said, http_status=error.http_status, hint=hint)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from bgresearch.core.user_folders import SUBFOLDERS
 from bgresearch.errors import InvalidInput, StoreError
 from bgresearch.store.atomic_files import in_words
 from bgresearch.store.integrity import PRIVATE, files_of
@@ -16,7 +17,7 @@ from bgresearch.store.integrity import PRIVATE, files_of
 _MARKER = ".bgresearch.json"
 OWN = (
     "candles", "candles-utc8", "trades", "funding_rates", "recorded", "lists", "snapshots", PRIVATE, "reaches.json",
-    ".archive", _MARKER, ".locks", ".pins", ".spool", ".published", ".sandbox", ".sandbox-demo", ".demo",
+    ".archive", _MARKER, ".locks", ".pins", ".spool", ".published", *SUBFOLDERS,
 )  # fmt: skip
 """Everything that this package writes at the top of a data folder."""
 
@@ -85,7 +86,7 @@ def chosen_parts(
         Nothing is chosen, or nothing of it is stored; the message names the kinds that are.
     """
     if kind is None and symbol is None and market is None:
-        raise InvalidInput("NAME", "nothing is chosen.", hint="Give a symbol, --kind or --market.")
+        raise InvalidInput("SYMBOL", "nothing is chosen.", hint="Give a symbol, --kind or --market.")
     parts = contents(root)
     found = [
         one for one in parts
@@ -94,7 +95,8 @@ def chosen_parts(
     ]  # fmt: skip
     if not found:
         known = ", ".join(dict.fromkeys(one.kind for one in parts)) or "nothing"
-        raise InvalidInput("NAME", f"nothing of it is stored in {root}.", hint=f"There is {known}.")
+        field = "SYMBOL" if symbol is not None else "--kind" if kind is not None else "--market"
+        raise InvalidInput(field, f"nothing of it is stored in {root}.", hint=f"There is {known}.")
     return found
 
 

@@ -19,7 +19,9 @@ Every GET endpoint of the exchange that this package knows, made from the table 
 described in [the raw namespace](raw.md).
 
 * **Call**: `client.api.` before it; where an asterisk follows, `client.api.undocumented.`: other clients call it and
-  the exchange does not document it. It may disappear or change, and its limit is assumed to be low.
+  the exchange does not document it. It may disappear or change, and its limit is assumed to be low. Instead of a title
+  it has its path and the public clients (ccxt, bitget-api of npm, Bitget.Net, go-bitget) that are the source of its
+  parameters and columns, which were not compared with the exchange.
 * **Version**: v2 serves classic accounts, v3 unified ones; public rows serve both.
 * **Permission**: the authority that a key needs; v2 pages do not name it, so it is inferred from the path.
 * **Limit**: requests per second (or per the seconds behind it), counted by address (ip) or by account (uid).
@@ -56,7 +58,9 @@ def _line(row: Endpoint) -> str:
     pace = f"{limit.count}/s" if limit.seconds == 1 else f"{limit.count} per {limit.seconds:g} s"
     walk = _WALKS[paging.kind] + (f", {paging.max_rows}" if paging.kind != "none" and paging.max_rows else "")
     days = f"{row.max_span_days or ''}" + (f" / {row.lookback_days}" if row.lookback_days else "")
-    name, title = (f"`{row.id}`", row.title) if row.documented else (f"`{row.id}` *", row.path)
+    name, title = (
+        (f"`{row.id}`", row.title) if row.documented else (f"`{row.id}` *", f"{row.path} ({', '.join(row.sources)})")
+    )
     cells = [
         name, title, row.version, row.permission, f"{pace} {limit.scope}", walk, days.strip(), str(len(row.columns)),
     ]  # fmt: skip

@@ -31,7 +31,12 @@ LEFT_OUT = {
 # What clients of November 2026 know better than the facts of December 2025.
 ADDED = {"data.margin_isolated_borrow_rate", "uta.market_time"}
 LATER = {  # rows whose parameters, pages and rows later clients know, of which the facts have little or nothing
-    "uta.cash_dividend_records", "uta.liquidations", "uta.p2p_all_orders", "uta.p2p_my_ads", "uta.p2p_pending_orders",
+    "uta.cash_dividend_records", "uta.liquidations", "copy.mix_broker_query_traders",
+    "copy.mix_broker_query_history_traces", "copy.mix_broker_query_current_traces",
+    "uta.account_eligible_discount_rate", "uta.account_funding_financial_records", "uta.convert_small_assets",
+    "uta.convert_small_assets_history", "uta.stockplus_trade_order_detail", "uta.trade_grid_bot_detail",
+    "uta.trade_grid_list_details", "uta.trade_grid_neutral_bot_detail", "uta.trade_grid_neutral_list_details",
+    "uta.trade_strategy_sub_orders", "uta.p2p_all_orders", "uta.p2p_my_ads", "uta.p2p_pending_orders",
     *(f"uta.reality_{name}" for name in (
         "company_overview", "dividends", "earnings_forecast", "executive_shareholdings", "inner_trades",
         "share_capital_change", "sharehold_detail", "stock_info", "suspension_resumption_info", "valuation_indicators",
@@ -67,6 +72,16 @@ def test_every_documented_get_has_a_row_and_nothing_else_is_called_documented(fa
     assert len(documented) == 269
     assert documented == {row.id for row in load() if row.documented}
     assert len(load()) == len(facts) + len(ADDED)
+
+
+def test_the_clients_that_know_a_row_are_named(pairs):
+    names = {"ccxt": "ccxt", "tiagosiebler": "bitget-api", "jkorf": "Bitget.Net"}
+    wrong = [
+        (row.id, entry["sources"], row.sources)
+        for entry, row in pairs
+        if not entry["documented"] and {names[one] for one in entry["sources"]} - set(row.sources)
+    ]
+    assert not wrong
 
 
 def test_pages_and_titles_are_the_documentation_s(pairs):
@@ -150,6 +165,8 @@ def test_paging_is_as_stated(pairs):
 def test_history_windows_are_as_stated(pairs):
     wrong = []
     for entry, row in pairs:
+        if row.id in LATER:
+            continue
         history = entry["history"] or {}
         want = (history.get("max_span_days"), history.get("lookback_days"))
         if want != (row.max_span_days, row.lookback_days):

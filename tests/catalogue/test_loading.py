@@ -75,8 +75,15 @@ def test_a_row_says_what_its_text_says():
 
 
 def test_a_row_without_a_page_is_known_from_clients_alone():
-    (row,) = parse(GOOD.replace("page = 'spot/market/Get-Tickers'\n", ""), "spot.toml")
+    (row,) = parse(GOOD.replace("page = 'spot/market/Get-Tickers'", "sources = 'ccxt bitget-api'"), "spot.toml")
     assert not row.documented
+    assert row.sources == ("ccxt", "bitget-api")
+
+
+def test_every_row_names_a_source_and_no_row_is_without_columns():
+    known = {"ccxt", "bitget-api", "Bitget.Net", "go-bitget"}
+    assert [row.id for row in load() if bool(row.page) == bool(row.sources) or not set(row.sources) <= known] == []
+    assert [row.id for row in load() if not row.columns] == []
 
 
 MALFORMED = [
@@ -84,6 +91,9 @@ MALFORMED = [
     ("[spot.tickers]", "[spot.tick-ers]", "lower case"),
     ("path = '/api/v2/spot/market/tickers'\n", "", "path is missing"),
     ("permission = 'public'\n", "", "permission is missing"),
+    ("page = 'spot/market/Get-Tickers'\n", "", "names its page in the documentation, or in sources"),
+    ("page = 'spot/market/Get-Tickers'\n", "sources = ''\n", "names its page in the documentation, or in sources"),
+    ("path = ", "sources = 'ccxt'\npath = ", "names its page in the documentation, or in sources"),
     ("limit = '20 per 1 s per ip'\n", "", "limit is missing"),
     ("response = 'list'\n", "", "response is missing"),
     ("'/api/v2/spot/market/tickers'", "'/api/v4/spot'", "is not /api/v2/"),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import bgresearch
+from bgresearch.core.user_folders import SUBFOLDERS
 from bgresearch.sandbox import Exchange
 from tests.cli.conftest import Converse, Run
 
@@ -59,15 +60,38 @@ def test_a_part_is_removed_after_it_was_shown_and_agreed_to(run: Run, converse: 
     assert (stored / "mine.txt").exists()
 
 
+@pytest.mark.parametrize("subfolder", SUBFOLDERS)
+def test_the_folder_of_made_up_data_is_found_again_after_a_move(
+    environment: dict[str, str], model: Exchange, run: Run, tmp_path: Path, subfolder: str
+) -> None:
+    own = Path(environment["BGRESEARCH_DATA_DIR"]) / subfolder
+    bgresearch.connect(sandbox=model, data_dir=own, progress=False).candles("BTCUSDT", "1d", last="20d")
+    moved = run("store", "move", "other", "--data-dir", str(own))
+    assert f"BGRESEARCH_DATA_DIR={tmp_path / 'other'}\n" in moved.out
+    served = {"BGRESEARCH_BASE_URL": "http://127.0.0.1:1", "BGRESEARCH_DATA_DIR": str(tmp_path / "other")}
+    found = run("store", "list", *(() if subfolder == ".sandbox" else ("--data-dir", f"other/{subfolder}")), **served)
+    assert "BTCUSDT" in found.out
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("arguments", "words"), [
-    (("rm",), "nothing is chosen"), (("rm", "XRPUSDT", "--yes"), "nothing of it is stored"),
+    (("rm",), "SYMBOL: nothing is chosen"), (("rm", "XRPUSDT", "--yes"), "SYMBOL: nothing of it is stored"),
+    (("rm", "--kind", "candels", "--yes"), "--kind: nothing of it is stored"),
+    (("rm", "--market", "coin-futures", "--yes"), "--market: nothing of it is stored"),
     (("move", "{root}"), "exists already"), (("move", "{root}/inside"), "is inside"),
 ])  # fmt: skip
 def test_what_cannot_be_done_is_said(run: Run, stored: Path, arguments: tuple[str, ...], words: str) -> None:
     refused = run("store", *(one.format(root=stored) for one in arguments), "--data-dir", str(stored))
     assert refused.status == 2
     assert words in refused.err
+
+
+def test_what_asks_names_the_option_where_there_is_no_terminal(run: Run, stored: Path) -> None:
+    for command in (("store", "rm", "ETHUSDT", "--data-dir", str(stored)), ("uninstall",)):
+        refused = run(*command)
+        assert refused.status == 1
+        assert "no terminal to ask on. With --yes nothing is asked." in refused.err
+        assert "--yes" in run(command[0], *command[1:2][: command[0] == "store"], "--help").out
 
 
 def test_the_folder_moves_whole(run: Run, stored: Path, tmp_path: Path) -> None:

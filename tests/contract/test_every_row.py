@@ -39,7 +39,7 @@ SUITABLE = {
     "receiveWindow": "1000", "category": "USDT-FUTURES", "type": "market", "granularity": "1h",
 }  # fmt: skip
 
-NEVER_TURNED = {"uta.broker_sub_list", "uta.cash_dividend_records"}  # no page says how, and no id of a row helps
+NEVER_TURNED = {"uta.broker_sub_list"}  # no page says how, and no id of a row helps
 
 Calls = Callable[[Endpoint], Any]
 
@@ -170,7 +170,7 @@ def test_the_page_of_documentation_is_the_one_that_the_table_makes():
         "make it again: python docs/hooks/errors_page.py docs/errors.md"
     )
     assert (ROOT / "docs/coverage.md").read_text(encoding="utf-8") == coverage_page.page(), (
-        "make it anew: python docs/hooks/coverage_page.py docs/coverage.md"
+        "make it again: python docs/hooks/coverage_page.py docs/coverage.md"
     )
 
 

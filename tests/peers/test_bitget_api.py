@@ -39,7 +39,7 @@ const clients = {};
   console.log(JSON.stringify(refused));
 })();
 """
-_METHOD = re.compile(
+METHOD = re.compile(
     r"^    (?:async )?(\w+)\([^)]*\) \{\s*\n?\s*return this\.(?:get|getPrivate)\(\s*[`']([^`']+)[`']", re.MULTILINE
 )
 
@@ -72,7 +72,7 @@ def test_every_method_that_reads_is_answered(installed: Path) -> None:
     table, now_ms = load(), SystemClock().now_ms()
     calls = []
     for version in ("v2", "v3"):
-        for method, path in _METHOD.findall((folder / f"rest-client-{version}.js").read_text()):
+        for method, path in METHOD.findall((folder / f"rest-client-{version}.js").read_text()):
             if (endpoint := table.at_path(path)) is not None:
                 calls.append((version, method, key_for(endpoint), suitable(endpoint, now_ms)))
     keys = {name: (key.api_key, key.secret_key, key.passphrase) for name, key in SANDBOX_KEYS.items()}

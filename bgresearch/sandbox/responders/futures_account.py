@@ -142,7 +142,7 @@ def fill_row(fill: Fill) -> dict[str, Any]:
         "tradeId": str(fill.fill_id), "symbol": fill.market.symbol, "orderId": str(fill.order_id),
         "price": price_text(fill.market, fill.price), "baseVolume": size_text(fill.market, fill.size),
         "feeDetail": [
-            {"deduction": "no", "feeCoin": fill.fee_coin, "totalDeductionFee": None, "totalFee": money(-fill.fee)}
+            {"deduction": "no", "feeCoin": fill.fee_coin, "totalDeductionFee": "", "totalFee": money(-fill.fee)}
         ],
         **_side(fill.action), "quoteVolume": money(fill.value), "profit": money(fill.profit),
         "enterPointSource": "api", **_MODE, "tradeScope": "maker" if fill.maker else "taker",

@@ -19,7 +19,8 @@ def server_time(call: Call) -> dict[str, str]:
 def classic_key(call: Call) -> dict[str, Any]:
     """Return a classic key's owner, address list and v2 authorities."""
     key, account = _caller(call)
-    return {**_owner(account, key), "authorities": list(key.authorities), "traderType": "not_trader"}
+    owner = {**_owner(account, key), "parentId": 0}  # a JSON number here, and none is 0
+    return {**owner, "authorities": list(key.authorities), "traderType": "not_trader"}
 
 
 def unified_key(call: Call) -> dict[str, Any]:
