@@ -1,4 +1,4 @@
-"""Time a private request through the agent with the exchange left out: a canned answer stands behind the wire.
+"""Time a private request through the agent with the exchange left out: the sender gets a canned answer.
 
     python benchmarks/agent_roundtrip.py --requests 20000       round trips one after the other: p50, p99
     python benchmarks/agent_roundtrip.py --requests 1000000     the same, and what it did to the agent's memory

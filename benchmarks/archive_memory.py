@@ -1,7 +1,7 @@
 """The most memory that archiving 1,000,000 own trades of 90 days takes. Promise: under 300 MB.
 
 The trades are spot fills that a sender in this process makes up, 100 a page. Each way runs in a process of its own, the
-second one on what the first has kept: `archive` brings and keeps them, `read` gives 30 days of them as one frame, of
+second one on what the first has kept: `archive` fetches and stores them, `read` gives 30 days of them as one frame, of
 which nothing is promised.
 Usage: python benchmarks/archive_memory.py [rows]
 """

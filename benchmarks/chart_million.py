@@ -106,7 +106,7 @@ def main() -> int:
         begun = time.perf_counter()
         words = pan(tab)
         redrawn(tab, before)
-        pan_s = timed("dragged by 400 pixels and drawn anew", begun)
+        pan_s = timed("dragged by 400 pixels and drawn again", begun)
         print(words)
         look("million-panned")
         browser.close()

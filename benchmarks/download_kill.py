@@ -98,7 +98,7 @@ def main() -> int:
                 raise SystemExit(f"a run failed by itself, with status {process.returncode}")
             asked_again = max(asked_again, sum(exchange.pages.values()) - len(exchange.pages) - before)
             damaged += sum(bool(inspect(folder, path)) for path in files_of(folder)) if folder.is_dir() else 0
-            if finished > 3:  # everything is there: begin anew
+            if finished > 3:  # everything is there: begin again
                 finished = 0
                 for path in files_of(folder):
                     path.unlink()

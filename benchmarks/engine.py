@@ -5,7 +5,7 @@
 The sandbox is served by a process of its own: 20 requests a second and route in a sliding window, every answer takes
 100 ms. It counts what it refuses (429): not one is promised. With ``--ccxt`` the same candles are fetched right after,
 from an exchange as fresh, by a loop over ccxt in pages of 200, which every route answers, and in the largest ones that
-the route answers; with ``--processes`` so many processes bring a symbol each; with ``--storm`` every kind of fault is
+the route answers; with ``--processes`` so many processes fetch a symbol each; with ``--storm`` every kind of fault is
 on, and the result has to be exact.
 """
 
@@ -153,7 +153,7 @@ def ccxt_rows_per_s(served: Served, name: str, most: int) -> tuple[int, float]:
 
 
 def together(count: int) -> dict[str, Any]:
-    """Return what processes that share one budget bring, a symbol each, of the route with the lowest ceiling."""
+    """Return what processes that share one budget fetch, a symbol each, of the route with the lowest ceiling."""
     start, end = span_of("one route")
     end = start + pd.Timedelta(days=TOGETHER_DAYS)
     with exchange() as served, tempfile.TemporaryDirectory() as folder:

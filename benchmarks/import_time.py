@@ -1,7 +1,7 @@
 """How much longer ``import bgresearch`` takes than ``import pandas`` alone: paired runs in fresh processes.
 
-Promised: the median ratio stays under 1.3. Ends 1 if it does not. The package imports its rooms when they are first
-used, so the time up to a client that can ask (``bgresearch.connect``) is shown beside it; nothing is promised of that.
+Promised: the median ratio stays under 1.3. Ends 1 if it does not. The package imports its packages when they are first
+used, so the time up to a client that can ask (``bgresearch.connect``) is shown next to it; nothing is promised of that.
 """
 
 from __future__ import annotations

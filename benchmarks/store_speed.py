@@ -1,4 +1,4 @@
-"""How fast kept candles come back, how small they lie, what one more costs: ratios against raw pyarrow and CSV."""
+"""How fast stored candles are read, how small they are, what one more costs: ratios against raw pyarrow and CSV."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def best_ms(work: Callable[[], object], times: int = 7) -> float:
 
 
 def against_ms(one: Callable[[], object], other: Callable[[], object], times: int = 21) -> tuple[float, float]:
-    """Return the medians of two jobs done in turns, so that a busy machine is busy for both."""
+    """Return the medians of two jobs done alternately, so that a busy machine is busy for both."""
     took: tuple[list[float], list[float]] = ([], [])
     for _ in range(times):
         for work, into in zip((one, other), took, strict=True):

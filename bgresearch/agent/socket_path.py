@@ -15,8 +15,7 @@ from pathlib import Path
 
 import platformdirs
 
-from bgresearch.core.private_folders import make_private
-from bgresearch.core.user_folders import chosen_path, user_folder
+from bgresearch.core.user_folders import chosen_path, make_private, user_folder
 from bgresearch.errors import AgentError, AgentUnavailable, ConfigurationError
 
 FOLDER_MODE, SOCKET_MODE = 0o700, 0o600

@@ -25,8 +25,8 @@ from bgresearch.store.parquet_file import times_of, within
 
 NO_ROWS = "the file of the archive has no rows of that day"
 _HAIR = 1e-9  # two decimals written in different ways may differ by so much
-_STRAY_SHARE, _STRAY_FAR = 0.001, 0.005  # so many trades may lie so far outside their day's candle
-_BOOK_FAR = 0.03  # quotes may lie so far outside what was traded
+_STRAY_SHARE, _STRAY_FAR = 0.001, 0.005  # so many trades may be so far outside their day's candle
+_BOOK_FAR = 0.03  # quotes may be so far outside what was traded
 _NEIGHBOUR = 3.0  # prices of neighbouring days differ by less than this factor
 _VOLUME_FAR = 0.01
 _Numbers = np.ndarray[Any, np.dtype[np.float64]]
@@ -247,7 +247,7 @@ def _other_klines(rows: pa.Table, day: Span, reference: Reference) -> str:
 
 
 def _other_prices(prices: _Numbers, day: Span, reference: Reference, share: float, far: float) -> str:
-    """Return why prices are not those of the day's candle, or ""; a share may lie outside, a little further."""
+    """Return why prices are not those of the day's candle, or ""; a share may be outside, a little further."""
     low, high = float(prices.min()), float(prices.max())
     said = reference.daily.get(day.start_ms)
     if said is None:

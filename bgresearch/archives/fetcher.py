@@ -1,6 +1,6 @@
 """Files of the archive onto this disk, several at a time and in order, each until it is read.
 
-They lie in a hidden folder below the data folder, one per process; what a killed process left there is removed by the
+They are in a hidden folder below the data folder, one per process; what a killed process left there is removed by the
 next one. A file that is absent under all its names is named so; a month that is absent is fetched as days.
 """
 
@@ -107,7 +107,7 @@ class ArchiveFetcher:
                 self._incoming.rmdir()
 
     def deliveries(self, files: Sequence[ArchiveFile], needed: Iterable[Span]) -> Iterator[Delivered]:
-        """Yield what came of each file, in order; days take the place of a month that is absent.
+        """Yield the result of each file, in order; days take the place of a month that is absent.
 
         Raises
         ------

@@ -101,7 +101,7 @@ class ArchiveImporter:
     keep_files : bool
         Whether files are the user's own, and are neither moved nor deleted.
     alive : callable
-        Raises where somebody wants the work to end.
+        Raises where the caller wants the work to end.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class ArchiveImporter:
         self._fetched_ms = clock.now_ms()
 
     def run(self, deliveries: Iterable[Delivered], done: Callable[[int], None] = lambda _more: None) -> Imported:
-        """Read, check and write files, which come in order of time; return what came of them.
+        """Read, check and write files, which come in order of time; return the result.
 
         Raises
         ------
@@ -470,7 +470,7 @@ def _one_day(tables: list[pa.Table]) -> tuple[Span, pa.Table]:
 
 
 def read_ahead(items: Iterator[_T]) -> Iterator[_T]:
-    """Yield what comes, while another thread already reads the next: reading and writing take turns otherwise."""
+    """Yield what comes, while another thread already reads the next: reading and writing alternate otherwise."""
     pool = ThreadPool(1, "bgresearch-read")
     coming = pool.submit(next, items, None)
     try:

@@ -52,7 +52,7 @@ def list_(
 
 @store.command()
 def du(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Show how much room each kind of data takes, pins and everything else in the folder included."""
+    """Show how much space each kind of data takes, pins and everything else in the folder included."""
     from bgresearch.store.housekeeping import contents, own_entries, size_of
 
     root = _root(data_dir)

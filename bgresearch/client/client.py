@@ -279,7 +279,7 @@ class Client(_Parts, NoCopies):
 
         Notes
         -----
-        Disk: hard links, which take no room of their own where the file system has them. Budget: no request.
+        Disk: hard links, which take no space of their own where the file system has them. Budget: no request.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""The user's platform folders, and the error if there is no home folder."""
+"""The user's platform folders, the error if there is no home folder, and folders that only the user can access."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ SUBFOLDERS = (".sandbox", ".sandbox-demo", ".demo")
 """Of BGRESEARCH_DATA_DIR: data that is not of the exchange itself."""
 
 Kind = Literal["cache", "config", "data", "state"]
+PRIVATE = 0o700
 
 
 def user_folder(kind: Kind, variable: str, name: str = "bgresearch") -> Path:
@@ -63,6 +64,29 @@ def expanded(path: str | os.PathLike[str]) -> Path:
         return Path(path).expanduser()
     except RuntimeError:
         raise _homeless(f"Give the full path instead of {os.fspath(path)}.") from None
+
+
+def make_private(folder: Path) -> None:
+    """Create a folder and its missing parents with mode 0700, whatever the umask; existing ones are left unchanged.
+
+    Raises
+    ------
+    OSError
+        One of them cannot be created, or is not a folder.
+    """
+    missing = []
+    at = folder
+    while not at.is_dir():
+        missing.append(at)
+        at = at.parent
+    for one in reversed(missing):
+        try:
+            one.mkdir(mode=PRIVATE)
+        except FileExistsError:
+            if not one.is_dir():
+                raise
+        else:
+            one.chmod(PRIVATE)
 
 
 def _homeless(hint: str) -> ConfigurationError:

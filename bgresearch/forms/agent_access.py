@@ -13,8 +13,7 @@ from bgresearch.agent.launcher import start
 from bgresearch.agent.requests import Purpose
 from bgresearch.agent.socket_path import default_vault
 from bgresearch.core.clock import LOOPBACK
-from bgresearch.core.private_folders import make_private
-from bgresearch.core.user_folders import user_folder
+from bgresearch.core.user_folders import make_private, user_folder
 from bgresearch.errors import AgentUnavailable, ConfigurationError
 from bgresearch.forms.background import Runner, in_thread
 from bgresearch.forms.wizard_state import AgentState, Progress, from_text, to_text

@@ -1,4 +1,4 @@
-"""Completion of what stands in quotes in a call: symbols, intervals, markets, labels of keys; in IPython and Jupyter.
+"""Completion of what is in quotes in a call: symbols, intervals, markets, labels of keys; in IPython and Jupyter.
 
 Nothing is evaluated: the name before the bracket is looked up among the user's variables, attribute by attribute.
 """
@@ -39,7 +39,7 @@ def activate() -> None:
 
 
 def _matches(context: Any, variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Return IPython's result for what stands before the cursor."""
+    """Return IPython's result for what is before the cursor."""
     made: Any = sys.modules["IPython.core.completer"]  # it calls this
     lines = context.full_text.split("\n")[: context.cursor_line + 1]
     lines[-1] = lines[-1][: context.cursor_position]

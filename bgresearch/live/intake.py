@@ -163,7 +163,7 @@ class Intake:
             self._lose(progress, "silence", progress.heard_ms)
 
     def lost(self, subscriptions: Sequence[Subscription], cause: str, heard_ms: int) -> None:
-        """Take note that nothing comes of these any more."""
+        """Take note that nothing is received for these any more."""
         with self._lock:
             for one in subscriptions:
                 self._lose(self.progress[one.key], cause, heard_ms)

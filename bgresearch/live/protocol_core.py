@@ -49,7 +49,7 @@ class Refused(NamedTuple):
 
 
 class Silent(NamedTuple):
-    """Nothing came of a subscription for long although the connection lives; it is asked for again."""
+    """Nothing was received for a subscription for long although the connection lives; it is asked for again."""
 
     subscription: Subscription
 

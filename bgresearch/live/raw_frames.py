@@ -95,7 +95,7 @@ class RawFile:
         return write
 
     def lost(self, symbols: Sequence[str], cause: str, heard_ms: int) -> None:
-        """Note that nothing comes of some symbols since an instant."""
+        """Note that nothing is received for some symbols since an instant."""
         self._write([heard_ms, 0, "", [*symbols], cause])
 
     def _write(self, line: list[Any]) -> None:

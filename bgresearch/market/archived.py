@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 class Stopped(Exception):
-    """Somebody asked for the end of a download; what was complete is in the store."""
+    """The caller asked for the end of a download; what was complete is in the store."""
 
 
 class ArchiveWarning(UserWarning):
@@ -177,14 +177,14 @@ def fetch_archived(
     session: Session, series: Series, wanted: WantedFiles, missing: Sequence[Span], reference: Reference, *,
     done: Callable[[ArchiveFile], None] = lambda _file: None, stop: threading.Event | None = None,
 ) -> Imported:  # fmt: skip
-    """Fetch files, check them and write what is missing; return what came of it.
+    """Fetch files, check them and write what is missing; return the result.
 
     Raises
     ------
     AccessBlocked, NetworkError
         The archive refuses this client, or does not answer. What was complete is in the store.
     Stopped
-        Somebody asked for the end.
+        The caller asked for the end.
     StoreError
         The folder cannot be written.
     """

@@ -52,7 +52,7 @@ _SHAPES = {"quotes": (QUOTES, QUOTE_SCHEMA, ("place",)), "books": (BOOKS, BOOK_S
 
 
 def series_of_books(data: Data, named: Named) -> Series:
-    """Return where quotes or books lie: with the recordings, a file a day."""
+    """Return where quotes or books are stored: with the recordings, a file a day."""
     keys = (("kind", data), ("market", named.market), ("symbol", named.symbol), ("every", _EVERY))
     return Series("recorded", keys, "time", unique=_SHAPES[data][2])
 

@@ -29,7 +29,7 @@ KEY = b"bgresearch"
 _KIND = "arrow:"
 _AT_ONCE = 65_536  # rows; part of the digest, as the lengths of a slice's texts precede its texts
 _GROUP_ROWS = 262_144  # of a file that is written as its rows come; a multiple of the slices of the digest
-QUICK, THOROUGH = 1, 9  # levels of zstd: the second takes a tenth less room and five times as long to write
+QUICK, THOROUGH = 1, 9  # levels of zstd: the second takes a tenth less space and five times as long to write
 _NOISE = frozenset({"quote_volume"})  # no two are alike, unlike prices and volumes: bytes of one place pack better
 _DAMAGE = (
     pa.ArrowIndexError, pa.ArrowNotImplementedError, pa.ArrowSerializationError, KeyError, TypeError, ValueError,

@@ -1,6 +1,6 @@
 """Frozen contents: a name for what the store holds now, kept bit for bit by hard links, whatever happens to the store.
 
-A file of the store is never changed in place but replaced, so a second link to it keeps what it was and costs no room.
+A file of the store is never changed in place but replaced, so a second link to it keeps what it was and costs no space.
 The manifest has the digest of every file and one of them all: the same digest is the same data, on any machine.
 """
 

@@ -12,7 +12,7 @@ from bgresearch.schemas import DTYPES, Shape
 
 
 class Written(griffe.Extension):
-    """Takes the words of a verb from the verb, and its columns as a table from its shape."""
+    """Takes the text of a verb from the verb, and its columns as a table from its shape."""
 
     def on_function(self, *, func: griffe.Function, **_: Any) -> None:
         """Give a verb its written docstring."""

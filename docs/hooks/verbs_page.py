@@ -28,7 +28,7 @@ What people type elsewhere is understood where it can mean one thing only: `BTC-
 `BTC-USDT-SWAP`; intervals `1H`, `60min`, `1hour`, `1D`; markets `USDT-FUTURES`, and `futures` or `perp` with a symbol
 that says which; times `"30d"` (ago), `"1mo"`, `"ytd"`, and `last="7d"` instead of a start. `m` is a minute and `M` a
 month, everywhere. Records of the account without a start go as far back as there is. A wrong name (`klines`, `balance`,
-`since=`, `limit=`) is answered with the right one, and Tab completes what stands in quotes in a notebook.
+`since=`, `limit=`) is answered with the right one, and Tab completes what is in quotes in a notebook.
 
 Four verbs return something else: `client.candles` (index open_time; open, high, low, close, volume, quote_volume),
 `client.panel` (index known_at; a column per field and symbol), `client.server_time()` (a Timestamp) and

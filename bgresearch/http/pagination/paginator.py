@@ -440,7 +440,7 @@ class Paginator:
         """Return whether there is evidence that an empty page after a full one is not the end of a list with cursors.
 
         The page before may have announced more, or there are older rows than the oldest one, or others of its time.
-        A page that is full of rows of that time leaves no room for others: then the end is unknown.
+        A page that is full of rows of that time leaves no space for others: then the end is unknown.
         """
         span, oldest = self._state.todo[0], self._state.oldest_ms
         if self._promised or span is None or oldest is None or oldest < span.start_ms:

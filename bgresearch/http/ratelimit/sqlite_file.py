@@ -16,8 +16,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-from bgresearch.core.private_folders import make_private
-from bgresearch.core.user_folders import chosen_path, user_folder
+from bgresearch.core.user_folders import chosen_path, make_private, user_folder
 from bgresearch.http.ratelimit.codec import VERSION, DamagedLog
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600

@@ -1,4 +1,4 @@
-"""What the words of the wizard mean, each as a question and its answer, and which of them every page needs."""
+"""What the terms of the wizard mean, each as a question and its answer, and which of them every page needs."""
 
 from __future__ import annotations
 

@@ -319,7 +319,7 @@ class Fetcher:
             checked = self._asked(route, tight, ask, result) if self._is_open(route) else doubt
             if isinstance(checked, Checked):
                 absent = _still_absent(parts, checked, route)
-                shown = route.shows_absence(tight, self._clock.now_ms())
+                shown = not absent or route.shows_absence(tight, self._clock.now_ms())
                 left += [hole if shown or hole.odd else _before(hole, parts) for hole in absent]
             else:
                 left, doubt = left + parts, checked or doubt

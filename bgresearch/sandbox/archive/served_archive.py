@@ -1,4 +1,4 @@
-"""The archive's host: a file by its key, an absence in the words of S3, a block in other words.
+"""The archive's host: a file by its key, an absence as S3 reports it, a block as another server does.
 
 Files are made when they are first asked for and kept in memory up to a bound.
 """

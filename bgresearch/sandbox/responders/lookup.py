@@ -1,4 +1,4 @@
-"""From the words of a call to a market of the world, or to the exchange's refusal."""
+"""From the parameters of a call to a market of the world, or to the exchange's refusal."""
 
 from __future__ import annotations
 
