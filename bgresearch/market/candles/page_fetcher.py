@@ -261,8 +261,11 @@ class Fetcher:
             checked = self._asked(route, tight, ask, result) if self._is_open(route) else doubt
             if isinstance(checked, Checked):
                 absent = _still_absent(parts, checked, route)
-                shown = route.shows_absence(tight, self._clock.now_ms())
-                left += [hole if shown or hole.odd else _before(hole, parts) for hole in absent]
+                now_ms = self._clock.now_ms()
+                left += [
+                    hole if hole.odd or route.shows_absence(tight if checked.blank else hole.span, now_ms)
+                    else _before(hole, parts) for hole in absent
+                ]  # fmt: skip
             else:
                 left, doubt = left + parts, checked or doubt
         return sorted(left), doubt
