@@ -48,6 +48,7 @@ from bgresearch.session.differences import differences
 from bgresearch.session.session import Session
 from bgresearch.session.unknown_symbol import unlisted
 from bgresearch.store import Gap, Series
+from bgresearch.store.coverage import joined
 from bgresearch.store.pending_pages import PendingPages
 
 _SECOND_MS = 1_000  # times of the history are cut to seconds
@@ -211,7 +212,7 @@ def past_funding(source: Session, named: Named, span: Span, wish: Wish) -> tuple
     table = _read(source, past, span, wish, fetch)
     times = table.column("time").cast(pa.int64()).to_pylist()
     _say_holes(named, union(_inside([*absent, *holes(times)], span)))
-    return table, source.store.gaps(past.series, span)
+    return table, joined(source.store.gaps(past.series, span))
 
 
 def _inside(spans: Iterable[Span], whole: Span) -> tuple[Span, ...]:
