@@ -383,7 +383,7 @@ class Fetcher:
             try:
                 lives = find_lives(self._what, self._start_ms, self._requester.ask, self._clock.now_ms())
                 if not lives.never:
-                    lives = agreeing(lives, self._what, self._grid, self._requester.ask)
+                    lives = agreeing(lives, self._what, self._grid, self._requester.ask, tuple(self._days))
                     for span in self._kept():
                         lives = lives.without(span)
                     self.lives = self._unrefuted(lives)
