@@ -121,7 +121,7 @@ def agreeing(lives: Lives, what: CandleSeries, grid: Grid, ask: Ask, days: Itera
     while todo:
         hole = todo.pop()
         try:
-            stray = max((at for at in known if hole.start_ms < at and at + DAY_MS < hole.end_ms), default=None)
+            stray = max((at for at in known if hole.start_ms <= at and at + DAY_MS <= hole.end_ms), default=None)
             if stray is None:
                 stray = _stray(hole, lives, route, grid, ask)
         except _Unclear:
