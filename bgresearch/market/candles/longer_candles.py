@@ -204,7 +204,7 @@ class Outline:
 
     def note(self, endpoint: str, checked: Checked) -> None:
         """Note the holes of a response that a page received."""
-        if self.shares and checked.seen is not None:
+        if self.shares and checked.seen is not None and not checked.odd:  # what came instead of a candle is no hole
             self._spanned.note(endpoint, checked.times)
 
     def with_evidence(self, holes: Iterable[Hole], able: Sequence[Route], own: Sequence[Opens]) -> list[Hole]:
