@@ -67,8 +67,8 @@ class Profile:
         return None
 
     def raised_to(self, least: Profile) -> Profile:
-        """Return these costs with memory and passes no lower than those of another profile."""
-        return Profile(max(self.memory_kib, least.memory_kib), max(self.passes, least.passes), self.lanes)
+        """Return these costs, none lower than those of another profile."""
+        return Profile(*(max(getattr(self, cost), getattr(least, cost)) for cost in COST_BOUNDS))
 
 
 STANDARD = Profile(memory_kib=128 * 1024, passes=3, lanes=4)  # the least that is written; about 235 ms on two cores

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from bgresearch.catalogue.answer_row import spelled
@@ -10,6 +12,7 @@ from bgresearch.core.spans import iso
 from bgresearch.core.symbols import checked_coin, known_market
 from bgresearch.core.timestamps import Duration, Moment
 from bgresearch.errors import ExchangeError, InvalidInput, UnknownSymbol
+from bgresearch.market.candles.read_through import gap_in_words
 from bgresearch.market.fees_and_tiers import (
     DISCOUNT_RATES,
     FEE_RATES,
@@ -56,7 +59,8 @@ class ContractVerbs(PublicVerbs):
         ------
         IncompleteData
             The exchange serves no further pages although the contract traded earlier; ``.missing`` is what is unknown.
-            What came is kept, and a later call asks again.
+            What came is kept, and a later call asks again. Where pages of another size end at the same settlement, the
+            list ends there: the time before it is in ``attrs["bgresearch"]["gaps"]`` as ``exchange has none``.
         UnknownSymbol
             There is no such contract; the message names near ones.
         OfflineError
@@ -72,9 +76,11 @@ class ContractVerbs(PublicVerbs):
         """
         named, span = contract(symbol, market), self._public.span(start, end)
         say_differences(self._source, "funding_rates")
-        table = self._public.named(named, lambda: past_funding(self._source, named, span, self._progress))
-        asked = [iso(span.start_ms), iso(span.end_ms)]
-        return self._source.framed(FUNDING_RATES, table, **named._asdict(), asked=asked)
+        table, none = self._public.named(named, lambda: past_funding(self._source, named, span, self._progress))
+        about: dict[str, Any] = {"asked": [iso(span.start_ms), iso(span.end_ms)]}
+        if none:
+            about["gaps"] = [gap_in_words(gap) for gap in none]
+        return self._source.framed(FUNDING_RATES, table, **named._asdict(), **about)
 
     @documented(FUNDING)
     def funding(self, symbol: str, *, market: str = _DEFAULT, max_age: float | None = None) -> pd.DataFrame:

@@ -34,6 +34,7 @@ from bgresearch.errors import (
     OfflineError,
     UndocumentedData,
 )
+from bgresearch.http.confirming_sender import confirming
 from bgresearch.http.pagination.paged_list import EndUnknown, PagedList
 from bgresearch.http.rows import rows_from, shaped
 from bgresearch.http.sender import Sender
@@ -45,7 +46,8 @@ from bgresearch.schemas import Row, Shape, fields
 from bgresearch.session.differences import differences
 from bgresearch.session.session import Session
 from bgresearch.session.unknown_symbol import unlisted
-from bgresearch.store import Series
+from bgresearch.store import Gap, Series
+from bgresearch.store.coverage import joined
 from bgresearch.store.pending_pages import PendingPages
 
 _SECOND_MS = 1_000  # times of the history are cut to seconds
@@ -62,6 +64,7 @@ _LEAST_ARCHIVED_DAYS = 3
 _BYTES_OF_A_TRADE = 22  # in a packed file
 _ID_DIGITS = 18 + 1  # of ids until the year 2084; longer ones do not fit
 _DAILY, _FUNDING = "futures.history_candles", "futures.history_fund_rate"
+_OTHER_SIZES = (30, 40, 70)  # of pages of settlements, to see whether they end at the same one
 _LATE_MS = 30 * 60_000  # after which a settlement that is due is missing from the list
 _MOST_NAMED = 3
 
@@ -196,8 +199,8 @@ def _middle(files: Sequence[ArchiveFile]) -> ArchiveFile:
     return days_of(file)[-1] if file.length == "month" else file
 
 
-def past_funding(source: Session, named: Named, span: Span, wish: Wish) -> pa.Table:
-    """Return the funding rates of a span, from the store and the exchange, as far back as it serves them."""
+def past_funding(source: Session, named: Named, span: Span, wish: Wish) -> tuple[pa.Table, tuple[Gap, ...]]:
+    """Return the funding rates of a span, from the store and the exchange, and where it is known to have none."""
     absent: list[Span] = []
 
     def fetch(kept: _Kept, missing: Span) -> None:
@@ -208,7 +211,7 @@ def past_funding(source: Session, named: Named, span: Span, wish: Wish) -> pa.Ta
     table = _read(source, past, span, wish, fetch)
     times = table.column("time").cast(pa.int64()).to_pylist()
     _say_holes(named, union(_inside([*absent, *holes(times)], span)))
-    return table
+    return table, joined(source.store.gaps(past.series, span))
 
 
 def _inside(spans: Iterable[Span], whole: Span) -> tuple[Span, ...]:
@@ -272,6 +275,7 @@ class _Kept:
     listed: bool = False
     holes: tuple[Span, ...] = ()  # where rows are missing, as far as the others show it
     shallow: bool = False  # whether the exchange stopped serving pages before the end of a window
+    none_before: bool = False  # whether the exchange has no row older than the oldest, though the contract traded
 
     def __post_init__(self) -> None:
         self.top_ms = self.upper_ms
@@ -520,11 +524,9 @@ def _walk_funding(sender: Sender, named: Named, missing: Span, kept: _Kept) -> N
                 raise EndUnknown(_FUNDING, "the pages end, and the list goes on.")
     except EndUnknown:
         unknown = Span(missing.start_ms, kept.oldest_ms)
-        raise IncompleteData(
-            f"the exchange serves no funding rates of {named.symbol} from before {iso(kept.oldest_ms)}, although the "
-            "contract traded earlier: whether there were any is unknown.",
-            missing=[unknown], hint=f"Ask from {iso(kept.oldest_ms)} on; the rates received are stored.",
-        ) from None  # fmt: skip
+        kept.none_before = _ends_there(sender, named, kept)
+        if not kept.none_before:
+            raise _unknown_before(named, unknown) from None
     kept.must_be_listed()
     if _funding_holes(sender, named, missing, kept):
         for page in replace(paged, goes_on=None).pages():
@@ -535,6 +537,38 @@ def _walk_funding(sender: Sender, named: Named, missing: Span, kept: _Kept) -> N
         if kept.holes and kept.holes[-1].end_ms > max(kept.rows):
             kept.final_ms = min(kept.final_ms, kept.holes[-1].start_ms)  # it may only be late: asked for again
     kept.flush(missing.start_ms)
+    if kept.none_before:
+        now_ms = kept.source.clock.now_ms()
+        none = Gap(Span(missing.start_ms, min(kept.oldest_ms, missing.end_ms)), "exchange has none", now_ms)
+        kept.source.store.write(kept.past.series, kept.past.shape.table([]), (), [none.looked_at(now_ms)])
+
+
+def _unknown_before(named: Named, unknown: Span) -> IncompleteData:
+    return IncompleteData(
+        f"the exchange serves no funding rates of {named.symbol} from before {iso(unknown.end_ms)}, although the "
+        "contract traded earlier: whether there were any is unknown.",
+        missing=[unknown], hint=f"Ask from {iso(unknown.end_ms)} on; the rates received are stored.",
+    )  # fmt: skip
+
+
+def _ends_there(sender: Sender, named: Named, kept: _Kept) -> bool:
+    """Return whether pages of another size end at the same settlement: then the exchange has none before it.
+
+    Where it stops serving pages at some depth, the last one is full; one that is cut short ends elsewhere when it
+    holds other rows.
+    """
+    count, endpoint = len(kept.rows), load()[_FUNDING]
+    size = next((size for size in _OTHER_SIZES if count % size), None)
+    if size is None or count % int(_most(_FUNDING)) == 0:
+        return False
+
+    def times(page: int) -> list[int]:
+        params = _of(named) | {"pageSize": str(size), "pageNo": str(page)}
+        rows = rows_of(endpoint, confirming(sender).send(endpoint, params).data)
+        return sorted(row["time"] for row in shaped(_FUNDING, _rate, rows, whole=True))
+
+    last = times(count // size + 1)
+    return last == sorted(kept.rows)[: count % size] and not times(count // size + 2)
 
 
 def _funding_holes(sender: Sender, named: Named, missing: Span, kept: _Kept) -> tuple[Span, ...]:

@@ -63,6 +63,8 @@ def test_a_key_rotates_when_the_exchange_accepts_the_new_one(run: Run, password_
         assert (refused.status, refused.json()) == (3, {"rotated": None, "verdict": "can trade"})
         done = run("vault", "rotate", "k", "--accept-trade", "--json", *secrets, stdin=typed(new))
         assert (done.status, done.json()["verdict"]) == (0, "can trade")
+        unchecked = run("keys", "rotate", "k", "--unchecked", *secrets, stdin=typed(old))
+        assert f"'k' is bound to {server.url}: " in unchecked.out
         assert names(run, password_file) == ["k"]
 
 

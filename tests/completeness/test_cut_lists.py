@@ -108,6 +108,35 @@ def test_a_last_page_cut_at_its_end_is_an_error(cutting: Cutting, tmp_path: Path
         client_of(cutting, tmp_path).funding_rates("BTCUSDT", NOW_ - 3000 * DAY, NOW_)
 
 
+def begins(first: pd.Timestamp) -> Cut:
+    """Return the list of a contract that was paid funding from an instant on, whatever the size of its pages."""
+    return lambda rows: [row for row in rows if int(row["fundingTime"]) >= first.value // 10**6]
+
+
+def test_a_contract_that_traded_before_its_first_settlement_has_none_before_it(
+    cutting: Cutting, tmp_path: Path
+) -> None:
+    first = NOW_.floor("8h") - 130 * DAY
+    cutting.row_id, cutting.times, cutting.cut = FUNDING, 1000, begins(first)
+    client = client_of(cutting, tmp_path)
+    start = NOW_.floor("D") - 200 * DAY
+    none = {"start": start, "end": first, "cause": "exchange has none"}
+    for _ in range(2):
+        frame = client.funding_rates("BTCUSDT", start, NOW_)
+        assert (frame.index[0], len(frame)) == (first, 391)
+        [gap] = frame.attrs["bgresearch"]["gaps"]
+        assert {"start": pd.Timestamp(gap["start"]), "end": pd.Timestamp(gap["end"]), "cause": gap["cause"]} == none
+    sent = client.requests_sent
+    assert len(client.funding_rates("BTCUSDT", start, first)) == 0
+    assert client.requests_sent == sent
+
+
+def test_a_list_that_ends_with_a_full_page_may_go_on(cutting: Cutting, tmp_path: Path) -> None:
+    cutting.row_id, cutting.times, cutting.cut = FUNDING, 1000, begins(NOW_.floor("8h") - 99 * (DAY / 3))
+    with pytest.raises(IncompleteData, match="from before"):
+        client_of(cutting, tmp_path).funding_rates("BTCUSDT", NOW_ - 200 * DAY, NOW_)
+
+
 def at(pauses: list[int]) -> list[int]:
     hours = [0]
     for pause in pauses:

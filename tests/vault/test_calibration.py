@@ -46,3 +46,9 @@ def test_it_measures_twice() -> None:
 
 def test_the_real_measure_takes_time() -> None:
     assert measured_s(STANDARD) > 0
+
+
+@pytest.mark.parametrize("older", [(65536, 3, 1), (65536, 3, 4), (131072, 3, 2)])
+def test_what_an_older_file_costs_less_is_raised_to_what_is_promised(older: tuple[int, int, int]) -> None:
+    assert Profile(*older).raised_to(STANDARD) == STANDARD
+    assert Profile(262144, 5, 8).raised_to(STANDARD) == Profile(262144, 5, 8)

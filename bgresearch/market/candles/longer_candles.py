@@ -14,6 +14,7 @@ import bisect
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -143,6 +144,32 @@ def _spanned(hole: Hole, endpoint: str, spans: Sequence[Span]) -> list[Hole]:
     return rest + [more._replace(span=part) for part in inside]
 
 
+class NewestFirst:
+    """Lets one thread at a time make a request; of those that wait the one whose response is the newest.
+
+    A response goes back, so the newest may span what the others wait for.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[int] = []
+        self._busy, self._changed = False, threading.Condition()
+
+    @contextmanager
+    def at(self, end_ms: int) -> Iterator[None]:
+        """Wait for the turn of a request that ends at an instant."""
+        with self._changed:
+            bisect.insort(self._waiting, end_ms)
+            self._changed.wait_for(lambda: not self._busy and self._waiting[-1] == end_ms)
+            self._waiting.pop()
+            self._busy = True
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._busy = False
+                self._changed.notify_all()
+
+
 class Outline:
     """Requests around holes, and longer candles that show where to ask; safe to share between threads.
 
@@ -166,6 +193,7 @@ class Outline:
         self._levels = [one for one in self._levels if not one.nominal_ms % length]
         self._subjects = {one: replace(what, interval=one, anchor="utc") for one in self._levels}
         self._spanned, self._short = SpannedHoles(length), Counter[str]()
+        self._turns = {route.endpoint: NewestFirst() for route in routes(what)}
         self._answers: dict[_Key, Checked | None] = {}
         self.shares = not what.interval.anchored  # pages are cut where candles open, whatever the size of a request
         self.oldest_ms = NEVER_MS  # of the candles received
@@ -175,7 +203,7 @@ class Outline:
 
     def note(self, endpoint: str, checked: Checked) -> None:
         """Note the holes of a response that a page received."""
-        if self.shares and checked.seen is not None:
+        if self.shares and checked.seen is not None and not checked.odd:  # what came instead of a candle is no hole
             self._spanned.note(endpoint, checked.times)
 
     def with_evidence(self, holes: Iterable[Hole], able: Sequence[Route], own: Sequence[Opens]) -> list[Hole]:
@@ -249,13 +277,12 @@ class Outline:
         end_ms = self._end(level, hole.span.end_ms)
         if end_ms is None:
             return [hole]
-        with self._lock:
-            alone = self._locks[route.endpoint]
-        with alone:  # another page's response may span this hole as well
+        with self._turns[route.endpoint].at(end_ms):  # another page's response may span this hole as well
             parts = self._spanned.with_evidence(hole, able, own)
             if all(_is_enough(part, able) for part in parts):
                 return parts
-            self._over(replace(route, starts=False), end_ms)
+            known = self._end(level, hole.span.end_ms)  # other pages' responses may show more exactly where it ends
+            self._over(replace(route, starts=False), known or end_ms)
         return self._spanned.with_evidence(hole, able, own)
 
     def _end(self, level: Interval | None, end_ms: int) -> int | None:

@@ -319,8 +319,11 @@ class Fetcher:
             checked = self._asked(route, tight, ask, result) if self._is_open(route) else doubt
             if isinstance(checked, Checked):
                 absent = _still_absent(parts, checked, route)
-                shown = not absent or route.shows_absence(tight, self._clock.now_ms())
-                left += [hole if shown or hole.odd else _before(hole, parts) for hole in absent]
+                now_ms = self._clock.now_ms()
+                left += [
+                    hole if hole.odd or route.shows_absence(tight if checked.blank else hole.span, now_ms)
+                    else _before(hole, parts) for hole in absent
+                ]  # fmt: skip
             else:
                 left, doubt = left + parts, checked or doubt
         return sorted(left), doubt
@@ -438,7 +441,7 @@ class Fetcher:
             try:
                 lives = find_lives(self._what, self._start_ms, self._requester.ask, self._clock.now_ms())
                 if not lives.never:
-                    lives = agreeing(lives, self._what, self._grid, self._requester.ask)
+                    lives = agreeing(lives, self._what, self._grid, self._requester.ask, tuple(self._days))
                     for span in self._kept():
                         lives = lives.without(span)
                     self.lives = self._unrefuted(lives)
