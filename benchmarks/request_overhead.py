@@ -67,8 +67,8 @@ def main() -> int:
         for table, span in pages:
             clock.sleep(1 / 20)
             times = [time.perf_counter()]
-            limiter.acquire(row, "")
-            limiter.answered(row, "")
+            slot = limiter.acquire(row, "")
+            limiter.answered(slot, True)
             times.append(time.perf_counter())
             checked = check_page(table, span, what.grid, span)
             times.append(time.perf_counter())
