@@ -91,6 +91,7 @@ def read_file(path: Path, data: Data) -> Iterator[pa.Table]:
         if found != data:
             raise UnreadableFile(f"{path.name} holds {found}, not {data}")
         for columns in batches:
+            _refuse_empty(columns)
             yield _RESHAPED[data](columns)
 
 
@@ -165,7 +166,8 @@ def _sheet_batches(inside: Inside) -> tuple[Data, Iterator[_Columns]]:
             if any(len(row) != len(names) for row in some):
                 raise UnreadableFile("a row of the sheet has another number of cells than its header")
             with readable("the sheet"):
-                columns = {name: _cells(name, cell) for name, cell in zip(names, zip(*some, strict=True), strict=True)}
+                cells = zip(names, zip(*some, strict=True), strict=True)
+                columns = {name: _cells(name, some_cells) for name, some_cells in cells if name not in _UNUSED}
                 yield _without_noise(columns) if "baseVolume" in header else columns
 
     return data, batches()
@@ -222,10 +224,7 @@ def _known(header: Sequence[str]) -> tuple[Data, list[str]]:
 
 def _times(columns: _Columns) -> pa.Array:
     """Return the timestamps: seconds, milliseconds or microseconds, by their magnitude."""
-    stamps = columns["timestamp"]
-    if stamps.null_count:
-        raise UnreadableFile("a row has no timestamp")
-    numbers = stamps.to_numpy(zero_copy_only=False)
+    numbers = columns["timestamp"].to_numpy(zero_copy_only=False)
     times = np.where(numbers < _SECONDS_BELOW, numbers * 1000, np.where(numbers < _MS_BELOW, numbers, numbers // 1000))
     if len(times) and (numbers.min() < 0 or times.min() < _FIRST_MS or times.max() >= _LAST_MS):
         raise UnreadableFile("a timestamp is outside the years 2017 to 2099")
@@ -240,14 +239,19 @@ def _trades(columns: _Columns) -> pa.Table:
     if kinds != [side.lower() for side in kinds]:
         sides = pc.utf8_lower(sides)
     for name, values in (("price", prices), ("size", sizes)):
-        if values.null_count:
-            raise UnreadableFile(f"a trade has no {name}")
         _refuse_odd(f"the {name} of a trade", values)
     ids = columns["trade_id"]
     if not pc.all(pc.ascii_is_decimal(ids), min_count=0).as_py():
         odd = ids.filter(pc.invert(pc.ascii_is_decimal(ids)))[0].as_py()
         raise UnreadableFile(f"the id of a trade is {odd[:40]!r}, which is no whole number")
     return pa.Table.from_arrays([_times(columns), ids, sides, prices, sizes], schema=TRADE_SCHEMA)
+
+
+def _refuse_empty(columns: _Columns) -> None:
+    """Refuse a number that is empty: a missing side has a number of its own, and errors of a sheet read as empty."""
+    for name, values in columns.items():
+        if values.null_count:
+            raise UnreadableFile(f"a cell of {name} is empty or an error")
 
 
 def _refuse_odd(what: str, values: pa.Array, *, zero: bool = False) -> None:
@@ -260,8 +264,6 @@ def _refuse_odd(what: str, values: pa.Array, *, zero: bool = False) -> None:
 
 def _klines(columns: _Columns) -> pa.Table:
     names = ("open", "high", "low", "close", "basevolume", "usdtvolume")
-    if any(columns[name].null_count for name in names):
-        raise UnreadableFile("a candle lacks a number")
     return pa.Table.from_arrays([_times(columns), *(columns[name] for name in names)], schema=CANDLE_SCHEMA)
 
 
@@ -300,7 +302,7 @@ def _levels(cell: str) -> list[tuple[float, float]]:
     if len(cell) > _MOST_CELL_BYTES:
         raise UnreadableFile("an order book is absurdly large")
     try:
-        levels = json.loads(cell or "[]")
+        levels = json.loads(cell)
         if not isinstance(levels, list) or not all(isinstance(level, list) and len(level) == 2 for level in levels):
             raise ValueError("it is no list of pairs")
         return [(_book_number(price), _book_number(amount)) for price, amount in levels]

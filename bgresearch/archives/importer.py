@@ -399,7 +399,8 @@ class ArchiveImporter:
             if (second_ms := int(times[-1]) // 1000 * 1000) != last_ms:
                 yield from held
                 held, last_ms, first = [], second_ms, int(np.searchsorted(times, second_ms))
-                yield rows.slice(0, first)
+                if first:
+                    yield rows.slice(0, first)
                 rows = rows.slice(first)  # noqa: PLW2901
             held.append(rows)
         self._judge(delivered, volumes, parts, last_ms)

@@ -106,6 +106,7 @@ def trades(*changes: tuple[int, str], lost: int | None = None) -> list[str]:
 OTHER = {
     "the same": (trades(), None),
     "two other prices": (trades((3, "57001"), (7, "57002")), "2 trades of {} differ from those that are stored"),
+    "all of one second": (trades()[:1], "9 trades of {} are stored or in the file alone"),
     "one missing": (trades(lost=4), "1 trades of {} are stored or in the file alone"),
     "both": (trades((3, "57001"), lost=4),
              "1 trades of {} are stored or in the file alone, 1 trades of {} differ from those that are stored"),

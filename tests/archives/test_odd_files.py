@@ -262,7 +262,7 @@ CASES: dict[str, tuple[Data, Callable[[Good], bytes], str]] = {
     "a missing close": (
         "klines",
         lambda f: plain(f.changed("close", lambda _: "", slice(7, 8)).text()),
-        "lacks a number",
+        "a cell of close is empty",
     ),
     # rows
     "rows in no order": (
@@ -389,7 +389,17 @@ CASES: dict[str, tuple[Data, Callable[[Good], bytes], str]] = {
     "a sheet with an error": (
         "klines",
         lambda f: plain(sheet([*cells(f)[:20], [*cells(f)[20][:-1], "#N/A"]]), "a.xlsx"),
-        "lacks a number",
+        "a cell of usdtvolume is empty or an error",
+    ),
+    "a side that is an error": (
+        "quotes",
+        lambda f: plain(sheet([*cells(f)[:20], [*cells(f)[20][:1], "#N/A", *cells(f)[20][2:]]]), "a.xlsx"),
+        "a cell of ask_price is empty or an error",
+    ),
+    "a side of a book that is an error": (
+        "books",
+        lambda f: plain(sheet([*cells(f)[:5], [*cells(f)[5][:-1], "#N/A"]]), "a.xlsx"),
+        "an order book cannot be read",
     ),
     "two sheets": ("quotes", lambda f: plain(sheet(cells(f), "more"), "a.xlsx"), "2 sheets"),
     "a sheet with a row too long": (

@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pyarrow as pa
 import pytest
 
@@ -165,6 +166,34 @@ def test_what_is_no_file_of_the_archive_is_refused_in_words(tmp_path: Path, kind
     with pytest.raises(UnreadableFile) as caught:
         whole(path, "trades")
     assert str(caught.value)
+
+
+ROWS: dict[Data, dict[str, str]] = {
+    "trades": {"trade_id": "1", "timestamp": f"{SECOND}000", "price": "10", "side": "buy", "size(base)": "2"},
+    "klines": dict.fromkeys(KLINES.split(","), "1") | {"timestamp": str(SECOND)},
+    "quotes": dict.fromkeys(QUOTES.split(","), "1") | {"timestamp": str(SECOND)},
+    "books": {"timestamp": str(SECOND), "asks": "[[2,1]]", "bids": "[[1,1]]"},
+}
+EMPTY = {"CSV": "", "sheet": None, "error": "#N/A", "formula": "=1/0"}  # in a sheet, the last three read as no text
+
+
+@pytest.mark.parametrize("kind", EMPTY)
+@pytest.mark.parametrize(("data", "column"), [(data, column) for data, row in ROWS.items() for column in row])
+def test_a_cell_that_is_empty_or_an_error_is_no_value(tmp_path: Path, data: Data, column: str, kind: str) -> None:
+    good = ROWS[data] | ({"volume(quote)": "20"} if data == "trades" else {})
+    lines = [list(good), list(good.values()), list((good | {column: EMPTY[kind]}).values())]
+    if kind == "CSV":
+        body, name = io.StringIO(), "a.csv"
+        text_csv.writer(body).writerows(lines)
+        path = packed(tmp_path / "a.zip", name, body.getvalue().encode())
+    else:
+        book, out = openpyxl.Workbook(), io.BytesIO()
+        for line in lines:
+            book.active.append(line)  # type: ignore[union-attr]  # a new workbook has a sheet
+        book.save(out)
+        path = packed(tmp_path / "a.zip", "a.xlsx", out.getvalue())
+    with pytest.raises(UnreadableFile):
+        whole(path, data)
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
