@@ -11,6 +11,7 @@ from bgresearch.cli import permission_report as report
 from bgresearch.cli.agent_unlock import send
 from bgresearch.cli.check import NotReached, refused, status_of
 from bgresearch.cli.prompts import Fields, agreed, from_stdin, secret
+from bgresearch.core.clock import LOOPBACK
 from bgresearch.errors import BgresearchError, ConfigurationError
 from bgresearch.keys.onboarding import messages
 from bgresearch.keys.onboarding.finding import Finding
@@ -97,6 +98,8 @@ def typed_until_kept(
     """
     while True:
         if not typing.stdin:
+            if wanted.host.startswith(LOOPBACK):
+                say(f"\n{messages.SANDBOX}")
             say("\n" + messages.KEY_HELP)
         texts = typing.texts()
         try:

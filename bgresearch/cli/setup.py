@@ -16,6 +16,7 @@ from bgresearch.cli.agent_unlock import new_recovery_code, ready, send, unlock
 from bgresearch.cli.options import excludes
 from bgresearch.cli.output import AsJson, print_result
 from bgresearch.cli.prompts import PasswordFile, VaultPath, agreed, answer, master_password, secret
+from bgresearch.core.clock import LOOPBACK
 from bgresearch.errors import BgresearchError, ConfigurationError, InvalidInput
 from bgresearch.keys.onboarding import ip_whitelist as addresses
 from bgresearch.keys.onboarding import messages
@@ -81,7 +82,10 @@ def setup(
     chosen = [_purpose(one) for one in purposes or []]
     if stdin and not chosen:
         chosen = [PURPOSES["spot"]]
+    where = host or os.environ.get("BGRESEARCH_BASE_URL", "")
     try:
+        if where.startswith(LOOPBACK):
+            say(f"{messages.SANDBOX}\n")
         if not stdin:
             chosen = _prepared(chosen, mode, listed, say)
         elif listed is not None:
@@ -89,7 +93,6 @@ def setup(
         if not needs_key(chosen):
             print_result({"saved": None, "needs_key": False}, as_json, lambda: "")
             return
-        where = host or os.environ.get("BGRESEARCH_BASE_URL", "")
         said = {"note": note, "account": account, "rotate_by": rotate_by}
         with Agent() as agent:
             status = ready(agent, path)

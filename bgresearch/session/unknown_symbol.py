@@ -29,8 +29,6 @@ def unknown_symbol(sender: Sender, named: Named, error: ExchangeError) -> Exchan
         return error
     said = f"{named.symbol!r} is not listed in the {named.market} market"
     hint = did_you_mean(named, symbols) or f"client.symbols({named.market!r}) lists them."
-    if other := market_of_name(named):
-        hint += f" Contracts with such names are in market={other!r}."
     return UnknownSymbol(error.endpoint, error.code, said, http_status=error.http_status, hint=hint)
 
 
@@ -76,7 +74,9 @@ def unlisted_coin(sender: Sender, coin: str, endpoint: str) -> UnknownSymbol | N
 
 
 def did_you_mean(named: Named, listed: Sequence[str]) -> str:
-    """Return a question that suggests the symbols closest to an unlisted one, empty if none is close.
+    """Return what suggests the symbols closest to an unlisted one, and the market that has such names.
+
+    Empty if none is close and no other market has such names.
 
     Parameters
     ----------
@@ -87,7 +87,10 @@ def did_you_mean(named: Named, listed: Sequence[str]) -> str:
     """
     other = renamed(named.symbol, named.market)
     near = [other] if other is not None and other in listed else get_close_matches(named.symbol, listed, 3, 0.6)
-    return f"{_ASK} {' or '.join(near)}?" if near else ""
+    question = f"{_ASK} {' or '.join(near)}?" if near else ""
+    elsewhere = market_of_name(named)
+    contracts = f"Contracts with such names are in market={elsewhere!r}." if elsewhere else ""
+    return f"{question} {contracts}".strip()
 
 
 def listed_symbols(sender: Sender, market: str) -> list[str]:

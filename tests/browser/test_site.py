@@ -181,7 +181,7 @@ TYPED = (
     "uninstall", "delete", "live", "password", "lost key", "candles", "csv", "excel", "proxy", "rate limit", "timezone",
     "funding", "tax", "backup", "vscode", "colab", "docker", "websocket", "archive", "gap", "ssh", "vs code",
     "jupyterhub", "upgrade", "move", "disk", "error", "40009", "klines", "ohlcv", "testnet", "unlock", "sandbox",
-    "freqtrade", "recovery code", "read-only home",
+    "freqtrade", "recovery code", "read-only home", "forgot", "disk space", "paper trading", "whitelist", "vip",
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bgresearch.keys.onboarding.messages import SANDBOX
 from bgresearch.sandbox import SANDBOX_KEYS
 from bgresearch.sandbox.server import Server
 from tests.cli.conftest import Answer, Converse, Kept, Run
@@ -49,6 +50,8 @@ def test_the_whole_wizard_ends_with_a_key_in_the_vault_and_balances(converse: Co
     vault = [("New master password:", PASSWORD), ("again:", PASSWORD), ("Make one? [Y/n]", "n")]
     ran = converse(["setup"], [*UP_TO_THE_KEY, *vault, *LABEL, *texts(READONLY)])
     assert ran.status == 0, ran.out
+    assert ran.out.index(SANDBOX) < ran.out.index("Numbers, with commas"), "before anything is typed"
+    assert ran.out.count(SANDBOX) == 2, "and again before the key"
     assert "192.168.1.5 is a private address" in ran.out
     assert "spot trade: " in ran.out
     assert ran.out.count("✓ OK") == 9

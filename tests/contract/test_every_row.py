@@ -135,6 +135,12 @@ def test_the_sandbox_answers_with_what_becomes_a_typed_frame(row: Endpoint, call
     assert frame.attrs["bgresearch"]["endpoint"] == row.id
 
 
+def inside_lookback(frame: pd.DataFrame, row: Endpoint) -> pd.DataFrame:
+    """Leave out the oldest hour: the look-back of a list without an end moves on while its pages are asked for."""
+    times = frame[row.time]
+    return frame[times >= times.max() - pd.Timedelta(days=row.lookback_days or 0) + pd.Timedelta(hours=1)]
+
+
 @pytest.mark.quick_cases(15)
 @pytest.mark.parametrize("row", [row for row in ROWS if row.paging.kind != "none"], ids=lambda row: row.id)
 def test_every_list_is_walked_to_its_end_in_pages_of_any_size(row: Endpoint, calls: Calls):
@@ -157,6 +163,8 @@ def test_every_list_is_walked_to_its_end_in_pages_of_any_size(row: Endpoint, cal
             return
         pages = [page for page in calls(row).pages(**params | small) if len(page)]
     paged = pd.concat(pages, ignore_index=True) if pages else whole.head(0)
+    if row.lookback_days and row.param("endTime") is None:
+        paged, whole = inside_lookback(paged, row), inside_lookback(whole, row)
     pd.testing.assert_frame_equal(
         paged.astype(str).sort_values(list(paged)).reset_index(drop=True),
         whole.astype(str).sort_values(list(whole)).reset_index(drop=True),
