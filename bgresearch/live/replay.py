@@ -209,12 +209,17 @@ def _stored_trades(source: Session, one: Subscription, span: Span) -> list[Row]:
 def _stored_candles(source: Session, one: Subscription, span: Span) -> list[Row]:
     interval = INTERVALS[one.interval]
     offline = Session(source.sender, source.store, source.clock, offline=True)
-    try:
-        rows = missing_bars(offline, one.named, one.interval, span)
-    except OfflineError as error:
-        stored = subtract([span], [Span(gap.start_ms, gap.end_ms) for gap in error.missing])
-        rows = [row for part in stored for row in missing_bars(offline, one.named, one.interval, part)]
+    rows = _covered_bars(offline, one, span)
     return [{**row, "symbol": one.named.symbol, "received_at": interval.next_open(row["open_time"])} for row in rows]
+
+
+def _covered_bars(offline: Session, one: Subscription, span: Span) -> list[Row]:
+    """Return the candles of the parts of a span that are stored; while one is read, another candle may close."""
+    try:
+        return missing_bars(offline, one.named, one.interval, span)
+    except OfflineError as error:
+        parts = subtract([span], [Span(gap.start_ms, gap.end_ms) for gap in error.missing])
+        return [row for part in parts for row in _covered_bars(offline, one, part)]
 
 
 def _stored_images(source: Session, one: Subscription, span: Span) -> list[Row]:
