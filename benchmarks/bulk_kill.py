@@ -35,7 +35,6 @@ from bgresearch.core.timestamps import moment_ms
 from bgresearch.errors import BgresearchError
 from bgresearch.market.archived_books import series_of_books
 from bgresearch.market.candles.plan import subject
-from bgresearch.market.candles.read_through import series_of
 from bgresearch.market.history import trades_series
 from bgresearch.sandbox import Exchange
 from bgresearch.sandbox.faults import ARCHIVE_FAULTS
@@ -71,7 +70,7 @@ def stored(url: str, folder: Path) -> dict[str, tuple[tuple[Span, ...], pa.Table
         store = client._source.store
         for data, (start, end) in SPANS.items():
             series = (
-                series_of(subject("BTCUSDT", "1m", "spot", "last", "utc")) if data == "klines"
+                subject("BTCUSDT", "1m", "spot", "last", "utc").stored if data == "klines"
                 else trades_series(NAMED) if data == "trades" else series_of_books("quotes", NAMED)
             )  # fmt: skip
             span = Span(moment_ms(start, "start")[0], moment_ms(end, "end")[0])

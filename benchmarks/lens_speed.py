@@ -27,7 +27,6 @@ import bgresearch as bg
 from bgresearch.client.client import Client
 from bgresearch.core.spans import Span
 from bgresearch.market.candles.plan import subject
-from bgresearch.market.candles.read_through import series_of
 from bgresearch.store import Store
 
 START_MS = 1_777_593_600_000  # 2026-05-01
@@ -56,9 +55,7 @@ def fill(folder: Path, numbers: range) -> None:
     store = Store(folder, host="https://api.bitget.com")
     for number in numbers:
         span = Span(START_MS, START_MS + ROWS * MINUTE_MS)
-        store.write(
-            series_of(subject(symbol(number), "1m", "spot", "last", "utc")), bars(ROWS, START_MS, number), [span]
-        )
+        store.write(subject(symbol(number), "1m", "spot", "last", "utc").stored, bars(ROWS, START_MS, number), [span])
 
 
 def kept(client: Client, symbols: list[str]) -> Iterator[tuple[str, pd.DataFrame]]:

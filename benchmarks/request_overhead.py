@@ -25,7 +25,6 @@ from bgresearch.frames import CANDLE_SCHEMA
 from bgresearch.http.ratelimit.limiter import LogLimiter
 from bgresearch.http.ratelimit.sqlite_log import SqliteLogStore
 from bgresearch.market.candles.plan import subject
-from bgresearch.market.candles.read_through import series_of
 from bgresearch.store import Store
 from bgresearch.store.candle_checks import check_page
 from bgresearch.store.pending_pages import PendingPages
@@ -64,7 +63,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         limiter = LogLimiter(clock, SqliteLogStore(Path(folder) / "budget", "host", clock))
         store = Store(Path(folder) / "data", clock=clock)
-        spool, kept = PendingPages(store, series_of(what)), []
+        spool, kept = PendingPages(store, what.stored), []
         for table, span in pages:
             clock.sleep(1 / 20)
             times = [time.perf_counter()]
@@ -79,7 +78,7 @@ def main() -> int:
                 spent[name].append((ended - began) * 1000)
         began = time.perf_counter()
         whole = pa.concat_tables([table for table, _span in pages])
-        store.write(series_of(what), whole, [span for _table, span in pages], source=row.id)
+        store.write(what.stored, whole, [span for _table, span in pages], source=row.id)
         spool.drop(kept)
         written_ms = (time.perf_counter() - began) * 1000 / PAGES
     result = {name: statistics.median(times) for name, times in spent.items()} | {"partition": written_ms}

@@ -19,7 +19,6 @@ import bgresearch as bg
 from bgresearch.core.spans import Span
 from bgresearch.frames import CANDLE_SCHEMA
 from bgresearch.market.candles.plan import subject
-from bgresearch.market.candles.read_through import series_of
 from bgresearch.store import Store
 
 YEAR = 525_600
@@ -66,7 +65,7 @@ def fill(folder: Path, symbols: int, months: int) -> None:
     for number in range(symbols):
         what = subject(f"S{number:04}USDT" if number else "BTCUSDT", "1m", "spot", "last", "utc")
         rows = months * 43_800 if not number else 1_440
-        store.write(series_of(what), bars(rows), [Span(START_MS, START_MS + rows * MINUTE_MS)], source="spot.candles")
+        store.write(what.stored, bars(rows), [Span(START_MS, START_MS + rows * MINUTE_MS)], source="spot.candles")
 
 
 def main() -> int:
@@ -122,7 +121,7 @@ def main() -> int:
             tell(f"one month out of {words}, against out of one", large_ms / small_ms, 1.2, ms=round(large_ms, 2))
 
         store = Store(folder / "append", host="https://api.bitget.com")
-        series = series_of(subject("BTCUSDT", "1m", "spot", "last", "utc"))
+        series = subject("BTCUSDT", "1m", "spot", "last", "utc").stored
         full = 44_640 - 40
         store.write(series, bars(full), [Span(START_MS, START_MS + full * MINUTE_MS)])
         at = [full]
