@@ -359,7 +359,7 @@ def _route(
         rows = max(1, min(rows, seen.longest_ms(row_id) // length))
     spare = min(4 if what.grid.unaligned else 2, rows - 1)
     documented_ms = lookback and lookback - length
-    lookback_ms = documented_ms and seen.lookback_ms(row_id, what.interval.name, documented_ms)
+    lookback_ms = None if documented_ms is None else seen.lookback_ms(row_id, what.interval.name, documented_ms)
     return Route(row_id, rows - spare, lookback_ms, fixed, starts, spare, most, documented_ms)
 
 
