@@ -18,9 +18,9 @@ from bgresearch.agent.client import Agent
 from bgresearch.agent.lifetime import Lifetime
 from bgresearch.agent.live_sockets import MOST_SOCKETS
 from bgresearch.agent.requests import CloseSocket, OpenSocket, UseSocket
-from bgresearch.agent.server import Server
+from bgresearch.agent.server import AgentServer, listen
 from bgresearch.agent.service import Service
-from bgresearch.agent.socket_path import Place, listen, prepare
+from bgresearch.agent.socket_path import Place, prepare
 from bgresearch.client.client import Client
 from bgresearch.core.clock import SystemClock
 from bgresearch.errors import AgentError, AgentUnavailable, ConfigurationError, InvalidInput
@@ -142,7 +142,9 @@ class Sweeping:
 def test_streams_that_nothing_uses_are_closed_without_another_request(place: Place) -> None:
     service, clock = Sweeping(), SystemClock()
     prepare(place)
-    server = Server(listen(place), cast(Service, service), lifetime=Lifetime(clock, slept_s=lambda: 0.0), clock=clock)
+    server = AgentServer(
+        listen(place), cast(Service, service), lifetime=Lifetime(clock, slept_s=lambda: 0.0), clock=clock
+    )
     serving = threading.Thread(target=server.run)
     serving.start()
     try:

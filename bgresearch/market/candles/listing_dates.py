@@ -6,7 +6,7 @@ part of the span is requested: candles in one part prove nothing about the next.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from bgresearch.core.intervals import DAY_MS, HOUR_MS, INTERVALS, Grid, windows
@@ -109,20 +109,18 @@ def find_lives(what: CandleSeries, start_ms: int, ask: Ask, now_ms: int) -> Live
     return Lives(whole, days, tuple(hole for hole in holes if _is_long(hole, whole)), ended)
 
 
-def agreeing(lives: Lives, what: CandleSeries, grid: Grid, ask: Ask, days: Iterable[int] = ()) -> Lives:
+def agreeing(lives: Lives, what: CandleSeries, grid: Grid, ask: Ask) -> Lives:
     """Return a copy with only those holes that candles of the requested interval do not contradict.
 
     On the day of a listing there need be no daily candle. A hole in which a candle is found is split at that day, and
-    both parts are checked in turn. ``days`` since the epoch are known to have candles: nothing is requested for these.
+    both parts are checked in turn.
     """
     route = next(route for route in routes(what) if route.lookback_ms is None)
-    todo, confirmed, splits, known = list(lives.holes), [], 0, [day * DAY_MS for day in days]
+    todo, confirmed, splits = list(lives.holes), [], 0
     while todo:
         hole = todo.pop()
         try:
-            stray = max((at for at in known if hole.start_ms <= at and at + DAY_MS <= hole.end_ms), default=None)
-            if stray is None:
-                stray = _stray(hole, lives, route, grid, ask)
+            stray = _stray(hole, lives, route, grid, ask)
         except _Unclear:
             continue
         if stray is None:

@@ -37,7 +37,7 @@ from bgresearch.frames import CANDLE_SCHEMA, candle_table
 from bgresearch.http.confirming_sender import plain
 from bgresearch.http.sender import Sender
 from bgresearch.market.candles.listing_dates import Lives, agreeing, find_lives
-from bgresearch.market.candles.longer_candles import Hole, Opens, Outline
+from bgresearch.market.candles.longer_candles import Hole, Outline
 from bgresearch.market.candles.lookback import Lookbacks
 from bgresearch.market.candles.plan import CandleSeries, Page, Route
 from bgresearch.store.candle_checks import CONFIRMED, Checked, check_page, weight
@@ -121,7 +121,7 @@ class Fetched:
     """The result of one page: its rows, confirmed gaps, failures, the endpoints that served it, where it is saved.
 
     ``contradictory`` spans are those for which every response is invalid or another one; ``skipped`` gaps were not
-    requested, as daily candles show them. ``responses`` are counted in the evidence of its holes.
+    requested, as daily candles show them.
     """
 
     page: Page
@@ -132,7 +132,6 @@ class Fetched:
     failed: list[Failure] = field(default_factory=list)
     endpoints: set[str] = field(default_factory=set)
     blanks: list[tuple[str, Span]] = field(default_factory=list)
-    responses: list[Opens] = field(default_factory=list)
     kept: Path | None = None
 
 
@@ -182,9 +181,9 @@ class Fetcher:
         self.unknown: BgresearchError | None = None
         self._requester, self._clock, self._what, self._start_ms = requester, clock, what, start_ms
         self._unknown_symbol, self._maintained, self._grid = unknown_symbol, cache(maintained), what.grid
-        self._surveying, self._stop, self._surveys = threading.Lock(), threading.Event(), 0
-        self._kept, self._outline = cache(kept), Outline(what, requester.ask, clock, self._stop)
+        self._kept, self._outline = cache(kept), Outline(what, requester.ask, clock)
         self.lookbacks = lookbacks or Lookbacks()
+        self._surveying, self._stop, self._surveys = threading.Lock(), threading.Event(), 0
         self._refused: dict[str, ExchangeError] = {}
         self._lost: defaultdict[str, list[BgresearchError]] = defaultdict(list)
         self._nothing_before: list[int] = []
@@ -212,7 +211,7 @@ class Fetcher:
                     pass
             holes = self._without_long_holes(holes, result)
             if attempt:
-                holes = self._with_spanning_responses(holes, result)
+                holes = self._outline.with_evidence(map(self._with_lookback, holes))
                 if self._outline.is_long(page.span):
                     self._survey()
                     holes = self._without_long_holes(holes, result)
@@ -234,13 +233,6 @@ class Fetcher:
         result.failed += [Failure(span, *self._reason(page, doubt)) for span in failed]
         self._learn(result)
         return result
-
-    def _with_spanning_responses(self, holes: list[Hole], result: Fetched) -> list[Hole]:
-        now_ms, start_ms = self._clock.now_ms(), result.page.span.start_ms
-        routes = self._open_routes(result.page)
-        able = [one for one in routes if one.shows_absence(Span(start_ms, start_ms), now_ms)]
-        known = [self._with_lookback(hole, routes) for hole in holes]
-        return self._outline.with_evidence(known, able, result.responses)
 
     def _learn(self, result: Fetched) -> None:
         """Note which routes were blank where others had rows."""
@@ -319,11 +311,8 @@ class Fetcher:
             checked = self._asked(route, tight, ask, result) if self._is_open(route) else doubt
             if isinstance(checked, Checked):
                 absent = _still_absent(parts, checked, route)
-                now_ms = self._clock.now_ms()
-                left += [
-                    hole if hole.odd or route.shows_absence(tight if checked.blank else hole.span, now_ms)
-                    else _before(hole, parts) for hole in absent
-                ]  # fmt: skip
+                shown = not absent or route.shows_absence(tight, self._clock.now_ms())
+                left += [hole if shown or hole.odd else _before(hole, parts) for hole in absent]
             else:
                 left, doubt = left + parts, checked or doubt
         return sorted(left), doubt
@@ -378,8 +367,6 @@ class Fetcher:
                 self._nothing_before.append(span.end_ms)
             result.blanks.append((route.endpoint, span))
             return
-        result.responses.append(checked.times)
-        self._outline.note(route.endpoint, checked)
         self.lookbacks.saw(route.endpoint, self._what.interval.name, self._clock.now_ms() - checked.seen.start_ms)
         self._oldest_ms = min(self._oldest_ms, checked.seen.start_ms)
         self._newest_ms = max(self._newest_ms, checked.seen.end_ms)
@@ -390,14 +377,10 @@ class Fetcher:
             result.tables.append(checked.table)
             self._grid = self._grid.learned(checked.table.column("open_time")[0].value)
 
-    def _with_lookback(self, hole: Hole, routes: Sequence[Route]) -> Hole:
-        """Return a hole with blank responses counted for those routes that have served rows as old as it.
-
-        One blank response may be a mistake. Of a route that goes back beyond its start it is: there are older rows.
-        """
+    def _with_lookback(self, hole: Hole) -> Hole:
+        """Return a hole with blank responses counted for those routes that have served rows as old as it."""
         age_ms, name = self._clock.now_ms() - hole.span.start_ms, self._what.interval.name
-        twice = {one.endpoint for one in routes if one.starts and hole.blanks.count(one.endpoint) > 1}
-        serving = {endpoint for endpoint in twice if self.lookbacks.has_answered(endpoint, name, age_ms)}
+        serving = {endpoint for endpoint in hole.blanks if self.lookbacks.has_answered(endpoint, name, age_ms)}
         return hole._replace(asked=hole.asked | serving)
 
     def _settled(self, holes: list[Hole], open_count: int, result: Fetched) -> list[Hole]:
@@ -441,7 +424,7 @@ class Fetcher:
             try:
                 lives = find_lives(self._what, self._start_ms, self._requester.ask, self._clock.now_ms())
                 if not lives.never:
-                    lives = agreeing(lives, self._what, self._grid, self._requester.ask, tuple(self._days))
+                    lives = agreeing(lives, self._what, self._grid, self._requester.ask)
                     for span in self._kept():
                         lives = lives.without(span)
                     self.lives = self._unrefuted(lives)
