@@ -15,6 +15,7 @@ from bgresearch.agent.client import Agent, AgentStatus
 from bgresearch.agent.error_codec import rebuilt
 from bgresearch.agent.socket_path import Place, default_place, need_sockets
 from bgresearch.catalogue.response import printable
+from bgresearch.core.user_folders import chosen_path
 from bgresearch.errors import AgentError, AgentUnavailable
 from vault.hidden import Hidden, without_frames
 from vault.intake import seal_box
@@ -22,6 +23,7 @@ from vault.intake import seal_box
 _COMMAND = ("-E", "-P", "-m", "bgresearch.agent")  # -E, -P: neither variables nor the current folder add code to it
 _KEPT = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER")
 _KEPT_FAMILIES = ("BGRESEARCH_", "XDG_")  # paths of files
+_FOLDERS = ("BGRESEARCH_AGENT_DIR", "BGRESEARCH_DATA_DIR", "BGRESEARCH_STATE_DIR", "BGRESEARCH_VAULT")
 _LOADERS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 _NO_LIBRARY = (
     "The agent does not inherit other library folders; install the library where the interpreter finds it by default."
@@ -116,6 +118,9 @@ def _start_process(order: Hidden[dict[str, object]], interpreter: str) -> dict[s
 def _environment() -> dict[str, str]:
     """Return the agent's environment: no variable that loads code, but the paths of the interpreter's own libraries."""
     kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_FAMILIES)}
+    kept |= {
+        name: str(path.absolute()) for name in _FOLDERS if (path := chosen_path(name))
+    }  # it runs in another folder
     own = {Path(sys.base_prefix, "lib").resolve(), Path(str(sysconfig.get_config_var("LIBDIR"))).resolve()}
     own |= set(_libpythons())
     for name in _LOADERS:

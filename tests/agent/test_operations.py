@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -251,3 +252,13 @@ def _no_secret(agent: Heard, *more: str) -> None:
     ]
     assert len(agent.said) > 100
     assert not [number for number, text in enumerate(texts) if text.encode() in agent.said]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the environment of a process from /proc")
+def test_a_relative_folder_is_the_same_for_the_agent_which_runs_elsewhere(
+    place: Place, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("BGRESEARCH_STATE_DIR", "state")
+    pid = start(folder / "keys" / "vault", None, place=place).pid
+    assert f"\0BGRESEARCH_STATE_DIR={folder / 'state'}\0" in Path(f"/proc/{pid}/environ").read_text("utf-8")

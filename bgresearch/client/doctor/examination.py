@@ -161,7 +161,7 @@ def _check(about: Iterable[Assumption[Any]], run: Callable[..., Iterator[Observa
 
 
 def _no_archive() -> Iterator[Observation]:
-    raise CouldNotAsk("the archive's address is not known; archive_url= names it.")
+    raise CouldNotAsk("the archive's address is not known; archive_url= or BGRESEARCH_ARCHIVE_URL names it.")
 
 
 def _found(check: _Check) -> list[Observation]:
