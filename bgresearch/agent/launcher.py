@@ -118,9 +118,8 @@ def _start_process(order: Hidden[dict[str, object]], interpreter: str) -> dict[s
 def _environment() -> dict[str, str]:
     """Return the agent's environment: no variable that loads code, but the paths of the interpreter's own libraries."""
     kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_FAMILIES)}
-    kept |= {
-        name: str(path.absolute()) for name in _FOLDERS if (path := chosen_path(name))
-    }  # it runs in another folder
+    # Absolute: the agent runs in another folder than its caller.
+    kept |= {name: str(path.absolute()) for name in _FOLDERS if (path := chosen_path(name))}
     own = {Path(sys.base_prefix, "lib").resolve(), Path(str(sysconfig.get_config_var("LIBDIR"))).resolve()}
     own |= set(_libpythons())
     for name in _LOADERS:
