@@ -169,12 +169,9 @@ def rows_key(endpoint: Endpoint, data: Mapping[str, Any]) -> str | None:
     """Return the key of ``data`` that holds the rows, or None if ``data`` is itself the row."""
     if endpoint.rows_at in data:
         return endpoint.rows_at
-    if not endpoint.rows_at and endpoint.response == "object" and endpoint.columns:
+    if not endpoint.rows_at and endpoint.response == "object":
         return None
     lists = [key for key, value in data.items() if isinstance(value, list)]
-    if not endpoint.columns:  # an undocumented response: a single list of objects in it is its rows
-        rows = [key for key in lists if data[key] and isinstance(data[key][0], dict)]
-        return rows[0] if len(rows) == 1 else None
     known = _row_names(endpoint)
     likeness = {key: len(known & _first_keys(data[key])) for key in lists}
     best = max(lists, key=likeness.__getitem__, default=None)

@@ -123,8 +123,6 @@ def _page(call: Call) -> _Page:
     """Return the rows within the window of this call, newest first."""
     endpoint, params = call.endpoint, call.params
     echo = _echo(call)
-    if not endpoint.columns:
-        return _Page([], more=False)
     newest, oldest = _window(call)
     if "cursor" in params and endpoint.paging.kind != "page":
         newest = min(newest, _place(params["cursor"]) - 1)

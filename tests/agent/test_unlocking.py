@@ -101,7 +101,7 @@ def test_a_code_that_waits_too_long_is_forgotten(driver: ServiceDriver) -> None:
 
 
 def test_a_recovery_code_needs_the_password_and_an_open_vault(driver: ServiceDriver) -> None:
-    with pytest.raises(AgentUnavailable, match="locked"):
+    with pytest.raises(AgentUnavailable, match="there is no vault yet"):
         driver.new_code()
     driver.open()
     with pytest.raises(WrongPassword):

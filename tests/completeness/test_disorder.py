@@ -168,7 +168,7 @@ def test_one_odd_settlement_does_not_end_a_list(tmp_path: Path) -> None:
     span = Span(NOW_MS - 300 * DAY_MS, NOW_MS)
     inside = [at for at in times if span.start_ms <= at]
     with pytest.warns(UndocumentedData, match="settlements of BTCUSDT seem to be missing"):
-        assert past_funding(source, CONTRACT, span, False).num_rows == len(inside)
+        assert past_funding(source, CONTRACT, span, False)[0].num_rows == len(inside)
 
 
 # own records

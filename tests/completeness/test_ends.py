@@ -184,7 +184,7 @@ def test_funding_behind_the_last_page_is_unknown_and_what_came_is_kept(
         assert caught.value.missing == (Span(whole.start_ms, oldest),)
     sent = reported.sent
     assert sent < 110
-    kept = past_funding(source, CONTRACT, Span(oldest + 1, NOW_MS - DAY_MS), False)
+    kept, _ = past_funding(source, CONTRACT, Span(oldest + 1, NOW_MS - DAY_MS), False)
     assert (kept.num_rows, reported.sent) == (9_998, sent)
     with pytest.raises(kind):  # asked for again, and not taken for nothing
         past_funding(source, CONTRACT, Span(oldest - 90 * DAY_MS, oldest), False)
@@ -202,9 +202,9 @@ def test_a_funding_history_that_ends_with_a_full_page_ends_where_the_candles_do(
     reported = ScriptedSender(answer)
     source = Session(reported, Store(tmp_path, clock=clock), clock)
     span = Span(NOW_MS - 3_000 * DAY_MS, NOW_MS - DAY_MS)
-    assert past_funding(source, CONTRACT, span, False).num_rows == 199
+    assert past_funding(source, CONTRACT, span, False)[0].num_rows == 199
     sent = reported.sent
-    assert past_funding(source, CONTRACT, span, False).num_rows == 199
+    assert past_funding(source, CONTRACT, span, False)[0].num_rows == 199
     assert reported.sent == sent
 
 

@@ -198,16 +198,6 @@ def decoded(row_id: str, data: Any) -> pd.DataFrame:
     return decode(load()[row_id], json.dumps({"code": "00000", "data": data}).encode())
 
 
-def test_the_only_list_of_objects_in_an_undocumented_answer_is_its_rows() -> None:
-    row = next(row for row in ROWS if not row.columns)
-    records = [{"orderId": str(2**53 + 1), "ts": "1700000000"}, {"orderId": str(2**53 + 2), "ts": ""}]
-    for data in (records, {"list": records, "cursor": "7"}, {"whatever": records, "more": []}):
-        assert decoded(row.id, data)["orderId"].tolist() == [str(2**53 + 1), str(2**53 + 2)]
-    assert decoded(row.id, {"list": records, "cursor": "7"}).attrs["bgresearch"]["beside"] == {"cursor": "7"}
-    for other in ({"one": records, "other": records}, {"permissions": ["read"], "uid": "1"}, records[0]):
-        assert len(decoded(row.id, other)) == 1
-
-
 def test_a_secret_in_an_answer_does_not_become_a_column() -> None:
     frame = decoded("broker.manage_subaccount_apikey_list", [{"subUid": "1", "secretKey": "do-not-show"}])
     assert "do-not-show" not in frame.to_json() + json.dumps(frame.attrs)

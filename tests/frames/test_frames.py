@@ -24,6 +24,7 @@ path = '/api/v2/spot/made/up'
 permission = 'public'
 limit = '20 per 1 s per ip'
 response = 'list'
+sources = 'made-up'
 columns = '''
 name string
 orderId id

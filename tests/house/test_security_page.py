@@ -48,7 +48,7 @@ SENTENCES = [
     f"one purpose that its offer was for: {', '.join(PURPOSES)}",
 ]  # fmt: skip
 WORDS = [
-    ("at most once a minute", CHECK_PAUSE_S == 60), ("used for a minute are closed", UNUSED_S == 60),
+    ("at most once a minute", CHECK_PAUSE_S == 60), ("used for a minute is closed", UNUSED_S == 60),
     ("its password for ten minutes", PENDING_S == 600), ("about a quarter of a second", LOWEST_S == 0.25),
     ("a minute", BUDGET_S == 60),
 ]  # fmt: skip
