@@ -157,7 +157,7 @@ def test_the_live_chart_of_the_dashboard_is_redrawn_until_its_button_is_pressed(
     title.get_by_text("candles: live").wait_for(timeout=PATIENCE_MS)
     before = title.text_content()
     page.wait_for_function(
-        "before => document.querySelector('.js-plotly-plot .gtitle').textContent != before", arg=before,
+        "before => [...document.querySelectorAll('.js-plotly-plot .gtitle')].at(-1).textContent != before", arg=before,
         timeout=PATIENCE_MS,
     )  # fmt: skip
     page.get_by_role("button", name="Stop").click()
